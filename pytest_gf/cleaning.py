@@ -1,0 +1,115 @@
+"""Deletion by the ledger: at the end of a run, and for runs that were killed (``pytest --gf-clean``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_gf import ledger as ledgers
+from pytest_gf import target as targets
+from pytest_gf.errors import ProbeError
+from pytest_gf.ledger import Left, Thing
+from pytest_gf.redaction import redact, redactor
+
+if TYPE_CHECKING:
+    from pytest_gf.options import Settings
+    from pytest_gf.probes.s3 import S3
+    from pytest_gf.target import Target
+
+
+def delete(things: Iterable[Thing], s3: S3, gone: Callable[[Thing], None]) -> Iterator[str]:
+    """Delete things, objects before the buckets that hold them, and yield a line for each that could not be.
+
+    ``gone`` is called for each that is confirmed to be gone. A bucket that holds what the ledger doesn't name is left alone.
+    """
+    for thing in sorted(things, key=lambda each: each.kind == "bucket"):
+        name = f"{thing.bucket}/{thing.key}" if thing.key else thing.bucket
+        try:
+            left = _delete_object(thing, s3) if thing.kind == "object" else _delete_bucket(thing, s3)
+        except ProbeError as broken:
+            left = str(broken)
+        if left:
+            yield redact(f"{thing.kind} {name} is left: {left}")
+        else:
+            gone(thing)
+
+
+def _delete_object(thing: Thing, s3: S3) -> str:
+    answer = s3.delete_object(thing.bucket, thing.key)
+    if answer.code == "NoSuchBucket":
+        return ""
+    for version in s3.list_versions(thing.bucket, thing.key):
+        answer = s3.delete_object(thing.bucket, thing.key, version=version)
+    return "" if answer.ok else f"DeleteObject answered {answer}"
+
+
+def _delete_bucket(thing: Thing, s3: S3) -> str:
+    found = s3.list_objects(thing.bucket)
+    if found.answer.code == "NoSuchBucket":
+        return ""
+    if found.sizes:
+        return f"it holds {len(found.sizes)} objects that the ledger does not name, such as {min(found.sizes)}"
+    answer = s3.delete_bucket(thing.bucket)
+    return "" if answer.ok or answer.code == "NoSuchBucket" else f"DeleteBucket answered {answer}"
+
+
+def client(target: Target, deadline: float) -> S3:
+    """Return the client that may delete on this target. Raises TargetError where the target has none."""
+    from pytest_gf.probes.s3 import S3
+
+    if target.s3 is None:
+        raise targets.TargetError(f"target {target.name!r} has no [s3] section, so nothing can be deleted there")
+    try:
+        credentials = (target.credential(target.s3.access_key_env), target.credential(target.s3.secret_key_env))
+    except targets.Unset as unset:
+        raise targets.TargetError(f"{unset}: it is needed to delete what was left") from None
+    redactor().learn(credentials)
+    return S3(target.s3, credentials, deadline=deadline)
+
+
+def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
+    """Finish what killed runs left on the target; yield lines for people, each with whether it is a failure.
+
+    Raises TargetError where the target can't be used.
+    """
+    found = False
+    for left in ledgers.unfinished(settings.reports):
+        found = True
+        if isinstance(left, Path):
+            yield f"{left.parent.name}: still running; its things are its own", False
+        elif settings.target is None and left.where.get("target") == "lab":
+            yield from _clean_lab(left, settings)
+        elif settings.target is not None and settings.target.s3 is not None and left.where.get("endpoint") == settings.target.s3.endpoint:
+            yield from _clean_run(left, client(settings.target, settings.deadline))
+        else:
+            where = left.where.get("target", "an unknown target")
+            yield f"{left.path.parent.name}: left {len(left.things)} things on {where}: run --gf-clean with that target", True
+    if not found:
+        yield f"nothing is left: no open ledger below {settings.reports}", False
+
+
+def _clean_lab(left: Left, settings: Settings) -> Iterator[tuple[str, bool]]:
+    from pytest_gf.lab import Lab
+
+    folder = Path(left.where["folder"])
+    if not folder.is_dir():
+        for thing in left.things:
+            ledgers.settle(left, thing)
+        yield f"{left.path.parent.name}: its lab's folder is gone, and all in it", False
+        return
+    with Lab.start(folder, contract=settings.contract_file) as lab:
+        target = targets.load(lab.target_file, environment=lab.environment)
+        yield from _clean_run(left, client(target, settings.deadline))
+
+
+def _clean_run(left: Left, s3: S3) -> Iterator[tuple[str, bool]]:
+    run = left.path.parent.name
+    gone: list[Thing] = []
+    lines = list(delete(left.things, s3, gone.append))
+    for thing in gone:
+        ledgers.settle(left, thing)
+    yield from ((f"{run}: {line}", True) for line in lines)
+    for thing in gone:
+        yield f"{run}: {thing.kind} {'/'.join(filter(None, (thing.bucket, thing.key)))} is gone", False
+

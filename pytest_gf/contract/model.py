@@ -1,0 +1,89 @@
+"""The model of a contract: what its TOML may say, and the axes that clauses vary over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """One checkable sentence of the contract. ``how``: what can show it (see statements.toml)."""
+
+    id: str
+    how: str
+    text: str
+    section: str
+
+
+class Bucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A protected bucket."""
+
+    purpose: str = ""
+
+
+class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An OpenTofu stack: where its state object lies, and the statements that name it (ids, separated by spaces)."""
+
+    bucket: str
+    key: str
+    proves: str = ""
+
+
+class Scratch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the scratch probe names its buckets."""
+
+    prefix: str
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """One thing that a green run doesn't prove, with the statements that say so."""
+
+    text: str
+    statements: tuple[str, ...]
+
+
+class Contract(msgspec.Struct, frozen=True, kw_only=True):
+    """What is promised. Axis values stand in the order of the file."""
+
+    name: str
+    buckets: Mapping[str, Bucket]
+    stacks: Mapping[str, Stack]
+    scratch: Scratch
+    tickets: Mapping[str, str]
+    does_not_prove: tuple[Claim, ...]
+    statements: Mapping[str, Statement]
+    chosen: Mapping[Literal["bucket", "stack"], tuple[str, ...]] = {}
+
+    def every(self, axis: str) -> tuple[str, ...]:
+        """Return all values of an axis, also where it was narrowed. Raises KeyError for an unknown axis."""
+        return tuple({"bucket": self.buckets, "stack": self.stacks}[axis])
+
+    def axis(self, axis: str) -> tuple[str, ...]:
+        """Return the values of an axis that this run looks at. Raises KeyError for an unknown axis."""
+        chosen = {str(name): values for name, values in self.chosen.items()}
+        return chosen.get(axis, self.every(axis))
+
+    def axis_statements(self, axis: str, value: str) -> tuple[str, ...]:
+        """Return the statements that name this value of an axis."""
+        return tuple(self.stacks[value].proves.split()) if axis == "stack" else ()
+
+    def narrow(self, *, buckets: Sequence[str] = (), stacks: Sequence[str] = ()) -> Contract:
+        """Return the contract with its axes narrowed to these values; an empty sequence leaves an axis whole.
+
+        Raises ContractError naming an unknown value and the known ones.
+        """
+        from pytest_gf.contract.load import ContractError
+
+        chosen: dict[Literal["bucket", "stack"], tuple[str, ...]] = {}
+        if buckets:
+            chosen["bucket"] = tuple(dict.fromkeys(buckets))
+        if stacks:
+            chosen["stack"] = tuple(dict.fromkeys(stacks))
+        for axis, values in chosen.items():
+            for value in values:
+                if value not in self.every(axis):
+                    known = ", ".join(self.every(axis))
+                    raise ContractError(f"unknown {axis} {value!r}; contract {self.name} has {known}")
+        return msgspec.structs.replace(self, chosen=chosen)

@@ -1,0 +1,38 @@
+"""What a fact may raise: Unproven, or a ProbeError that says what was tried, what came back, what to do next."""
+
+from __future__ import annotations
+
+
+class Unproven(Exception):  # noqa: N818  # It is no error: it is a verdict, and this is its name in every report.
+    """The fact could not be observed from here. Makes every clause that needs it unproven."""
+
+    def __init__(self, reason: str, next_step: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.next_step = next_step
+
+
+class ProbeError(Exception):
+    """The probe broke, which says nothing about the clause. Makes every clause that needs the fact an error."""
+
+    def __init__(self, tried: str, came_back: str, next_step: str) -> None:
+        super().__init__(f"{tried}: {came_back}")
+        self.tried = tried
+        self.came_back = came_back
+        self.next_step = next_step
+
+
+class Unanswered(ProbeError):
+    """Nothing came back: refused, reset, no route, TLS failed."""
+
+
+class DeadlineExceeded(ProbeError):
+    """No whole answer within the deadline; the exchange was abandoned."""
+
+
+class IdentityRejected(ProbeError):
+    """The server does not know the credential, or its signature is wrong."""
+
+
+class NotUnderstood(ProbeError):
+    """Something answered that does not speak the wire."""

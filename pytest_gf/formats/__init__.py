@@ -1,0 +1,1 @@
+"""Formats: bytes in, values out, no I/O."""

@@ -1,0 +1,116 @@
+"""The ledger of a run: what it is about to create on the target, entered before it is made; deletion goes by it only."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+NAME = "ledger.jsonl"
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something that a run makes on its target: a bucket, or an object in one."""
+
+    kind: str
+    bucket: str
+    key: str = ""
+
+
+class Ledger:
+    """An append-only file, each line on disk before the thing that it names is made.
+
+    The file appears with the first entry. While the run lives it holds a lock on it, so that ``pytest --gf-clean`` beside
+    it leaves its things alone. ``where`` tells a later clean which target this was: an endpoint, or the lab's folder.
+    """
+
+    def __init__(self, path: Path, where: dict[str, str]) -> None:
+        self.path = path
+        self._where = where
+        self._file: IO[str] | None = None
+        self._lock = threading.Lock()
+
+    def enter(self, thing: Thing) -> None:
+        """Note that ``thing`` is about to be made. Raises OSError where the ledger can't be written: then don't make it."""
+        self._write("made", thing)
+
+    def gone(self, thing: Thing) -> None:
+        """Note that the target has confirmed that ``thing`` is gone."""
+        self._write("gone", thing)
+
+    def _write(self, event: str, thing: Thing) -> None:
+        with self._lock:
+            if self._file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self.path.open("a", encoding="utf-8")
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._line({"event": "run", **self._where})
+            self._line({"event": event, "kind": thing.kind, "bucket": thing.bucket, "key": thing.key})
+
+    def _line(self, entry: dict[str, Any]) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Release the file. Safe to call twice."""
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+
+@dataclass(frozen=True)
+class Left:
+    """The ledger of a run that is over, with what it made and never saw gone, the latest first."""
+
+    path: Path
+    where: dict[str, str]
+    things: tuple[Thing, ...]
+
+
+def unfinished(reports: Path) -> Iterator[Left | Path]:
+    """Yield what runs left open below ``reports``; for a run that still lives, the path of its ledger alone."""
+    for path in sorted(reports.glob(f"*/{NAME}")):
+        with path.open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield path
+                continue
+            file.seek(0)
+            left = _left(path, file.read())
+        if left.things:
+            yield left
+
+
+def _left(path: Path, text: str) -> Left:
+    where: dict[str, str] = {}
+    open_things: dict[Thing, None] = {}
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # Cut by a kill in the middle of the line: then the thing was not made yet.
+        event = entry.pop("event")
+        if event == "run":
+            where = entry
+        elif event == "made":
+            open_things[Thing(**entry)] = None
+        else:
+            open_things.pop(Thing(**entry), None)
+    return Left(path, where, tuple(reversed(open_things)))
+
+
+def settle(left: Left, thing: Thing) -> None:
+    """Note in a finished run's ledger that ``thing`` is gone."""
+    ledger = Ledger(left.path, left.where)
+    ledger.gone(thing)
+    ledger.close()

@@ -1,0 +1,198 @@
+"""The command line: what may be said, and one clear line for what may not."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_gf import contract as contracts
+from pytest_gf import target as targets
+from pytest_gf.vantage import VANTAGES
+
+if TYPE_CHECKING:
+    from pytest_gf.contract import Contract
+    from pytest_gf.lab.faults import Bend
+    from pytest_gf.target import Target
+
+MARKERS = {
+    "clause(id)": "one clause of the contract, for -m \"clause(id='rustfs.list-buckets')\"",
+    "canary": "clauses of the hourly canary: is the state path coherent now?",
+    "real": "tests against real clients and servers (SeaweedFS, s5cmd); in CI",
+}
+HOUSE = Path(__file__).parent / "house"
+"""Where the wheel carries conftest.py, fixtures and suites; absent in a checkout, which is that house itself."""
+
+LAB = "lab"
+DEADLINE = 10.0
+_PATH_OPTIONS = ("--gf-target", "--gf-contract", "--gf-reports")
+_FACT_DEADLINES = 6
+"""A fact makes several exchanges; each has the deadline, all together this many."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run was asked for. ``target`` is None for the embedded lab, which has no addresses before it runs."""
+
+    contract: Contract
+    contract_file: Path | None
+    target: Target | None
+    vantage: str
+    faults: tuple[Bend, ...]
+    reports: Path
+    strict: bool
+    deadline: float
+
+    @property
+    def fact_deadline(self) -> float:
+        """Seconds after which a fact that is still observing is abandoned."""
+        return self.deadline * _FACT_DEADLINES
+
+    @property
+    def target_name(self) -> str:
+        return self.target.name if self.target is not None else LAB
+
+
+def add_options(parser: pytest.Parser) -> None:
+    group = parser.getgroup("gf", "GloriousFlywheel's contract")
+    group.addoption(
+        "--gf",
+        action="store_true",
+        help="run the contract's clauses (those of the checkout, or the ones that come with the plugin)",
+    )
+    group.addoption(
+        "--gf-target",
+        metavar="lab|FILE",
+        help="the system under test: the embedded lab (default) or a TOML file; before GF_TARGET, before the ini option gf_target",
+    )
+    group.addoption("--gf-vantage", choices=VANTAGES, help="where this run stands; overrides the target's")
+    group.addoption("--gf-contract", metavar="FILE", help="a fork's contract data (TOML; may extend another)")
+    group.addoption("--gf-bucket", action="append", default=[], metavar="NAME", help="only this bucket (repeatable)")
+    group.addoption("--gf-stack", action="append", default=[], metavar="NAME", help="only this stack (repeatable)")
+    group.addoption(
+        "--gf-fault",
+        action="append",
+        default=[],
+        metavar="NAME[:ARG]",
+        help="bend the lab (repeatable); refused on any other target",
+    )
+    group.addoption("--gf-faults", action="store_true", help="list the lab's faults and leave")
+    group.addoption("--gf-reports", metavar="DIR", help="where runs write (default: reports/ in the root folder)")
+    group.addoption("--gf-strict", action="store_true", help="exit 11 when anything selected is unproven")
+    group.addoption(
+        "--gf-deadline",
+        type=float,
+        default=DEADLINE,
+        metavar="SECONDS",
+        help=f"longest time for one exchange (default: {DEADLINE:g})",
+    )
+    group.addoption(
+        "--gf-clean",
+        action="store_true",
+        help="delete what killed runs left on the target, by their ledgers, and leave",
+    )
+    parser.addini(
+        "gf_suites",
+        type="paths",
+        default=[],
+        help="folders that hold clauses; run when -m names one of their markers, by -k, or by --gf",
+    )
+    parser.addini("gf_target", default="", help="as --gf-target")
+
+
+def place_suites(config: pytest.Config, args: list[str]) -> None:
+    """Add the folders that hold clauses to the command line, where it asks for clauses and names no path.
+
+    Called before conftests are loaded. Raises `pytest.UsageError` for a path option in its spaced form: pytest would
+    already have taken the path for a folder of tests.
+    """
+    _refuse_spaced_paths(config)
+    known = config.known_args_namespace
+    if known.file_or_dir or hasattr(config, "workerinput"):
+        return
+    suites = [str(path) for path in config.getini("gf_suites")]
+    found: list[str] = []
+    if known.gf or (suites and _names_a_marker(known.markexpr)):
+        found = suites or [str(HOUSE)]
+    elif suites and known.keyword:
+        found = [*(str(config.rootpath / path) for path in config.getini("testpaths")), *suites]
+    args.extend(found)
+    known.file_or_dir.extend(found)
+
+
+def holds_clauses(config: pytest.Config) -> bool:
+    """Return whether the paths of this run hold clauses: whether it is a contract run, with reports of its own."""
+    suites = [*config.getini("gf_suites"), HOUSE]
+    for arg in config.args:
+        path = Path(os.path.abspath(config.invocation_params.dir / str(arg).split("::")[0]))
+        if any(path == suite or suite in path.parents or path in suite.parents for suite in suites if suite.exists()):
+            return True
+    return False
+
+
+def read(config: pytest.Config) -> Settings:
+    """Return the run's settings. Raises `pytest.UsageError` with one line for anything that can't be meant."""
+    option = config.option
+    if not 0 < option.gf_deadline <= 3600:
+        raise pytest.UsageError(f"--gf-deadline={option.gf_deadline:g}: expected seconds between 0 and 3600")
+    contract_file = Path(os.path.abspath(option.gf_contract)) if option.gf_contract else None
+    try:
+        contract = contracts.load(contract_file).narrow(buckets=option.gf_bucket, stacks=option.gf_stack)
+        target = _target(config)
+    except (contracts.ContractError, targets.TargetError) as wrong:
+        raise pytest.UsageError(str(wrong)) from None
+    return Settings(
+        contract=contract,
+        contract_file=contract_file,
+        target=target,
+        vantage=target.vantage if target is not None else option.gf_vantage or "runner",
+        faults=_faults(option.gf_fault, contract, target),
+        reports=Path(os.path.abspath(option.gf_reports)) if option.gf_reports else config.rootpath / "reports",
+        strict=option.gf_strict,
+        deadline=option.gf_deadline,
+    )
+
+
+def _refuse_spaced_paths(config: pytest.Config) -> None:
+    given = [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *map(str, config.invocation_params.args)]
+    for option, value in zip(given, given[1:], strict=False):
+        if option in _PATH_OPTIONS and Path(value).exists():
+            raise pytest.UsageError(
+                f"{option} {value}: write {option}={value} (pytest takes a path that stands alone for tests)"
+            )
+
+
+def _names_a_marker(expression: str) -> bool:
+    markers = {marker.partition("(")[0] for marker in MARKERS} - {"real"}
+    return bool(markers & set(re.findall(r"\w+", expression)))
+
+
+def _target(config: pytest.Config) -> Target | None:
+    chosen: Any = config.option.gf_target or os.environ.get("GF_TARGET") or config.getini("gf_target") or LAB
+    if chosen == LAB:
+        return None
+    path = Path(os.path.abspath(config.invocation_params.dir / chosen))
+    if not path.is_file():
+        raise targets.TargetError(
+            f"target {chosen!r}: no such file; expected 'lab' or a TOML file of addresses (docs/targets.md)"
+        )
+    target = targets.load(path)
+    return target.with_vantage(config.option.gf_vantage) if config.option.gf_vantage else target
+
+
+def _faults(given: list[str], contract: Contract, target: Target | None) -> tuple[Bend, ...]:
+    if not given:
+        return ()
+    if target is not None:
+        raise pytest.UsageError(f"--gf-fault={given[0]}: only the lab can be bent, and the target is {target.name!r}")
+    from pytest_gf.lab import faults
+
+    try:
+        return tuple(faults.parse(each, contract) for each in given)
+    except ValueError as unknown:
+        raise pytest.UsageError(f"--gf-fault: {unknown}") from None

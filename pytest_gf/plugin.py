@@ -1,0 +1,185 @@
+"""pytest's hooks, each delegating: the only file that knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_gf import hookspecs, options
+from pytest_gf.clauses import clause_of
+from pytest_gf.facts import AXES, HOUSE
+from pytest_gf.session import SESSION, ContractSession
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add_options(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    options.place_suites(early_config, args)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    if config.option.gf_faults or config.option.gf_clean:
+        from pytest_gf import commands
+
+        return commands.clean(config) if config.option.gf_clean else commands.list_faults()
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    for name, meaning in options.MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+    if not options.holds_clauses(config):
+        return
+    session = ContractSession(config, options.read(config))
+    config.stash[SESSION] = session
+    config.pluginmanager.register(Hooks(session), "gf")
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(XdistHooks(session), "gf-xdist")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if clause_of(metafunc.function) is None or SESSION not in metafunc.config.stash:
+        return
+    contract = metafunc.config.stash[SESSION].run.contract
+    for axis in AXES:
+        if axis in metafunc.fixturenames:
+            metafunc.parametrize(axis, contract.axis(axis))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    made = [found for item in items if (found := clause_of(getattr(item, "function", None)))]
+    if made and SESSION not in config.stash:
+        where = made[0].function.__code__.co_filename
+        raise pytest.UsageError(
+            f"{where} holds clauses, and its folder is not in gf_suites: add it to gf_suites in pytest's ini file"
+        )
+
+
+class Hooks:
+    """The hooks of a contract run."""
+
+    def __init__(self, session: ContractSession) -> None:
+        self.session = session
+
+    @pytest.hookimpl
+    def pytest_plugin_registered(self, plugin: object) -> None:
+        house = getattr(plugin, HOUSE, None)
+        if house is not None:
+            self.session.move_in(house)
+
+    @pytest.hookimpl
+    def pytest_report_header(self) -> list[str]:
+        return self.session.header()
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_make_collect_report(self) -> Iterator[Any]:
+        report = yield
+        self.session.clean_collect_report(report)
+        return report
+
+    @pytest.hookimpl
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        self.session.add_keywords(item)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Iterator[None]:
+        every = list(items)
+        yield
+        self.session.collected(every, items)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[Any]:
+        self.session.before(item)
+        try:
+            return (yield)
+        finally:
+            self.session.after(item)
+
+    @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_runtest_makereport")
+    def clean_report(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+        report = yield
+        self.session.clean_report(item, call, report)
+        return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+        report = yield
+        self.session.judge(item, call, report)
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:
+        return self.session.status(report)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Iterator[None]:
+        with self.session.taking_in(report):
+            yield
+
+    @pytest.hookimpl
+    def pytest_gf_verdict(self, verdict: dict[str, Any]) -> None:
+        self.session.show(verdict)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: Any) -> None:
+        self.session.clean_warning(warning_message)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self.session.clean_object(excrepr)
+
+    @pytest.hookimpl
+    def pytest_keyboard_interrupt(self) -> None:
+        self.session.interrupted()
+
+    @pytest.hookimpl
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        self.session.write_ending(terminalreporter)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        self.session.finish(session)
+        yield
+        self.session.write_last_line()
+
+    @pytest.hookimpl
+    def pytest_unconfigure(self) -> None:
+        self.session.close()
+
+
+class XdistHooks:
+    """The hooks of a contract run that only xdist calls."""
+
+    def __init__(self, session: ContractSession) -> None:
+        self.session = session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> bool | None:
+        """Let the controller collect too: it lints, and it must know the rows that a crashed worker never judged."""
+        if not self.session.is_controller:
+            return None
+        session.perform_collect()
+        return True
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: WorkerController) -> None:
+        node.workerinput["gf_run"] = self.session.run.id
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        return self.session.scheduler(config, log)

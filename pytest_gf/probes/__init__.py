@@ -1,0 +1,1 @@
+"""One wire each: requests out, values in."""

@@ -1,0 +1,131 @@
+"""A boto3 S3 client that reads nothing but what it is given: no ~/.aws, no AWS_*, no hidden retry, no unbounded answer."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import os
+import threading
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_gf.errors import NotUnderstood
+from pytest_gf.redaction import redact
+
+if TYPE_CHECKING:
+    from pytest_gf.target import S3Section
+
+CONNECT = 5.0
+"""Seconds for a TCP connection; shorter where the deadline is."""
+CONNECTIONS = 32
+MOST_ANSWER = 16 * 1024 * 1024
+"""Bytes. A page of a listing has at most 1,000 keys of at most 1,024 bytes each."""
+
+_ROOTS = {"ListBuckets": "ListAllMyBucketsResult", "ListObjectsV2": "ListBucketResult"}
+_making = threading.Lock()
+
+
+def make_client(section: S3Section, credentials: tuple[str, str] | None, deadline: float) -> Any:
+    with _making:  # boto3's default session and the environment are the process's.
+        held = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("AWS_")}
+        # Only what the target names counts: no ~/.aws, no instance metadata, no AWS_* that happens to be set.
+        os.environ |= {
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+        try:
+            return _made(section, credentials, deadline)
+        finally:
+            del os.environ["AWS_CONFIG_FILE"], os.environ["AWS_SHARED_CREDENTIALS_FILE"]
+            os.environ |= held | {"AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: float) -> Any:
+    import boto3
+    from botocore import UNSIGNED
+    from botocore.config import Config
+    from botocore.httpsession import URLLib3Session
+    from botocore.utils import get_environ_proxies
+
+    access, secret = credentials or (None, None)
+    verify: Any = str(section.ca_file) if section.ca_file is not None else True
+    proxies: dict[str, str] | None = {} if is_loopback(section.endpoint) else None
+    config = Config(
+        signature_version=UNSIGNED if credentials is None else "s3v4",
+        retries={"total_max_attempts": 1},
+        s3={"addressing_style": "path"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    client = boto3.session.Session().client(
+        "s3",
+        endpoint_url=section.endpoint,
+        region_name=section.region,
+        aws_access_key_id=access,
+        aws_secret_access_key=secret,
+        config=config,
+        verify=verify,
+    )
+    session = URLLib3Session(
+        verify=verify,
+        proxies=get_environ_proxies(section.endpoint) if proxies is None else proxies,
+        timeout=(min(CONNECT, deadline), deadline),
+        max_pool_connections=CONNECTIONS,
+    )
+    client.meta.events.register("before-send.s3", functools.partial(_send, session))
+    client.meta.events.register("before-parse.s3", _check_root)
+    return client
+
+
+def _send(session: Any, request: Any, **_: Any) -> Any:
+    """Send as botocore does, but read an answer that is no object's body only up to `MOST_ANSWER`."""
+    from botocore.awsrequest import AWSResponse
+
+    streamed, request.stream_output = request.stream_output, True
+    response = session.send(request)
+    if not streamed:
+        response = AWSResponse(response.url, response.status_code, response.headers, _Bounded(response.raw))
+        response.content  # noqa: B018  # Read now, inside of what botocore retries and maps.
+    return response
+
+
+class _Bounded:
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def stream(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._raw.stream():
+            size += len(chunk)
+            if size > MOST_ANSWER:
+                self._raw.close()
+                raise NotUnderstood(
+                    "reading S3's answer", f"more than {MOST_ANSWER} bytes came", "is this an S3 server?"
+                )
+            yield chunk
+
+
+def _check_root(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Refuse a page that isn't S3's: botocore reads any well-formed XML as a listing of nothing."""
+    expected = _ROOTS.get(operation_model.name)
+    if expected is None or response_dict["status_code"] != 200:  # noqa: PLR2004  # RFC 9110, 15.3.1.
+        return
+    body: bytes = response_dict["body"]
+    if expected.encode() not in body[:1000]:
+        start = redact(body[:60].decode(errors="replace"))
+        raise NotUnderstood(
+            f"S3 {operation_model.name}",
+            f"200 with no <{expected}> but {start!r}",
+            "is this an S3 server? a proxy's page answers so",
+        )
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Return whether the endpoint is this machine, which no proxy can reach."""
+    host = urllib.parse.urlsplit(endpoint).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

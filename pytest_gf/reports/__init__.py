@@ -1,0 +1,1 @@
+"""What a run leaves behind: a file each for the record, the summary, the terminal and Allure."""

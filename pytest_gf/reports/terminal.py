@@ -1,0 +1,95 @@
+"""The terminal: a line per clause as it falls, and at the end what was proved, what was not, what green does not prove."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_gf.reports.summary import LAB_BANNER, counts, proved, row_name
+from pytest_gf.verdict import Verdict
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_gf.run import Run
+
+PYTEST_WORDS: Mapping[Verdict, tuple[str, str, str]] = {
+    Verdict.HOLDS: ("passed", ".", "HOLDS"),
+    Verdict.VIOLATED: ("failed", "V", "VIOLATED"),
+    Verdict.FIXED: ("failed", "F", "FIXED"),
+    Verdict.ERROR: ("error", "E", "ERROR"),
+    Verdict.UNPROVEN: ("skipped", "u", "UNPROVEN"),
+    Verdict.INTERIM: ("xfailed", "i", "INTERIM"),
+}
+"""Category, letter and word for pytest's own terminal."""
+
+_COLOURS: Mapping[Verdict, dict[str, bool]] = {
+    Verdict.HOLDS: {"green": True},
+    Verdict.VIOLATED: {"red": True, "bold": True},
+    Verdict.FIXED: {"red": True, "bold": True},
+    Verdict.ERROR: {"red": True},
+    Verdict.UNPROVEN: {"yellow": True},
+    Verdict.INTERIM: {"yellow": True},
+}
+_CLAUSE_WIDTH = 36
+
+
+def header(run: Run) -> list[str]:
+    """Return the lines that say what is judged, from where."""
+    settings = run.settings
+    lines = [
+        f"gf: contract {run.contract.name}, target {settings.target_name}, vantage {settings.vantage}, reports in {run.shown_folder}"
+    ]
+    if settings.target is None:
+        bent = f", bent by {' '.join(str(fault) for fault in settings.faults)}" if settings.faults else ""
+        lines.append(f"gf: {LAB_BANNER}: the target is the embedded lab{bent} (--gf-target=FILE for a real one)")
+    return lines
+
+
+def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any]) -> None:
+    """Write one clause's line."""
+    kind = Verdict(verdict["verdict"])
+    terminal.ensure_newline()
+    word = kind.upper() if kind in {Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR} else str(kind)
+    terminal.write(f"{word:<9} ", **_COLOURS[kind])
+    why = f": {verdict['reason'].splitlines()[0]}" if kind is Verdict.UNPROVEN and verdict["reason"] else ""
+    terminal.write_line(f"{row_name(verdict):<{_CLAUSE_WIDTH}} {verdict['title']}{why}")
+
+
+def ending(
+    terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run, catalog: Mapping[str, frozenset[str]]
+) -> None:
+    """Write what the run proved, what it did not and why, and what green does not prove."""
+    whole, some = proved(record, catalog)
+    terminal.section("the contract")
+    terminal.write_line(f"verdicts: {counts(record)}")
+    terminal.write_line(f"proved: {' '.join(whole) or 'nothing'}")
+    if some:
+        terminal.write_line(f"proved in part: {' '.join(some)}")
+    for reason, rows in _by_reason(record).items():
+        terminal.write_line(f"not proved, {reason}: {rows}", yellow=True)
+    left = len(run.contract.statements) - len(whole) - len(some)
+    terminal.write_line(
+        f"not looked at, or not proved: {left} of {len(run.contract.statements)} statements (docs/clauses.md)"
+    )
+    for claim in record["does_not_prove"]:
+        terminal.write_line(f"green does not prove: {claim}")
+    terminal.write_line(
+        f"record: {run.shown_folder / 'record.json'} (also summary.md, junit.xml, allure-results/, evidence/)"
+    )
+
+
+def last_line(terminal: pytest.TerminalReporter, run: Run) -> None:
+    """Write what must be read last: that a lab is no evidence about honey."""
+    if run.settings.target is None:
+        terminal.write_line(LAB_BANNER, yellow=True, bold=True)
+
+
+def _by_reason(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return for each verdict and reason that keeps something from being proved the rows that share it."""
+    found: dict[str, list[str]] = {}
+    for verdict in record["verdicts"]:
+        if verdict["verdict"] != Verdict.HOLDS:
+            first = (verdict["reason"].splitlines() or [""])[0]
+            found.setdefault(f"{verdict['verdict']}: {first}", []).append(row_name(verdict))
+    return {reason: ", ".join(rows) for reason, rows in found.items()}

@@ -1,0 +1,176 @@
+"""One contract run: its folder, its target (the lab is started here), its graph of facts, its ledger."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_gf import ledger as ledgers
+from pytest_gf import target as targets
+from pytest_gf.errors import ProbeError, Unproven
+from pytest_gf.graph import Graph, Node
+from pytest_gf.redaction import redact, redactor
+
+if TYPE_CHECKING:
+    from pytest_gf.contract import Contract
+    from pytest_gf.facts import House
+    from pytest_gf.lab import Lab
+    from pytest_gf.options import Settings
+    from pytest_gf.target import Target
+
+
+def new_id() -> str:
+    """Return ``20261123T235959Z-1a2b3c4d``: a run's name, unique and sorted by time."""
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}"
+
+
+class Run:
+    """What facts may ask of the run that they belong to.
+
+    ``id`` is the run's name, ``folder`` where it writes, ``deadline`` the longest time for one exchange in seconds.
+    """
+
+    def __init__(self, settings: Settings, run_id: str) -> None:
+        self.settings = settings
+        self.id = run_id
+        self.folder = settings.reports / run_id
+        self.deadline = settings.deadline
+        self.graph: Graph | None = None
+        self._target = settings.target
+        self._lab: Lab | None = None
+        self._ledger: ledgers.Ledger | None = None
+        self._lock = threading.RLock()
+        if self._target is not None:
+            redactor().learn(self._target.secrets())
+
+    @property
+    def contract(self) -> Contract:
+        return self.settings.contract
+
+    @property
+    def shown_folder(self) -> Path:
+        """The folder as a person at this prompt would type it."""
+        return Path(os.path.relpath(self.folder))
+
+    @property
+    def target(self) -> Target:
+        """The system under test; the lab is started the first time. Raises LabError where it does not come up."""
+        with self._lock:
+            if self._target is None:
+                self._target = self._start_lab()
+            return self._target
+
+    @property
+    def ledger(self) -> ledgers.Ledger:
+        """Where a fact enters what it is about to make."""
+        with self._lock:
+            if self._ledger is None:
+                self._ledger = ledgers.Ledger(self.folder / ledgers.NAME, self.where())
+            return self._ledger
+
+    def where(self) -> dict[str, str]:
+        """Return how a later ``--gf-clean`` finds the target that this run changed."""
+        if self._lab is not None:
+            return {"target": "lab", "folder": str(self._lab.folder)}
+        endpoint = self.target.s3.endpoint if self.target.s3 is not None else ""
+        return {"target": self.target.name, "endpoint": endpoint}
+
+    def permit(self, word: str) -> None:
+        """Raise Unproven where the target does not allow this change, or the vantage forbids every one."""
+        target = self.target
+        if target.vantage == "pull-request":
+            raise Unproven("the vantage pull-request changes nothing", "run it from a runner or an operator's machine")
+        if not target.permits(word):
+            allowed = ", ".join(sorted(target.allow)) or "nothing"
+            raise Unproven(
+                f"target {target.name!r} does not allow {word!r} (it allows {allowed})",
+                f"add {word!r} to the target's allow",
+            )
+
+    def begin(self, house: House) -> Graph:
+        """Make the graph of this run's facts."""
+        self.graph = Graph(
+            house,
+            givens={"contract": lambda: self.contract, "target": lambda: self.target, "run": lambda: self},
+            axis_values=self.contract.every,
+            permit=self.permit,
+            finished=self._keep_evidence,
+            deadline=self.settings.fact_deadline,
+        )
+        return self.graph
+
+    def observe(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+        """Start observing these facts, with the lab up beforehand where one of them needs the target."""
+        if self.graph is None:
+            return
+        wanted = list(wanted)
+        needed = {need for name, _ in wanted for each in self.graph.house.closure(name).values() for need in each.needs}
+        if "target" in needed:
+            self.target  # noqa: B018  # Started here, so that no fact's seconds hold the lab's start.
+        self.graph.start(wanted)
+
+    def close(self) -> None:
+        """Stop the lab and release the ledger. Safe to call twice."""
+        with self._lock:
+            if self._ledger is not None:
+                self._ledger.close()
+            if self._lab is not None:
+                self._lab.stop()
+                if self._ledger is None or not self._left_something():
+                    shutil.rmtree(self._lab.folder, ignore_errors=True)
+                self._lab = None
+
+    def _left_something(self) -> bool:
+        return any(
+            isinstance(left, ledgers.Left) and left.path.parent == self.folder
+            for left in ledgers.unfinished(self.settings.reports)
+        )
+
+    def _start_lab(self) -> Target:
+        from pytest_gf.lab import Lab
+
+        faults = [str(fault) for fault in self.settings.faults]
+        self._lab = Lab.start(self.folder / "lab", faults, contract=self.settings.contract_file)
+        target = targets.load(self._lab.target_file, environment=self._lab.environment)
+        redactor().learn(target.secrets())
+        return target.with_vantage(self.settings.vantage)
+
+    def _keep_evidence(self, node: Node) -> None:
+        if node.evidence is None:
+            return
+        kept: dict[str, Any] = {
+            "fact": node.key[0],
+            "params": node.params,
+            "outcome": outcome(node),
+            "seconds": round(node.seconds, 6),
+            "exchanges": node.evidence.exchanges,
+            "left_out": node.evidence.left_out,
+        }
+        path = self.folder / evidence_path(node)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def evidence_path(node: Node) -> str:
+    """Return where a fact's evidence lies, relative to the run's folder."""
+    return f"evidence/{node.name.replace(os.sep, '_')}.json"
+
+
+def outcome(node: Node) -> str:
+    """Return in one line what became of a fact."""
+    if not node.done and node.failure is None and node.started is None:
+        return "not observed"
+    if isinstance(node.failure, Unproven):
+        return redact(f"unproven: {node.failure.reason}")
+    if isinstance(node.failure, ProbeError):
+        return redact(f"error: {node.failure}")
+    if node.failure is not None:
+        return redact(f"error: {type(node.failure).__name__}: {node.failure}")
+    return "observed"

@@ -1,0 +1,299 @@
+"""A contract run as pytest sees it: what each hook does, in the process that judges and in the one that reports."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_gf import catalog, judging
+from pytest_gf.clauses import Row, clause_of
+from pytest_gf.facts import GRAPH, House
+from pytest_gf.redacting import redact_log_records, redact_warning, redact_within
+from pytest_gf.redaction import redactor
+from pytest_gf.reports import summary, terminal
+from pytest_gf.reports.record import CRASHED, NOT_RUN, Record, empty_account
+from pytest_gf.run import Run, new_id
+from pytest_gf.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pytest_gf.options import Settings
+    from pytest_gf.reports.allure import AllureHooks
+
+SESSION = pytest.StashKey["ContractSession"]()
+_OURS = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+"""The exit codes that verdicts may replace; the others say that pytest itself could not go on."""
+
+
+class ContractSession:
+    """The state of one contract run in one process: the main one, xdist's controller, or one of its workers."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        worker = getattr(config, "workerinput", None)
+        self.config = config
+        self.is_worker = worker is not None
+        self.is_controller = (
+            not self.is_worker
+            and getattr(config.option, "dist", "no") != "no"
+            and bool(getattr(config.option, "tx", None))
+        )
+        self.run = Run(settings, worker["gf_run"] if worker is not None else new_id())
+        self.rows: dict[str, Row] = {}
+        self.record: Record | None = None
+        self.house: House | None = None
+        self._whole: dict[str, Any] | None = None
+        self._plain_failures = 0
+        self._started = False
+        self._allure: AllureHooks | None = None
+        self._undo_logging = redact_log_records()
+        option = config.option
+        self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan)
+        if not self.looks_only:
+            self._point_reports_here()
+
+    # Before anything runs
+
+    def move_in(self, house: House) -> None:
+        """Take in the facts of a conftest."""
+        if self.house is not None and self.house is not house:
+            raise pytest.UsageError("two conftest.py files call facts_in; a run has one house of facts")
+        self.house = house
+        self.config.stash[GRAPH] = self.run.begin(house)
+
+    def header(self) -> list[str]:
+        return terminal.header(self.run)
+
+    def add_keywords(self, item: pytest.Item) -> None:
+        """Let -k select a clause by its id and by its values."""
+        made = clause_of(getattr(item, "function", None))
+        if made is not None:
+            params = catalog.params_of(item)
+            item.extra_keyword_matches.update({made.id, *params.values(), f"{made.id}[{'-'.join(params.values())}]"})
+
+    def collected(self, every: list[pytest.Item], selected: list[pytest.Item]) -> None:
+        """Lint all clauses that were collected (in one process only), and note the rows that were selected."""
+        contract = self.run.contract
+        if not self.is_worker:
+            made = [found for item in every if (found := clause_of(getattr(item, "function", None)))]
+            lines = catalog.lint(made, self.house, contract)
+            if any(redactor().shows(item.nodeid) for item in every):
+                lines.append("a node id holds a secret; it is not shown here, and nothing was run")
+            if lines:
+                raise pytest.UsageError(*lines)
+        self.rows = catalog.rows_of(selected, contract)
+        if self.rows and not self.is_worker and not self.looks_only:
+            self.record = Record(self.run, self.rows)
+
+    def scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Return xdist's scheduler for a run that judges clauses; None lets xdist choose."""
+        if not self.rows:
+            return None
+        from pytest_gf.scheduling import ClausesTogether
+
+        return ClausesTogether(config, log, self.rows)
+
+    # In the process that judges
+
+    def before(self, item: pytest.Item) -> None:
+        """Start observing what the selected clauses need, before the first of them."""
+        row = self.rows.get(item.nodeid)
+        if row is None:
+            return
+        if not self._started and not self.looks_only:
+            self._started = True
+            self.run.observe(self._wanted(item.session.items))
+        if self._allure is not None:
+            from pytest_gf.reports.allure import Current
+
+            self._allure.current = Current(row)
+        item.user_properties += [("clause", row.clause), ("statements", " ".join(row.statements))]
+
+    def after(self, item: pytest.Item) -> None:
+        if self._allure is not None and item.nodeid in self.rows:
+            self._allure.current = None
+
+    def clean_report(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+        """Give a red clause its text, and strike secrets out of whatever pytest made, before any other plugin sees it."""
+        row = self.rows.get(item.nodeid)
+        if row is not None and report.failed:
+            text = judging.failure_text(item, call, row, self.run)
+            if text is not None:
+                report.longrepr = text
+        report.longrepr = redact_within(report.longrepr)
+        report.sections = redact_within(report.sections)
+
+    def judge(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+        """Put a clause's verdict for this phase on its report, on which it travels to the process that reports."""
+        if item.nodeid not in self.rows or self.looks_only:
+            return
+        verdict = judging.verdict_of(item, call, report)
+        if verdict is None:
+            return
+        account = judging.account(item, call, verdict, self.run)
+        report.gf = account
+        if report.when != "teardown":
+            report.user_properties.append(("verdict", account["verdict"]))
+        if self._allure is not None and self._allure.current is not None:
+            self._allure.current.account = account
+
+    # In the process that reports
+
+    def status(self, report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:
+        """Return pytest's category, letter and word; letter and word are ours alone unless -q asks for letters."""
+        if not isinstance(report, pytest.TestReport) or report.nodeid not in self.rows or self.looks_only:
+            return None
+        account = getattr(report, "gf", None)
+        if account is None:
+            return ("error", "E", "ERROR") if report.failed else ("", "", "")
+        category, letter, word = terminal.PYTEST_WORDS[Verdict(account["verdict"])]
+        return (category, letter, word) if self.config.option.verbose < 0 else (category, "", "")
+
+    @contextlib.contextmanager
+    def taking_in(self, report: pytest.TestReport) -> Iterator[None]:
+        """Take a phase into the record while pytest's plugins take it in, and write its line when it was the last."""
+        if self.is_worker or self.looks_only:
+            yield
+            return
+        if report.nodeid not in self.rows:
+            self._plain_failures += report.failed
+            yield
+            return
+        account = getattr(report, "gf", None)
+        when = report.when
+        if account is not None and account["verdict"] == Verdict.ERROR and when == "call":
+            report.when = "setup"  # JUnit knows an error only in set-up; a broken probe is never its <failure>.
+        try:
+            yield
+        finally:
+            report.when = when
+        self._note(report, account)
+
+    def _note(self, report: pytest.TestReport, account: dict[str, Any] | None) -> None:
+        if self.record is None:
+            return
+        crashed = str(report.when) == "???"
+        if crashed:
+            account = empty_account(Verdict.ERROR, CRASHED, "run it again; if it crashes again, run it without -n")
+            self._write_unseen(report.nodeid, account, ran=True)
+        self.record.phase(report.nodeid, account, report.duration)
+        if report.when == "teardown" or crashed:
+            self._settle(report.nodeid)
+
+    def _settle(self, nodeid: str) -> None:
+        if self.record is None:
+            return
+        self.config.hook.pytest_gf_verdict(verdict=self.record.close(nodeid))
+
+    def show(self, verdict: dict[str, Any]) -> None:
+        """Write a settled clause's line; -q has its letter instead."""
+        reporter = self._terminal()
+        if reporter is not None and self.config.option.verbose >= 0:
+            terminal.line(reporter, verdict)
+
+    def clean_collect_report(self, report: pytest.CollectReport) -> None:
+        report.longrepr = redact_within(report.longrepr)
+
+    def clean_warning(self, recorded: Any) -> None:
+        recorded.message = redact_warning(recorded.message)
+
+    def clean_object(self, value: object) -> None:
+        redact_within(value)
+
+    # At the end
+
+    def interrupted(self) -> None:
+        """Nothing to wait for: facts are daemon threads. The lab and the ledger are closed with the run."""
+        self.close()
+
+    def finish(self, session: pytest.Session) -> None:
+        """Give every selected row its verdict, and the run its exit code, before pytest writes its own reports."""
+        if self.record is None or self._whole is not None:
+            return
+        for nodeid in self.record.missing():
+            self._not_run(nodeid)
+        code = int(session.exitstatus)
+        if code in _OURS or self._stopped_by_maxfail(code):
+            code = 1 if self._plain_failures else self.record.exit_code()
+            session.exitstatus = code
+        self._whole = self.record.finish(code)
+        page = summary.page(self._whole, self.run.contract, self._in_part())
+        (self.run.folder / "summary.md").write_text(page, encoding="utf-8")
+        summary.append_to_github(page)
+
+    def write_ending(self, reporter: pytest.TerminalReporter) -> None:
+        if self._whole is not None:
+            terminal.ending(reporter, self._whole, self.run, self._in_part())
+
+    def write_last_line(self) -> None:
+        reporter = self._terminal()
+        if reporter is not None and self._whole is not None:
+            terminal.last_line(reporter, self.run)
+
+    def close(self) -> None:
+        """Stop what the run started. Safe to call twice."""
+        self.run.close()
+        self._undo_logging()
+
+    def _not_run(self, nodeid: str) -> None:
+        if self.record is None:
+            return
+        account = empty_account(Verdict.UNPROVEN, NOT_RUN, "something stopped the run before it: see the red rows")
+        path, line = nodeid.partition("::")[0], None
+        report = pytest.TestReport(
+            nodeid, (path, line, nodeid), {}, "skipped", (path, 0, f"Skipped: {NOT_RUN}"), "setup"
+        )
+        report.gf = account
+        row = self.rows[nodeid]
+        report.user_properties = [
+            ("clause", row.clause),
+            ("statements", " ".join(row.statements)),
+            ("verdict", account["verdict"]),
+        ]
+        self.config.hook.pytest_runtest_logreport(report=report)
+        ending = pytest.TestReport(nodeid, (path, line, nodeid), {}, "passed", None, "teardown")
+        ending.user_properties = report.user_properties
+        self.config.hook.pytest_runtest_logreport(report=ending)
+        self._write_unseen(nodeid, account, ran=False)
+
+    def _write_unseen(self, nodeid: str, account: dict[str, Any], *, ran: bool) -> None:
+        if self._allure is not None:
+            from pytest_gf.reports import allure
+
+            allure.write_unseen(self.rows[nodeid], account, ran=ran)
+
+    def _stopped_by_maxfail(self, code: int) -> bool:
+        """With xdist, -x ends in an interrupt; the verdicts still make the exit code, as they do without it."""
+        dsession = self.config.pluginmanager.get_plugin("dsession")
+        return code == pytest.ExitCode.INTERRUPTED and bool(getattr(dsession, "shouldstop", False))
+
+    def _wanted(self, items: list[pytest.Item]) -> Iterator[tuple[str, dict[str, str]]]:
+        facts = self.house.facts if self.house is not None else {}
+        for item in items:
+            if item.nodeid in self.rows:
+                for name in getattr(item, "_fixtureinfo").argnames:  # noqa: B009  # Private, and mypy says so.
+                    if name in facts:
+                        yield name, catalog.params_of(item)
+
+    def _in_part(self) -> dict[str, frozenset[str]]:
+        return {row.clause: row.in_part for row in self.rows.values()}
+
+    def _terminal(self) -> pytest.TerminalReporter | None:
+        found = self.config.pluginmanager.get_plugin("terminalreporter")
+        return found if isinstance(found, pytest.TerminalReporter) else None
+
+    def _point_reports_here(self) -> None:
+        """Point JUnit and Allure at the run's folder, unless the command line already said where."""
+        option = self.config.option
+        option.xmlpath = option.xmlpath or str(self.run.folder / "junit.xml")
+        if hasattr(option, "allure_report_dir"):
+            option.allure_report_dir = option.allure_report_dir or str(self.run.folder / "allure-results")
+            import allure_commons
+
+            from pytest_gf.reports.allure import AllureHooks
+
+            self._allure = AllureHooks()
+            allure_commons.plugin_manager.register(self._allure)
+            self.config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(self._allure))

@@ -1,0 +1,126 @@
+"""Targets: the system under test, as a TOML file of addresses, the names of credentials, and what a run may change."""
+
+from __future__ import annotations
+
+import os
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_gf.contract.load import parse_toml
+from pytest_gf.vantage import READ_ONLY, VANTAGES, Vantage
+
+ALLOWED = ("scratch", "state-proof", "cache-blob", "cache-delete", "publication")
+"""What a run may change: the words of ``allow``."""
+LATER = ("kubernetes", "attic", "bazel", "repository", "flakehub", "routes")
+"""Sections that targets may have for clauses to come; they are read by nothing yet."""
+
+
+class TargetError(ValueError):
+    """A target that can't be used: one line with the file, the key and what was expected."""
+
+
+class Unset(Exception):  # noqa: N818  # It is no error: the fact that meets it makes its clauses unproven.
+    """A variable that the target names is not set, or empty."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"variable {name} is not set")
+        self.name = name
+
+
+class S3Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[s3]``: the S3 server, and the variables that hold the state's own credential."""
+
+    endpoint: str
+    region: str = "us-east-1"
+    access_key_env: str = "AWS_ACCESS_KEY_ID"
+    secret_key_env: str = "AWS_SECRET_ACCESS_KEY"  # noqa: S105  # The variable's name.
+    ca_file: str | None = None
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    vantage: Vantage
+    allow: tuple[str, ...] = ()
+    s3: S3Section | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """The system under test. Credentials are held, and shown nowhere."""
+
+    name: str
+    vantage: Vantage
+    allow: frozenset[str] = frozenset()
+    s3: S3Section | None = None
+    _credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def permits(self, word: str) -> bool:
+        """Return whether a run may change this. Never in the vantage pull-request."""
+        return self.vantage != READ_ONLY and word in self.allow
+
+    def credential(self, name: str) -> str:
+        """Return the value of a variable that the target names. Raises Unset."""
+        value = self._credentials.get(name, "")
+        if not value:
+            raise Unset(name)
+        return value
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the values that must never be shown."""
+        return tuple(value for value in self._credentials.values() if value)
+
+    def with_vantage(self, vantage: str) -> Target:
+        """Return the target as seen from another vantage. Raises TargetError for an unknown one."""
+        for known in VANTAGES:
+            if vantage == known:
+                return replace(self, vantage=vantage)  # type: ignore[arg-type]  # It is one of the literals, just checked.
+        raise TargetError(f"unknown vantage {vantage!r}; expected one of {', '.join(VANTAGES)}")
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
+    """Return the target in a TOML file, with its credentials from ``environment`` (default: this process's).
+
+    Only the variables that the file names are read. Raises TargetError.
+    """
+    tables = parse_toml(path, TargetError)
+    try:
+        read = msgspec.convert({key: value for key, value in tables.items() if key not in LATER}, _File)
+    except msgspec.ValidationError as wrong:
+        raise TargetError(f"{path}: {wrong}") from None
+    for word in read.allow:
+        if word not in ALLOWED:
+            raise TargetError(f"{path}: key 'allow': unknown word {word!r}; expected some of {', '.join(ALLOWED)}")
+    s3 = None if read.s3 is None else _checked(read.s3, path)
+    names = () if s3 is None else (s3.access_key_env, s3.secret_key_env)
+    variables = os.environ if environment is None else environment
+    credentials = {name: variables.get(name, "") for name in names}
+    return Target(read.name, read.vantage, frozenset(read.allow), s3, credentials)
+
+
+def _checked(section: S3Section, path: Path) -> S3Section:
+    parts = _split(section.endpoint)
+    expected = "expected http(s)://host[:port] without user, path, query or fragment"
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise TargetError(f"{path}: key 's3.endpoint': {expected}")
+    if parts.username or parts.password or parts.query or parts.fragment or parts.path not in {"", "/"}:
+        raise TargetError(f"{path}: key 's3.endpoint': {expected}")
+    if section.ca_file is None:
+        return section
+    ca_file = path.parent / section.ca_file
+    if not ca_file.is_file():
+        raise TargetError(f"{path}: key 's3.ca_file': no such file: {ca_file}")
+    return msgspec.structs.replace(section, ca_file=str(ca_file))
+
+
+def _split(url: str) -> Any:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        parts.port  # noqa: B018  # Raises ValueError for a port that is no number.
+    except ValueError:
+        return None
+    return parts

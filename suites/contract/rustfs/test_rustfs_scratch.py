@@ -1,0 +1,28 @@
+"""Contract section "RustFS bucket-index guardrail": the scratch probe, the API's side."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_gf import clause
+from pytest_gf.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
+
+pytestmark = pytest.mark.canary
+
+
+@clause("rustfs.scratch-appears", "a scratch bucket appears in S3", proves="S100~ S102")
+def test_scratch_appears(scratch_bucket: ScratchBucket) -> None:
+    """The scratch probe creates an isolated bucket without touching OpenTofu state objects."""
+    assert scratch_bucket.appeared
+
+
+@clause("rustfs.scratch-readable", "an object in the scratch bucket reads back as written", proves="S100~")
+def test_scratch_readable(scratch_object: ScratchObject) -> None:
+    """Normal coherence is proved by writing and reading what nobody else holds."""
+    assert scratch_object.readable
+
+
+@clause("rustfs.scratch-gone", "the scratch bucket is gone from S3, and nothing else is", proves="S100~")
+def test_scratch_gone(scratch_gone: ScratchGone) -> None:
+    """On 2026-05-25 a delete emptied list-buckets: the protected buckets are still listed after ours."""
+    assert scratch_gone.gone
