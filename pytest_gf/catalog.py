@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -64,9 +65,9 @@ def _lint_ids(clauses: list[Clause]) -> Iterator[str]:
             other = by_id[made.id].function
             yield f"clause {made.id!r} is defined twice: at {_where(other)} and at {_where(made.function)}"
         by_id[made.id] = made
-    for one, other in zip(sorted(by_id), sorted(by_id)[1:], strict=False):
-        if other.startswith(one):
-            yield f"clause {one!r} is a prefix of {other!r}, so -k can't select it alone; rename one"
+    for one, longer in itertools.pairwise(sorted(by_id)):
+        if longer.startswith(one):
+            yield f"clause {one!r} is a prefix of {longer!r}, so -k can't select it alone; rename one"
 
 
 def _lint_clause(made: Clause, house: House, contract: Contract) -> Iterator[str]:

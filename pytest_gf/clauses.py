@@ -57,7 +57,8 @@ def clause(id: str, title: str, *, proves: str) -> Callable[[Test], Test]:  # no
 
     def decorate(function: Test) -> Test:
         setattr(function, ATTRIBUTE, Clause(id, title, tuple(proves.split()), function))
-        return pytest.mark.clause(id=id)(function)
+        marked: Test = pytest.mark.clause(id=id)(function)
+        return marked
 
     return decorate
 

@@ -98,14 +98,14 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
 def repeat(item: pytest.Item, row: Row) -> str:
     """Return the command that judges this one row again."""
     option = item.config.option
-    words = ["pytest", "-m", f"clause(id='{row.clause}')"]
+    words = ["pytest", f"-m \"clause(id='{row.clause}')\""]
     words += ["--gf"] if option.gf else []
-    words += [f"--gf-{axis}={value}" for axis, value in row.params.items()]
+    words += [shlex.quote(f"--gf-{axis}={value}") for axis, value in row.params.items()]
     for name in ("gf_target", "gf_vantage", "gf_contract"):
         value = getattr(option, name)
-        words += [f"--{name.replace('_', '-')}={value}"] if value else []
-    words += [f"--gf-fault={fault}" for fault in option.gf_fault]
-    return shlex.join(words)
+        words += [shlex.quote(f"--{name.replace('_', '-')}={value}")] if value else []
+    words += [shlex.quote(f"--gf-fault={fault}") for fault in option.gf_fault]
+    return " ".join(words)
 
 
 def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tuple[str, str]:

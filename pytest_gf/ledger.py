@@ -34,15 +34,22 @@ class Ledger:
         self.path = path
         self._where = where
         self._file: IO[str] | None = None
+        self._open: dict[Thing, None] = {}
         self._lock = threading.Lock()
 
     def enter(self, thing: Thing) -> None:
         """Note that ``thing`` is about to be made. Raises OSError where the ledger can't be written: then don't make it."""
         self._write("made", thing)
+        self._open[thing] = None
 
     def gone(self, thing: Thing) -> None:
         """Note that the target has confirmed that ``thing`` is gone."""
         self._write("gone", thing)
+        self._open.pop(thing, None)
+
+    def open_things(self) -> list[Thing]:
+        """Return what was entered and is not known to be gone, the latest first."""
+        return list(reversed(self._open))
 
     def _write(self, event: str, thing: Thing) -> None:
         with self._lock:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pytest
 
@@ -14,6 +14,9 @@ from pytest_gf.session import SESSION, ContractSession
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
+
+Result = TypeVar("Result")
+Wrapper: TypeAlias = Generator[None, Result, Result]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -87,7 +90,7 @@ class Hooks:
         return self.session.header()
 
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_make_collect_report(self) -> Iterator[Any]:
+    def pytest_make_collect_report(self) -> Wrapper[pytest.CollectReport]:
         report = yield
         self.session.clean_collect_report(report)
         return report
@@ -97,13 +100,13 @@ class Hooks:
         self.session.add_keywords(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Iterator[None]:
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Wrapper[None]:
         every = list(items)
         yield
         self.session.collected(every, items)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[Any]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Wrapper[object]:
         self.session.before(item)
         try:
             return (yield)
@@ -111,13 +114,13 @@ class Hooks:
             self.session.after(item)
 
     @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_runtest_makereport")
-    def clean_report(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+    def pytest_gf_clean_report(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Wrapper[pytest.TestReport]:
         report = yield
         self.session.clean_report(item, call, report)
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Wrapper[pytest.TestReport]:
         report = yield
         self.session.judge(item, call, report)
         return report
@@ -127,7 +130,7 @@ class Hooks:
         return self.session.status(report)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Iterator[None]:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Wrapper[None]:
         with self.session.taking_in(report):
             yield
 
@@ -152,7 +155,7 @@ class Hooks:
         self.session.write_ending(terminalreporter)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+    def pytest_sessionfinish(self, session: pytest.Session) -> Wrapper[None]:
         self.session.finish(session)
         yield
         self.session.write_last_line()
@@ -179,6 +182,10 @@ class XdistHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
         node.workerinput["gf_run"] = self.session.run.id
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: WorkerController) -> None:
+        self.session.take_left(getattr(node, "workeroutput", {}))
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:

@@ -52,7 +52,7 @@ def redact_log_records() -> Callable[[], None]:
             return made  # A caller's mistake in its arguments: logging itself reports it.
         made.msg, made.args = redact(text), ()
         if made.exc_info and made.exc_info[0] is not None:
-            made.exc_text = redact(formatter.formatException(made.exc_info))  # type: ignore[arg-type]  # Checked just above.
+            made.exc_text = redact(formatter.formatException(made.exc_info))
             made.exc_info = None
         if made.stack_info:
             made.stack_info = redact(made.stack_info)

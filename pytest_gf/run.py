@@ -116,22 +116,36 @@ class Run:
             self.target  # noqa: B018  # Started here, so that no fact's seconds hold the lab's start.
         self.graph.start(wanted)
 
+    def tidy(self, *, deadline: float | None = None) -> list[str]:
+        """Delete what this run made and did not see gone; return a line for each thing that is left.
+
+        Facts delete what they made; this is for runs that stopped, or whose facts failed, before that.
+        """
+        with self._lock:
+            if self._ledger is None:
+                return []
+            left = self._ledger.open_things()
+            if not left:
+                return []
+            from pytest_gf import cleaning
+
+            try:
+                s3 = cleaning.client(self.target, self.deadline if deadline is None else deadline)
+            except targets.TargetError as wrong:
+                return [str(wrong)]
+            return list(cleaning.delete(left, s3, self._ledger.gone))
+
     def close(self) -> None:
         """Stop the lab and release the ledger. Safe to call twice."""
         with self._lock:
+            left = self._ledger is not None and bool(self._ledger.open_things())
             if self._ledger is not None:
                 self._ledger.close()
             if self._lab is not None:
                 self._lab.stop()
-                if self._ledger is None or not self._left_something():
+                if not left:
                     shutil.rmtree(self._lab.folder, ignore_errors=True)
                 self._lab = None
-
-    def _left_something(self) -> bool:
-        return any(
-            isinstance(left, ledgers.Left) and left.path.parent == self.folder
-            for left in ledgers.unfinished(self.settings.reports)
-        )
 
     def _start_lab(self) -> Target:
         from pytest_gf.lab import Lab

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from pytest_gf.options import Settings
     from pytest_gf.reports.allure import AllureHooks
 
+ACCOUNT = "gf_account"
+"""The attribute of a report on which a clause's verdict travels between processes."""
+
+_MOMENT = 0.5
+"""Seconds that an interrupted run spends on each thing that it made."""
+
+
 SESSION = pytest.StashKey["ContractSession"]()
 _OURS = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """The exit codes that verdicts may replace; the others say that pytest itself could not go on."""
@@ -47,6 +54,9 @@ class ContractSession:
         self._whole: dict[str, Any] | None = None
         self._plain_failures = 0
         self._started = False
+        self._taking_in = False
+        self._tidied = False
+        self.left: list[str] = []
         self._allure: AllureHooks | None = None
         self._undo_logging = redact_log_records()
         option = config.option
@@ -133,7 +143,7 @@ class ContractSession:
         if verdict is None:
             return
         account = judging.account(item, call, verdict, self.run)
-        report.gf = account
+        vars(report)[ACCOUNT] = account
         if report.when != "teardown":
             report.user_properties.append(("verdict", account["verdict"]))
         if self._allure is not None and self._allure.current is not None:
@@ -142,14 +152,21 @@ class ContractSession:
     # In the process that reports
 
     def status(self, report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:
-        """Return pytest's category, letter and word; letter and word are ours alone unless -q asks for letters."""
+        """Return pytest's category, letter and word.
+
+        While a report is taken in, pytest would print letter or word: they are empty then, since `show` writes the line
+        (under -q pytest prints its letters).
+        """
         if not isinstance(report, pytest.TestReport) or report.nodeid not in self.rows or self.looks_only:
             return None
-        account = getattr(report, "gf", None)
+        account = getattr(report, ACCOUNT, None)
+        if account is None and report.failed:
+            return ("error", "E", "ERROR")
         if account is None:
-            return ("error", "E", "ERROR") if report.failed else ("", "", "")
+            return ("", "", "")
         category, letter, word = terminal.PYTEST_WORDS[Verdict(account["verdict"])]
-        return (category, letter, word) if self.config.option.verbose < 0 else (category, "", "")
+        silent = self._taking_in and self.config.option.verbose >= 0
+        return (category, "", "") if silent else (category, letter, word)
 
     @contextlib.contextmanager
     def taking_in(self, report: pytest.TestReport) -> Iterator[None]:
@@ -161,14 +178,16 @@ class ContractSession:
             self._plain_failures += report.failed
             yield
             return
-        account = getattr(report, "gf", None)
+        account = getattr(report, ACCOUNT, None)
         when = report.when
         if account is not None and account["verdict"] == Verdict.ERROR and when == "call":
             report.when = "setup"  # JUnit knows an error only in set-up; a broken probe is never its <failure>.
+        self._taking_in = True
         try:
             yield
         finally:
             report.when = when
+            self._taking_in = False
         self._note(report, account)
 
     def _note(self, report: pytest.TestReport, account: dict[str, Any] | None) -> None:
@@ -205,11 +224,12 @@ class ContractSession:
     # At the end
 
     def interrupted(self) -> None:
-        """Nothing to wait for: facts are daemon threads. The lab and the ledger are closed with the run."""
-        self.close()
+        """Spend at most a moment on what the run made; facts are daemon threads, so there is nothing to wait for."""
+        self._tidy(_MOMENT)
 
     def finish(self, session: pytest.Session) -> None:
-        """Give every selected row its verdict, and the run its exit code, before pytest writes its own reports."""
+        """Delete what the run made; give every row its verdict, and the run its exit code, before pytest reports."""
+        self._tidy()
         if self.record is None or self._whole is not None:
             return
         for nodeid in self.record.missing():
@@ -223,9 +243,23 @@ class ContractSession:
         (self.run.folder / "summary.md").write_text(page, encoding="utf-8")
         summary.append_to_github(page)
 
+    def _tidy(self, deadline: float | None = None) -> None:
+        if self._tidied:
+            return
+        self._tidied = True
+        self.left += self.run.tidy(deadline=deadline)
+        if self.is_worker:
+            self.config.workeroutput["gf_left"] = self.left  # type: ignore[attr-defined]  # xdist's, on its workers.
+
+    def take_left(self, workeroutput: dict[str, Any]) -> None:
+        """Take in what a worker could not delete."""
+        self.left += workeroutput.get("gf_left", ())
+
     def write_ending(self, reporter: pytest.TerminalReporter) -> None:
         if self._whole is not None:
             terminal.ending(reporter, self._whole, self.run, self._in_part())
+            for line in self.left:
+                reporter.write_line(f"left behind: {line} (pytest --gf-clean finishes it)", red=True)
 
     def write_last_line(self) -> None:
         reporter = self._terminal()
@@ -245,7 +279,7 @@ class ContractSession:
         report = pytest.TestReport(
             nodeid, (path, line, nodeid), {}, "skipped", (path, 0, f"Skipped: {NOT_RUN}"), "setup"
         )
-        report.gf = account
+        vars(report)[ACCOUNT] = account
         row = self.rows[nodeid]
         report.user_properties = [
             ("clause", row.clause),

@@ -151,6 +151,7 @@ class S3:
         self, operation: str, asked: Mapping[str, Any], tried: str, most: int
     ) -> tuple[Answer, Mapping[str, Any]]:
         from botocore import exceptions
+        from botocore.parsers import ResponseParserError
 
         where = f"{tried} at {self.endpoint}"
         try:
@@ -159,7 +160,7 @@ class S3:
                 parsed["Data"], parsed["Cut"] = _read(parsed.pop("Body"), most)
         except exceptions.ClientError as refused:
             return _refusal(operation, refused.response), {}
-        except exceptions.ResponseParserError as strange:
+        except ResponseParserError as strange:
             raise NotUnderstood(
                 where, redact(str(strange))[:300], "is this an S3 server? a proxy's page answers so"
             ) from None

@@ -71,7 +71,7 @@ def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: flo
     session = URLLib3Session(
         verify=verify,
         proxies=get_environ_proxies(section.endpoint) if proxies is None else proxies,
-        timeout=(min(CONNECT, deadline), deadline),
+        timeout=(min(CONNECT, deadline), deadline),  # type: ignore[arg-type]  # botocore's stubs forget the pair.
         max_pool_connections=CONNECTIONS,
     )
     client.meta.events.register("before-send.s3", functools.partial(_send, session))

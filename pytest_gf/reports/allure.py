@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any
 
 import allure_commons
 from allure_commons.model2 import Label, Parameter, Status, StatusDetails, TestResult
-from allure_commons.utils import now
 
 from pytest_gf.clauses import Row
 from pytest_gf.redaction import redact
@@ -42,13 +42,13 @@ class AllureHooks:
     def __init__(self) -> None:
         self.current: Current | None = None
 
-    @allure_commons.hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
+    @allure_commons.hookimpl(tryfirst=True)
     def report_result(self, result: TestResult) -> None:
         if self.current is not None and self.current.account is not None:
             apply(result, self.current.row, self.current.account)
         redact_within(result)
 
-    @allure_commons.hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
+    @allure_commons.hookimpl(tryfirst=True)
     def report_container(self, container: Any) -> None:
         redact_within(container)
 
@@ -73,12 +73,16 @@ def history_id(row: Row) -> str:
     return hashlib.sha256(json.dumps([row.clause, sorted(row.params.items())]).encode()).hexdigest()[:32]
 
 
+def _now() -> int:
+    return round(time.time() * 1000)
+
+
 def write_unseen(row: Row, account: Mapping[str, Any], *, ran: bool) -> None:
     """Write the result of a row that Allure's own listener never finished: it did not run, or its worker crashed.
 
     Allure's word for a clause that was selected and did not run is "unknown".
     """
-    result = TestResult(uuid=str(uuid.uuid4()), name=row.name, start=now(), stop=now())
+    result = TestResult(uuid=str(uuid.uuid4()), name=row.name, start=_now(), stop=_now())
     result.parameters = [Parameter(name=name, value=value) for name, value in row.params.items()]
     apply(result, row, account)
     if not ran:

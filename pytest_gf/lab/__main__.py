@@ -1,0 +1,144 @@
+"""The lab process: ``python -m pytest_gf.lab``. Alone it says where it is and how to use it; under `Lab` it talks by a pipe."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from pytest_gf.contract import Contract, ContractError, load
+from pytest_gf.lab import faults, honey
+from pytest_gf.lab.bends import Bends
+from pytest_gf.lab.control import Control
+from pytest_gf.lab.journal import Journal
+from pytest_gf.lab.rustfs.server import S3Server
+from pytest_gf.lab.rustfs.service import REGION, Service
+
+LIFETIME = 3_600.0
+"""Seconds."""
+PATIENCE = 5.0
+"""Seconds to wait for an earlier lab to leave the folder."""
+FAILED = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the lab till its end and return the exit code: 0, or 2 with one line on stderr where it can't start."""
+    options = _parser().parse_args(arguments)
+    folder: Path = options.folder or Path(tempfile.mkdtemp(prefix="gf-lab-"))
+    try:
+        contract = load(options.contract)
+        wanted = [str(faults.parse(each, contract)) for each in options.fault]
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = _locked(folder)
+        asyncio.run(_run(folder.resolve(), contract, wanted, lifetime=options.lifetime, child=options.child))
+    except (ContractError, ValueError, OSError) as wrong:
+        sys.stderr.write(f"lab: {wrong}\n")
+        return FAILED
+    os.close(lock)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m pytest_gf.lab", description="An embedded, bendable honey on loopback.")
+    parser.add_argument(
+        "--folder", type=Path, help="where it keeps what it holds, also after its end (default: a new temporary folder)"
+    )
+    parser.add_argument("--fault", action="append", default=[], metavar="NAME[:ARG]", help="bend it (repeatable)")
+    parser.add_argument("--contract", type=Path, metavar="FILE", help="the contract whose buckets and stacks it holds")
+    parser.add_argument(
+        "--lifetime", type=float, default=LIFETIME, metavar="SECONDS", help="end after so long (default: %(default)s)"
+    )
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    return parser
+
+
+def _locked(folder: Path) -> int:
+    """Hold the folder for this process alone. Raises OSError where another lab serves it."""
+    lock = os.open(folder / "lab.lock", os.O_RDWR | os.O_CREAT, honey.PRIVATE)
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise OSError(f"{folder} is served by another lab: stop that one, or choose another folder") from None
+            time.sleep(0.02)
+        else:
+            return lock
+
+
+async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifetime: float, child: bool) -> None:
+    bends, journal = Bends(), Journal()
+    held = honey.credentials(folder)
+    service = Service(folder / "data", {held[honey.ACCESS_KEY]: held[honey.SECRET_KEY]}, contract, bends)
+    s3 = S3Server(service, journal)
+    if not honey.is_seeded(folder):
+        s3.seed(
+            {
+                (stack.bucket, stack.key): honey.state(name, 60 + at)
+                for at, (name, stack) in enumerate(contract.stacks.items())
+            }
+        )
+        honey.note_seeded(folder)
+    control = Control((s3,), bends, journal, contract)
+    await s3.start()
+    await control.start()
+    try:
+        for each in wanted:
+            await control.bend(each)
+        target = honey.write_target(folder, s3.address, REGION)
+        ready = {
+            "s3": s3.address,
+            "id": service.id,
+            "control": control.port,
+            "token": control.token,
+            "target": str(target),
+        }
+        sys.stdout.write(msgspec.json.encode(ready).decode() + "\n" if child else _told(folder, s3.address, wanted))
+        sys.stdout.flush()
+        await _until_the_end(lifetime, child=child)
+    finally:
+        await control.stop()
+        await s3.stop()
+
+
+async def _until_the_end(lifetime: float, *, child: bool) -> None:
+    """Wait for SIGTERM, SIGINT, the end of the lifetime or, in a child, the end of the parent (its pipe closes)."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    if child:
+        loop.add_reader(0, lambda: os.read(0, 1024) or ended.set())
+    try:
+        async with asyncio.timeout(lifetime):
+            await ended.wait()
+    except TimeoutError:
+        sys.stderr.write(f"lab: its lifetime of {lifetime:g} seconds is over\n")
+
+
+def _told(folder: Path, address: str, wanted: Sequence[str]) -> str:
+    lines = (
+        "The lab is up; it is not honey.",
+        f"  s3      {address}",
+        f"  folder  {folder} (stays when the lab ends; data/ is the emulated /data)",
+        f"  target  {folder / 'target.toml'}",
+        *(f"  fault   {each}" for each in wanted),
+        "In another shell:",
+        f"  . {folder / 'env.sh'}",
+        f"  pytest -m canary --gf-target={folder / 'target.toml'}",
+        "Ctrl-C ends it.",
+    )
+    return "\n".join((*lines, ""))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

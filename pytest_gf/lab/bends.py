@@ -1,0 +1,50 @@
+"""The bends that are on just now: what a service asks where a fault acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pytest_gf.lab.faults import ALL, Bend
+
+Undo = Callable[[], None]
+
+
+def nothing() -> None:
+    """Undo what changed nothing."""
+
+
+class Bends:
+    """The active bends in the order they were made, each with what undoes it."""
+
+    def __init__(self) -> None:
+        self._active: dict[Bend, Undo] = {}
+
+    def on(self, name: str, argument: str | None = None) -> bool:
+        """Tell whether the fault is on; with an argument: for it, or for all."""
+        if argument is None:
+            return any(each.name == name for each in self._active)
+        return Bend(name, argument) in self._active or Bend(name, ALL) in self._active
+
+    def argument(self, name: str) -> str | None:
+        """Return the argument of the fault's latest bend, or None where it is not on."""
+        found = [each.argument for each in self._active if each.name == name]
+        return found[-1] if found else None
+
+    def __contains__(self, bend: Bend) -> bool:
+        return bend in self._active
+
+    def add(self, bend: Bend, undo: Undo) -> None:
+        """Note that a bend is on, and what undoes it; the first of equal bends counts."""
+        self._active.setdefault(bend, undo)
+
+    def mend(self, text: str | None) -> None:
+        """Undo the latest bend first: all of them, those of one fault's name, or the one that ``text`` says in full.
+
+        Raises ValueError where nothing of that name is bent.
+        """
+        chosen = [each for each in self._active if text is None or text in {each.name, str(each)}]
+        if text is not None and not chosen:
+            raise ValueError(f"fault {text!r} is not on, so it can't be mended")
+        for each in reversed(chosen):
+            self._active[each]()
+            del self._active[each]

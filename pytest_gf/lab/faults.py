@@ -1,0 +1,192 @@
+"""The faults: what can be bent in the lab, as data. Imports nothing heavy, so that the plugin can list and check them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from pytest_gf.contract import Contract
+
+Kind = Literal["bucket", "stack", "action", "milliseconds", "text", "url", "folder"]
+
+ALL = "all"
+ACTIONS = (
+    "ListBuckets",
+    "HeadBucket",
+    "ListObjects",
+    "GetObject",
+    "HeadObject",
+    "PutObject",
+    "CreateBucket",
+    "DeleteObject",
+    "DeleteBucket",
+    ALL,
+)
+LONGEST_TEXT = 1_000
+"""Characters."""
+LONGEST_DELAY = 600_000
+"""Milliseconds."""
+BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One bend of the lab: its name, what its argument is, what it does, and the argument where none is given."""
+
+    name: str
+    argument: Kind | None
+    about: str
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class Bend:
+    """A fault with its argument ("" where it has none); ``str`` gives what `parse` reads."""
+
+    name: str
+    argument: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.argument}" if self.argument else self.name
+
+
+_STORE = (
+    Fault(
+        "bucket-index-lost", "bucket", "the S3 API loses the bucket while both its disk markers stay and ready says 200"
+    ),
+    Fault(
+        "disk-offline",
+        None,
+        "the health tracker holds the disk for offline: every bucket is gone from the API, ready 503",
+    ),
+    Fault("disk-stalled", "milliseconds", "as disk-offline, and back by itself after so long", "48000"),
+    Fault("data-unreadable", None, "/data can't be read: an empty listing, NoSuchBucket, and ready says 200"),
+    Fault("bucket-moved", "bucket", "/data/BUCKET is moved away; its metadata stays"),
+    Fault("bucket-symlink", "bucket", "/data/BUCKET becomes a symlink to its folder"),
+    Fault("bucket-file", "bucket", "/data/BUCKET becomes a plain file"),
+    Fault("objects-removed", "bucket", "all objects are removed below /data/BUCKET"),
+    Fault("metadata-removed", "bucket", "/data/.rustfs.sys/buckets/BUCKET is removed"),
+    Fault("system-unreadable", None, "/data/.rustfs.sys can't be read: reads work, writes answer 500"),
+    Fault("foreign-folder", "folder", "a folder made by hand lies in /data"),
+    Fault("bucket-deleted", "bucket", "the bucket is truly gone, both markers too"),
+    Fault("disk-full", None, "no space is left: reads work, writes answer 500"),
+)
+_RIGHTS = (
+    Fault("wrong-secret", None, "the server knows another secret: SignatureDoesNotMatch"),
+    Fault("unknown-key", None, "the server does not know the access key: InvalidAccessKeyId"),
+    Fault("forbidden", "action", "the accepted identity lacks the right to ACTION: AccessDenied", ALL),
+    Fault("anonymous-allowed", "bucket", "reads without a credential are answered, of one bucket or of all", ALL),
+)
+_STATE = (
+    Fault("state-missing", "stack", "the state object is gone"),
+    Fault("state-cut", "stack", "the stored body is cut in half, and size and ETag agree with it"),
+    Fault("state-short", "stack", "fewer bytes arrive than Content-Length says"),
+    Fault("state-empty", "stack", "the stored body has no bytes"),
+    Fault("state-html", "stack", "the stored body is an HTML page"),
+    Fault("state-not-json", "stack", "the stored body is no JSON"),
+    Fault("state-version-3", "stack", "the body says version 3"),
+    Fault("state-no-resources", "stack", "the body has no member resources"),
+    Fault("state-trailing", "stack", "bytes follow the JSON document"),
+    Fault("state-duplicate", "stack", "a member stands twice"),
+    Fault("state-bom", "stack", "a byte order mark precedes the JSON document"),
+    Fault("state-encrypted", "stack", "the body is an encrypted state"),
+    Fault("state-head-404", "stack", "HEAD of the key answers 404 while listing and GET work"),
+    Fault("state-etag-wrong", "stack", "the body is altered behind an unchanged ETag"),
+    Fault("state-replaced-midway", "stack", "the listing shows another body than HEAD and GET do"),
+    Fault("state-older-serial", "stack", "an older snapshot was put back"),
+    Fault("state-other-lineage", "stack", "the state of another lineage was put in its place"),
+)
+_SCRATCH = (
+    Fault("scratch-unlisted", None, "a bucket that is none of the contract's never shows in ListBuckets"),
+    Fault("scratch-altered", None, "an object in a bucket that is none of the contract's reads back altered"),
+    Fault("scratch-lingers", None, "DeleteBucket answers 204, and the bucket stays"),
+    Fault("delete-empties-list", None, "DeleteBucket takes every bucket out of the API (the class of 2026-05-25)"),
+    Fault("create-refused", None, "CreateBucket answers 500"),
+    Fault("if-none-match-ignored", None, "a conditional PUT overwrites"),
+    Fault("put-creates-bucket", None, "PutObject creates the bucket that it misses"),
+    Fault("reply-cut-after-put", None, "the object lands, and the connection is cut before the answer"),
+)
+_WIRE = (
+    Fault("unreachable", None, "the S3 port is closed"),
+    Fault("latency", "milliseconds", "every exchange takes so much longer"),
+    Fault("slow-headers", None, "the head of the answer drips, a byte a second, for ever"),
+    Fault("half-open", None, "the request is read and never answered"),
+    Fault("endless-body", None, "bodies of objects and listings never end"),
+    Fault("connection-reset", None, "the connection is reset instead of an answer"),
+    Fault(
+        "server-error", "text", "every exchange answers 500 InternalError, with TEXT in its message", "bent by the lab"
+    ),
+    Fault("redirect", "url", "every exchange answers 307 to URL"),
+    Fault("html-everywhere", None, "every exchange answers 200 with an HTML page"),
+    Fault("malformed-xml", None, "every XML answer is cut short"),
+)
+
+FAULTS: Mapping[str, Fault] = {each.name: each for each in (*_STORE, *_RIGHTS, *_STATE, *_SCRATCH, *_WIRE)}
+
+
+def parse(text: str, contract: Contract) -> Bend:
+    """Return the bend that ``NAME[:ARGUMENT]`` means. Raises ValueError with one line that says what would be right."""
+    name, colon, argument = text.partition(":")
+    fault = FAULTS.get(name)
+    if fault is None:
+        near = difflib.get_close_matches(name, FAULTS, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "pytest --gf-faults lists the known ones"
+        raise ValueError(f"unknown fault {name!r}: {hint}")
+    if fault.argument is None:
+        if colon:
+            raise ValueError(f"fault {name} takes no argument, and was given {argument!r}")
+        return Bend(name)
+    given = argument if colon else fault.default
+    if not given:
+        raise ValueError(f"fault {name} needs an argument: {name}:{fault.argument.upper()}")
+    if given == fault.default:
+        return Bend(name, given)
+    problem = _CHECKS[fault.argument](given, contract)
+    if problem:
+        raise ValueError(f"fault {name}: {problem}")
+    return Bend(name, given)
+
+
+def _among(kind: str, given: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
+    return "" if given in known else f"unknown {kind} {given!r}; known: {', '.join(known)}"
+
+
+def _milliseconds(given: str, _: Contract) -> str:
+    good = given.isascii() and given.isdigit() and len(given) < LONGEST_TEXT and int(given) <= LONGEST_DELAY
+    return "" if good else f"expected whole milliseconds up to {LONGEST_DELAY}, not {given!r}"
+
+
+def _text(given: str, _: Contract) -> str:
+    good = len(given) <= LONGEST_TEXT and given.isprintable()
+    return "" if good else f"expected at most {LONGEST_TEXT} printable characters"
+
+
+def _url(given: str, contract: Contract) -> str:
+    try:
+        parts = urlsplit(given)
+    except ValueError:
+        return "expected an http or https URL"
+    good = parts.scheme in {"http", "https"} and parts.hostname and " " not in given
+    return _text(given, contract) if good else "expected an http or https URL"
+
+
+def _folder(given: str, contract: Contract) -> str:
+    if given in contract.buckets:
+        return f"{given!r} is a bucket of the contract; expected a folder that is none"
+    return "" if BUCKET_NAME.fullmatch(given) else f"expected a valid bucket name, not {given!r}"
+
+
+_CHECKS: Mapping[Kind, Callable[[str, Contract], str]] = {
+    "bucket": lambda given, contract: _among("bucket", given, contract.buckets),
+    "stack": lambda given, contract: _among("stack", given, contract.stacks),
+    "action": lambda given, _: _among("action", given, ACTIONS),
+    "milliseconds": _milliseconds,
+    "text": _text,
+    "url": _url,
+    "folder": _folder,
+}

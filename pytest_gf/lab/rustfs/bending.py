@@ -1,0 +1,211 @@
+"""The faults that change something when they are made: folders, stored bodies, identities, the tracker; each with its undo.
+
+The other faults of S3 act where ``bends.on`` asks for them.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from pytest_gf.lab import honey
+from pytest_gf.lab.bends import Undo, nothing
+from pytest_gf.lab.rustfs import checksums
+from pytest_gf.lab.rustfs.disk import Disk
+from pytest_gf.lab.rustfs.service import Service
+from pytest_gf.lab.rustfs.store import Version
+
+Act = Callable[[Service, str], Undo]
+
+
+def act(service: Service, name: str, argument: str) -> Undo:
+    """Make a bend and return what undoes it. Raises ValueError where there is nothing to bend."""
+    return BENDING[name](service, argument) if name in BENDING else nothing
+
+
+def _flag(name: str) -> Act:
+    def bend(service: Service, _: str) -> Undo:
+        setattr(service.disk, name, True)
+        return partial(setattr, service.disk, name, False)
+
+    return bend
+
+
+def _stalled(service: Service, milliseconds: str) -> Undo:
+    undo = _flag("offline")(service, "")
+    timer = threading.Timer(int(milliseconds) / 1000, undo)
+    timer.daemon = True
+    timer.start()
+
+    def free() -> None:
+        timer.cancel()
+        undo()
+
+    return free
+
+
+def _lost(service: Service, bucket: str) -> Undo:
+    service.disk.lost.add(bucket)
+    return partial(service.disk.lost.discard, bucket)
+
+
+def _empties_list(service: Service, _: str) -> Undo:
+    before = set(service.disk.lost)
+    return partial(service.disk.lost.intersection_update, before)
+
+
+def _away(disk: Disk, path: Path) -> tuple[Path, Undo]:
+    """Move a folder out of /data and return where it lies now; the undo moves it back. Raises ValueError."""
+    if not path.is_dir() or path.is_symlink():
+        raise ValueError(f"{path} is no folder (any more), so there is nothing to bend")
+    place = disk.root.parent / "away" / f"{path.name}-{uuid.uuid4().hex[:8]}"
+    place.parent.mkdir(exist_ok=True)
+    path.rename(place)
+
+    def back() -> None:
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+        elif path.is_dir():
+            path.rmdir()
+        place.rename(path)
+
+    return place, back
+
+
+def _moved(service: Service, bucket: str) -> Undo:
+    return _away(service.disk, service.disk.root / bucket)[1]
+
+
+def _symlink(service: Service, bucket: str) -> Undo:
+    path = service.disk.root / bucket
+    place, back = _away(service.disk, path)
+    path.symlink_to(place, target_is_directory=True)
+    return back
+
+
+def _file(service: Service, bucket: str) -> Undo:
+    path = service.disk.root / bucket
+    back = _away(service.disk, path)[1]
+    path.write_bytes(b"a plain file stands where the bucket was\n")
+    return back
+
+
+def _objects_removed(service: Service, bucket: str) -> Undo:
+    path = service.disk.root / bucket
+    back = _away(service.disk, path)[1]
+    path.mkdir()
+    return back
+
+
+def _metadata_removed(service: Service, bucket: str) -> Undo:
+    return _away(service.disk, service.disk.metadata_folder(bucket))[1]
+
+
+def _deleted(service: Service, bucket: str) -> Undo:
+    undo_data, undo_metadata = _moved(service, bucket), _metadata_removed(service, bucket)
+
+    def undo() -> None:
+        undo_metadata()
+        undo_data()
+
+    return undo
+
+
+def _foreign(service: Service, folder: str) -> Undo:
+    path = service.disk.root / folder
+    path.mkdir()
+    return path.rmdir
+
+
+def _identities(change: Callable[[Mapping[str, str]], dict[str, str]]) -> Act:
+    def bend(service: Service, _: str) -> Undo:
+        before, service.identities = service.identities, change(service.identities)
+        return partial(setattr, service, "identities", before)
+
+    return bend
+
+
+def _state(change: Callable[[bytes], bytes | None], *, keep_etag: bool = False) -> Act:
+    """Return the bend that puts another body (None: no object) in a state's place."""
+
+    def bend(service: Service, stack: str) -> Undo:
+        bucket, key = service.contract.stacks[stack].bucket, service.contract.stacks[stack].key
+        before = service.store.versions(bucket, key)
+        if not before or before[0].deleted:
+            raise ValueError(f"stack {stack} has no state object (any more), so there is nothing to bend")
+        body = change(b"".join(service.store.read(bucket, key, before[0], 0, before[0].size)))
+        service.store.restore(bucket, key, [] if body is None else [_altered(before[0], body, keep_etag=keep_etag)])
+        return partial(service.store.restore, bucket, key, before)
+
+    return bend
+
+
+def _altered(version: Version, body: bytes, *, keep_etag: bool) -> Version:
+    etag = version.etag if keep_etag else checksums.md5(body)
+    kept = version.checksums if keep_etag else {}
+    return msgspec.structs.replace(version, inline=body, beside="", size=len(body), etag=etag, checksums=kept)
+
+
+def _member(**members: object) -> Callable[[bytes], bytes]:
+    """Return the change that sets members of a state; None takes one away."""
+
+    def change(body: bytes) -> bytes:
+        state = honey.decode(body) | members
+        return honey.encode({name: value for name, value in state.items() if value is not None})
+
+    return change
+
+
+def _older(body: bytes) -> bytes:
+    state = honey.decode(body)
+    return honey.encode(state | {"serial": max(int(str(state["serial"])) - 3, 0)})
+
+
+def _encrypted(body: bytes) -> bytes:
+    state = honey.decode(body)
+    meta = {"key_provider.pbkdf2.lab": base64.b64encode(b'{"salt":"","iterations":600000}').decode()}
+    data = base64.b64encode(secrets.token_bytes(len(body))).decode()
+    kept = {name: state[name] for name in ("serial", "lineage")}
+    return honey.encode(kept | {"meta": meta, "encrypted_data": data, "encryption_version": "v0"})
+
+
+BENDING: Mapping[str, Act] = {
+    "bucket-index-lost": _lost,
+    "disk-offline": _flag("offline"),
+    "disk-stalled": _stalled,
+    "data-unreadable": _flag("unreadable"),
+    "bucket-moved": _moved,
+    "bucket-symlink": _symlink,
+    "bucket-file": _file,
+    "objects-removed": _objects_removed,
+    "metadata-removed": _metadata_removed,
+    "system-unreadable": _flag("system_unreadable"),
+    "foreign-folder": _foreign,
+    "bucket-deleted": _deleted,
+    "disk-full": _flag("full"),
+    "wrong-secret": _identities(lambda known: dict.fromkeys(known, secrets.token_hex())),
+    "unknown-key": _identities(lambda _: {}),
+    "state-missing": _state(lambda _: None),
+    "state-cut": _state(lambda body: body[: len(body) // 2]),
+    "state-empty": _state(lambda _: b""),
+    "state-html": _state(lambda _: b"<!DOCTYPE html><html><body>503 Service Unavailable</body></html>\n"),
+    "state-not-json": _state(lambda _: b"errored.tfstate: see the ticket\n"),
+    "state-version-3": _state(_member(version=3)),
+    "state-no-resources": _state(_member(resources=None)),
+    "state-trailing": _state(lambda body: body + b"\n{}"),
+    "state-duplicate": _state(lambda body: body.replace(b'{"version":4,', b'{"version":4,"version":4,', 1)),
+    "state-bom": _state(lambda body: b"\xef\xbb\xbf" + body),
+    "state-encrypted": _state(_encrypted),
+    "state-etag-wrong": _state(lambda body: body.replace(b'"serial":', b'"sErial":', 1), keep_etag=True),
+    "state-older-serial": _state(_older),
+    "state-other-lineage": _state(lambda body: _member(lineage=str(uuid.uuid4()))(body)),
+    "delete-empties-list": _empties_list,
+}
+"""Fault → what makes it. A fault of S3 that is not here changes nothing by itself."""

@@ -1,0 +1,223 @@
+"""The S3 server: aiohttp on a loopback port around the service, and the faults of the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Iterator
+from typing import cast
+from urllib.parse import quote
+
+from aiohttp import web
+
+from pytest_gf.lab.bends import Undo, nothing
+from pytest_gf.lab.faults import Bend
+from pytest_gf.lab.journal import Exchange, Journal
+from pytest_gf.lab.rustfs import bending, checksums, markup
+from pytest_gf.lab.rustfs.call import XML, Call, Refusal, Reply
+from pytest_gf.lab.rustfs.operations import operation
+from pytest_gf.lab.rustfs.service import Service
+from pytest_gf.lab.rustfs.store import CHUNK, Version
+
+LOOPBACK = "127.0.0.1"
+LONGEST_BODY = 128 * 1024 * 1024
+"""Bytes of one request."""
+LONGEST_WAIT = 3_600
+"""Seconds that an exchange under a fault of the wire lasts at most: as long as a lab does."""
+
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+_CUT = -10
+
+
+class S3Server:
+    """The emulated RustFS on its port. ``address`` is ``http://127.0.0.1:PORT`` once it is started."""
+
+    name = "s3"
+
+    def __init__(self, service: Service, journal: Journal) -> None:
+        self.service = service
+        self.address = ""
+        self._journal = journal
+        self._bends = service.bends
+        self._port = 0
+        self._listener: asyncio.Server | None = None
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", self._serve)
+        app.on_response_prepare.append(_without_server)
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, auto_decompress=False, shutdown_timeout=0
+        )
+
+    async def start(self) -> None:
+        """Listen on a port that the kernel chooses."""
+        await self._runner.setup()
+        await self._listen()
+        self.address = f"http://{LOOPBACK}:{self._port}"
+
+    def seed(self, bodies: dict[tuple[str, str], bytes]) -> None:
+        """Make the contract's buckets and put these bodies, (bucket, key) → bytes."""
+        for bucket in self.service.contract.buckets:
+            self.service.disk.create(bucket)
+        for (bucket, key), body in bodies.items():
+            version = Version(size=len(body), etag=checksums.md5(body), headers={"content-type": "application/json"})
+            self.service.store.put(bucket, key, body, version)
+
+    async def stop(self) -> None:
+        """Close the port and every connection."""
+        self._close()
+        await self._runner.cleanup()
+
+    async def bend(self, bend: Bend) -> Undo:
+        """Make what the fault changes at once. Raises ValueError where there is nothing to bend."""
+        if bend.name == "unreachable":
+            self._close()
+            return nothing
+        return bending.act(self.service, bend.name, bend.argument)
+
+    async def mended(self) -> None:
+        """Listen again where no fault forbids it any more. Raises OSError where another has taken the port."""
+        if self._listener is None and not self._bends.on("unreachable"):
+            await self._listen()
+
+    async def _listen(self) -> None:
+        server = self._runner.server
+        if server is None:
+            raise RuntimeError("the server was not set up before it was to listen")
+        self._listener = await asyncio.get_running_loop().create_server(server, LOOPBACK, self._port, backlog=512)
+        self._port = cast("tuple[str, int]", self._listener.sockets[0].getsockname())[1]
+
+    def _close(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        for connection in self._runner.server.connections if self._runner.server else ():
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        call = _call(request)
+        asked = operation(call)
+        bucket, key = call.resource if asked != "Unknown" else ("", "")
+        exchange = self._journal.begin(Exchange(self.name, asked, bucket, key))
+        try:
+            try:
+                call = _with_body(call, await _body(request))
+            except Refusal as refused:
+                error = markup.error(refused.code, refused.message)
+                return await self._send(request, Reply.of(error, status=refused.status, code=refused.code), exchange)
+            return await self._answer(request, call, exchange)
+        except (ConnectionError, asyncio.CancelledError):
+            exchange.finish(None, "")
+            raise
+
+    async def _answer(self, request: web.Request, call: Call, exchange: Exchange) -> web.StreamResponse:
+        bends = self._bends
+        await asyncio.sleep(int(bends.argument("latency") or 0) / 1000)
+        if bends.on("half-open"):
+            await asyncio.sleep(LONGEST_WAIT)
+        if bends.on("slow-headers"):
+            await _drip(request)
+        if bends.on("connection-reset"):
+            return _reset(request, exchange)
+        reply = self._instead() or self.service.answer(call, exchange)
+        if bends.on("reply-cut-after-put") and exchange.operation == "PutObject" and not reply.code:
+            return _reset(request, exchange)
+        if bends.on("malformed-xml") and reply.headers.get("Content-Type") == XML:
+            cut = b"".join(reply.chunks)[:_CUT]
+            reply = Reply(reply.status, reply.headers, (cut,), len(cut), reply.code)
+        if bends.on("endless-body") and call.method == "GET" and not reply.code:
+            reply = Reply(reply.status, reply.headers, _endless(reply), -1)
+        return await self._send(request, reply, exchange)
+
+    def _instead(self) -> Reply | None:
+        """Return what a fault answers instead of the service, or None."""
+        bends = self._bends
+        if bends.on("server-error"):
+            message = bends.argument("server-error") or ""
+            return Reply.of(markup.error("InternalError", message), status=500, code="InternalError")
+        if bends.on("redirect"):
+            return Reply(307, {"Location": bends.argument("redirect") or ""}, code="TemporaryRedirect")
+        if bends.on("html-everywhere"):
+            return Reply.of(b"<!DOCTYPE html><html><body><h1>It works!</h1></body></html>\n", "text/html")
+        return None
+
+    async def _send(self, request: web.Request, reply: Reply, exchange: Exchange) -> web.StreamResponse:
+        response = web.StreamResponse(status=reply.status, headers=dict(reply.headers))
+        if reply.length >= 0 and reply.status not in {204, 304}:
+            response.content_length = reply.length
+        await response.prepare(request)
+        left = reply.length // 2 if reply.short else reply.length
+        for chunk in reply.chunks if request.method != "HEAD" else ():
+            await response.write(chunk[:left] if reply.short else chunk)
+            left -= len(chunk)
+            if reply.length < 0:
+                await asyncio.sleep(0.01)  # So that an endless body does not eat the machine.
+            if reply.short and left <= 0:
+                exchange.finish(reply.status, reply.code)
+                return _closed(request, response)
+        exchange.finish(reply.status, reply.code)
+        await response.write_eof()
+        return response
+
+
+def _call(request: web.Request) -> Call:
+    # aiohttp gives the target's bytes as surrogates; from here on all of it is ASCII, percent-encoded once.
+    target = quote(request.raw_path.encode("utf-8", "surrogateescape"), safe=_ASCII)
+    path, _, query = target.partition("?")
+    headers = tuple((name.lower(), value) for name, value in request.headers.items())
+    return Call(request.method, path, query, headers)
+
+
+def _with_body(call: Call, body: bytes) -> Call:
+    return Call(call.method, call.path, call.query, call.headers, body)
+
+
+async def _body(request: web.Request) -> bytes:
+    found = bytearray()
+    async for chunk in request.content.iter_any():
+        found += chunk
+        if len(found) > LONGEST_BODY:
+            raise Refusal(400, "EntityTooLarge", f"The lab takes at most {LONGEST_BODY} bytes in one request.")
+    return bytes(found)
+
+
+async def _without_server(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop("Server", None)
+
+
+async def _drip(request: web.Request) -> None:
+    """Send the head of an answer, a byte a second, and never its end."""
+    head = b"HTTP/1.1 200 OK\r\nX-Slow: "
+    for second in range(LONGEST_WAIT):
+        if request.transport is None or request.transport.is_closing():
+            raise ConnectionResetError("the client has gone")
+        cast("asyncio.Transport", request.transport).write(head[second : second + 1] or b"a")
+        await asyncio.sleep(1)
+
+
+def _reset(request: web.Request, exchange: Exchange) -> web.StreamResponse:
+    """End the connection by a reset, without an answer."""
+    exchange.finish(None, "")
+    if request.transport is not None:
+        connection: socket.socket | None = request.transport.get_extra_info("socket")
+        if connection is not None:
+            # Lingering for zero seconds makes the kernel send RST.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        cast("asyncio.Transport", request.transport).abort()
+    return web.Response()
+
+
+def _closed(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """End the connection in the middle of a body, in order: what was written arrives."""
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+def _endless(reply: Reply) -> Iterator[bytes]:
+    """Yield the body without its end, then for ever more of it; an XML document never closes its root."""
+    body = b"".join(reply.chunks)
+    yield body[: body.rfind(b"</")] if reply.headers.get("Content-Type") == XML else body
+    for _ in range(LONGEST_WAIT * 100):
+        yield b" " * CHUNK

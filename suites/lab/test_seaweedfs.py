@@ -1,0 +1,94 @@
+"""The same clauses, unchanged, on a real S3 server: green, and red for what was done to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_gf import contract
+
+pytestmark = pytest.mark.real
+
+STACKS = contract.load().stacks
+GREEN = {"holds"}
+
+
+def state(serial: int = 7) -> bytes:
+    """A state body as OpenTofu writes it: one line of JSON."""
+    resource = {"mode": "managed", "type": "null_resource", "name": "lab", "provider": "p", "instances": [{"attributes": {"id": "1"}}]}
+    tables = {
+        "version": 4, "terraform_version": "1.12.6", "serial": serial, "lineage": str(uuid.uuid4()), "outputs": {},
+        "resources": [resource], "check_results": None,
+    }  # fmt: skip
+    return json.dumps(tables).encode() + b"\n"
+
+
+@pytest.fixture
+def honey(seaweedfs: Any) -> Iterator[Any]:
+    """The contract's buckets and state objects on SeaweedFS, fresh for each test."""
+    client = seaweedfs.client()
+    for bucket in contract.load().buckets:
+        client.create_bucket(Bucket=bucket)
+    for stack in STACKS.values():
+        client.put_object(Bucket=stack.bucket, Key=stack.key, Body=state())
+    yield client
+    for bucket in client.list_buckets()["Buckets"]:
+        for found in client.list_objects_v2(Bucket=bucket["Name"]).get("Contents", ()):
+            client.delete_object(Bucket=bucket["Name"], Key=found["Key"])
+        client.delete_bucket(Bucket=bucket["Name"])
+
+
+def test_the_canary_is_green(honey: Any, seaweedfs: Any, run_pytest: Any, tmp_path: Path) -> None:
+    outcome = run_pytest("-m", "canary", f"--gf-target={seaweedfs.target(tmp_path)}", environment=seaweedfs.environment)
+    assert outcome.exit == 0, outcome.text
+    assert {each["verdict"] for each in outcome.record["verdicts"]} == GREEN
+    assert "LAB" not in outcome.text
+    assert {bucket["Name"] for bucket in honey.list_buckets()["Buckets"]} == set(contract.load().buckets), "the scratch bucket is gone"
+
+
+BODIES: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda body: body[: len(body) // 2],
+    "emptied": lambda _: b"",
+    "html": lambda _: b"<html>502</html>",
+    "sentence": lambda _: b"no state",
+    "version-3": lambda body: body.replace(b'"version": 4', b'"version": 3'),
+    "no-resources": lambda body: body.replace(b'"resources"', b'"resourses"'),
+    "trailing": lambda body: body + b"{}",
+    "list": lambda _: b"[]",
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_that_is_no_state_is_violated(name: str, honey: Any, seaweedfs: Any, run_pytest: Any, tmp_path: Path) -> None:
+    where = STACKS["arc-runners"]
+    honey.put_object(Bucket=where.bucket, Key=where.key, Body=BODIES[name](state()))
+    outcome = run_pytest("-m", "canary", "-k", "state", f"--gf-target={seaweedfs.target(tmp_path)}", environment=seaweedfs.environment)
+    assert outcome.exit == 1, outcome.text
+    expected = {"state.body-shape[arc-runners]"} | ({"state.body-whole[arc-runners]"} if name == "emptied" else set())
+    assert outcome.rows("violated") == expected
+    assert outcome.rows("holds") == set(outcome.verdicts()) - expected
+
+
+def test_a_deleted_bucket_is_violated_and_nothing_is_made(honey: Any, seaweedfs: Any, run_pytest: Any, tmp_path: Path) -> None:
+    honey.delete_bucket(Bucket="attic")
+    outcome = run_pytest("-m", "canary", f"--gf-target={seaweedfs.target(tmp_path)}", environment=seaweedfs.environment)
+    assert outcome.exit == 1, outcome.text
+    assert outcome.rows("violated") == {f"rustfs.{name}[attic]" for name in ("list-buckets", "head-bucket", "get-agrees")}
+    assert outcome.rows("unproven") == {f"rustfs.scratch-{name}" for name in ("appears", "readable", "gone")}
+    assert "markers not observed" in outcome.text
+    assert {bucket["Name"] for bucket in honey.list_buckets()["Buckets"]} == {"tofu-state", "bazel-cache"}
+
+
+def test_a_wrong_secret_is_error(honey: Any, seaweedfs: Any, run_pytest: Any, tmp_path: Path) -> None:
+    environment = seaweedfs.environment | {"GF_REAL_SECRET": hashlib.sha256(b"wrong").hexdigest()}
+    outcome = run_pytest("-m", "canary", f"--gf-target={seaweedfs.target(tmp_path)}", environment=environment)
+    assert outcome.exit == 10, outcome.text
+    assert outcome.rows("error") == set(outcome.verdicts()) - {"rustfs.anonymous-refused"}
+    assert "SignatureDoesNotMatch" in outcome.text
+    assert honey.list_buckets()["Buckets"]
