@@ -80,11 +80,18 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
             yield f"{left.parent.name}: still running; its things are its own", False
         elif settings.target is None and left.where.get("target") == "lab":
             yield from _clean_lab(left, settings)
-        elif settings.target is not None and settings.target.s3 is not None and left.where.get("endpoint") == settings.target.s3.endpoint:
+        elif (
+            settings.target is not None
+            and settings.target.s3 is not None
+            and left.where.get("endpoint") == settings.target.s3.endpoint
+        ):
             yield from _clean_run(left, client(settings.target, settings.deadline))
         else:
             where = left.where.get("target", "an unknown target")
-            yield f"{left.path.parent.name}: left {len(left.things)} things on {where}: run --gf-clean with that target", True
+            yield (
+                f"{left.path.parent.name}: left {len(left.things)} things on {where}: run --gf-clean with that target",
+                True,
+            )
     if not found:
         yield f"nothing is left: no open ledger below {settings.reports}", False
 
@@ -112,4 +119,3 @@ def _clean_run(left: Left, s3: S3) -> Iterator[tuple[str, bool]]:
     yield from ((f"{run}: {line}", True) for line in lines)
     for thing in gone:
         yield f"{run}: {thing.kind} {'/'.join(filter(None, (thing.bucket, thing.key)))} is gone", False
-

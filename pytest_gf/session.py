@@ -96,6 +96,9 @@ class ContractSession:
         self.rows = catalog.rows_of(selected, contract)
         if self.rows and not self.is_worker and not self.looks_only:
             self.record = Record(self.run, self.rows)
+            reporter = self._terminal()
+            if reporter is not None:
+                reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
 
     def scheduler(self, config: pytest.Config, log: Any) -> Any:
         """Return xdist's scheduler for a run that judges clauses; None lets xdist choose."""
@@ -210,7 +213,7 @@ class ContractSession:
         """Write a settled clause's line; -q has its letter instead."""
         reporter = self._terminal()
         if reporter is not None and self.config.option.verbose >= 0:
-            terminal.line(reporter, verdict)
+            terminal.line(reporter, verdict, terminal.width(self.rows.values()))
 
     def clean_collect_report(self, report: pytest.CollectReport) -> None:
         report.longrepr = redact_within(report.longrepr)

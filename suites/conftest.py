@@ -41,7 +41,10 @@ class Outcome:
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """Return the record's verdicts by row name."""
         rows = self.record["verdicts"]
-        named = {f"{row['clause']}[{'-'.join(row['params'].values())}]" if row["params"] else row["clause"]: row for row in rows}
+        named = {
+            f"{row['clause']}[{'-'.join(row['params'].values())}]" if row["params"] else row["clause"]: row
+            for row in rows
+        }
         assert len(named) == len(rows), "two rows of one name"
         return named
 
@@ -53,11 +56,29 @@ Runner = Callable[..., Outcome]
 def run_pytest(tmp_path: Path) -> Runner:
     """Run pytest in the checkout (or ``cwd``) with its reports below tmp_path; more variables in ``environment``."""
 
-    def run(*args: str, environment: Mapping[str, str] | None = None, cwd: Path = ROOT, reports: Path | None = None) -> Outcome:
+    def run(
+        *args: str, environment: Mapping[str, str] | None = None, cwd: Path = ROOT, reports: Path | None = None
+    ) -> Outcome:
         reports = reports or tmp_path / "reports"
-        command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "-p", "no:cacheprovider", f"--gf-reports={reports}", *args]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:hypothesispytest",
+            "-p",
+            "no:cacheprovider",
+            f"--gf-reports={reports}",
+            *args,
+        ]
         done = subprocess.run(
-            command, cwd=cwd, env=clean_environment() | dict(environment or {}), capture_output=True, text=True, timeout=LONGEST, check=False
+            command,
+            cwd=cwd,
+            env=clean_environment() | dict(environment or {}),
+            capture_output=True,
+            text=True,
+            timeout=LONGEST,
+            check=False,
         )
         return Outcome(done.returncode, done.stdout + done.stderr, reports / "latest")
 

@@ -112,7 +112,10 @@ def _statements(path: Path) -> dict[str, Statement]:
 
 def _check(contract: Contract, path: Path) -> None:
     named = {f"stacks.{name}.proves": stack.proves.split() for name, stack in contract.stacks.items()}
-    named |= {f"does_not_prove[{index}].statements": list(each.statements) for index, each in enumerate(contract.does_not_prove)}
+    named |= {
+        f"does_not_prove[{index}].statements": list(each.statements)
+        for index, each in enumerate(contract.does_not_prove)
+    }
     for key, statements in named.items():
         for statement in statements:
             if statement not in contract.statements:
@@ -120,4 +123,6 @@ def _check(contract: Contract, path: Path) -> None:
     for name, stack in contract.stacks.items():
         if stack.bucket not in contract.buckets:
             known = ", ".join(contract.buckets)
-            raise ContractError(f"{path}: key 'stacks.{name}.bucket': {stack.bucket!r} is no bucket of this contract ({known})")
+            raise ContractError(
+                f"{path}: key 'stacks.{name}.bucket': {stack.bucket!r} is no bucket of this contract ({known})"
+            )

@@ -17,7 +17,16 @@ MOST_DIGITS = 20
 """A number of more digits is no serial, and costs quadratic time to read."""
 
 Kind = Literal[
-    "empty", "too-large", "bom", "not-utf8", "html", "not-json", "trailing", "duplicate-member", "too-deep", "not-an-object"
+    "empty",
+    "too-large",
+    "bom",
+    "not-utf8",
+    "html",
+    "not-json",
+    "trailing",
+    "duplicate-member",
+    "too-deep",
+    "not-an-object",
 ]
 
 _MEANING: Mapping[Kind, str] = {
@@ -146,7 +155,11 @@ def _integer(digits: str) -> int:
 
 
 def _encrypted(tables: Mapping[str, Any], size: int, digest: str) -> State:
-    problems = [f"it is encrypted, and has no {name!r}" for name in ("meta", "encryption_version", "lineage", "serial") if name not in tables]
+    problems = [
+        f"it is encrypted, and has no {name!r}"
+        for name in ("meta", "encryption_version", "lineage", "serial")
+        if name not in tables
+    ]
     problems += [f"it is encrypted, and has {name!r} in clear" for name in ("resources", "version") if name in tables]
     serial, lineage = _serial(tables), _lineage(tables)
     return State(None, "", serial, lineage, None, None, None, True, size, digest, tuple(problems))  # noqa: FBT003  # A field.

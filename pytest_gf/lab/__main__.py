@@ -1,4 +1,4 @@
-"""The lab process: ``python -m pytest_gf.lab``. Alone it says where it is and how to use it; under `Lab` it talks by a pipe."""
+"""The lab process, ``python -m pytest_gf.lab``: alone it says how to use it, under `Lab` it talks by a pipe."""
 
 from __future__ import annotations
 
@@ -117,12 +117,17 @@ async def _until_the_end(lifetime: float, *, child: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     if child:
-        loop.add_reader(0, lambda: os.read(0, 1024) or ended.set())
+        loop.add_reader(0, _ended_by_parent, ended)
     try:
         async with asyncio.timeout(lifetime):
             await ended.wait()
     except TimeoutError:
         sys.stderr.write(f"lab: its lifetime of {lifetime:g} seconds is over\n")
+
+
+def _ended_by_parent(ended: asyncio.Event) -> None:
+    if not os.read(0, 1024):
+        ended.set()
 
 
 def _told(folder: Path, address: str, wanted: Sequence[str]) -> str:

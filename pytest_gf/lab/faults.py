@@ -1,4 +1,4 @@
-"""The faults: what can be bent in the lab, as data. Imports nothing heavy, so that the plugin can list and check them."""
+"""The faults: what can be bent in the lab, as data. Imports nothing heavy: the plugin lists and checks them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lab's seed: what a fresh folder gets (buckets, state bodies, credentials), and the files that say how to reach it."""
+"""The lab's seed: the credentials and state bodies of a fresh folder, and the files that say how to reach it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def encode(document: Mapping[str, object]) -> bytes:
 
 
 def decode(body: bytes) -> dict[str, object]:
-    """Return the members of a state. Raises ValueError where the body is none (an earlier bend may have seen to that)."""
+    """Return the members of a state. Raises ValueError where the body is no state (any more)."""
     try:
         return msgspec.json.decode(body, type=dict[str, object])
     except msgspec.DecodeError as wrong:

@@ -16,7 +16,8 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from pytest_gf.contract import load
-from pytest_gf.lab import faults, honey
+from pytest_gf.lab import honey
+from pytest_gf.lab.faults import parse
 
 PATIENCE = 10.0
 """Seconds for the lab to come up, and for it to answer a command."""
@@ -45,11 +46,11 @@ class Lab:
         self._token: str = ready["token"]
 
     @classmethod
-    def start(cls, folder: Path, bent: Sequence[str] = (), *, contract: Path | None = None) -> Lab:
+    def start(cls, folder: Path, faults: Sequence[str] = (), *, contract: Path | None = None) -> Lab:
         """Start a lab on a folder, fresh or left by another, and bend it. Raises LabError, also for a wrong fault."""
         try:
             known = load(contract)
-            wanted = [str(faults.parse(each, known)) for each in bent]
+            wanted = [str(parse(each, known)) for each in faults]
             folder.mkdir(parents=True, exist_ok=True)
         except (ValueError, OSError) as wrong:
             raise LabError(f"the lab can't be started: {wrong}") from None

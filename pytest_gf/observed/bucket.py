@@ -27,6 +27,7 @@ class BucketView:
     """
 
     bucket: str
+    listing: Answer
     listed: tuple[str, ...]
     protected: tuple[str, ...]
     head: Answer
@@ -48,6 +49,12 @@ class BucketView:
         return self.objects.ok and (self.get.ok or self.get.code == "NoSuchKey")
 
     @property
+    def forbidden(self) -> tuple[str, ...]:
+        """The operations that this identity may not do; what they would show was not observed."""
+        asked = {"HeadBucket": self.head, "ListObjectsV2": self.objects, "GetObject": self.get}
+        return tuple(operation for operation, answer in asked.items() if answer.forbidden)
+
+    @property
     def coherent(self) -> bool:
         return self.listed_by_s3 and self.head_found and self.get_agrees
 
@@ -58,6 +65,8 @@ class BucketView:
     @property
     def seen(self) -> str:
         listing = "shows it" if self.listed_by_s3 else f"shows {', '.join(self.listed) or 'no bucket at all'}"
+        if not self.listing.ok:
+            listing = str(self.listing)
         markers = "not observed" if self.markers is None else _markers(self.markers)
         return (
             f"ListBuckets {listing}; HeadBucket {self.head}; ListObjectsV2 {self.objects}; GET {self.get}; "
@@ -68,10 +77,14 @@ class BucketView:
     def diagnosis(self) -> str:
         if self.coherent:
             return ""
+        if not self.listing.ok:
+            return f"S3 can't list its buckets: it answers {self.listing}: {self.listing.message}"
         if self.listed_by_s3:
             return self._listed_but_unusable()
         if self.head_found and self.get_agrees:
-            return f"{self.bucket} answers and is not listed: {self._unlisted()}"
+            return f"{self.bucket} answers and is not listed: its folder may be a symlink, or the listing lost it alone"
+        if self.head_found and self.forbidden:
+            return f"{self.bucket} is not listed, HeadBucket finds it and reads are refused: a file may stand in its folder's place"
         if NOT_FOUND in {self.objects.status, self.get.status}:
             return f"{self._absent()}{self._scope()}"
         return f"{self.bucket} is not listed, and S3 answers {self.objects} to what asks for it"
@@ -100,9 +113,6 @@ class BucketView:
         if not self.listed:
             return " (the whole listing is empty: with one disk all buckets go together, as when RustFS holds its disk for offline)"
         return f" (lost from the listing: {', '.join(lost)}; still listed: {', '.join(self.listed)})"
-
-    def _unlisted(self) -> str:
-        return "its folder may be a symlink, or the listing lost it alone"
 
     def _listed_but_unusable(self) -> str:
         if self.objects.code == "NoSuchBucket" or self.get.code == "NoSuchBucket":

@@ -88,7 +88,11 @@ class ScratchObject:
 
     @property
     def next_step(self) -> str:
-        return "" if self.readable else "start no tofu apply: its state could not be persisted; look at RustFS's disk and log"
+        return (
+            ""
+            if self.readable
+            else "start no tofu apply: its state could not be persisted; look at RustFS's disk and log"
+        )
 
 
 @dataclass(frozen=True)

@@ -42,13 +42,19 @@ class StateListing:
     def seen(self) -> str:
         if not self.answer.ok:
             return f"ListObjectsV2 {self.answer}"
-        return f"ListObjectsV2 200 with {self.key}, {self.sizes[self.key]} bytes" if self.holds_key else "ListObjectsV2 200 without the key"
+        return (
+            f"ListObjectsV2 200 with {self.key}, {self.sizes[self.key]} bytes"
+            if self.holds_key
+            else "ListObjectsV2 200 without the key"
+        )
 
     @property
     def diagnosis(self) -> str:
         if self.holds_key:
             return ""
-        return _refused(self.answer, self.bucket) or f"the bucket answers, and the state object is not in it. {NO_STATE}"
+        return (
+            _refused(self.answer, self.bucket) or f"the bucket answers, and the state object is not in it. {NO_STATE}"
+        )
 
     @property
     def next_step(self) -> str:
@@ -103,8 +109,9 @@ class StateBody:
         if not self.answer.ok:
             return f"HEAD {self.head}; GET {self.answer}"
         what = self._what()
+        length = f", {self.head_length} bytes" if self.head.ok else ""
         return (
-            f"HEAD {self.head}, {self.head_length} bytes; GET {self.answer}, {self.length} of {self.content_length} bytes, "
+            f"HEAD {self.head}{length}; GET {self.answer}, {self.length} of {self.content_length} bytes, "
             f"listed with {self.listed_size}; ETag {self.etag or 'none'}, md5 {self.md5}{what}"
         )
 
@@ -142,11 +149,15 @@ class StateBody:
         elif self.head_length != self.length:
             found.append(f"HEAD says {self.head_length} bytes, and {self.length} arrived")
         if self.head.ok and self.head_etag != self.etag:
-            found.append(f"HEAD's ETag is {self.head_etag}, and GET's is {self.etag}: the object changed between the two, or one is wrong")
+            found.append(
+                f"HEAD's ETag is {self.head_etag}, and GET's is {self.etag}: the object changed between the two, or one is wrong"
+            )
         if self.listed_size is not None and self.listed_size != self.length:
             found.append(f"the listing says {self.listed_size} bytes, and {self.length} arrived")
         if _MD5.fullmatch(self.etag) and self.etag != self.md5:
-            found.append(f"the ETag {self.etag} is not the md5 of the bytes that arrived: the body was altered behind it")
+            found.append(
+                f"the ETag {self.etag} is not the md5 of the bytes that arrived: the body was altered behind it"
+            )
         if self.checksum_sha256 is not None and self.checksum_sha256 != self.sha256:
             found.append("the checksum sent with the object is not the sha256 of the bytes that arrived")
         return found
@@ -165,7 +176,7 @@ def _refused(answer: Answer, bucket: str) -> str:
     if answer.code == "NoSuchBucket":
         return f"S3 says NoSuchBucket for {bucket}: see rustfs.list-buckets[{bucket}] for which kind of loss this is"
     if answer.forbidden:
-        return f"the state's own credential is accepted and may not do this ({answer}). {NO_STATE}"
+        return f"the state's own credential is accepted and may not do this ({answer}; a file in the place of the bucket's folder answers so too). {NO_STATE}"
     return "" if answer.ok else f"S3 answers {answer}: {answer.message}" if answer.status >= 500 else ""  # noqa: PLR2004  # RFC 9110, 15.6.
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pytest_gf.answers import Answer
 
-_REFUSED = (401, 403)
+_FAILED = 500
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,11 @@ class AnonymousView:
     """The answers to anonymous reads, by operation and what it asked for."""
 
     answers: Mapping[str, Answer]
+
+    @property
+    def failed(self) -> str:
+        """What was answered by a failure of the server, which tells nothing about who may read; "" where nothing was."""
+        return "; ".join(f"{asked}: {answer}" for asked, answer in self.answers.items() if answer.status >= _FAILED)
 
     @property
     def refused(self) -> bool:
@@ -36,7 +41,11 @@ class AnonymousView:
 
     @property
     def next_step(self) -> str:
-        return "" if self.refused else "take the public policy away: state bodies hold secrets in clear, so rotate what they name"
+        return (
+            ""
+            if self.refused
+            else "take the public policy away: state bodies hold secrets in clear, so rotate what they name"
+        )
 
     def _open(self) -> list[str]:
-        return [asked for asked, answer in self.answers.items() if answer.status not in _REFUSED]
+        return [asked for asked, answer in self.answers.items() if answer.status not in {401, 403}]

@@ -31,7 +31,7 @@ def within(seconds: float, tried: str, call: Callable[[], Value]) -> Value:
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
-        came_back = f"no whole answer within {seconds:g} s"
+        came_back = f"no whole answer within {seconds:.3g} s"
         raise DeadlineExceeded(
             tried, came_back, "is the system overloaded, or a link between frozen? --gf-deadline sets the limit"
         )

@@ -7,8 +7,9 @@ import ipaddress
 import os
 import threading
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree  # noqa: S405  # See _check_root.
 
 from pytest_gf.errors import NotUnderstood
 from pytest_gf.redaction import redact
@@ -75,19 +76,27 @@ def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: flo
         max_pool_connections=CONNECTIONS,
     )
     client.meta.events.register("before-send.s3", functools.partial(_send, session))
-    client.meta.events.register("before-parse.s3", _check_root)
     return client
 
 
-def _send(session: Any, request: Any, **_: Any) -> Any:
+def _send(session: Any, request: Any, event_name: str, **_: Any) -> Any:
     """Send as botocore does, but read an answer that is no object's body only up to `MOST_ANSWER`."""
     from botocore.awsrequest import AWSResponse
 
     streamed, request.stream_output = request.stream_output, True
     response = session.send(request)
+    if 300 <= response.status_code < 400 and response.status_code != 304:  # noqa: PLR2004  # RFC 9110, 15.4.
+        to = redact(response.headers.get("Location", "nowhere"))[:300]
+        raise NotUnderstood(
+            f"{request.method} {redact(request.url)}",
+            f"{response.status_code} redirect to {to}, not followed",
+            "does the endpoint name the S3 server itself, or a proxy before it?",
+        )
     if not streamed:
         response = AWSResponse(response.url, response.status_code, response.headers, _Bounded(response.raw))
-        response.content  # noqa: B018  # Read now, inside of what botocore retries and maps.
+        content = response.content
+        if response.status_code == 200:  # noqa: PLR2004  # RFC 9110, 15.3.1.
+            _check_root(event_name.rpartition(".")[2], content)
     return response
 
 
@@ -107,18 +116,20 @@ class _Bounded:
             yield chunk
 
 
-def _check_root(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Refuse a page that isn't S3's: botocore reads any well-formed XML as a listing of nothing."""
-    expected = _ROOTS.get(operation_model.name)
-    if expected is None or response_dict["status_code"] != 200:  # noqa: PLR2004  # RFC 9110, 15.3.1.
+def _check_root(operation: str, body: bytes) -> None:
+    """Refuse a page that isn't S3's: botocore reads other well-formed XML as an empty listing, and broken XML as a 500."""
+    expected = _ROOTS.get(operation)
+    if expected is None:
         return
-    body: bytes = response_dict["body"]
-    if expected.encode() not in body[:1000]:
+    try:
+        root = ElementTree.fromstring(body).tag.rpartition("}")[2]  # noqa: S314  # At most MOST_ANSWER; expat bounds entities.
+    except ElementTree.ParseError as wrong:
+        root = f"what is no XML ({wrong})"
+    if root != expected:
         start = redact(body[:60].decode(errors="replace"))
+        came_back = f"200 with {root} instead of {expected}, beginning {start!r}"
         raise NotUnderstood(
-            f"S3 {operation_model.name}",
-            f"200 with no <{expected}> but {start!r}",
-            "is this an S3 server? a proxy's page answers so",
+            f"S3 {operation}", came_back, "is this an S3 server? a proxy's page, or an answer cut short, looks so"
         )
 
 

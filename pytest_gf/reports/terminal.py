@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.reports.summary import LAB_BANNER, counts, proved, row_name
@@ -11,6 +11,7 @@ from pytest_gf.verdict import Verdict
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_gf.clauses import Row
     from pytest_gf.run import Run
 
 PYTEST_WORDS: Mapping[Verdict, tuple[str, str, str]] = {
@@ -31,7 +32,7 @@ _COLOURS: Mapping[Verdict, dict[str, bool]] = {
     Verdict.UNPROVEN: {"yellow": True},
     Verdict.INTERIM: {"yellow": True},
 }
-_CLAUSE_WIDTH = 36
+_WIDEST_NAME = 48
 
 
 def header(run: Run) -> list[str]:
@@ -46,14 +47,19 @@ def header(run: Run) -> list[str]:
     return lines
 
 
-def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any]) -> None:
+def width(rows: Iterable[Row]) -> int:
+    """Return how wide the column of names is."""
+    return min(_WIDEST_NAME, max((len(row.name) for row in rows), default=0))
+
+
+def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any], name_width: int) -> None:
     """Write one clause's line."""
     kind = Verdict(verdict["verdict"])
     terminal.ensure_newline()
     word = kind.upper() if kind in {Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR} else str(kind)
     terminal.write(f"{word:<9} ", **_COLOURS[kind])
     why = f": {verdict['reason'].splitlines()[0]}" if kind is Verdict.UNPROVEN and verdict["reason"] else ""
-    terminal.write_line(f"{row_name(verdict):<{_CLAUSE_WIDTH}} {verdict['title']}{why}")
+    terminal.write_line(f"{row_name(verdict):<{name_width}} {verdict['title']}{why}")
 
 
 def ending(

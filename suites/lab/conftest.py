@@ -41,7 +41,10 @@ class Server:
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
             config=Config(
-                proxies={}, s3={"addressing_style": "path"}, request_checksum_calculation="when_required", retries={"total_max_attempts": 1}
+                proxies={},
+                s3={"addressing_style": "path"},
+                request_checksum_calculation="when_required",
+                retries={"total_max_attempts": 1},
             ),
         )
 
@@ -67,13 +70,37 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("seaweedfs")
     access, secret = secrets.token_hex(10), secrets.token_hex(20)
     config = folder / "s3.json"
-    identity = {"name": "lab", "credentials": [{"accessKey": access, "secretKey": secret}], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
+    identity = {
+        "name": "lab",
+        "credentials": [{"accessKey": access, "secretKey": secret}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
     config.write_text(json.dumps({"identities": [identity]}))
     ports = _ports(8)
-    names = ["master.port", "volume.port", "filer.port", "s3.port", "webdav.port", "admin.port", "s3.port.iceberg", "s3.port.grpc"]
+    names = [
+        "master.port",
+        "volume.port",
+        "filer.port",
+        "s3.port",
+        "webdav.port",
+        "admin.port",
+        "s3.port.iceberg",
+        "s3.port.grpc",
+    ]
     flags = [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
-    command = [weed, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}", "-s3.autoCreateBucket=false", *flags]
-    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and not name.startswith("AWS_")}
+    command = [
+        weed,
+        "mini",
+        f"-dir={folder}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        f"-s3.config={config}",
+        "-s3.autoCreateBucket=false",
+        *flags,
+    ]
+    environment = {
+        name: value for name, value in os.environ.items() if "proxy" not in name.lower() and not name.startswith("AWS_")
+    }
     with (folder / "weed.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
         try:

@@ -21,7 +21,13 @@ GREEN = {"holds"}
 
 def state(serial: int = 7) -> bytes:
     """A state body as OpenTofu writes it: one line of JSON."""
-    resource = {"mode": "managed", "type": "null_resource", "name": "lab", "provider": "p", "instances": [{"attributes": {"id": "1"}}]}
+    resource = {
+        "mode": "managed",
+        "type": "null_resource",
+        "name": "lab",
+        "provider": "p",
+        "instances": [{"attributes": {"id": "1"}}],
+    }
     tables = {
         "version": 4, "terraform_version": "1.12.6", "serial": serial, "lineage": str(uuid.uuid4()), "outputs": {},
         "resources": [resource], "check_results": None,
@@ -49,7 +55,9 @@ def test_the_canary_is_green(honey: Any, seaweedfs: Any, run_pytest: Any, tmp_pa
     assert outcome.exit == 0, outcome.text
     assert {each["verdict"] for each in outcome.record["verdicts"]} == GREEN
     assert "LAB" not in outcome.text
-    assert {bucket["Name"] for bucket in honey.list_buckets()["Buckets"]} == set(contract.load().buckets), "the scratch bucket is gone"
+    assert {bucket["Name"] for bucket in honey.list_buckets()["Buckets"]} == set(contract.load().buckets), (
+        "the scratch bucket is gone"
+    )
 
 
 BODIES: dict[str, Callable[[bytes], bytes]] = {
@@ -65,21 +73,29 @@ BODIES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_a_body_that_is_no_state_is_violated(name: str, honey: Any, seaweedfs: Any, run_pytest: Any, tmp_path: Path) -> None:
+def test_a_body_that_is_no_state_is_violated(
+    name: str, honey: Any, seaweedfs: Any, run_pytest: Any, tmp_path: Path
+) -> None:
     where = STACKS["arc-runners"]
     honey.put_object(Bucket=where.bucket, Key=where.key, Body=BODIES[name](state()))
-    outcome = run_pytest("-m", "canary", "-k", "state", f"--gf-target={seaweedfs.target(tmp_path)}", environment=seaweedfs.environment)
+    outcome = run_pytest(
+        "-m", "canary", "-k", "state", f"--gf-target={seaweedfs.target(tmp_path)}", environment=seaweedfs.environment
+    )
     assert outcome.exit == 1, outcome.text
     expected = {"state.body-shape[arc-runners]"} | ({"state.body-whole[arc-runners]"} if name == "emptied" else set())
     assert outcome.rows("violated") == expected
     assert outcome.rows("holds") == set(outcome.verdicts()) - expected
 
 
-def test_a_deleted_bucket_is_violated_and_nothing_is_made(honey: Any, seaweedfs: Any, run_pytest: Any, tmp_path: Path) -> None:
+def test_a_deleted_bucket_is_violated_and_nothing_is_made(
+    honey: Any, seaweedfs: Any, run_pytest: Any, tmp_path: Path
+) -> None:
     honey.delete_bucket(Bucket="attic")
     outcome = run_pytest("-m", "canary", f"--gf-target={seaweedfs.target(tmp_path)}", environment=seaweedfs.environment)
     assert outcome.exit == 1, outcome.text
-    assert outcome.rows("violated") == {f"rustfs.{name}[attic]" for name in ("list-buckets", "head-bucket", "get-agrees")}
+    assert outcome.rows("violated") == {
+        f"rustfs.{name}[attic]" for name in ("list-buckets", "head-bucket", "get-agrees")
+    }
     assert outcome.rows("unproven") == {f"rustfs.scratch-{name}" for name in ("appears", "readable", "gone")}
     assert "markers not observed" in outcome.text
     assert {bucket["Name"] for bucket in honey.list_buckets()["Buckets"]} == {"tofu-state", "bazel-cache"}

@@ -1,4 +1,4 @@
-"""The faults that change something when they are made: folders, stored bodies, identities, the tracker; each with its undo.
+"""The faults that change something when they are made (folders, bodies, identities, flags), each with its undo.
 
 The other faults of S3 act where ``bends.on`` asks for them.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import shutil
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -33,7 +34,7 @@ def act(service: Service, name: str, argument: str) -> Undo:
 def _flag(name: str) -> Act:
     def bend(service: Service, _: str) -> Undo:
         setattr(service.disk, name, True)
-        return partial(setattr, service.disk, name, False)
+        return partial(setattr, service.disk, name, False)  # noqa: FBT003  # setattr names no parameters.
 
     return bend
 
@@ -73,7 +74,7 @@ def _away(disk: Disk, path: Path) -> tuple[Path, Undo]:
         if path.is_symlink() or path.is_file():
             path.unlink()
         elif path.is_dir():
-            path.rmdir()
+            path.rename(place.with_name(f"{place.name}-since"))  # What came since is kept, too.
         place.rename(path)
 
     return place, back
@@ -121,7 +122,7 @@ def _deleted(service: Service, bucket: str) -> Undo:
 def _foreign(service: Service, folder: str) -> Undo:
     path = service.disk.root / folder
     path.mkdir()
-    return path.rmdir
+    return partial(shutil.rmtree, path, ignore_errors=True)
 
 
 def _identities(change: Callable[[Mapping[str, str]], dict[str, str]]) -> Act:
@@ -203,9 +204,9 @@ BENDING: Mapping[str, Act] = {
     "state-duplicate": _state(lambda body: body.replace(b'{"version":4,', b'{"version":4,"version":4,', 1)),
     "state-bom": _state(lambda body: b"\xef\xbb\xbf" + body),
     "state-encrypted": _state(_encrypted),
-    "state-etag-wrong": _state(lambda body: body.replace(b'"serial":', b'"sErial":', 1), keep_etag=True),
+    "state-etag-wrong": _state(lambda body: body.replace(b'"deployed"', b'"depIoyed"', 1), keep_etag=True),
     "state-older-serial": _state(_older),
-    "state-other-lineage": _state(lambda body: _member(lineage=str(uuid.uuid4()))(body)),
+    "state-other-lineage": _state(_member(lineage=str(uuid.uuid4()))),
     "delete-empties-list": _empties_list,
 }
 """Fault → what makes it. A fault of S3 that is not here changes nothing by itself."""

@@ -1,4 +1,4 @@
-"""/data as RustFS lays it out: real folders for buckets and their metadata, and the health tracker that stands before them."""
+"""/data as RustFS lays it out: real folders for buckets and their metadata, and the health tracker before them."""
 
 from __future__ import annotations
 

@@ -95,8 +95,8 @@ def versions(service: Service, call: Call) -> Reply:
         nodes += [("NextKeyMarker", ask.encode(page.following[0])), ("NextVersionIdMarker", page.following[1])]
     for key, each in page.rows:
         latest = service.store.find(ask.bucket, key) == each
-        head = [("Key", ask.encode(key)), ("VersionId", each.id), ("IsLatest", latest)]
-        body = [("LastModified", markup.moment(each.modified))] if each.deleted else _describe(each)
+        head: list[Node] = [("Key", ask.encode(key)), ("VersionId", each.id), ("IsLatest", latest)]
+        body: list[Node] = [("LastModified", markup.moment(each.modified))] if each.deleted else _describe(each)
         nodes.append(("DeleteMarker" if each.deleted else "Version", [*head, *body]))
     return _reply("ListVersionsResult", [*nodes, *ask.prefix_nodes(page)])
 

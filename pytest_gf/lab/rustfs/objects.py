@@ -103,7 +103,9 @@ def _deleted(service: Service, bucket: str, pairs: list[tuple[str, str]], *, qui
         except Refusal as refused:
             yield "Error", [*asked, ("Code", refused.code), ("Message", refused.message)]
             continue
-        marker = [("DeleteMarker", True), ("DeleteMarkerVersionId", gone.id)] if gone and gone.deleted else []
+        marker: list[Node] = (
+            [("DeleteMarker", True), ("DeleteMarkerVersionId", gone.id)] if gone and gone.deleted else []
+        )
         if not quiet:
             yield "Deleted", [*asked, *marker]
 

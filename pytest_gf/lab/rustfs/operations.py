@@ -26,14 +26,18 @@ _OBJECT_SUBRESOURCES: Mapping[tuple[str, str], str] = {
     ("DELETE", "uploadId"): "AbortMultipartUpload",
 }
 _SUBRESOURCES = frozenset(
-    "accelerate acl analytics attributes cors delete encryption intelligent-tiering inventory legal-hold lifecycle location "
-    "logging metrics notification object-lock ownershipControls policy policyStatus publicAccessBlock replication "
-    "requestPayment restore retention select tagging torrent uploadId uploads versioning versions website".split()
-)
+    (
+        "accelerate", "acl", "analytics", "attributes", "cors", "delete", "encryption", "intelligent-tiering",
+        "inventory", "legal-hold", "lifecycle", "location", "logging", "metrics", "notification",
+        "object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock", "replication",
+        "requestPayment", "restore", "retention", "select", "tagging", "torrent", "uploadId", "uploads",
+        "versioning", "versions", "website",
+    )
+)  # fmt: skip
 
 
 def operation(call: Call) -> str:
-    """Return the operation's name in the S3 API, ``Health`` for a health path, ``Unknown`` for what S3 does not have."""
+    """Return the operation's name in the S3 API; ``Health`` for a health path, ``Unknown`` for what S3 has not."""
     if call.path.startswith(("/health", "/minio/health/")) or call.path == "/metrics":
         return HEALTH
     try:

@@ -192,7 +192,7 @@ async def _drip(request: web.Request) -> None:
     for second in range(LONGEST_WAIT):
         if request.transport is None or request.transport.is_closing():
             raise ConnectionResetError("the client has gone")
-        cast("asyncio.Transport", request.transport).write(head[second : second + 1] or b"a")
+        request.transport.write(head[second : second + 1] or b"a")
         await asyncio.sleep(1)
 
 
@@ -204,7 +204,7 @@ def _reset(request: web.Request, exchange: Exchange) -> web.StreamResponse:
         if connection is not None:
             # Lingering for zero seconds makes the kernel send RST.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        cast("asyncio.Transport", request.transport).abort()
+        request.transport.abort()
     return web.Response()
 
 

@@ -39,7 +39,7 @@ class Service:
         self._handlers = _handlers()
 
     def answer(self, call: Call, exchange: Exchange) -> Reply:
-        """Answer a call, a refusal as the XML that S3 writes; notes in ``exchange`` whether a signature was accepted."""
+        """Answer a call, a refusal as S3's XML; notes in ``exchange`` whether a signature was accepted."""
         try:
             reply = self._health(call) or self._admit(call, exchange)
         except Refusal as refused:

@@ -1,4 +1,4 @@
-"""Signature Version 4 as S3 uses it: header and presigned query. Clock skew and region are not checked, as in RustFS."""
+"""Signature Version 4, in header or presigned query. Clock skew and region are not checked, as in RustFS."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def check(call: Call, identities: Mapping[str, str], now: float | None = None) -
     key = signing_key(secret, claim.day, claim.region)
     request = canonical_request(call, claim.signed_headers, claim.payload, presigned=claim.presigned)
     digest = hashlib.sha256(request.encode("utf-8", "surrogateescape")).hexdigest()
-    wanted = _sign(key, "\n".join((ALGORITHM, claim.date, claim.scope, digest)))
+    wanted = _sign(key, f"{ALGORITHM}\n{claim.date}\n{claim.scope}\n{digest}")
     if not hmac.compare_digest(wanted.encode(), claim.signature.encode("utf-8", "surrogateescape")):
         raise Refusal(
             403,
@@ -133,7 +133,16 @@ def _claim_in_header(call: Call, header: str) -> _Claim:
         raise Refusal(400, "AuthorizationHeaderMalformed", "The authorization header is malformed.")
     payload = call.header("x-amz-content-sha256") or hashlib.sha256(call.body).hexdigest()
     headers = fields.get("SignedHeaders", "").split(";")
-    return _Claim(*credential.groups(), date, headers, fields.get("Signature", ""), payload, presigned=False)
+    return _Claim(
+        credential[1],
+        credential[2],
+        credential[3],
+        date,
+        headers,
+        fields.get("Signature", ""),
+        payload,
+        presigned=False,
+    )
 
 
 def _claim_in_query(call: Call, now: float) -> _Claim:
@@ -153,7 +162,16 @@ def _claim_in_query(call: Call, now: float) -> _Claim:
         raise Refusal(403, "AccessDenied", "Request has expired.")
     payload = call.header("x-amz-content-sha256") or UNSIGNED
     headers = said.get("X-Amz-SignedHeaders", "").split(";")
-    return _Claim(*credential.groups(), date, headers, said.get("X-Amz-Signature", ""), payload, presigned=True)
+    return _Claim(
+        credential[1],
+        credential[2],
+        credential[3],
+        date,
+        headers,
+        said.get("X-Amz-Signature", ""),
+        payload,
+        presigned=True,
+    )
 
 
 def _once(encoded: str, safe: str = "") -> str:

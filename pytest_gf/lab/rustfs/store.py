@@ -1,6 +1,7 @@
-"""Objects below /data/BUCKET: one ``xl.meta`` each, small bodies inside it, large ones beside it; versions newest first.
+"""Objects below /data/BUCKET: one ``xl.meta`` each, small bodies inside it, large ones beside it.
 
-Everything here runs in one thread without yielding, so a look and the rename that follows it can't be parted.
+Versions stand newest first. Everything here runs in one thread without yielding, so a look and the rename that
+follows it can't be parted.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class Store:
         return sorted(key for key in found if key.startswith(prefix))
 
     def put(self, bucket: str, key: str, body: bytes | Path, version: Version) -> Version:
-        """Keep a body (bytes, or a file that is moved here) as the newest version, and return it with its id and date."""
+        """Keep a body (bytes, or a file that is moved here) as the newest version; return it with its id and date."""
         folder = self.path(bucket, key)
         versioning = self.disk.metadata(bucket).versioning
         kept = msgspec.structs.replace(
@@ -140,7 +141,7 @@ class Store:
         return chunks()
 
     def restore(self, bucket: str, key: str, versions: list[Version]) -> None:
-        """Make ``versions`` the only ones of a key, whatever is there; their bodies must be inline or still beside it."""
+        """Make ``versions`` the only ones of a key; their bodies must be inline or still lie beside it."""
         self._keep(bucket, key, versions)
 
     def _add(self, bucket: str, key: str, version: Version) -> None:

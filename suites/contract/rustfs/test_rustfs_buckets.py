@@ -18,15 +18,15 @@ def test_list_buckets(bucket_view: BucketView) -> None:
 
 
 @clause("rustfs.head-bucket", "S3 head-bucket finds {bucket}", proves="S094~")
-def test_head_bucket(bucket_view: BucketView) -> None:
+def test_head_bucket(bucket_head: BucketView) -> None:
     """The guard checks S3 bucket metadata."""
-    assert bucket_view.head_found
+    assert bucket_head.head_found
 
 
 @clause("rustfs.get-agrees", "S3 GET and ListObjectsV2 find {bucket}", proves="S077 S091 S094~")
-def test_get_agrees(bucket_view: BucketView) -> None:
+def test_get_agrees(bucket_reads: BucketView) -> None:
     """A HEAD carries no code: only GET and ListObjectsV2 tell NoSuchBucket from NoSuchKey."""
-    assert bucket_view.get_agrees
+    assert bucket_reads.get_agrees
 
 
 @clause("rustfs.anonymous-refused", "S3 refuses whoever has no credential", proves="S016~")
