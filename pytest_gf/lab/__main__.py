@@ -92,6 +92,7 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
     control = Control((s3,), bends, journal, contract)
     await s3.start()
     await control.start()
+    ended = _end_of(child=child)
     try:
         for each in wanted:
             await control.bend(each)
@@ -105,24 +106,23 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
         }
         sys.stdout.write(msgspec.json.encode(ready).decode() + "\n" if child else _told(folder, s3.address, wanted))
         sys.stdout.flush()
-        await _until_the_end(lifetime, child=child)
+        async with asyncio.timeout(lifetime):
+            await ended.wait()
+    except TimeoutError:
+        sys.stderr.write(f"lab: its lifetime of {lifetime:g} seconds is over\n")
     finally:
         await control.stop()
         await s3.stop()
 
 
-async def _until_the_end(lifetime: float, *, child: bool) -> None:
-    """Wait for SIGTERM, SIGINT, the end of the lifetime or, in a child, the end of the parent (its pipe closes)."""
+def _end_of(*, child: bool) -> asyncio.Event:
+    """Return what SIGTERM, SIGINT and, in a child, the end of the parent (its pipe closes) will set."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     if child:
         loop.add_reader(0, _ended_by_parent, ended)
-    try:
-        async with asyncio.timeout(lifetime):
-            await ended.wait()
-    except TimeoutError:
-        sys.stderr.write(f"lab: its lifetime of {lifetime:g} seconds is over\n")
+    return ended
 
 
 def _ended_by_parent(ended: asyncio.Event) -> None:

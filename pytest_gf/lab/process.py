@@ -166,8 +166,9 @@ def _ask(method: str, port: int, path: str, headers: Mapping[str, str], body: by
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
     try:
         process.wait(FAREWELL)
     except subprocess.TimeoutExpired:

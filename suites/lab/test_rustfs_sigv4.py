@@ -23,7 +23,9 @@ KNOWN = {ACCESS: SECRET}
 HOST = "127.0.0.1:9000"
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-object_keys = st.lists(st.one_of(texts, st.sampled_from(["", ".", "..", "%", "%2E", "xl.meta", "%data-1"])), max_size=6).map("/".join)
+object_keys = st.lists(
+    st.one_of(texts, st.sampled_from(["", ".", "..", "%", "%2E", "xl.meta", "%data-1"])), max_size=6
+).map("/".join)
 names = st.text("abcXYZ-09_.~ +&=/ü", min_size=1, max_size=8)
 queries = st.dictionaries(names, texts, max_size=4)
 
@@ -55,7 +57,10 @@ def test_what_was_altered_is_refused(key: str, query: dict[str, str], extra: str
         "HEAD" if extra == "method" else call.method,
         f"{call.path}x" if extra == "path" else call.path,
         f"{call.query}&list-type=2" if extra == "query" else call.query,
-        tuple((name, f"{value}x" if extra == "header" and name == "x-amz-meta-note" else value) for name, value in call.headers),
+        tuple(
+            (name, f"{value}x" if extra == "header" and name == "x-amz-meta-note" else value)
+            for name, value in call.headers
+        ),
     )
     with pytest.raises(Refusal) as raised:
         sigv4.check(altered, KNOWN)
@@ -186,13 +191,22 @@ def test_a_wrong_checksum_is_refused(payload: bytes) -> None:
     wrong = base64.b64encode(hashlib.sha256(payload + b"x").digest()).decode()
     name = "x-amz-checksum-sha256"
     assert checksums.verified(Call("PUT", "/b/k", "", ((name, right),)), payload) == {"sha256": right}
-    for header, value in ((name, wrong), ("content-md5", "AAAA"), ("x-amz-checksum-crc32", "AAAAAA="), ("x-amz-checksum-crc64nvme", "x")):
+    for header, value in (
+        (name, wrong),
+        ("content-md5", "AAAA"),
+        ("x-amz-checksum-crc32", "AAAAAA="),
+        ("x-amz-checksum-crc64nvme", "x"),
+    ):
         with pytest.raises(Refusal):
             checksums.verified(Call("PUT", "/b/k", "", ((header, value),)), payload)
 
 
 @given(body=st.binary(max_size=200))
 def test_a_malformed_document_is_refused(body: bytes) -> None:
-    for document in (body, b"<!DOCTYPE a [<!ENTITY b 'c'>]><Delete><Object><Key>&b;</Key></Object></Delete>", b"<Delete/>"):
+    for document in (
+        body,
+        b"<!DOCTYPE a [<!ENTITY b 'c'>]><Delete><Object><Key>&b;</Key></Object></Delete>",
+        b"<Delete/>",
+    ):
         with pytest.raises(Refusal, match="MalformedXML"):
             markup.read_delete(document)

@@ -43,7 +43,7 @@ class S3Server:
         self._port = 0
         self._listener: asyncio.Server | None = None
         app = web.Application()
-        app.router.add_route("*", "/{tail:.*}", self._serve)
+        app.router.add_route("*", "/{tail:(?s:.*)}", self._serve)
         app.on_response_prepare.append(_without_server)
         self._runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, auto_decompress=False, shutdown_timeout=0

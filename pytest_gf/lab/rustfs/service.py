@@ -56,13 +56,13 @@ class Service:
         exchange.authenticated = signed is not None
         operation = exchange.operation
         action = ACTIONS.get(operation)
-        if action is None:
-            raise Refusal(501, "NotImplemented", f"The lab does not implement {operation}.")
         reading = action in READS and self.bends.on("anonymous-allowed", call.bucket or ALL)
         if signed is None and not reading:
             raise Refusal(403, "AccessDenied", "Access Denied")
         if signed is not None and self.bends.on("forbidden", action):
             raise Refusal(403, "AccessDenied", "Access Denied")
+        if action is None:
+            raise Refusal(501, "NotImplemented", f"The lab does not implement {operation}.")
         sigv4.check_payload(call)
         payload, trailers = payload_of(call, signed)
         whole = Call(call.method, call.path, call.query, (*call.headers, *trailers.items()), payload)

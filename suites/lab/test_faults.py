@@ -1,0 +1,77 @@
+"""Each fault of the lab turns exactly its rows red, and leaves the rest: faults.toml is the table, tested both ways."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_gf.lab.faults import FAULTS
+
+TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())
+VERDICTS = ("violated", "unproven", "error")
+
+
+def expand(patterns: list[str], rows: set[str]) -> set[str]:
+    """Return the rows that these patterns mean; each must mean at least one."""
+    found: set[str] = set()
+    for pattern in patterns:
+        if pattern.startswith("@"):
+            found |= expand(TABLE["groups"][pattern[1:]], rows)
+            continue
+        expression = re.compile(".*".join(map(re.escape, pattern.split("*"))))
+        meant = {row for row in rows if expression.fullmatch(row)}
+        assert meant, f"{pattern} names no row"
+        found |= meant
+    return found
+
+
+@pytest.fixture(scope="session")
+def catalog() -> set[str]:
+    """Every clause's id, as the suites write it."""
+    sources = (Path(__file__).parents[1] / "contract").rglob("test_*.py")
+    return {name for source in sources for name in re.findall(r'@clause\(\s*"([^"]+)"', source.read_text())}
+
+
+def test_no_clause_without_a_fault(catalog: set[str]) -> None:
+    covered = {name for fault in TABLE["fault"].values() for name in expand(fault.get("violated", []), catalog_rows(catalog))}
+    assert {row.partition("[")[0] for row in covered} == catalog
+
+
+def catalog_rows(catalog: set[str]) -> set[str]:
+    """Return rows enough for every pattern: each id bare, and with every bucket and stack."""
+    from pytest_gf import contract
+
+    known = contract.load()
+    return catalog | {f"{name}[{value}]" for name in catalog for value in (*known.buckets, *known.stacks)}
+
+
+def test_every_fault_is_in_the_table() -> None:
+    assert {name.partition(":")[0] for name in TABLE["fault"]} == set(FAULTS)
+
+
+@pytest.mark.parametrize("fault", TABLE["fault"])
+def test_a_fault_turns_exactly_its_rows(fault: str, run_pytest: Any) -> None:
+    outcome = run_pytest("-m", "canary", f"--gf-fault={fault}", "--gf-deadline=2")
+    verdicts = outcome.verdicts()
+    expected = {verdict: expand(TABLE["fault"][fault].get(verdict, []), set(verdicts)) for verdict in VERDICTS}
+    assert {verdict: outcome.rows(verdict) for verdict in VERDICTS} == expected
+    assert outcome.rows("holds") == set(verdicts).difference(*expected.values())
+    assert outcome.exit == (1 if expected["violated"] else 10 if expected["error"] else 0), outcome.text
+    red = [row for row in verdicts.values() if row["verdict"] in {"violated", "error"}]
+    said = [f"{row['reason']} {row['next_step']}" for row in red]
+    assert not said or any(TABLE["fault"][fault]["says"] in each for each in said), said
+    assert all(row["reason"] for row in verdicts.values() if row["verdict"] != "holds")
+    assert all(row["next_step"] for row in red)
+    assert "LAB - honey was not observed" in outcome.text.splitlines()[-1]
+
+
+def test_a_loss_says_what_to_do_and_makes_nothing(run_pytest: Any) -> None:
+    outcome = run_pytest("-m", "canary", "--gf-fault=bucket-index-lost:tofu-state")
+    assert outcome.exit == 1
+    for text in ("TIN-1012", "TIN-1046", "preserve logs, run RCA before any restart", "a change would bury evidence"):
+        assert text in outcome.text
+    assert not (outcome.folder / "ledger.jsonl").exists(), "something was about to be made"
