@@ -78,7 +78,7 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
         found = True
         if isinstance(left, Path):
             yield f"{left.parent.name}: still running; its things are its own", False
-        elif settings.target is None and left.where.get("target") == "lab":
+        elif settings.target is None and "folder" in left.where:
             yield from _clean_lab(left, settings)
         elif (
             settings.target is not None

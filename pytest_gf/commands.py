@@ -26,12 +26,14 @@ def list_faults() -> int:
 
 def clean(config: pytest.Config) -> int:
     """Delete what killed runs left on the target; exit 1 where something is left. Raises `pytest.UsageError`."""
+    from pytest_gf.lab import LabError
+
     failed = False
     try:
         for line, failure in cleaning.clean(options.read(config)):
             failed = failed or failure
             _say(line)
-    except TargetError as wrong:
+    except (TargetError, LabError) as wrong:
         raise pytest.UsageError(str(wrong)) from None
     return pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK
 

@@ -86,6 +86,8 @@ class Left:
 def unfinished(reports: Path) -> Iterator[Left | Path]:
     """Yield what runs left open below ``reports``; for a run that still lives, the path of its ledger alone."""
     for path in sorted(reports.glob(f"*/{NAME}")):
+        if path.parent.is_symlink():
+            continue  # ``latest``: it is one of the others.
         with path.open("a+", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -60,6 +61,24 @@ def redact_log_records() -> Callable[[], None]:
 
     logging.setLogRecordFactory(make)
     return lambda: logging.setLogRecordFactory(before)
+
+
+def redact_shown_warnings() -> Callable[[], None]:
+    """Let warnings that nobody records be shown without secrets. Returns how to undo that.
+
+    pytest records what a test warns; a fact warns in a thread of its own, maybe between two tests.
+    """
+    before = warnings.showwarning
+
+    def show(message: Warning | str, *args: Any, **kwargs: Any) -> None:
+        before(redact_warning(message), *args, **kwargs)
+
+    warnings.showwarning = show
+
+    def undo() -> None:
+        warnings.showwarning = before
+
+    return undo
 
 
 def redact_warning(warning: Warning | str) -> Warning | str:

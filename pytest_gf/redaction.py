@@ -24,7 +24,7 @@ _PATTERNS = (
     # Authorization and its kin, as a header or in a repr of headers. RFC 9110, 11.6.2.
     (
         re.compile(
-            r"((?:proxy-)?authorization|x-amz-security-token|set-cookie|cookie)(['\"]?\s*[:=,]\s*b?['\"]?)[^'\"\r\n]+",
+            r"((?:proxy-)?authorization|x-amz-security-token|set-cookie|cookie)(['\"]?\s*[:=,]\s*(?:b?['\"])?)[^'\"\r\n]+",
             re.I,
         ),
         rf"\1\2{MARK}",

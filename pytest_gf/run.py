@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -45,6 +46,7 @@ class Run:
         self.graph: Graph | None = None
         self._target = settings.target
         self._lab: Lab | None = None
+        self._lab_failure: ProbeError | None = None
         self._ledger: ledgers.Ledger | None = None
         self._lock = threading.RLock()
         if self._target is not None:
@@ -61,8 +63,10 @@ class Run:
 
     @property
     def target(self) -> Target:
-        """The system under test; the lab is started the first time. Raises LabError where it does not come up."""
+        """The system under test; the lab is started the first time. Raises ProbeError where it does not come up."""
         with self._lock:
+            if self._lab_failure is not None:
+                raise self._lab_failure
             if self._target is None:
                 self._target = self._start_lab()
             return self._target
@@ -113,7 +117,8 @@ class Run:
         wanted = list(wanted)
         needed = {need for name, _ in wanted for each in self.graph.house.closure(name).values() for need in each.needs}
         if "target" in needed:
-            self.target  # noqa: B018  # Started here, so that no fact's seconds hold the lab's start.
+            with contextlib.suppress(ProbeError):  # Each fact that needs the target raises it again.
+                self.target  # noqa: B018  # Started here, so that no fact's seconds hold the lab's start.
         self.graph.start(wanted)
 
     def tidy(self, *, deadline: float | None = None) -> list[str]:
@@ -148,10 +153,15 @@ class Run:
                 self._lab = None
 
     def _start_lab(self) -> Target:
-        from pytest_gf.lab import Lab
+        from pytest_gf.lab import Lab, LabError
 
         faults = [str(fault) for fault in self.settings.faults]
-        self._lab = Lab.start(self.folder / "lab", faults, contract=self.settings.contract_file)
+        try:
+            self._lab = Lab.start(self.folder / "lab", faults, contract=self.settings.contract_file)
+        except LabError as failed:
+            log = self.shown_folder / "lab" / "lab.log"
+            self._lab_failure = ProbeError("starting the lab", str(failed), f"see {log}")
+            raise self._lab_failure from None
         target = targets.load(self._lab.target_file, environment=self._lab.environment)
         redactor().learn(target.secrets())
         return target.with_vantage(self.settings.vantage)

@@ -12,8 +12,8 @@ import pytest
 from pytest_gf import catalog, judging
 from pytest_gf.clauses import Row, clause_of
 from pytest_gf.facts import GRAPH, House
-from pytest_gf.redacting import redact_log_records, redact_warning, redact_within
-from pytest_gf.redaction import redactor
+from pytest_gf.redacting import redact_log_records, redact_shown_warnings, redact_warning, redact_within
+from pytest_gf.redaction import redact, redactor
 from pytest_gf.reports import summary, terminal
 from pytest_gf.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.run import Run, new_id
@@ -58,7 +58,7 @@ class ContractSession:
         self._tidied = False
         self.left: list[str] = []
         self._allure: AllureHooks | None = None
-        self._undo_logging = redact_log_records()
+        self._undo = [redact_log_records(), redact_shown_warnings()]
         option = config.option
         self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan)
         if not self.looks_only:
@@ -92,7 +92,7 @@ class ContractSession:
             if any(redactor().shows(item.nodeid) for item in every):
                 lines.append("a node id holds a secret; it is not shown here, and nothing was run")
             if lines:
-                raise pytest.UsageError(*lines)
+                raise pytest.UsageError(*map(redact, lines))
         self.rows = catalog.rows_of(selected, contract)
         if self.rows and not self.is_worker and not self.looks_only:
             self.record = Record(self.run, self.rows)
@@ -272,7 +272,8 @@ class ContractSession:
     def close(self) -> None:
         """Stop what the run started. Safe to call twice."""
         self.run.close()
-        self._undo_logging()
+        while self._undo:
+            self._undo.pop()()
 
     def _not_run(self, nodeid: str) -> None:
         if self.record is None:

@@ -15,17 +15,19 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_gf.contract import Contract, ContractError, load
+from pytest_gf.contract import Contract, load
 from pytest_gf.lab import faults, honey
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.control import Control
 from pytest_gf.lab.journal import Journal
+from pytest_gf.lab.rustfs.call import Refusal
 from pytest_gf.lab.rustfs.server import S3Server
 from pytest_gf.lab.rustfs.service import REGION, Service
 
 LIFETIME = 3_600.0
+LONGEST_LIFETIME = 86_400.0
 """Seconds."""
-PATIENCE = 5.0
+PATIENCE = 3.0
 """Seconds to wait for an earlier lab to leave the folder."""
 FAILED = 2
 
@@ -33,14 +35,16 @@ FAILED = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the lab till its end and return the exit code: 0, or 2 with one line on stderr where it can't start."""
     options = _parser().parse_args(arguments)
-    folder: Path = options.folder or Path(tempfile.mkdtemp(prefix="gf-lab-"))
     try:
+        if not 0 < options.lifetime <= LONGEST_LIFETIME:
+            raise ValueError(f"--lifetime: expected seconds above 0 and up to {LONGEST_LIFETIME:g}")  # noqa: TRY301  # One line for all.
         contract = load(options.contract)
         wanted = [str(faults.parse(each, contract)) for each in options.fault]
+        folder: Path = (options.folder or Path(tempfile.mkdtemp(prefix="gf-lab-"))).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         lock = _locked(folder)
-        asyncio.run(_run(folder.resolve(), contract, wanted, lifetime=options.lifetime, child=options.child))
-    except (ContractError, ValueError, OSError) as wrong:
+        asyncio.run(_run(folder, contract, wanted, lifetime=options.lifetime, child=options.child))
+    except (ValueError, OSError, Refusal) as wrong:
         sys.stderr.write(f"lab: {wrong}\n")
         return FAILED
     os.close(lock)

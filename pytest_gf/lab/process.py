@@ -51,6 +51,7 @@ class Lab:
         try:
             known = load(contract)
             wanted = [str(parse(each, known)) for each in faults]
+            folder = folder.absolute()
             folder.mkdir(parents=True, exist_ok=True)
         except (ValueError, OSError) as wrong:
             raise LabError(f"the lab can't be started: {wrong}") from None
@@ -119,9 +120,11 @@ def _spawn(folder: Path, contract: Path | None) -> subprocess.Popen[bytes]:
     # The child must import the same pytest_gf as this process, wherever that came from.
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+    # aiohttp reads the machine's certificates when it is imported, a tenth of a second; the lab trusts none of them.
+    environment = {**os.environ, "PYTHONPATH": path, "SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
     with (folder / LOG).open("ab") as log:
         return subprocess.Popen(  # noqa: S603  # This interpreter, with arguments of ours.
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env={**os.environ, "PYTHONPATH": path}
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment
         )
 
 

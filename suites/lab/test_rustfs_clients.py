@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,8 @@ def bucket(s3: Any, request: pytest.FixtureRequest) -> str:
     return name
 
 
-def client(lab: Lab, **options: Any) -> Any:
+def client(lab: Lab, s3: Any = None, **options: Any) -> Any:
+    style: Any = {"addressing_style": "path"} | (s3 or {})
     return boto3.client(
         "s3",
         endpoint_url=lab.addresses["s3"],
@@ -72,7 +73,7 @@ def client(lab: Lab, **options: Any) -> Any:
         config=Config(
             proxies={},
             signature_version="s3v4",
-            s3={"addressing_style": "path", **options.pop("s3", {})},
+            s3=style,
             retries={"total_max_attempts": 1},
             max_pool_connections=32,
             **options,
@@ -122,7 +123,7 @@ def test_keys_of_all_kinds_stay_inside_and_apart(lab: Lab, s3: Any, bucket: str)
     size=st.integers(1, 4),
 )
 def test_pages_join_to_the_whole_listing(
-    s3: Any, bucket: str, names: set[str], prefix: str, delimiter: str, size: int
+    s3: Any, bucket: str, *, names: set[str], prefix: str, delimiter: str, size: int
 ) -> None:
     for name in names:
         s3.put_object(Bucket=bucket, Key=name, Body=b"")
@@ -253,8 +254,8 @@ def test_a_multipart_upload_becomes_one_object(s3: Any, bucket: str) -> None:
 def test_an_aborted_upload_leaves_nothing(lab: Lab, s3: Any, bucket: str) -> None:
     upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
     part = s3.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=1, Body=b"x")["ETag"]
+    wrong = [{"PartNumber": 2, "ETag": part}]
     with pytest.raises(ClientError) as raised:
-        wrong = [{"PartNumber": 2, "ETag": part}]
         s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload={"Parts": wrong})
     assert code(raised) == "InvalidPart"
     s3.abort_multipart_upload(Bucket=bucket, Key="k", UploadId=upload)
@@ -283,11 +284,12 @@ def test_checksums_are_kept(s3: Any, bucket: str) -> None:
 
 def test_what_is_not_emulated_says_so(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
-    for ask in (
+    asks: list[Callable[[], object]] = [
         lambda: s3.get_bucket_policy(Bucket=bucket),
         lambda: s3.copy_object(Bucket=bucket, Key="copy", CopySource=f"{bucket}/k"),
         lambda: s3.put_object_tagging(Bucket=bucket, Key="k", Tagging={"TagSet": []}),
-    ):
+    ]
+    for ask in asks:
         with pytest.raises(ClientError) as raised:
             ask()
         assert code(raised) == "NotImplemented"

@@ -1,4 +1,4 @@
-"""The states of facts/rustfs.md, each from real folders or the tracker, and every fault of S3: it bends, and it mends."""
+"""The states of facts/rustfs.md, from real folders or the tracker, and every fault of S3: it bends, and it mends."""
 
 from __future__ import annotations
 
@@ -35,16 +35,25 @@ class Seen:
 
     @property
     def code(self) -> str:
+        """The error's code, or ""."""
         found = re.search(rb"<Error><Code>(\w+)</Code>", self.body)
         return found[1].decode() if found else ""
 
     @property
     def names(self) -> list[str]:
+        """The names that a listing shows."""
         return re.findall(r"<Name>([^<]*)</Name>", self.body.decode("utf-8", "replace"))
 
     @property
     def verdict(self) -> str:
+        """Status and code."""
         return f"{self.status} {self.code}".strip()
+
+    @property
+    def described(self) -> str:
+        """Status, ETag, Content-Length and the body's digest."""
+        said = [self.headers.get(name, "") for name in ("etag", "content-length")]
+        return f"{self.status} {said} {hashlib.sha256(self.body).hexdigest()}"
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +100,7 @@ def markers(lab: Lab, bucket: str) -> tuple[bool, bool]:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the facts' table, about the bucket attic. "=" is what a sound bucket answers; no ``create``: not asked."""
+    """A row of the facts' table, about the bucket attic. "=": what a sound bucket answers; no ``create``: not asked."""
 
     fault: str
     listed: list[str]
@@ -108,6 +117,7 @@ class Row:
 
 LOST = "404 NoSuchBucket"
 WITHOUT = ["bazel-cache", "tofu-state"]
+DENIED = "403 AccessDenied"
 ROWS = [
     Row("disk-offline", [], "404", "500", LOST, LOST, LOST, 503, (True, True), LOST, "500 InternalError"),
     Row("disk-stalled", [], "404", "500", LOST, LOST, LOST, 503, (True, True), LOST, "500 InternalError"),
@@ -115,7 +125,7 @@ ROWS = [
     Row("bucket-index-lost:attic", WITHOUT, "404", "404", LOST, LOST, LOST, 200, (True, True), LOST),
     Row("bucket-moved:attic", WITHOUT, "404", "404", LOST, LOST, LOST, 200, (False, True), LOST, ""),
     Row("bucket-symlink:attic", WITHOUT, "200", "=", "=", "200", "200", 200, (True, True)),
-    Row("bucket-file:attic", WITHOUT, "200", "403", *["403 AccessDenied"] * 3, 200, (False, True), "403 AccessDenied"),
+    Row("bucket-file:attic", WITHOUT, "200", "403", DENIED, DENIED, DENIED, 200, (False, True), DENIED),
     Row("objects-removed:attic", BUCKETS, "200", "404", "404 NoSuchKey", "200", "200", 200, (True, True)),
     Row("metadata-removed:attic", BUCKETS, "200", "=", "=", "200", "200", 200, (True, False)),
     Row(
@@ -189,7 +199,7 @@ def test_both_markers_come_and_go_with_the_bucket(lab: Lab) -> None:
 
 
 def observe(lab: Lab) -> Iterator[str]:
-    """What a client sees of the lab, line by line, the same each time while nothing is bent; ends where nothing answers."""
+    """What a client sees of the lab, a line a step, the same each time unless bent; ends where nothing answers."""
     scratch = f"gf-rca-{uuid.uuid4().hex[:12]}"
 
     def said(method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Seen:
@@ -205,10 +215,8 @@ def observe(lab: Lab) -> Iterator[str]:
         lambda: ask(lab, "GET", "/health/ready", sign=False).verdict,
         lambda: said("HEAD", "/attic").verdict,
         lambda: str(re.findall(rb"<Size>\d+|<ETag>[^<]*", said("GET", "/tofu-state?list-type=2&prefix=attic").body)),
-        lambda: (lambda seen: f"{seen.status} {seen.headers.get('etag')} {seen.headers.get('content-length')}")(
-            said("HEAD", STATE)
-        ),
-        lambda: (lambda seen: f"{hashlib.md5(seen.body).hexdigest()} {seen.status}")(said("GET", STATE)),
+        lambda: said("HEAD", STATE).described,
+        lambda: said("GET", STATE).described,
         lambda: said("GET", "/attic/probe").verdict,
         lambda: said("PUT", "/missing-bucket/key", b"x").verdict,
         lambda: said("DELETE", "/missing-bucket/key").verdict,

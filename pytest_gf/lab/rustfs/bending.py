@@ -150,7 +150,7 @@ def _state(change: Callable[[bytes], bytes | None], *, keep_etag: bool = False) 
 
 def _altered(version: Version, body: bytes, *, keep_etag: bool) -> Version:
     etag = version.etag if keep_etag else checksums.md5(body)
-    kept = version.checksums if keep_etag else {}
+    kept = version.checksums if keep_etag else {"sha256": checksums.sha256(body)}
     return msgspec.structs.replace(version, inline=body, beside="", size=len(body), etag=etag, checksums=kept)
 
 

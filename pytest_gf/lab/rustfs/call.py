@@ -10,7 +10,7 @@ from urllib.parse import unquote, unquote_to_bytes
 XML = "application/xml"
 
 
-class Refusal(Exception):  # noqa: N818  # It is no error of ours: it is S3's answer, as a value.
+class Refusal(Exception):
     """An S3 error answer: HTTP status, code and message."""
 
     def __init__(self, status: int, code: str, message: str) -> None:

@@ -24,6 +24,11 @@ def md5(body: bytes) -> str:
     return hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
+def sha256(body: bytes) -> str:
+    """Return the SHA-256 in base64: what ``x-amz-checksum-sha256`` says."""
+    return base64.b64encode(_DIGESTS["sha256"](body)).decode()
+
+
 def verified(call: Call, payload: bytes) -> dict[str, str]:
     """Return the checksums that the client sent, as ``"sha256" -> base64``, all of them right.
 

@@ -56,12 +56,21 @@ class S3Server:
         self.address = f"http://{LOOPBACK}:{self._port}"
 
     def seed(self, bodies: dict[tuple[str, str], bytes]) -> None:
-        """Make the contract's buckets and put these bodies, (bucket, key) → bytes."""
+        """Make the contract's buckets and put these bodies, (bucket, key) → bytes; what is there already stays."""
+        disk, store = self.service.disk, self.service.store
         for bucket in self.service.contract.buckets:
-            self.service.disk.create(bucket)
+            if disk.presence(bucket) == "gone":
+                disk.create(bucket)
         for (bucket, key), body in bodies.items():
-            version = Version(size=len(body), etag=checksums.md5(body), headers={"content-type": "application/json"})
-            self.service.store.put(bucket, key, body, version)
+            sums = {"sha256": checksums.sha256(body)}
+            headers = {"content-type": "application/json"}
+            if store.find(bucket, key) is None:
+                store.put(
+                    bucket,
+                    key,
+                    body,
+                    Version(size=len(body), etag=checksums.md5(body), headers=headers, checksums=sums),
+                )
 
     async def stop(self) -> None:
         """Close the port and every connection."""

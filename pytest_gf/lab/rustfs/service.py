@@ -59,7 +59,7 @@ class Service:
         reading = action in READS and self.bends.on("anonymous-allowed", call.bucket or ALL)
         if signed is None and not reading:
             raise Refusal(403, "AccessDenied", "Access Denied")
-        if signed is not None and self.bends.on("forbidden", action):
+        if signed is not None and self.bends.on("forbidden", action or ALL):
             raise Refusal(403, "AccessDenied", "Access Denied")
         if action is None:
             raise Refusal(501, "NotImplemented", f"The lab does not implement {operation}.")

@@ -55,7 +55,12 @@ class Uploads:
 
     def add(self, identity: str, number: str, body: bytes) -> str:
         """Keep a part, in place of an earlier one of its number, and return its ETag. Raises Refusal."""
-        if not (number.isascii() and number.isdigit() and 1 <= int(number[:6]) <= MOST_PARTS):
+        if not (
+            number.isascii()
+            and number.isdigit()
+            and len(number) <= len(str(MOST_PARTS))
+            and 1 <= int(number) <= MOST_PARTS
+        ):
             raise Refusal(400, "InvalidArgument", f"Part number must be an integer between 1 and {MOST_PARTS}.")
         etag = checksums.md5(body)
         path = self._root / identity / f"{int(number)}.{etag}"
