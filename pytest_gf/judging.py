@@ -80,7 +80,8 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
                 ("diagnosis", value.diagnosis),
                 ("next step", value.next_step),
             ]
-        lines.append(("asserted", _assertion(call.excinfo)))
+        # The value's own words say more than pytest's introspection of it, which is cut at some length.
+        lines.append(("asserted", str(call.excinfo.traceback[-1].statement) if seen else _assertion(call.excinfo)))
     elif isinstance(raised, ProbeError):
         lines += [("tried", raised.tried), ("came back", raised.came_back), ("next step", raised.next_step)]
     else:
@@ -116,7 +117,7 @@ def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tu
     if verdict in {Verdict.VIOLATED, Verdict.INTERIM}:
         judged = [value for value in _arguments(item) if getattr(value, "diagnosis", "")]
         if judged:
-            return f"{judged[0].diagnosis} (observed: {judged[0].seen})", judged[0].next_step
+            return f"{judged[0].diagnosis}\nobserved: {judged[0].seen}", judged[0].next_step
         return _assertion(call.excinfo) if call.excinfo is not None else "", ""
     if verdict is Verdict.FIXED:
         return "it holds, and is still waived", "remove the waiver"

@@ -54,6 +54,11 @@ class Settings:
         return self.deadline * _FACT_DEADLINES
 
     @property
+    def is_lab(self) -> bool:
+        """Whether no real system is observed; the name "lab" is a lab's own."""
+        return self.target_name == LAB
+
+    @property
     def target_name(self) -> str:
         return self.target.name if self.target is not None else LAB
 

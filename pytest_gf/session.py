@@ -56,6 +56,7 @@ class ContractSession:
         self._started = False
         self._taking_in = False
         self._tidied = False
+        self._failed_before: set[str] = set()
         self.left: list[str] = []
         self._allure: AllureHooks | None = None
         self._undo = [redact_log_records(), redact_shown_warnings()]
@@ -96,6 +97,7 @@ class ContractSession:
         self.rows = catalog.rows_of(selected, contract)
         if self.rows and not self.is_worker and not self.looks_only:
             self.record = Record(self.run, self.rows)
+            self._failed_before = set(self._last_failed())
             reporter = self._terminal()
             if reporter is not None:
                 reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
@@ -237,6 +239,7 @@ class ContractSession:
             return
         for nodeid in self.record.missing():
             self._not_run(nodeid)
+        self._keep_last_failed()
         code = int(session.exitstatus)
         if code in _OURS or self._stopped_by_maxfail(code):
             code = 1 if self._plain_failures else self.record.exit_code()
@@ -301,6 +304,16 @@ class ContractSession:
             from pytest_gf.reports import allure
 
             allure.write_unseen(self.rows[nodeid], account, ran=ran)
+
+    def _last_failed(self) -> dict[str, bool]:
+        """Return what --lf knows, or {} without it."""
+        return getattr(self.config.pluginmanager.get_plugin("lfplugin"), "lastfailed", {})
+
+    def _keep_last_failed(self) -> None:
+        """Let --lf keep what was red and became unproven: pytest takes a skipped test for a mended one."""
+        if self.record is not None:
+            unproven = {nodeid for nodeid, each in self.record.verdicts.items() if each["verdict"] == Verdict.UNPROVEN}
+            self._last_failed().update(dict.fromkeys(unproven & self._failed_before, True))
 
     def _stopped_by_maxfail(self, code: int) -> bool:
         """With xdist, -x ends in an interrupt; the verdicts still make the exit code, as they do without it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,9 @@ def header(run: Run) -> list[str]:
     lines = [
         f"gf: contract {run.contract.name}, target {settings.target_name}, vantage {settings.vantage}, reports in {run.shown_folder}"
     ]
-    if settings.target is None:
+    if settings.is_lab:
         bent = f", bent by {' '.join(str(fault) for fault in settings.faults)}" if settings.faults else ""
-        lines.append(f"gf: {LAB_BANNER}: the target is the embedded lab{bent} (--gf-target=FILE for a real one)")
+        lines.append(f"gf: {LAB_BANNER}: the target is a lab{bent} (--gf-target=FILE for a real one)")
     return lines
 
 
@@ -87,15 +88,23 @@ def ending(
 
 def last_line(terminal: pytest.TerminalReporter, run: Run) -> None:
     """Write what must be read last: that a lab is no evidence about honey."""
-    if run.settings.target is None:
+    if run.settings.is_lab:
         terminal.write_line(LAB_BANNER, yellow=True, bold=True)
 
 
 def _by_reason(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return for each verdict and reason that keeps something from being proved the rows that share it."""
-    found: dict[str, list[str]] = {}
+    """Return for each verdict and reason that keeps something from being proved the clauses that share it."""
+    selected = Counter(verdict["clause"] for verdict in record["verdicts"])
+    found: dict[str, dict[str, list[str]]] = {}
     for verdict in record["verdicts"]:
         if verdict["verdict"] != Verdict.HOLDS:
             first = (verdict["reason"].splitlines() or [""])[0]
-            found.setdefault(f"{verdict['verdict']}: {first}", []).append(row_name(verdict))
-    return {reason: ", ".join(rows) for reason, rows in found.items()}
+            clauses = found.setdefault(f"{verdict['verdict']}: {first}", {})
+            clauses.setdefault(verdict["clause"], []).append("-".join(verdict["params"].values()))
+    return {reason: ", ".join(_shortened(clause, rows, selected[clause]) for clause, rows in clauses.items()) for reason, clauses in found.items()}
+
+
+def _shortened(clause: str, rows: list[str], selected: int) -> str:
+    if rows == [""]:
+        return clause
+    return f"{clause} (all {selected})" if len(rows) == selected > 1 else f"{clause}[{', '.join(rows)}]"

@@ -1,0 +1,347 @@
+"""Whole runs of a small house: every verdict in every report, alone and with workers; nothing is lost when a run ends badly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ALONE_AND_SPREAD = pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "n2"])
+
+CONFTEST = """
+from pathlib import Path
+from pytest_gf import facts_in
+globals().update(facts_in(Path(__file__).parent / "fixtures"))
+"""
+FACTS = '''
+import os, time
+from pathlib import Path
+from pytest_gf import Every, ProbeError, Unproven, fact
+from pytest_gf.run import Run
+
+def note(word):
+    with open(os.environ["NOTES"], "a") as file:
+        file.write(word + "\\n")
+
+@fact
+def number() -> int:
+    """One."""
+    note("number")
+    return 1
+
+@fact
+def per_bucket(bucket: str, number: int) -> str:
+    """A bucket's name."""
+    note(f"per_bucket {bucket}")
+    return bucket
+
+@fact
+def unseen() -> int:
+    """Cannot be seen."""
+    raise Unproven("no route from here", "stand elsewhere")
+
+@fact
+def broken(number: int) -> int:
+    """Its probe breaks."""
+    raise ProbeError("tried this", "got that", "do so")
+
+@fact
+def asserting() -> int:
+    """A library below asserts: no judgement."""
+    assert number is None
+    return 1
+
+@fact
+def coherent_buckets(number: int) -> bool:
+    """All is well."""
+    time.sleep(0.3)
+    note("reader done")
+    if os.environ.get("INCOHERENT"):
+        raise Unproven("a change would bury evidence", "run RCA first")
+    return True
+
+@fact(changes="scratch")
+def made(coherent_buckets: bool) -> int:
+    """Make."""
+    note("made begins"); time.sleep(0.1); note("made ends")
+    return 1
+
+@fact(changes="scratch")
+def unmade(made: int) -> int:
+    """Unmake."""
+    note("unmade begins"); time.sleep(0.1); note("unmade ends")
+    return made
+
+@fact
+def hanging() -> int:
+    """Never answers."""
+    note("hanging"); time.sleep(3600)
+    return 1
+
+@fact
+def crashing(number: int) -> int:
+    """Takes the process down."""
+    note("crashing"); os._exit(7)
+    return 1
+'''
+HEAD = "import pytest\nfrom pytest_gf import clause\n"
+ONE = '''
+@clause("lab.{id}", "{id} is as promised", proves="S090")
+{marks}def test_{id}({parameters}) -> None:
+    """It is."""
+    {body}
+'''
+
+
+def one(name: str, parameters: str, body: str, marks: str = "") -> str:
+    return ONE.format(id=name, parameters=parameters, body=body, marks=f"{marks}\n" if marks else "")
+
+
+VERDICTS = {
+    "holds": one("holds", "number: int", "assert number == 1"),
+    "violated": one("violated", "number: int", "assert number == 2"),
+    "unproven": one("unproven", "unseen: int", "assert unseen"),
+    "error": one("error", "broken: int", "assert broken"),
+    "error-fact": one("asserting", "asserting: int", "assert asserting"),
+    "error-call": one("raises", "number: int", "assert {}[number]"),
+    "interim": one("interim", "number: int", "assert number == 2", "@pytest.mark.xfail(strict=True, raises=AssertionError)"),
+    "fixed": one("fixed", "number: int", "assert number == 1", "@pytest.mark.xfail(strict=True, raises=AssertionError)"),
+}
+EXPECTED = {
+    "lab.holds": "holds", "lab.violated": "violated", "lab.unproven": "unproven", "lab.error": "error", "lab.asserting": "error",
+    "lab.raises": "error", "lab.interim": "interim", "lab.fixed": "fixed",
+}  # fmt: skip
+
+House = Callable[..., Any]
+
+
+@pytest.fixture
+def house(run_pytest: Any, tmp_path: Path) -> House:
+    """Write a house with these clauses, and return how to run it."""
+
+    def run(clauses: str, *args: str, environment: dict[str, str] | None = None) -> Any:
+        write_house(tmp_path, clauses)
+        return run_pytest(f"--gf-target={tmp_path / 'target.toml'}", *args, cwd=tmp_path, environment=variables(tmp_path) | (environment or {}))
+
+    return run
+
+
+def write_house(folder: Path, clauses: str) -> None:
+    (folder / "fixtures").mkdir(exist_ok=True)
+    (folder / "fixtures" / "facts.py").write_text(FACTS)
+    (folder / "conftest.py").write_text(CONFTEST)
+    (folder / "test_house.py").write_text(HEAD + clauses)
+    (folder / "pytest.ini").write_text("[pytest]\ngf_suites = .\n")
+    (folder / "target.toml").write_text('name = "house"\nvantage = "operator"\nallow = ["scratch"]\n')
+
+
+def variables(folder: Path) -> dict[str, str]:
+    return {"NOTES": str(folder / "notes")}
+
+
+def notes(folder: Path) -> list[str]:
+    return (folder / "notes").read_text().splitlines()
+
+
+def allure(folder: Path) -> dict[str, str]:
+    """Return Allure's status by clause."""
+    found = {}
+    for path in (folder / "allure-results").glob("*-result.json"):
+        result = json.loads(path.read_text())
+        clause = next((label["value"] for label in result["labels"] if label["name"] == "clause"), None)
+        if clause is None:
+            continue  # A plain test's.
+        assert clause not in found, "two results for one row"
+        found[clause] = result["status"]
+    return found
+
+
+def junit(folder: Path) -> dict[str, str]:
+    """Return JUnit's word by clause."""
+    found = {}
+    for case in ET.parse(folder / "junit.xml").iter("testcase"):
+        properties = {each.get("name"): each.get("value") for each in case.iter("property")}
+        if "clause" not in properties:
+            continue
+        words = [child.tag for child in case if child.tag in {"failure", "error", "skipped"}]
+        assert len(words) <= 1
+        found[str(properties["clause"])] = words[0] if words else "passed"
+    return found
+
+
+@ALONE_AND_SPREAD
+def test_every_verdict_in_every_report(workers: list[str], house: House, tmp_path: Path) -> None:
+    outcome = house("".join(VERDICTS.values()), *workers)
+    assert outcome.exit == 1, outcome.text
+    assert {name: row["verdict"] for name, row in outcome.verdicts().items()} == EXPECTED
+    assert outcome.record["exit"] == 1
+    assert allure(outcome.folder) == {
+        "lab.holds": "passed", "lab.violated": "failed", "lab.unproven": "skipped", "lab.error": "broken", "lab.asserting": "broken",
+        "lab.raises": "broken", "lab.interim": "skipped", "lab.fixed": "failed",
+    }  # fmt: skip
+    assert junit(outcome.folder) == {
+        "lab.holds": "passed", "lab.violated": "failure", "lab.unproven": "skipped", "lab.error": "error", "lab.asserting": "error",
+        "lab.raises": "error", "lab.interim": "skipped", "lab.fixed": "failure",
+    }  # fmt: skip
+    lines = [line.split()[:2] for line in outcome.text.splitlines() if " is as promised" in line and line.split()[1:2]]
+    shown = {name: verdict.lower() for verdict, name in lines if name.startswith("lab.")}
+    assert shown == EXPECTED
+    assert "no route from here" in outcome.text
+    for text in ("tried        tried this", "came back    got that", "next step    do so", "repeat       pytest -m \"clause(id='lab.error')\""):
+        assert text in outcome.text
+    grown = [json.loads(line) for line in (outcome.folder / "record.jsonl").read_text().splitlines()]
+    assert [each["verdict"] for each in grown if "verdict" in each].count("error") == 3
+    assert grown[-1]["exit"] == 1
+    assert notes(tmp_path).count("number") == 1, "observed once"
+    summary = (outcome.folder / "summary.md").read_text()
+    assert "1 violated, 1 fixed, 3 error, 1 unproven, 1 interim, 1 holds" in summary
+
+
+@pytest.mark.parametrize(
+    ("names", "args", "code"),
+    [
+        (["holds"], [], 0),
+        (["holds", "unproven"], [], 0),
+        (["holds", "unproven"], ["--gf-strict"], 11),
+        (["unproven"], [], 11),
+        (["holds", "interim"], [], 0),
+        (["holds", "fixed"], [], 1),
+        (["holds", "error", "unproven"], [], 10),
+        (["error", "violated"], [], 1),
+        (["error", "unproven"], ["--gf-strict"], 10),
+        (["holds"], ["-k", "nothing-like-this"], 5),
+    ],
+)
+def test_exit_codes(names: list[str], args: list[str], code: int, house: House) -> None:
+    outcome = house("".join(VERDICTS[name] for name in names), *args)
+    assert outcome.exit == code, outcome.text
+
+
+@ALONE_AND_SPREAD
+def test_a_stop_at_the_first_red_loses_no_row(workers: list[str], house: House) -> None:
+    outcome = house(VERDICTS["violated"] + VERDICTS["holds"] + VERDICTS["error"], "-x", *workers)
+    assert outcome.exit == 1, outcome.text
+    assert {name: (row["verdict"], row["reason"] == "not run") for name, row in outcome.verdicts().items()} == {
+        "lab.violated": ("violated", False),
+        "lab.holds": ("unproven", True),
+        "lab.error": ("unproven", True),
+    }
+    assert allure(outcome.folder) == {"lab.violated": "failed", "lab.holds": "unknown", "lab.error": "unknown"}
+    assert junit(outcome.folder) == {"lab.violated": "failure", "lab.holds": "skipped", "lab.error": "skipped"}
+
+
+def test_a_crashed_worker_loses_no_row_and_runs_nothing_again(house: House, tmp_path: Path) -> None:
+    plain = "\ndef test_plain():\n    pass\n"
+    crash = one("crash", "crashing: int", "assert crashing")
+    outcome = house(VERDICTS["holds"] + crash + VERDICTS["violated"] + plain, "-n", "2")
+    assert outcome.exit == 10, outcome.text
+    verdicts = {name: row["verdict"] for name, row in outcome.verdicts().items()}
+    assert set(verdicts) == {"lab.holds", "lab.crash", "lab.violated"}
+    assert "error" in verdicts.values()
+    assert "unproven" in verdicts.values()
+    assert "violated" not in verdicts.values()
+    assert notes(tmp_path).count("crashing") == 1
+    assert set(allure(outcome.folder)) == set(junit(outcome.folder)) == set(verdicts)
+    assert "1 passed" in outcome.text, "the plain test ran in another worker"
+
+
+@ALONE_AND_SPREAD
+def test_changing_facts_run_one_at_a_time_after_the_readers(workers: list[str], house: House, tmp_path: Path) -> None:
+    clauses = one("unmade", "unmade: int", "assert unmade") + one("made", "made: int", "assert made") + VERDICTS["holds"]
+    outcome = house(clauses, *workers)
+    assert outcome.exit == 0, outcome.text
+    assert notes(tmp_path)[-5:] == ["reader done", "made begins", "made ends", "unmade begins", "unmade ends"]
+
+
+def test_what_no_clause_asks_for_changes_nothing(house: House, tmp_path: Path) -> None:
+    clauses = VERDICTS["violated"] + one("made", "made: int", "assert made")
+    assert house(clauses, "-x").exit == 1
+    assert "made begins" not in notes(tmp_path)
+    (tmp_path / "notes").unlink()
+    for flag in ("--collect-only", "--setup-plan"):
+        assert house(clauses, flag).exit == 0
+        assert not (tmp_path / "notes").exists(), flag
+        assert not (tmp_path / "reports" / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "environment", "reason"),
+    [
+        (["--gf-vantage=pull-request"], {}, "the vantage pull-request changes nothing"),
+        ([], {"INCOHERENT": "1"}, "a change would bury evidence"),
+    ],
+)
+def test_refused_changes_are_unproven(args: list[str], environment: dict[str, str], reason: str, house: House, tmp_path: Path) -> None:
+    outcome = house(one("made", "made: int", "assert made") + VERDICTS["holds"], *args, environment=environment)
+    assert outcome.exit == 0, outcome.text
+    assert outcome.verdicts()["lab.made"]["reason"] == reason
+    assert "made begins" not in notes(tmp_path)
+
+
+def test_a_target_that_allows_nothing_changes_nothing(run_pytest: Any, tmp_path: Path) -> None:
+    write_house(tmp_path, one("made", "made: int", "assert made") + VERDICTS["holds"])
+    (tmp_path / "target.toml").write_text('name = "house"\nvantage = "operator"\n')
+    outcome = run_pytest(f"--gf-target={tmp_path / 'target.toml'}", cwd=tmp_path, environment=variables(tmp_path))
+    assert "does not allow 'scratch' (it allows nothing)" in outcome.verdicts()["lab.made"]["reason"]
+    assert "made begins" not in notes(tmp_path)
+
+
+def test_a_hung_fact_is_error_at_its_deadline(house: House) -> None:
+    started = time.monotonic()
+    outcome = house(one("hangs", "hanging: int", "assert hanging") + VERDICTS["holds"], "--gf-deadline=0.2")
+    assert outcome.exit == 10, outcome.text
+    assert "still unfinished after 1.2 s" in outcome.verdicts()["lab.hangs"]["reason"]
+    assert time.monotonic() - started < 20
+
+
+@ALONE_AND_SPREAD
+def test_an_interrupt_does_not_wait_for_a_hung_fact(workers: list[str], tmp_path: Path) -> None:
+    write_house(tmp_path, VERDICTS["holds"] + one("hangs", "hanging: int", "assert hanging"))
+    reports = tmp_path / "reports"
+    command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", f"--gf-target={tmp_path / 'target.toml'}", f"--gf-reports={reports}", *workers]
+    run = subprocess.Popen(command, cwd=tmp_path, env=os.environ | variables(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    try:
+        ends = time.monotonic() + 30
+        while time.monotonic() < ends and "hanging" not in (notes(tmp_path) if (tmp_path / "notes").exists() else []):
+            time.sleep(0.05)
+        time.sleep(0.5)
+        pressed = time.monotonic()
+        os.killpg(run.pid, signal.SIGINT)
+        text, _ = run.communicate(timeout=30)
+        left_after = time.monotonic() - pressed
+    finally:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait(10)
+    assert run.returncode == 2, text
+    assert left_after < 4, f"{left_after:.1f} s\n{text}"
+    record = json.loads((reports / "latest" / "record.json").read_text())
+    assert record["exit"] == 2
+    assert {row["clause"] for row in record["verdicts"]} == {"lab.holds", "lab.hangs"}
+
+
+def test_last_failed_keeps_what_was_red_and_became_unproven(tmp_path: Path) -> None:
+    flips = one("flips", "flipping: int", "assert flipping")
+    write_house(tmp_path, flips + VERDICTS["holds"])
+    source = tmp_path / "fixtures" / "facts.py"
+    source.write_text(FACTS + '\n@fact\ndef flipping() -> int:\n    """Red, then unseen."""\n    if os.environ.get("UNSEEN"):\n        raise Unproven("dark")\n    return 0\n')
+
+    def run(*args: str, **environment: str) -> str:
+        command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", f"--gf-target={tmp_path / 'target.toml'}", *args]
+        done = subprocess.run(command, cwd=tmp_path, env=os.environ | variables(tmp_path) | environment, capture_output=True, text=True, timeout=60, check=False)
+        return done.stdout
+
+    assert "VIOLATED  lab.flips" in run()
+    for _ in range(2):
+        again = run("--lf", UNSEEN="1")
+        assert "unproven  lab.flips" in again
+        assert "lab.holds" not in again
