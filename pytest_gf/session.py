@@ -56,7 +56,7 @@ class ContractSession:
         self._started = False
         self._taking_in = False
         self._tidied = False
-        self._failed_before: set[str] = set()
+        self._failed_before: dict[str, Any] = {}
         self.left: list[str] = []
         self._allure: AllureHooks | None = None
         self._undo = [redact_log_records(), redact_shown_warnings()]
@@ -97,7 +97,7 @@ class ContractSession:
         self.rows = catalog.rows_of(selected, contract)
         if self.rows and not self.is_worker and not self.looks_only:
             self.record = Record(self.run, self.rows)
-            self._failed_before = set(self._last_failed())
+            self._failed_before = {str(nodeid): nodeid for nodeid in self._last_failed()}
             reporter = self._terminal()
             if reporter is not None:
                 reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
@@ -196,15 +196,17 @@ class ContractSession:
         self._note(report, account)
 
     def _note(self, report: pytest.TestReport, account: dict[str, Any] | None) -> None:
-        if self.record is None:
+        if self.record is None or report.nodeid in self.record.verdicts:
             return
         crashed = str(report.when) == "???"
         if crashed:
             account = empty_account(Verdict.ERROR, CRASHED, "run it again; if it crashes again, run it without -n")
-            self._write_unseen(report.nodeid, account, ran=True)
         self.record.phase(report.nodeid, account, report.duration)
         if report.when == "teardown" or crashed:
             self._settle(report.nodeid)
+        if crashed:
+            self._write_unseen(report.nodeid, account or {}, ran=True)
+            self._end(report, account or {})
 
     def _settle(self, nodeid: str) -> None:
         if self.record is None:
@@ -282,22 +284,21 @@ class ContractSession:
         if self.record is None:
             return
         account = empty_account(Verdict.UNPROVEN, NOT_RUN, "something stopped the run before it: see the red rows")
-        path, line = nodeid.partition("::")[0], None
-        report = pytest.TestReport(
-            nodeid, (path, line, nodeid), {}, "skipped", (path, 0, f"Skipped: {NOT_RUN}"), "setup"
-        )
+        location = (nodeid.partition("::")[0], None, nodeid)
+        report = pytest.TestReport(nodeid, location, {}, "skipped", (location[0], 0, f"Skipped: {NOT_RUN}"), "setup")
         vars(report)[ACCOUNT] = account
-        row = self.rows[nodeid]
-        report.user_properties = [
-            ("clause", row.clause),
-            ("statements", " ".join(row.statements)),
-            ("verdict", account["verdict"]),
-        ]
         self.config.hook.pytest_runtest_logreport(report=report)
-        ending = pytest.TestReport(nodeid, (path, line, nodeid), {}, "passed", None, "teardown")
-        ending.user_properties = report.user_properties
-        self.config.hook.pytest_runtest_logreport(report=ending)
+        self._end(report, account)
         self._write_unseen(nodeid, account, ran=False)
+
+    def _end(self, report: pytest.TestReport, account: dict[str, Any]) -> None:
+        """Let pytest's reports see the end of a clause that nobody will end: JUnit keeps its properties only then."""
+        row = self.rows[report.nodeid]
+        ending = pytest.TestReport(report.nodeid, report.location, {}, "passed", None, "teardown")
+        vars(ending).update({name: value for name, value in vars(report).items() if name in {"node", "worker_id"}})
+        statements = " ".join(row.statements)
+        ending.user_properties = [("clause", row.clause), ("statements", statements), ("verdict", account["verdict"])]
+        self.config.hook.pytest_runtest_logreport(report=ending)
 
     def _write_unseen(self, nodeid: str, account: dict[str, Any], *, ran: bool) -> None:
         if self._allure is not None:
@@ -305,15 +306,16 @@ class ContractSession:
 
             allure.write_unseen(self.rows[nodeid], account, ran=ran)
 
-    def _last_failed(self) -> dict[str, bool]:
-        """Return what --lf knows, or {} without it."""
+    def _last_failed(self) -> dict[Any, bool]:
+        """Return what --lf knows, by node id (a str, or pytest's own type of it); {} without it."""
         return getattr(self.config.pluginmanager.get_plugin("lfplugin"), "lastfailed", {})
 
     def _keep_last_failed(self) -> None:
         """Let --lf keep what was red and became unproven: pytest takes a skipped test for a mended one."""
         if self.record is not None:
-            unproven = {nodeid for nodeid, each in self.record.verdicts.items() if each["verdict"] == Verdict.UNPROVEN}
-            self._last_failed().update(dict.fromkeys(unproven & self._failed_before, True))
+            for nodeid, key in self._failed_before.items():
+                if self.record.verdicts.get(nodeid, {}).get("verdict") == Verdict.UNPROVEN:
+                    self._last_failed()[key] = True
 
     def _stopped_by_maxfail(self, code: int) -> bool:
         """With xdist, -x ends in an interrupt; the verdicts still make the exit code, as they do without it."""
