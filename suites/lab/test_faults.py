@@ -69,6 +69,7 @@ def test_a_fault_turns_exactly_its_rows(fault: str, run_pytest: Any) -> None:
     assert "LAB - honey was not observed" in outcome.text.splitlines()[-1]
 
 
+@pytest.mark.upholds("S091")
 def test_a_loss_says_what_to_do_and_makes_nothing(run_pytest: Any) -> None:
     outcome = run_pytest("-m", "canary", "--gf-fault=bucket-index-lost:tofu-state")
     assert outcome.exit == 1

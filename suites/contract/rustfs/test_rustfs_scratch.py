@@ -10,7 +10,7 @@ from pytest_gf.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
 pytestmark = pytest.mark.canary
 
 
-@clause("rustfs.scratch-appears", "a scratch bucket appears in S3", proves="S100~ S102")
+@clause("rustfs.scratch-appears", "a scratch bucket appears in S3", proves="S100~")
 def test_scratch_appears(scratch_bucket: ScratchBucket) -> None:
     """The scratch probe creates an isolated bucket without touching OpenTofu state objects."""
     assert scratch_bucket.appeared

@@ -1,0 +1,146 @@
+"""The canary on the lab, as a whole: each fact observed once, the same record with workers, an end in time."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_gf.lab import Lab
+
+# What one canary asks: four stacks, three buckets, one scratch probe.
+EXCHANGES = {
+    "s3 ListBuckets": 1 + 1 + 2,  # signed, anonymous, after the scratch bucket's creation and its deletion
+    "s3 HeadBucket": 3 + 1,
+    "s3 ListObjectsV2": 3 + 3 + 4,  # each bucket signed and anonymous, each state
+    "s3 GetObject": 3 + 4 + 1,
+    "s3 HeadObject": 4 + 4,  # each state signed and anonymous
+    "s3 CreateBucket": 1,
+    "s3 PutObject": 1,
+    "s3 DeleteObject": 1,
+    "s3 DeleteBucket": 1,
+}
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    with Lab.start(tmp_path / "lab") as started:
+        yield started
+
+
+def judged(record: dict[str, Any]) -> list[Any]:
+    """Return the record's verdicts without what differs from run to run: times."""
+    rows = json.loads(json.dumps(record["verdicts"]))
+    for row in rows:
+        del row["seconds"]
+        for observed in row["facts"]:
+            del observed["seconds"]
+    found: list[Any] = rows
+    return found
+
+
+def test_the_same_record_with_workers_and_each_fact_observed_once(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+    records = []
+    for workers in ([], ["-n", "2"]):
+        lab.reset()
+        outcome = run_pytest("-m", "canary", *workers, f"--gf-target={lab.target_file}", environment=dict(lab.environment))
+        assert outcome.exit == 0, outcome.text
+        assert lab.counts() == EXCHANGES
+        assert not list((outcome.folder / "allure-results").glob("*.tmp"))
+        records.append(outcome.record)
+    assert judged(records[0]) == judged(records[1])
+    assert {path.name for path in (lab.folder / "data").iterdir()} == {".rustfs.sys", "tofu-state", "attic", "bazel-cache"}
+
+
+@pytest.mark.upholds("S102")
+def test_the_scratch_probe_touches_no_state_object(lab: Lab, run_pytest: Any) -> None:
+    outcome = run_pytest("-m", "canary", f"--gf-target={lab.target_file}", environment=dict(lab.environment))
+    assert outcome.exit == 0
+    changing = [each for each in lab.exchanges() if str(each["operation"]).startswith(("Put", "Create", "Delete"))]
+    assert changing
+    assert {str(each["bucket"])[:7] for each in changing} == {"gf-rca-"}
+
+
+@pytest.mark.upholds("S107")
+def test_green_says_what_it_does_not_prove(lab: Lab, run_pytest: Any) -> None:
+    outcome = run_pytest("-m", "canary", f"--gf-target={lab.target_file}", environment=dict(lab.environment))
+    for claim in ("high availability", "CAS or action-cache authority of remote execution", "LAB - honey was not observed"):
+        assert [line for line in outcome.text.splitlines() if line.startswith("green does not prove: ") and claim in line]
+        assert [line for line in outcome.record["does_not_prove"] if claim in line]
+        assert claim in (outcome.folder / "summary.md").read_text()
+
+
+def test_narrowed_axes_ask_less(lab: Lab, run_pytest: Any) -> None:
+    arguments = ["-m", "canary", "-k", "state", "--gf-stack=arc-runners", f"--gf-target={lab.target_file}"]
+    outcome = run_pytest(*arguments, "--gf-bucket=attic", environment=dict(lab.environment))
+    assert set(outcome.verdicts()) == {f"state.{name}[arc-runners]" for name in ("object-listed", "body-whole", "body-shape")}
+    assert lab.counts() == {"s3 ListObjectsV2": 1, "s3 HeadObject": 1, "s3 GetObject": 1}
+
+
+@pytest.mark.parametrize(
+    ("args", "names"),
+    [
+        (["-m", "clause(id='rustfs.list-buckets')"], {"rustfs.list-buckets[tofu-state]", "rustfs.list-buckets[attic]", "rustfs.list-buckets[bazel-cache]"}),
+        (["-k", "rustfs.anonymous-refused"], {"rustfs.anonymous-refused"}),
+        (["suites/contract/state/test_state_objects.py::test_body_shape", "--gf-stack=attic"], {"state.body-shape[attic]"}),
+    ],
+)
+def test_choosing_clauses(args: list[str], names: set[str], lab: Lab, run_pytest: Any) -> None:
+    outcome = run_pytest(*args, f"--gf-target={lab.target_file}", environment=dict(lab.environment))
+    assert outcome.exit == 0, outcome.text
+    assert set(outcome.verdicts()) == names
+
+
+def test_unset_variables_and_absent_sections_are_unproven(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+    outcome = run_pytest("-m", "canary", f"--gf-target={lab.target_file}")
+    assert outcome.exit == 0, outcome.text
+    assert outcome.rows("holds") == {"rustfs.anonymous-refused"}, "what needs no credential is judged"
+    assert outcome.verdicts()["rustfs.scratch-gone"]["reason"] == "variable GF_LAB_S3_ACCESS_KEY is not set"
+    (tmp_path / "bare.toml").write_text('name = "bare"\nvantage = "operator"\n')
+    bare = run_pytest("-m", "canary", f"--gf-target={tmp_path / 'bare.toml'}")
+    assert bare.exit == 11, bare.text
+    assert {row["reason"] for row in bare.record["verdicts"]} == {"target 'bare' has no [s3] section"}
+
+
+@pytest.mark.parametrize("fault", ["half-open", "slow-headers", "endless-body"])
+def test_a_server_that_never_ends_holds_nobody(fault: str, lab: Lab, run_pytest: Any) -> None:
+    lab.bend(fault)
+    started = time.monotonic()
+    outcome = run_pytest("-m", "canary", "--gf-deadline=1", f"--gf-target={lab.target_file}", environment=dict(lab.environment))
+    assert outcome.exit == 10, outcome.text
+    assert time.monotonic() - started < 20, "the process ended soon after its last deadline"
+    assert max(row["seconds"] for row in outcome.record["verdicts"]) < 5
+
+
+def test_proxies_in_the_environment_are_ignored_for_loopback(lab: Lab, run_pytest: Any) -> None:
+    proxies = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    outcome = run_pytest("-m", "canary", f"--gf-target={lab.target_file}", environment=proxies | dict(lab.environment))
+    assert outcome.exit == 0, outcome.text
+
+
+def test_what_aws_finds_elsewhere_does_not_count(lab: Lab, run_pytest: Any) -> None:
+    strange = {"AWS_PROFILE": "nobody", "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_CA_BUNDLE": "/none"}
+    outcome = run_pytest("-m", "canary", f"--gf-target={lab.target_file}", environment=strange | dict(lab.environment))
+    assert outcome.exit == 0, outcome.text
+
+
+def test_the_summary_reaches_github_and_stays_below_its_limit(run_pytest: Any, tmp_path: Path) -> None:
+    page = tmp_path / "summary"
+    page.write_bytes(b"x" * 999_000 + b"\n")
+    outcome = run_pytest("-m", "canary", "-k", "list-buckets", environment={"GITHUB_STEP_SUMMARY": str(page)})
+    assert outcome.exit == 0, outcome.text
+    assert 999_001 < page.stat().st_size <= 1_000_000
+    assert "# Contract run on lab: 3 holds" in page.read_bytes()[999_001:].decode()
+
+
+def test_a_lab_that_does_not_come_up_is_error(run_pytest: Any, tmp_path: Path) -> None:
+    contract = tmp_path / "c.toml"
+    contract.write_text('extends = "gloriousflywheel"\nname = "fork"\n[buckets."no/bucket"]\n')
+    outcome = run_pytest("-m", "canary", f"--gf-contract={contract}")
+    assert outcome.exit == 10, outcome.text
+    assert outcome.rows("error") == set(outcome.verdicts())
+    assert "starting the lab" in outcome.text

@@ -1,0 +1,145 @@
+"""Observed values: each diagnosis from the answers that make it, and nothing said where all is well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pytest_gf.answers import Answer
+from pytest_gf.formats import tfstate
+from pytest_gf.observed.bucket import BucketView, Markers
+from pytest_gf.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
+from pytest_gf.observed.state import StateBody, StateListing
+from pytest_gf.observed.surface import AnonymousView
+
+OK = Answer(200)
+LOST = Answer(404, "NoSuchBucket")
+WELL = BucketView("attic", OK, ("attic", "tofu-state"), ("tofu-state", "attic"), head=OK, get=Answer(404, "NoSuchKey"), objects=OK)
+GONE = replace(WELL, listed=("tofu-state",), head=Answer(404), get=LOST, objects=LOST)
+
+
+def test_a_coherent_bucket_has_nothing_to_say() -> None:
+    assert WELL.coherent
+    assert WELL.diagnosis == WELL.next_step == ""
+
+
+@pytest.mark.upholds("S090")
+@pytest.mark.parametrize("markers", [None, Markers(True, True), Markers(True, False), Markers(False, True), Markers(False, False)])
+def test_markers_alone_prove_nothing(markers: Markers | None) -> None:
+    assert replace(WELL, markers=markers).coherent
+    assert not replace(GONE, markers=markers).coherent
+
+
+@pytest.mark.parametrize(
+    ("markers", "says"),
+    [
+        (None, "bucket-index loss or bucket gone: markers not observed"),
+        (Markers(True, True), "bucket-index loss: S3 does not know the bucket, and both its markers stand on disk"),
+        (Markers(False, True), "folder gone"),
+        (Markers(True, False), "bucket-index loss, and the bucket's metadata is gone"),
+        (Markers(False, False), "bucket truly absent"),
+    ],
+)
+def test_what_the_markers_make_of_a_loss(markers: Markers | None, says: str) -> None:
+    view = replace(GONE, markers=markers)
+    assert view.diagnosis.startswith(says)
+    assert "TIN-1012 and TIN-1046" in view.next_step
+    assert "preserve logs, run RCA before any restart" in view.next_step
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"listed": ("tofu-state",)}, "its folder may be a symlink"),
+        ({"listed": ("tofu-state",), "get": Answer(403, "AccessDenied"), "objects": Answer(403)}, "a file may stand in its folder's place"),
+        ({"get": LOST}, "the listing shows the bucket, and reads answer NoSuchBucket"),
+        ({"head": Answer(404)}, "HeadBucket answers 404 while the bucket is listed and read"),
+        ({"objects": Answer(500, "InternalError")}, "S3 answers 500 InternalError to ListObjectsV2"),
+        ({"listing": Answer(500, "InternalError"), "listed": ()}, "S3 can't list its buckets"),
+        ({"listed": (), "head": Answer(404), "get": LOST, "objects": LOST}, "the whole listing is empty"),
+        ({"listed": (), "head": Answer(500), "get": Answer(500), "objects": Answer(500)}, "is not listed, and S3 answers 500"),
+    ],
+)
+def test_each_way_of_being_incoherent(change: dict[str, Any], says: str) -> None:
+    view = replace(WELL, **change)
+    assert not view.coherent
+    assert says in view.diagnosis
+    assert view.next_step
+    assert "attic" in repr(view)
+
+
+def test_scratch_values() -> None:
+    made = ScratchBucket("b", OK, listed=True, head=OK)
+    assert made.appeared
+    assert made.diagnosis == made.next_step == ""
+    assert "does not appear" in replace(made, listed=False).diagnosis
+    assert "can't create" in replace(made, created=Answer(500, "InternalError")).diagnosis
+    written = ScratchObject("b", "k", OK, OK, "aa", "aa", 2, 2)
+    assert written.readable
+    assert "other bytes" in replace(written, read_sha256="bb").diagnosis
+    assert "can't write" in replace(written, put=Answer(500)).diagnosis
+    assert "can't be read" in replace(written, get=LOST).diagnosis
+    gone = ScratchGone("b", Answer(204), Answer(204), still_listed=False, protected_missing=())
+    assert gone.gone
+    assert "2026-05-25" in replace(gone, protected_missing=("attic",)).diagnosis
+    assert "still listed" in replace(gone, still_listed=True).diagnosis
+    assert "can't delete" in replace(gone, bucket_deleted=Answer(409, "BucketNotEmpty")).diagnosis
+
+
+def test_the_anonymous() -> None:
+    assert AnonymousView({"ListBuckets": Answer(403, "AccessDenied")}).refused
+    for answer in (OK, Answer(404, "NoSuchKey"), Answer(307)):
+        view = AnonymousView({"ListBuckets": answer})
+        assert not view.refused
+        assert "ListBuckets" in view.diagnosis
+    assert AnonymousView({"ListBuckets": Answer(503)}).failed
+
+
+STATE = tfstate.State(4, "1.12.6", 3, "l", 1, 1, 0, encrypted=False, size=5, sha256="s", problems=())
+BODY = StateBody("attic", "tofu-state", "k", OK, 5, 5, 5, "e", "m", "s", None, OK, 5, "e", STATE)
+
+
+def test_a_whole_body() -> None:
+    assert BODY.whole
+    assert BODY.shaped
+    assert BODY.diagnosis == BODY.next_step == ""
+    assert "serial 3" in BODY.seen
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"length": 3}, "the body was cut: 3 of 5 bytes"),
+        ({"head": Answer(404)}, "GET reads the body, and HEAD answers 404"),
+        ({"head_length": 6}, "HEAD says 6 bytes"),
+        ({"head_etag": "x"}, "HEAD's ETag is x"),
+        ({"listed_size": 6}, "the listing says 6 bytes"),
+        ({"etag": "0" * 32, "head_etag": "0" * 32}, "is not the md5"),
+        ({"checksum_sha256": "other"}, "the checksum sent with the object"),
+        ({"answer": Answer(404, "NoSuchKey")}, "a half-lost object"),
+        ({"answer": LOST, "listed_size": None}, "S3 says NoSuchBucket for tofu-state"),
+        ({"answer": Answer(403, "AccessDenied")}, "accepted and may not do this"),
+        ({"answer": Answer(503, "SlowDown")}, "S3 answers 503 SlowDown"),
+        ({"length": 0, "content_length": 0, "listed_size": 0, "head_length": 0}, "the body is empty"),
+    ],
+)
+def test_a_body_that_is_not_whole(change: dict[str, Any], says: str) -> None:
+    body = replace(BODY, **change)
+    assert not body.whole
+    assert says in body.diagnosis
+    assert body.next_step
+    assert body.seen
+
+
+def test_a_multipart_etag_is_no_md5() -> None:
+    assert replace(BODY, etag="0" * 32 + "-2", head_etag="0" * 32 + "-2").whole
+
+
+def test_a_listing_without_the_key() -> None:
+    listing = StateListing("attic", "tofu-state", "k", OK, {"k": 5}, {"k": "e"})
+    assert listing.holds_key
+    missing = replace(listing, sizes={"k.tflock": 3})
+    assert not missing.holds_key
+    assert "plan to create everything" in missing.diagnosis
