@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Unproven(Exception):  # noqa: N818  # It is no error: it is a verdict, and this is its name in every report.
+class Unproven(Exception):  # It is no error: it is a verdict, and this is its name in every report.
     """The fact could not be observed from here. Makes every clause that needs it unproven."""
 
     def __init__(self, reason: str, next_step: str = "") -> None:

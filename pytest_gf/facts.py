@@ -17,14 +17,13 @@ from pytest_gf.errors import Unproven
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from pytest_gf.graph import Graph
-
 ATTRIBUTE = "__gf_fact__"
 AXES = ("bucket", "stack")
 GIVENS = ("contract", "target", "run")
 HOUSE = "gf_house"
 
-GRAPH = pytest.StashKey["Graph"]()
+GRAPH = pytest.StashKey[Any]()
+"""The run's `pytest_gf.graph.Graph`, which imports this file."""
 UNPROVEN = pytest.StashKey[Unproven]()
 
 Value = TypeVar("Value")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 Key = tuple[str, tuple[tuple[str, str], ...]]
 """A fact's name, and the values of its axes."""
 
-WIDTH = 16
+WIDTH = 32
 """How many facts observe at once: enough to overlap their waits, few enough not to be a load on a small cluster."""
 
 
@@ -33,6 +34,8 @@ class Node:
     every: dict[str, dict[str, Node]] = field(default_factory=dict)
     after: list[Node] = field(default_factory=list)
     evidence: evidence.Evidence | None = None
+    height: int = 0
+    """How long the longest chain is that waits for this; the highest begin first."""
     started: float | None = None
     seconds: float = 0.0
     done: bool = False
@@ -40,13 +43,14 @@ class Node:
     failure: BaseException | None = None
     traceback: TracebackType | None = None
 
-    @property
+    @functools.cached_property
     def name(self) -> str:
         """``bucket_view-tofu-state``: names the evidence file, and the fact to people."""
         return "-".join((self.key[0], *(value for _, value in self.key[1])))
 
-    @property
+    @functools.cached_property
     def params(self) -> dict[str, str]:
+        """The axes' values, by name."""
         return dict(self.key[1])
 
     def waits_for(self) -> Iterator[Node]:
@@ -97,6 +101,7 @@ class Graph:
             for node in self._in_order(planned):
                 if node.fact.name not in self._changing and not self._begun(node):
                     self._waiting.append(node)
+            self._order_by_height()
             self._launch()
 
     def value(self, name: str, params: Mapping[str, str]) -> Any:
@@ -104,19 +109,26 @@ class Graph:
         if self._key(name, params) not in self._nodes:  # By request.getfixturevalue: no signature showed it.
             self.start([(name, params)])
         node = self._nodes[self._key(name, params)]
+        if not node.done:
+            self._wait_for(node)
+        if node.failure is not None:
+            raise node.failure.with_traceback(node.traceback)
+        return node.value
+
+    def _wait_for(self, node: Node) -> None:
         with self._state:
             self._ask(node)
             while not node.done:
                 self._state.wait(self._until_next_deadline())
                 self._expire()
-        if node.failure is not None:
-            raise node.failure.with_traceback(node.traceback)
-        return node.value
 
-    def nodes_of(self, name: str, params: Mapping[str, str]) -> list[Node]:
-        """Return the fact's node and all that it needs, each once, needs first."""
-        node = self._nodes.get(self._key(name, params))
-        return list(self._in_order([node])) if node else []
+    def find(self, name: str, params: Mapping[str, str]) -> Node | None:
+        """Return the node of a fact that was planned."""
+        return self._nodes.get(self._key(name, params))
+
+    def with_needs(self, node: Node) -> list[Node]:
+        """Return the node and all that it needs, each once, needs first."""
+        return list(self._in_order([node]))
 
     def _is_changing(self, made: Fact) -> bool:
         return any(each.changes for each in self.house.closure(made.name).values())
@@ -153,6 +165,12 @@ class Graph:
             yield from visit(node)
 
     # From here on: called with self._state held, but for _observe and _arguments.
+
+    def _order_by_height(self) -> None:
+        for node in reversed(list(self._in_order(self._nodes.values()))):
+            for need in node.waits_for():
+                need.height = max(need.height, node.height + 1)
+        self._waiting.sort(key=lambda node: -node.height)
 
     def _begun(self, node: Node) -> bool:
         return node.done or node in self._running or node in self._waiting

@@ -6,7 +6,6 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.catalog import params_of
 from pytest_gf.errors import ProbeError, Unproven
 from pytest_gf.facts import UNPROVEN
 from pytest_gf.redaction import redact
@@ -45,20 +44,33 @@ def is_judgement(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]
     return excinfo.errisinstance(AssertionError) and Path(excinfo.traceback[-1].path) == item.path
 
 
-def account(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, run: Run) -> dict[str, Any]:
+def account(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> dict[str, Any]:
     """Return the record's account of a clause: verdict, reason, next_step, facts, evidence (all redacted)."""
     reason, next_step = _why(item, call, verdict)
-    nodes = _nodes(item, run.graph)
+    facts, evidence = _seen(item, row, run)
     return {
         "verdict": str(verdict),
         "reason": redact(reason),
         "next_step": redact(next_step),
-        "facts": [
-            {"fact": node.key[0], "params": node.params, "outcome": outcome(node), "seconds": round(node.seconds, 6)}
-            for node in nodes
-        ],
-        "evidence": [evidence_path(node) for node in nodes if node.evidence is not None and node.evidence.exchanges],
+        "facts": facts,
+        "evidence": evidence,
     }
+
+
+def _seen(item: pytest.Item, row: Row, run: Run) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the record's facts and evidence of a clause; clauses of the same facts share them."""
+    direct = tuple(_direct(item, row, run.graph))
+    if direct in run.seen:
+        return run.seen[direct]
+    nodes = _nodes(item, row, run.graph)
+    facts = [
+        {"fact": node.key[0], "params": node.params, "outcome": outcome(node), "seconds": round(node.seconds, 6)}
+        for node in nodes
+    ]
+    found = facts, [evidence_path(node) for node in nodes if node.evidence is not None and node.evidence.exchanges]
+    if all(node.done for node in nodes):
+        run.seen[direct] = found
+    return found
 
 
 def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: Run) -> str | None:
@@ -87,7 +99,7 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
     else:
         return None
     lines.append(("repeat", repeat(item, row)))
-    nodes = _nodes(item, run.graph)
+    nodes = _nodes(item, row, run.graph)
     lines += [
         ("evidence", str(run.shown_folder / evidence_path(node)))
         for node in nodes
@@ -109,7 +121,7 @@ def repeat(item: pytest.Item, row: Row) -> str:
     return " ".join(words)
 
 
-def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tuple[str, str]:
+def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tuple[str, str]:  # noqa: PLR0911  # One a verdict.
     raised = call.excinfo.value if call.excinfo is not None else None
     if verdict is Verdict.UNPROVEN:
         unproven = item.stash.get(UNPROVEN, None) or Unproven(str(raised))
@@ -137,14 +149,20 @@ def _arguments(item: pytest.Item) -> list[Any]:
     return [values[name] for name in getattr(item, "_fixtureinfo").argnames if name in values]  # noqa: B009  # Private, and mypy says so.
 
 
-def _nodes(item: pytest.Item, graph: Graph | None) -> list[Node]:
+def _direct(item: pytest.Item, row: Row, graph: Graph | None) -> list[tuple[str, Node]]:
+    """Return the facts that a clause asks for by name."""
     if graph is None:
         return []
-    found: dict[str, Node] = {}
-    for name in getattr(item, "_fixtureinfo").argnames:  # noqa: B009  # As above.
-        if name in graph.house.facts:
-            found.update((node.name, node) for node in graph.nodes_of(name, params_of(item)))
-    return list(found.values())
+    names = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # As above.
+    found = [(name, graph.find(name, row.params)) for name in names if name in graph.house.facts]
+    return [(name, node) for name, node in found if node is not None]
+
+
+def _nodes(item: pytest.Item, row: Row, graph: Graph | None) -> list[Node]:
+    """Return these facts and all that they need, each once, needs first."""
+    if graph is None:
+        return []
+    return list(dict.fromkeys(node for _, direct in _direct(item, row, graph) for node in graph.with_needs(direct)))
 
 
 def _labelled(label: str, text: str) -> str:

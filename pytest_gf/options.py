@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,7 @@ HOUSE = Path(__file__).parent / "house"
 
 LAB = "lab"
 DEADLINE = 10.0
+LONGEST_DEADLINE = 3600.0
 _PATH_OPTIONS = ("--gf-target", "--gf-contract", "--gf-reports")
 _FACT_DEADLINES = 6
 """A fact makes several exchanges; each has the deadline, all together this many."""
@@ -61,53 +64,40 @@ class Settings:
 
     @property
     def target_name(self) -> str:
+        """The target's name, as every report shows it."""
         return self.target.name if self.target is not None else LAB
 
 
+_TARGET = "the system under test: the embedded lab (default) or a TOML file; before GF_TARGET, before the ini option"
+_GF = "run the contract's clauses (the checkout's, or the ones that come with the plugin)"
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "--gf": {"action": "store_true", "help": _GF},
+    "--gf-target": {"metavar": "lab|FILE", "help": _TARGET},
+    "--gf-vantage": {"choices": VANTAGES, "help": "where this run stands; overrides the target's"},
+    "--gf-contract": {"metavar": "FILE", "help": "a fork's contract data (TOML; may extend another)"},
+    "--gf-bucket": {"action": "append", "default": [], "metavar": "NAME", "help": "only this bucket (repeatable)"},
+    "--gf-stack": {"action": "append", "default": [], "metavar": "NAME", "help": "only this stack (repeatable)"},
+    "--gf-fault": {"action": "append", "default": [], "metavar": "NAME[:ARG]", "help": "bend the lab (repeatable)"},
+    "--gf-faults": {"action": "store_true", "help": "list the lab's faults and leave"},
+    "--gf-reports": {"metavar": "DIR", "help": "where runs write (default: reports/ in the root folder)"},
+    "--gf-strict": {"action": "store_true", "help": "exit 11 when anything selected is unproven"},
+    "--gf-deadline": {
+        "type": float,
+        "default": DEADLINE,
+        "metavar": "SECONDS",
+        "help": "longest time for one exchange",
+    },
+    "--gf-clean": {"action": "store_true", "help": "delete what killed runs left on the target, and leave"},
+}
+_SUITES = "folders that hold clauses; run when -m names one of their markers, by -k, or by --gf"
+
+
 def add_options(parser: pytest.Parser) -> None:
+    """Add our options and ini options to pytest's."""
     group = parser.getgroup("gf", "GloriousFlywheel's contract")
-    group.addoption(
-        "--gf",
-        action="store_true",
-        help="run the contract's clauses (those of the checkout, or the ones that come with the plugin)",
-    )
-    group.addoption(
-        "--gf-target",
-        metavar="lab|FILE",
-        help="the system under test: the embedded lab (default) or a TOML file; before GF_TARGET, before the ini option gf_target",
-    )
-    group.addoption("--gf-vantage", choices=VANTAGES, help="where this run stands; overrides the target's")
-    group.addoption("--gf-contract", metavar="FILE", help="a fork's contract data (TOML; may extend another)")
-    group.addoption("--gf-bucket", action="append", default=[], metavar="NAME", help="only this bucket (repeatable)")
-    group.addoption("--gf-stack", action="append", default=[], metavar="NAME", help="only this stack (repeatable)")
-    group.addoption(
-        "--gf-fault",
-        action="append",
-        default=[],
-        metavar="NAME[:ARG]",
-        help="bend the lab (repeatable); refused on any other target",
-    )
-    group.addoption("--gf-faults", action="store_true", help="list the lab's faults and leave")
-    group.addoption("--gf-reports", metavar="DIR", help="where runs write (default: reports/ in the root folder)")
-    group.addoption("--gf-strict", action="store_true", help="exit 11 when anything selected is unproven")
-    group.addoption(
-        "--gf-deadline",
-        type=float,
-        default=DEADLINE,
-        metavar="SECONDS",
-        help=f"longest time for one exchange (default: {DEADLINE:g})",
-    )
-    group.addoption(
-        "--gf-clean",
-        action="store_true",
-        help="delete what killed runs left on the target, by their ledgers, and leave",
-    )
-    parser.addini(
-        "gf_suites",
-        type="paths",
-        default=[],
-        help="folders that hold clauses; run when -m names one of their markers, by -k, or by --gf",
-    )
+    for name, attributes in _OPTIONS.items():
+        group.addoption(name, **attributes)
+    parser.addini("gf_suites", type="paths", default=[], help=_SUITES)
     parser.addini("gf_target", default="", help="as --gf-target")
 
 
@@ -144,7 +134,7 @@ def holds_clauses(config: pytest.Config) -> bool:
 def read(config: pytest.Config) -> Settings:
     """Return the run's settings. Raises `pytest.UsageError` with one line for anything that can't be meant."""
     option = config.option
-    if not 0 < option.gf_deadline <= 3600:
+    if not 0 < option.gf_deadline <= LONGEST_DEADLINE:
         raise pytest.UsageError(f"--gf-deadline={option.gf_deadline:g}: expected seconds between 0 and 3600")
     contract_file = Path(os.path.abspath(option.gf_contract)) if option.gf_contract else None
     try:
@@ -166,7 +156,7 @@ def read(config: pytest.Config) -> Settings:
 
 def _refuse_spaced_paths(config: pytest.Config) -> None:
     given = [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *map(str, config.invocation_params.args)]
-    for option, value in zip(given, given[1:], strict=False):
+    for option, value in itertools.pairwise(given):
         if option in _PATH_OPTIONS and Path(value).exists():
             raise pytest.UsageError(
                 f"{option} {value}: write {option}={value} (pytest takes a path that stands alone for tests)"

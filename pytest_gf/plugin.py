@@ -131,8 +131,11 @@ class Hooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Wrapper[None]:
-        with self.session.taking_in(report):
+        when = self.session.take_in(report)
+        try:
             yield
+        finally:
+            self.session.taken_in(report, when)
 
     @pytest.hookimpl
     def pytest_gf_verdict(self, verdict: dict[str, Any]) -> None:

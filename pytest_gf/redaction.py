@@ -25,7 +25,7 @@ _PATTERNS = (
     (
         re.compile(
             r"((?:proxy-)?authorization|x-amz-security-token|set-cookie|cookie)(['\"]?\s*[:=,]\s*(?:b?['\"])?)[^'\"\r\n]+",
-            re.I,
+            re.IGNORECASE,
         ),
         rf"\1\2{MARK}",
     ),
@@ -62,6 +62,8 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """Return the text without secrets."""
+        if not text:
+            return text
         for form in self._forms:
             if form in text:
                 text = text.replace(form, MARK)

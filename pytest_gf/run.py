@@ -44,6 +44,8 @@ class Run:
         self.folder = settings.reports / run_id
         self.deadline = settings.deadline
         self.graph: Graph | None = None
+        self.seen: dict[tuple[tuple[str, Node], ...], tuple[list[dict[str, Any]], list[str]]] = {}
+        """What the record says of the facts that a clause asks for: many clauses ask for the same."""
         self._target = settings.target
         self._lab: Lab | None = None
         self._lab_failure: ProbeError | None = None
@@ -54,6 +56,7 @@ class Run:
 
     @property
     def contract(self) -> Contract:
+        """What is promised, with its axes narrowed as the command line says."""
         return self.settings.contract
 
     @property
@@ -173,6 +176,8 @@ class Run:
             "fact": node.key[0],
             "params": node.params,
             "outcome": outcome(node),
+            "started": round(node.started or 0.0, 6),
+            "ended": round((node.started or 0.0) + node.seconds, 6),
             "seconds": round(node.seconds, 6),
             "exchanges": node.evidence.exchanges,
             "left_out": node.evidence.left_out,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -31,6 +29,7 @@ _MOMENT = 0.5
 
 
 SESSION = pytest.StashKey["ContractSession"]()
+Phase = Literal["setup", "call", "teardown"]
 _OURS = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """The exit codes that verdicts may replace; the others say that pytest itself could not go on."""
 
@@ -137,8 +136,10 @@ class ContractSession:
             text = judging.failure_text(item, call, row, self.run)
             if text is not None:
                 report.longrepr = text
-        report.longrepr = redact_within(report.longrepr)
-        report.sections = redact_within(report.sections)
+        if report.longrepr is not None:
+            report.longrepr = redact_within(report.longrepr)
+        if report.sections:
+            report.sections = redact_within(report.sections)
 
     def judge(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Put a clause's verdict for this phase on its report, on which it travels to the process that reports."""
@@ -147,7 +148,7 @@ class ContractSession:
         verdict = judging.verdict_of(item, call, report)
         if verdict is None:
             return
-        account = judging.account(item, call, verdict, self.run)
+        account = judging.account(item, call, verdict, self.rows[item.nodeid], self.run)
         vars(report)[ACCOUNT] = account
         if report.when != "teardown":
             report.user_properties.append(("verdict", account["verdict"]))
@@ -173,27 +174,26 @@ class ContractSession:
         silent = self._taking_in and self.config.option.verbose >= 0
         return (category, "", "") if silent else (category, letter, word)
 
-    @contextlib.contextmanager
-    def taking_in(self, report: pytest.TestReport) -> Iterator[None]:
-        """Take a phase into the record while pytest's plugins take it in, and write its line when it was the last."""
+    def take_in(self, report: pytest.TestReport) -> Phase:
+        """Begin to take in a phase, before pytest's plugins do; return its true name for `taken_in`."""
+        when = report.when
         if self.is_worker or self.looks_only:
-            yield
-            return
+            return when
         if report.nodeid not in self.rows:
             self._plain_failures += report.failed
-            yield
-            return
+            return when
+        self._taking_in = True
         account = getattr(report, ACCOUNT, None)
-        when = report.when
         if account is not None and account["verdict"] == Verdict.ERROR and when == "call":
             report.when = "setup"  # JUnit knows an error only in set-up; a broken probe is never its <failure>.
-        self._taking_in = True
-        try:
-            yield
-        finally:
-            report.when = when
+        return when
+
+    def taken_in(self, report: pytest.TestReport, when: Phase) -> None:
+        """Take a phase into the record, after pytest's plugins, and settle its clause when it was the last."""
+        if self._taking_in:
             self._taking_in = False
-        self._note(report, account)
+            report.when = when
+            self._note(report, getattr(report, ACCOUNT, None))
 
     def _note(self, report: pytest.TestReport, account: dict[str, Any] | None) -> None:
         if self.record is None or report.nodeid in self.record.verdicts:
@@ -322,13 +322,13 @@ class ContractSession:
         dsession = self.config.pluginmanager.get_plugin("dsession")
         return code == pytest.ExitCode.INTERRUPTED and bool(getattr(dsession, "shouldstop", False))
 
-    def _wanted(self, items: list[pytest.Item]) -> Iterator[tuple[str, dict[str, str]]]:
+    def _wanted(self, items: list[pytest.Item]) -> Iterator[tuple[str, Mapping[str, str]]]:
         facts = self.house.facts if self.house is not None else {}
         for item in items:
             if item.nodeid in self.rows:
                 for name in getattr(item, "_fixtureinfo").argnames:  # noqa: B009  # Private, and mypy says so.
                     if name in facts:
-                        yield name, catalog.params_of(item)
+                        yield name, self.rows[item.nodeid].params
 
     def _in_part(self) -> dict[str, frozenset[str]]:
         return {row.clause: row.in_part for row in self.rows.values()}
@@ -340,7 +340,8 @@ class ContractSession:
     def _point_reports_here(self) -> None:
         """Point JUnit and Allure at the run's folder, unless the command line already said where."""
         option = self.config.option
-        option.xmlpath = option.xmlpath or str(self.run.folder / "junit.xml")
+        if hasattr(option, "xmlpath"):
+            option.xmlpath = option.xmlpath or str(self.run.folder / "junit.xml")
         if hasattr(option, "allure_report_dir"):
             option.allure_report_dir = option.allure_report_dir or str(self.run.folder / "allure-results")
             import allure_commons

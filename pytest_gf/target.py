@@ -24,7 +24,7 @@ class TargetError(ValueError):
     """A target that can't be used: one line with the file, the key and what was expected."""
 
 
-class Unset(Exception):  # noqa: N818  # It is no error: the fact that meets it makes its clauses unproven.
+class Unset(Exception):  # It is no error: the fact that meets it makes its clauses unproven.
     """A variable that the target names is not set, or empty."""
 
     def __init__(self, name: str) -> None:

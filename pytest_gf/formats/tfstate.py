@@ -56,7 +56,7 @@ class Malformed(ValueError):
         self.offset = offset
 
 
-class _Refused(Exception):  # noqa: N818  # Never leaves this file.
+class _Refused(Exception):  # Never leaves this file.
     def __init__(self, kind: Kind) -> None:
         super().__init__(kind)
         self.kind = kind
@@ -94,7 +94,7 @@ def read(body: bytes) -> State:
     return _plain(tables, size, digest)
 
 
-def _parse(body: bytes) -> tuple[Kind | None, int, dict[str, Any]]:
+def _parse(body: bytes) -> tuple[Kind | None, int, dict[str, Any]]:  # noqa: C901, PLR0911  # One line a kind.
     """Return kind and offset of what is wrong, or the object. It raises nothing, so no exception carries the body."""
     if not body.strip():
         return "empty", 0, {}

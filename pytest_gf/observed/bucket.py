@@ -74,7 +74,7 @@ class BucketView:
         )
 
     @property
-    def diagnosis(self) -> str:
+    def diagnosis(self) -> str:  # noqa: PLR0911  # One line a cause.
         if self.coherent:
             return ""
         if not self.listing.ok:

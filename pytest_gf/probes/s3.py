@@ -73,6 +73,7 @@ class S3:
         return answer, tuple(str(bucket["Name"]) for bucket in parsed.get("Buckets", ()))
 
     def head_bucket(self, bucket: str) -> Answer:
+        """Return HeadBucket's answer, which carries no code."""
         return self._call("HeadBucket", {"Bucket": bucket}, attempts=READ_ATTEMPTS)[0]
 
     def list_objects(self, bucket: str, *, prefix: str = "", most: int = 1000) -> Objects:
@@ -94,6 +95,7 @@ class S3:
         return [str(each["VersionId"]) for each in found if each["Key"] == key]
 
     def head_object(self, bucket: str, key: str) -> Head:
+        """Return the object's metadata."""
         asked = {"Bucket": bucket, "Key": key, "ChecksumMode": "ENABLED"}
         answer, parsed = self._call("HeadObject", asked, attempts=READ_ATTEMPTS)
         return _head(answer, parsed)
@@ -105,9 +107,11 @@ class S3:
         return Body(_head(answer, parsed), parsed.get("Data", b""), parsed.get("Cut", ""))
 
     def create_bucket(self, bucket: str) -> Answer:
+        """Create the bucket; asked once."""
         return self._call("CreateBucket", {"Bucket": bucket})[0]
 
     def put_object(self, bucket: str, key: str, body: bytes) -> Answer:
+        """Write the object; asked once."""
         return self._call("PutObject", {"Bucket": bucket, "Key": key, "Body": body})[0]
 
     def delete_object(self, bucket: str, key: str, *, version: str = "") -> Answer:
@@ -116,6 +120,7 @@ class S3:
         return self._call("DeleteObject", asked)[0]
 
     def delete_bucket(self, bucket: str) -> Answer:
+        """Delete an empty bucket; asked once."""
         return self._call("DeleteBucket", {"Bucket": bucket})[0]
 
     def _call(

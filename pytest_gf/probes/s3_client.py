@@ -7,9 +7,9 @@ import ipaddress
 import os
 import threading
 import urllib.parse
+import xml.etree.ElementTree as ET  # See _check_root.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree  # noqa: S405  # See _check_root.
 
 from pytest_gf.errors import NotUnderstood
 from pytest_gf.redaction import redact
@@ -28,6 +28,7 @@ _making = threading.Lock()
 
 
 def make_client(section: S3Section, credentials: tuple[str, str] | None, deadline: float) -> Any:
+    """Return a client for the section's endpoint; ``credentials`` None makes it anonymous. Exchanges end by ``deadline`` s."""
     with _making:  # boto3's default session and the environment are the process's.
         held = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("AWS_")}
         # Only what the target names counts: no ~/.aws, no instance metadata, no AWS_* that happens to be set.
@@ -44,7 +45,6 @@ def make_client(section: S3Section, credentials: tuple[str, str] | None, deadlin
 
 
 def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: float) -> Any:
-    import boto3
     from botocore import UNSIGNED
     from botocore.config import Config
     from botocore.httpsession import URLLib3Session
@@ -60,7 +60,7 @@ def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: flo
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    client = boto3.session.Session().client(
+    client = _session().client(
         "s3",
         endpoint_url=section.endpoint,
         region_name=section.region,
@@ -77,6 +77,14 @@ def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: flo
     )
     client.meta.events.register("before-send.s3", functools.partial(_send, session))
     return client
+
+
+@functools.cache
+def _session() -> Any:
+    """Return the one boto3 session: reading S3's service model costs more than all the rest of making a client."""
+    import boto3
+
+    return boto3.session.Session()
 
 
 def _send(session: Any, request: Any, event_name: str, **_: Any) -> Any:
@@ -122,8 +130,8 @@ def _check_root(operation: str, body: bytes) -> None:
     if expected is None:
         return
     try:
-        root = ElementTree.fromstring(body).tag.rpartition("}")[2]  # noqa: S314  # At most MOST_ANSWER; expat bounds entities.
-    except ElementTree.ParseError as wrong:
+        root = ET.fromstring(body).tag.rpartition("}")[2]  # noqa: S314  # At most MOST_ANSWER; expat bounds entities.
+    except ET.ParseError as wrong:
         root = f"what is no XML ({wrong})"
     if root != expected:
         start = redact(body[:60].decode(errors="replace"))

@@ -14,7 +14,6 @@ import allure_commons
 from allure_commons.model2 import Label, Parameter, Status, StatusDetails, TestResult
 
 from pytest_gf.clauses import Row
-from pytest_gf.redaction import redact
 from pytest_gf.redacting import redact_within
 from pytest_gf.verdict import Verdict
 

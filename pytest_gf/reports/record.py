@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import json
-import os
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
 
 from pytest_gf.clauses import Row, row_as_data
 from pytest_gf.verdict import Verdict, exit_code, worst
@@ -50,7 +50,7 @@ class Record:
             "does_not_prove": does_not_prove(run),
         }
         run.folder.mkdir(parents=True, exist_ok=True)
-        self._growing: IO[str] = (run.folder / "record.jsonl").open("a", encoding="utf-8")
+        self._growing: IO[bytes] = (run.folder / "record.jsonl").open("ab")
         self._append(self._top)
         point_latest_at(run.folder)
 
@@ -88,12 +88,12 @@ class Record:
         verdicts = [self.verdicts[nodeid] for nodeid in self.rows if nodeid in self.verdicts]
         whole = self._top | ending | {"verdicts": verdicts, "does_not_prove": self._top["does_not_prove"]}
         path = self.run.folder / "record.json"
-        path.with_suffix(".json.part").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+        path.with_suffix(".json.part").write_bytes(msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n")
         path.with_suffix(".json.part").replace(path)
         return whole
 
     def _append(self, entry: Mapping[str, Any]) -> None:
-        self._growing.write(json.dumps(entry) + "\n")
+        self._growing.write(msgspec.json.encode(entry) + b"\n")
         self._growing.flush()
 
 
@@ -115,4 +115,4 @@ def point_latest_at(folder: Path) -> None:
     link = folder.parent / f".latest-{folder.name}"
     link.unlink(missing_ok=True)
     link.symlink_to(folder.name)
-    os.replace(link, folder.parent / "latest")
+    link.replace(folder.parent / "latest")

@@ -101,7 +101,10 @@ def _by_reason(record: Mapping[str, Any]) -> dict[str, str]:
             first = (verdict["reason"].splitlines() or [""])[0]
             clauses = found.setdefault(f"{verdict['verdict']}: {first}", {})
             clauses.setdefault(verdict["clause"], []).append("-".join(verdict["params"].values()))
-    return {reason: ", ".join(_shortened(clause, rows, selected[clause]) for clause, rows in clauses.items()) for reason, clauses in found.items()}
+    return {
+        reason: ", ".join(_shortened(clause, rows, selected[clause]) for clause, rows in clauses.items())
+        for reason, clauses in found.items()
+    }
 
 
 def _shortened(clause: str, rows: list[str], selected: int) -> str:

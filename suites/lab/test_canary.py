@@ -47,13 +47,20 @@ def test_the_same_record_with_workers_and_each_fact_observed_once(lab: Lab, run_
     records = []
     for workers in ([], ["-n", "2"]):
         lab.reset()
-        outcome = run_pytest("-m", "canary", *workers, f"--gf-target={lab.target_file}", environment=dict(lab.environment))
+        outcome = run_pytest(
+            "-m", "canary", *workers, f"--gf-target={lab.target_file}", environment=dict(lab.environment)
+        )
         assert outcome.exit == 0, outcome.text
         assert lab.counts() == EXCHANGES
         assert not list((outcome.folder / "allure-results").glob("*.tmp"))
         records.append(outcome.record)
     assert judged(records[0]) == judged(records[1])
-    assert {path.name for path in (lab.folder / "data").iterdir()} == {".rustfs.sys", "tofu-state", "attic", "bazel-cache"}
+    assert {path.name for path in (lab.folder / "data").iterdir()} == {
+        ".rustfs.sys",
+        "tofu-state",
+        "attic",
+        "bazel-cache",
+    }
 
 
 @pytest.mark.upholds("S102")
@@ -68,8 +75,14 @@ def test_the_scratch_probe_touches_no_state_object(lab: Lab, run_pytest: Any) ->
 @pytest.mark.upholds("S107")
 def test_green_says_what_it_does_not_prove(lab: Lab, run_pytest: Any) -> None:
     outcome = run_pytest("-m", "canary", f"--gf-target={lab.target_file}", environment=dict(lab.environment))
-    for claim in ("high availability", "CAS or action-cache authority of remote execution", "LAB - honey was not observed"):
-        assert [line for line in outcome.text.splitlines() if line.startswith("green does not prove: ") and claim in line]
+    for claim in (
+        "high availability",
+        "CAS or action-cache authority of remote execution",
+        "LAB - honey was not observed",
+    ):
+        assert [
+            line for line in outcome.text.splitlines() if line.startswith("green does not prove: ") and claim in line
+        ]
         assert [line for line in outcome.record["does_not_prove"] if claim in line]
         assert claim in (outcome.folder / "summary.md").read_text()
 
@@ -77,16 +90,24 @@ def test_green_says_what_it_does_not_prove(lab: Lab, run_pytest: Any) -> None:
 def test_narrowed_axes_ask_less(lab: Lab, run_pytest: Any) -> None:
     arguments = ["-m", "canary", "-k", "state", "--gf-stack=arc-runners", f"--gf-target={lab.target_file}"]
     outcome = run_pytest(*arguments, "--gf-bucket=attic", environment=dict(lab.environment))
-    assert set(outcome.verdicts()) == {f"state.{name}[arc-runners]" for name in ("object-listed", "body-whole", "body-shape")}
+    assert set(outcome.verdicts()) == {
+        f"state.{name}[arc-runners]" for name in ("object-listed", "body-whole", "body-shape")
+    }
     assert lab.counts() == {"s3 ListObjectsV2": 1, "s3 HeadObject": 1, "s3 GetObject": 1}
 
 
 @pytest.mark.parametrize(
     ("args", "names"),
     [
-        (["-m", "clause(id='rustfs.list-buckets')"], {"rustfs.list-buckets[tofu-state]", "rustfs.list-buckets[attic]", "rustfs.list-buckets[bazel-cache]"}),
+        (
+            ["-m", "clause(id='rustfs.list-buckets')"],
+            {"rustfs.list-buckets[tofu-state]", "rustfs.list-buckets[attic]", "rustfs.list-buckets[bazel-cache]"},
+        ),
         (["-k", "rustfs.anonymous-refused"], {"rustfs.anonymous-refused"}),
-        (["suites/contract/state/test_state_objects.py::test_body_shape", "--gf-stack=attic"], {"state.body-shape[attic]"}),
+        (
+            ["suites/contract/state/test_state_objects.py::test_body_shape", "--gf-stack=attic"],
+            {"state.body-shape[attic]"},
+        ),
     ],
 )
 def test_choosing_clauses(args: list[str], names: set[str], lab: Lab, run_pytest: Any) -> None:
@@ -110,20 +131,31 @@ def test_unset_variables_and_absent_sections_are_unproven(lab: Lab, run_pytest: 
 def test_a_server_that_never_ends_holds_nobody(fault: str, lab: Lab, run_pytest: Any) -> None:
     lab.bend(fault)
     started = time.monotonic()
-    outcome = run_pytest("-m", "canary", "--gf-deadline=1", f"--gf-target={lab.target_file}", environment=dict(lab.environment))
+    outcome = run_pytest(
+        "-m", "canary", "--gf-deadline=1", f"--gf-target={lab.target_file}", environment=dict(lab.environment)
+    )
     assert outcome.exit == 10, outcome.text
     assert time.monotonic() - started < 20, "the process ended soon after its last deadline"
     assert max(row["seconds"] for row in outcome.record["verdicts"]) < 5
 
 
 def test_proxies_in_the_environment_are_ignored_for_loopback(lab: Lab, run_pytest: Any) -> None:
-    proxies = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    proxies = {
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+    }
     outcome = run_pytest("-m", "canary", f"--gf-target={lab.target_file}", environment=proxies | dict(lab.environment))
     assert outcome.exit == 0, outcome.text
 
 
 def test_what_aws_finds_elsewhere_does_not_count(lab: Lab, run_pytest: Any) -> None:
-    strange = {"AWS_PROFILE": "nobody", "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_CA_BUNDLE": "/none"}
+    strange = {
+        "AWS_PROFILE": "nobody",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_CA_BUNDLE": "/none",
+    }
     outcome = run_pytest("-m", "canary", f"--gf-target={lab.target_file}", environment=strange | dict(lab.environment))
     assert outcome.exit == 0, outcome.text
 

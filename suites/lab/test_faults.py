@@ -37,7 +37,9 @@ def catalog() -> set[str]:
 
 
 def test_no_clause_without_a_fault(catalog: set[str]) -> None:
-    covered = {name for fault in TABLE["fault"].values() for name in expand(fault.get("violated", []), catalog_rows(catalog))}
+    covered = {
+        name for fault in TABLE["fault"].values() for name in expand(fault.get("violated", []), catalog_rows(catalog))
+    }
     assert {row.partition("[")[0] for row in covered} == catalog
 
 

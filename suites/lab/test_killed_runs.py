@@ -23,7 +23,16 @@ FOREIGN = "gf-rca-20200101000000-0badf00d"
 """A bucket that another run, or a person, made: no ledger of ours names it."""
 
 # The exchanges of the scratch probe's three facts, in their order.
-STEPS = ["CreateBucket", "ListBuckets", "HeadBucket", "PutObject", "GetObject", "DeleteObject", "DeleteBucket", "ListBuckets"]
+STEPS = [
+    "CreateBucket",
+    "ListBuckets",
+    "HeadBucket",
+    "PutObject",
+    "GetObject",
+    "DeleteObject",
+    "DeleteBucket",
+    "ListBuckets",
+]
 
 
 @pytest.fixture
@@ -35,14 +44,29 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 def scratch_run(lab_or_none: Lab | None, reports: Path) -> subprocess.Popen[bytes]:
     """Start the scratch clauses in a process of their own, and so in a group that can be killed."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "-p", "no:cacheprovider", "-m", "canary", "-k", "scratch", f"--gf-reports={reports}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:hypothesispytest",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "canary",
+        "-k",
+        "scratch",
+        f"--gf-reports={reports}",
+    ]
     environment = dict(os.environ)
     if lab_or_none is not None:
         command.append(f"--gf-target={lab_or_none.target_file}")
         environment |= lab_or_none.environment
     else:
         command.append("--gf-fault=latency:150")
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
 
 
 def wait_for_step(lab: Lab, step: int, run: subprocess.Popen[bytes]) -> None:
@@ -67,7 +91,9 @@ def folders(lab_folder: Path) -> set[str]:
     """Return the buckets that stand on the lab's disk, by folder and by metadata."""
     data = lab_folder / "data"
     system = data / ".rustfs.sys" / "buckets"
-    return {path.name for path in data.iterdir() if not path.name.startswith(".")} | {path.name for path in system.iterdir()}
+    return {path.name for path in data.iterdir() if not path.name.startswith(".")} | {
+        path.name for path in system.iterdir()
+    }
 
 
 @pytest.mark.parametrize("step", range(len(STEPS)), ids=lambda step: f"{step}-{STEPS[step]}")
@@ -80,10 +106,14 @@ def test_killed_at_a_step(step: int, lab: Lab, run_pytest: Any, tmp_path: Path) 
         kill(run)
     time.sleep(0.5)  # What was on the wire lands within the lab's latency.
     lab.mend()
-    cleaned = run_pytest("--gf-clean", f"--gf-target={lab.target_file}", environment=dict(lab.environment), reports=reports)
+    cleaned = run_pytest(
+        "--gf-clean", f"--gf-target={lab.target_file}", environment=dict(lab.environment), reports=reports
+    )
     assert cleaned.exit == 0, cleaned.text
     assert folders(lab.folder) == {*BUCKETS, FOREIGN}
-    again = run_pytest("--gf-clean", f"--gf-target={lab.target_file}", environment=dict(lab.environment), reports=reports)
+    again = run_pytest(
+        "--gf-clean", f"--gf-target={lab.target_file}", environment=dict(lab.environment), reports=reports
+    )
     assert (again.exit, "nothing is left" in again.text) == (0, True), again.text
 
 
@@ -92,7 +122,9 @@ def test_a_run_in_flight_is_left_alone(lab: Lab, run_pytest: Any, tmp_path: Path
     run = scratch_run(lab, reports)
     try:
         wait_for_step(lab, 1, run)
-        beside = run_pytest("--gf-clean", f"--gf-target={lab.target_file}", environment=dict(lab.environment), reports=reports)
+        beside = run_pytest(
+            "--gf-clean", f"--gf-target={lab.target_file}", environment=dict(lab.environment), reports=reports
+        )
         assert beside.exit == 0, beside.text
         assert "still running" in beside.text
         assert run.wait(60) == 0
@@ -132,7 +164,9 @@ def test_a_bucket_that_holds_what_the_ledger_does_not_name_is_left(lab: Lab, run
     (lab.folder / "data" / ours / "stranger").mkdir()
     source = next((lab.folder / "data" / "tofu-state").rglob("xl.meta"))
     (lab.folder / "data" / ours / "stranger" / "xl.meta").write_bytes(source.read_bytes())
-    cleaned = run_pytest("--gf-clean", f"--gf-target={lab.target_file}", environment=dict(lab.environment), reports=reports)
+    cleaned = run_pytest(
+        "--gf-clean", f"--gf-target={lab.target_file}", environment=dict(lab.environment), reports=reports
+    )
     assert cleaned.exit == 1, cleaned.text
     assert "objects that the ledger does not name, such as stranger" in cleaned.text
     assert ours in folders(lab.folder)

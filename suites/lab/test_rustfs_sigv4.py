@@ -111,7 +111,7 @@ def test_a_key_becomes_folders_and_comes_back(key: str) -> None:
     try:
         parts = keys.encode(key)
     except Refusal as refused:
-        assert refused.code == "KeyTooLongError"  # noqa: PT017  # A long key may be refused, and need not.
+        assert refused.code == "KeyTooLongError"  # A long key may be refused, and need not.
         return
     assert keys.decode(parts) == key
     assert len(PurePosixPath("/data", *parts).parts) == len(parts) + 2

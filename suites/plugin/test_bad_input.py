@@ -13,18 +13,54 @@ FORK = 'extends = "gloriousflywheel"\nname = "fork"\n'
 
 CASES: dict[str, tuple[list[str], dict[str, str], str]] = {
     "target": (["--gf-target=nowhere.toml"], {}, "target 'nowhere.toml': no such file; expected 'lab' or a TOML file"),
-    "fault": (["--gf-fault=bucket-index-lots:attic"], {}, "unknown fault 'bucket-index-lots': did you mean bucket-index-lost"),
-    "fault-argument": (["--gf-fault=bucket-index-lost:nope"], {}, "unknown bucket 'nope'; known: tofu-state, attic, bazel-cache"),
+    "fault": (
+        ["--gf-fault=bucket-index-lots:attic"],
+        {},
+        "unknown fault 'bucket-index-lots': did you mean bucket-index-lost",
+    ),
+    "fault-argument": (
+        ["--gf-fault=bucket-index-lost:nope"],
+        {},
+        "unknown bucket 'nope'; known: tofu-state, attic, bazel-cache",
+    ),
     "fault-without-argument": (["--gf-fault=bucket-index-lost"], {}, "needs an argument: bucket-index-lost:BUCKET"),
-    "bucket": (["--gf-bucket=nope"], {}, "unknown bucket 'nope'; contract GloriousFlywheel has tofu-state, attic, bazel-cache"),
+    "bucket": (
+        ["--gf-bucket=nope"],
+        {},
+        "unknown bucket 'nope'; contract GloriousFlywheel has tofu-state, attic, bazel-cache",
+    ),
     "stack": (["--gf-stack=nope"], {}, "unknown stack 'nope'; contract GloriousFlywheel has attic, arc-runners"),
     "deadline": (["--gf-deadline=0"], {}, "--gf-deadline=0: expected seconds between 0 and 3600"),
-    "toml": (["--gf-target={folder}/t.toml"], {"t.toml": "name = \n"}, "t.toml: malformed TOML: Invalid value (at line 1, column 8)"),
-    "key-type": (["--gf-target={folder}/t.toml"], {"t.toml": TARGET.replace('"t"', "3")}, "t.toml: Expected `str`, got `int` - at `$.name`"),
-    "key-missing": (["--gf-target={folder}/t.toml"], {"t.toml": 'name = "t"\n'}, "t.toml: Object missing required field `vantage`"),
-    "section": (["--gf-target={folder}/t.toml"], {"t.toml": TARGET.replace("[s3]", "[s4]")}, "t.toml: Object contains unknown field `s4`"),
-    "endpoint": (["--gf-target={folder}/t.toml"], {"t.toml": TARGET.replace("http:", "ftp:")}, "key 's3.endpoint': expected http(s)://host[:port]"),
-    "vantage": (["--gf-target={folder}/t.toml"], {"t.toml": TARGET.replace('"runner"', '"moon"')}, "Invalid enum value 'moon' - at `$.vantage`"),
+    "toml": (
+        ["--gf-target={folder}/t.toml"],
+        {"t.toml": "name = \n"},
+        "t.toml: malformed TOML: Invalid value (at line 1, column 8)",
+    ),
+    "key-type": (
+        ["--gf-target={folder}/t.toml"],
+        {"t.toml": TARGET.replace('"t"', "3")},
+        "t.toml: Expected `str`, got `int` - at `$.name`",
+    ),
+    "key-missing": (
+        ["--gf-target={folder}/t.toml"],
+        {"t.toml": 'name = "t"\n'},
+        "t.toml: Object missing required field `vantage`",
+    ),
+    "section": (
+        ["--gf-target={folder}/t.toml"],
+        {"t.toml": TARGET.replace("[s3]", "[s4]")},
+        "t.toml: Object contains unknown field `s4`",
+    ),
+    "endpoint": (
+        ["--gf-target={folder}/t.toml"],
+        {"t.toml": TARGET.replace("http:", "ftp:")},
+        "key 's3.endpoint': expected http(s)://host[:port]",
+    ),
+    "vantage": (
+        ["--gf-target={folder}/t.toml"],
+        {"t.toml": TARGET.replace('"runner"', '"moon"')},
+        "Invalid enum value 'moon' - at `$.vantage`",
+    ),
     "allow": (
         ["--gf-target={folder}/t.toml"],
         {"t.toml": 'allow = ["everything"]\n' + TARGET},
@@ -47,7 +83,11 @@ CASES: dict[str, tuple[list[str], dict[str, str], str]] = {
         "key 'stacks.attic.bucket': 'tofu-state' is no bucket of this contract",
     ),
     "contract-cycle": (["--gf-contract={folder}/c.toml"], {"c.toml": 'extends = "c.toml"\n'}, "extends itself"),
-    "spaced-path": (["--gf-target", "{folder}/t.toml"], {"t.toml": TARGET}, "/t.toml (pytest takes a path that stands alone for tests)"),
+    "spaced-path": (
+        ["--gf-target", "{folder}/t.toml"],
+        {"t.toml": TARGET},
+        "/t.toml (pytest takes a path that stands alone for tests)",
+    ),
 }
 
 
@@ -94,7 +134,14 @@ def test_{name}({parameter}) -> None:
     """It is a number."""
     {body}
 '''
-GOOD = {"id": "lab.number", "title": "{bucket} has a number", "proves": "S090", "name": "one", "parameter": "number: int", "body": "assert number"}
+GOOD = {
+    "id": "lab.number",
+    "title": "{bucket} has a number",
+    "proves": "S090",
+    "name": "one",
+    "parameter": "number: int",
+    "body": "assert number",
+}
 
 
 def house(folder: Path, *clauses: dict[str, str], facts: str = FACTS) -> None:
@@ -103,7 +150,10 @@ def house(folder: Path, *clauses: dict[str, str], facts: str = FACTS) -> None:
     (folder / "suite").mkdir()
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "fixtures" / "facts.py").write_text(facts)
-    sources = [CLAUSE.replace("{title}", each["title"]).format(**each) if "{" not in each["title"] else _clause(each) for each in clauses]
+    sources = [
+        CLAUSE.replace("{title}", each["title"]).format(**each) if "{" not in each["title"] else _clause(each)
+        for each in clauses
+    ]
     (folder / "suite" / "test_clauses.py").write_text("\n".join(sources))
     (folder / "pytest.ini").write_text("[pytest]\ngf_suites = suite\n")
 
@@ -114,17 +164,37 @@ def _clause(each: dict[str, str]) -> str:
 
 LINT: dict[str, tuple[list[dict[str, str]], str, str]] = {
     "two clauses with one id": ([GOOD, GOOD | {"name": "two"}], FACTS, "clause 'lab.number' is defined twice"),
-    "prefix": ([GOOD, GOOD | {"name": "two", "id": "lab.number-two"}], FACTS, "clause 'lab.number' is a prefix of 'lab.number-two'"),
+    "prefix": (
+        [GOOD, GOOD | {"name": "two", "id": "lab.number-two"}],
+        FACTS,
+        "clause 'lab.number' is a prefix of 'lab.number-two'",
+    ),
     "statement": ([GOOD | {"proves": "S999"}], FACTS, "unknown statement S999"),
     "no statement": ([GOOD | {"proves": ""}], FACTS, "it proves no statement"),
     "id": ([GOOD | {"id": "Number"}], FACTS, "the id is not of the form system.kebab-case"),
     "title": ([GOOD | {"title": "x" * 71}], FACTS, "longer than 70 characters"),
-    "title's field": ([GOOD | {"title": "{stack} has a number"}], FACTS, "the title names {stack}, which is no axis of this clause"),
+    "title's field": (
+        [GOOD | {"title": "{stack} has a number"}],
+        FACTS,
+        "the title names {stack}, which is no axis of this clause",
+    ),
     "asserts nothing": ([GOOD | {"body": "print(number)"}], FACTS, "it asserts nothing, so it can't fail"),
     "if": ([GOOD | {"body": "assert number if number else None"}], FACTS, "a clause has no if or try"),
-    "annotation": ([GOOD | {"parameter": "number: str"}], FACTS, "parameter 'number' is annotated str, and the fact returns int"),
-    "a fact with an unknown parameter": ([GOOD], FACTS.replace("bucket: str", "bukket: str").replace("bucket", "bukket"), "unknown parameter 'bukket'"),
-    "a fact that could bury evidence": ([GOOD], FACTS.replace("@fact", '@fact(changes="scratch")'), "doesn't need 'coherent_buckets'"),
+    "annotation": (
+        [GOOD | {"parameter": "number: str"}],
+        FACTS,
+        "parameter 'number' is annotated str, and the fact returns int",
+    ),
+    "a fact with an unknown parameter": (
+        [GOOD],
+        FACTS.replace("bucket: str", "bukket: str").replace("bucket", "bukket"),
+        "unknown parameter 'bukket'",
+    ),
+    "a fact that could bury evidence": (
+        [GOOD],
+        FACTS.replace("@fact", '@fact(changes="scratch")'),
+        "doesn't need 'coherent_buckets'",
+    ),
     "a fact without a type": ([GOOD], FACTS.replace(" -> int", ""), "no return annotation"),
 }
 

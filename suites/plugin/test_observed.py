@@ -16,7 +16,9 @@ from pytest_gf.observed.surface import AnonymousView
 
 OK = Answer(200)
 LOST = Answer(404, "NoSuchBucket")
-WELL = BucketView("attic", OK, ("attic", "tofu-state"), ("tofu-state", "attic"), head=OK, get=Answer(404, "NoSuchKey"), objects=OK)
+WELL = BucketView(
+    "attic", OK, ("attic", "tofu-state"), ("tofu-state", "attic"), head=OK, get=Answer(404, "NoSuchKey"), objects=OK
+)
 GONE = replace(WELL, listed=("tofu-state",), head=Answer(404), get=LOST, objects=LOST)
 
 
@@ -26,7 +28,9 @@ def test_a_coherent_bucket_has_nothing_to_say() -> None:
 
 
 @pytest.mark.upholds("S090")
-@pytest.mark.parametrize("markers", [None, Markers(True, True), Markers(True, False), Markers(False, True), Markers(False, False)])
+@pytest.mark.parametrize(
+    "markers", [None, Markers(True, True), Markers(True, False), Markers(False, True), Markers(False, False)]
+)
 def test_markers_alone_prove_nothing(markers: Markers | None) -> None:
     assert replace(WELL, markers=markers).coherent
     assert not replace(GONE, markers=markers).coherent
@@ -53,13 +57,19 @@ def test_what_the_markers_make_of_a_loss(markers: Markers | None, says: str) -> 
     ("change", "says"),
     [
         ({"listed": ("tofu-state",)}, "its folder may be a symlink"),
-        ({"listed": ("tofu-state",), "get": Answer(403, "AccessDenied"), "objects": Answer(403)}, "a file may stand in its folder's place"),
+        (
+            {"listed": ("tofu-state",), "get": Answer(403, "AccessDenied"), "objects": Answer(403)},
+            "a file may stand in its folder's place",
+        ),
         ({"get": LOST}, "the listing shows the bucket, and reads answer NoSuchBucket"),
         ({"head": Answer(404)}, "HeadBucket answers 404 while the bucket is listed and read"),
         ({"objects": Answer(500, "InternalError")}, "S3 answers 500 InternalError to ListObjectsV2"),
         ({"listing": Answer(500, "InternalError"), "listed": ()}, "S3 can't list its buckets"),
         ({"listed": (), "head": Answer(404), "get": LOST, "objects": LOST}, "the whole listing is empty"),
-        ({"listed": (), "head": Answer(500), "get": Answer(500), "objects": Answer(500)}, "is not listed, and S3 answers 500"),
+        (
+            {"listed": (), "head": Answer(500), "get": Answer(500), "objects": Answer(500)},
+            "is not listed, and S3 answers 500",
+        ),
     ],
 )
 def test_each_way_of_being_incoherent(change: dict[str, Any], says: str) -> None:

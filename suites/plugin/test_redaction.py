@@ -101,7 +101,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with Lab.start(folder / "first") as first:
         secret = first.environment["GF_LAB_S3_SECRET_KEY"]
     contract = folder / "contract.toml"
-    contract.write_text(f'extends = "gloriousflywheel"\nname = "fork"\n[stacks.attic]\nkey = "a/{secret}/terraform.tfstate"\n')
+    contract.write_text(
+        f'extends = "gloriousflywheel"\nname = "fork"\n[stacks.attic]\nkey = "a/{secret}/terraform.tfstate"\n'
+    )
     (folder / "second").mkdir()
     (folder / "second" / "credentials.json").write_bytes((folder / "first" / "credentials.json").read_bytes())
     with Lab.start(folder / "second", contract=contract) as second:
@@ -130,7 +132,9 @@ def test_a_house_that_says_it_everywhere(workers: list[str], lab: Lab, run_pytes
     log = tmp_path / "reports" / "log.txt"
     arguments = [*LOUD, *workers, f"--log-file={log}", "--log-file-level=DEBUG", f"--gf-target={lab.target_file}"]
     summary = tmp_path / "reports" / "github.md"
-    outcome = run_pytest(*arguments, cwd=house, environment=dict(lab.environment) | {"GITHUB_STEP_SUMMARY": str(summary)})
+    outcome = run_pytest(
+        *arguments, cwd=house, environment=dict(lab.environment) | {"GITHUB_STEP_SUMMARY": str(summary)}
+    )
     assert outcome.exit == 1, outcome.text
     assert outcome.rows("violated") == {"lab.value"}
     assert outcome.rows("error") == {"lab.broken", "lab.probe", "lab.raises"}
@@ -140,12 +144,24 @@ def test_a_house_that_says_it_everywhere(workers: list[str], lab: Lab, run_pytes
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "n2"])
-@pytest.mark.parametrize("fault", ["", "server-error:{}", "redirect:http://127.0.0.1:9/?token={}", "wrong-secret", "bucket-index-lost:tofu-state"])
-def test_the_canary_against_a_server_that_says_it(fault: str, workers: list[str], lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    ["", "server-error:{}", "redirect:http://127.0.0.1:9/?token={}", "wrong-secret", "bucket-index-lost:tofu-state"],
+)
+def test_the_canary_against_a_server_that_says_it(
+    fault: str, workers: list[str], lab: Lab, run_pytest: Any, tmp_path: Path
+) -> None:
     secret = lab.environment["GF_LAB_S3_SECRET_KEY"]
     contract = lab.folder.parent / "contract.toml"
     log = tmp_path / "reports" / "log.txt"
-    arguments = [*LOUD, *workers, f"--log-file={log}", "--log-file-level=DEBUG", f"--gf-contract={contract}", f"--gf-target={lab.target_file}"]
+    arguments = [
+        *LOUD,
+        *workers,
+        f"--log-file={log}",
+        "--log-file-level=DEBUG",
+        f"--gf-contract={contract}",
+        f"--gf-target={lab.target_file}",
+    ]
     try:
         if fault:
             lab.bend(fault.format(secret))
@@ -161,7 +177,9 @@ def test_a_secret_in_a_node_id_stops_the_run(lab: Lab, run_pytest: Any, tmp_path
     secret = lab.environment["GF_LAB_S3_SECRET_KEY"]
     contract = tmp_path / "c.toml"
     contract.write_text(f'extends = "gloriousflywheel"\nname = "fork"\n[buckets.b-{secret}]\n')
-    outcome = run_pytest("-m", "canary", f"--gf-contract={contract}", f"--gf-target={lab.target_file}", environment=dict(lab.environment))
+    outcome = run_pytest(
+        "-m", "canary", f"--gf-contract={contract}", f"--gf-target={lab.target_file}", environment=dict(lab.environment)
+    )
     assert outcome.exit == 4
     assert "a node id holds a secret" in outcome.text
     assert secret not in outcome.text
@@ -184,7 +202,10 @@ def test_whole_and_cut_secrets_are_struck_out(secret: str, before: str, after: s
 def test_text_without_secrets_stays_as_it_is(text: str) -> None:
     redactor = Redactor()
     redactor.learn(["a-secret-that-nobody-draws-0123456789"])
-    if not any(hint in text for hint in ("://", "uthorization", "UTHORIZATION", "ookie", "ecurity-token", "X-Amz-", "eyJ", "PRIVATE KEY")):
+    if not any(
+        hint in text
+        for hint in ("://", "uthorization", "UTHORIZATION", "ookie", "ecurity-token", "X-Amz-", "eyJ", "PRIVATE KEY")
+    ):
         assert redactor.redact(text) == text
 
 
@@ -212,7 +233,9 @@ def test_log_records_are_made_clean_and_the_factory_is_given_back() -> None:
     before = logging.getLogRecordFactory()
     undo = redact_log_records()
     try:
-        record = logging.getLogger("x").makeRecord("x", logging.INFO, "f", 1, "say %s", ("a-canary-of-the-log-test",), None)
+        record = logging.getLogger("x").makeRecord(
+            "x", logging.INFO, "f", 1, "say %s", ("a-canary-of-the-log-test",), None
+        )
         assert record.getMessage() == f"say {MARK}"
     finally:
         undo()

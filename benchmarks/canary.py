@@ -1,0 +1,95 @@
+"""How much of the canary's waiting is overlapped: reading facts on a lab that answers 100 ms late.
+
+Usage: python benchmarks/canary.py [MILLISECONDS]. Prints, from the evidence of one run (so that imports, the lab's start
+and pytest itself stand apart): the time from the first reading fact's first exchange to the last one's end, the critical
+path through the graph of facts, and the sum of all exchanges as if one came after another.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pytest_gf.facts import House, facts_in
+from pytest_gf.lab import Lab
+
+ROOT = Path(__file__).parents[1]
+MOST_PATHS = 1.25
+LEAST_SPEEDUP = 4.0
+RUNS = 5
+
+Observed = dict[tuple[str, str], dict[str, Any]]
+
+
+def main() -> int:
+    """Run the canary `RUNS` times, print the median run's table, and return 1 where a bar is missed."""
+    late = sys.argv[1] if len(sys.argv) > 1 else "100"
+    house: House = facts_in(ROOT / "fixtures")["gf_house"]
+    with tempfile.TemporaryDirectory() as folder, Lab.start(Path(folder) / "lab", [f"latency:{late}"]) as lab:
+        runs = [measure(house, run(lab, Path(folder) / "reports")) for _ in range(RUNS)]
+    elapsed, path, total, exchanges = sorted(runs, key=lambda each: each[0] / each[1])[RUNS // 2]
+    print(f"{exchanges} exchanges of reading facts, each {late} ms late; the median of {RUNS} runs")
+    print(f"elapsed          {elapsed:7.3f} s")
+    print(f"critical path    {path:7.3f} s   elapsed is {elapsed / path:.2f} x this (at most {MOST_PATHS})")
+    print(f"one by one       {total:7.3f} s   elapsed is {total / elapsed:.1f} x faster (at least {LEAST_SPEEDUP:g})")
+    return int(elapsed > MOST_PATHS * path or total < LEAST_SPEEDUP * elapsed)
+
+
+def measure(house: House, observed: Observed) -> tuple[float, float, float, int]:
+    """Return elapsed, critical path and sum in seconds, and the number of exchanges."""
+    reading = {key: each for key, each in observed.items() if not changes(house, key[0]) and each["exchanges"]}
+    elapsed = max(each["ended"] for each in reading.values()) - min(each["started"] for each in reading.values())
+    path = max(critical(house, observed, key) for key in reading)
+    total = sum(busy(each) for each in reading.values())
+    return elapsed, path, total, sum(len(each["exchanges"]) for each in reading.values())
+
+
+def run(lab: Lab, reports: Path) -> Observed:
+    """Run the canary and return its evidence by fact and parameters."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-m",
+        "canary",
+        f"--gf-target={lab.target_file}",
+        f"--gf-reports={reports}",
+    ]
+    subprocess.run(command, cwd=ROOT, env=os.environ | dict(lab.environment), check=True, stdout=subprocess.DEVNULL)
+    files = [json.loads(path.read_text()) for path in (reports / "latest" / "evidence").glob("*.json")]
+    return {(each["fact"], "-".join(each["params"].values())): each for each in files}
+
+
+def changes(house: House, name: str) -> bool:
+    """Return whether a fact changes something, or waits for one that does."""
+    return any(each.changes for each in house.closure(name).values())
+
+
+def busy(observed: dict[str, Any]) -> float:
+    """Return a fact's own seconds: its exchanges, one after another."""
+    return sum(float(exchange["seconds"]) for exchange in observed["exchanges"])
+
+
+def critical(house: House, observed: Observed, key: tuple[str, str]) -> float:
+    """Return the seconds of the longest chain of needs that ends in this fact."""
+    name, value = key
+    below = [0.0]
+    for need in house.facts[name].needs:
+        if need in house.facts:
+            values = [
+                each
+                for each in observed
+                if each[0] == need and (need in house.facts[name].every or each[1] in {value, ""})
+            ]
+            below += [critical(house, observed, each) for each in values]
+    return max(below) + busy(observed[key])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

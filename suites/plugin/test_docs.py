@@ -1,0 +1,136 @@
+"""The documents are true: every option, marker, hook and file stands in them, and every command in them runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_gf import contract, options, target
+from pytest_gf.facts import AXES, GIVENS
+from pytest_gf.vantage import VANTAGES
+from pytest_gf.verdict import Exit, Verdict
+
+ROOT = Path(__file__).parents[2]
+USAGE = (ROOT / "docs" / "usage.md").read_text()
+
+
+def test_every_option_is_documented_and_no_other(pytestconfig: pytest.Config) -> None:
+    parser = pytest.Parser(_ispytest=True)
+    options.add_options(parser)
+    group = parser.getgroup("gf")
+    known = {name for option in group.options for name in option.names()}
+    assert set(re.findall(r"^\| `(--gf[a-z-]*)", USAGE, re.MULTILINE)) == known
+    assert set(re.findall(r"--gf-[a-z]+|--gf\b", _everything())) - known == set()
+
+
+def _everything() -> str:
+    return "\n".join(path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def test_markers_verdicts_exit_codes_vantages_and_words_are_documented() -> None:
+    for marker in options.MARKERS:
+        assert f"| `{marker.partition('(')[0]}` |" in USAGE
+    for verdict in Verdict:
+        assert f"| {verdict} |" in USAGE
+        assert f"| {verdict} |" in (ROOT / "README.md").read_text()
+    for code in Exit:
+        assert re.search(rf"\b{int(code)}\b", USAGE)
+    targets = (ROOT / "docs" / "targets.md").read_text()
+    for word in (*target.ALLOWED, *VANTAGES, *target.LATER):
+        assert re.search(rf"\b{word}\b", targets)
+    writing = (ROOT / "docs" / "writing-clauses.md").read_text()
+    for word in (*AXES, *GIVENS):
+        assert f"`{word}`" in writing
+    assert "pytest_gf_verdict" in USAGE
+
+
+def test_the_page_of_clauses_is_what_the_generator_makes(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    made = tmp_path / "clauses.md"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_gf.clauses_page", str(made)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert made.read_text() == (ROOT / "docs" / "clauses.md").read_text(), (
+        "run: python -m pytest_gf.clauses_page docs/clauses.md"
+    )
+
+
+def commands(path: Path) -> list[str]:
+    """Return the pytest calls in a document's shell blocks."""
+    blocks = re.findall(r"```sh\n(.*?)```", path.read_text(), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("pytest")]
+
+
+README = [line for line in commands(ROOT / "README.md") if "honey.toml" not in line]
+
+
+@pytest.mark.parametrize("line", README, ids=range(len(README)))  # An id with -k's word in it would run itself.
+def test_the_readmes_commands_run(line: str, run_pytest: Any) -> None:
+    outcome = run_pytest(*shlex.split(line)[1:])
+    assert outcome.exit == (1 if "--gf-fault" in line else 0), outcome.text
+    assert outcome.record["verdicts"]
+
+
+def test_the_readmes_makers_are_what_ci_runs() -> None:
+    text = (ROOT / "README.md").read_text()
+    (test,) = re.findall(r"<!-- test-command -->\n```sh\n(.*)\n```", text)
+    (canary,) = re.findall(r"<!-- canary-command -->\n```sh\n(.*)\n```", text)
+    assert test.startswith("python3 -m venv .venv && .venv/bin/pip install")
+    assert canary.endswith(".venv/bin/pytest -m canary")
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert "for name in canary-command test-command; do" in ci
+
+
+def test_the_target_and_the_contract_in_the_documents_are_read(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("")
+    for name in ("README.md", "docs/targets.md"):
+        (text,) = re.findall(r"```toml\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
+        (tmp_path / "t.toml").write_text(text)
+        assert target.load(tmp_path / "t.toml").permits("scratch")
+    (text,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "contract.md").read_text(), re.DOTALL)
+    (tmp_path / "c.toml").write_text(text)
+    fork = contract.load(tmp_path / "c.toml")
+    assert fork.axis("bucket") == ("tofu-state", "attic", "my-cache")
+    assert fork.stacks["attic"].bucket == "tofu-state"
+
+
+def test_the_newcomers_clause_works_as_it_stands(run_pytest: Any, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "writing-clauses.md").read_text()
+    for name, body in re.findall(r"`([a-z_/.]+)`:\n\n```\w+\n(.*?)```", text, re.DOTALL):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(body)
+    outcome = run_pytest("-m", "canary", cwd=tmp_path)
+    assert outcome.exit == 0, outcome.text
+    assert outcome.rows("holds") == {f"lab.name-fits[{bucket}]" for bucket in contract.load().buckets}
+
+
+def test_the_files_of_a_run_are_the_documented_ones(run_pytest: Any) -> None:
+    outcome = run_pytest("-m", "canary", "-k", "scratch")
+    written = {path.name for path in outcome.folder.iterdir()}
+    assert written == {
+        name.rstrip("/")
+        for name in re.findall(r"^\| `([a-z.-]+/?)` \|", USAGE, re.MULTILINE)
+        if "." in name or "/" in name
+    }
+    for key in outcome.record:
+        assert key in USAGE
+    for key in outcome.record["verdicts"][0]:
+        assert key in USAGE
+
+
+def test_fragments_are_named_as_the_changelog_says() -> None:
+    for path in (ROOT / "changelog").iterdir():
+        assert re.fullmatch(r"README\.md|\d+(\.[a-z-]+)?\.(feature|fix|change)\.md", path.name), path.name
