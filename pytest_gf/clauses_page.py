@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_gf.clauses import Clause
+from pytest_gf.facts import House
 
 if TYPE_CHECKING:
     from pytest_gf.contract import Contract, Statement
@@ -28,6 +29,7 @@ class Found:
 
     clauses: dict[str, Clause] = field(default_factory=dict)
     upholding: dict[str, list[str]] = field(default_factory=dict)
+    house: House = field(default_factory=lambda: House({}))
 
 
 def page(found: Found, contract: Contract) -> str:
@@ -45,7 +47,9 @@ def page(found: Found, contract: Contract) -> str:
     lines += ["| clause | title | proves | claim |", "|---|---|---|---|"]
     lines += [f"| `{each.id}` | {each.title} | {' '.join(each.proves)} | {_claim(each)} |" for each in ordered]
     lines += ["", "`S094~`: a part of S094. `{stack}`: the statements that the contract ties to that stack.", ""]
-    lines += [f"# The contract's {len(contract.statements)} statements", ""]
+    lines += ["# Facts", "", "| fact | varies over | changes | observes |", "|---|---|---|---|"]
+    lines += [_fact(found.house, name) for name in sorted(found.house.facts)]
+    lines += ["", f"# The contract's {len(contract.statements)} statements", ""]
     for how, meaning in _HOW.items():
         lines += [f"## {how}: {meaning}", "", "| statement | proved by | text |", "|---|---|---|"]
         lines += [_row(each, proving) for each in contract.statements.values() if each.how == how]
@@ -72,6 +76,12 @@ def _row(statement: Statement, proving: Mapping[str, list[str]]) -> str:
     return f"| {statement.id} | {', '.join(proving.get(statement.id, ())) or 'not proved'} | {statement.text.replace('|', chr(92) + '|')} |"
 
 
+def _fact(house: House, name: str) -> str:
+    made = house.facts[name]
+    says = (inspect.getdoc(made.function) or "").partition("\n")[0]
+    return f"| `{name}` | {', '.join(house.axes_of(name))} | {made.changes or ''} | {says} |"
+
+
 def _claim(made: Clause) -> str:
     return (inspect.getdoc(made.function) or "").partition("\n")[0]
 
@@ -81,11 +91,13 @@ def collected() -> Found:
     import pytest
 
     from pytest_gf.clauses import clause_of
+    from pytest_gf.session import SESSION
 
     found = Found()
 
     class Collector:
         def pytest_collection_finish(self, session: pytest.Session) -> None:
+            found.house = session.config.stash[SESSION].house or found.house
             for item in session.items:
                 made = clause_of(getattr(item, "function", None))
                 if made is not None:

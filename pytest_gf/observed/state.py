@@ -174,7 +174,7 @@ class StateBody:
 
 def _refused(answer: Answer, bucket: str) -> str:
     if answer.code == "NoSuchBucket":
-        return f"S3 says NoSuchBucket for {bucket}: see rustfs.list-buckets[{bucket}] for which kind of loss this is"
+        return f"S3 says NoSuchBucket for {bucket}: bucket-index loss or bucket gone; rustfs.list-buckets[{bucket}] tells which"
     if answer.forbidden:
         return f"the state's own credential is accepted and may not do this ({answer}; a file in the place of the bucket's folder answers so too). {NO_STATE}"
     return "" if answer.ok else f"S3 answers {answer}: {answer.message}" if answer.status >= 500 else ""  # noqa: PLR2004  # RFC 9110, 15.6.
