@@ -196,17 +196,24 @@ class ContractSession:
             self._note(report, getattr(report, ACCOUNT, None))
 
     def _note(self, report: pytest.TestReport, account: dict[str, Any] | None) -> None:
-        if self.record is None or report.nodeid in self.record.verdicts:
+        if self.record is None:
             return
-        crashed = str(report.when) == "???"
-        if crashed:
-            account = empty_account(Verdict.ERROR, CRASHED, "run it again; if it crashes again, run it without -n")
+        if str(report.when) == "???":
+            self._crashed(report)
+        elif report.nodeid not in self.record.verdicts:
+            self.record.phase(report.nodeid, account, report.duration)
+            if report.when == "teardown":
+                self._settle(report.nodeid)
+
+    def _crashed(self, report: pytest.TestReport) -> None:
+        """Settle the row that a crashed worker was judging, as xdist names it; also one that it had just settled."""
+        if self.record is None:
+            return
+        account = empty_account(Verdict.ERROR, CRASHED, "run it again; if it crashes again, run it without -n")
         self.record.phase(report.nodeid, account, report.duration)
-        if report.when == "teardown" or crashed:
-            self._settle(report.nodeid)
-        if crashed:
-            self._write_unseen(report.nodeid, account or {}, ran=True)
-            self._end(report, account or {})
+        self._settle(report.nodeid)
+        self._write_unseen(report.nodeid, account, ran=True)
+        self._end(report, account)
 
     def _settle(self, nodeid: str) -> None:
         if self.record is None:

@@ -96,13 +96,13 @@ class S3:
 
     def head_object(self, bucket: str, key: str) -> Head:
         """Return the object's metadata."""
-        asked = {"Bucket": bucket, "Key": key, "ChecksumMode": "ENABLED"}
+        asked = {"Bucket": bucket, "Key": key}
         answer, parsed = self._call("HeadObject", asked, attempts=READ_ATTEMPTS)
         return _head(answer, parsed)
 
     def get_object(self, bucket: str, key: str, *, most: int = MOST_BODY) -> Body:
         """Return the object's body: all that arrived, up to ``most`` bytes."""
-        asked = {"Bucket": bucket, "Key": key, "ChecksumMode": "ENABLED"}
+        asked = {"Bucket": bucket, "Key": key}
         answer, parsed = self._call("GetObject", asked, attempts=READ_ATTEMPTS, most=most)
         return Body(_head(answer, parsed), parsed.get("Data", b""), parsed.get("Cut", ""))
 

