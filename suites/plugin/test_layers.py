@@ -1,9 +1,11 @@
-"""The house: who may import whom, how long a file may be, what is exported."""
+"""The house: who may import whom, who knows pytest's hooks, how long a file may be, what is exported."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import statistics
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,127 +16,221 @@ import pytest_gf
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "pytest_gf"
 FILES = sorted(PACKAGE.rglob("*.py"))
-CLIENTS = {"boto3", "botocore", "kubernetes", "grpc", "httpx", "websocket"}
+FACTS = sorted((ROOT / "fixtures").rglob("*.py"))
+CLAUSES = sorted((ROOT / "suites" / "contract").rglob("*.py"))
+TESTS = [path for path in sorted((ROOT / "suites").rglob("*.py")) if path not in CLAUSES]
 
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 40
+MEDIAN_FILE = 150
+LONGEST_MAP = 60
+MOST_EXPORTS = 12
+CLIENTS = {"aiohttp", "allure", "allure_commons", "boto3", "botocore", "grpc", "httpx", "kubernetes", "websocket"}
+INPUT_OUTPUT = {"asyncio", "http", "io", "os", "pathlib", "shutil", "socket", "subprocess", "tempfile", "urllib"}
 
-def name_of(path: Path) -> str:
-    """Return ``probes.s3`` for ``pytest_gf/probes/s3.py``."""
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
-
-
-def imported(path: Path, *, everywhere: bool = True) -> Iterator[str]:
-    """Yield the modules that a file imports, those only named for types left out."""
-    tree = ast.parse(path.read_text())
-    hidden = {
-        id(node)
-        for each in ast.walk(tree)
-        if isinstance(each, ast.If) and "TYPE_CHECKING" in ast.dump(each.test)
-        for node in ast.walk(each)
-    }
-    nodes = ast.walk(tree) if everywhere else iter(tree.body)
-    for node in nodes:
-        if id(node) in hidden:
-            continue
-        if isinstance(node, ast.Import):
-            yield from (each.name for each in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{each.name}" for each in node.names)
-
-
-def ours(path: Path) -> set[str]:
-    """Return the parts of pytest_gf that a file imports: ``probes.s3``, ``contract``."""
-    return {each.removeprefix("pytest_gf.") for each in imported(path) if each.startswith("pytest_gf.")}
-
-
-# Layer: what it may import of ours, by the first part of the name.
-ALLOWED = {
-    "formats": {"formats"},
-    "observed": {"observed", "formats", "answers"},
-    "probes": {"probes", "formats", "answers", "errors", "evidence", "redaction"},
-    "evidence": {"redaction"},
-    "redaction": set(),
+# What each part of the package may import of ours. A part that is not here fails a test: give it its place.
+ALLOWED: dict[str, set[str]] = {
+    # values and bytes
     "answers": set(),
     "errors": set(),
-    "verdict": set(),
+    "formats": {"formats"},
+    "ledger": set(),
+    "redaction": set(),
     "vantage": set(),
+    "verdict": set(),
+    "observed": {"observed", "formats", "answers"},
+    # what is promised, and where
     "contract": {"contract"},
     "target": {"contract", "vantage"},
+    # wires, and the emulated honey, which knows nothing of them
+    "evidence": {"redaction"},
+    "probes": {"probes", "formats", "answers", "errors", "evidence", "redaction"},
     "lab": {"lab", "contract"},
-    "ledger": set(),
+    # facts, clauses, verdicts
     "clauses": set(),
     "facts": {"errors"},
     "graph": {"evidence", "errors", "facts"},
+    "catalog": {"clauses", "facts"},
+    "cleaning": {"errors", "lab", "ledger", "probes", "redaction", "target"},
+    "run": {"cleaning", "errors", "graph", "lab", "ledger", "redaction", "target"},
+    "judging": {"errors", "facts", "redaction", "run", "verdict"},
+    # reports
+    "redacting": {"redaction"},
+    "reports": {"reports", "clauses", "redacting", "verdict"},
+    # pytest's side
+    "hookspecs": set(),
+    "scheduling": set(),
+    "options": {"contract", "lab", "target", "vantage"},
+    "commands": {"cleaning", "lab", "options", "target"},
+    "session": {
+        *("catalog", "clauses", "facts", "judging", "redacting", "redaction", "reports", "run", "scheduling"),
+        "verdict",
+    },
+    "plugin": {"clauses", "commands", "facts", "hookspecs", "options", "session"},
+    # the door, and the generators of documents
+    "__init__": {"clauses", "errors", "facts"},
+    "clauses_page": {"clauses", "contract", "facts", "faults_page", "session"},
+    "faults_page": {"lab"},
 }
+
+
+def name_of(path: Path) -> str:
+    """Return ``probes.s3`` for ``pytest_gf/probes/s3.py``, ``lab`` for ``pytest_gf/lab/__init__.py``."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def at_run_time(node: ast.AST, *, in_functions: bool = True) -> Iterator[ast.AST]:
+    """Yield a tree's nodes but for those below ``if TYPE_CHECKING`` and, if so asked, those in functions."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+            continue
+        yield child
+        if in_functions or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from at_run_time(child, in_functions=in_functions)
+
+
+def imported(source: str, *, in_functions: bool = True) -> set[str]:
+    """Return the modules that a source imports when it runs; a name taken from a module counts as one below it."""
+    found: set[str] = set()
+    for node in at_run_time(ast.parse(source), in_functions=in_functions):
+        if isinstance(node, ast.Import):
+            found.update(each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            found.update({module} | {f"{module}.{each.name}" for each in node.names})
+    return found
+
+
+def first(modules: set[str]) -> set[str]:
+    """Return the packages that these modules belong to; a relative import is ``""``."""
+    return {each.partition(".")[0] for each in modules}
+
+
+def ours(source: str) -> set[str]:
+    """Return the parts of pytest_gf that a source imports: ``probes``, ``contract``."""
+    return first({each.removeprefix("pytest_gf.") for each in imported(source) if each.startswith("pytest_gf.")})
+
+
+def hooks(source: str) -> set[str]:
+    """Return the pytest hooks that a source defines, by name or by ``pytest.hookimpl``; Allure has its own."""
+    return {
+        node.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (
+            node.name.startswith("pytest_")
+            or any(ast.unparse(each).startswith("pytest.hookimpl") for each in node.decorator_list)
+        )
+    }
+
+
+def does_io(source: str) -> set[str]:
+    """Return the ways to the outside that a source takes: modules, and the functions ``open`` and ``print``."""
+    called = {node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)}
+    names = {node.id for node in called if isinstance(node, ast.Name)}
+    return first(imported(source)) & INPUT_OUTPUT | names & {"open", "print", "input"}
+
+
+def long_functions(source: str) -> dict[str, int]:
+    """Return the functions that are too long, with their lines."""
+    functions = [
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    lengths = {node.name: (node.end_lineno or node.lineno) - node.lineno + 1 for node in functions}
+    return {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION}
+
+
+def strangers(source: str) -> set[str]:
+    """Return the packages that a fact or a clause imports beside pytest_gf, pytest and Python's own."""
+    return first(imported(source)) - {"pytest_gf", "pytest"} - sys.stdlib_module_names
+
+
+def test_each_part_of_the_package_has_its_place() -> None:
+    assert {name_of(path).partition(".")[0] for path in FILES} == set(ALLOWED)
+    below = {part: others - {part} for part, others in ALLOWED.items()}
+    graphlib.TopologicalSorter(below).prepare()  # Raises CycleError where two parts stand above each other.
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_imports_go_downwards(path: Path) -> None:
-    layer = name_of(path).partition(".")[0]
-    if layer in ALLOWED:
-        assert {each.partition(".")[0] for each in ours(path)} <= ALLOWED[layer]
+    source = path.read_text()
+    assert "" not in first(imported(source)), "a relative import"
+    assert ours(source) <= ALLOWED[name_of(path).partition(".")[0]]
+    assert not first(imported(source)) & {"fixtures", "suites", "conftest"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_client_libraries_are_imported_where_they_are_used(path: Path) -> None:
-    at_the_top = {each.partition(".")[0] for each in imported(path, everywhere=False)}
-    assert not at_the_top & CLIENTS
-    if not name_of(path).startswith("lab"):
-        assert "aiohttp" not in at_the_top
-    if name_of(path) != "reports.allure":
-        assert not at_the_top & {"allure", "allure_commons"}
+    own = {"aiohttp"} if name_of(path).startswith("lab.") else set()
+    own |= {"allure", "allure_commons"} if name_of(path) == "reports.allure" else set()
+    assert not first(imported(path.read_text(), in_functions=False)) & CLIENTS - own
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
+@pytest.mark.parametrize("path", [*FILES, *FACTS, *CLAUSES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_only_the_plugin_defines_pytests_hooks(path: Path) -> None:
-    defined = {
-        node.name
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("pytest_")
+    known = {
+        PACKAGE / "plugin.py": hooks(path.read_text()),
+        PACKAGE / "hookspecs.py": {"pytest_gf_verdict"},
+        PACKAGE / "clauses_page.py": {"pytest_collection_finish"},  # A collection of its own, for the page.
     }
-    if name_of(path) == "clauses_page":
-        assert defined == {"pytest_collection_finish"}, "a collection of its own, for the page"
-    elif name_of(path) not in {"plugin", "hookspecs"}:
-        assert defined == set()
+    assert hooks(path.read_text()) == known.get(path, set())
 
 
-@pytest.mark.parametrize("folder", ["fixtures", "suites/contract"])
-def test_facts_and_clauses_import_only_the_package(folder: str) -> None:
-    for path in (ROOT / folder).rglob("*.py"):
-        found = {each.partition(".")[0] for each in imported(path)}
-        assert not found & {"fixtures", "suites", *CLIENTS, "aiohttp"}, path
-        assert not {each for each in ours(path) if each.startswith("lab")}, path
+@pytest.mark.parametrize("path", [*FACTS, *CLAUSES], ids=lambda path: path.stem)
+def test_facts_and_clauses_import_only_the_package(path: Path) -> None:
+    source = path.read_text()
+    assert not strangers(source)
+    assert not ours(source) & {"lab", "plugin", "session", "options"}
+    assert path in FACTS or not ours(source) & {"probes", "formats"}, "a clause judges; a fact observes"
 
 
-def test_formats_do_no_io() -> None:
-    for path in (PACKAGE / "formats").glob("*.py"):
-        assert not {each.partition(".")[0] for each in imported(path)} & {
-            "os",
-            "socket",
-            "subprocess",
-            "pathlib",
-            "io",
-            "http",
-        }, path
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_nothing_imports_facts_or_clauses_by_name(path: Path) -> None:
+    assert not first(imported(path.read_text())) & {"fixtures", "suites", "conftest"}
 
 
-def test_files_and_functions_are_short() -> None:
-    tracked = [*FILES, *(ROOT / "fixtures").rglob("*.py"), *(ROOT / "suites").rglob("*.py")]
-    lengths = {path: len(path.read_text().splitlines()) for path in tracked}
-    assert {path: length for path, length in lengths.items() if length > 400} == {}
-    assert statistics.median(lengths[path] for path in FILES) <= 150
-    for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                assert (node.end_lineno or 0) - node.lineno < 40, f"{path}:{node.lineno} {node.name}"
+@pytest.mark.parametrize("path", sorted((PACKAGE / "formats").glob("*.py")), ids=name_of)
+def test_formats_do_no_io(path: Path) -> None:
+    assert not does_io(path.read_text())
 
 
-def test_each_file_says_what_it_is_for() -> None:
-    for path in FILES:
-        assert ast.get_docstring(ast.parse(path.read_text())), path
+@pytest.mark.parametrize("path", [*FILES, *FACTS, *CLAUSES, *TESTS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_are_short(path: Path) -> None:
+    source = path.read_text()
+    assert len(source.splitlines()) <= LONGEST_FILE
+    assert path in TESTS or not long_functions(source)
+    assert ast.get_docstring(ast.parse(source)), "the first line says what the file is for"
+
+
+def test_the_package_is_made_of_small_files() -> None:
+    assert statistics.median(len(path.read_text().splitlines()) for path in FILES) <= MEDIAN_FILE
+    assert len((ROOT / "ARCHITECTURE.md").read_text().splitlines()) <= LONGEST_MAP
 
 
 def test_what_is_exported() -> None:
-    assert len(pytest_gf.__all__) <= 12
+    assert len(pytest_gf.__all__) <= MOST_EXPORTS
     assert all(hasattr(pytest_gf, name) for name in pytest_gf.__all__)
-    assert len((ROOT / "ARCHITECTURE.md").read_text().splitlines()) <= 60
+    assert (PACKAGE / "py.typed").exists()
+
+
+def test_these_rules_can_be_broken() -> None:
+    """Each reader above sees what it is there to see, and only that."""
+    typed = "if TYPE_CHECKING:\n    import boto3\n"
+    inside = "def f():\n    import boto3\n"
+    tried = "try:\n    import boto3.session\nexcept ImportError:\n    pass\nclass A:\n    import grpc\n"
+    assert imported(typed) == set()
+    assert imported(inside) == {"boto3"}
+    assert imported(inside, in_functions=False) == set()
+    assert first(imported(tried, in_functions=False)) == {"boto3", "grpc"}
+    assert first(imported("from . import x\nfrom .y import z\n")) == {""}
+    assert ours("from pytest_gf import lab\nimport pytest_gf.probes.s3\n") == {"lab", "probes"}
+    assert hooks("async def pytest_a(): ...\n@pytest.hookimpl(tryfirst=True)\ndef b(): ...\ndef c(): ...\n") == {
+        "pytest_a",
+        "b",
+    }
+    assert does_io("import json, os.path\nopen('x')\nx.open()\n") == {"os", "open"}
+    assert long_functions("def f():\n" + "    pass\n" * LONGEST_FUNCTION) == {"f": LONGEST_FUNCTION + 1}
+    assert strangers("import json, requests\nfrom fixtures.rustfs import s3\nimport pytest_gf\n") == {
+        "requests",
+        "fixtures",
+    }
