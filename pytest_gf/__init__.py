@@ -2,6 +2,6 @@
 
 from pytest_gf.clauses import clause
 from pytest_gf.errors import ProbeError, Unproven
-from pytest_gf.facts import Every, fact, facts_in
+from pytest_gf.facts import Every, IfSeen, fact, facts_in
 
-__all__ = ["Every", "ProbeError", "Unproven", "clause", "fact", "facts_in"]
+__all__ = ["Every", "IfSeen", "ProbeError", "Unproven", "clause", "fact", "facts_in"]

@@ -1,8 +1,9 @@
-"""An S3 server's answer as a value: probes give it, observed values judge it."""
+"""What a system answered, as values: probes give them, observed values judge them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -25,3 +26,20 @@ class Answer:
 
     def __str__(self) -> str:
         return f"{self.status} {self.code}".strip()
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder in the pod as one exec saw it: its entries' kinds by their names' bytes.
+
+    ``state``: ``listed``, ``absent``, ``unreadable`` (it stands, and its user may not list it), or ``stalled`` (it began to
+    be read, and nothing more came within the deadline). ``entries`` is empty unless it was listed.
+    """
+
+    path: str
+    state: str
+    entries: Mapping[bytes, str] = field(default_factory=dict)
+
+    def kind(self, name: str) -> str:
+        """Return ``folder``, ``file``, ``symlink``, ``other`` or ``absent``."""
+        return self.entries.get(name.encode(), "absent")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_gf import ledger as ledgers
 from pytest_gf import target as targets
-from pytest_gf.errors import ProbeError
+from pytest_gf.errors import ProbeError, Unproven
 from pytest_gf.ledger import Left, Thing
 from pytest_gf.redaction import redact, redactor
 
@@ -54,8 +55,9 @@ def _delete_bucket(thing: Thing, s3: S3) -> str:
     return "" if answer.ok or answer.code == "NoSuchBucket" else f"DeleteBucket answered {answer}"
 
 
-def client(target: Target, deadline: float) -> S3:
-    """Return the client that may delete on this target. Raises TargetError where the target has none."""
+@contextlib.contextmanager
+def client(target: Target, deadline: float) -> Iterator[S3]:
+    """Give the client that may delete on this target, through its route if it has one. Raises TargetError where it has none."""
     from pytest_gf.probes.s3 import S3
 
     if target.s3 is None:
@@ -65,7 +67,18 @@ def client(target: Target, deadline: float) -> S3:
     except targets.Unset as unset:
         raise targets.TargetError(f"{unset}: it is needed to delete what was left") from None
     redactor().learn(credentials)
-    return S3(target.s3, credentials, deadline=deadline)
+    if "s3" not in target.routes or target.kubernetes is None:
+        yield S3(target.s3, credentials, deadline=deadline)
+        return
+    from pytest_gf.probes.kube import Kube
+    from pytest_gf.routes import open_route
+
+    try:
+        route = open_route(Kube(target.kubernetes, deadline=deadline), target.routes["s3"])
+    except (ProbeError, Unproven) as wrong:
+        raise targets.TargetError(redact(f"the route to S3 can't be opened: {wrong}")) from None
+    with contextlib.closing(route):
+        yield S3(target.s3, credentials, deadline=deadline, route=route)
 
 
 def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
@@ -85,7 +98,8 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
             and settings.target.s3 is not None
             and left.where.get("endpoint") == settings.target.s3.endpoint
         ):
-            yield from _clean_run(left, client(settings.target, settings.deadline))
+            with client(settings.target, settings.deadline) as s3:
+                yield from _clean_run(left, s3)
         else:
             where = left.where.get("target", "an unknown target")
             yield (
@@ -107,7 +121,8 @@ def _clean_lab(left: Left, settings: Settings) -> Iterator[tuple[str, bool]]:
         return
     with Lab.start(folder, contract=settings.contract_file) as lab:
         target = targets.load(lab.target_file, environment=lab.environment)
-        yield from _clean_run(left, client(target, settings.deadline))
+        with client(target, settings.deadline) as s3:
+            yield from _clean_run(left, s3)
 
 
 def _clean_run(left: Left, s3: S3) -> Iterator[tuple[str, bool]]:

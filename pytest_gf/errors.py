@@ -36,3 +36,7 @@ class IdentityRejected(ProbeError):
 
 class NotUnderstood(ProbeError):
     """Something answered that does not speak the wire."""
+
+
+class WrongCluster(ProbeError):
+    """The cluster behind the address is not the contract's (S001): nothing that was seen of it may be judged."""

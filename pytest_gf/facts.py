@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_origin, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin, get_type_hints, overload
 
 import pytest
 
@@ -38,30 +38,53 @@ class Every(dict[str, Value]):
 
 
 @dataclass(frozen=True)
+class IfSeen(Generic[Value]):
+    """Annotation of a fact's parameter: the fact of that name if it could be observed, else why it could not.
+
+    What is only half of a diagnosis must not take the other half with it: without a right to exec, S3 is judged still.
+    ``failure`` is what the observation raised, `Unproven` or a `ProbeError`; ``value`` is None then.
+    """
+
+    value: Value | None
+    failure: BaseException | None = None
+
+    @property
+    def why_not(self) -> str:
+        """The reason why nothing was seen, "" where something was."""
+        return str(self.failure) if self.failure is not None else ""
+
+
+@dataclass(frozen=True)
 class Fact:
-    """One observation. ``needs`` are its parameters; ``changes`` is the word that a target must allow, if any."""
+    """One observation. ``needs`` are its parameters; ``changes`` is the word that a target must allow, if any.
+
+    ``asks`` names what it asks of which system, as ``S3 ListBuckets`` or ``Kubernetes list pods``.
+    """
 
     name: str
     function: Callable[..., Any]
     needs: tuple[str, ...]
     every: frozenset[str]
+    if_seen: frozenset[str]
     changes: str | None
+    asks: tuple[str, ...]
 
 
 @overload
 def fact(function: Function) -> Function: ...
 @overload
-def fact(*, changes: str) -> Callable[[Function], Function]: ...
-def fact(function: Any = None, *, changes: str | None = None) -> Any:
+def fact(*, changes: str | None = None, asks: tuple[str, ...] = ()) -> Callable[[Function], Function]: ...
+def fact(function: Any = None, *, changes: str | None = None, asks: tuple[str, ...] = ()) -> Any:
     """Make a function a fact.
 
     Its parameters are other facts, axes (`AXES`) or given things (`GIVENS`). A fact that changes something outside this
-    process says with ``changes`` which word of the target's ``allow`` permits it; it is never prefetched.
+    process says with ``changes`` which word of the target's ``allow`` permits it; it is never prefetched. What it asks of a
+    system stands in ``asks``, for ``--gf-plan``; a test compares it with the evidence.
     A fact raises `Unproven` where it can't observe from here, and `ProbeError` where its probe broke.
     """
 
     def decorate(observe: Function) -> Function:
-        setattr(observe, ATTRIBUTE, changes)
+        setattr(observe, ATTRIBUTE, (changes, asks))
         return observe
 
     return decorate if function is None else decorate(function)
@@ -135,7 +158,8 @@ def _fact(name: str, function: Callable[..., Any]) -> Fact:
     hints = get_type_hints(function)
     needs = tuple(inspect.signature(function).parameters)
     every = frozenset(need for need in needs if get_origin(hints.get(need)) is Every)
-    return Fact(name, function, needs, every, getattr(function, ATTRIBUTE))
+    if_seen = frozenset(need for need in needs if get_origin(hints.get(need)) is IfSeen)
+    return Fact(name, function, needs, every, if_seen, *getattr(function, ATTRIBUTE))
 
 
 def _fixture(name: str, house: House) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gf import evidence
 from pytest_gf.errors import DeadlineExceeded, Unproven
-from pytest_gf.facts import AXES, GIVENS, Fact, House
+from pytest_gf.facts import AXES, GIVENS, Fact, House, IfSeen
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -104,6 +104,26 @@ class Graph:
             self._order_by_height()
             self._launch()
 
+    def plan(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> list[Node]:
+        """Return the nodes of these facts, in their order; nothing is observed."""
+        return [self._plan(name, params) for name, params in wanted]
+
+    def with_needs(self, *nodes: Node) -> list[Node]:
+        """Return these nodes and all that they need, each once, needs first."""
+        return list(self._in_order(nodes))
+
+    def required(self, nodes: Iterable[Node]) -> list[Node]:
+        """Return these nodes and what they can't be observed without: what is only asked for `IfSeen` is left out."""
+        found: dict[Node, None] = {}
+        pending = list(nodes)
+        while pending:
+            node = pending.pop()
+            if node not in found:
+                found[node] = None
+                pending += [need for name, need in node.needs.items() if name not in node.fact.if_seen]
+                pending += [each for group in node.every.values() for each in group.values()]
+        return list(found)
+
     def value(self, name: str, params: Mapping[str, str]) -> Any:
         """Return the fact's value, waiting for it. Raises what its observation raised, with its first traceback."""
         if self._key(name, params) not in self._nodes:  # By request.getfixturevalue: no signature showed it.
@@ -125,10 +145,6 @@ class Graph:
     def find(self, name: str, params: Mapping[str, str]) -> Node | None:
         """Return the node of a fact that was planned."""
         return self._nodes.get(self._key(name, params))
-
-    def with_needs(self, node: Node) -> list[Node]:
-        """Return the node and all that it needs, each once, needs first."""
-        return list(self._in_order([node]))
 
     def _is_changing(self, made: Fact) -> bool:
         return any(each.changes for each in self.house.closure(made.name).values())
@@ -215,7 +231,8 @@ class Graph:
         return True
 
     def _inherited(self, node: Node) -> BaseException | None:
-        needs = [*node.needs.values(), *(each for group in node.every.values() for each in group.values())]
+        needs = [need for name, need in node.needs.items() if name not in node.fact.if_seen]
+        needs += [each for group in node.every.values() for each in group.values()]
         failures = [need.failure for need in needs if need.failure is not None]
         errors = [failure for failure in failures if not isinstance(failure, Unproven)]
         return next(iter(errors or failures), None)
@@ -244,7 +261,10 @@ class Graph:
             self._finish(node, value, failure)
 
     def _arguments(self, node: Node) -> dict[str, Any]:
-        arguments: dict[str, Any] = {need: each.value for need, each in node.needs.items()}
+        arguments: dict[str, Any] = {
+            need: IfSeen(each.value, each.failure) if need in node.fact.if_seen else each.value
+            for need, each in node.needs.items()
+        }
         for need, group in node.every.items():
             arguments[need] = {value: each.value for value, each in group.items()}
         for need in node.fact.needs:

@@ -87,6 +87,10 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "metavar": "SECONDS",
         "help": "longest time for one exchange",
     },
+    "--gf-plan": {
+        "action": "store_true",
+        "help": "print what a run would ask, change and lack; asks access reviews only",
+    },
     "--gf-clean": {"action": "store_true", "help": "delete what killed runs left on the target, and leave"},
 }
 _SUITES = "folders that hold clauses; run when -m names one of their markers, by -k, or by --gf"

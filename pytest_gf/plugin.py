@@ -105,6 +105,10 @@ class Hooks:
         yield
         self.session.collected(every, items)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        return self.session.planned(session)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Wrapper[object]:
         self.session.before(item)

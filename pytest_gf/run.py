@@ -9,7 +9,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,7 @@ class Run:
         self._lab_failure: ProbeError | None = None
         self._ledger: ledgers.Ledger | None = None
         self._lock = threading.RLock()
+        self._endings: list[Callable[[], None]] = []
         if self._target is not None:
             redactor().learn(self._target.secrets())
 
@@ -138,14 +139,21 @@ class Run:
             from pytest_gf import cleaning
 
             try:
-                s3 = cleaning.client(self.target, self.deadline if deadline is None else deadline)
+                with cleaning.client(self.target, self.deadline if deadline is None else deadline) as s3:
+                    return list(cleaning.delete(left, s3, self._ledger.gone))
             except targets.TargetError as wrong:
                 return [str(wrong)]
-            return list(cleaning.delete(left, s3, self._ledger.gone))
+
+    def at_end(self, close: Callable[[], None]) -> None:
+        """Call this when the run closes, however it ends; it must not raise."""
+        with self._lock:
+            self._endings.append(close)
 
     def close(self) -> None:
-        """Stop the lab and release the ledger. Safe to call twice."""
+        """Close what facts opened, stop the lab and release the ledger. Safe to call twice."""
         with self._lock:
+            while self._endings:
+                self._endings.pop()()
             left = self._ledger is not None and bool(self._ledger.open_things())
             if self._ledger is not None:
                 self._ledger.close()

@@ -15,7 +15,7 @@ from pytest_gf.redaction import redact, redactor
 from pytest_gf.reports import summary, terminal
 from pytest_gf.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.run import Run, new_id
-from pytest_gf.verdict import Verdict
+from pytest_gf.verdict import Exit, Verdict
 
 if TYPE_CHECKING:
     from pytest_gf.options import Settings
@@ -46,6 +46,8 @@ class ContractSession:
             and getattr(config.option, "dist", "no") != "no"
             and bool(getattr(config.option, "tx", None))
         )
+        if config.option.gf_plan and (self.is_worker or self.is_controller):
+            raise pytest.UsageError("--gf-plan is made in one process: leave -n out")
         self.run = Run(settings, worker["gf_run"] if worker is not None else new_id())
         self.rows: dict[str, Row] = {}
         self.record: Record | None = None
@@ -55,12 +57,13 @@ class ContractSession:
         self._started = False
         self._taking_in = False
         self._tidied = False
+        self._lacking = False
         self._failed_before: dict[str, Any] = {}
         self.left: list[str] = []
         self._allure: AllureHooks | None = None
         self._undo = [redact_log_records(), redact_shown_warnings()]
         option = config.option
-        self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan)
+        self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan or option.gf_plan)
         if not self.looks_only:
             self._point_reports_here()
 
@@ -108,6 +111,20 @@ class ContractSession:
         from pytest_gf.scheduling import ClausesTogether
 
         return ClausesTogether(config, log, self.rows)
+
+    def planned(self, session: pytest.Session) -> bool | None:
+        """Under --gf-plan write the plan instead of running anything, and set the exit code; else None."""
+        if not self.config.option.gf_plan or session.testsfailed or not self.rows:
+            return None
+        from pytest_gf.plan import plan
+
+        wanted = {row.name: list(self._wanted([item])) for item in session.items if (row := self.rows.get(item.nodeid))}
+        reporter = self._terminal()
+        for line, lacks in plan(self.run, wanted):
+            self._lacking = self._lacking or lacks
+            if reporter is not None:
+                reporter.write_line(redact(line))
+        return True
 
     # In the process that judges
 
@@ -244,6 +261,8 @@ class ContractSession:
     def finish(self, session: pytest.Session) -> None:
         """Delete what the run made; give every row its verdict, and the run its exit code, before pytest reports."""
         self._tidy()
+        if self._lacking and self.run.settings.strict:
+            session.exitstatus = Exit.UNPROVEN
         if self.record is None or self._whole is not None:
             return
         for nodeid in self.record.missing():

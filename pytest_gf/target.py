@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,8 +17,17 @@ from pytest_gf.vantage import READ_ONLY, VANTAGES, Vantage
 
 ALLOWED = ("scratch", "state-proof", "cache-blob", "cache-delete", "publication")
 """What a run may change: the words of ``allow``."""
-LATER = ("kubernetes", "attic", "bazel", "repository", "flakehub", "routes")
+LATER = ("attic", "bazel", "repository", "flakehub")
 """Sections that targets may have for clauses to come; they are read by nothing yet."""
+
+
+ROUTED = ("s3",)
+"""The systems that a route can reach."""
+HIGHEST_PORT = 65_535
+
+_ROUTE = re.compile(
+    r"port-forward:(?P<namespace>[a-z0-9-]{1,63})/svc/(?P<service>[a-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})"
+)
 
 
 class TargetError(ValueError):
@@ -42,11 +52,33 @@ class S3Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ca_file: str | None = None
 
 
+class KubernetesSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[kubernetes]``: a kubeconfig (relative to the target file, or ``~``) and a context; neither: this pod's ServiceAccount.
+
+    ``namespace`` is where RustFS runs; the contract's where it is not given.
+    """
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    namespace: str | None = None
+
+
+@dataclass(frozen=True)
+class PortForward:
+    """``port-forward:NAMESPACE/svc/NAME:PORT``: a way to a service of the cluster from outside of it."""
+
+    namespace: str
+    service: str
+    port: int
+
+
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     vantage: Vantage
     allow: tuple[str, ...] = ()
     s3: S3Section | None = None
+    kubernetes: KubernetesSection | None = None
+    routes: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -57,6 +89,8 @@ class Target:
     vantage: Vantage
     allow: frozenset[str] = frozenset()
     s3: S3Section | None = None
+    kubernetes: KubernetesSection | None = None
+    routes: Mapping[str, PortForward] = field(default_factory=dict)
     _credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def permits(self, word: str) -> bool:
@@ -99,7 +133,33 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
     names = () if s3 is None else (s3.access_key_env, s3.secret_key_env)
     variables = os.environ if environment is None else environment
     credentials = {name: variables.get(name, "") for name in names}
-    return Target(read.name, read.vantage, frozenset(read.allow), s3, credentials)
+    kubernetes = None if read.kubernetes is None else _kubernetes(read.kubernetes, path)
+    routes = {name: _route(name, text, path) for name, text in read.routes.items()}
+    if routes and kubernetes is None:
+        raise TargetError(f"{path}: key 'routes': a port-forward needs a [kubernetes] section")
+    if "s3" in routes and (s3 is None or not s3.endpoint.startswith("http://")):
+        raise TargetError(
+            f"{path}: key 'routes.s3': expected an [s3] endpoint with http://, which a port-forward reaches"
+        )
+    return Target(read.name, read.vantage, frozenset(read.allow), s3, kubernetes, routes, credentials)
+
+
+def _kubernetes(section: KubernetesSection, path: Path) -> KubernetesSection:
+    if section.kubeconfig is None:
+        if section.context is not None:
+            raise TargetError(f"{path}: key 'kubernetes.context': expected a kubeconfig beside it")
+        return section
+    kubeconfig = path.absolute().parent / Path(section.kubeconfig).expanduser()
+    return msgspec.structs.replace(section, kubeconfig=str(kubeconfig))
+
+
+def _route(name: str, text: str, path: Path) -> PortForward:
+    if name not in ROUTED:
+        raise TargetError(f"{path}: key 'routes.{name}': unknown system; expected one of {', '.join(ROUTED)}")
+    found = _ROUTE.fullmatch(text)
+    if found is None or not 0 < int(found["port"]) <= HIGHEST_PORT:
+        raise TargetError(f"{path}: key 'routes.{name}': expected port-forward:NAMESPACE/svc/NAME:PORT, not {text!r}")
+    return PortForward(found["namespace"], found["service"], int(found["port"]))
 
 
 def _checked(section: S3Section, path: Path) -> S3Section:

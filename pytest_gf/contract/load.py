@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_gf.contract.model import Bucket, Claim, Contract, Scratch, Stack, Statement
+from pytest_gf.contract.model import Bucket, Claim, Cluster, Contract, Scratch, Stack, Statement, Workload
 
 HERE = Path(__file__).parent
 DEFAULT = HERE / "gloriousflywheel.toml"
@@ -32,6 +32,8 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scratch: Scratch
     buckets: dict[str, Bucket]
     stacks: dict[str, Stack]
+    cluster: Cluster | None = None
+    rustfs: Workload | None = None
     tickets: dict[str, str] = {}
     does_not_prove: tuple[_Claim, ...] = ()
     statements: str = ""
@@ -50,6 +52,8 @@ def load(path: Path | None = None) -> Contract:
         buckets=read.buckets,
         stacks=read.stacks,
         scratch=read.scratch,
+        cluster=read.cluster,
+        rustfs=read.rustfs,
         tickets=read.tickets,
         does_not_prove=tuple(Claim(each.text, tuple(each.statements.split())) for each in read.does_not_prove),
         statements=statements,

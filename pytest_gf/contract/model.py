@@ -32,9 +32,33 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Scratch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the scratch probe names its buckets."""
+    """How the scratch probe names its buckets, and how many seconds their markers may stay after a delete."""
 
     prefix: str
+    markers_gone_within: float = 5.0
+
+
+class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The one cluster that the contract is about, known by its nodes."""
+
+    name: str
+    nodes: tuple[str, ...]
+
+
+class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """RustFS as it runs in the cluster: names in ``namespace``, ``size`` a Kubernetes quantity, ``data`` a path in the pod."""
+
+    namespace: str
+    deployment: str
+    service: str
+    port: int
+    node: str
+    claim: str
+    storage_class: str
+    provisioner: str
+    access_mode: str
+    size: str
+    data: str = "/data"
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -54,6 +78,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     tickets: Mapping[str, str]
     does_not_prove: tuple[Claim, ...]
     statements: Mapping[str, Statement]
+    cluster: Cluster | None = None
+    rustfs: Workload | None = None
     chosen: Mapping[Literal["bucket", "stack"], tuple[str, ...]] = {}
 
     def every(self, axis: str) -> tuple[str, ...]:

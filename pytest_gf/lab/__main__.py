@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,8 +18,13 @@ import msgspec
 from pytest_gf.contract import Contract, load
 from pytest_gf.lab import faults, honey
 from pytest_gf.lab.bends import Bends
-from pytest_gf.lab.control import Control
+from pytest_gf.lab.control import Control, Server
 from pytest_gf.lab.journal import Journal
+from pytest_gf.lab.kube import tls
+from pytest_gf.lab.kube.channels import Channels
+from pytest_gf.lab.kube.container import Container
+from pytest_gf.lab.kube.rights import PROBE_CLUSTER_ROLE, PROBE_ROLE, Identity
+from pytest_gf.lab.kube.server import KubeServer
 from pytest_gf.lab.rustfs.call import Refusal
 from pytest_gf.lab.rustfs.server import S3Server
 from pytest_gf.lab.rustfs.service import REGION, Service
@@ -85,30 +90,28 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
     held = honey.credentials(folder)
     service = Service(folder / "data", {held[honey.ACCESS_KEY]: held[honey.SECRET_KEY]}, contract, bends)
     s3 = S3Server(service, journal)
-    if not honey.is_seeded(folder):
-        s3.seed(
-            {
-                (stack.bucket, stack.key): honey.state(name, 60 + at)
-                for at, (name, stack) in enumerate(contract.stacks.items())
-            }
-        )
-        honey.note_seeded(folder)
-    control = Control((s3,), bends, journal, contract)
-    await s3.start()
+    _seed(folder, contract, s3)
+    kubernetes = _kubernetes(folder, contract, service, s3, held, journal)
+    servers: tuple[Server, ...] = (s3, kubernetes)
+    control = Control(servers, bends, journal, contract)
+    for server in servers:
+        await server.start()
     await control.start()
     ended = _end_of(child=child)
     try:
         for each in wanted:
             await control.bend(each)
-        target = honey.write_target(folder, s3.address, REGION)
+        honey.write_kubeconfigs(folder, kubernetes.address, folder / tls.CA)
+        target = honey.write_targets(folder, s3.address, REGION, contract.rustfs)
+        addresses = {server.name: server.address for server in servers}
         ready = {
-            "s3": s3.address,
+            "addresses": addresses,
             "id": service.id,
             "control": control.port,
             "token": control.token,
             "target": str(target),
         }
-        sys.stdout.write(msgspec.json.encode(ready).decode() + "\n" if child else _told(folder, s3.address, wanted))
+        sys.stdout.write(msgspec.json.encode(ready).decode() + "\n" if child else _told(folder, addresses, wanted))
         sys.stdout.flush()
         async with asyncio.timeout(lifetime):
             await ended.wait()
@@ -116,7 +119,31 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
         sys.stderr.write(f"lab: its lifetime of {lifetime:g} seconds is over\n")
     finally:
         await control.stop()
-        await s3.stop()
+        for server in reversed(servers):
+            await server.stop()
+
+
+def _seed(folder: Path, contract: Contract, s3: S3Server) -> None:
+    if honey.is_seeded(folder):
+        return
+    stacks = enumerate(contract.stacks.items())
+    s3.seed({(stack.bucket, stack.key): honey.state(name, 60 + at) for at, (name, stack) in stacks})
+    honey.note_seeded(folder)
+
+
+def _kubernetes(  # noqa: PLR0917  # Called once, above.
+    folder: Path, contract: Contract, service: Service, s3: S3Server, held: Mapping[str, str], journal: Journal
+) -> KubeServer:
+    workload = contract.rustfs
+    tokens = {
+        held[honey.PROBE_TOKEN]: Identity(
+            "system:serviceaccount:gf:probe", workload.namespace if workload else "", PROBE_ROLE, PROBE_CLUSTER_ROLE
+        ),
+        held[honey.ADMIN_TOKEN]: Identity("lab-admin", everything=True),
+    }
+    container = Container(folder, workload.data if workload else "/data", service.disk, service.bends)
+    channels = Channels(container, service.bends, lambda: s3.port)
+    return KubeServer(folder, contract, tokens, service.bends, journal, channels)
 
 
 def _end_of(*, child: bool) -> asyncio.Event:
@@ -134,13 +161,14 @@ def _ended_by_parent(ended: asyncio.Event) -> None:
         ended.set()
 
 
-def _told(folder: Path, address: str, wanted: Sequence[str]) -> str:
+def _told(folder: Path, addresses: Mapping[str, str], wanted: Sequence[str]) -> str:
     lines = (
         "The lab is up; it is not honey.",
-        f"  s3      {address}",
-        f"  folder  {folder} (stays when the lab ends; data/ is the emulated /data)",
-        f"  target  {folder / 'target.toml'}",
-        *(f"  fault   {each}" for each in wanted),
+        *(f"  {name:<11} {address}" for name, address in addresses.items()),
+        f"  folder      {folder} (stays when the lab ends; data/ is the emulated /data)",
+        f"  target      {folder / 'target.toml'} ({honey.ROUTED}: the same through port-forwards)",
+        f"  kubectl     --kubeconfig={folder / honey.ADMIN_KUBECONFIG}",
+        *(f"  fault       {each}" for each in wanted),
         "In another shell:",
         f"  . {folder / 'env.sh'}",
         f"  pytest -m canary --gf-target={folder / 'target.toml'}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from pytest_gf.lab.faults import ALL, Bend
 
@@ -29,6 +29,9 @@ class Bends:
         """Return the argument of the fault's latest bend, or None where it is not on."""
         found = [each.argument for each in self._active if each.name == name]
         return found[-1] if found else None
+
+    def __iter__(self) -> Iterator[Bend]:
+        return iter(self._active)
 
     def __contains__(self, bend: Bend) -> bool:
         return bend in self._active

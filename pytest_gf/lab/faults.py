@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from pytest_gf.contract import Contract
 
-Kind = Literal["bucket", "stack", "action", "milliseconds", "text", "url", "folder"]
+Kind = Literal["bucket", "stack", "action", "milliseconds", "text", "url", "folder", "node", "right", "cut", "number"]
 
 ALL = "all"
 ACTIONS = (
@@ -29,8 +29,12 @@ ACTIONS = (
 )
 LONGEST_TEXT = 1_000
 """Characters."""
+LONGEST_NUMBER = 10
+"""Digits."""
 LONGEST_DELAY = 600_000
 """Milliseconds."""
+CUTS = ("fin", "rst", "node", "success")
+RIGHT = re.compile(r"[a-z]+(?:/[a-z]+)?")
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -111,6 +115,47 @@ _SCRATCH = (
     Fault("put-creates-bucket", None, "PutObject creates the bucket that it misses"),
     Fault("reply-cut-after-put", None, "the object lands, and the connection is cut before the answer"),
 )
+_MARKERS = (
+    Fault("data-mounted-over", None, "something is mounted over /data: no folder stands there, ready says 200"),
+    Fault("not-ready", None, "/health/ready answers 503 while everything else is well"),
+    Fault("health-strange", None, "/health answers 404, as another S3 server would"),
+    Fault(
+        "scratch-markers-missing", None, "the metadata marker of a bucket that is none of the contract's never appears"
+    ),
+    Fault("scratch-markers-linger", None, "the metadata marker of such a bucket stays after the delete"),
+)
+_CLUSTER = (
+    Fault("wrong-cluster", None, "another cluster than honey answers behind the address"),
+    Fault("token-expired", None, "the API server knows no token any more: 401"),
+    Fault("kubernetes-forbidden", "right", "the token lacks a right, as in kubernetes-forbidden:'create pods/exec'"),
+    Fault("kubernetes-unreachable", None, "the API server's port is closed"),
+    Fault("kubernetes-silent", None, "the API server reads requests and never answers"),
+    Fault("deployment-missing", None, "the Deployment is gone while its pod still runs"),
+    Fault("two-replicas", None, "the Deployment has two replicas, both ready"),
+    Fault("image-by-tag", None, "the image is named by a tag, not by a digest"),
+    Fault("pod-not-ready", None, "the pod runs and is not ready"),
+    Fault("pod-pending", None, "no node takes the pod: nobody serves S3"),
+    Fault("pod-elsewhere", None, "the pod runs on another node than the storage node"),
+    Fault("node-down", "node", "the node does not answer; the storage node takes S3 with it"),
+    Fault("claim-pending", None, "the volume claim is not bound"),
+    Fault("claim-small", None, "the volume claim is smaller than promised"),
+    Fault("claim-shared", None, "the volume claim is ReadWriteMany"),
+    Fault("claim-class", None, "the volume claim is of another storage class"),
+    Fault("volume-elsewhere", None, "the volume is bound to another node"),
+    Fault("storage-class-missing", None, "the storage class is gone"),
+    Fault("storage-class-strange", None, "the storage class belongs to another provisioner than OpenEBS"),
+)
+_KUBELET = (
+    Fault("kubelet-silent", None, "exec and port-forward are never answered"),
+    Fault("kubelet-refuses", None, "the kubelet's port is closed: 500 error dialing backend"),
+    Fault("container-missing", None, "exec answers 400: the container is not valid for the pod"),
+    Fault("binary-missing", None, "the container has no shell: InternalError"),
+    Fault("exec-exit", "number", "commands end with this exit code"),
+    Fault("exec-cut", "cut", "half of the output comes, then fin, rst, node (v5: Success) or success (always Success)"),
+    Fault("exec-stalls", None, "a frame stalls inside and never ends"),
+    Fault("exec-endless", None, "the output never ends"),
+    Fault("port-forward-dies", "number", "after so many bytes every port-forward is reset, and no new one begins"),
+)
 _WIRE = (
     Fault("unreachable", None, "the S3 port is closed"),
     Fault("latency", "milliseconds", "every exchange takes so much longer"),
@@ -126,7 +171,9 @@ _WIRE = (
     Fault("malformed-xml", None, "every XML answer is cut short"),
 )
 
-FAULTS: Mapping[str, Fault] = {each.name: each for each in (*_STORE, *_RIGHTS, *_STATE, *_SCRATCH, *_WIRE)}
+FAULTS: Mapping[str, Fault] = {
+    each.name: each for each in (*_STORE, *_RIGHTS, *_STATE, *_SCRATCH, *_MARKERS, *_CLUSTER, *_KUBELET, *_WIRE)
+}
 
 
 def parse(text: str, contract: Contract) -> Bend:
@@ -181,6 +228,12 @@ def _folder(given: str, contract: Contract) -> str:
     return "" if BUCKET_NAME.fullmatch(given) else f"expected a valid bucket name, not {given!r}"
 
 
+def _right(given: str, _: Contract) -> str:
+    verb, _space, resource = given.partition(" ")
+    good = verb in {"get", "list", "create"} and RIGHT.fullmatch(resource)
+    return "" if good else f"expected a verb and a resource, as 'create pods/exec', not {given!r}"
+
+
 _CHECKS: Mapping[Kind, Callable[[str, Contract], str]] = {
     "bucket": lambda given, contract: _among("bucket", given, contract.buckets),
     "stack": lambda given, contract: _among("stack", given, contract.stacks),
@@ -189,4 +242,12 @@ _CHECKS: Mapping[Kind, Callable[[str, Contract], str]] = {
     "text": _text,
     "url": _url,
     "folder": _folder,
+    "node": lambda given, contract: _among("node", given, contract.cluster.nodes if contract.cluster else ()),
+    "right": _right,
+    "cut": lambda given, _: _among("cut", given, CUTS),
+    "number": lambda given, _: (
+        ""
+        if given.isascii() and given.isdigit() and len(given) < LONGEST_NUMBER
+        else f"expected a number, not {given!r}"
+    ),
 }

@@ -8,11 +8,20 @@ import shlex
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
+if TYPE_CHECKING:
+    from pytest_gf.contract.model import Workload
+
 ACCESS_KEY = "GF_LAB_S3_ACCESS_KEY"
 SECRET_KEY = "GF_LAB_S3_SECRET_KEY"  # noqa: S105  # The variable's name, not its value.
+PROBE_TOKEN = "GF_LAB_KUBERNETES_TOKEN"  # noqa: S105  # As above.
+ADMIN_TOKEN = "GF_LAB_KUBERNETES_ADMIN_TOKEN"  # noqa: S105  # As above.
+ROUTED = "routed.toml"
+KUBECONFIG = "kubeconfig"
+ADMIN_KUBECONFIG = "admin.kubeconfig"
 ALLOWED = ("scratch", "state-proof", "cache-blob", "cache-delete")
 PRIVATE = 0o600
 
@@ -25,6 +34,7 @@ def credentials(folder: Path) -> dict[str, str]:
     path = folder / _CREDENTIALS
     if not path.exists():
         made = {ACCESS_KEY: f"GFLAB{secrets.token_hex(8).upper()}", SECRET_KEY: secrets.token_urlsafe(30)}
+        made |= {PROBE_TOKEN: secrets.token_urlsafe(24), ADMIN_TOKEN: secrets.token_urlsafe(24)}
         write_private(path, msgspec.json.encode(made))
     return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
 
@@ -77,14 +87,30 @@ def decode(body: bytes) -> dict[str, object]:
         raise ValueError(f"the state is no JSON object any more, so this can't be bent: {wrong}") from None
 
 
-def write_target(folder: Path, endpoint: str, region: str) -> Path:
-    """Write the target file that ``pytest --gf-target=FILE`` reads, and ``env.sh`` with the credentials beside it."""
+def write_targets(folder: Path, endpoint: str, region: str, workload: Workload | None) -> Path:
+    """Write the target file that ``pytest --gf-target=FILE`` reads, and ``env.sh`` with the credentials beside it.
+
+    Beside it too: `ROUTED`, the same lab through port-forwards, as an operator's machine sees honey.
+    """
     path = folder / "target.toml"
+    path.write_text(_target("runner", endpoint, region, workload), encoding="utf-8")
+    if workload is not None:
+        inside = f"http://{workload.service}.{workload.namespace}.svc.cluster.local:{workload.port}"
+        route = f"port-forward:{workload.namespace}/svc/{workload.service}:{workload.port}"
+        routed = _target("operator", inside, region, workload) + f'\n[routes]\ns3 = "{route}"\n'
+        (folder / ROUTED).write_text(routed, encoding="utf-8")
+    shown = {ACCESS_KEY, SECRET_KEY}
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in credentials(folder).items() if name in shown]
+    write_private(folder / "env.sh", "\n".join((*exports, "")).encode())
+    return path
+
+
+def _target(vantage: str, endpoint: str, region: str, workload: Workload | None) -> str:
     allow = ", ".join(f'"{word}"' for word in ALLOWED)
-    lines = (
+    lines = [
         "# The lab: pytest --gf-target=FILE, after `. env.sh` from this folder.",
         'name = "lab"',
-        'vantage = "runner"',
+        f'vantage = "{vantage}"',
         f"allow = [{allow}]",
         "",
         "[s3]",
@@ -92,11 +118,25 @@ def write_target(folder: Path, endpoint: str, region: str) -> Path:
         f'region = "{region}"',
         f'access_key_env = "{ACCESS_KEY}"',
         f'secret_key_env = "{SECRET_KEY}"',
-    )
-    path.write_text("\n".join((*lines, "")), encoding="utf-8")
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in credentials(folder).items()]
-    write_private(folder / "env.sh", "\n".join((*exports, "")).encode())
-    return path
+    ]
+    if workload is not None:
+        lines += ["", "[kubernetes]", f'kubeconfig = "{KUBECONFIG}"', f'namespace = "{workload.namespace}"']
+    return "\n".join((*lines, ""))
+
+
+def write_kubeconfigs(folder: Path, address: str, authority: Path) -> None:
+    """Write a kubeconfig for the probes' token, and one for the cluster's administrator (kubectl)."""
+    held = credentials(folder)
+    for name, token in ((KUBECONFIG, held[PROBE_TOKEN]), (ADMIN_KUBECONFIG, held[ADMIN_TOKEN])):
+        document = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "lab",
+            "clusters": [{"name": "lab", "cluster": {"server": address, "certificate-authority": str(authority)}}],
+            "users": [{"name": "lab", "user": {"token": token}}],
+            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab", "namespace": "default"}}],
+        }
+        write_private(folder / name, msgspec.json.encode(document))  # JSON is YAML too (YAML 1.2.2).
 
 
 def write_private(path: Path, data: bytes) -> None:

@@ -36,7 +36,7 @@ class Lab:
 
     def __init__(self, folder: Path, process: subprocess.Popen[bytes], ready: Mapping[str, Any]) -> None:
         self.folder = folder
-        self.addresses: Mapping[str, str] = {"s3": ready["s3"]}
+        self.addresses: Mapping[str, str] = ready["addresses"]
         self.environment: Mapping[str, str] = honey.credentials(folder)
         self.target_file = Path(ready["target"])
         self.pid = process.pid

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pytest_gf.answers import Answer
+from pytest_gf.observed.disk import NOT_TO_DO, Disk, Markers, markers_of
+from pytest_gf.observed.workload import Readiness
 
 NOT_FOUND = 404
 TICKETS = "TIN-1012 and TIN-1046 stay open: a restart restores the API view and proves no repair"
@@ -12,16 +14,26 @@ PRESERVE = "preserve logs, run RCA before any restart (a restart destroys the ev
 
 
 @dataclass(frozen=True)
-class Markers:
-    """Whether ``/data/<bucket>`` and ``/data/.rustfs.sys/buckets/<bucket>`` stand on disk."""
+class Surroundings:
+    """What else could be seen of RustFS: its disk, what it says of itself, which build runs; None or "" where it could not.
 
-    data: bool
-    metadata: bool
+    ``disk_unseen`` says why the disk could not be looked at.
+    """
+
+    disk: Disk | None = None
+    disk_unseen: str = "nobody looked"
+    readiness: Readiness | None = None
+    digest: str = ""
+
+    @property
+    def build(self) -> str:
+        version = f"RustFS {self.readiness.version}" if self.readiness is not None else "RustFS of unknown version"
+        return f"{version}, image {self.digest[:19]}" if self.digest else version
 
 
 @dataclass(frozen=True)
 class BucketView:
-    """What S3 says of one protected bucket, four ways, beside its markers on disk (None: not observed).
+    """What S3 says of one protected bucket, four ways, and what stands around it.
 
     ``get`` is the answer to the GET of a key that nobody writes: NoSuchKey where the bucket is there. facts/rustfs.md.
     """
@@ -33,7 +45,13 @@ class BucketView:
     head: Answer
     get: Answer
     objects: Answer
-    markers: Markers | None = None
+    around: Surroundings = Surroundings()
+
+    @property
+    def markers(self) -> Markers | None:
+        """The bucket's markers on disk, None where they can't be told."""
+        disk = self.around.disk
+        return markers_of(self.bucket, disk) if disk is not None and disk.looked_at else None
 
     @property
     def listed_by_s3(self) -> bool:
@@ -59,6 +77,13 @@ class BucketView:
         return self.listed_by_s3 and self.head_found and self.get_agrees
 
     @property
+    def agrees_with_disk(self) -> bool:
+        """S3 lists and reads the bucket where its folder stands, and lists none where none stands (HEAD judges no loss). S077."""
+        markers = self.markers
+        stands = markers is not None and markers.data == "folder"
+        return (self.listed_by_s3 and self.get_agrees) if stands else not self.listed_by_s3
+
+    @property
     def promised(self) -> str:
         return f"ListBuckets shows {self.bucket}; HeadBucket 200; ListObjectsV2 200; GET of an absent key NoSuchKey"
 
@@ -67,11 +92,19 @@ class BucketView:
         listing = "shows it" if self.listed_by_s3 else f"shows {', '.join(self.listed) or 'no bucket at all'}"
         if not self.listing.ok:
             listing = str(self.listing)
-        markers = "not observed" if self.markers is None else _markers(self.markers)
+        markers = self.markers.seen if self.markers is not None else f"markers not observed: {self._unseen}"
         return (
             f"ListBuckets {listing}; HeadBucket {self.head}; ListObjectsV2 {self.objects}; GET {self.get}; "
-            f"markers on disk {markers}"
+            f"{markers}{self._ready}; {self.around.build}"
         )
+
+    @property
+    def _unseen(self) -> str:
+        return self.around.disk.trouble if self.around.disk is not None else self.around.disk_unseen
+
+    @property
+    def _ready(self) -> str:
+        return f"; /health/ready {self.around.readiness.status}" if self.around.readiness is not None else ""
 
     @property
     def diagnosis(self) -> str:  # noqa: PLR0911  # One line a cause.
@@ -82,9 +115,10 @@ class BucketView:
         if self.listed_by_s3:
             return self._listed_but_unusable()
         if self.head_found and self.get_agrees:
-            return f"{self.bucket} answers and is not listed: its folder may be a symlink, or the listing lost it alone"
+            return f"{self.bucket} answers and is not listed: {self._instead('its folder may be a symlink, or the listing lost it alone')}"
         if self.head_found and self.forbidden:
-            return f"{self.bucket} is not listed, HeadBucket finds it and reads are refused: a file may stand in its folder's place"
+            instead = self._instead("a file may stand in its folder's place")
+            return f"{self.bucket} is not listed, HeadBucket finds it and reads are refused: {instead}"
         if NOT_FOUND in {self.objects.status, self.get.status}:
             return f"{self._absent()}{self._scope()}"
         return f"{self.bucket} is not listed, and S3 answers {self.objects} to what asks for it"
@@ -94,19 +128,33 @@ class BucketView:
         if self.coherent:
             return ""
         if self.objects.code == "NoSuchBucket" or not self.listed_by_s3:
-            return f"{PRESERVE}; {TICKETS}"
+            return f"{PRESERVE}; {NOT_TO_DO}; {TICKETS}"
         return "look at RustFS's log and disk before anything writes to it"
 
-    def _absent(self) -> str:
-        if self.markers is None:
-            return "bucket-index loss or bucket gone: markers not observed"
-        if self.markers.data and self.markers.metadata:
+    def _absent(self) -> str:  # noqa: PLR0911  # One line a cause.
+        disk, ready, markers = self.around.disk, self.around.readiness, self.markers
+        if disk is not None and disk.stalled:
+            return "stalled disk: exec on /data hangs; RustFS takes it offline, and it may come back by itself"
+        if not self.listed and ready is not None and not ready.ready:
+            stand = ", and the markers stand on disk" if markers is not None and markers.stand else ""
+            return f"bucket-index loss: disk offline inside RustFS (ready {ready.status}{stand}); after a stall it may come back by itself"
+        if disk is not None and not disk.looked_at:
+            return f"permissions or mount: {disk.trouble}"
+        if markers is None:
+            return f"bucket-index loss or bucket gone: markers not observed ({self._unseen})"
+        if markers.foreign:
+            return f"permissions or mount: {markers.diagnosis}"
+        if markers.stand:
             return "bucket-index loss: S3 does not know the bucket, and both its markers stand on disk"
-        if self.markers.metadata:
-            return "folder gone: only the bucket's metadata stands on disk; a restart will not bring it back"
-        if self.markers.data:
+        if markers.data == "folder":
             return "bucket-index loss, and the bucket's metadata is gone from disk too"
-        return "bucket truly absent: neither marker stands on disk"
+        if markers.data == markers.metadata == "absent":
+            return "bucket truly absent: neither marker stands on disk"
+        return markers.diagnosis
+
+    def _instead(self, guess: str) -> str:
+        """Return what stands in the folder's place, the guess where nobody could look."""
+        return self.markers.diagnosis or "its folder stands" if self.markers is not None else guess
 
     def _scope(self) -> str:
         lost = [name for name in self.protected if name not in self.listed]
@@ -132,10 +180,30 @@ class CoherentBuckets:
     buckets: tuple[str, ...]
 
 
-def _markers(markers: Markers) -> str:
-    return {
-        (True, True): "both present",
-        (True, False): "folder present, metadata absent",
-        (False, True): "folder absent, metadata present",
-        (False, False): "both absent",
-    }[markers.data, markers.metadata]
+@dataclass(frozen=True)
+class BucketOnDisk:
+    """A bucket whose two halves were both seen: what S3 says, and what stands on disk. Statement S077."""
+
+    view: BucketView
+
+    @property
+    def agree(self) -> bool:
+        return self.view.agrees_with_disk
+
+    @property
+    def promised(self) -> str:
+        return f"S3 knows {self.view.bucket} if its folder stands on disk, and only then"
+
+    @property
+    def seen(self) -> str:
+        return self.view.seen
+
+    @property
+    def diagnosis(self) -> str:
+        if self.agree:
+            return ""
+        return self.view.diagnosis or "S3 lists a bucket whose folder does not stand on disk"
+
+    @property
+    def next_step(self) -> str:
+        return "" if self.agree else self.view.next_step or f"{PRESERVE}; {TICKETS}"

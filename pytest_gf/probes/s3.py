@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_gf import evidence
 from pytest_gf.answers import Answer
@@ -46,6 +46,15 @@ class Head:
     sha256: str = ""
 
 
+class Route(Protocol):
+    """A way to the endpoint that is not the endpoint: what it breaks says nothing about S3."""
+
+    address: str
+    """``127.0.0.1:PORT``."""
+    broken: str
+    """Why it broke, "" while it stands."""
+
+
 @dataclass(frozen=True)
 class Body:
     """One GetObject answer with the bytes that arrived; ``cut`` says why they are not all."""
@@ -62,10 +71,13 @@ class S3:
     `IdentityRejected`; any other refusal is an `Answer`. Only reads that were never answered are asked again.
     """
 
-    def __init__(self, section: S3Section, credentials: tuple[str, str] | None, *, deadline: float) -> None:
+    def __init__(
+        self, section: S3Section, credentials: tuple[str, str] | None, *, deadline: float, route: Route | None = None
+    ) -> None:
         self.endpoint = section.endpoint
         self._deadline = deadline
-        self._client = make_client(section, credentials, deadline)
+        self._route = route
+        self._client = make_client(section, credentials, deadline, route.address if route is not None else "")
 
     def list_buckets(self) -> tuple[Answer, tuple[str, ...]]:
         """Return the names that ListBuckets shows, in its order."""
@@ -163,6 +175,10 @@ class S3:
             parsed: dict[str, Any] = getattr(self._client, _METHODS[operation])(**asked)
             if operation == "GetObject":
                 parsed["Data"], parsed["Cut"] = _read(parsed.pop("Body"), most)
+                if parsed["Cut"] and self._route is not None and self._route.broken:
+                    raise Unanswered(
+                        where, f"the route broke: {self._route.broken}", "ask again; see the cluster's nodes"
+                    )
         except exceptions.ClientError as refused:
             return _refusal(operation, refused.response), {}
         except ResponseParserError as strange:
@@ -171,7 +187,13 @@ class S3:
             ) from None
         except (exceptions.HTTPClientError, exceptions.ConnectionError) as unanswered:
             came_back = redact(str(unanswered))[:300]
-            raise Unanswered(where, came_back, "is the address right, and is there a route to it from here?") from None
+            if self._route is not None and self._route.broken:
+                came_back = f"the route broke: {self._route.broken}"
+            raise Unanswered(
+                where,
+                came_back,
+                "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?",
+            ) from None
         return Answer(int(parsed["ResponseMetadata"]["HTTPStatusCode"])), parsed
 
 

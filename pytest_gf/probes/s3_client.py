@@ -27,8 +27,11 @@ _ROOTS = {"ListBuckets": "ListAllMyBucketsResult", "ListObjectsV2": "ListBucketR
 _making = threading.Lock()
 
 
-def make_client(section: S3Section, credentials: tuple[str, str] | None, deadline: float) -> Any:
-    """Return a client for the section's endpoint; ``credentials`` None makes it anonymous. Exchanges end by ``deadline`` s."""
+def make_client(section: S3Section, credentials: tuple[str, str] | None, deadline: float, via: str = "") -> Any:
+    """Return a client for the section's endpoint; ``credentials`` None makes it anonymous. Exchanges end by ``deadline`` s.
+
+    ``via`` (``127.0.0.1:PORT``) is where a route to the endpoint listens: requests go there as they are, Host and all.
+    """
     with _making:  # boto3's default session and the environment are the process's.
         held = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("AWS_")}
         # Only what the target names counts: no ~/.aws, no instance metadata, no AWS_* that happens to be set.
@@ -38,13 +41,13 @@ def make_client(section: S3Section, credentials: tuple[str, str] | None, deadlin
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
         try:
-            return _made(section, credentials, deadline)
+            return _made(section, credentials, deadline, via)
         finally:
             del os.environ["AWS_CONFIG_FILE"], os.environ["AWS_SHARED_CREDENTIALS_FILE"]
             os.environ |= held | {"AWS_EC2_METADATA_DISABLED": "true"}
 
 
-def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: float) -> Any:
+def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: float, via: str) -> Any:
     from botocore import UNSIGNED
     from botocore.config import Config
     from botocore.httpsession import URLLib3Session
@@ -52,7 +55,7 @@ def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: flo
 
     access, secret = credentials or (None, None)
     verify: Any = str(section.ca_file) if section.ca_file is not None else True
-    proxies: dict[str, str] | None = {} if is_loopback(section.endpoint) else None
+    proxies: dict[str, str] | None = {} if via or is_loopback(section.endpoint) else None
     config = Config(
         signature_version=UNSIGNED if credentials is None else "s3v4",
         retries={"total_max_attempts": 1},
@@ -75,7 +78,7 @@ def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: flo
         timeout=(min(CONNECT, deadline), deadline),  # type: ignore[arg-type]  # botocore's stubs forget the pair.
         max_pool_connections=CONNECTIONS,
     )
-    client.meta.events.register("before-send.s3", functools.partial(_send, session))
+    client.meta.events.register("before-send.s3", functools.partial(_send, session, via))
     for operation in ("GetObject", "HeadObject"):
         client.meta.events.register(f"before-sign.s3.{operation}", _ask_for_checksums)
     return client
@@ -97,10 +100,14 @@ def _session() -> Any:
     return boto3.session.Session()
 
 
-def _send(session: Any, request: Any, event_name: str, **_: Any) -> Any:
+def _send(session: Any, via: str, request: Any, event_name: str, **_: Any) -> Any:
     """Send as botocore does, but read an answer that is no object's body only up to `MOST_ANSWER`."""
     from botocore.awsrequest import AWSResponse
 
+    if via:  # The signature is over the endpoint's own Host, so that is what arrives.
+        parts = urllib.parse.urlsplit(request.url)
+        request.headers["Host"] = parts.netloc
+        request.url = parts._replace(netloc=via).geturl()
     streamed, request.stream_output = request.stream_output, True
     response = session.send(request)
     if 300 <= response.status_code < 400 and response.status_code != 304:  # noqa: PLR2004  # RFC 9110, 15.4.

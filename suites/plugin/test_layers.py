@@ -51,7 +51,9 @@ ALLOWED: dict[str, set[str]] = {
     "facts": {"errors"},
     "graph": {"evidence", "errors", "facts"},
     "catalog": {"clauses", "facts"},
-    "cleaning": {"errors", "lab", "ledger", "probes", "redaction", "target"},
+    "routes": {"errors", "probes", "target"},
+    "cleaning": {"errors", "lab", "ledger", "probes", "redaction", "routes", "target"},
+    "plan": {"errors", "probes"},
     "run": {"cleaning", "errors", "graph", "lab", "ledger", "redaction", "target"},
     "judging": {"errors", "facts", "redaction", "run", "verdict"},
     # reports
@@ -63,7 +65,7 @@ ALLOWED: dict[str, set[str]] = {
     "options": {"contract", "lab", "target", "vantage"},
     "commands": {"cleaning", "lab", "options", "target"},
     "session": {
-        *("catalog", "clauses", "facts", "judging", "redacting", "redaction", "reports", "run", "scheduling"),
+        *("catalog", "clauses", "facts", "judging", "plan", "redacting", "redaction", "reports", "run", "scheduling"),
         "verdict",
     },
     "plugin": {"clauses", "commands", "facts", "hookspecs", "options", "session"},

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.answers import Answer
+from pytest_gf.answers import Answer, Folder
 from pytest_gf.formats import tfstate
-from pytest_gf.observed.bucket import BucketView, Markers
+from pytest_gf.observed.bucket import BucketOnDisk, BucketView, Surroundings
+from pytest_gf.observed.disk import Disk
 from pytest_gf.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
 from pytest_gf.observed.state import StateBody, StateListing
 from pytest_gf.observed.surface import AnonymousView
+from pytest_gf.observed.workload import Readiness
 
 OK = Answer(200)
 LOST = Answer(404, "NoSuchBucket")
@@ -27,30 +29,78 @@ def test_a_coherent_bucket_has_nothing_to_say() -> None:
     assert WELL.diagnosis == WELL.next_step == ""
 
 
+def around(data: str, metadata: str, *, state: str = "listed", ready: int | None = 200) -> Surroundings:
+    """What exec and /health showed beside S3's view of attic."""
+    entries = {b".rustfs.sys": "folder", b"attic": data}
+    disk = Disk(
+        Folder("/data", state, entries if state == "listed" else {}),
+        Folder("/data/.rustfs.sys/buckets", state, {b"attic": metadata} if state == "listed" else {}),
+    )
+    readiness = Readiness("1.0.0-beta.1", ready, "") if ready is not None else None
+    return Surroundings(disk, readiness=readiness, digest="sha256:" + "ab" * 32)
+
+
 @pytest.mark.upholds("S090")
-@pytest.mark.parametrize(
-    "markers", [None, Markers(True, True), Markers(True, False), Markers(False, True), Markers(False, False)]
-)
-def test_markers_alone_prove_nothing(markers: Markers | None) -> None:
-    assert replace(WELL, markers=markers).coherent
-    assert not replace(GONE, markers=markers).coherent
+@pytest.mark.parametrize("data", ["folder", "absent"])
+@pytest.mark.parametrize("metadata", ["folder", "absent"])
+def test_markers_alone_prove_nothing(data: str, metadata: str) -> None:
+    assert replace(WELL, around=around(data, metadata)).coherent
+    assert not replace(GONE, around=around(data, metadata)).coherent
 
 
 @pytest.mark.parametrize(
-    ("markers", "says"),
+    ("surroundings", "says"),
     [
-        (None, "bucket-index loss or bucket gone: markers not observed"),
-        (Markers(True, True), "bucket-index loss: S3 does not know the bucket, and both its markers stand on disk"),
-        (Markers(False, True), "folder gone"),
-        (Markers(True, False), "bucket-index loss, and the bucket's metadata is gone"),
-        (Markers(False, False), "bucket truly absent"),
+        (
+            Surroundings(disk_unseen="exec is forbidden"),
+            "bucket-index loss or bucket gone: markers not observed (exec is forbidden)",
+        ),
+        (
+            around("folder", "folder"),
+            "bucket-index loss: S3 does not know the bucket, and both its markers stand on disk",
+        ),
+        (around("absent", "folder"), "folder gone"),
+        (around("symlink", "folder"), "a symlink stands in the place of the bucket's folder"),
+        (around("folder", "absent"), "bucket-index loss, and the bucket's metadata is gone"),
+        (around("absent", "absent"), "bucket truly absent"),
+        (around("", "", state="unreadable"), "permissions or mount: /data can't be listed in the pod"),
+        (around("", "", state="stalled"), "stalled disk: exec on /data hangs"),
+        (around("", "", state="absent"), "permissions or mount: nothing of RustFS's stands in /data"),
     ],
 )
-def test_what_the_markers_make_of_a_loss(markers: Markers | None, says: str) -> None:
-    view = replace(GONE, markers=markers)
+def test_what_the_disk_makes_of_a_loss(surroundings: Surroundings, says: str) -> None:
+    view = replace(GONE, around=surroundings)
     assert view.diagnosis.startswith(says)
-    assert "TIN-1012 and TIN-1046" in view.next_step
-    assert "preserve logs, run RCA before any restart" in view.next_step
+    for told in ("TIN-1012 and TIN-1046", "preserve logs, run RCA before any restart", "re-create no bucket"):
+        assert told in view.next_step
+
+
+def test_an_empty_listing_beside_a_refused_readiness_is_the_offline_disk() -> None:
+    empty = replace(GONE, listed=(), around=around("folder", "folder", ready=503))
+    assert empty.diagnosis.startswith(
+        "bucket-index loss: disk offline inside RustFS (ready 503, and the markers stand on disk)"
+    )
+    assert "RustFS 1.0.0-beta.1, image sha256:abababababab" in empty.seen
+    stalled = replace(empty, around=around("", "", state="stalled", ready=503))
+    assert stalled.diagnosis.startswith("stalled disk")
+
+
+@pytest.mark.parametrize(
+    ("view", "agrees"),
+    [
+        (replace(WELL, around=around("folder", "absent")), True),
+        (replace(WELL, around=around("absent", "folder")), False),
+        (replace(WELL, head=Answer(404), around=around("folder", "folder")), True),
+        (replace(GONE, around=around("folder", "folder")), False),
+        (replace(GONE, around=around("absent", "absent")), True),
+        (replace(GONE, around=around("symlink", "folder")), True),
+    ],
+)
+def test_whether_s3_and_the_disk_agree(view: BucketView, agrees: bool) -> None:
+    both = BucketOnDisk(view)
+    assert both.agree is agrees
+    assert bool(both.diagnosis) is not agrees
+    assert bool(both.next_step) is not agrees
 
 
 @pytest.mark.parametrize(

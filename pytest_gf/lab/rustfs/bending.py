@@ -40,7 +40,14 @@ def _flag(name: str) -> Act:
 
 
 def _stalled(service: Service, milliseconds: str) -> Undo:
-    undo = _flag("offline")(service, "")
+    disk = service.disk
+    disk.offline = disk.stalled = True
+
+    def undo() -> None:
+        disk.offline = disk.stalled = False
+        while disk.freed:
+            disk.freed.pop()()
+
     timer = threading.Timer(int(milliseconds) / 1000, undo)
     timer.daemon = True
     timer.start()
@@ -182,6 +189,7 @@ BENDING: Mapping[str, Act] = {
     "disk-offline": _flag("offline"),
     "disk-stalled": _stalled,
     "data-unreadable": _flag("unreadable"),
+    "data-mounted-over": _flag("unreadable"),
     "bucket-moved": _moved,
     "bucket-symlink": _symlink,
     "bucket-file": _file,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from email.utils import formatdate
 
@@ -68,6 +69,8 @@ def create(service: Service, call: Call) -> Reply:
     if service.bends.on("create-refused"):
         raise Refusal(500, "InternalError", "We encountered an internal error, please try again.")
     service.disk.create(call.bucket)
+    if service.bends.on("scratch-markers-missing"):
+        shutil.rmtree(service.disk.metadata_folder(call.bucket))
     return Reply(headers={"Location": f"/{call.bucket}"})
 
 
@@ -77,6 +80,8 @@ def delete(service: Service, call: Call) -> Reply:
         raise Refusal(409, "BucketNotEmpty", "The bucket you tried to delete is not empty")
     if not service.bends.on("scratch-lingers"):
         service.disk.remove(call.bucket)
+    if service.bends.on("scratch-markers-linger"):
+        service.disk.metadata_folder(call.bucket).mkdir(parents=True)
     if service.bends.on("delete-empties-list"):
         service.disk.lost.update(service.disk.listed())
     return Reply(204)

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +38,8 @@ class Disk:
         self.root = root
         self.lost: set[str] = set()
         self.offline = False
+        self.stalled = False
+        self.freed: list[Callable[[], object]] = []
         self.unreadable = False
         self.system_unreadable = False
         self.full = False

@@ -49,6 +49,11 @@ class S3Server:
             app, access_log=None, handler_cancellation=True, auto_decompress=False, shutdown_timeout=0
         )
 
+    @property
+    def port(self) -> int:
+        """The port that the kernel chose."""
+        return self._port
+
     async def start(self) -> None:
         """Listen on a port that the kernel chooses."""
         await self._runner.setup()
@@ -79,15 +84,21 @@ class S3Server:
 
     async def bend(self, bend: Bend) -> Undo:
         """Make what the fault changes at once. Raises ValueError where there is nothing to bend."""
-        if bend.name == "unreachable":
+        if self._shut(bend):
             self._close()
             return nothing
         return bending.act(self.service, bend.name, bend.argument)
 
     async def mended(self) -> None:
         """Listen again where no fault forbids it any more. Raises OSError where another has taken the port."""
-        if self._listener is None and not self._bends.on("unreachable"):
+        if self._listener is None and not any(self._shut(each) for each in self._bends):
             await self._listen()
+
+    def _shut(self, bend: Bend) -> bool:
+        """Tell whether a fault leaves nobody to answer: the port closed, no pod, or its node down."""
+        workload = self.service.contract.rustfs
+        storage_down = workload is not None and bend == Bend("node-down", workload.node)
+        return bend.name in {"unreachable", "pod-pending"} or storage_down
 
     async def _listen(self) -> None:
         server = self._runner.server

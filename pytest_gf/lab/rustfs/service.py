@@ -69,11 +69,13 @@ class Service:
         return self._handlers[operation](self, whole)
 
     def _health(self, call: Call) -> Reply | None:
+        if call.path.startswith("/health") and self.bends.on("health-strange"):
+            raise Refusal(404, "NoSuchBucket", "The specified bucket does not exist")
         if call.path in {"/health", "/health/live"}:
             said = {"service": "rustfs", "status": "ok", "version": VERSION, "lab": self.id}
             return Reply.of(msgspec.json.encode(said), "application/json")
         if call.path == "/health/ready":
-            ready = not self.disk.offline
+            ready = not self.disk.offline and not self.bends.on("not-ready")
             said = {
                 "service": "rustfs",
                 "status": "ok" if ready else "degraded",

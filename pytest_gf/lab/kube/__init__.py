@@ -1,0 +1,1 @@
+"""The emulated Kubernetes of honey: REST, access reviews, exec and port-forward, over TLS."""

@@ -1,0 +1,72 @@
+"""The kinds that the lab's Kubernetes serves: where each lies in the API, and how it is listed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One kind of the API. ``group`` "" is the core group."""
+
+    name: str
+    kind: str
+    group: str = ""
+    version: str = "v1"
+    namespaced: bool = True
+    short: tuple[str, ...] = ()
+
+    @property
+    def group_version(self) -> str:
+        """``apps/v1``, ``v1`` for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+_KINDS = (
+    Resource("namespaces", "Namespace", namespaced=False, short=("ns",)),
+    Resource("nodes", "Node", namespaced=False, short=("no",)),
+    Resource("persistentvolumes", "PersistentVolume", namespaced=False, short=("pv",)),
+    Resource("persistentvolumeclaims", "PersistentVolumeClaim", short=("pvc",)),
+    Resource("pods", "Pod", short=("po",)),
+    Resource("services", "Service", short=("svc",)),
+    Resource("endpoints", "Endpoints", short=("ep",)),
+    Resource("events", "Event", short=("ev",)),
+    Resource("deployments", "Deployment", "apps", short=("deploy",)),
+    Resource("replicasets", "ReplicaSet", "apps", short=("rs",)),
+    Resource("jobs", "Job", "batch"),
+    Resource("ingresses", "Ingress", "networking.k8s.io", short=("ing",)),
+    Resource("storageclasses", "StorageClass", "storage.k8s.io", namespaced=False, short=("sc",)),
+)
+
+RESOURCES = {each.name: each for each in _KINDS}
+SUBRESOURCES = ("pods/log", "pods/exec", "pods/portforward")
+VERBS = ("get", "list", "create")
+
+
+def groups() -> dict[str, str]:
+    """Return each API group but the core one, with its version."""
+    return {each.group: each.version for each in _KINDS if each.group} | {"authorization.k8s.io": "v1"}
+
+
+_UPGRADES = {"pods/exec": "PodExecOptions", "pods/portforward": "PodPortForwardOptions"}
+
+
+def discovery(group: str, version: str) -> dict[str, object]:
+    """Return the APIResourceList of a group, as kubectl asks for it."""
+    listed = [
+        _listed(each.name, each.kind, ("get", "list"), namespaced=each.namespaced) | {"shortNames": list(each.short)}
+        for each in _KINDS
+        if (each.group, each.version) == (group, version)
+    ]
+    if not group:
+        listed.append(_listed("pods/log", "Pod", ("get",)))
+        listed += [_listed(name, kind, ("create", "get")) for name, kind in _UPGRADES.items()]
+    if group == "authorization.k8s.io":
+        listed.append(_listed("selfsubjectaccessreviews", "SelfSubjectAccessReview", ("create",), namespaced=False))
+    group_version = f"{group}/{version}" if group else version
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}
+
+
+def _listed(name: str, kind: str, verbs: tuple[str, ...], *, namespaced: bool = True) -> dict[str, object]:
+    singular = "" if "/" in name else kind.lower()
+    return {"name": name, "singularName": singular, "namespaced": namespaced, "kind": kind, "verbs": list(verbs)}

@@ -1,0 +1,76 @@
+"""Label selectors, field selectors and pages of a listing (Kubernetes API 1.36)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Test = Callable[[Mapping[str, str]], bool]
+
+_SET = re.compile(r"(?P<key>[^\s,!=()]+)\s+(?P<how>in|notin)\s*\((?P<values>[^)]*)\)")
+_EQUAL = re.compile(r"(?P<key>[^\s,!=()]+)\s*(?P<how>==|=|!=)\s*(?P<value>[^\s,()]*)")
+_EXISTS = re.compile(r"(?P<no>!?)(?P<key>[^\s,!=()]+)")
+_FIELDS = {
+    "metadata.name",
+    "metadata.namespace",
+    "spec.nodeName",
+    "status.phase",
+    "involvedObject.name",
+    "involvedObject.kind",
+}
+_PARTS = re.compile(r",(?![^(]*\))")
+
+
+def chosen(objects: Sequence[Mapping[str, Any]], labels: str, fields: str) -> list[Mapping[str, Any]]:
+    """Return the objects that both selectors mean. Raises ValueError for a selector that can't be read."""
+    by_label = [_label(part.strip()) for part in _PARTS.split(labels) if part.strip()]
+    by_field = [_field(part.strip()) for part in fields.split(",") if part.strip()]
+    return [
+        each
+        for each in objects
+        if all(test(each["metadata"].get("labels", {})) for test in by_label) and all(test(each) for test in by_field)
+    ]
+
+
+def page(objects: Sequence[Mapping[str, Any]], limit: str, token: str) -> tuple[list[Mapping[str, Any]], str, int]:
+    """Return a page, the token of the next ("" for none) and how many remain. Raises ValueError for a strange token."""
+    start = int(base64.urlsafe_b64decode(token).decode()) if token else 0
+    most = int(limit) if limit else 0
+    if start < 0 or most < 0:
+        raise ValueError("limit and continue must not be negative")
+    end = start + most if most else len(objects)
+    left = max(len(objects) - end, 0)
+    return list(objects[start:end]), base64.urlsafe_b64encode(str(end).encode()).decode() if left else "", left
+
+
+def _label(text: str) -> Test:
+    if found := _SET.fullmatch(text):
+        key, values = found["key"], {value.strip() for value in found["values"].split(",")}
+        if found["how"] == "in":
+            return lambda labels: labels.get(key) in values
+        return lambda labels: labels.get(key) not in values
+    if found := _EQUAL.fullmatch(text):
+        key, value = found["key"], found["value"]
+        if found["how"] == "!=":
+            return lambda labels: labels.get(key) != value
+        return lambda labels: labels.get(key) == value
+    if found := _EXISTS.fullmatch(text):
+        key, wanted = found["key"], not found["no"]
+        return lambda labels: (key in labels) == wanted
+    raise ValueError(f"unable to parse requirement: {text}")
+
+
+def _field(text: str) -> Callable[[Mapping[str, Any]], bool]:
+    found = _EQUAL.fullmatch(text)
+    if found is None or found["key"] not in _FIELDS:
+        raise ValueError(f"field label not supported: {text}")
+    path, value, equal = found["key"].split("."), found["value"], found["how"] != "!="
+
+    def test(one: Any) -> bool:
+        for part in path:
+            one = one.get(part, "") if isinstance(one, Mapping) else ""
+        return (str(one) == value) == equal
+
+    return test

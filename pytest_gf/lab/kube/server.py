@@ -1,0 +1,278 @@
+"""The API server: aiohttp over TLS on a loopback port; who asks, whether RBAC lets them, what they get."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+from aiohttp import web
+
+from pytest_gf.contract import Contract
+from pytest_gf.lab.bends import Bends, Undo, nothing
+from pytest_gf.lab.faults import Bend
+from pytest_gf.lab.journal import Exchange, Journal
+from pytest_gf.lab.kube import rights, selecting, tls
+from pytest_gf.lab.kube.channels import LONGEST_WAIT, Channels
+from pytest_gf.lab.kube.cluster import CONTAINER, Cluster
+from pytest_gf.lab.kube.resources import RESOURCES, Resource, discovery, groups
+from pytest_gf.lab.kube.rights import Attributes, Identity, Rights
+
+LOOPBACK = "127.0.0.1"
+LONGEST_BODY = 1024 * 1024
+VERSION = {"major": "1", "minor": "36", "gitVersion": "v1.36.3", "platform": "linux/amd64"}
+OPEN = ("/version", "/livez", "/readyz", "/healthz")
+
+
+class Refused(Exception):
+    """A request that is answered with a Status."""
+
+    def __init__(self, code: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.reason = code, reason
+
+
+class KubeServer:
+    """The emulated API server. ``address`` is ``https://127.0.0.1:PORT`` once it is started."""
+
+    name = "kubernetes"
+
+    def __init__(  # noqa: PLR0917  # Made once, in the lab's main.
+        self,
+        folder: Path,
+        contract: Contract,
+        tokens: Mapping[str, Identity],
+        bends: Bends,
+        journal: Journal,
+        channels: Channels,
+    ) -> None:
+        self.address = ""
+        self.cluster = Cluster(contract, bends)
+        self._rights = Rights(tokens, bends)
+        self._tls = tls.context(folder)
+        self._bends, self._journal, self._channels = bends, journal, channels
+        self._port = 0
+        self._listener: asyncio.Server | None = None
+        app = web.Application(client_max_size=LONGEST_BODY)
+        app.router.add_route("*", "/{tail:.*}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
+
+    async def start(self) -> None:
+        """Listen on a port that the kernel chooses."""
+        await self._runner.setup()
+        await self._listen()
+        self.address = f"https://{LOOPBACK}:{self._port}"
+
+    async def stop(self) -> None:
+        """Close the port and every connection."""
+        self._close()
+        await self._runner.cleanup()
+
+    async def bend(self, bend: Bend) -> Undo:
+        """Close the port where the fault says so."""
+        if bend.name == "kubernetes-unreachable":
+            self._close()
+        return nothing
+
+    async def mended(self) -> None:
+        """Listen again where no fault forbids it any more."""
+        if self._listener is None and not self._bends.on("kubernetes-unreachable"):
+            await self._listen()
+
+    async def _listen(self) -> None:
+        server = self._runner.server
+        if server is None:
+            raise RuntimeError("the server was not set up before it was to listen")
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(server, LOOPBACK, self._port, ssl=self._tls, backlog=256)
+        self._port = cast("tuple[str, int]", self._listener.sockets[0].getsockname())[1]
+
+    def _close(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        for connection in self._runner.server.connections if self._runner.server else ():
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        if self._bends.on("kubernetes-silent"):
+            await asyncio.sleep(LONGEST_WAIT)
+        exchange = self._journal.begin(Exchange(self.name, *_asked(request)))
+        try:
+            response = await self._answer(request, exchange)
+        except Refused as refused:
+            response = _status(refused.code, refused.reason, str(refused))
+            exchange.finish(refused.code, refused.reason)
+        except (ConnectionError, asyncio.CancelledError):
+            exchange.finish(None, "")
+            raise
+        else:
+            exchange.finish(response.status, "")
+        return response
+
+    async def _answer(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        identity = self._rights.identify(request.headers.get("Authorization", ""))
+        if identity is None:
+            raise Refused(401, "Unauthorized", "Unauthorized")
+        exchange.authenticated = identity is not rights.ANONYMOUS
+        if request.path in OPEN:
+            return web.json_response(VERSION) if request.path == "/version" else web.Response(text="ok")
+        found = _discovered(request.path)
+        if found is not None:
+            return web.json_response(found)
+        if request.path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" and request.method == "POST":
+            return await self._review(request, identity)
+        return await self._object(request, identity)
+
+    async def _review(self, request: web.Request, identity: Identity) -> web.Response:
+        if "protobuf" in request.content_type:
+            raise Refused(
+                415, "UnsupportedMediaType", "the body of the request was in an unknown format: the lab reads JSON"
+            )
+        try:
+            document = msgspec.json.decode(await request.read(), type=dict[str, Any])
+            return web.json_response(rights.review(self._rights, identity, document), status=201)
+        except (msgspec.DecodeError, ValueError) as wrong:
+            raise Refused(422, "Invalid", str(wrong)) from None
+
+    async def _object(self, request: web.Request, identity: Identity) -> web.StreamResponse:
+        resource, namespace, name, sub = _place(request.path)
+        verb = "get" if name else "list"
+        if request.method not in {"GET", "HEAD"} and not (request.method == "POST" and sub in {"exec", "portforward"}):
+            raise Refused(405, "MethodNotAllowed", "the lab's cluster is read-only")
+        asked = Attributes(verb, resource.group, f"{resource.name}/{sub}" if sub else resource.name, namespace, name)
+        if not self._rights.allows(identity, asked):
+            raise Refused(403, "Forbidden", self._rights.refusal(identity, asked))
+        if sub in {"exec", "portforward"}:
+            create = Attributes("create", resource.group, asked.resource, namespace, name)
+            if not self._rights.allows(identity, create):
+                raise Refused(403, "Forbidden", f'pods "{name}" is forbidden: ')
+            return await self._upgrade(request, namespace, name, sub)
+        if sub == "log":
+            return self._log(namespace, name)
+        if not name:
+            return self._list(request, resource, namespace)
+        return web.json_response(self._one(resource, namespace, name))
+
+    def _one(self, resource: Resource, namespace: str, name: str) -> Mapping[str, Any]:
+        for each in self.cluster.objects(resource.name):
+            if each["metadata"]["name"] == name and each["metadata"].get("namespace", "") == namespace:
+                return each
+        full = f"{resource.name}{f'.{resource.group}' if resource.group else ''}"
+        raise Refused(404, "NotFound", f'{full} "{name}" not found')
+
+    def _list(self, request: web.Request, resource: Resource, namespace: str) -> web.Response:
+        query = request.query
+        objects = [
+            each
+            for each in self.cluster.objects(resource.name)
+            if not namespace or each["metadata"].get("namespace", "") == namespace
+        ]
+        try:
+            found = selecting.chosen(objects, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+            items, token, left = selecting.page(found, query.get("limit", ""), query.get("continue", ""))
+        except ValueError as wrong:
+            raise Refused(400, "BadRequest", str(wrong)) from None
+        meta: dict[str, Any] = {"resourceVersion": "4711"}
+        meta |= {"continue": token, "remainingItemCount": left} if token else {}
+        listed = {"kind": f"{resource.kind}List", "apiVersion": resource.group_version, "metadata": meta}
+        return web.json_response(listed | {"items": items})
+
+    def _log(self, namespace: str, name: str) -> web.Response:
+        pod = self._one(RESOURCES["pods"], namespace, name)
+        if "nodeName" not in pod["spec"]:
+            return web.Response(status=204)
+        lines = ("rustfs: starting, data in /data", "rustfs: listening on 0.0.0.0:9000", "")
+        return web.Response(
+            text="\n".join(f"2026-03-14T09:27:0{at}Z {line}" if line else "" for at, line in enumerate(lines))
+        )
+
+    async def _upgrade(self, request: web.Request, namespace: str, name: str, sub: str) -> web.StreamResponse:
+        pod = self._one(RESOURCES["pods"], namespace, name)
+        node = pod["spec"].get("nodeName")
+        if node is None:
+            raise Refused(400, "BadRequest", f"pod {name} does not have a host assigned")
+        container = request.query.get("container", CONTAINER)
+        if sub == "exec" and (container != CONTAINER or self._bends.on("container-missing")):
+            raise Refused(400, "BadRequest", f"container {container} is not valid for pod {name}")
+        if self._bends.on("kubelet-silent"):
+            await asyncio.sleep(LONGEST_WAIT)
+        if self._bends.on("node-down", node):
+            raise Refused(
+                500, "InternalError", "error dialing backend: dial tcp 10.42.0.11:10250: connect: no route to host"
+            )
+        said = self._channels.refusal(request)
+        if said:
+            raise Refused(500, "InternalError", said)
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            raise Refused(400, "BadRequest", "Upgrade request required: the lab speaks WebSocket, not SPDY")
+        if sub == "exec":
+            return await self._channels.exec(request)
+        return await self._channels.forward(request, self.cluster.workload.port if self.cluster.workload else 0)
+
+
+def _asked(request: web.Request) -> tuple[str, str, str]:
+    """Return operation, namespace and name, as the journal keeps them."""
+    if request.path.endswith("/selfsubjectaccessreviews"):
+        return "create selfsubjectaccessreviews", "", ""
+    try:
+        resource, namespace, name, sub = _place(request.path)
+    except Refused:
+        return f"{request.method.lower()} {request.path}", "", ""
+    return f"{'get' if name else 'list'} {resource.name}{f'/{sub}' if sub else ''}", namespace, name
+
+
+def _discovered(path: str) -> Mapping[str, object] | None:
+    """Return what kubectl asks first: the groups, and the resources of each."""
+    if path == "/api":
+        return {"kind": "APIVersions", "versions": ["v1"]}
+    if path == "/apis":
+        listed = [
+            {
+                "name": group,
+                "versions": [version := {"groupVersion": f"{group}/{v}", "version": v}],
+                "preferredVersion": version,
+            }
+            for group, v in groups().items()
+        ]
+        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
+    if path == "/api/v1":
+        return discovery("", "v1")
+    parts = path.strip("/").split("/")
+    if len(parts) == 3 and parts[0] == "apis" and groups().get(parts[1]) == parts[2]:  # noqa: PLR2004  # /apis/GROUP/VERSION.
+        return discovery(parts[1], parts[2])
+    return None
+
+
+def _place(path: str) -> tuple[Resource, str, str, str]:
+    """Return resource, namespace, name and subresource of an API path ("" where it has none). Raises Refused."""
+    parts = path.strip("/").split("/")
+    first, group, version = (*parts, "", "")[:3]
+    if first == "apis" and groups().get(group) == version:
+        rest = parts[3:]
+    else:
+        group, rest = "", parts[2:] if parts[:2] == ["api", "v1"] else []
+    namespace = ""
+    if rest[:1] == ["namespaces"] and len(rest) > 2:  # noqa: PLR2004  # namespaces/NS/RESOURCE.
+        namespace, rest = rest[1], rest[2:]
+    resource = RESOURCES.get(rest[0]) if rest else None
+    if resource is None or resource.group != group or len(rest) > 3:  # noqa: PLR2004  # RESOURCE/NAME/SUB.
+        raise Refused(404, "NotFound", "the server could not find the requested resource")
+    name, sub = (*rest[1:], "", "")[:2]
+    return resource, namespace, name, sub
+
+
+def _status(code: int, reason: str, message: str) -> web.Response:
+    body = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+        "code": code,
+    }
+    return web.json_response(body, status=code)

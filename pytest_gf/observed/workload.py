@@ -1,0 +1,331 @@
+"""RustFS as the cluster shows it: its Deployment and pods, its volume, its readiness; which cluster it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BRING_BACK = (
+    "bring the node back (is its ZFS module loaded? 2026-05-11); start no protected tofu apply; repair no bucket"
+)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node and whether its kubelet reports Ready."""
+
+    name: str
+    ready: bool
+
+
+@dataclass(frozen=True)
+class ClusterSeen:
+    """The contract's cluster, and what identified it. ``nodes`` is None where they could not be read."""
+
+    name: str
+    known_by: str
+    nodes: tuple[Node, ...] | None
+
+    def down(self, node: str) -> bool:
+        """Whether this node is known to be down."""
+        return any(each.name == node and not each.ready for each in self.nodes or ())
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One pod of the Deployment; ``node`` "" where none took it; ``image`` as the spec says it, ``image_id`` as it runs."""
+
+    name: str
+    phase: str
+    node: str
+    ready: bool
+    image: str
+    image_id: str
+    container: str
+    node_ready: bool = True
+    why: str = ""
+
+    @property
+    def serves(self) -> bool:
+        return self.phase == "Running" and bool(self.node) and self.node_ready
+
+
+@dataclass(frozen=True)
+class RustFS:
+    """The Deployment and its pods; ``promised_node`` is the contract's storage node. Statements S092, S110."""
+
+    deployment: str
+    namespace: str
+    found: bool
+    replicas: int
+    ready_replicas: int
+    pods: tuple[Pod, ...]
+    promised_node: str
+
+    @property
+    def pinned(self) -> bool:
+        return bool(self.pods) and all("@sha256:" in pod.image for pod in self.pods)
+
+    @property
+    def ready(self) -> bool:
+        one = self.found and self.replicas == 1 and self.ready_replicas == 1
+        return one and len(self.pods) == 1 and self.pods[0].ready and self.pods[0].node_ready and self.pinned
+
+    @property
+    def digest(self) -> str:
+        """The digest that runs, or that the spec names, "" where neither is known."""
+        for pod in self.pods:
+            for image in (pod.image_id, pod.image):
+                if "@sha256:" in image:
+                    return image.partition("@")[2]
+        return ""
+
+    @property
+    def promised(self) -> str:
+        return f"Deployment {self.namespace}/{self.deployment}: one replica, ready, its image pinned by digest"
+
+    @property
+    def seen(self) -> str:
+        if not self.found:
+            return f"no Deployment of that name; pods: {', '.join(map(_pod, self.pods)) or 'none'}"
+        return f"{self.ready_replicas} of {self.replicas} ready; pods: {', '.join(map(_pod, self.pods)) or 'none'}"
+
+    @property
+    def diagnosis(self) -> str:  # noqa: PLR0911  # One line a cause.
+        if self.ready:
+            return ""
+        if not self.found:
+            return f"Deployment {self.deployment} is gone from namespace {self.namespace}"
+        for pod in self.pods:
+            if pod.node and not pod.node_ready:
+                return (
+                    f"node down: {pod.node} does not report Ready, and the pod is there; this is no bucket-index loss"
+                )
+        if not self.pods:
+            return "pod down: the Deployment has no pod"
+        if any(not pod.node for pod in self.pods):
+            return f"pod down: no node takes it ({self.pods[0].why or self.pods[0].phase})"
+        if self.replicas != 1 or len(self.pods) != 1:
+            return f"{self.replicas} replicas instead of one: RustFS's volume and index are made for one writer"
+        if not self.pods[0].ready or self.ready_replicas != 1:
+            return (
+                f"pod down: it runs on {self.pods[0].node} and is not ready ({self.pods[0].why or self.pods[0].phase})"
+            )
+        return "the image is not pinned by digest: what runs after a restart is not what was proved"
+
+    @property
+    def next_step(self) -> str:
+        if self.ready:
+            return ""
+        if any(pod.node and not pod.node_ready for pod in self.pods):
+            return BRING_BACK
+        if self.found and self.ready_replicas == 1 and self.replicas == 1:
+            return "pin the image by its digest in the stack's inputs"
+        return "preserve logs before anything restarts: kubectl logs --previous, kubectl describe pod; start no protected tofu apply"
+
+
+@dataclass(frozen=True)
+class StorageNode:
+    """The contract's storage node as the cluster lists it; ``ready`` False also where it is not listed."""
+
+    name: str
+    listed: bool
+    ready: bool
+
+    @property
+    def promised(self) -> str:
+        return f"node {self.name} is listed and reports Ready"
+
+    @property
+    def seen(self) -> str:
+        return "Ready" if self.ready else "not Ready" if self.listed else "not listed"
+
+    @property
+    def diagnosis(self) -> str:
+        if self.ready:
+            return ""
+        return (
+            f"node down: {self.name} does not report Ready" if self.listed else f"node {self.name} has left the cluster"
+        )
+
+    @property
+    def next_step(self) -> str:
+        return "" if self.ready else BRING_BACK
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the pod runs, from the pod itself. Statement S017."""
+
+    nodes: tuple[str, ...]
+    promised_node: str
+
+    @property
+    def on_promised_node(self) -> bool:
+        return self.nodes == (self.promised_node,)
+
+    @property
+    def promised(self) -> str:
+        return f"RustFS's pod runs on {self.promised_node}"
+
+    @property
+    def seen(self) -> str:
+        return f"it runs on {', '.join(self.nodes)}"
+
+    @property
+    def diagnosis(self) -> str:
+        return (
+            ""
+            if self.on_promised_node
+            else f"RustFS runs on {', '.join(self.nodes)}, and its volume is {self.promised_node}'s"
+        )
+
+    @property
+    def next_step(self) -> str:
+        return (
+            ""
+            if self.on_promised_node
+            else "which volume does it serve? kubectl describe pvc; start no protected tofu apply"
+        )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The volume claim beside what is promised of it; sizes as Kubernetes quantities. Statements S017, S110."""
+
+    name: str
+    found: bool
+    phase: str
+    modes: tuple[str, ...]
+    storage_class: str
+    size: str
+    size_bytes: int
+    volume: str
+    promised_mode: str
+    promised_class: str
+    promised_size: str
+    promised_bytes: int
+
+    @property
+    def _wrong(self) -> list[str]:
+        checks = {
+            f"it is {self.phase}, not Bound": self.phase != "Bound",
+            f"its access modes are {', '.join(self.modes)}, not {self.promised_mode}": self.modes
+            != (self.promised_mode,),
+            f"its class is {self.storage_class}, not {self.promised_class}": self.storage_class != self.promised_class,
+            f"its size is {self.size}, less than {self.promised_size}": self.size_bytes < self.promised_bytes,
+        }
+        return [text for text, wrong in checks.items() if wrong]
+
+    @property
+    def bound(self) -> bool:
+        return self.found and not self._wrong
+
+    @property
+    def promised(self) -> str:
+        return f"claim {self.name}: Bound, {self.promised_mode}, class {self.promised_class}, at least {self.promised_size}"
+
+    @property
+    def seen(self) -> str:
+        if not self.found:
+            return "no claim of that name"
+        return f"{self.phase}, {', '.join(self.modes)}, class {self.storage_class}, {self.size}"
+
+    @property
+    def diagnosis(self) -> str:
+        if self.bound:
+            return ""
+        return "; ".join(self._wrong) if self.found else f"claim {self.name} is gone: is the data still on its volume?"
+
+    @property
+    def next_step(self) -> str:
+        return (
+            "" if self.bound else "kubectl describe pvc says why; delete no claim and no volume: the state lies on it"
+        )
+
+
+@dataclass(frozen=True)
+class Volume:
+    """The volume behind the claim: where it can be mounted, and whose it is. Statements S017, S110."""
+
+    name: str
+    nodes: tuple[str, ...]
+    storage_class: str
+    provisioner: str
+    promised_node: str
+    promised_provisioner: str
+
+    @property
+    def on_node(self) -> bool:
+        return self.nodes == (self.promised_node,) and self._theirs
+
+    @property
+    def _theirs(self) -> bool:
+        return self.provisioner == self.promised_provisioner or self.provisioner.endswith(
+            f".{self.promised_provisioner}"
+        )
+
+    @property
+    def promised(self) -> str:
+        return f"the volume is {self.promised_node}'s alone, and a provisioner of {self.promised_provisioner} made it"
+
+    @property
+    def seen(self) -> str:
+        where = ", ".join(self.nodes) or "no node in particular"
+        return f"volume {self.name}: {where}; class {self.storage_class}: {self.provisioner or 'no such class'}"
+
+    @property
+    def diagnosis(self) -> str:
+        if self.on_node:
+            return ""
+        if self.nodes != (self.promised_node,):
+            return (
+                f"the volume can be mounted on {', '.join(self.nodes) or 'any node'}, not on {self.promised_node} alone"
+            )
+        return f"storage class {self.storage_class} is {self.provisioner or 'gone'}: it is no OpenEBS class any more"
+
+    @property
+    def next_step(self) -> str:
+        return (
+            ""
+            if self.on_node
+            else "kubectl describe pv and storageclass; the contract page names OpenEBS on the storage node"
+        )
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """``/health`` and ``/health/ready`` of RustFS; ``reason`` is what the body says of a refusal."""
+
+    version: str
+    status: int
+    reason: str
+    listing_empty: bool | None = None
+    """Whether ListBuckets answers 200 with nothing; None where that was not seen."""
+
+    @property
+    def ready(self) -> bool:
+        return self.status == 200  # noqa: PLR2004  # RFC 9110, 15.3.1.
+
+    @property
+    def promised(self) -> str:
+        return "/health/ready answers 200"
+
+    @property
+    def seen(self) -> str:
+        return f"/health says RustFS {self.version}; /health/ready {self.status} {self.reason}".rstrip()
+
+    @property
+    def diagnosis(self) -> str:
+        if self.ready:
+            return ""
+        if self.listing_empty:
+            return "disk offline inside RustFS: /health/ready 503 beside a listing that is 200 and empty"
+        return f"RustFS says that it is not ready: {self.status} {self.reason}".rstrip()
+
+    @property
+    def next_step(self) -> str:
+        return "" if self.ready else "preserve logs, run RCA before any restart; start no protected tofu apply"
+
+
+def _pod(pod: Pod) -> str:
+    return f"{pod.name} {pod.phase} on {pod.node or 'no node'}{'' if pod.ready else ', not ready'}"

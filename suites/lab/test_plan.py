@@ -1,0 +1,119 @@
+"""--gf-plan says what a run asks, changes and lacks, and sends nothing but access reviews; deploy/rbac grants just that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pytest_gf import facts_in
+from pytest_gf.facts import HOUSE
+from pytest_gf.lab import Lab
+from pytest_gf.lab.kube.rights import PROBE_CLUSTER_ROLE, PROBE_ROLE
+
+ROOT = Path(__file__).parents[2]
+RBAC = sorted((ROOT / "deploy" / "rbac").glob("*.yaml"))
+SECTIONS = {"runner.yaml": "Role", "operator.yaml": "Role", "exec.yaml": "Role", "cluster.yaml": "ClusterRole"}
+
+
+def granted(path: Path) -> set[str]:
+    """Return the pairs of verb and resource that a file grants."""
+    rules = [rule for document in yaml.safe_load_all(path.read_text()) for rule in document.get("rules", ())]
+    return {f"{verb} {resource}" for rule in rules for verb in rule["verbs"] for resource in rule["resources"]}
+
+
+PAIRS = sorted({pair for path in RBAC for pair in granted(path)})
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with Lab.start(tmp_path_factory.mktemp("lab")) as started:
+        yield started
+
+
+def test_the_lab_grants_what_deploy_rbac_grants() -> None:
+    by_kind = {kind: [path for path in RBAC if SECTIONS[path.name] == kind] for kind in ("Role", "ClusterRole")}
+    assert set().union(*map(granted, by_kind["Role"])) == PROBE_ROLE
+    assert set().union(*map(granted, by_kind["ClusterRole"])) == PROBE_CLUSTER_ROLE
+    assert granted(ROOT / "deploy/rbac/runner.yaml") == granted(ROOT / "deploy/rbac/operator.yaml")
+
+
+@pytest.mark.parametrize("path", RBAC, ids=lambda path: path.stem)
+def test_no_wildcard_and_no_secret(path: Path) -> None:
+    text = "\n".join(line.partition("#")[0] for line in path.read_text().splitlines())
+    assert "*" not in text
+    assert "secrets" not in text
+    assert not {"create", "update", "patch", "delete", "deletecollection"} & {
+        pair.partition(" ")[0]
+        for pair in granted(path)
+        if pair.partition(" ")[2] not in {"pods/exec", "pods/portforward"}
+    }
+
+
+def test_a_plan_asks_access_reviews_only(lab: Lab, run_pytest: Any) -> None:
+    lab.reset()
+    outcome = run_pytest(
+        "-m", "canary", "--gf-plan", f"--gf-target={lab.target_file}", environment=dict(lab.environment)
+    )
+    assert outcome.exit == 0, outcome.text
+    assert set(lab.counts()) == {"kubernetes create selfsubjectaccessreviews"}
+    assert not outcome.folder.exists(), "a plan is no run"
+    for text in ("it asks, at least:", "list nodes", "ListBuckets x4", "it changes (scratch): scratch_bucket"):
+        assert text in outcome.text
+    assert "LACKS" not in outcome.text
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_each_right_that_is_dropped_is_named_and_missed(pair: str, lab: Lab, run_pytest: Any) -> None:
+    target = lab.folder / "routed.toml"
+    lab.bend(f"kubernetes-forbidden:{pair}")
+    try:
+        arguments = ("-m", "canary", f"--gf-target={target}")
+        planned = run_pytest(*arguments, "--gf-plan", "--gf-strict", environment=dict(lab.environment))
+        outcome = run_pytest(*arguments, "--gf-deadline=5", environment=dict(lab.environment))
+    finally:
+        lab.mend()
+    lacks = [line for line in planned.text.splitlines() if "LACKS" in line]
+    assert planned.exit == 11, planned.text
+    assert len(lacks) == 1, lacks
+    assert f"LACKS  {pair} " in lacks[0]
+    named = set(lacks[0].partition("unproven without it: ")[2].split(", "))
+    assert {row.partition("[")[0] for row in outcome.rows("unproven")} == named
+    assert outcome.rows("violated") == outcome.rows("error") == set()
+    assert outcome.exit == (11 if len(named) == len({row.partition("[")[0] for row in outcome.verdicts()}) else 0)
+    assert any(pair in row["reason"] for row in outcome.verdicts().values() if row["verdict"] == "unproven")
+
+
+def test_what_facts_say_they_ask_is_what_they_ask(run_pytest: Any, lab: Lab) -> None:
+    """The plan is made of ``asks``; the evidence says what was asked, fact by fact."""
+    outcome = run_pytest("-m", "canary", f"--gf-target={lab.folder / 'routed.toml'}", environment=dict(lab.environment))
+    assert outcome.exit == 0, outcome.text
+    asked: dict[str, set[str]] = {}
+    for path in (outcome.folder / "evidence").glob("*.json"):
+        kept = json.loads(path.read_text())
+        said = {f"{each['system']} {each['operation']}" for each in kept["exchanges"]}
+        asked.setdefault(kept["fact"], set()).update(each[0].upper() + each[1:] for each in said)
+    declared = {
+        name: {ask for ask in value.asks if ask != "Kubernetes create pods/portforward"}
+        for name, value in facts_in(ROOT / "fixtures")[HOUSE].facts.items()
+        if name in asked
+    }
+    assert asked == declared
+
+
+def test_a_plan_without_a_cluster_says_so(run_pytest: Any) -> None:
+    outcome = run_pytest("-m", "canary", "--gf-plan", "--gf-target=fixtures/targets/dev-machine.toml")
+    assert outcome.exit == 0, outcome.text
+    assert "the target has no [kubernetes] section" in outcome.text
+    assert "it would change (scratch)" in outcome.text
+    assert "not allowed: add 'scratch'" in outcome.text
+
+
+def test_a_plan_is_made_in_one_process(run_pytest: Any) -> None:
+    outcome = run_pytest("-m", "canary", "--gf-plan", "-n", "2")
+    assert outcome.exit == 4
+    assert "leave -n out" in outcome.text
