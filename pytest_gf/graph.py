@@ -24,7 +24,7 @@ WIDTH = 32
 """How many facts observe at once: enough to overlap their waits, few enough not to be a load on a small cluster."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Node:
     """One fact for one set of axis values, and what became of it."""
 
@@ -42,6 +42,10 @@ class Node:
     value: Any = None
     failure: BaseException | None = None
     traceback: TracebackType | None = None
+
+    def __repr__(self) -> str:
+        """Return the name: with its needs, a node's text would double with every level of the house."""
+        return f"Node({self.name})"
 
     @functools.cached_property
     def name(self) -> str:

@@ -265,6 +265,6 @@ def _configuration(section: KubernetesSection) -> Any:
             ) from None
     made.retries = False  # An answer is judged at once; what was never answered is an error.
     if is_loopback(str(made.host)):
-        # websocket-client reads the environment's proxies itself, and heeds no_proxy only where proxy headers are given.
-        made.proxy, made.no_proxy, made.proxy_headers = None, urlsplit(str(made.host)).hostname, {"unused": ""}
+        # Without a proxy here websocket-client would take the environment's: so one that no_proxy never lets it use.
+        made.proxy, made.no_proxy = "http://proxy.invalid:1", urlsplit(str(made.host)).hostname
     return made

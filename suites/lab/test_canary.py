@@ -39,7 +39,7 @@ GATE = {"kubernetes list nodes": 1, "kubernetes list pods": 1, "kubernetes get d
 
 NO_CREDENTIAL = (
     *("rustfs.anonymous-refused", "rustfs.workload-ready", "rustfs.node-ready", "rustfs.pod-on-bumble"),
-    *("rustfs.volume-", "rustfs.ready-endpoint", "rustfs.disk-markers"),
+    *("rustfs.volume-", "rustfs.disk-markers"),
 )
 
 
