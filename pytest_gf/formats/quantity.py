@@ -7,7 +7,9 @@ from fractions import Fraction
 
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-_FORM = re.compile(r"(?P<number>\d{1,30}(?:\.\d{0,18})?|\.\d{1,18})(?P<suffix>[KMGTPE]i|[numkMGTPE]|[eE][+-]?\d{1,2}|)", re.ASCII)
+_FORM = re.compile(
+    r"(?P<number>\d{1,30}(?:\.\d{0,18})?|\.\d{1,18})(?P<suffix>[KMGTPE]i|[numkMGTPE]|[eE][+-]?\d{1,2}|)", re.ASCII
+)
 
 
 def parse(text: str) -> Fraction:

@@ -16,6 +16,8 @@ MOST_BYTES = 1_000_000
 """GitHub refuses a job summary of more than 1 MiB; what other steps wrote counts too."""
 
 LAB_BANNER = "LAB - honey was not observed"
+GATE = "cluster"
+"""The fact that says which cluster this is: a gate before everything live, no clause."""
 _MEANING = {
     0: "green: nothing selected is red",
     1: "red: something is not as promised",
@@ -55,6 +57,16 @@ def proved(record: Mapping[str, Any], catalog: Mapping[str, frozenset[str]]) -> 
     return sorted(whole), sorted(some)
 
 
+def gate(record: Mapping[str, Any]) -> str:
+    """Return what became of the gate before everything live, S001: which cluster this is; "" where no row asked."""
+    outcomes = {fact["outcome"] for verdict in record["verdicts"] for fact in verdict["facts"] if fact["fact"] == GATE}
+    if not outcomes:
+        return ""
+    if outcomes == {"observed"}:
+        return "gate S001: passed, the cluster is the contract's"
+    return f"gate S001: not passed, {'; '.join(sorted(outcomes - {'observed'}))}"
+
+
 def page(record: Mapping[str, Any], contract: Contract, catalog: Mapping[str, frozenset[str]]) -> str:
     """Return the page. What needs hands comes first."""
     whole, some = proved(record, catalog)
@@ -65,6 +77,7 @@ def page(record: Mapping[str, Any], contract: Contract, catalog: Mapping[str, fr
         f"Exit {record['exit']}, {_MEANING.get(record['exit'], 'see pytest')}. Vantage {record['vantage']}, {record['started']} to {record['finished']}.",
         "",
     ]
+    lines += [f"{gate(record)}.", ""] if gate(record) else []
     for verdict in Verdict:
         lines += _section(verdict, [each for each in record["verdicts"] if each["verdict"] == verdict])
     lines += ["## What this run proved", "", _listed(whole) or "Nothing.", ""]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.reports.summary import LAB_BANNER, counts, proved, row_name
+from pytest_gf.reports.summary import LAB_BANNER, counts, gate, proved, row_name
 from pytest_gf.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def ending(
     whole, some = proved(record, catalog)
     terminal.section("the contract")
     terminal.write_line(f"verdicts: {counts(record)}")
+    if gate(record):
+        terminal.write_line(gate(record))
     terminal.write_line(f"proved: {' '.join(whole) or 'nothing'}")
     if some:
         terminal.write_line(f"proved in part: {' '.join(some)}")

@@ -78,3 +78,42 @@ def test_a_loss_says_what_to_do_and_makes_nothing(run_pytest: Any) -> None:
     for text in ("TIN-1012", "TIN-1046", "preserve logs, run RCA before any restart", "a change would bury evidence"):
         assert text in outcome.text
     assert not (outcome.folder / "ledger.jsonl").exists(), "something was about to be made"
+
+
+@pytest.mark.upholds("S001")
+def test_another_cluster_is_an_error_before_anything_is_judged(run_pytest: Any) -> None:
+    outcome = run_pytest("-m", "canary", "--gf-fault=wrong-cluster")
+    assert outcome.exit == 10
+    assert outcome.rows("error") == set(outcome.verdicts())
+    line = (
+        "gate S001: not passed, error: asking which cluster this is (by its nodes): wrong cluster: kind-control-plane"
+    )
+    assert line in outcome.text
+    assert line in (outcome.folder / "summary.md").read_text()
+    assert not (outcome.folder / "ledger.jsonl").exists(), "something was about to be made in another cluster"
+
+
+@pytest.mark.upholds("S001")
+def test_the_cluster_is_known_without_a_right_to_its_nodes(run_pytest: Any) -> None:
+    narrow = ("-m", "canary", "-k", "workload", "--gf-fault=kubernetes-forbidden:list nodes")
+    outcome = run_pytest(*narrow)
+    assert outcome.exit == 0
+    assert "gate S001: passed, the cluster is the contract's" in outcome.text
+    wrong = run_pytest(*narrow, "--gf-fault=wrong-cluster")
+    assert wrong.exit == 10
+    assert "(by the nodes of its pods): wrong cluster: kind-control-plane" in wrong.text
+    blind = run_pytest(
+        "-m",
+        "canary",
+        *narrow[4:],
+        "--gf-fault=kubernetes-forbidden:list pods",
+        "--gf-fault=kubernetes-forbidden:get deployments",
+    )
+    assert blind.exit == 0, "S3 is judged"
+    assert "gate S001: not passed, unproven: the cluster can't be identified" in blind.text
+    assert {row.partition("[")[0] for row in blind.rows("holds")} >= {
+        "rustfs.list-buckets",
+        "rustfs.scratch-gone",
+        "state.body-whole",
+    }
+    assert {"rustfs.workload-ready", "rustfs.disk-markers[attic]", "rustfs.volume-bound"} <= blind.rows("unproven")
