@@ -1,0 +1,122 @@
+"""NAR bodies: verify as they stream (frames, size, sha256, strict archive), beside decode and sha256 alone. Bar: 0.8.
+
+Memory is measured in a process of its own for each size: it must be flat.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import resource
+import statistics
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import zstandard
+
+from pytest_gf.formats import nar, zstd
+
+ROUNDS = 5
+PIECE = 64 * 1024
+"""Bytes that come at once from a socket."""
+
+
+def body(size: int) -> list[bytes]:
+    """Return the frames of an archive with one large file, chunked as Attic chunks it."""
+    source = random.Random(size)  # noqa: S311  # Test data.
+    half = [source.randbytes(32 * 1024) + bytes(32 * 1024) for _ in range(16)]
+    head = b"".join(map(nar.string, (nar.MAGIC, b"(", b"type", b"regular", b"contents"))) + struct.pack("<Q", size)
+    compressor = zstandard.ZstdCompressor()
+    frames = [compressor.compress(head)]
+    frames += [compressor.compress(half[at % 16] * 4) for at in range(size // (256 * 1024))]
+    return [*frames, compressor.compress(nar.string(b")"))]
+
+
+def tree(count: int) -> list[bytes]:
+    """Return the frames of an archive of many small files."""
+    source = random.Random(count)  # noqa: S311  # Test data.
+    files = {f"{at:06}".encode(): nar.Regular(source.randbytes(2_000) + bytes(2_000)) for at in range(count)}
+    data = b"".join(nar.write(nar.Directory(files)))
+    compressor = zstandard.ZstdCompressor()
+    return [compressor.compress(data[at : at + 256 * 1024]) for at in range(0, len(data), 256 * 1024)]
+
+
+def pieces(frames: list[bytes]) -> Iterator[bytes]:
+    """Yield the body as a socket would give it."""
+    data = b"".join(frames)
+    for at in range(0, len(data), PIECE):
+        yield data[at : at + PIECE]
+
+
+def verify(frames: list[bytes]) -> None:
+    """Verify as the probe does."""
+    decoder, archive, digest = zstd.Decoder(), nar.Reader(), hashlib.sha256()
+    for piece in pieces(frames):
+        for decoded in decoder.feed(piece):
+            digest.update(decoded)
+            archive.feed(decoded)
+    decoder.finish()
+    archive.finish()
+
+
+def bare(frames: list[bytes]) -> None:
+    """Decode and hash, and nothing else."""
+    digest = hashlib.sha256()
+    for frame in frames:
+        digest.update(zstandard.ZstdDecompressor().decompress(frame))
+
+
+def cpu(work: Callable[[list[bytes]], None], frames: list[bytes]) -> float:
+    """Return the CPU-seconds of one call."""
+    started = time.process_time()
+    work(frames)
+    return time.process_time() - started
+
+
+def memory(mebibytes: int) -> None:
+    """Print how many KiB verifying an archive of this size adds; its frames are made one by one."""
+    compressor = zstandard.ZstdCompressor()
+    size = mebibytes * 1024 * 1024
+    head = b"".join(map(nar.string, (nar.MAGIC, b"(", b"type", b"regular", b"contents"))) + struct.pack("<Q", size)
+    chunk = compressor.compress(random.Random(1).randbytes(1024 * 1024))  # noqa: S311  # Test data.
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    decoder, archive, digest = zstd.Decoder(), nar.Reader(), hashlib.sha256()
+    for frame in (compressor.compress(head), *(chunk for _ in range(mebibytes)), compressor.compress(nar.string(b")"))):
+        for decoded in decoder.feed(frame):
+            digest.update(decoded)
+            archive.feed(decoded)
+    decoder.finish()
+    archive.finish()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+
+
+def main() -> None:
+    """Print the table."""
+    print(
+        f"{'archive':<26} {'bare':>8} {'verify':>8} {'ratio':>7}   (CPU-seconds, median of {ROUNDS}; ratio of throughputs, bar 0.8)"
+    )
+    for name, frames in (
+        ("one file of 64 MiB", body(64 << 20)),
+        ("one file of 1 MiB", body(1 << 20)),
+        ("4,000 files of 4 kB", tree(4000)),
+    ):
+        theirs, mine = [], []
+        for _ in range(ROUNDS):
+            theirs.append(cpu(bare, frames))
+            mine.append(cpu(verify, frames))
+        one, other = statistics.median(theirs), statistics.median(mine)
+        print(f"{name:<26} {one:>8.3f} {other:>8.3f} {one / other:>7.2f}")
+    for mebibytes in (1, 64, 1024):
+        command = [sys.executable, __file__, str(mebibytes)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        print(f"memory, {mebibytes:>5} MiB: {int(done.stdout) / 1024:>6.1f} MiB more than before")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        memory(int(sys.argv[1]))
+    else:
+        main()

@@ -1,0 +1,225 @@
+"""Zstandard frames (RFC 8878), read strictly and block by block: what a frame may cost is known before it is decoded."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import zstandard
+
+MAGIC = b"\x28\xb5\x2f\xfd"
+MOST_WINDOW = 64 * 1024 * 1024
+"""Bytes. zstd's levels 1 to 19 ask for 8 MiB at most; what asks for more than this is refused before it is allocated."""
+MOST_BLOCK = 128 * 1024
+"""Bytes that one block may decode to (RFC 8878, 3.1.1.2.4)."""
+SMALL = 16
+"""Blocks. A frame of so many, 2 MiB decoded, is held and decoded at once."""
+
+Kind = Literal["magic", "header", "dictionary", "window", "block", "corrupt", "cut", "too-long", "extra"]
+
+_CONTENT_SIZE = (0, 2, 4, 8)
+_DICTIONARY = (0, 1, 2, 4)
+_RLE, _RESERVED = 1, 3
+_BLOCK_HEADER = 3
+_CHECKSUM = 4
+_TWO_BYTES_FROM = 256
+"""A content size of two bytes counts from here (3.1.1.1.4)."""
+
+
+class Malformed(ValueError):
+    """No sequence of zstd frames. ``kind`` says in what way."""
+
+    def __init__(self, kind: Kind, text: str) -> None:
+        super().__init__(f"{kind}: {text}")
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A frame as far as its bytes are here: where its header ends, and where it does itself (0: not here, or long)."""
+
+    header_end: int
+    end: int
+    blocks: int
+    checksum: bool
+    content: int | None
+
+
+class Decoder:
+    """Decodes frames that are fed in pieces of any size: one (``single``), or one after another as Attic sends them.
+
+    ``most`` bounds the decoded bytes of all frames together. Skippable frames and dictionaries are refused. A frame of at
+    most `SMALL` blocks is decoded at once, which is faster; a longer one block by block, so that memory stays flat.
+    """
+
+    def __init__(self, *, single: bool = False, most: int | None = None) -> None:
+        import zstandard
+
+        self._error = zstandard.ZstdError
+        self._context = _context()
+        self._long: zstandard.ZstdDecompressionObj | None = None
+        self._checksum = False
+        self._last = False
+        self._pending = b""
+        self._single, self._most = single, most
+        self.frames = 0
+        """Whole frames so far."""
+        self.size = 0
+        """Decoded bytes so far."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield what these bytes complete. Raises Malformed."""
+        data = self._pending + data if self._pending else data
+        at = 0
+        while at < len(data):
+            if self._long is None:
+                frame = self._look(data, at)
+                if frame is None or (not frame.end and frame.blocks <= SMALL):
+                    break
+                end = frame.end or frame.header_end
+                decoded = self._at_once(data[at:end], frame) if frame.end else self._begin(data[at:end], frame)
+            else:
+                end = self._next(data, at)
+                if not end:
+                    break
+                decoded = self._push(data[at:end])
+            at = end
+            if decoded:
+                yield decoded
+        self._pending = data[at:]
+
+    def finish(self) -> None:
+        """Raise Malformed where the bytes end inside of a frame, or where there was none."""
+        if self._long is not None or self._pending or not self.frames:
+            raise Malformed("cut", f"the bytes end inside of frame {self.frames + 1}")
+
+    def _look(self, data: bytes, at: int) -> _Frame | None:
+        """Return the frame that begins here, None where its header is not whole yet."""
+        if self._single and self.frames:
+            raise Malformed("extra", "bytes follow the frame")
+        start = data[at : at + len(MAGIC)]
+        if not MAGIC.startswith(start):
+            raise Malformed("magic", f"frame {self.frames + 1} begins {start.hex()}")
+        if len(data) - at <= len(MAGIC):
+            return None
+        header_end = at + _header_size(data[at + len(MAGIC)])
+        if header_end > len(data):
+            return None
+        checksum, content = _check_header(data[at:header_end])
+        at, blocks, last = header_end, 0, False
+        while not last and blocks <= SMALL and at + _BLOCK_HEADER <= len(data):
+            last, size = _block(data, at)
+            at += _BLOCK_HEADER + size
+            blocks += 1
+        end = at + (_CHECKSUM if checksum else 0)
+        whole = last and end <= len(data) and blocks <= SMALL
+        return _Frame(header_end, end if whole else 0, blocks, checksum, content)
+
+    def _at_once(self, data: bytes, frame: _Frame) -> bytes:
+        most = frame.blocks * MOST_BLOCK
+        if frame.content is not None:
+            if frame.content > most:
+                raise Malformed("header", f"{frame.content} bytes promised, where its blocks hold {most} at most")
+            self._count(frame.content, ahead=True)
+        try:
+            decoded: bytes = self._context.decompress(data, max_output_size=most, allow_extra_data=False)
+        except self._error as wrong:
+            raise Malformed("corrupt", f"frame {self.frames + 1}: {wrong}") from None
+        self._count(len(decoded))
+        self.frames += 1
+        return decoded
+
+    def _begin(self, header: bytes, frame: _Frame) -> bytes:
+        self._long, self._checksum, self._last = self._context.decompressobj(), frame.checksum, False
+        return self._push(header)
+
+    def _next(self, data: bytes, at: int) -> int:
+        """Return where the long frame's next block, or its checksum, ends; 0 where not all of it is here."""
+        if self._last:
+            end = at + _CHECKSUM
+        elif at + _BLOCK_HEADER > len(data):
+            return 0
+        else:
+            last, size = _block(data, at)
+            end = at + _BLOCK_HEADER + size
+            self._last = last and end <= len(data)
+        return end if end <= len(data) else 0
+
+    def _push(self, piece: bytes) -> bytes:
+        """Decode the long frame's next piece; it must end where its blocks do."""
+        if self._long is None:
+            raise AssertionError("no frame is open")
+        closing = self._last and (not self._checksum or len(piece) == _CHECKSUM)
+        try:
+            decoded: bytes = self._long.decompress(piece)
+        except self._error as wrong:
+            raise Malformed("corrupt", f"frame {self.frames + 1}: {wrong}") from None
+        self._count(len(decoded))
+        if self._long.eof:
+            self._long = None
+            self.frames += 1
+        elif closing and not self._checksum:
+            raise Malformed("corrupt", f"frame {self.frames + 1} does not end where its blocks do")
+        return decoded
+
+    def _count(self, size: int, *, ahead: bool = False) -> None:
+        if self._most is not None and self.size + size > self._most:
+            raise Malformed("too-long", f"more than {self._most} bytes")
+        if not ahead:
+            self.size += size
+
+
+_made = threading.local()
+
+
+def _context() -> zstandard.ZstdDecompressor:
+    """Return this thread's decompressor: making one costs as much as decoding a small frame."""
+    import zstandard
+
+    context: zstandard.ZstdDecompressor | None = getattr(_made, "context", None)
+    if context is None:
+        context = _made.context = zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW)
+    return context
+
+
+def _header_size(descriptor: int) -> int:
+    """Return the size of a frame header with its magic, from its descriptor byte (3.1.1.1)."""
+    single_segment = bool(descriptor & 0x20)
+    content = _CONTENT_SIZE[descriptor >> 6] or int(single_segment)
+    return len(MAGIC) + 1 + int(not single_segment) + _DICTIONARY[descriptor & 3] + content
+
+
+def _check_header(header: bytes) -> tuple[bool, int | None]:
+    """Return whether the frame ends in a checksum, and its content size if it says one. Raises Malformed for what is refused."""
+    descriptor, rest = header[len(MAGIC)], header[len(MAGIC) + 1 :]
+    if descriptor & 0x08:
+        raise Malformed("header", "a reserved bit is set")
+    single_segment = bool(descriptor & 0x20)
+    dictionary_at = int(not single_segment)
+    content_at = dictionary_at + _DICTIONARY[descriptor & 3]
+    if any(rest[dictionary_at:content_at]):
+        raise Malformed("dictionary", "the frame needs a dictionary")
+    stored = rest[content_at:]
+    content = int.from_bytes(stored, "little") + (_TWO_BYTES_FROM if len(stored) == 2 else 0) if stored else None  # noqa: PLR2004  # As it says.
+    if single_segment:
+        window = content or 0
+    else:
+        base = 1 << (10 + (rest[0] >> 3))
+        window = base + (base >> 3) * (rest[0] & 7)
+    if window > MOST_WINDOW:
+        raise Malformed("window", f"the frame asks for a window of {window} bytes; {MOST_WINDOW} are allowed")
+    return bool(descriptor & 0x04), content
+
+
+def _block(data: bytes, at: int) -> tuple[bool, int]:
+    """Return whether the block at this place is the last of its frame, and its stored size (3.1.1.2). Raises Malformed."""
+    value = data[at] | data[at + 1] << 8 | data[at + 2] << 16
+    kind, size = value >> 1 & 3, value >> 3
+    if kind == _RESERVED:
+        raise Malformed("block", "a block of the reserved type")
+    if size > MOST_BLOCK:
+        raise Malformed("block", f"a block of {size} bytes; {MOST_BLOCK} are allowed")
+    return bool(value & 1), 1 if kind == _RLE else size
