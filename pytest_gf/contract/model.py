@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from pytest_gf.contract.repository import Repository
+
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
     """One checkable sentence of the contract. ``how``: what can show it (see statements.toml)."""
@@ -54,6 +56,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     tickets: Mapping[str, str]
     does_not_prove: tuple[Claim, ...]
     statements: Mapping[str, Statement]
+    repository: Repository = Repository()
     chosen: Mapping[Literal["bucket", "stack"], tuple[str, ...]] = {}
 
     def every(self, axis: str) -> tuple[str, ...]:

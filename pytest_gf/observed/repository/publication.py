@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from pytest_gf.formats.workflow import Job, Workflow
 from pytest_gf.observed.repository import Finding, Findings, Sources
 from pytest_gf.observed.repository.pushing import Push, pushes
-from pytest_gf.observed.repository.quarantine import Plan, Read, is_among
+from pytest_gf.observed.repository.quarantine import Plan, Read
 from pytest_gf.observed.repository.scene import Scene
+from pytest_gf.observed.repository.searching import is_among
 
 CONFIRM = "confirm"
 WRONG = "not-the-word"

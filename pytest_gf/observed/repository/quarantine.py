@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from pytest_gf.formats import workflow as workflows
 from pytest_gf.formats.expression import Truth, condition, texts
@@ -14,6 +13,7 @@ from pytest_gf.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table
 from pytest_gf.observed.repository import Finding, Findings, Sources
 from pytest_gf.observed.repository.pushing import SWITCH, Push, last, pushes
 from pytest_gf.observed.repository.scene import TOKEN, Scene, View
+from pytest_gf.observed.repository.searching import is_among
 
 WORKFLOWS = (".github/workflows/*.yml", ".github/workflows/*.yaml")
 PULL_REQUEST_EVENTS: Mapping[str, str] = {
@@ -35,11 +35,6 @@ class Plan:
     pilots: tuple[str, ...] = ()
     publication: tuple[str, ...] = ()
     branch: str = "main"
-
-
-def is_among(path: str, patterns: Sequence[str]) -> bool:
-    """Return whether a path fits one of the patterns; ``*`` also stands for ``/``."""
-    return any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from pytest_gf.formats.shell import attic_commands
 from pytest_gf.formats.yaml_nodes import Items, Malformed, Scalar, Table, read
 from pytest_gf.observed.repository import Finding, Findings, Sources
 from pytest_gf.observed.repository.pushing import SWITCH, steps_push
-from pytest_gf.observed.repository.quarantine import Plan, is_among, ungated
+from pytest_gf.observed.repository.quarantine import Plan, ungated
 from pytest_gf.observed.repository.scene import TOKEN, Scene
+from pytest_gf.observed.repository.searching import is_among
 
 ACTIONS = (".github/actions/*/action.yml", ".github/actions/*/action.yaml")
 SHELLS = frozenset({"", "sh", "bash", "shell", "console", "zsh", "text"})
