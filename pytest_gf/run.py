@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf import ledger as ledgers
+from pytest_gf import subject as subjects
 from pytest_gf import target as targets
 from pytest_gf.errors import ProbeError, Unproven
 from pytest_gf.graph import Graph, Node
@@ -51,6 +52,7 @@ class Run:
         self._lab_failure: ProbeError | None = None
         self._ledger: ledgers.Ledger | None = None
         self._lock = threading.RLock()
+        self._subject: subjects.Subject | None = None
         if self._target is not None:
             redactor().learn(self._target.secrets())
 
@@ -73,6 +75,15 @@ class Run:
             if self._target is None:
                 self._target = self._start_lab()
             return self._target
+
+    @property
+    def subject(self) -> subjects.Subject:
+        """The checkout and the machine that are judged, or the lab's model of them, laid out the first time."""
+        with self._lock:
+            if self._subject is None:
+                faults = [fault.name for fault in self.settings.faults]
+                self._subject = subjects.laid(self.settings.subject, self.folder / "model", faults)
+            return self._subject
 
     @property
     def ledger(self) -> ledgers.Ledger:

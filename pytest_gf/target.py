@@ -16,7 +16,7 @@ from pytest_gf.vantage import READ_ONLY, VANTAGES, Vantage
 
 ALLOWED = ("scratch", "state-proof", "cache-blob", "cache-delete", "publication")
 """What a run may change: the words of ``allow``."""
-LATER = ("kubernetes", "attic", "bazel", "repository", "flakehub", "routes")
+LATER = ("kubernetes", "attic", "bazel", "routes")
 """Sections that targets may have for clauses to come; they are read by nothing yet."""
 
 
@@ -42,11 +42,25 @@ class S3Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ca_file: str | None = None
 
 
+class RepositorySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[repository]``: the checkout to judge; relative to the target file."""
+
+    path: str
+
+
+class FlakeHubSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[flakehub]``: the page that answers for the published flake."""
+
+    page: str
+
+
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     vantage: Vantage
     allow: tuple[str, ...] = ()
     s3: S3Section | None = None
+    repository: RepositorySection | None = None
+    flakehub: FlakeHubSection | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,8 @@ class Target:
     vantage: Vantage
     allow: frozenset[str] = frozenset()
     s3: S3Section | None = None
+    repository: Path | None = None
+    flakehub: str | None = None
     _credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def permits(self, word: str) -> bool:
@@ -99,7 +115,17 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
     names = () if s3 is None else (s3.access_key_env, s3.secret_key_env)
     variables = os.environ if environment is None else environment
     credentials = {name: variables.get(name, "") for name in names}
-    return Target(read.name, read.vantage, frozenset(read.allow), s3, credentials)
+    repository = None if read.repository is None else path.absolute().parent / Path(read.repository.path).expanduser()
+    flakehub = None if read.flakehub is None else read.flakehub.page
+    return Target(
+        read.name,
+        read.vantage,
+        frozenset(read.allow),
+        s3,
+        repository=repository,
+        flakehub=flakehub,
+        _credentials=credentials,
+    )
 
 
 def _checked(section: S3Section, path: Path) -> S3Section:

@@ -78,7 +78,7 @@ def rows(text: str) -> Iterator[Row]:
     for line in prose(text):
         if _RULE.match(line.text) and "|" in line.text and "|" in previous:
             header, held = _cells(previous), ""
-        elif header and (held or line.text.lstrip().startswith("|")):
+        elif header and (held or "|" in line.text):
             first = first if held else line.number
             held = f"{held} {line.text.strip()}" if held else line.text.strip()
             cells = _cells(held)
@@ -90,7 +90,6 @@ def rows(text: str) -> Iterator[Row]:
         elif not line.text.strip():
             header = []
         previous = line.text
-    return
 
 
 def _cells(line: str) -> list[str]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from pytest_gf.lab import model
+
 if TYPE_CHECKING:
     from pytest_gf.contract import Contract
 
@@ -126,7 +128,8 @@ _WIRE = (
     Fault("malformed-xml", None, "every XML answer is cut short"),
 )
 
-FAULTS: Mapping[str, Fault] = {each.name: each for each in (*_STORE, *_RIGHTS, *_STATE, *_SCRATCH, *_WIRE)}
+_MODEL = tuple(Fault(name, None, about) for name, about in model.faults().items())
+FAULTS: Mapping[str, Fault] = {each.name: each for each in (*_STORE, *_RIGHTS, *_STATE, *_SCRATCH, *_WIRE, *_MODEL)}
 
 
 def parse(text: str, contract: Contract) -> Bend:

@@ -60,6 +60,17 @@ def read(root: Path) -> Checkout:
     return Checkout(root, dict(sorted(texts.items())), dict(sorted(refused.items())))
 
 
+def read_one(path: Path) -> str:
+    """Return the text of one file that the command line names. Raises Unproven with why it is not read."""
+    data = _content(path)
+    if isinstance(data, str):
+        raise Unproven(f"{path}: {data}", "give a text file")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        raise Unproven(f"{path}: not UTF-8, at byte {wrong.start}", "give a text file") from None
+
+
 def _files(top: Path) -> Iterator[tuple[str, str]]:
     """Yield each file's path with "" or why it is not read; folders that are symlinks are not entered."""
     pending, count = [("", 0)], 0

@@ -146,6 +146,13 @@ def reported(sources: Sources, status: str) -> Findings:
     return Findings(f"just info reports {status} where {BAZEL} is empty", "Justfile", (missing,))
 
 
+def said(output: str, status: str) -> Findings:
+    """Find whether what ``just info`` said lacks the status (S065)."""
+    missing = Finding("Justfile", 1, "status-not-reported", f"just info does not say {status}", f"report {status}")
+    promise = f"just info reports {status} where {BAZEL} is empty"
+    return Findings(promise, f"just info, {len(output.splitlines())} line(s)", () if status in output else (missing,))
+
+
 def recipe_of(text: str, name: str) -> tuple[int, str] | None:
     """Return the line and the body of a just recipe, with the scripts that it names left as they are."""
     lines = text.splitlines()
