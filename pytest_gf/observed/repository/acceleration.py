@@ -33,6 +33,8 @@ _DENIES = any_of(
         r"\bgoal\b",
     ]
 )
+WHERE = "docs/rotation.md"
+"""Where a rotation rule that is missing could stand."""
 CONFIGURATION = ("*.nix", "*.y*ml", "*nix.conf", "*.sh", "*Justfile", "*justfile", ".envrc")
 
 
@@ -105,7 +107,6 @@ def rotation(sources: Sources, kinds: Mapping[str, Sequence[str]], archived: Seq
     files = chosen(sources, ("*.md",), archived)
     rotating = {path: text for path, text in files.items() if re.search(r"\brotat", text, re.IGNORECASE)}
     found: list[Finding] = []
-    at = next(iter(rotating), "docs/rotation.md")
     owners: dict[tuple[str, int], str] = {}
     for kind, patterns in kinds.items():
         rules = list(_rules(rotating, any_of(patterns)))
@@ -118,11 +119,11 @@ def rotation(sources: Sources, kinds: Mapping[str, Sequence[str]], archived: Seq
             )
             found.append(
                 Finding(
-                    rules[0][0] if rules else at,
+                    rules[0][0] if rules else WHERE,
                     rules[0][1] if rules else 1,
                     "no-rotation-rule",
                     what,
-                    "write its own rule",
+                    "write a rule of its own",
                 )
             )
         owners |= dict.fromkeys(own[:1], kind)

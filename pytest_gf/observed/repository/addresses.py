@@ -30,7 +30,7 @@ def private(
                     "use a documented variable or an example name",
                 )
                 for line, match in hits(text, pattern)
-                if not any(match[0] in word or word in match[0] for word in allowed)
+                if not any(word in match[0] for word in allowed)
             ]
             found += _few(each)
     return Findings("public documents and examples name no private topology", f"{len(files)} file(s)", tuple(found))

@@ -40,15 +40,26 @@ def attic(sources: Sources, promise: Promise) -> Findings:
         given = (read or {}).get(name, ())
         if read is not None and not given:
             found.append(
-                Finding(promise.envrc, 1, f"envrc-{name.lower()}", f"{name} is not assigned", f"derive {expected}")
+                Finding(
+                    promise.envrc,
+                    1,
+                    f"envrc-{name.lower().replace('_', '-')}",
+                    f"{name} is not assigned",
+                    f"derive {expected}",
+                )
             )
-        for each in given:
+        for each in {one.line: one for one in reversed(given) if not fits(one.text)}.values():
             if not fits(each.text) and not _only_without_domain(each, given, f"https://{promise.host}."):
                 undecided = "" if _tells(each, expected) else f"not literal, cannot prove: {each.text}"
                 what = f"{name}={each.text or 'empty'}, and {expected} is promised"
                 found.append(
                     Finding(
-                        promise.envrc, each.line or 1, f"envrc-{name.lower()}", what, f"derive {expected}", undecided
+                        promise.envrc,
+                        each.line or 1,
+                        f"envrc-{name.lower().replace('_', '-')}",
+                        what,
+                        f"derive {expected}",
+                        undecided,
                     )
                 )
     return Findings(

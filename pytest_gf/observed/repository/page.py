@@ -17,9 +17,12 @@ MOST_TOGETHER = 3
 FEWEST_WORDS = 4
 MOST_LISTED = 40
 _WORD = re.compile(r"[a-z0-9][\w./:-]*[\w]")
-_SMALL = frozenset(
-    ["about", "also", "and", "any", "are", "been", "before", "both", "but", "can", "current", "currently", "does", "each", "ever", "for", "from", "has", "have", "into", "its", "itself", "like", "more", "most", "must", "not", "only", "other", "same", "shall", "should", "some", "such", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "under", "until", "upon", "very", "was", "were", "what", "when", "where", "which", "while", "will", "with", "without", "would", "now", "still", "yet", "example"]
+_SMALL = re.compile(
+    r"about|also|and|any|are|been|before|both|but|can|currentl?y?|does|each|ever|for|from|has|have|into|its|itself|like|more|"
+    r"most|must|not|only|other|same|shall|should|some|such|than|that|the|their|them|then|there|these|they|this|those|under|"
+    r"until|upon|very|was|were|what|when|where|which|while|will|with|without|would|now|still|yet|example"
 )
+"""Words that say nothing of what a sentence is about."""
 
 
 class Promised(NamedTuple):
@@ -125,4 +128,4 @@ def _sentences(text: str) -> Iterator[str]:
 
 def _words(text: str) -> frozenset[str]:
     found = _WORD.findall(text.lower().replace("`", " "))
-    return frozenset(word.rstrip("s").strip(".") for word in found if len(word) > 2 and word not in _SMALL)  # noqa: PLR2004  # Shorter ones say nothing.
+    return frozenset(word.rstrip("s").strip(".") for word in found if len(word) > 2 and not _SMALL.fullmatch(word))  # noqa: PLR2004  # Shorter ones say nothing.

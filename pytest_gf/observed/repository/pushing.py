@@ -35,6 +35,22 @@ class Push:
     undecided: str = ""
 
 
+OWN = re.compile(r"tinyland-inc/(?:GloriousFlywheel|ci-templates)/(?P<path>\.github/[^@]+)@.+")
+"""A call by name of what the checkout itself may hold."""
+
+
+def local(uses: str, sources: Sources) -> str:
+    """Return the path in this checkout that a call means: by ``./``, or by its own name where the path is there; else ""."""
+    if uses.startswith("./"):
+        return posixpath.normpath(uses)
+    named = OWN.fullmatch(uses)
+    if named is None:
+        return ""
+    path = named["path"].rstrip("/")
+    known = (path, f"{path}/action.yml", f"{path}/action.yaml")
+    return path if any(each in sources for each in known) else ""
+
+
 def last(uses: str) -> str:
     """Return ``nix-job`` for ``owner/repository/.github/actions/nix-job@v1``."""
     return posixpath.basename(uses.partition("@")[0].rstrip("/"))
@@ -143,16 +159,17 @@ class _Walk:
             return
         inputs: dict[str, Set] = {name.lower(): texts(value.value, view) for name, value in job.inputs.items()}
         secrets = view.secrets if job.secrets == INHERIT else _passed(job, view)
-        text = self.sources.get(posixpath.normpath(job.uses.text)) if job.uses.text.startswith("./") else None
+        where = local(job.uses.text, self.sources)
+        text = self.sources.get(where) if where else None
         if text is not None and trail.depth < DEEPEST:
             try:
                 read = workflows.workflow(text)
             except Malformed:
                 return  # A workflow that can't be read is a finding of its own, and GitHub does not run it.
             inside = View(view.scene, inputs=_typed(read, inputs, view), secrets=secrets)
-            yield from self.workflow(posixpath.normpath(job.uses.text), read, inside, trail.at(path, job.uses.line))
+            yield from self.workflow(where, read, inside, trail.at(path, job.uses.line))
             return
-        token = frozenset({"<inherited>"}) if job.secrets == INHERIT else (secrets or {}).get(TOKEN.lower(), EMPTY)
+        token = view.secret(TOKEN.lower()) if job.secrets == INHERIT else (secrets or {}).get(TOKEN.lower(), EMPTY)
         push = _decided(token, inputs.get(SWITCH))
         if push is not Truth.NEVER:
             given = "secrets: inherit" if job.secrets == INHERIT else TOKEN
@@ -160,9 +177,7 @@ class _Walk:
             yield trail.push(path, job.uses.line, f"calls {job.uses.text} with {given}", unknown)
 
     def _local(self, uses: str) -> tuple[str, Action] | None:
-        if not uses.startswith("./"):
-            return None
-        folder = posixpath.normpath(uses)
+        folder = local(uses, self.sources)
         for name in ("action.yml", "action.yaml"):
             path = posixpath.join(folder, name)
             if path in self.sources:

@@ -11,7 +11,7 @@ from pytest_gf.formats.expression_values import UNKNOWN
 from pytest_gf.formats.workflow import Step, Workflow
 from pytest_gf.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table
 from pytest_gf.observed.repository import Finding, Findings, Sources
-from pytest_gf.observed.repository.pushing import SWITCH, Push, last, pushes
+from pytest_gf.observed.repository.pushing import SWITCH, Push, last, local, pushes
 from pytest_gf.observed.repository.scene import TOKEN, Scene, View
 from pytest_gf.observed.repository.searching import is_among
 
@@ -100,14 +100,17 @@ def pilots(sources: Sources, known: Read, plan: Plan) -> Findings:
 
 
 def ungated(path: str, read_: Workflow, sources: Sources, plan: Plan) -> Iterator[Finding]:
-    """Yield what a pilot or an example pushes past its two gates."""
+    """Yield what a pilot or an example pushes past its two gates, once a line and gate."""
+    seen: set[tuple[str, int, str]] = set()
     for scene in _scenes(read_, plan):
         on_default = scene.ref == f"refs/heads/{plan.branch}"
         bare = Scene(scene.event, scene.ref, plan.branch, token=not on_default, inputs=scene.inputs)
         rule = "not-gated-on-token" if on_default else "not-gated-on-default-branch"
         for push in pushes(path, read_, bare, sources):
             mend = f"gate it: if: github.ref == 'refs/heads/{plan.branch}' && env.{TOKEN} != ''"
-            yield _finding(push, rule, f"{push.how} on {bare}", mend)
+            if (push.path, push.line, rule) not in seen:
+                seen.add((push.path, push.line, rule))
+                yield _finding(push, rule, f"{push.how} on {bare}", mend)
 
 
 def _finding(push: Push, rule: str, what: str, mend: str, doubt: str = "") -> Finding:
@@ -207,11 +210,11 @@ def _switch(path: str, step: Step, sources: Sources, plan: Plan) -> Finding | No
 
 def has_switch(uses: str, sources: Sources) -> bool:
     """Return whether an action has the input push-cache: as this checkout defines it, or by its known name."""
-    folder = uses.removeprefix("./").rstrip("/")
-    for name in ("action.yml", "action.yaml"):
-        if uses.startswith("./") and f"{folder}/{name}" in sources:
+    folder = local(uses, sources)
+    for path in (f"{folder}/action.yml", f"{folder}/action.yaml"):
+        if folder and path in sources:
             try:
-                return SWITCH in workflows.action(sources[f"{folder}/{name}"]).inputs
+                return SWITCH in workflows.action(sources[path]).inputs
             except Malformed:
                 return False
     return last(uses) in {"nix-job", "nix-build"}

@@ -23,6 +23,7 @@ _PAST = "say that it writes only on the default branch and with ATTIC_TOKEN, or 
 _TELLS = re.compile(
     r"\b(?:set|use|pass|add|say|turn|enable|with)\b[^.\n]{0,60}push-cache:?\s*[\"'`=]*\s*true", re.IGNORECASE
 )
+_BRANCH = re.compile(r"GITHUB_REF|CI_COMMIT_BRANCH|ref_name|CI_DEFAULT_BRANCH")
 _UNLESS = re.compile(
     r"\b(?:not|never|don't|only|unless|quarantin\w*|default[- ]branch|instead of|keeps?|gated)\b", re.IGNORECASE
 )
@@ -96,15 +97,11 @@ def _fenced(path: str, fence: Fence, sources: Sources, plan: Plan) -> Iterator[F
         yield from _pushes(path, fence.text, fence.line)
 
 
-def _pushes(path: str, script: str, line: int) -> Iterator[Finding]:
+def _pushes(path: str, script: str, line: int, around: str = "") -> Iterator[Finding]:
     for command in attic_commands(re.sub(r"(?m)^\s*[$>]\s", "", script)):
-        if command.verb != "login" and not _names_gate(command.guard):
+        if command.verb != "login" and not (_BRANCH.search(command.guard) and TOKEN in script + around):
             what = f"it tells to run attic {command.verb}"
             yield Finding(path, line + command.offset, "document-tells-to-push", what, _PAST)
-
-
-def _names_gate(guard: str) -> bool:
-    return TOKEN in guard and bool(re.search(r"GITHUB_REF|CI_COMMIT_BRANCH|ref_name", guard))
 
 
 def _example(path: str, text: str, above: int, sources: Sources, plan: Plan) -> Iterator[Finding]:
@@ -121,7 +118,7 @@ def _example(path: str, text: str, above: int, sources: Sources, plan: Plan) -> 
             return
     else:
         found += _loose(path, top, sources, plan)
-        found += _gitlab(path, top)
+        found += _gitlab(path, top, text)
     for each in found:
         yield Finding(each.path, each.line + above, each.rule, each.what, each.mend, each.undecided)
 
@@ -140,7 +137,7 @@ def _loose(path: str, top: object, sources: Sources, plan: Plan) -> Iterator[Fin
         yield Finding(path, push.line, "not-gated-on-default-branch", push.how, _PAST, push.undecided)
 
 
-def _gitlab(path: str, top: object) -> Iterator[Finding]:
+def _gitlab(path: str, top: object, text: str) -> Iterator[Finding]:
     """Yield what a GitLab job's script pushes without a rule on the default branch."""
     if not isinstance(top, Table):
         return
@@ -149,4 +146,4 @@ def _gitlab(path: str, top: object) -> Iterator[Finding]:
         rules = job.get("rules") or job.get("only") if isinstance(job, Table) else None
         for line in script.nodes if isinstance(script, Items) and rules is None else ():
             if isinstance(line, Scalar):
-                yield from _pushes(path, line.text, line.line)
+                yield from _pushes(path, line.text, line.line + ("\n" in line.text), text)
