@@ -44,6 +44,8 @@ class Run:
         self.id = run_id
         self.folder = settings.reports / run_id
         self.deadline = settings.deadline
+        self.is_live = True
+        """Whether a clause was selected that asks the target anything; files and variables are no target."""
         self.graph: Graph | None = None
         self.seen: dict[tuple[tuple[str, Node], ...], tuple[list[dict[str, Any]], list[str]]] = {}
         """What the record says of the facts that a clause asks for: many clauses ask for the same."""
@@ -60,6 +62,16 @@ class Run:
     def contract(self) -> Contract:
         """What is promised, with its axes narrowed as the command line says."""
         return self.settings.contract
+
+    @property
+    def is_lab(self) -> bool:
+        """Whether a lab is judged in place of a real system."""
+        return self.settings.is_lab and self.is_live
+
+    @property
+    def target_name(self) -> str:
+        """What every report calls the system that was judged; "files" where only a checkout or a machine was."""
+        return self.settings.target_name if self.is_live else "files"
 
     @property
     def shown_folder(self) -> Path:

@@ -94,12 +94,22 @@ class ContractSession:
             if lines:
                 raise pytest.UsageError(*map(redact, lines))
         self.rows = catalog.rows_of(selected, contract)
+        self.run.is_live = any("target" in needs for needs in self._needs(selected))
         if self.rows and not self.is_worker and not self.looks_only:
             self.record = Record(self.run, self.rows)
             self._failed_before = {str(nodeid): nodeid for nodeid in self._last_failed()}
             reporter = self._terminal()
             if reporter is not None:
                 reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
+
+    def _needs(self, items: list[pytest.Item]) -> Iterator[set[str]]:
+        """Yield what the facts of each selected clause need, transitively."""
+        for name, _ in self._wanted(items):
+            if self.house is not None:
+                yield {need for each in self.house.closure(name).values() for need in each.needs}
+
+    def after_collection(self) -> list[str]:
+        return terminal.banner(self.run) if self.rows else []
 
     def scheduler(self, config: pytest.Config, log: Any) -> Any:
         """Return xdist's scheduler for a run that judges clauses; None lets xdist choose."""

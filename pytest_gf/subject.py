@@ -80,7 +80,7 @@ def chosen(option: Any, target: Target | None) -> Subject:
     if page is not None and not page.is_file():
         raise pytest.UsageError(f"--gf-contract-page={option.gf_contract_page}: no such file")
     if given == LAB or (option.gf_fault and given is None):
-        return Subject(page=page, is_model=True)
+        return Subject(page=page, run_just=option.gf_run_just, is_model=True)
     if given is not None and option.gf_fault:
         raise pytest.UsageError(
             f"--gf-fault={option.gf_fault[0]}: only the lab's model can be bent; say --gf-repository=lab"

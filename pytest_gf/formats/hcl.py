@@ -10,6 +10,8 @@ from typing import Any
 
 LONGEST = 500_000
 """Characters of one file."""
+MOST_ATTRIBUTES = 50
+"""Lines below a block in which its key is looked for."""
 DEEPEST = 60
 """Brackets within one another."""
 _DECLARED = re.compile(r'^[^#\n]*?\bbackend\s+"(?P<kind>\w+)"', re.MULTILINE)
@@ -21,10 +23,14 @@ class NoHcl(ValueError):
 
 @dataclass(frozen=True)
 class Backend:
-    """One backend block: its kind, its line, its attributes as written (an expression keeps its ``${ }``)."""
+    """One backend block: its kind, its line, its attributes as written (an expression keeps its ``${ }``).
+
+    ``key_line`` is the line of its key, or the block's own.
+    """
 
     kind: str
     line: int
+    key_line: int
     attributes: Mapping[str, str]
 
 
@@ -43,7 +49,7 @@ def backends(text: str, *, is_json: bool = False) -> tuple[Backend, ...]:
     for kind, attributes in _blocks(tables):
         known = lines.get(kind, [])
         line = known.pop(0) if known else _line_of(text, f'"{kind}"')
-        made.append(Backend(kind, line, attributes))
+        made.append(Backend(kind, line, _key_line(text, line), attributes))
     return tuple(made)
 
 
@@ -104,6 +110,13 @@ def _each(node: Any) -> list[Mapping[str, Any]]:
 
 def _attributes(table: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in table.items() if isinstance(value, str) and not name.startswith("__")}
+
+
+def _key_line(text: str, line: int) -> int:
+    for number, each in enumerate(text.splitlines()[line : line + MOST_ATTRIBUTES], line + 1):
+        if re.match(r'\s*"?key"?\s*[=:]', each):
+            return number
+    return line
 
 
 def _line_of(text: str, word: str) -> int:

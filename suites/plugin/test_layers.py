@@ -52,7 +52,9 @@ ALLOWED: dict[str, set[str]] = {
     "graph": {"evidence", "errors", "facts"},
     "catalog": {"clauses", "facts"},
     "cleaning": {"errors", "lab", "ledger", "probes", "redaction", "target"},
-    "run": {"cleaning", "errors", "graph", "lab", "ledger", "redaction", "target"},
+    "findings": {"errors", "evidence", "observed", "probes"},
+    "subject": {"errors", "evidence", "lab", "target"},
+    "run": {"cleaning", "errors", "graph", "lab", "ledger", "redaction", "subject", "target"},
     "judging": {"errors", "facts", "redaction", "run", "verdict"},
     # reports
     "redacting": {"redaction"},
@@ -60,7 +62,7 @@ ALLOWED: dict[str, set[str]] = {
     # pytest's side
     "hookspecs": set(),
     "scheduling": set(),
-    "options": {"contract", "lab", "target", "vantage"},
+    "options": {"contract", "lab", "subject", "target", "vantage"},
     "commands": {"cleaning", "lab", "options", "target"},
     "session": {
         *("catalog", "clauses", "facts", "judging", "redacting", "redaction", "reports", "run", "scheduling"),

@@ -76,24 +76,25 @@ def _effective(
         )
         yield Finding(path, 1, "no-backend", what, 'declare backend "s3"')
         return
-    path, block = (over or base)[-1]
+    yield from _block(*(over or base)[-1], key)
+
+
+def _block(path: str, block: Backend, key: str) -> Iterator[Finding]:
+    """Yield what is wrong with the block that counts."""
+    mend = f'write key = "{key}"'
+    given = block.attributes.get("key")
     if block.kind != "s3":
-        yield Finding(
-            path, block.line, "backend-not-s3", f'backend "{block.kind}"', f'declare backend "s3" with key = "{key}"'
-        )
-    elif "key" not in block.attributes:
-        mend = f'write key = "{key}"'
+        what = f'backend "{block.kind}"'
+        yield Finding(path, block.line, "backend-not-s3", what, f'declare backend "s3" with key = "{key}"')
+    elif given is None:
         yield Finding(
             path, block.line, "key-not-literal", "the key is not in the block", mend, "the key that init is given"
         )
-    elif not hcl.is_literal(block.attributes["key"]):
-        expression = block.attributes["key"]
-        yield Finding(
-            path, block.line, "key-not-literal", "not literal, cannot prove", f'write key = "{key}"', expression
-        )
-    elif block.attributes["key"] != key:
-        what = f'key = "{block.attributes["key"]}", and the contract says "{key}"'
-        yield Finding(path, block.line, "wrong-key", what, "change the one that is wrong")
+    elif not hcl.is_literal(given):
+        yield Finding(path, block.key_line, "key-not-literal", "not literal, cannot prove", mend, given)
+    elif given != key:
+        what = f'key = "{given}", and the contract says "{key}"'
+        yield Finding(path, block.key_line, "wrong-key", what, "change the one that is wrong")
 
 
 def materialized(sources: Sources, folder: str, patterns: Sequence[str], bucket: str, key: str) -> Findings:
