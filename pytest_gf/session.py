@@ -12,7 +12,7 @@ from pytest_gf.clauses import Row, clause_of
 from pytest_gf.facts import GRAPH, House
 from pytest_gf.redacting import redact_log_records, redact_shown_warnings, redact_warning, redact_within
 from pytest_gf.redaction import redact, redactor
-from pytest_gf.reports import summary, terminal
+from pytest_gf.reports import github, summary, terminal
 from pytest_gf.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.run import Run, new_id
 from pytest_gf.verdict import Verdict
@@ -283,6 +283,8 @@ class ContractSession:
     def write_ending(self, reporter: pytest.TerminalReporter) -> None:
         if self._whole is not None:
             terminal.ending(reporter, self._whole, self.run, self._in_part())
+            for line in github.lines(self._whole) if github.wanted() else ():
+                reporter.write_line(line)
             for line in self.left:
                 reporter.write_line(f"left behind: {line} (pytest --gf-clean finishes it)", red=True)
 

@@ -13,6 +13,8 @@ MOST_LINES = 5_000
 LONGEST_LINE = 4_000
 """Characters; what follows them is not read."""
 MOST_VALUES = 16
+LONGEST_WORD = 2_000
+"""Characters of one value."""
 DEEPEST = 20
 _ASSIGNED = re.compile(r"(?:export\s+|declare\s+-x\s+|readonly\s+)?([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _DEFAULTED = re.compile(r":\s+\"?\$\{([A-Za-z_]\w*):?=(.*)\}\"?\s*", re.DOTALL)
@@ -126,7 +128,7 @@ class _Reader:
         words: list[Word] = [()]
         for part in _parts(text):
             choices = self.part(part, depth)
-            words = [(*word, *choice) for word in words for choice in choices][:MOST_VALUES]
+            words = [_bounded((*word, *choice)) for word in words[:MOST_VALUES] for choice in choices][:MOST_VALUES]
         return tuple(dict.fromkeys(_joined(word) for word in words))
 
     def part(self, part: Part, depth: int) -> tuple[Word, ...]:
@@ -147,6 +149,13 @@ class _Reader:
         if rest:
             return ((part,),)
         return tuple(each.word for each in known) if known is not None else ((part,),)
+
+
+def _bounded(word: Word) -> Word:
+    """Return the word, or a hole in its place where it has grown too long to be an address."""
+    joined = _joined(word)
+    size = sum(len(part.expression) if isinstance(part, Hole) else len(part) for part in joined)
+    return joined if size <= LONGEST_WORD else (Hole("a value that is too long"),)
 
 
 def _joined(word: Word) -> Word:

@@ -39,16 +39,15 @@ _WIDEST_NAME = 48
 def header(run: Run) -> list[str]:
     """Return the lines that say what is judged, from where."""
     settings = run.settings
-    lines = [
+    return [
         f"gf: contract {run.contract.name}, target {settings.target_name}, vantage {settings.vantage}, reports in {run.shown_folder}"
     ]
-    if settings.subject.is_model:
-        lines.append("gf: the checkout and the machine are the lab's model (--gf-repository=PATH for a real checkout)")
-    return lines
 
 
 def banner(run: Run) -> list[str]:
     """Return the line that says that the target is a lab, where a selected clause asks it anything."""
+    if not run.is_live and run.settings.subject.is_model:
+        return ["gf: the checkout and the machine are the lab's model (--gf-repository=PATH for a real checkout)"]
     if not run.is_lab:
         return []
     faults = run.settings.faults
