@@ -116,7 +116,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
     variables = os.environ if environment is None else environment
     credentials = {name: variables.get(name, "") for name in names}
     repository = None if read.repository is None else path.absolute().parent / Path(read.repository.path).expanduser()
-    flakehub = None if read.flakehub is None else read.flakehub.page
+    flakehub = None if read.flakehub is None else _page(read.flakehub.page, path)
     return Target(
         read.name,
         read.vantage,
@@ -141,6 +141,13 @@ def _checked(section: S3Section, path: Path) -> S3Section:
     if not ca_file.is_file():
         raise TargetError(f"{path}: key 's3.ca_file': no such file: {ca_file}")
     return msgspec.structs.replace(section, ca_file=str(ca_file))
+
+
+def _page(url: str, path: Path) -> str:
+    parts = _split(url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+        raise TargetError(f"{path}: key 'flakehub.page': expected http(s)://host/path without user")
+    return url
 
 
 def _split(url: str) -> Any:

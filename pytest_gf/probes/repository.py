@@ -41,8 +41,9 @@ def read(root: Path) -> Checkout:
     refused: dict[str, str] = {}
     left = LARGEST_TREE
     for path, why in _files(top):
-        name = os.fsencode(path).decode("utf-8", "backslashreplace")
-        data = why or _content(top / path)
+        # A name that is no UTF-8 stays readable, and can't break a report.
+        name = path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
+        data = why or _content(f"{top}/{path}")
         if isinstance(data, str):
             refused[name] = data
             continue
@@ -62,7 +63,7 @@ def read(root: Path) -> Checkout:
 
 def read_one(path: Path) -> str:
     """Return the text of one file that the command line names. Raises Unproven with why it is not read."""
-    data = _content(path)
+    data = _content(str(path))
     if isinstance(data, str):
         raise Unproven(f"{path}: {data}", "give a text file")
     try:
@@ -77,7 +78,7 @@ def _files(top: Path) -> Iterator[tuple[str, str]]:
     while pending:
         folder, depth = pending.pop()
         try:
-            entries = sorted(os.scandir(top / folder), key=lambda entry: entry.name)
+            entries = sorted(os.scandir(f"{top}/{folder}"), key=lambda entry: entry.name)
         except OSError as wrong:
             yield folder, wrong.strerror or "can't be listed"
             continue
@@ -113,7 +114,7 @@ def _why_not(top: Path, entry: os.DirEntry[str]) -> str:
     return "" if real.is_file() else "a symlink to a folder, which is read in its own place"
 
 
-def _content(path: Path) -> bytes | str:
+def _content(path: str) -> bytes | str:
     """Return a file's bytes, or why they are not read. O_NONBLOCK: a FIFO put in a file's place must not hold the run."""
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -125,9 +126,8 @@ def _content(path: Path) -> bytes | str:
             return "neither file nor folder"
         if status.st_size > LARGEST_FILE:
             return f"{status.st_size} bytes; at most {LARGEST_FILE} are read"
-        with os.fdopen(number, "rb", closefd=False) as stream:
-            data = stream.read(LARGEST_FILE + 1)
-        return data if len(data) <= LARGEST_FILE else f"more than {LARGEST_FILE} bytes"
+        data = os.read(number, status.st_size)
+        return data if len(data) == status.st_size else "it changed while it was read"
     except OSError as wrong:
         return wrong.strerror or "can't be read"
     finally:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import re
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
 
 from pytest_gf.observed.repository import Sources
 
@@ -15,12 +16,18 @@ LONGEST_SHOWN = 120
 
 def is_among(path: str, patterns: Sequence[str]) -> bool:
     """Return whether a path fits one of the patterns; ``*`` also stands for ``/``."""
-    return any(fnmatchcase(path, pattern) for pattern in patterns)
+    return _union(tuple(patterns)).match(path) is not None
+
+
+@functools.cache
+def _union(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, patterns)) or r"(?!)")
 
 
 def chosen(sources: Sources, patterns: Sequence[str], but: Sequence[str] = ()) -> dict[str, str]:
     """Return the texts whose paths fit one of the patterns and none of the others."""
-    return {path: text for path, text in sources.items() if is_among(path, patterns) and not is_among(path, but)}
+    fits, out = _union(tuple(patterns)).match, _union(tuple(but)).match
+    return {path: text for path, text in sources.items() if fits(path) and not out(path)}
 
 
 def hits(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, re.Match[str]]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pytest_gf.formats import hcl
 from pytest_gf.formats.hcl import Backend, NoHcl
 from pytest_gf.observed.repository import Finding, Findings, Sources
-from pytest_gf.observed.repository.searching import any_of, around, chosen, headings_above, hits, shown
+from pytest_gf.observed.repository.searching import any_of, around, chosen, headings_above, hits, is_among, shown
 
 SUFFIXES = (".tofu", ".tf", ".tofu.json", ".tf.json")
 RECORD = ".terraform/terraform.tfstate"
@@ -22,7 +22,9 @@ _HTTP_VARIABLE = re.compile(r"\bTF_HTTP_[A-Z_]+\b|\bTF_HTTP_\*")
 def stack_files(sources: Sources, folder: str) -> dict[str, str]:
     """Return OpenTofu's files of a stack, those that count: ``x.tofu`` stands before ``x.tf``."""
     found = {
-        path: text for path, text in sources.items() if posixpath.dirname(path) == folder and path.endswith(SUFFIXES)
+        path: text
+        for path, text in sources.items()
+        if path.startswith(f"{folder}/") and path.endswith(SUFFIXES) and posixpath.dirname(path) == folder
     }
     beaten = {path.replace(".tofu", ".tf") for path in found if ".tofu" in posixpath.basename(path)}
     return {path: text for path, text in found.items() if path not in beaten}
@@ -174,7 +176,7 @@ def http_variables(sources: Sources, compatibility: Sequence[str]) -> Findings:
     """Find TF_HTTP_* outside of what is archived, repairs, or says itself that it is for compatibility (S006, S076)."""
     found: list[Finding] = []
     for path, text in sources.items():
-        if "TF_HTTP_" not in text or chosen({path: text}, compatibility):
+        if "TF_HTTP_" not in text or is_among(path, compatibility):
             continue
         standing = [
             (line, match[0])
