@@ -71,7 +71,7 @@ class Run:
     @property
     def target_name(self) -> str:
         """What every report calls the system that was judged; "files" where only a checkout or a machine was."""
-        return self.settings.target_name if self.is_live else "files"
+        return self.settings.target_name if self.is_live or self.settings.target is not None else "files"
 
     @property
     def shown_folder(self) -> Path:

@@ -45,7 +45,7 @@ def address() -> Iterator[str]:
         ("", "unproven", 11),
     ],
 )
-def test_each_answer_has_its_verdict(
+def test_each_answer_has_its_verdict(  # noqa: PLR0917  # pytest calls it by name.
     section: str, verdict: str, code: int, address: str, run_pytest: Any, tmp_path: Path
 ) -> None:
     target = tmp_path / "target.toml"
