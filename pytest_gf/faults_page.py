@@ -13,6 +13,8 @@ from pytest_gf.lab.faults import FAULTS, Fault
 
 TABLE = Path("suites") / "lab" / "faults.toml"
 """In the checkout; suites/lab/test_faults.py holds each of its rows true, both ways."""
+MODEL = Path("suites") / "lab" / "repository_faults.toml"
+"""As `TABLE`, for the faults of the model repository; held by test_repository_faults.py."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,12 @@ class Drill:
         return any(fnmatchcase(clause, pattern.partition("[")[0]) for pattern in self.violated)
 
 
-def drills(path: Path = TABLE) -> list[Drill]:
+def drills(*paths: Path) -> list[Drill]:
     """Return the table's rows, its groups written out. Raises OSError, and KeyError for a group that is not there."""
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
-    groups: Mapping[str, Sequence[str]] = table["groups"]
+    tables = [tomllib.loads(path.read_text(encoding="utf-8")) for path in paths or (TABLE, MODEL)]
+    groups: Mapping[str, Sequence[str]] = {
+        name: each for table in tables for name, each in table.get("groups", {}).items()
+    }
 
     def rows(patterns: Iterable[str]) -> tuple[str, ...]:
         return tuple(
@@ -41,6 +45,7 @@ def drills(path: Path = TABLE) -> list[Drill]:
 
     return [
         Drill(fault, *(rows(turned.get(verdict, ())) for verdict in ("violated", "unproven", "error")))
+        for table in tables
         for fault, turned in table["fault"].items()
     ]
 

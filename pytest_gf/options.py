@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_gf import contract as contracts
+from pytest_gf import subject as subjects
 from pytest_gf import target as targets
+from pytest_gf.subject import Subject
 from pytest_gf.vantage import VANTAGES
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 MARKERS = {
     "clause(id)": "one clause of the contract, for -m \"clause(id='rustfs.list-buckets')\"",
     "canary": "clauses of the hourly canary: is the state path coherent now?",
+    "repository": "clauses of a checkout of the infrastructure repository; no network",
+    "quarantine": "those of them that keep pull requests and proofs from writing to Attic",
+    "environment": "clauses of this machine: its variables, bazelrc and nix.conf; no network",
     "upholds(statement)": "a test of this suite that holds a policy statement of the contract",
     "real": "tests against real clients and servers (SeaweedFS, s5cmd); in CI",
 }
@@ -34,7 +39,7 @@ HOUSE = Path(__file__).parent / "house"
 LAB = "lab"
 DEADLINE = 10.0
 LONGEST_DEADLINE = 3600.0
-_PATH_OPTIONS = ("--gf-target", "--gf-contract", "--gf-reports")
+_PATH_OPTIONS = ("--gf-target", "--gf-contract", "--gf-reports", "--gf-repository", "--gf-contract-page")
 _FACT_DEADLINES = 6
 """A fact makes several exchanges; each has the deadline, all together this many."""
 
@@ -51,6 +56,7 @@ class Settings:
     reports: Path
     strict: bool
     deadline: float
+    subject: Subject
 
     @property
     def fact_deadline(self) -> float:
@@ -75,6 +81,9 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "--gf-target": {"metavar": "lab|FILE", "help": _TARGET},
     "--gf-vantage": {"choices": VANTAGES, "help": "where this run stands; overrides the target's"},
     "--gf-contract": {"metavar": "FILE", "help": "a fork's contract data (TOML; may extend another)"},
+    "--gf-repository": {"metavar": "PATH|lab", "help": "the checkout to judge; before [repository] path of the target"},
+    "--gf-contract-page": {"metavar": "FILE", "help": "a contract document, to be compared with the contract's data"},
+    "--gf-run-just": {"action": "store_true", "help": "run `just info` of the checkout, and nothing else of it"},
     "--gf-bucket": {"action": "append", "default": [], "metavar": "NAME", "help": "only this bucket (repeatable)"},
     "--gf-stack": {"action": "append", "default": [], "metavar": "NAME", "help": "only this stack (repeatable)"},
     "--gf-fault": {"action": "append", "default": [], "metavar": "NAME[:ARG]", "help": "bend the lab (repeatable)"},
@@ -155,6 +164,7 @@ def read(config: pytest.Config) -> Settings:
         reports=Path(os.path.abspath(option.gf_reports)) if option.gf_reports else config.rootpath / "reports",
         strict=option.gf_strict,
         deadline=option.gf_deadline,
+        subject=subjects.chosen(option, target),
     )
 
 

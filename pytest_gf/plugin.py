@@ -89,6 +89,10 @@ class Hooks:
     def pytest_report_header(self) -> list[str]:
         return self.session.header()
 
+    @pytest.hookimpl
+    def pytest_report_collectionfinish(self) -> list[str]:
+        return self.session.after_collection()
+
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_make_collect_report(self) -> Wrapper[pytest.CollectReport]:
         report = yield

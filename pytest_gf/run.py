@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf import ledger as ledgers
+from pytest_gf import subject as subjects
 from pytest_gf import target as targets
 from pytest_gf.errors import ProbeError, Unproven
 from pytest_gf.graph import Graph, Node
@@ -43,6 +44,8 @@ class Run:
         self.id = run_id
         self.folder = settings.reports / run_id
         self.deadline = settings.deadline
+        self.is_live = True
+        """Whether a clause was selected that asks the target anything; files and variables are no target."""
         self.graph: Graph | None = None
         self.seen: dict[tuple[tuple[str, Node], ...], tuple[list[dict[str, Any]], list[str]]] = {}
         """What the record says of the facts that a clause asks for: many clauses ask for the same."""
@@ -52,6 +55,7 @@ class Run:
         self._ledger: ledgers.Ledger | None = None
         self._lock = threading.RLock()
         self._endings: list[Callable[[], None]] = []
+        self._subject: subjects.Subject | None = None
         if self._target is not None:
             redactor().learn(self._target.secrets())
 
@@ -59,6 +63,16 @@ class Run:
     def contract(self) -> Contract:
         """What is promised, with its axes narrowed as the command line says."""
         return self.settings.contract
+
+    @property
+    def is_lab(self) -> bool:
+        """Whether a lab is judged in place of a real system."""
+        return self.settings.is_lab and self.is_live
+
+    @property
+    def target_name(self) -> str:
+        """What every report calls the system that was judged; "files" where only a checkout or a machine was."""
+        return self.settings.target_name if self.is_live or self.settings.target is not None else "files"
 
     @property
     def shown_folder(self) -> Path:
@@ -74,6 +88,15 @@ class Run:
             if self._target is None:
                 self._target = self._start_lab()
             return self._target
+
+    @property
+    def subject(self) -> subjects.Subject:
+        """The checkout and the machine that are judged, or the lab's model of them, laid out the first time."""
+        with self._lock:
+            if self._subject is None:
+                faults = [fault.name for fault in self.settings.faults]
+                self._subject = subjects.laid(self.settings.subject, self.folder / "model", faults)
+            return self._subject
 
     @property
     def ledger(self) -> ledgers.Ledger:

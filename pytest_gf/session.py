@@ -12,7 +12,7 @@ from pytest_gf.clauses import Row, clause_of
 from pytest_gf.facts import GRAPH, House
 from pytest_gf.redacting import redact_log_records, redact_shown_warnings, redact_warning, redact_within
 from pytest_gf.redaction import redact, redactor
-from pytest_gf.reports import summary, terminal
+from pytest_gf.reports import github, summary, terminal
 from pytest_gf.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.run import Run, new_id
 from pytest_gf.verdict import Exit, Verdict
@@ -97,12 +97,22 @@ class ContractSession:
             if lines:
                 raise pytest.UsageError(*map(redact, lines))
         self.rows = catalog.rows_of(selected, contract)
+        self.run.is_live = any("target" in needs for needs in self._needs(selected))
         if self.rows and not self.is_worker and not self.looks_only:
             self.record = Record(self.run, self.rows)
             self._failed_before = {str(nodeid): nodeid for nodeid in self._last_failed()}
             reporter = self._terminal()
             if reporter is not None:
                 reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
+
+    def _needs(self, items: list[pytest.Item]) -> Iterator[set[str]]:
+        """Yield what the facts of each selected clause need, transitively."""
+        for name, _ in self._wanted(items):
+            if self.house is not None:
+                yield {need for each in self.house.closure(name).values() for need in each.needs}
+
+    def after_collection(self) -> list[str]:
+        return terminal.banner(self.run) if self.rows else []
 
     def scheduler(self, config: pytest.Config, log: Any) -> Any:
         """Return xdist's scheduler for a run that judges clauses; None lets xdist choose."""
@@ -292,6 +302,8 @@ class ContractSession:
     def write_ending(self, reporter: pytest.TerminalReporter) -> None:
         if self._whole is not None:
             terminal.ending(reporter, self._whole, self.run, self._in_part())
+            for line in github.lines(self._whole) if github.wanted() else ():
+                reporter.write_line(line)
             for line in self.left:
                 reporter.write_line(f"left behind: {line} (pytest --gf-clean finishes it)", red=True)
 

@@ -17,7 +17,7 @@ from pytest_gf.vantage import READ_ONLY, VANTAGES, Vantage
 
 ALLOWED = ("scratch", "state-proof", "cache-blob", "cache-delete", "publication")
 """What a run may change: the words of ``allow``."""
-LATER = ("attic", "bazel", "repository", "flakehub")
+LATER = ("attic", "bazel")
 """Sections that targets may have for clauses to come; they are read by nothing yet."""
 
 
@@ -72,6 +72,18 @@ class PortForward:
     port: int
 
 
+class RepositorySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[repository]``: the checkout to judge; relative to the target file."""
+
+    path: str
+
+
+class FlakeHubSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[flakehub]``: the page that answers for the published flake."""
+
+    page: str
+
+
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     vantage: Vantage
@@ -79,6 +91,8 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     s3: S3Section | None = None
     kubernetes: KubernetesSection | None = None
     routes: dict[str, str] = {}
+    repository: RepositorySection | None = None
+    flakehub: FlakeHubSection | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,8 @@ class Target:
     s3: S3Section | None = None
     kubernetes: KubernetesSection | None = None
     routes: Mapping[str, PortForward] = field(default_factory=dict)
+    repository: Path | None = None
+    flakehub: str | None = None
     _credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def permits(self, word: str) -> bool:
@@ -141,7 +157,19 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
         raise TargetError(
             f"{path}: key 'routes.s3': expected an [s3] endpoint with http://, which a port-forward reaches"
         )
-    return Target(read.name, read.vantage, frozenset(read.allow), s3, kubernetes, routes, credentials)
+    repository = None if read.repository is None else path.absolute().parent / Path(read.repository.path).expanduser()
+    flakehub = None if read.flakehub is None else _page(read.flakehub.page, path)
+    return Target(
+        read.name,
+        read.vantage,
+        frozenset(read.allow),
+        s3,
+        kubernetes=kubernetes,
+        routes=routes,
+        repository=repository,
+        flakehub=flakehub,
+        _credentials=credentials,
+    )
 
 
 def _kubernetes(section: KubernetesSection, path: Path) -> KubernetesSection:
@@ -175,6 +203,13 @@ def _checked(section: S3Section, path: Path) -> S3Section:
     if not ca_file.is_file():
         raise TargetError(f"{path}: key 's3.ca_file': no such file: {ca_file}")
     return msgspec.structs.replace(section, ca_file=str(ca_file))
+
+
+def _page(url: str, path: Path) -> str:
+    parts = _split(url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+        raise TargetError(f"{path}: key 'flakehub.page': expected http(s)://host/path without user")
+    return url
 
 
 def _split(url: str) -> Any:

@@ -10,10 +10,13 @@ from typing import Any
 import msgspec
 
 from pytest_gf.contract.model import Bucket, Claim, Cluster, Contract, Scratch, Stack, Statement, Workload
+from pytest_gf.contract.repository import Repository
 
 HERE = Path(__file__).parent
 DEFAULT = HERE / "gloriousflywheel.toml"
 STATEMENTS = HERE / "statements.toml"
+REPOSITORY = HERE / "repository.toml"
+"""A part of `DEFAULT`, in a file of its own."""
 DEEPEST = 8
 """How many files may extend one another."""
 
@@ -34,6 +37,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stacks: dict[str, Stack]
     cluster: Cluster | None = None
     rustfs: Workload | None = None
+    repository: Repository = Repository()
     tickets: dict[str, str] = {}
     does_not_prove: tuple[_Claim, ...] = ()
     statements: str = ""
@@ -57,6 +61,7 @@ def load(path: Path | None = None) -> Contract:
         tickets=read.tickets,
         does_not_prove=tuple(Claim(each.text, tuple(each.statements.split())) for each in read.does_not_prove),
         statements=statements,
+        repository=read.repository,
     )
     _check(contract, file)
     return contract
@@ -82,7 +87,7 @@ def _merged(path: Path, extending: tuple[Path, ...]) -> dict[str, Any]:
     tables = parse_toml(path, ContractError)
     base = tables.pop("extends", None)
     if base is None:
-        return tables
+        return _over(parse_toml(REPOSITORY, ContractError), tables) if path == DEFAULT else tables
     if not isinstance(base, str):
         raise ContractError(f"{path}: key 'extends': expected the name of a contract or a file")
     below = DEFAULT if base == DEFAULT.stem else path.parent / base

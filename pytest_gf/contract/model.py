@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from pytest_gf.contract.repository import Repository
+
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
     """One checkable sentence of the contract. ``how``: what can show it (see statements.toml)."""
@@ -80,6 +82,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     statements: Mapping[str, Statement]
     cluster: Cluster | None = None
     rustfs: Workload | None = None
+    repository: Repository = Repository()
     chosen: Mapping[Literal["bucket", "stack"], tuple[str, ...]] = {}
 
     def every(self, axis: str) -> tuple[str, ...]:

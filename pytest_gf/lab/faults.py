@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from pytest_gf.lab import model
+
 if TYPE_CHECKING:
     from pytest_gf.contract import Contract
 
@@ -171,9 +173,9 @@ _WIRE = (
     Fault("malformed-xml", None, "every XML answer is cut short"),
 )
 
-FAULTS: Mapping[str, Fault] = {
-    each.name: each for each in (*_STORE, *_RIGHTS, *_STATE, *_SCRATCH, *_MARKERS, *_CLUSTER, *_KUBELET, *_WIRE)
-}
+_MODEL = tuple(Fault(name, None, about) for name, about in model.faults().items())
+_EVERY = (*_STORE, *_RIGHTS, *_STATE, *_SCRATCH, *_MARKERS, *_CLUSTER, *_KUBELET, *_WIRE, *_MODEL)
+FAULTS: Mapping[str, Fault] = {each.name: each for each in _EVERY}
 
 
 def parse(text: str, contract: Contract) -> Bend:

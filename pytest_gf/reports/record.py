@@ -42,7 +42,7 @@ class Record:
         self._seconds: dict[str, float] = {}
         self._top: dict[str, Any] = {
             "schema": SCHEMA,
-            "target": run.settings.target_name,
+            "target": run.target_name,
             "vantage": run.settings.vantage,
             "started": now(),
             "finished": None,
@@ -105,7 +105,7 @@ def empty_account(verdict: Verdict, reason: str, next_step: str = "") -> dict[st
 def does_not_prove(run: Run) -> list[str]:
     """Return what a green run on this target doesn't prove, a sentence each, with its statements."""
     claims = [f"{each.text} ({' '.join(each.statements)})" for each in run.contract.does_not_prove]
-    if run.settings.is_lab:
+    if run.is_lab:
         claims.insert(0, "LAB - honey was not observed: a green run on the lab says nothing about any real system")
     return claims
 

@@ -39,13 +39,20 @@ _WIDEST_NAME = 48
 def header(run: Run) -> list[str]:
     """Return the lines that say what is judged, from where."""
     settings = run.settings
-    lines = [
+    return [
         f"gf: contract {run.contract.name}, target {settings.target_name}, vantage {settings.vantage}, reports in {run.shown_folder}"
     ]
-    if settings.is_lab:
-        bent = f", bent by {' '.join(str(fault) for fault in settings.faults)}" if settings.faults else ""
-        lines.append(f"gf: {LAB_BANNER}: the target is a lab{bent} (--gf-target=FILE for a real one)")
-    return lines
+
+
+def banner(run: Run) -> list[str]:
+    """Return the line that says that the target is a lab, where a selected clause asks it anything."""
+    if not run.is_live and run.settings.subject.is_model:
+        return ["gf: the checkout and the machine are the lab's model (--gf-repository=PATH for a real checkout)"]
+    if not run.is_lab:
+        return []
+    faults = run.settings.faults
+    bent = f", bent by {' '.join(str(fault) for fault in faults)}" if faults else ""
+    return [f"gf: {LAB_BANNER}: the target is a lab{bent} (--gf-target=FILE for a real one)"]
 
 
 def width(rows: Iterable[Row]) -> int:
@@ -90,7 +97,7 @@ def ending(
 
 def last_line(terminal: pytest.TerminalReporter, run: Run) -> None:
     """Write what must be read last: that a lab is no evidence about honey."""
-    if run.settings.is_lab:
+    if run.is_lab:
         terminal.write_line(LAB_BANNER, yellow=True, bold=True)
 
 

@@ -54,7 +54,9 @@ ALLOWED: dict[str, set[str]] = {
     "routes": {"errors", "probes", "target"},
     "cleaning": {"errors", "lab", "ledger", "probes", "redaction", "routes", "target"},
     "plan": {"errors", "probes"},
-    "run": {"cleaning", "errors", "graph", "lab", "ledger", "redaction", "target"},
+    "findings": {"errors", "evidence", "observed", "probes"},
+    "subject": {"errors", "evidence", "lab", "target"},
+    "run": {"cleaning", "errors", "graph", "lab", "ledger", "redaction", "subject", "target"},
     "judging": {"errors", "facts", "redaction", "run", "verdict"},
     # reports
     "redacting": {"redaction"},
@@ -62,7 +64,7 @@ ALLOWED: dict[str, set[str]] = {
     # pytest's side
     "hookspecs": set(),
     "scheduling": set(),
-    "options": {"contract", "lab", "target", "vantage"},
+    "options": {"contract", "lab", "subject", "target", "vantage"},
     "commands": {"cleaning", "lab", "options", "target"},
     "session": {
         *("catalog", "clauses", "facts", "judging", "plan", "redacting", "redaction", "reports", "run", "scheduling"),

@@ -1,0 +1,193 @@
+"""The values of GitHub's expressions: sets of what is possible, their truth, comparison and functions."""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import product
+from typing import TypeAlias
+
+MOST = 64
+"""Values of one set; more of them are UNKNOWN."""
+
+
+class Unknown(Enum):
+    """What only a run would know."""
+
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number, apart from Python's, in which True equals 1."""
+
+    value: float
+
+
+UNKNOWN = Unknown.UNKNOWN
+Value: TypeAlias = str | Number | bool | tuple[str, ...] | Unknown | None
+Set: TypeAlias = frozenset[Value]
+
+_ORDER: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_FIELD = re.compile(r"\{(\d+)\}")
+
+
+def bounded(found: Iterable[Value]) -> Set:
+    """Return the values as a set, UNKNOWN where they are too many."""
+    made = frozenset(found)
+    return made if len(made) <= MOST else frozenset({UNKNOWN})
+
+
+def truthy(value: Value) -> bool:
+    """Return whether GitHub takes a known value for true."""
+    return (
+        value not in {False, None, ""}
+        and value != Number(0.0)
+        and not (isinstance(value, Number) and math.isnan(value.value))
+    )
+
+
+def shown(value: Value) -> str:
+    """Return the text that a known value becomes within another."""
+    if isinstance(value, Number):
+        return f"{value.value:g}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else ""
+
+
+def either(left: Set, right: Set) -> Set:
+    """``left || right``. Where left is unknown, what right says is possible too, and only that is known."""
+    found: set[Value] = set()
+    for one in left:
+        if one is UNKNOWN:
+            found.add(UNKNOWN)
+            found.update(each for each in right if each is not UNKNOWN and truthy(each))
+        elif truthy(one):
+            found.add(one)
+        else:
+            found.update(right)
+    return bounded(found)
+
+
+def both(left: Set, right: Set) -> Set:
+    """``left && right``. An unknown left with a false right is false, whichever of the two it is."""
+    found: set[Value] = set()
+    for one in left:
+        if one is UNKNOWN:
+            found.update(UNKNOWN if each is UNKNOWN or truthy(each) else each for each in right)
+        elif truthy(one):
+            found.update(right)
+        else:
+            found.add(one)
+    return bounded(found)
+
+
+def negated(found: Set) -> Set:
+    """``!found``."""
+    return frozenset(UNKNOWN if each is UNKNOWN else not truthy(each) for each in found)
+
+
+def compare(sign: str, left: Set, right: Set) -> Set:
+    """Compare every value of the one with every value of the other."""
+    return bounded(_compared(sign, one, other) for one, other in product(left, right))
+
+
+def _compared(sign: str, one: Value, other: Value) -> Value:
+    if one is UNKNOWN or other is UNKNOWN:
+        return UNKNOWN
+    if sign in {"==", "!="}:
+        return _equal(one, other) is (sign == "==")
+    if isinstance(one, str) and isinstance(other, str):
+        low, high = one.casefold(), other.casefold()
+        return {"<": low < high, "<=": low <= high, ">": low > high, ">=": low >= high}[sign]
+    return _ORDER[sign](_number(one), _number(other))
+
+
+def _equal(one: Value, other: Value) -> bool:
+    """Compare as GitHub does: texts without case, other kinds as numbers."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one.casefold() == other.casefold()
+    if type(one) is type(other):
+        return one == other
+    return _number(one) == _number(other)
+
+
+def _number(value: Value) -> float:
+    if isinstance(value, Number):
+        return value.value
+    if value is None or isinstance(value, bool):
+        return float(bool(value))
+    if isinstance(value, str):
+        try:
+            return float(value.strip() or 0)
+        except ValueError:
+            return math.nan
+    return math.nan
+
+
+def call(name: str, given: Sequence[Set]) -> Set:
+    """Return what a function may give; UNKNOWN for one that depends on the run, or on what is unknown."""
+    function = _FUNCTIONS.get(name)
+    count = 1
+    for each in given:
+        count *= len(each)
+    if function is None or not given or count > MOST:
+        return frozenset({UNKNOWN})
+    return bounded(UNKNOWN if UNKNOWN in words else function(words) for words in product(*given))
+
+
+def _contains(words: tuple[Value, ...]) -> Value:
+    if len(words) != 2:  # noqa: PLR2004  # contains(search, item).
+        return UNKNOWN
+    search, item = words
+    if isinstance(search, tuple):
+        return any(_equal(each, item) for each in search)
+    return shown(item).casefold() in shown(search).casefold()
+
+
+def _starts(words: tuple[Value, ...]) -> Value:
+    return shown(words[0]).casefold().startswith(shown(words[-1]).casefold())
+
+
+def _ends(words: tuple[Value, ...]) -> Value:
+    return shown(words[0]).casefold().endswith(shown(words[-1]).casefold())
+
+
+def _format(words: tuple[Value, ...]) -> Value:
+    fields = [shown(each) for each in words[1:]]
+    text = shown(words[0])
+    if any(int(found) >= len(fields) for found in _FIELD.findall(text)):
+        return UNKNOWN
+    return _FIELD.sub(lambda found: fields[int(found[1])], text)
+
+
+def _from_json(words: tuple[Value, ...]) -> Value:
+    try:
+        read = json.loads(shown(words[0]))
+    except (ValueError, RecursionError):
+        return UNKNOWN
+    if isinstance(read, list) and len(read) <= MOST and all(isinstance(each, str) for each in read):
+        return tuple(read)
+    if isinstance(read, str | bool) or read is None:
+        return read
+    return Number(float(read)) if isinstance(read, int | float) else UNKNOWN
+
+
+_FUNCTIONS: Mapping[str, Callable[[tuple[Value, ...]], Value]] = {
+    "contains": _contains,
+    "startswith": _starts,
+    "endswith": _ends,
+    "format": _format,
+    "fromjson": _from_json,
+}

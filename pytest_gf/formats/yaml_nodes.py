@@ -1,0 +1,178 @@
+"""YAML as GitHub's runner reads it, bounded: nodes with their lines; anchors are followed, never multiplied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import yaml
+
+LONGEST = 1_000_000
+"""Characters of one document; GitHub refuses workflows far smaller than that."""
+DEEPEST = 60
+MOST_ANCHORS = 200
+MOST_NODES = 100_000
+"""Nodes of one document, an alias counted as all that it stands for."""
+_CONSTANTS = {word: name for name in ("true", "false", "null") for word in (name, name.title(), name.upper())}
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Malformed(ValueError):
+    """A text that is not read: at which line (from 1), and what is wrong there."""
+
+    def __init__(self, line: int, what: str) -> None:
+        super().__init__(f"line {line}: {what}")
+        self.line = line
+        self.what = what
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A text. ``plain``: it stands without quotes, so that true, True, TRUE and null mean what YAML 1.2 says.
+
+    Only ``on``, ``yes``, ``no`` and ``off`` stay the words that they are: the runner reads YAML 1.2.
+    """
+
+    text: str
+    plain: bool
+    line: int
+
+    @property
+    def value(self) -> str:
+        """The text that an action's input gets: a plain True is ``true``, a plain null is empty."""
+        constant = _CONSTANTS.get(self.text) if self.plain else None
+        if constant == "null" or (self.plain and self.text == "~"):
+            return ""
+        return self.text if constant is None else constant
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A sequence."""
+
+    nodes: tuple[Node, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A mapping; no key stands twice."""
+
+    entries: tuple[tuple[Scalar, Node], ...]
+    line: int
+
+    def get(self, name: str) -> Node | None:
+        """Return the value of a key."""
+        return next((node for key, node in self.entries if key.text == name), None)
+
+    def line_of(self, name: str) -> int:
+        """Return the line on which a key stands, or the mapping's own."""
+        return next((key.line for key, _ in self.entries if key.text == name), self.line)
+
+
+Node: TypeAlias = Scalar | Items | Table
+
+
+def read(text: str) -> Node | None:
+    """Return the one document in a text; None for an empty one. Raises Malformed, before anything is expanded."""
+    documents = list(_documents(text, most=1))
+    return documents[0] if documents else None
+
+
+def read_all(text: str, *, most: int = 200) -> list[Node]:
+    """Return the documents of a stream, at most so many. Raises Malformed."""
+    return list(_documents(text, most=most))
+
+
+def _documents(text: str, *, most: int) -> Iterator[Node]:
+    if len(text) > LONGEST:
+        raise Malformed(1, f"{len(text)} characters; at most {LONGEST} are read")
+    reader, count = _Reader(), 0
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            found = reader.take(event)
+            if found is not None:
+                count += 1
+                if count > most:
+                    raise Malformed(found.line, f"more than {most} document(s) in one file")
+                yield found
+    except yaml.MarkedYAMLError as wrong:
+        mark = wrong.problem_mark
+        raise Malformed(mark.line + 1 if mark is not None else 1, f"no YAML: {wrong.problem}") from None
+    except (yaml.YAMLError, UnicodeError, ValueError) as wrong:
+        if isinstance(wrong, Malformed):
+            raise
+        raise Malformed(1, f"no YAML: {' '.join(str(wrong).split())[:200]}") from None
+
+
+@dataclass
+class _Open:
+    """A collection that has not ended; ``weight`` counts the nodes below it, aliases expanded."""
+
+    event: Any
+    nodes: list[Node]
+    weight: int = 1
+
+    def closed(self) -> Node:
+        line = self.event.start_mark.line + 1
+        if isinstance(self.event, yaml.SequenceStartEvent):
+            return Items(tuple(self.nodes), line)
+        entries: list[tuple[Scalar, Node]] = []
+        seen: set[str] = set()
+        for key, node in zip(self.nodes[::2], self.nodes[1::2], strict=True):
+            if not isinstance(key, Scalar):
+                raise Malformed(key.line, "a key that is no plain text")
+            if key.text in seen:
+                raise Malformed(key.line, f"the key {key.text!r} stands twice")
+            seen.add(key.text)
+            entries.append((key, node))
+        return Table(tuple(entries), line)
+
+
+class _Reader:
+    """Builds nodes from events, holding the limits as they come."""
+
+    def __init__(self) -> None:
+        self.open: list[_Open] = []
+        self.anchors: dict[str, tuple[Node, int]] = {}
+
+    @staticmethod
+    def line_of(event: Any) -> int:
+        """Return the line (from 1) on which an event begins."""
+        return int(event.start_mark.line) + 1
+
+    def take(self, event: Any) -> Node | None:
+        """Take the next event; return the document that it ends."""
+        line = self.line_of(event)
+        if isinstance(event, yaml.DocumentStartEvent):
+            self.anchors.clear()
+        elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
+            if len(self.open) >= DEEPEST:
+                raise Malformed(line, f"nested deeper than {DEEPEST}")
+            self.open.append(_Open(event, []))
+        elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
+            done = self.open.pop()
+            return self._place(done.closed(), done.weight, done.event)
+        elif isinstance(event, yaml.ScalarEvent):
+            plain = event.implicit[0] and not event.style
+            return self._place(Scalar(event.value, plain, line), 1, event)
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor not in self.anchors:
+                raise Malformed(line, f"the alias *{event.anchor} has no anchor before it")
+            return self._place(*self.anchors[event.anchor], None)
+        return None
+
+    def _place(self, node: Node, weight: int, event: Any) -> Node | None:
+        if event is not None and event.anchor is not None:
+            self.anchors[event.anchor] = node, weight
+            if len(self.anchors) > MOST_ANCHORS:
+                raise Malformed(node.line, f"more than {MOST_ANCHORS} anchors")
+        if not self.open:
+            return node
+        above = self.open[-1]
+        above.nodes.append(node)
+        above.weight += weight
+        if sum(each.weight for each in self.open) > MOST_NODES:
+            raise Malformed(node.line, f"more than {MOST_NODES} nodes, aliases counted in full")
+        return None

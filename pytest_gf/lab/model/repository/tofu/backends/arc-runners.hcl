@@ -1,0 +1,2 @@
+bucket = "tofu-state"
+key    = "arc-runners/terraform.tfstate"

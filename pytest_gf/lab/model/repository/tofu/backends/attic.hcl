@@ -1,0 +1,2 @@
+bucket = "tofu-state"
+key    = "attic/terraform.tfstate"

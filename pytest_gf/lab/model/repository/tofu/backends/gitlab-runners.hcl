@@ -1,0 +1,2 @@
+bucket = "tofu-state"
+key    = "tinyland-infra/gitlab-runners/terraform.tfstate"

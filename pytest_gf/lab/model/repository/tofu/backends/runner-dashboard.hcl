@@ -1,0 +1,2 @@
+bucket = "tofu-state"
+key    = "tinyland-infra/runner-dashboard/terraform.tfstate"

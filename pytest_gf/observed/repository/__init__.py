@@ -1,0 +1,79 @@
+"""What a checkout of the infrastructure repository, and the machine, show of the contract: findings with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+MOST_SHOWN = 20
+"""Findings written out in one text; the rest is counted."""
+
+Sources: TypeAlias = Mapping[str, str]
+"""The texts of a checkout by path, in the order of the paths."""
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """What is not as promised at one line (from 1) of a file, the rule, and the mend.
+
+    ``undecided`` is the expression that would have to be known to tell; "" where the finding stands.
+    """
+
+    path: str
+    line: int
+    rule: str
+    what: str
+    mend: str
+    undecided: str = ""
+
+    def __str__(self) -> str:
+        unknown = f" (undecided: {self.undecided})" if self.undecided else ""
+        return f"{self.path}:{self.line}: [{self.rule}] {self.what}{unknown}; {self.mend}"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All findings of one requirement. ``looked_at`` says in a few words what was read to find them."""
+
+    promise: str
+    looked_at: str
+    found: tuple[Finding, ...] = ()
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing stands against the promise."""
+        return not self.standing
+
+    @property
+    def standing(self) -> tuple[Finding, ...]:
+        """The findings that were decided."""
+        return tuple(sorted({each for each in self.found if not each.undecided}))
+
+    @property
+    def undecided(self) -> tuple[Finding, ...]:
+        """The findings that a file alone can't decide."""
+        return tuple(sorted({each for each in self.found if each.undecided}))
+
+    @property
+    def promised(self) -> str:
+        return self.promise
+
+    @property
+    def seen(self) -> str:
+        return f"{self.looked_at}: {len(self.standing)} finding(s), {len(self.undecided)} undecided"
+
+    @property
+    def diagnosis(self) -> str:
+        return told(self.standing)
+
+    @property
+    def next_step(self) -> str:
+        return "" if self.none else "mend each line named; the words after the semicolon say how"
+
+
+def told(findings: Iterable[Finding]) -> str:
+    """Return findings as lines, at most `MOST_SHOWN` of them, the rest counted."""
+    lines = [str(each) for each in findings]
+    more = [f"and {len(lines) - MOST_SHOWN} more"] if len(lines) > MOST_SHOWN else []
+    return "\n".join(lines[:MOST_SHOWN] + more)

@@ -1,0 +1,34 @@
+"""Contract section "State Backend": what the checkout declares of each stack."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_gf import clause
+from pytest_gf.observed.repository import Findings
+
+pytestmark = pytest.mark.repository
+
+
+@clause("stack.backend-s3", "stack {stack} declares backend s3 with its key", proves="S074~")
+def test_backend_s3(stack_backend: Findings) -> None:
+    """All four active stacks use backend s3; an interpolated key proves nothing."""
+    assert stack_backend.none
+
+
+@clause("stack.materialized", "the materialized backend of {stack} is the contract's", proves="S075~")
+def test_materialized(stack_materialized: Findings) -> None:
+    """A -backend-config file overrides the block: what init takes is what counts."""
+    assert stack_materialized.none
+
+
+@clause("stack.no-http-state", "no active stack keeps its state in GitLab", proves="S006~ S130")
+def test_no_http_state(http_state: Findings) -> None:
+    """GitLab-managed HTTP state is compatibility-only."""
+    assert http_state.none
+
+
+@clause("stack.http-variables", "TF_HTTP_* stands only in archived or repair paths", proves="S006~ S076~")
+def test_http_variables_kept(http_variables: Findings) -> None:
+    """TF_HTTP_* remains compatibility-only."""
+    assert http_variables.none
