@@ -114,7 +114,7 @@ def repeat(item: pytest.Item, row: Row) -> str:
     words = ["pytest", f"-m \"clause(id='{row.clause}')\""]
     words += ["--gf"] if option.gf else []
     words += [shlex.quote(f"--gf-{axis}={value}") for axis, value in row.params.items()]
-    for name in ("gf_target", "gf_vantage", "gf_contract"):
+    for name in ("gf_target", "gf_vantage", "gf_contract", "gf_repository", "gf_contract_page"):
         value = getattr(option, name)
         words += [shlex.quote(f"--{name.replace('_', '-')}={value}")] if value else []
     words += [shlex.quote(f"--gf-fault={fault}") for fault in option.gf_fault]

@@ -14,7 +14,7 @@ _SUBSTITUTERS = re.compile(r"^\s*(?:extra-|trusted-)?substituters\s*=\s*(.*)$", 
 
 
 def variable(variables: Mapping[str, str], name: str, promised: str) -> Findings:
-    """Find a variable that is set to something else (S060, S061). Not set holds: nothing was reachable."""
+    """Find a variable that is set to something else (S060, S061). An empty one is none: it is no failure."""
     given = variables.get(name, "")
     found = [
         _wrong(name, f"{name}={_address(given)}, and {promised} is promised", f"set it to {promised}, or not at all")
