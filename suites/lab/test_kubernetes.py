@@ -280,11 +280,38 @@ def test_a_kubeconfig_that_can_not_be_used(text: str, tmp_path: Path) -> None:
         Kube(KubernetesSection(kubeconfig=str(path)), deadline=1)
 
 
-def test_no_kubeconfig_and_no_pod_is_unproven(tmp_path: Path) -> None:
+def test_no_kubeconfig_and_no_pod_is_unproven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     with pytest.raises(Unproven, match="this is no pod with a ServiceAccount"):
         Kube(KubernetesSection(), deadline=1)
     with pytest.raises(Unproven, match="there is no kubeconfig at"):
         Kube(KubernetesSection(kubeconfig=str(tmp_path / "none")), deadline=1)
+
+
+def test_a_pods_own_service_account(lab: Lab, kube: Kube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the target gives neither kubeconfig nor context; the two files are those that a pod has."""
+    from kubernetes.config import incluster_config
+
+    (tmp_path / "token").write_text(kube.authorization().removeprefix("Bearer "))
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(lab.folder / "ca.pem"))
+    host, port = lab.addresses["kubernetes"].removeprefix("https://").split(":")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
+    inside = Kube(KubernetesSection(), deadline=5)
+    assert [node["metadata"]["name"] for node in inside.list("nodes")] == ["bumble", "honey", "sting"]
+
+
+def test_pages_are_read_to_the_last(kube: Kube, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pytest_gf.probes import kube as probe
+
+    monkeypatch.setattr(probe, "PAGE", 1)
+    lab.reset()
+    assert len(kube.list("nodes")) == 3
+    assert lab.counts() == {"kubernetes list nodes": 3}
+    monkeypatch.setattr(probe, "MOST_PAGES", 2)
+    with pytest.raises(NotUnderstood, match="more than 2 objects"):
+        kube.list("nodes")
 
 
 def test_the_token_never_shows(lab: Lab, kube: Kube, run_pytest: Any) -> None:
