@@ -54,7 +54,7 @@ class Forward:
         Raises `Unproven`, `IdentityRejected`, `Unanswered`, `DeadlineExceeded`, `NotUnderstood`; the port is closed then.
         """
         try:
-            self._upgrade().end()
+            self._upgrade().close()
         except BaseException:
             self.close()
             raise
@@ -89,26 +89,27 @@ class Forward:
         self.close()
 
     def _carry(self, client: socket.socket) -> None:
-        with contextlib.closing(client):
-            if not self._admit():
-                return
-            try:
-                connection = _Connection(client, self._upgrade())
-            except (ProbeError, Unproven) as refused:
-                self._break(str(refused))
-                return
+        if not self._admit():
+            client.close()
+            return
+        try:
+            connection = _Connection(client, self._upgrade())
+        except (ProbeError, Unproven) as refused:
+            self._break(str(refused))
+            client.close()
+            return
+        with self._lock:
+            self._open.add(connection)
+            closed = self._closed
+        try:
+            if not closed:
+                connection.carry(self._count)
+        except ProbeError as cut:
+            self._break(str(cut))
+        finally:
             with self._lock:
-                self._open.add(connection)
-                closed = self._closed
-            try:
-                if not closed:
-                    connection.carry(self._count)
-            except ProbeError as cut:
-                self._break(str(cut))
-            finally:
-                connection.end()
-                with self._lock:
-                    self._open.discard(connection)
+                self._open.discard(connection)
+            connection.close()
 
     def _admit(self) -> bool:
         with self._lock:
@@ -138,10 +139,12 @@ class _Connection:
     def __init__(self, client: socket.socket, upgraded: Upgrade) -> None:
         self._client, self._upgraded = client, upgraded
         self._left = False
+        self._up: threading.Thread | None = None
 
     def carry(self, count: Any) -> None:
         """Carry bytes both ways until one side ends. Raises ProbeError where the route, not the service, ended it."""
-        threading.Thread(target=self._to_pod, args=(count,), name="route-up", daemon=True).start()
+        self._up = threading.Thread(target=self._to_pod, args=(count,), name="route-up", daemon=True)
+        self._up.start()
         first = {DATA: True, ERROR: True}
         try:
             while (frame := self._upgraded.receive()) is not None:
@@ -162,11 +165,18 @@ class _Connection:
             return  # The client has gone.
 
     def end(self) -> None:
-        """Close both sides; whoever waits is freed."""
+        """Shut both sides down; whoever waits is freed."""
         with contextlib.suppress(OSError):
             self._client.shutdown(socket.SHUT_RDWR)
-        self._client.close()
         self._upgraded.end()
+
+    def close(self) -> None:
+        """Close both sides, once the other pump has left them."""
+        self.end()
+        if self._up is not None:
+            self._up.join()  # Both its sides are shut down: it can't wait.
+        self._client.close()
+        self._upgraded.close()
 
     def _check_port(self, data: bytes) -> None:
         if len(data) != struct.calcsize("<H"):

@@ -133,6 +133,13 @@ def _exchange(  # noqa: PLR0917  # One call site.
     query += [("container", container), ("stdin", "false"), ("stdout", "true"), ("stderr", "true"), ("tty", "false")]
     connection = upgrade(kube, namespace, pod, "exec", query)
     streams.connected(connection)
+    try:
+        _read(connection, streams)
+    finally:
+        connection.close()
+
+
+def _read(connection: Upgrade, streams: _Streams) -> None:
     size = 0
     while (frame := connection.receive()) is not None:
         channel, data = frame[0], frame[1:]

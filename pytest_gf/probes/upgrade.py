@@ -58,11 +58,20 @@ class Upgrade:
             raise Unanswered(self.tried, f"cut: {redact(str(broken))}", "is the node up?") from None
 
     def end(self) -> None:
-        """Close the connection; a thread that waits in it is freed. Safe to call twice, and from any thread."""
-        inner = getattr(self._sock, "sock", None)
+        """Shut the connection down; a thread that waits in it is freed, and closes it. From any thread, and twice too."""
+        inner = self._sock.sock
         if inner is not None:
             with contextlib.suppress(OSError):  # It has ended already.
                 inner.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give the connection back. Only for the thread that reads from it, when no other is left that writes.
+
+        Closed under another thread its number would be given to the next connection, and TLS would write into that.
+        """
+        self.end()
+        inner = self._sock.sock
+        if inner is not None:
             inner.close()
 
 

@@ -249,8 +249,8 @@ ARGUMENTS = {
     "cut": "rst",
     "number": "3",
 }
-NOT_ON_S3 = {fault.name for fault in (*faults._CLUSTER, *faults._KUBELET)} | {"scratch-markers-linger"}
-"""What only the cluster shows: suites/lab/test_kubernetes.py and faults.toml."""
+NOT_ON_S3 = {fault.name for fault in (*faults._CLUSTER, *faults._KUBELET, *faults._MODEL)} | {"scratch-markers-linger"}
+"""What only the cluster or the model repository shows: test_kubernetes.py, faults.toml, repository_faults.toml."""
 
 
 @pytest.mark.parametrize("name", sorted(set(FAULTS) - {"latency"} - NOT_ON_S3))

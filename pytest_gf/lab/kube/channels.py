@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 
+from pytest_gf.lab import wire
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.kube.container import Container, MissingBinary, end
 
@@ -209,11 +209,7 @@ def _missing(binary: str, *, details: bool) -> dict[str, object]:
 
 def _cut(request: web.Request, *, reset: bool) -> None:
     """End the connection without a close frame; by a reset, if so asked."""
-    if request.transport is None:
-        return
-    connection: socket.socket | None = request.transport.get_extra_info("socket")
-    if reset and connection is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        request.transport.abort()
-    else:
+    if reset:
+        wire.reset(request)
+    elif request.transport is not None:
         request.transport.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -19,8 +19,8 @@ from pytest_gf.lab.kube.channels import LONGEST_WAIT, Channels
 from pytest_gf.lab.kube.cluster import CONTAINER, Cluster
 from pytest_gf.lab.kube.resources import RESOURCES, Resource, discovery, groups
 from pytest_gf.lab.kube.rights import Attributes, Identity, Rights
+from pytest_gf.lab.wire import LOOPBACK, Port
 
-LOOPBACK = "127.0.0.1"
 LONGEST_BODY = 1024 * 1024
 VERSION = {"major": "1", "minor": "36", "gitVersion": "v1.36.3", "platform": "linux/amd64"}
 OPEN = ("/version", "/livez", "/readyz", "/healthz")
@@ -51,51 +51,33 @@ class KubeServer:
         self.address = ""
         self.cluster = Cluster(contract, bends)
         self._rights = Rights(tokens, bends)
-        self._tls = tls.context(folder)
         self._bends, self._journal, self._channels = bends, journal, channels
-        self._port = 0
-        self._listener: asyncio.Server | None = None
         app = web.Application(client_max_size=LONGEST_BODY)
         app.router.add_route("*", "/{tail:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
+        self._port = Port(self._runner, tls=tls.context(folder))
 
     async def start(self) -> None:
         """Listen on a port that the kernel chooses."""
         await self._runner.setup()
-        await self._listen()
-        self.address = f"https://{LOOPBACK}:{self._port}"
+        await self._port.open()
+        self.address = f"https://{LOOPBACK}:{self._port.number}"
 
     async def stop(self) -> None:
         """Close the port and every connection."""
-        self._close()
+        self._port.close()
         await self._runner.cleanup()
 
     async def bend(self, bend: Bend) -> Undo:
         """Close the port where the fault says so."""
         if bend.name == "kubernetes-unreachable":
-            self._close()
+            self._port.close()
         return nothing
 
     async def mended(self) -> None:
         """Listen again where no fault forbids it any more."""
-        if self._listener is None and not self._bends.on("kubernetes-unreachable"):
-            await self._listen()
-
-    async def _listen(self) -> None:
-        server = self._runner.server
-        if server is None:
-            raise RuntimeError("the server was not set up before it was to listen")
-        loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(server, LOOPBACK, self._port, ssl=self._tls, backlog=256)
-        self._port = cast("tuple[str, int]", self._listener.sockets[0].getsockname())[1]
-
-    def _close(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-        for connection in self._runner.server.connections if self._runner.server else ():
-            if connection.transport is not None:
-                connection.transport.abort()
+        if not self._port.is_open and not self._bends.on("kubernetes-unreachable"):
+            await self._port.open()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if self._bends.on("kubernetes-silent"):

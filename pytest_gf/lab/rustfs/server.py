@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Iterator
-from typing import cast
 from urllib.parse import quote
 
 from aiohttp import web
@@ -19,8 +16,8 @@ from pytest_gf.lab.rustfs.call import XML, Call, Refusal, Reply
 from pytest_gf.lab.rustfs.operations import operation
 from pytest_gf.lab.rustfs.service import Service
 from pytest_gf.lab.rustfs.store import CHUNK, Version
+from pytest_gf.lab.wire import LOOPBACK, Port, reset
 
-LOOPBACK = "127.0.0.1"
 LONGEST_BODY = 128 * 1024 * 1024
 """Bytes of one request."""
 LONGEST_WAIT = 3_600
@@ -40,25 +37,24 @@ class S3Server:
         self.address = ""
         self._journal = journal
         self._bends = service.bends
-        self._port = 0
-        self._listener: asyncio.Server | None = None
         app = web.Application()
         app.router.add_route("*", "/{tail:(?s:.*)}", self._serve)
         app.on_response_prepare.append(_without_server)
         self._runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, auto_decompress=False, shutdown_timeout=0
         )
+        self._port = Port(self._runner)
 
     @property
     def port(self) -> int:
         """The port that the kernel chose."""
-        return self._port
+        return self._port.number
 
     async def start(self) -> None:
         """Listen on a port that the kernel chooses."""
         await self._runner.setup()
-        await self._listen()
-        self.address = f"http://{LOOPBACK}:{self._port}"
+        await self._port.open()
+        self.address = f"http://{LOOPBACK}:{self.port}"
 
     def seed(self, bodies: dict[tuple[str, str], bytes]) -> None:
         """Make the contract's buckets and put these bodies, (bucket, key) → bytes; what is there already stays."""
@@ -79,41 +75,26 @@ class S3Server:
 
     async def stop(self) -> None:
         """Close the port and every connection."""
-        self._close()
+        self._port.close()
         await self._runner.cleanup()
 
     async def bend(self, bend: Bend) -> Undo:
         """Make what the fault changes at once. Raises ValueError where there is nothing to bend."""
         if self._shut(bend):
-            self._close()
+            self._port.close()
             return nothing
         return bending.act(self.service, bend.name, bend.argument)
 
     async def mended(self) -> None:
         """Listen again where no fault forbids it any more. Raises OSError where another has taken the port."""
-        if self._listener is None and not any(self._shut(each) for each in self._bends):
-            await self._listen()
+        if not self._port.is_open and not any(self._shut(each) for each in self._bends):
+            await self._port.open()
 
     def _shut(self, bend: Bend) -> bool:
         """Tell whether a fault leaves nobody to answer: the port closed, no pod, or its node down."""
         workload = self.service.contract.rustfs
         storage_down = workload is not None and bend == Bend("node-down", workload.node)
         return bend.name in {"unreachable", "pod-pending"} or storage_down
-
-    async def _listen(self) -> None:
-        server = self._runner.server
-        if server is None:
-            raise RuntimeError("the server was not set up before it was to listen")
-        self._listener = await asyncio.get_running_loop().create_server(server, LOOPBACK, self._port, backlog=512)
-        self._port = cast("tuple[str, int]", self._listener.sockets[0].getsockname())[1]
-
-    def _close(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-        for connection in self._runner.server.connections if self._runner.server else ():
-            if connection.transport is not None:
-                connection.transport.abort()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         call = _call(request)
@@ -217,14 +198,8 @@ async def _drip(request: web.Request) -> None:
 
 
 def _reset(request: web.Request, exchange: Exchange) -> web.StreamResponse:
-    """End the connection by a reset, without an answer."""
     exchange.finish(None, "")
-    if request.transport is not None:
-        connection: socket.socket | None = request.transport.get_extra_info("socket")
-        if connection is not None:
-            # Lingering for zero seconds makes the kernel send RST.
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        request.transport.abort()
+    reset(request)
     return web.Response()
 
 

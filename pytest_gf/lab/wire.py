@@ -1,0 +1,55 @@
+"""A port of a lab's server: chosen by the kernel once, closed and opened again by faults; connections that end badly."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+from typing import cast
+
+from aiohttp import web
+
+LOOPBACK = "127.0.0.1"
+
+
+class Port:
+    """Where an application listens. ``number`` is known from the first `open` on, and stays."""
+
+    def __init__(self, runner: web.AppRunner, *, tls: ssl.SSLContext | None = None) -> None:
+        self.number = 0
+        self._runner, self._tls = runner, tls
+        self._listener: asyncio.Server | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody may connect."""
+        return self._listener is not None
+
+    async def open(self) -> None:
+        """Listen; the runner is set up. Raises OSError where another has taken the port meanwhile."""
+        server = self._runner.server
+        if server is None:
+            raise RuntimeError("the server was not set up before it was to listen")
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(server, LOOPBACK, self.number, ssl=self._tls, backlog=512)
+        self.number = cast("tuple[str, int]", self._listener.sockets[0].getsockname())[1]
+
+    def close(self) -> None:
+        """Close the port and abort every connection."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        for connection in self._runner.server.connections if self._runner.server else ():
+            if connection.transport is not None:
+                connection.transport.abort()
+
+
+def reset(request: web.Request) -> None:
+    """End the connection by a reset, without an answer."""
+    if request.transport is not None:
+        connection: socket.socket | None = request.transport.get_extra_info("socket")
+        if connection is not None:
+            # Lingering for zero seconds makes the kernel send RST.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.transport.abort()
