@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 ATTRIBUTE = "__gf_fact__"
-AXES = ("bucket", "stack")
+AXES = ("bucket", "stack", "surface", "nar", "store_hash")
 GIVENS = ("contract", "target", "run")
 HOUSE = "gf_house"
 
@@ -52,6 +52,11 @@ class IfSeen(Generic[Value]):
     def why_not(self) -> str:
         """The reason why nothing was seen, "" where something was."""
         return str(self.failure) if self.failure is not None else ""
+
+    def raise_for(self, kind: type[BaseException]) -> None:
+        """Raise the failure where it is of this kind; nothing where it is another, or none."""
+        if isinstance(self.failure, kind):
+            raise self.failure
 
 
 @dataclass(frozen=True)

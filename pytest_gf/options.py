@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from pytest_gf import contract as contracts
@@ -30,6 +31,7 @@ MARKERS = {
     "repository": "clauses of a checkout of the infrastructure repository; no network",
     "quarantine": "those of them that keep pull requests and proofs from writing to Attic",
     "environment": "clauses of this machine: its variables, bazelrc and nix.conf; no network",
+    "nar": "the archives of --gf-store-hash, streamed whole from Attic",
     "upholds(statement)": "a test of this suite that holds a policy statement of the contract",
     "real": "tests against real clients and servers (SeaweedFS, s5cmd); in CI",
 }
@@ -39,6 +41,9 @@ HOUSE = Path(__file__).parent / "house"
 LAB = "lab"
 DEADLINE = 10.0
 LONGEST_DEADLINE = 3600.0
+MOST_STORE_HASHES = 1_000
+LONGEST_LIST = 1024 * 1024
+"""Bytes of a file of store paths."""
 _PATH_OPTIONS = ("--gf-target", "--gf-contract", "--gf-reports", "--gf-repository", "--gf-contract-page")
 _FACT_DEADLINES = 6
 """A fact makes several exchanges; each has the deadline, all together this many."""
@@ -86,6 +91,12 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "--gf-run-just": {"action": "store_true", "help": "run `just info` of the checkout, and nothing else of it"},
     "--gf-bucket": {"action": "append", "default": [], "metavar": "NAME", "help": "only this bucket (repeatable)"},
     "--gf-stack": {"action": "append", "default": [], "metavar": "NAME", "help": "only this stack (repeatable)"},
+    "--gf-store-hash": {
+        "action": "append",
+        "default": [],
+        "metavar": "HASH|@FILE",
+        "help": "stream the archive of this store path, or of a file's, a line each (repeatable; with -m nar)",
+    },
     "--gf-fault": {"action": "append", "default": [], "metavar": "NAME[:ARG]", "help": "bend the lab (repeatable)"},
     "--gf-faults": {"action": "store_true", "help": "list the lab's faults and leave"},
     "--gf-reports": {"metavar": "DIR", "help": "where runs write (default: reports/ in the root folder)"},
@@ -152,6 +163,7 @@ def read(config: pytest.Config) -> Settings:
     contract_file = Path(os.path.abspath(option.gf_contract)) if option.gf_contract else None
     try:
         contract = contracts.load(contract_file).narrow(buckets=option.gf_bucket, stacks=option.gf_stack)
+        contract = msgspec.structs.replace(contract, store_hashes=_store_hashes(config))
         target = _target(config)
     except (contracts.ContractError, targets.TargetError) as wrong:
         raise pytest.UsageError(str(wrong)) from None
@@ -180,6 +192,32 @@ def _refuse_spaced_paths(config: pytest.Config) -> None:
 def _names_a_marker(expression: str) -> bool:
     markers = {marker.partition("(")[0] for marker in MARKERS} - {"real", "upholds"}
     return bool(markers & set(re.findall(r"\w+", expression)))
+
+
+def _store_hashes(config: pytest.Config) -> tuple[str, ...]:
+    """Return the store hashes of the command line, each once; a whole store path stands for its hash."""
+    found: dict[str, None] = {}
+    for given in config.option.gf_store_hash:
+        lines = [given]
+        if given.startswith("@"):
+            path = config.invocation_params.dir / given[1:]
+            try:
+                lines = path.read_text("ascii").split() if path.stat().st_size <= LONGEST_LIST else [""]
+            except (OSError, UnicodeDecodeError) as wrong:
+                raise pytest.UsageError(f"--gf-store-hash={given}: can't be read: {wrong}") from None
+        for line in lines:
+            text = line.rpartition("/")[2].partition("-")[0]
+            if not targets.is_store_hash(text):
+                said = line[:60] if line is not given or not given.startswith("@") else "a list that is too long"
+                raise pytest.UsageError(
+                    f"--gf-store-hash={said}: expected 32 characters of Nix's base 32, as in /nix/store/HASH-name"
+                )
+            found[text] = None
+    if len(found) > MOST_STORE_HASHES:
+        raise pytest.UsageError(f"--gf-store-hash: {len(found)} paths; {MOST_STORE_HASHES} in one run at most")
+    if not found and "nar" in re.findall(r"\w+", config.option.markexpr):
+        raise pytest.UsageError("-m nar: --gf-store-hash=HASH names what is to be streamed (repeatable, or @FILE)")
+    return tuple(found)
 
 
 def _target(config: pytest.Config) -> Target | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pytest
 
-from pytest_gf import hookspecs, options
+from pytest_gf import catalog, hookspecs, options
 from pytest_gf.clauses import clause_of
 from pytest_gf.facts import AXES, HOUSE
 from pytest_gf.session import SESSION, ContractSession
@@ -65,12 +65,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _leave_empty_axes(config, items)
     made = [found for item in items if (found := clause_of(getattr(item, "function", None)))]
     if made and SESSION not in config.stash:
         where = made[0].function.__code__.co_filename
         raise pytest.UsageError(
             f"{where} holds clauses, and its folder is not in gf_suites: add it to gf_suites in pytest's ini file"
         )
+
+
+def _leave_empty_axes(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect clauses over an axis without values (a contract without stacks, no --gf-store-hash): they have no row."""
+    if SESSION not in config.stash:
+        return
+    contract = config.stash[SESSION].run.contract
+    empty = {axis for axis in AXES if not contract.axis(axis)}
+    left = [
+        item
+        for item in items
+        if clause_of(getattr(item, "function", None)) is None or not empty & set(catalog.params_of(item))
+    ]
+    if len(left) != len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in left])
+        items[:] = left
 
 
 class Hooks:

@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from pytest_gf.contract.load import parse_toml
+from pytest_gf.formats import narinfo, nixbase32
 from pytest_gf.vantage import READ_ONLY, VANTAGES, Vantage
 
 ALLOWED = ("scratch", "state-proof", "cache-blob", "cache-delete", "publication")
 """What a run may change: the words of ``allow``."""
-LATER = ("attic", "bazel")
+LATER = ("bazel",)
 """Sections that targets may have for clauses to come; they are read by nothing yet."""
 
 
@@ -25,6 +26,10 @@ ROUTED = ("s3",)
 """The systems that a route can reach."""
 HIGHEST_PORT = 65_535
 
+STORE_HASH = 32
+"""Characters."""
+
+_CACHE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,49}")
 _ROUTE = re.compile(
     r"port-forward:(?P<namespace>[a-z0-9-]{1,63})/svc/(?P<service>[a-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})"
 )
@@ -72,6 +77,21 @@ class PortForward:
     port: int
 
 
+class AtticSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[attic]``: the surfaces of one Attic, the key that its narinfos must be signed by, and store hashes to stream.
+
+    ``public_key`` as ``main:<base64>``; ``nar_paths`` are store hashes (32 characters) by the contract's names.
+    """
+
+    api: str | None = None
+    https: str | None = None
+    cache: str = "main"
+    public_key: str | None = None
+    token_env: str | None = None
+    ca_file: str | None = None
+    nar_paths: dict[str, str] = {}
+
+
 class RepositorySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[repository]``: the checkout to judge; relative to the target file."""
 
@@ -91,6 +111,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     s3: S3Section | None = None
     kubernetes: KubernetesSection | None = None
     routes: dict[str, str] = {}
+    attic: AtticSection | None = None
     repository: RepositorySection | None = None
     flakehub: FlakeHubSection | None = None
 
@@ -105,6 +126,7 @@ class Target:
     s3: S3Section | None = None
     kubernetes: KubernetesSection | None = None
     routes: Mapping[str, PortForward] = field(default_factory=dict)
+    attic: AtticSection | None = None
     repository: Path | None = None
     flakehub: str | None = None
     _credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -145,8 +167,10 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
     for word in read.allow:
         if word not in ALLOWED:
             raise TargetError(f"{path}: key 'allow': unknown word {word!r}; expected some of {', '.join(ALLOWED)}")
-    s3 = None if read.s3 is None else _checked(read.s3, path)
-    names = () if s3 is None else (s3.access_key_env, s3.secret_key_env)
+    s3 = None if read.s3 is None else _s3(read.s3, path)
+    attic = None if read.attic is None else _attic(read.attic, path)
+    names = [] if s3 is None else [s3.access_key_env, s3.secret_key_env]
+    names += [] if attic is None or attic.token_env is None else [attic.token_env]
     variables = os.environ if environment is None else environment
     credentials = {name: variables.get(name, "") for name in names}
     kubernetes = None if read.kubernetes is None else _kubernetes(read.kubernetes, path)
@@ -166,6 +190,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
         s3,
         kubernetes=kubernetes,
         routes=routes,
+        attic=attic,
         repository=repository,
         flakehub=flakehub,
         _credentials=credentials,
@@ -190,19 +215,48 @@ def _route(name: str, text: str, path: Path) -> PortForward:
     return PortForward(found["namespace"], found["service"], int(found["port"]))
 
 
-def _checked(section: S3Section, path: Path) -> S3Section:
-    parts = _split(section.endpoint)
-    expected = "expected http(s)://host[:port] without user, path, query or fragment"
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise TargetError(f"{path}: key 's3.endpoint': {expected}")
-    if parts.username or parts.password or parts.query or parts.fragment or parts.path not in {"", "/"}:
-        raise TargetError(f"{path}: key 's3.endpoint': {expected}")
-    if section.ca_file is None:
-        return section
-    ca_file = path.parent / section.ca_file
-    if not ca_file.is_file():
-        raise TargetError(f"{path}: key 's3.ca_file': no such file: {ca_file}")
-    return msgspec.structs.replace(section, ca_file=str(ca_file))
+def _s3(section: S3Section, path: Path) -> S3Section:
+    _check_endpoint(section.endpoint, "s3.endpoint", path)
+    return msgspec.structs.replace(section, ca_file=_file(section.ca_file, "s3.ca_file", path))
+
+
+def _attic(section: AtticSection, path: Path) -> AtticSection:
+    for name, url in (("api", section.api), ("https", section.https)):
+        if url is not None:
+            _check_endpoint(url, f"attic.{name}", path)
+    if section.https is not None and not section.https.startswith("https://"):
+        raise TargetError(f"{path}: key 'attic.https': expected https://")
+    if not _CACHE.fullmatch(section.cache):
+        raise TargetError(f"{path}: key 'attic.cache': expected the name of a cache, not {section.cache!r}")
+    for name, value in section.nar_paths.items():
+        if not is_store_hash(value):
+            raise TargetError(f"{path}: key 'attic.nar_paths.{name}': expected a store hash of 32 characters")
+    if section.public_key is not None:
+        try:
+            narinfo.PublicKey.parse(section.public_key)
+        except narinfo.Malformed:
+            raise TargetError(f"{path}: key 'attic.public_key': expected NAME:BASE64 of 32 bytes") from None
+    return msgspec.structs.replace(section, ca_file=_file(section.ca_file, "attic.ca_file", path))
+
+
+def is_store_hash(text: str) -> bool:
+    """Tell whether a text is the hash of a store path: 32 digits of Nix's base 32."""
+    return len(text) == STORE_HASH and not set(text) - set(nixbase32.ALPHABET)
+
+
+def _file(name: str | None, key: str, path: Path) -> str | None:
+    if name is not None and not (path.parent / name).is_file():
+        raise TargetError(f"{path}: key '{key}': no such file: {path.parent / name}")
+    return None if name is None else str(path.parent / name)
+
+
+def _check_endpoint(url: str, key: str, path: Path) -> None:
+    parts = _split(url)
+    good = parts is not None and parts.scheme in {"http", "https"} and parts.hostname
+    if not good or parts.username or parts.password or parts.query or parts.fragment or parts.path not in {"", "/"}:
+        raise TargetError(
+            f"{path}: key '{key}': expected http(s)://host[:port] without user, path, query or fragment"
+        )
 
 
 def _page(url: str, path: Path) -> str:

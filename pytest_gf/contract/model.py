@@ -62,6 +62,20 @@ class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: str
     data: str = "/data"
 
+    @property
+    def address(self) -> str:
+        """Its S3 endpoint inside of the cluster."""
+        return f"http://{self.service}.{self.namespace}.svc.cluster.local:{self.port}"
+
+
+class Attic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The Nix cache: its bucket, its cache, the surfaces it answers on, and what the archives are that a target names."""
+
+    bucket: str
+    cache: str
+    surfaces: tuple[str, ...]
+    nars: tuple[str, ...]
+
 
 class Claim(msgspec.Struct, frozen=True):
     """One thing that a green run doesn't prove, with the statements that say so."""
@@ -82,12 +96,22 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     statements: Mapping[str, Statement]
     cluster: Cluster | None = None
     rustfs: Workload | None = None
+    attic: Attic | None = None
     repository: Repository = Repository()
+    store_hashes: tuple[str, ...] = ()
+    """What the command line asks to stream; no contract's data."""
     chosen: Mapping[Literal["bucket", "stack"], tuple[str, ...]] = {}
 
     def every(self, axis: str) -> tuple[str, ...]:
         """Return all values of an axis, also where it was narrowed. Raises KeyError for an unknown axis."""
-        return tuple({"bucket": self.buckets, "stack": self.stacks}[axis])
+        attic = self.attic
+        return {
+            "bucket": tuple(self.buckets),
+            "stack": tuple(self.stacks),
+            "surface": attic.surfaces if attic is not None else (),
+            "nar": attic.nars if attic is not None else (),
+            "store_hash": self.store_hashes if attic is not None else (),
+        }[axis]
 
     def axis(self, axis: str) -> tuple[str, ...]:
         """Return the values of an axis that this run looks at. Raises KeyError for an unknown axis."""

@@ -17,6 +17,9 @@ import msgspec
 
 from pytest_gf.contract import Contract, load
 from pytest_gf.lab import faults, honey
+from pytest_gf.lab.attic import content
+from pytest_gf.lab.attic.chunks import Chunks
+from pytest_gf.lab.attic.server import AtticServer
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.control import Control, Server
 from pytest_gf.lab.journal import Journal
@@ -90,9 +93,10 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
     held = honey.credentials(folder)
     service = Service(folder / "data", {held[honey.ACCESS_KEY]: held[honey.SECRET_KEY]}, contract, bends)
     s3 = S3Server(service, journal)
-    _seed(folder, contract, s3)
     kubernetes = _kubernetes(folder, contract, service, s3, held, journal)
-    servers: tuple[Server, ...] = (s3, kubernetes)
+    attic = _attic(folder, contract, service, s3, held, journal)
+    _seed(folder, contract, s3, attic)
+    servers: tuple[Server, ...] = (s3, kubernetes) if attic is None else (s3, kubernetes, attic)
     control = Control(servers, bends, journal, contract)
     for server in servers:
         await server.start()
@@ -102,7 +106,7 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
         for each in wanted:
             await control.bend(each)
         honey.write_kubeconfigs(folder, kubernetes.address, folder / tls.CA)
-        target = honey.write_targets(folder, s3.address, REGION, contract.rustfs)
+        target = honey.write_targets(folder, s3.address, REGION, contract.rustfs, _attic_section(attic))
         addresses = {server.name: server.address for server in servers}
         ready = {
             "addresses": addresses,
@@ -123,11 +127,13 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
             await server.stop()
 
 
-def _seed(folder: Path, contract: Contract, s3: S3Server) -> None:
+def _seed(folder: Path, contract: Contract, s3: S3Server, attic: AtticServer | None) -> None:
     if honey.is_seeded(folder):
         return
     stacks = enumerate(contract.stacks.items())
     s3.seed({(stack.bucket, stack.key): honey.state(name, 60 + at) for at, (name, stack) in stacks})
+    if attic is not None:
+        attic.seed()
     honey.note_seeded(folder)
 
 
@@ -144,6 +150,28 @@ def _kubernetes(  # noqa: PLR0917  # Called once, above.
     container = Container(folder, workload.data if workload else "/data", service.disk, service.bends)
     channels = Channels(container, service.bends, lambda: s3.port)
     return KubeServer(folder, contract, tokens, service.bends, journal, channels)
+
+
+def _attic(  # noqa: PLR0917  # Called once, above.
+    folder: Path, contract: Contract, service: Service, s3: S3Server, held: Mapping[str, str], journal: Journal
+) -> AtticServer | None:
+    if contract.attic is None or contract.attic.bucket not in contract.buckets:
+        return None
+    chunks = Chunks(service, contract.attic.bucket, lambda: s3.is_open)
+    workload = contract.rustfs
+    inside = "" if workload is None else workload.address
+
+    def base(surface: str) -> str:
+        return inside if surface == "inside" and inside else s3.address
+
+    return AtticServer(folder, chunks, held[honey.ATTIC_SECRET], journal, tls.context(folder), base)
+
+
+def _attic_section(attic: AtticServer | None) -> honey.AtticPlace | None:
+    if attic is None:
+        return None
+    hashes = {name: content.seeded(name)[0].removeprefix(f"{content.STORE}/")[:32] for name in content.SIZES}
+    return honey.AtticPlace(attic.addresses, attic.key.public, hashes)
 
 
 def _end_of(*, child: bool) -> asyncio.Event:

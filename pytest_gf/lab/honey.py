@@ -7,10 +7,13 @@ import secrets
 import shlex
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from pytest_gf.lab.attic import tokens
 
 if TYPE_CHECKING:
     from pytest_gf.contract.model import Workload
@@ -19,6 +22,8 @@ ACCESS_KEY = "GF_LAB_S3_ACCESS_KEY"
 SECRET_KEY = "GF_LAB_S3_SECRET_KEY"  # noqa: S105  # The variable's name, not its value.
 PROBE_TOKEN = "GF_LAB_KUBERNETES_TOKEN"  # noqa: S105  # As above.
 ADMIN_TOKEN = "GF_LAB_KUBERNETES_ADMIN_TOKEN"  # noqa: S105  # As above.
+ATTIC_SECRET = "GF_LAB_ATTIC_SECRET"  # noqa: S105  # As above.
+ATTIC_TOKEN = "GF_LAB_ATTIC_TOKEN"  # noqa: S105  # As above.
 ROUTED = "routed.toml"
 KUBECONFIG = "kubeconfig"
 ADMIN_KUBECONFIG = "admin.kubeconfig"
@@ -29,12 +34,22 @@ _CREDENTIALS = "credentials.json"
 _SEEDED = "seeded"
 
 
+@dataclass(frozen=True)
+class AtticPlace:
+    """What targets say of the lab's Attic: addresses by surface, its public key, and store hashes by name."""
+
+    addresses: Mapping[str, str]
+    public_key: str
+    hashes: Mapping[str, str]
+
+
 def credentials(folder: Path) -> dict[str, str]:
     """Return the folder's credentials by variable name: random, made once, readable by the owner only."""
     path = folder / _CREDENTIALS
     if not path.exists():
         made = {ACCESS_KEY: f"GFLAB{secrets.token_hex(8).upper()}", SECRET_KEY: secrets.token_urlsafe(30)}
-        made |= {PROBE_TOKEN: secrets.token_urlsafe(24), ADMIN_TOKEN: secrets.token_urlsafe(24)}
+        made |= {name: secrets.token_urlsafe(24) for name in (PROBE_TOKEN, ADMIN_TOKEN, ATTIC_SECRET)}
+        made[ATTIC_TOKEN] = tokens.token(made[ATTIC_SECRET], r=1, w=1)
         write_private(path, msgspec.json.encode(made))
     return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
 
@@ -87,22 +102,40 @@ def decode(body: bytes) -> dict[str, object]:
         raise ValueError(f"the state is no JSON object any more, so this can't be bent: {wrong}") from None
 
 
-def write_targets(folder: Path, endpoint: str, region: str, workload: Workload | None) -> Path:
+def write_targets(
+    folder: Path, endpoint: str, region: str, workload: Workload | None, attic: AtticPlace | None = None
+) -> Path:
     """Write the target file that ``pytest --gf-target=FILE`` reads, and ``env.sh`` with the credentials beside it.
 
     Beside it too: `ROUTED`, the same lab through port-forwards, as an operator's machine sees honey.
     """
     path = folder / "target.toml"
-    path.write_text(_target("runner", endpoint, region, workload), encoding="utf-8")
+    api = "" if attic is None else _attic(attic, attic.addresses["api"])
+    path.write_text(_target("runner", endpoint, region, workload) + api, encoding="utf-8")
     if workload is not None:
-        inside = f"http://{workload.service}.{workload.namespace}.svc.cluster.local:{workload.port}"
         route = f"port-forward:{workload.namespace}/svc/{workload.service}:{workload.port}"
-        routed = _target("operator", inside, region, workload) + f'\n[routes]\ns3 = "{route}"\n'
-        (folder / ROUTED).write_text(routed, encoding="utf-8")
-    shown = {ACCESS_KEY, SECRET_KEY}
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in credentials(folder).items() if name in shown]
+        routed = _target("operator", workload.address, region, workload) + f'\n[routes]\ns3 = "{route}"\n'
+        inside = "" if attic is None else _attic(attic, attic.addresses["inside"])
+        (folder / ROUTED).write_text(routed + inside, encoding="utf-8")
+    held = credentials(folder)
+    exports = [f"export {name}={shlex.quote(held[name])}" for name in (ACCESS_KEY, SECRET_KEY, ATTIC_TOKEN)]
     write_private(folder / "env.sh", "\n".join((*exports, "")).encode())
     return path
+
+
+def _attic(attic: AtticPlace, api: str) -> str:
+    hashes = ", ".join(f'{name} = "{value}"' for name, value in attic.hashes.items())
+    lines = [
+        "[attic]",
+        f'api = "{api}"',
+        f'https = "{attic.addresses["https"]}"',
+        'cache = "main"',
+        f'public_key = "{attic.public_key}"',
+        f'token_env = "{ATTIC_TOKEN}"',
+        'ca_file = "ca.pem"',
+        f"nar_paths = {{ {hashes} }}",
+    ]
+    return "\n".join(("", *lines, ""))
 
 
 def _target(vantage: str, endpoint: str, region: str, workload: Workload | None) -> str:

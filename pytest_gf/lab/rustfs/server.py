@@ -50,6 +50,11 @@ class S3Server:
         """The port that the kernel chose."""
         return self._port.number
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it listens."""
+        return self._port.is_open
+
     async def start(self) -> None:
         """Listen on a port that the kernel chooses."""
         await self._runner.setup()

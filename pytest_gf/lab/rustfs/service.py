@@ -33,6 +33,8 @@ class Service:
         self.store = Store(self.disk)
         self.uploads = Uploads(self.disk)
         self.identities = dict(identities)
+        self.servants: dict[str, str] = {}
+        """The identities of the services that lie on this one; faults of the run's own credential leave them alone."""
         self.contract = contract
         self.bends = bends
         self.id = secrets.token_hex(8)
@@ -52,14 +54,15 @@ class Service:
         return next(found, "")
 
     def _admit(self, call: Call, exchange: Exchange) -> Reply:
-        signed = sigv4.check(call, self.identities)
+        signed = sigv4.check(call, self.servants | self.identities)
         exchange.authenticated = signed is not None
         operation = exchange.operation
         action = ACTIONS.get(operation)
         reading = action in READS and self.bends.on("anonymous-allowed", call.bucket or ALL)
         if signed is None and not reading:
             raise Refusal(403, "AccessDenied", "Access Denied")
-        if signed is not None and self.bends.on("forbidden", action or ALL):
+        served = signed is not None and signed.access_key in self.servants
+        if signed is not None and not served and self.bends.on("forbidden", action or ALL):
             raise Refusal(403, "AccessDenied", "Access Denied")
         if action is None:
             raise Refusal(501, "NotImplemented", f"The lab does not implement {operation}.")
