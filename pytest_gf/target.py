@@ -174,13 +174,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
     variables = os.environ if environment is None else environment
     credentials = {name: variables.get(name, "") for name in names}
     kubernetes = None if read.kubernetes is None else _kubernetes(read.kubernetes, path)
-    routes = {name: _route(name, text, path) for name, text in read.routes.items()}
-    if routes and kubernetes is None:
-        raise TargetError(f"{path}: key 'routes': a port-forward needs a [kubernetes] section")
-    if "s3" in routes and (s3 is None or not s3.endpoint.startswith("http://")):
-        raise TargetError(
-            f"{path}: key 'routes.s3': expected an [s3] endpoint with http://, which a port-forward reaches"
-        )
+    routes = _routes(read, path)
     repository = None if read.repository is None else path.absolute().parent / Path(read.repository.path).expanduser()
     flakehub = None if read.flakehub is None else _page(read.flakehub.page, path)
     return Target(
@@ -204,6 +198,17 @@ def _kubernetes(section: KubernetesSection, path: Path) -> KubernetesSection:
         return section
     kubeconfig = path.absolute().parent / Path(section.kubeconfig).expanduser()
     return msgspec.structs.replace(section, kubeconfig=str(kubeconfig))
+
+
+def _routes(read: _File, path: Path) -> dict[str, PortForward]:
+    routes = {name: _route(name, text, path) for name, text in read.routes.items()}
+    if routes and read.kubernetes is None:
+        raise TargetError(f"{path}: key 'routes': a port-forward needs a [kubernetes] section")
+    if "s3" in routes and (read.s3 is None or not read.s3.endpoint.startswith("http://")):
+        raise TargetError(
+            f"{path}: key 'routes.s3': expected an [s3] endpoint with http://, which a port-forward reaches"
+        )
+    return routes
 
 
 def _route(name: str, text: str, path: Path) -> PortForward:
@@ -254,9 +259,7 @@ def _check_endpoint(url: str, key: str, path: Path) -> None:
     parts = _split(url)
     good = parts is not None and parts.scheme in {"http", "https"} and parts.hostname
     if not good or parts.username or parts.password or parts.query or parts.fragment or parts.path not in {"", "/"}:
-        raise TargetError(
-            f"{path}: key '{key}': expected http(s)://host[:port] without user, path, query or fragment"
-        )
+        raise TargetError(f"{path}: key '{key}': expected http(s)://host[:port] without user, path, query or fragment")
 
 
 def _page(url: str, path: Path) -> str:

@@ -162,7 +162,7 @@ def _attic(  # noqa: PLR0917  # Called once, above.
     inside = "" if workload is None else workload.address
 
     def base(surface: str) -> str:
-        return inside if surface == "inside" and inside else s3.address
+        return inside if surface.startswith("inside") and inside else s3.address
 
     return AtticServer(folder, chunks, held[honey.ATTIC_SECRET], journal, tls.context(folder), base)
 

@@ -110,12 +110,12 @@ def write_targets(
     Beside it too: `ROUTED`, the same lab through port-forwards, as an operator's machine sees honey.
     """
     path = folder / "target.toml"
-    api = "" if attic is None else _attic(attic, attic.addresses["api"])
+    api = "" if attic is None else _attic(attic, "api", "https")
     path.write_text(_target("runner", endpoint, region, workload) + api, encoding="utf-8")
     if workload is not None:
         route = f"port-forward:{workload.namespace}/svc/{workload.service}:{workload.port}"
         routed = _target("operator", workload.address, region, workload) + f'\n[routes]\ns3 = "{route}"\n'
-        inside = "" if attic is None else _attic(attic, attic.addresses["inside"])
+        inside = "" if attic is None else _attic(attic, "inside", "inside-https")
         (folder / ROUTED).write_text(routed + inside, encoding="utf-8")
     held = credentials(folder)
     exports = [f"export {name}={shlex.quote(held[name])}" for name in (ACCESS_KEY, SECRET_KEY, ATTIC_TOKEN)]
@@ -123,12 +123,12 @@ def write_targets(
     return path
 
 
-def _attic(attic: AtticPlace, api: str) -> str:
+def _attic(attic: AtticPlace, api: str, https: str) -> str:
     hashes = ", ".join(f'{name} = "{value}"' for name, value in attic.hashes.items())
     lines = [
         "[attic]",
-        f'api = "{api}"',
-        f'https = "{attic.addresses["https"]}"',
+        f'api = "{attic.addresses[api]}"',
+        f'https = "{attic.addresses[https]}"',
         'cache = "main"',
         f'public_key = "{attic.public_key}"',
         f'token_env = "{ATTIC_TOKEN}"',

@@ -91,7 +91,9 @@ class Archive:
         if self.whole:
             return ""
         if self.info is None:
-            return f"not in the cache: {self.missing}" if self.missing.startswith("404") else f"no narinfo: {self.missing}"
+            return (
+                f"not in the cache: {self.missing}" if self.missing.startswith("404") else f"no narinfo: {self.missing}"
+            )
         return f"{self._cause()}{self._scope()}"
 
     @property
@@ -102,7 +104,8 @@ class Archive:
             return f"is the store hash right, was it collected (retention)? {KEEP}"
         if self.bucket.listed is False:
             return f"{PRESERVE}; {KEEP}; {NO_REPAIR}"
-        return f"{KEEP}; {NO_REPAIR}; see Attic's log and the objects of bucket {self.bucket.name}"
+        repair = "push the path anew" if self.hops and self.hops[-1].status == INCOMPLETE else NO_REPAIR
+        return f"{KEEP}; {repair}; see Attic's log and the objects of bucket {self.bucket.name}"
 
     def _cause(self) -> str:  # noqa: PLR0911  # One line a class of failure.
         if self.info is None or not self.hops:
@@ -115,7 +118,12 @@ class Archive:
         if last.status != OK:
             return self._refusal(last, through)
         if last.cut:
-            return f"cut body: {through} answers 200, and the transfer ends after {last.received} bytes (Nix: Transferred a partial file)"
+            none = (
+                ""
+                if last.received
+                else "; with no byte at all, S3 gives Attic nothing: bucket, credential, or S3 itself"
+            )
+            return f"cut body: {through} answers 200, and the transfer ends after {last.received} bytes (Nix: Transferred a partial file){none}"
         if self.trouble and (self.digest, self.size) == (self.info.nar_hash, self.info.nar_size):
             return f"hash and size agree, and what was pushed is no archive: {self.trouble}"
         if self.size == self.info.nar_size and self.digest != self.info.nar_hash and "compressed" not in self.trouble:
@@ -129,7 +137,7 @@ class Archive:
     def _refusal(self, last: Hop, through: str) -> str:
         told = f"{last.status} {last.code}".strip()
         if last.status == INCOMPLETE:
-            return f"Attic answers {told}: its database lost the reference to a chunk; pushing the path anew repairs this one"
+            return f"Attic answers {told}: its database lost the reference to a chunk"
         if last.code == "NoSuchKey":
             return f"{through} answers {told}: the chunk's object is gone from the bucket"
         if last.code == "NoSuchBucket":

@@ -86,7 +86,9 @@ class PublicRead:
         def visibility(said: Said) -> str:
             return "" if said.public is None else f" ({'public' if said.public else 'private'})"
 
-        return f"{self.surface}: " + "; ".join(f"{name} {said}{visibility(said)}" for name, said in self.answers.items())
+        return f"{self.surface}: " + "; ".join(
+            f"{name} {said}{visibility(said)}" for name, said in self.answers.items()
+        )
 
     @property
     def diagnosis(self) -> str:
@@ -94,12 +96,18 @@ class PublicRead:
             return ""
         asked = [name for name, said in self.answers.items() if said.status in {PRIVATE, REFUSED}]
         if asked:
-            return f"a token is asked for: {', '.join(asked)}: the cache is private, or this surface knows no such cache"
+            return (
+                f"a token is asked for: {', '.join(asked)}: the cache is private, or this surface knows no such cache"
+            )
         return "the cache does not call itself public"
 
     @property
     def next_step(self) -> str:
-        return "" if self.open else "make the cache public again (attic cache configure --public); runners read without a token"
+        return (
+            ""
+            if self.open
+            else "make the cache public again (attic cache configure --public); runners read without a token"
+        )
 
 
 @dataclass(frozen=True)
@@ -162,7 +170,11 @@ class Pinned:
 
     @property
     def diagnosis(self) -> str:
-        return "" if self.same else "the cache's key is not the pinned one: every client that pins it refuses what is signed now"
+        return (
+            ""
+            if self.same
+            else "the cache's key is not the pinned one: every client that pins it refuses what is signed now"
+        )
 
     @property
     def next_step(self) -> str:

@@ -93,7 +93,7 @@ class Attic:
 
     def cache_info(self) -> Reply:
         """GET nix-cache-info."""
-        return self._small("nix-cache-info", "GET", f"/{self.cache}/nix-cache-info")
+        return self._small("cache-info", "GET", f"/{self.cache}/nix-cache-info")
 
     def cache_config(self) -> Reply:
         """GET the cache's configuration: its public key among it."""
@@ -172,13 +172,10 @@ class Attic:
         parts = urlsplit(url)
         headers = {"Host": parts.netloc, "Accept-Encoding": "identity"}
         asked = parts._replace(netloc=route.address).geturl() if route is not None else url
-        response: httpx.Response | None = None
-        received, ends = 0, time.monotonic() + seconds
+        received, ends, head = 0, time.monotonic() + seconds, False
         try:
-            with (
-                self._client(asked, ca_file) as client,
-                client.stream("GET", asked, headers=headers) as response,
-            ):
+            with self._client(asked, ca_file) as client, client.stream("GET", asked, headers=headers) as response:
+                head = True
                 if response.status_code != 200:  # noqa: PLR2004  # RFC 9110, 15.3.1.
                     return _refusal(response, url)
                 for piece in response.iter_raw():
@@ -188,17 +185,8 @@ class Attic:
                         return Transfer(200, received=received, cut="more bytes come than the archive has")
                     if time.monotonic() > ends:
                         raise DeadlineExceeded(tried, f"{received} bytes in {seconds:.3g} s", "see --gf-deadline")
-        except httpx.TimeoutException as late:
-            raise _unanswered(tried, late) from None
         except httpx.HTTPError as broken:
-            if route is not None and route.broken:
-                raise Unanswered(tried, f"the route broke: {route.broken}", "run again; see the pod") from None
-            said = redact(str(broken))[:300] or type(broken).__name__
-            if response is not None:
-                return Transfer(200, received=received, cut=said)
-            if way is None:
-                raise _unanswered(tried, broken) from None
-            return Transfer(0, refused=said)
+            return _broken(tried, broken, way, received if head else None)
         return Transfer(200, received=received)
 
     def _client(self, url: str, ca_file: str | None) -> httpx.Client:
@@ -232,6 +220,21 @@ def _recorded(operation: str, where: str) -> Iterator[dict[str, Any]]:
         evidence.record("Attic", operation, seconds=time.monotonic() - started, **noted)
 
 
+def _broken(tried: str, broken: httpx.HTTPError, way: Way | None, received: int | None) -> Transfer:
+    """Return what a transfer that broke shows of the cache; ``received`` is None where no answer had begun.
+
+    Raises `DeadlineExceeded` for a stall, and `Unanswered` where it was our route, or Attic did not answer at all.
+    """
+    import httpx
+
+    if way is not None and way.route is not None and way.route.broken:
+        raise Unanswered(tried, f"the route broke: {way.route.broken}", "run again; see the pod") from None
+    if isinstance(broken, httpx.TimeoutException) or (received is None and way is None):
+        raise _unanswered(tried, broken) from None
+    said = redact(str(broken))[:300] or type(broken).__name__
+    return Transfer(0, refused=said) if received is None else Transfer(200, received=received, cut=said)
+
+
 def _refusal(response: httpx.Response, url: str) -> Transfer:
     if response.is_redirect:
         return Transfer(response.status_code, location=urljoin(url, response.headers["Location"]))
@@ -263,4 +266,6 @@ def _unanswered(tried: str, broken: httpx.HTTPError) -> ProbeError:
     said = redact(str(broken))[:300] or type(broken).__name__
     if isinstance(broken, httpx.TimeoutException):
         return DeadlineExceeded(tried, f"no answer: {said}", "is Attic overloaded? --gf-deadline sets the limit")
-    return Unanswered(tried, said, "is Attic's pod up? is the address in [attic] right, its certificate trusted (ca_file)?")
+    return Unanswered(
+        tried, said, "is Attic's pod up? is the address in [attic] right, its certificate trusted (ca_file)?"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -14,8 +15,8 @@ from pytest_gf.lab.faults import FAULTS
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())
 OF_THE_MODEL: dict[str, Any] = tomllib.loads((Path(__file__).parent / "repository_faults.toml").read_text())["fault"]
 """Those that bend files and variables; test_repository_faults.py tries them."""
-ELSEWHERE = {"acceleration.flakehub-answers"}
-"""Clauses of systems that the lab does not emulate; test_repo_flakehub.py turns it red with a server of its own."""
+ELSEWHERE = {"acceleration.flakehub-answers", "attic.store-hash-whole"}
+"""Clauses that test_repo_flakehub.py turns red with a server of its own, and test_attic_runs.py on demand."""
 VERDICTS = ("violated", "unproven", "error")
 
 
@@ -54,7 +55,9 @@ def catalog_rows(catalog: set[str]) -> set[str]:
     from pytest_gf import contract
 
     known = contract.load()
-    return catalog | {f"{name}[{value}]" for name in catalog for value in (*known.buckets, *known.stacks)}
+    pairs = itertools.product(known.every("surface"), known.every("nar"))
+    values = (*known.buckets, *known.stacks, *known.every("surface"), *map("-".join, pairs))
+    return catalog | {f"{name}[{value}]" for name in catalog for value in values}
 
 
 def test_every_fault_is_in_the_table() -> None:

@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "observed": {"observed", "formats", "answers"},
     # what is promised, and where
     "contract": {"contract"},
-    "target": {"contract", "vantage"},
+    "target": {"contract", "formats", "vantage"},
     # wires, and the emulated honey, which knows nothing of them
     "evidence": {"redaction"},
     "probes": {"probes", "formats", "answers", "errors", "evidence", "redaction"},
@@ -70,7 +70,7 @@ ALLOWED: dict[str, set[str]] = {
         *("catalog", "clauses", "facts", "judging", "plan", "redacting", "redaction", "reports", "run", "scheduling"),
         "verdict",
     },
-    "plugin": {"clauses", "commands", "facts", "hookspecs", "options", "session"},
+    "plugin": {"catalog", "clauses", "commands", "facts", "hookspecs", "options", "session"},
     # the door, and the generators of documents
     "__init__": {"clauses", "errors", "facts"},
     "clauses_page": {"clauses", "contract", "facts", "faults_page", "session"},

@@ -1,4 +1,4 @@
-"""The Attic server: one cache on HTTP, on HTTPS, and on a third port whose redirects name S3 as the cluster does."""
+"""The Attic server: one cache on HTTP and on HTTPS, and on both again with redirects that name S3 as the cluster does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ ONE_CHUNK = 64 * 1024
 LONGEST_BODY = 64 * 1024 * 1024
 LONGEST_WAIT = 3_600
 """Seconds that an exchange lasts at most: as long as a lab does."""
-SURFACES = ("api", "https", "inside")
+SURFACES = ("api", "https", "inside", "inside-https")
+"""Those inside redirect to S3 by its name in the cluster, as a client beyond a port-forward meets it."""
+
 
 class Refused(Exception):
     """An answer that is no success."""
@@ -59,7 +61,8 @@ class AtticServer:
         self._secret, self._journal, self._s3 = secret, journal, s3
         self._runners = {surface: self._runner(surface) for surface in SURFACES}
         self._ports = {
-            surface: Port(runner, tls=tls if surface == "https" else None) for surface, runner in self._runners.items()
+            surface: Port(runner, tls=tls if surface.endswith("https") else None)
+            for surface, runner in self._runners.items()
         }
 
     def _runner(self, surface: str) -> web.AppRunner:
@@ -75,7 +78,7 @@ class AtticServer:
         for surface, port in self._ports.items():
             await self._runners[surface].setup()
             await port.open()
-            scheme = "https" if surface == "https" else "http"
+            scheme = "https" if surface.endswith("https") else "http"
             self.addresses[surface] = f"{scheme}://{LOOPBACK}:{port.number}"
         self.address = self.addresses["api"]
 
@@ -105,9 +108,7 @@ class AtticServer:
             if not port.is_open and not self.bends.on("attic-unreachable"):
                 await port.open()
 
-    def _keep(
-        self, path: str, data: bytes, references: tuple[str, ...], store: Callable[[str, bytes], None]
-    ) -> None:
+    def _keep(self, path: str, data: bytes, references: tuple[str, ...], store: Callable[[str, bytes], None]) -> None:
         keys = []
         for at in range(0, len(data), CHUNK if len(data) >= ONE_CHUNK else ONE_CHUNK):
             piece = data[at : at + (CHUNK if len(data) >= ONE_CHUNK else ONE_CHUNK)]
@@ -262,7 +263,9 @@ class AtticServer:
 
     def key_on(self, surface: str) -> Key:
         """Return the key by which a surface signs and which it publishes."""
-        other = self.bends.on("attic-key-rotated") or (surface == "https" and self.bends.on("attic-family-other"))
+        other = self.bends.on("attic-key-rotated") or (
+            surface.endswith("https") and self.bends.on("attic-family-other")
+        )
         return self.key.other() if other else self.key
 
     def _readable(self, request: web.Request) -> None:

@@ -16,7 +16,7 @@ def test_attic_nar_whole(attic_nar: Archive) -> None:
 
 
 @pytest.mark.nar
-@clause("attic.store-hash-whole", "the archive of {store_hash} streams whole from {surface}", proves="S111~")
+@clause("attic.store-hash-whole", "archive {store_hash} whole from {surface}", proves="S111~")
 def test_attic_store_hash_whole(attic_store_hash: Archive) -> None:
     """The archive behind a store hash that --gf-store-hash names streams whole."""
     assert attic_store_hash.whole
