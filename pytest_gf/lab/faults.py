@@ -183,6 +183,7 @@ _ATTIC = (
     Fault("attic-nar-size-lies", None, "narinfos promise eight bytes more, and are signed"),
     Fault("attic-nar-hash-lies", None, "narinfos promise another hash, and are signed"),
     Fault("attic-redirect-elsewhere", None, "small archives are redirected to a host that nobody named"),
+    Fault("attic-url-elsewhere", None, "narinfos name archives on a host that nobody named, and are signed"),
     Fault("attic-path-missing", None, "the cache knows no path any more: 404 NoSuchObject"),
     Fault("attic-wrong-key", None, "narinfos are signed by another key of the same name"),
     Fault("attic-key-renamed", None, "narinfos are signed under another name"),

@@ -112,7 +112,8 @@ class Archive:
             return self.missing or "nothing was asked"
         last, through = self.hops[-1], "S3 behind Attic's redirect" if len(self.hops) > 1 else "Attic"
         if self.strange_host:
-            return f"Attic redirects to {last.host}, which neither [s3] nor a route names; it was not followed"
+            how = "its narinfo's URL leads" if last.status == OK else "Attic redirects"
+            return f"{how} to {last.host}, which neither [s3] nor a route names; it was not followed"
         if last.refused:
             return f"refused: nobody answers at {through}: {last.refused}"
         if last.status != OK:

@@ -69,7 +69,7 @@ class Transfer:
     @property
     def host(self) -> str:
         """The host and port that a redirect names, "" where there is none."""
-        return authority(self.location) if self.location else ""
+        return (authority(self.location) or "nowhere") if self.location else ""
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,24 @@ class Attic:
         asked = json.dumps({"cache": self.cache, "store_path_hashes": [store_hash]}).encode()
         return self._small("get-missing-paths", "POST", "/_api/v1/get-missing-paths", asked)
 
+    def elsewhere(self, url: str) -> str:
+        """Return the host and port that a narinfo's URL leads away to, "" where it stays: no signature covers it."""
+        host = authority(self._absolute(url))
+        return "" if host == authority(self.base) else host or "nowhere"
+
     def nar(self, url: str, promised: int, feed: Callable[[bytes], None]) -> Transfer:
         """Stream the archive at a narinfo's URL (relative to the cache) into ``feed``; ``promised`` is its NarSize."""
-        return self._stream(urljoin(f"{self.base}/{self.cache}/", url), promised, feed, self._ca_file, None)
+        return self._stream(self._absolute(url), promised, feed, self._ca_file, None)
 
     def redirected(self, location: str, way: Way, promised: int, feed: Callable[[bytes], None]) -> Transfer:
         """Stream the archive from where a redirect points, without the token; nobody there is a value, since nix meets it."""
         return self._stream(location, promised, feed, way.ca_file, way)
+
+    def _absolute(self, url: str) -> str:
+        try:
+            return urljoin(f"{self.base}/{self.cache}/", url)
+        except ValueError:  # No URL, as "http://[".
+            return ""
 
     def _small(self, operation: str, method: str, path: str, content: bytes = b"") -> Reply:
         tried = f"Attic {operation} at {self.base}"
@@ -237,10 +248,17 @@ def _broken(tried: str, broken: httpx.HTTPError, way: Way | None, received: int 
 
 def _refusal(response: httpx.Response, url: str) -> Transfer:
     if response.is_redirect:
-        return Transfer(response.status_code, location=urljoin(url, response.headers["Location"]))
+        return Transfer(response.status_code, location=_location(response, url))
     body = _bounded(response)
     found = _CODE.search(body)
     return Transfer(response.status_code, code=found[1].decode() if found else _error(body))
+
+
+def _location(response: httpx.Response, url: str) -> str:
+    try:
+        return urljoin(url, response.headers["Location"])
+    except ValueError:  # No URL: it names no host, and is followed nowhere.
+        return "nowhere:"
 
 
 def _bounded(response: httpx.Response) -> bytes:

@@ -145,6 +145,12 @@ def test_a_redirect_is_a_credential_and_is_shown_nowhere(attic_lab: Lab) -> None
     assert "Signature" not in repr(nobody)
 
 
+@pytest.mark.parametrize("url", ["http://elsewhere.invalid/nar/x.nar", "//elsewhere.invalid/x", "http://["])
+def test_a_url_that_leads_away_is_not_asked(attic_lab: Lab, url: str) -> None:
+    assert probe(attic_lab).elsewhere(url)
+    assert not probe(attic_lab).elsewhere("nar/x.nar")
+
+
 @pytest.mark.parametrize("compression", ["none", "xz", "zstd"])
 def test_each_compression_is_read_strictly(compression: str) -> None:
     data, packed = _packed(compression)

@@ -39,7 +39,7 @@ def narinfo_of(path: Kept, key: Key, bends: Bends) -> str:
         path = msgspec.structs.replace(path, nar_hash="0" * 64)
     lines = [
         f"StorePath: {path.store_path}",
-        f"URL: nar/{path.hash}.nar",
+        f"URL: {'http://cdn.invalid/' if bends.on('attic-url-elsewhere') else ''}nar/{path.hash}.nar",
         "Compression: zstd",
         f"NarHash: sha256:{path.nar_hash}",
         f"NarSize: {path.nar_size}",
