@@ -135,12 +135,12 @@ def test_exchanges_are_kept_and_counted(lab: Lab) -> None:
 
 def test_a_restart_on_the_folder_serves_the_same(tmp_path: Path) -> None:
     with Lab.start(tmp_path) as first:
-        (tmp_path / "data/attic").rmdir()
+        (tmp_path / "data/bazel-cache").rmdir()
         before = {each: each.read_bytes() for each in (tmp_path / "data").rglob("*") if each.is_file()}
     with Lab.start(tmp_path) as second:
         assert second.environment == first.environment
         assert {each: each.read_bytes() for each in (tmp_path / "data").rglob("*") if each.is_file()} == before
-        assert not (tmp_path / "data/attic").exists()
+        assert not (tmp_path / "data/bazel-cache").exists()
 
 
 def test_stop_twice_and_nothing_answers(lab: Lab) -> None:
