@@ -57,6 +57,7 @@ def judge(root: Path, reports: Path) -> None:
         strict=False,
         deadline=60.0,
         subject=Subject(checkout=root),
+        seed="",
     )
     run = Run(settings, "benchmark")
     graph = run.begin(house)

@@ -47,6 +47,10 @@ class Ledger:
         self._write("gone", thing)
         self._open.pop(thing, None)
 
+    def left(self, thing: Thing) -> None:
+        """Note that ``thing`` is about to be made, and stays on purpose: nothing deletes it by this ledger."""
+        self._write("left", thing)
+
     def open_things(self) -> list[Thing]:
         """Return what was entered and is not known to be gone, the latest first."""
         return list(reversed(self._open))
@@ -113,7 +117,7 @@ def _left(path: Path, text: str) -> Left:
             where = entry
         elif event == "made":
             open_things[Thing(**entry)] = None
-        else:
+        elif event == "gone":
             open_things.pop(Thing(**entry), None)
     return Left(path, where, tuple(reversed(open_things)))
 

@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import shlex
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,8 @@ class Settings:
     strict: bool
     deadline: float
     subject: Subject
+    seed: str
+    """By which samples are chosen."""
 
     @property
     def fact_deadline(self) -> float:
@@ -96,6 +99,10 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "default": [],
         "metavar": "HASH|@FILE",
         "help": "stream the archive of this store path, or of a file's, a line each (repeatable; with -m nar)",
+    },
+    "--gf-seed": {
+        "metavar": "TEXT",
+        "help": "choose samples of a bucket's objects by this; a run says its own (default: the hour, UTC)",
     },
     "--gf-fault": {"action": "append", "default": [], "metavar": "NAME[:ARG]", "help": "bend the lab (repeatable)"},
     "--gf-faults": {"action": "store_true", "help": "list the lab's faults and leave"},
@@ -177,6 +184,7 @@ def read(config: pytest.Config) -> Settings:
         strict=option.gf_strict,
         deadline=option.gf_deadline,
         subject=subjects.chosen(option, target),
+        seed=option.gf_seed or time.strftime("%Y-%m-%dT%H", time.gmtime()),
     )
 
 

@@ -36,7 +36,8 @@ def new_id() -> str:
 class Run:
     """What facts may ask of the run that they belong to.
 
-    ``id`` is the run's name, ``folder`` where it writes, ``deadline`` the longest time for one exchange in seconds.
+    ``id`` is the run's name, ``folder`` where it writes, ``deadline`` the longest time for one exchange in seconds,
+    ``seed`` what samples are chosen by.
     """
 
     def __init__(self, settings: Settings, run_id: str) -> None:
@@ -44,6 +45,7 @@ class Run:
         self.id = run_id
         self.folder = settings.reports / run_id
         self.deadline = settings.deadline
+        self.seed = settings.seed
         self.is_live = True
         """Whether a clause was selected that asks the target anything; files and variables are no target."""
         self.graph: Graph | None = None

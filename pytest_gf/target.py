@@ -18,9 +18,6 @@ from pytest_gf.vantage import READ_ONLY, VANTAGES, Vantage
 
 ALLOWED = ("scratch", "state-proof", "cache-blob", "cache-delete", "publication")
 """What a run may change: the words of ``allow``."""
-LATER = ("bazel",)
-"""Sections that targets may have for clauses to come; they are read by nothing yet."""
-
 
 ROUTED = ("s3",)
 """The systems that a route can reach."""
@@ -92,6 +89,19 @@ class AtticSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nar_paths: dict[str, str] = {}
 
 
+class BazelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[bazel]``: a bazel-remote, as grpc:// (plain) or grpcs:// (TLS), and where its objects lie.
+
+    ``bucket`` is the contract's where it is not given; ``prefix`` stands before every key, without a slash at its end.
+    """
+
+    grpc: str
+    http: str | None = None
+    bucket: str | None = None
+    prefix: str = ""
+    ca_file: str | None = None
+
+
 class RepositorySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[repository]``: the checkout to judge; relative to the target file."""
 
@@ -112,6 +122,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kubernetes: KubernetesSection | None = None
     routes: dict[str, str] = {}
     attic: AtticSection | None = None
+    bazel: BazelSection | None = None
     repository: RepositorySection | None = None
     flakehub: FlakeHubSection | None = None
 
@@ -127,6 +138,7 @@ class Target:
     kubernetes: KubernetesSection | None = None
     routes: Mapping[str, PortForward] = field(default_factory=dict)
     attic: AtticSection | None = None
+    bazel: BazelSection | None = None
     repository: Path | None = None
     flakehub: str | None = None
     _credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -161,7 +173,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
     """
     tables = parse_toml(path, TargetError)
     try:
-        read = msgspec.convert({key: value for key, value in tables.items() if key not in LATER}, _File)
+        read = msgspec.convert(tables, _File)
     except msgspec.ValidationError as wrong:
         raise TargetError(f"{path}: {wrong}") from None
     for word in read.allow:
@@ -169,6 +181,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
             raise TargetError(f"{path}: key 'allow': unknown word {word!r}; expected some of {', '.join(ALLOWED)}")
     s3 = None if read.s3 is None else _s3(read.s3, path)
     attic = None if read.attic is None else _attic(read.attic, path)
+    bazel = None if read.bazel is None else _bazel(read.bazel, path)
     names = [] if s3 is None else [s3.access_key_env, s3.secret_key_env]
     names += [] if attic is None or attic.token_env is None else [attic.token_env]
     variables = os.environ if environment is None else environment
@@ -185,6 +198,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
         kubernetes=kubernetes,
         routes=routes,
         attic=attic,
+        bazel=bazel,
         repository=repository,
         flakehub=flakehub,
         _credentials=credentials,
@@ -242,6 +256,21 @@ def _attic(section: AtticSection, path: Path) -> AtticSection:
         except narinfo.Malformed:
             raise TargetError(f"{path}: key 'attic.public_key': expected NAME:BASE64 of 32 bytes") from None
     return msgspec.structs.replace(section, ca_file=_file(section.ca_file, "attic.ca_file", path))
+
+
+def _bazel(section: BazelSection, path: Path) -> BazelSection:
+    parts = _split(section.grpc)
+    good = parts is not None and parts.scheme in {"grpc", "grpcs"} and parts.hostname and parts.port
+    if not good or parts.username or parts.query or parts.fragment or parts.path not in {"", "/"}:
+        raise TargetError(
+            f"{path}: key 'bazel.grpc': expected grpc(s)://host:port without user, path, query or fragment"
+        )
+    if section.http is not None:
+        _check_endpoint(section.http, "bazel.http", path)
+    prefix = section.prefix.strip("/")
+    return msgspec.structs.replace(
+        section, prefix=f"{prefix}/" if prefix else "", ca_file=_file(section.ca_file, "bazel.ca_file", path)
+    )
 
 
 def is_store_hash(text: str) -> bool:

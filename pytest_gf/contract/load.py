@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_gf.contract.model import Attic, Bucket, Claim, Cluster, Contract, Scratch, Stack, Statement, Workload
+from pytest_gf.contract.model import Attic, Bazel, Bucket, Claim, Cluster, Contract, Scratch, Stack, Statement, Workload
 from pytest_gf.contract.repository import Repository
 
 HERE = Path(__file__).parent
@@ -38,6 +38,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cluster: Cluster | None = None
     rustfs: Workload | None = None
     attic: Attic | None = None
+    bazel: Bazel | None = None
     repository: Repository = Repository()
     tickets: dict[str, str] = {}
     does_not_prove: tuple[_Claim, ...] = ()
@@ -60,6 +61,7 @@ def load(path: Path | None = None) -> Contract:
         cluster=read.cluster,
         rustfs=read.rustfs,
         attic=read.attic,
+        bazel=read.bazel,
         tickets=read.tickets,
         does_not_prove=tuple(Claim(each.text, tuple(each.statements.split())) for each in read.does_not_prove),
         statements=statements,

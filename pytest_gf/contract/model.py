@@ -77,6 +77,13 @@ class Attic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nars: tuple[str, ...]
 
 
+class Bazel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The Bazel remote cache: its bucket, and how many seconds after its acknowledgement a blob lies there at the latest."""
+
+    bucket: str
+    written_within: float = 10.0
+
+
 class Claim(msgspec.Struct, frozen=True):
     """One thing that a green run doesn't prove, with the statements that say so."""
 
@@ -97,6 +104,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     cluster: Cluster | None = None
     rustfs: Workload | None = None
     attic: Attic | None = None
+    bazel: Bazel | None = None
     repository: Repository = Repository()
     store_hashes: tuple[str, ...] = ()
     """What the command line asks to stream; no contract's data."""

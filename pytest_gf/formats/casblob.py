@@ -71,6 +71,14 @@ def decode_stream(pieces: Iterable[bytes]) -> Iterator[bytes]:
         raise Malformed("trailing", "bytes follow the last chunk")
 
 
+def logical_size(data: bytes) -> int | None:
+    """Return how long a header says that the payload is, None where it doesn't say so credibly; nothing else is checked."""
+    if len(data) < _HEADER.size:
+        return None
+    magic, _, logical, *_ = _HEADER.unpack_from(data)
+    return int(logical) if magic == MAGIC and logical > 0 else None
+
+
 def encode(payload: bytes, *, compression: int = ZSTD, chunk_size: int = CHUNK, checksum: bool = True) -> bytes:
     """Return the object that bazel-remote's default writer makes of a payload; its cgo writer makes no checksums.
 

@@ -18,8 +18,9 @@ import msgspec
 from pytest_gf.contract import Contract, load
 from pytest_gf.lab import faults, honey
 from pytest_gf.lab.attic import content
-from pytest_gf.lab.attic.chunks import Chunks
 from pytest_gf.lab.attic.server import AtticServer
+from pytest_gf.lab.bazel.blobs import Blobs
+from pytest_gf.lab.bazel.server import BazelServer
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.control import Control, Server
 from pytest_gf.lab.journal import Journal
@@ -29,6 +30,7 @@ from pytest_gf.lab.kube.container import Container
 from pytest_gf.lab.kube.rights import PROBE_CLUSTER_ROLE, PROBE_ROLE, Identity
 from pytest_gf.lab.kube.server import KubeServer
 from pytest_gf.lab.rustfs.call import Refusal
+from pytest_gf.lab.rustfs.servant import Servant
 from pytest_gf.lab.rustfs.server import S3Server
 from pytest_gf.lab.rustfs.service import REGION, Service
 
@@ -95,8 +97,9 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
     s3 = S3Server(service, journal)
     kubernetes = _kubernetes(folder, contract, service, s3, held, journal)
     attic = _attic(folder, contract, service, s3, held, journal)
-    _seed(folder, contract, s3, attic)
-    servers: tuple[Server, ...] = (s3, kubernetes) if attic is None else (s3, kubernetes, attic)
+    bazel = _bazel(folder, contract, service, s3, journal)
+    _seed(folder, contract, s3, attic, bazel)
+    servers: tuple[Server, ...] = tuple(each for each in (s3, kubernetes, attic, bazel) if each is not None)
     control = Control(servers, bends, journal, contract)
     for server in servers:
         await server.start()
@@ -106,7 +109,8 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
         for each in wanted:
             await control.bend(each)
         honey.write_kubeconfigs(folder, kubernetes.address, folder / tls.CA)
-        target = honey.write_targets(folder, s3.address, REGION, contract.rustfs, _attic_section(attic))
+        place = None if bazel is None else honey.BazelPlace(bazel.address, bazel.http)
+        target = honey.write_targets(folder, s3.address, REGION, contract.rustfs, _attic_section(attic), place)
         addresses = {server.name: server.address for server in servers}
         ready = {
             "addresses": addresses,
@@ -127,13 +131,15 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
             await server.stop()
 
 
-def _seed(folder: Path, contract: Contract, s3: S3Server, attic: AtticServer | None) -> None:
+def _seed(folder: Path, contract: Contract, s3: S3Server, attic: AtticServer | None, bazel: BazelServer | None) -> None:
     if honey.is_seeded(folder):
         return
     stacks = enumerate(contract.stacks.items())
     s3.seed({(stack.bucket, stack.key): honey.state(name, 60 + at) for at, (name, stack) in stacks})
     if attic is not None:
         attic.seed()
+    if bazel is not None:
+        bazel.blobs.seed()
     honey.note_seeded(folder)
 
 
@@ -157,7 +163,7 @@ def _attic(  # noqa: PLR0917  # Called once, above.
 ) -> AtticServer | None:
     if contract.attic is None or contract.attic.bucket not in contract.buckets:
         return None
-    chunks = Chunks(service, contract.attic.bucket, lambda: s3.is_open)
+    chunks = Servant(service, "attic", contract.attic.bucket, lambda: s3.is_open)
     workload = contract.rustfs
     inside = "" if workload is None else workload.address
 
@@ -165,6 +171,13 @@ def _attic(  # noqa: PLR0917  # Called once, above.
         return inside if surface.startswith("inside") and inside else s3.address
 
     return AtticServer(folder, chunks, held[honey.ATTIC_SECRET], journal, tls.context(folder), base)
+
+
+def _bazel(folder: Path, contract: Contract, service: Service, s3: S3Server, journal: Journal) -> BazelServer | None:
+    if contract.bazel is None or contract.bazel.bucket not in contract.buckets:
+        return None
+    servant = Servant(service, "bazel", contract.bazel.bucket, lambda: s3.is_open)
+    return BazelServer(Blobs(folder / "bazel-data", servant, ""), journal)
 
 
 def _attic_section(attic: AtticServer | None) -> honey.AtticPlace | None:

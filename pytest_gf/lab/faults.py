@@ -14,7 +14,9 @@ from pytest_gf.lab import model
 if TYPE_CHECKING:
     from pytest_gf.contract import Contract
 
-Kind = Literal["bucket", "stack", "action", "milliseconds", "text", "url", "folder", "node", "right", "cut", "number"]
+Kind = Literal[
+    "bucket", "stack", "action", "milliseconds", "text", "url", "folder", "node", "right", "cut", "number", "defect"
+]
 
 ALL = "all"
 ACTIONS = (
@@ -35,6 +37,10 @@ LONGEST_NUMBER = 10
 """Digits."""
 LONGEST_DELAY = 600_000
 """Milliseconds."""
+DEFECTS = (
+    *("deleted", "other", "truncated", "bad-magic", "frame-size", "logical-size", "compression", "chunk-size"),
+    *("offset-count", "offsets", "trailing", "flipped", "extra-frame", "bomb", "short-chunk"),
+)
 CUTS = ("fin", "rst", "node", "success")
 RIGHT = re.compile(r"[a-z]+(?:/[a-z]+)?")
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -198,9 +204,27 @@ _ATTIC = (
     Fault("attic-silent", None, "Attic reads requests and never answers"),
     Fault("attic-unreachable", None, "Attic's ports are closed"),
 )
+_BAZEL = (
+    Fault("bazel-blob", "defect", "the object of the largest seeded blob has this DEFECT in the bucket"),
+    Fault("bazel-hot-other", None, "the hot cache holds other content for the largest seeded blob"),
+    Fault("bazel-hot-warm", None, "the hot cache holds every seeded blob, and hides what S3 has"),
+    Fault("bazel-wrong-secret", None, "bazel-remote's own credential to S3 is wrong"),
+    Fault("bazel-unknown-key", None, "S3 does not know bazel-remote's access key"),
+    Fault("bazel-writes-lost", None, "writes are acknowledged, and never reach S3"),
+    Fault("bazel-write-altered", None, "what reaches S3 is not what was written"),
+    Fault("bazel-write-refused", None, "writes are refused: INTERNAL"),
+    Fault("bazel-read-short", "number", "ByteStream reads end well after so many bytes"),
+    Fault("bazel-miss-error", None, "a miss is INTERNAL, not NOT_FOUND"),
+    Fault("bazel-no-sha256", None, "the cache knows no SHA256"),
+    Fault("bazel-no-zstd", None, "the cache compresses nothing on the wire"),
+    Fault("bazel-no-ac-update", None, "the cache takes no results of actions"),
+    Fault("bazel-execution", None, "the endpoint offers remote execution"),
+    Fault("bazel-silent", None, "bazel-remote reads requests and never answers"),
+    Fault("bazel-unreachable", None, "bazel-remote's ports are closed"),
+)
 
 _MODEL = tuple(Fault(name, None, about) for name, about in model.faults().items())
-_EVERY = (*_STORE, *_RIGHTS, *_STATE, *_SCRATCH, *_MARKERS, *_CLUSTER, *_KUBELET, *_WIRE, *_ATTIC, *_MODEL)
+_EVERY = (*_STORE, *_RIGHTS, *_STATE, *_SCRATCH, *_MARKERS, *_CLUSTER, *_KUBELET, *_WIRE, *_ATTIC, *_BAZEL, *_MODEL)
 FAULTS: Mapping[str, Fault] = {each.name: each for each in _EVERY}
 
 
@@ -272,6 +296,7 @@ _CHECKS: Mapping[Kind, Callable[[str, Contract], str]] = {
     "folder": _folder,
     "node": lambda given, contract: _among("node", given, contract.cluster.nodes if contract.cluster else ()),
     "right": _right,
+    "defect": lambda given, _: _among("defect", given, DEFECTS),
     "cut": lambda given, _: _among("cut", given, CUTS),
     "number": lambda given, _: (
         ""

@@ -35,6 +35,14 @@ _SEEDED = "seeded"
 
 
 @dataclass(frozen=True)
+class BazelPlace:
+    """What targets say of the lab's bazel-remote: its addresses."""
+
+    grpc: str
+    http: str
+
+
+@dataclass(frozen=True)
 class AtticPlace:
     """What targets say of the lab's Attic: addresses by surface, its public key, and store hashes by name."""
 
@@ -102,8 +110,13 @@ def decode(body: bytes) -> dict[str, object]:
         raise ValueError(f"the state is no JSON object any more, so this can't be bent: {wrong}") from None
 
 
-def write_targets(
-    folder: Path, endpoint: str, region: str, workload: Workload | None, attic: AtticPlace | None = None
+def write_targets(  # noqa: PLR0917  # Called once, when the lab starts.
+    folder: Path,
+    endpoint: str,
+    region: str,
+    workload: Workload | None,
+    attic: AtticPlace | None = None,
+    bazel: BazelPlace | None = None,
 ) -> Path:
     """Write the target file that ``pytest --gf-target=FILE`` reads, and ``env.sh`` with the credentials beside it.
 
@@ -111,12 +124,13 @@ def write_targets(
     """
     path = folder / "target.toml"
     api = "" if attic is None else _attic(attic, "api", "https")
-    path.write_text(_target("runner", endpoint, region, workload) + api, encoding="utf-8")
+    cache = "" if bazel is None else f'\n[bazel]\ngrpc = "{bazel.grpc}"\nhttp = "{bazel.http}"\n'
+    path.write_text(_target("runner", endpoint, region, workload) + api + cache, encoding="utf-8")
     if workload is not None:
         route = f"port-forward:{workload.namespace}/svc/{workload.service}:{workload.port}"
         routed = _target("operator", workload.address, region, workload) + f'\n[routes]\ns3 = "{route}"\n'
         inside = "" if attic is None else _attic(attic, "inside", "inside-https")
-        (folder / ROUTED).write_text(routed + inside, encoding="utf-8")
+        (folder / ROUTED).write_text(routed + inside + cache, encoding="utf-8")
     held = credentials(folder)
     exports = [f"export {name}={shlex.quote(held[name])}" for name in (ACCESS_KEY, SECRET_KEY, ATTIC_TOKEN)]
     write_private(folder / "env.sh", "\n".join((*exports, "")).encode())

@@ -9,24 +9,11 @@ from pytest_gf.observed.bucket import PRESERVE
 
 if TYPE_CHECKING:
     from pytest_gf.formats.narinfo import NarInfo
+    from pytest_gf.observed.s3 import BucketListed
 
 OK, NOT_FOUND, REFUSED, INCOMPLETE, FAILED = 200, 404, 403, 503, 500
 KEEP = "keep --fallback: this is cache-object availability debt, and not the HA decision (S112)"
 NO_REPAIR = "re-pushing the path does not repair it"
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """What ListBuckets says of the cache's bucket: ``listed`` is None where it could not be asked, ``unseen`` says why."""
-
-    name: str
-    listed: bool | None = None
-    unseen: str = ""
-
-    def __str__(self) -> str:
-        if self.listed is None:
-            return f"ListBuckets not observed: {self.unseen}"
-        return f"ListBuckets {'shows' if self.listed else 'does not show'} {self.name}"
 
 
 @dataclass(frozen=True)
@@ -58,7 +45,7 @@ class Archive:
 
     surface: str
     store_hash: str
-    bucket: Bucket
+    bucket: BucketListed
     info: NarInfo | None = None
     missing: str = ""
     hops: tuple[Hop, ...] = ()
@@ -94,7 +81,7 @@ class Archive:
             return (
                 f"not in the cache: {self.missing}" if self.missing.startswith("404") else f"no narinfo: {self.missing}"
             )
-        return f"{self._cause()}{self._scope()}"
+        return f"{self._cause()}{self.bucket.scope}"
 
     @property
     def next_step(self) -> str:
@@ -146,10 +133,3 @@ class Archive:
         if len(self.hops) > 1 and last.status == REFUSED:
             return f"{through} answers {told}: Attic's own credential to S3 is not accepted"
         return f"{through} answers {told} for the body"
-
-    def _scope(self) -> str:
-        if self.bucket.listed is False:
-            return f"; the cause: bucket-index loss or bucket gone, {self.bucket} (see rustfs.list-buckets[{self.bucket.name}])"
-        if self.bucket.listed is None:
-            return f"; {self.bucket}"
-        return f"; {self.bucket}, so it is not the bucket as a whole"

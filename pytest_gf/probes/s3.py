@@ -88,9 +88,9 @@ class S3:
         """Return HeadBucket's answer, which carries no code."""
         return self._call("HeadBucket", {"Bucket": bucket}, attempts=READ_ATTEMPTS)[0]
 
-    def list_objects(self, bucket: str, *, prefix: str = "", most: int = 1000) -> Objects:
-        """Return the first page of keys below ``prefix``."""
-        asked = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": most}
+    def list_objects(self, bucket: str, *, prefix: str = "", most: int = 1000, after: str = "") -> Objects:
+        """Return the first page of keys below ``prefix``, of those that come after ``after`` where that is given."""
+        asked = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": most} | ({"StartAfter": after} if after else {})
         answer, parsed = self._call("ListObjectsV2", asked, attempts=READ_ATTEMPTS)
         found = parsed.get("Contents", ())
         return Objects(
@@ -139,7 +139,9 @@ class S3:
         self, operation: str, asked: Mapping[str, Any], *, attempts: int = 1, most: int = MOST_BODY
     ) -> tuple[Answer, Mapping[str, Any]]:
         shown = {
-            name: value for name, value in asked.items() if name in {"Bucket", "Key", "Prefix", "MaxKeys", "VersionId"}
+            name: value
+            for name, value in asked.items()
+            if name in {"Bucket", "Key", "Prefix", "MaxKeys", "VersionId", "StartAfter"}
         }
         tried = " ".join(
             [f"S3 {operation}", *(str(shown[name]) for name in ("Bucket", "Key", "Prefix") if shown.get(name))]

@@ -7,6 +7,7 @@ import time
 from pytest_gf.answers import Answer
 from pytest_gf.errors import DeadlineExceeded, Unanswered
 from pytest_gf.evidence import record
+from pytest_gf.probes.s3_client import is_loopback
 
 
 def answers(url: str, *, deadline: float) -> Answer:
@@ -14,8 +15,12 @@ def answers(url: str, *, deadline: float) -> Answer:
     import httpx
 
     begun = time.monotonic()
+    trusting = not is_loopback(url)
     try:
-        with httpx.Client(timeout=deadline, follow_redirects=False) as client, client.stream("GET", url) as response:
+        with (
+            httpx.Client(timeout=deadline, trust_env=trusting, follow_redirects=False) as client,
+            client.stream("GET", url) as response,
+        ):
             answer = Answer(response.status_code)
     except httpx.TimeoutException:
         raise DeadlineExceeded(

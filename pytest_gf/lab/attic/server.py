@@ -17,10 +17,10 @@ from aiohttp import web
 from pytest_gf.lab.attic import cache, content, tokens
 from pytest_gf.lab.attic.bending import act, narinfo_of
 from pytest_gf.lab.attic.cache import Database, Kept, Key
-from pytest_gf.lab.attic.chunks import Chunks, Unavailable
 from pytest_gf.lab.bends import Undo
 from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Exchange, Journal
+from pytest_gf.lab.rustfs.servant import Servant, Unavailable
 from pytest_gf.lab.wire import LOOPBACK, Port
 
 CHUNK = 256 * 1024
@@ -51,7 +51,13 @@ class AtticServer:
     name = "attic"
 
     def __init__(  # noqa: PLR0917  # Called once, when the lab starts.
-        self, folder: Path, chunks: Chunks, secret: str, journal: Journal, tls: ssl.SSLContext, s3: Callable[[str], str]
+        self,
+        folder: Path,
+        chunks: Servant,
+        secret: str,
+        journal: Journal,
+        tls: ssl.SSLContext,
+        s3: Callable[[str], str],
     ) -> None:
         self.address = ""
         self.addresses: dict[str, str] = {}

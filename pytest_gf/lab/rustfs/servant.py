@@ -1,9 +1,10 @@
-"""Attic's own way to S3: an identity of its own, and presigned URLs, which it also hands to its clients."""
+"""How a service of the lab that lies on S3 reaches its bucket: an identity of its own, by presigned URLs."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -15,72 +16,90 @@ from pytest_gf.lab.rustfs.call import Call, Reply
 from pytest_gf.lab.rustfs.service import REGION, Service
 from pytest_gf.lab.rustfs.store import Version
 
-ACCESS_KEY = "GFLABATTIC"
 LIFE = 600
 """Seconds that a presigned URL lives."""
 
+_MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
+
 
 class Unavailable(Exception):
-    """S3 did not give the chunk."""
+    """S3 did not do it. ``code`` is S3's, "" where nobody answered; the text has its own words."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}" if code else message)
+        self.code = code
 
 
-class Chunks:
-    """The objects of the bucket, as Attic's identity reaches them. ``is_up`` tells whether S3 listens."""
+class Servant:
+    """The objects of one bucket, as the identity of ``name`` reaches them. ``is_up`` tells whether S3 listens.
 
-    def __init__(self, service: Service, bucket: str, is_up: Callable[[], bool]) -> None:
-        self._service, self._bucket, self._is_up = service, bucket, is_up
+    Its faults are ``NAME-wrong-secret`` and ``NAME-unknown-key``.
+    """
+
+    def __init__(self, service: Service, name: str, bucket: str, is_up: Callable[[], bool]) -> None:
+        self._service, self._name, self._bucket, self._is_up = service, name, bucket, is_up
         self.bends = service.bends
-        self._secret = secrets.token_hex(20)
-        service.servants[ACCESS_KEY] = self._secret
+        self._access_key, self._secret = f"GFLAB{name.upper()}", secrets.token_hex(20)
+        service.servants[self._access_key] = self._secret
 
     def url(self, base: str, key: str) -> str:
-        """Return a presigned URL of a chunk at the S3 server ``base``."""
+        """Return a presigned URL of an object at the S3 server ``base``."""
         host = base.partition("://")[2]
         path, query = self._signed("GET", host, key)
         return f"{base}{path}?{query}"
 
     def read(self, key: str) -> bytes:
-        """Return a chunk as it is stored. Raises Unavailable."""
+        """Return an object as it is stored. Raises Unavailable."""
         return b"".join(self._ask("GET", key).chunks)
 
     def write(self, key: str, data: bytes) -> None:
-        """Store a chunk. Raises Unavailable."""
+        """Store an object. Raises Unavailable."""
         self._ask("PUT", key, data)
 
+    def has(self, key: str) -> bool:
+        """Tell whether HEAD finds an object; whatever is refused is not found."""
+        try:
+            self._ask("HEAD", key)
+        except Unavailable:
+            return False
+        return True
+
     def keep(self, key: str, data: bytes) -> None:
-        """Put a chunk in its place as a seed or a fault does: past S3 and what ails it."""
+        """Put an object in its place as a seed or a fault does: past S3 and what ails it."""
         store = self._service.store
         sums = {"sha256": checksums.sha256(data)}
         store.put(self._bucket, key, data, Version(size=len(data), etag=checksums.md5(data), checksums=sums))
 
     def drop(self, key: str) -> None:
-        """Take a chunk away past S3, as who deletes it by hand does."""
+        """Take an object away past S3, as who deletes it by hand does."""
         self._service.store.delete(self._bucket, key)
 
     def peek(self, key: str) -> bytes:
-        """Return a chunk past S3. Raises ValueError where it is gone."""
+        """Return an object past S3. Raises ValueError where it is gone."""
         version = self._service.store.find(self._bucket, key)
         if version is None:
-            raise ValueError(f"chunk {key} is gone, so it can't be bent")
+            raise ValueError(f"object {key} is gone, so it can't be bent")
         return b"".join(self._service.store.read(self._bucket, key, version, 0, version.size))
 
     def _ask(self, method: str, key: str, body: bytes = b"") -> Reply:
         if not self._is_up():
-            raise Unavailable("S3 does not listen")
+            raise Unavailable("", "S3 does not listen: connection refused")
         path, query = self._signed(method, "s3", key)
         call = Call(method, path, query, (("host", "s3"),), body)
-        reply = self._service.answer(call, Exchange("attic", f"{method.capitalize()}Object", self._bucket, key))
+        reply = self._service.answer(call, Exchange(self._name, f"{method.capitalize()}Object", self._bucket, key))
         if reply.code:
-            raise Unavailable(reply.code)
+            found = _MESSAGE.search(b"".join(reply.chunks))
+            raise Unavailable(reply.code, found[1].decode() if found else f"status code {reply.status}")
         return reply
 
     def _signed(self, method: str, host: str, key: str) -> tuple[str, str]:
-        secret = "another" if self.bends.on("attic-wrong-secret") else self._secret
+        secret = "another" if self.bends.on(f"{self._name}-wrong-secret") else self._secret
+        access_key = "GFLABNOBODY" if self.bends.on(f"{self._name}-unknown-key") else self._access_key
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         scope = f"{now[:8]}/{REGION}/s3/aws4_request"
         asked = {
             "X-Amz-Algorithm": sigv4.ALGORITHM,
-            "X-Amz-Credential": f"{ACCESS_KEY}/{scope}",
+            "X-Amz-Credential": f"{access_key}/{scope}",
             "X-Amz-Date": now,
             "X-Amz-Expires": str(LIFE),
             "X-Amz-SignedHeaders": "host",

@@ -1,0 +1,50 @@
+"""The faults of bazel-remote that change an object, or the hot cache, when they are made."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_gf.lab.bazel import content
+from pytest_gf.lab.bends import Undo, nothing
+from pytest_gf.lab.faults import Bend
+
+if TYPE_CHECKING:
+    from pytest_gf.lab.bazel.blobs import Blobs
+
+
+def act(blobs: Blobs, bend: Bend) -> Undo:
+    """Make what the fault changes at once; nothing for most. Raises ValueError where there is nothing to bend."""
+    if bend.name == "bazel-blob":
+        return _blob(blobs, bend.argument)
+    if bend.name == "bazel-hot-warm":
+        seeded = [content.payload(at) for at in range(len(content.SIZES))]
+        return _warm(blobs, {content.digest(each): each for each in seeded})
+    if bend.name == "bazel-hot-other":
+        blob = content.largest()
+        return _warm(blobs, {content.digest(blob): bytes([blob[0] ^ 1]) + blob[1:]})
+    return nothing
+
+
+def _blob(blobs: Blobs, defect: str) -> Undo:
+    name = content.blob_key(content.digest(content.largest()))
+    before = blobs.servant.peek(blobs.key(name))
+    if defect == "deleted":
+        blobs.servant.drop(blobs.key(name))
+    else:
+        blobs.servant.keep(blobs.key(name), content.defects()[defect])
+    return partial(blobs.servant.keep, blobs.key(name), before)
+
+
+def _warm(blobs: Blobs, payloads: dict[str, bytes]) -> Undo:
+    paths: list[Path] = []
+    for digest, payload in payloads.items():
+        blobs.warm(content.blob_key(digest), payload)
+        paths.append(blobs.hot(content.blob_key(digest)))
+
+    def undo() -> None:
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+    return undo

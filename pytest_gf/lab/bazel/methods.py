@@ -1,0 +1,163 @@
+"""The methods of the emulated bazel-remote: requests in, responses out, `Failed` for every other status."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping
+from typing import Any
+
+import zstandard
+
+from pytest_gf.formats import reapi
+from pytest_gf.lab.bazel.blobs import Blobs, Failed
+
+_NAME = re.compile(
+    r"(?:(?P<upload>(?:.*/)?uploads/[^/]+/)|.*/)?(?:blobs|compressed-blobs/(?P<compressor>[^/]+))/(?P<hash>[0-9a-f]{64})/(?P<size>\d{1,18})(?:/.*)?"
+)
+_HASH = re.compile(r"[0-9a-f]{64}")
+STATUS = {"NOT_FOUND": 5, "INVALID_ARGUMENT": 3, "INTERNAL": 13, "UNKNOWN": 2}
+"""google.rpc.Code."""
+
+
+class Methods:
+    """All methods over one store of blobs; ``by_name`` has those of `reapi.METHODS` that a bazel-remote knows."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs, self._bends = blobs, blobs.bends
+        self.by_name: Mapping[str, Callable[[Any], Any]] = {
+            "GetCapabilities": self._capabilities,
+            "Check": self._health,
+            "FindMissingBlobs": self._find_missing,
+            "BatchReadBlobs": self._batch_read,
+            "BatchUpdateBlobs": self._batch_update,
+            "GetActionResult": self._action_result,
+            "UpdateActionResult": self._update_action,
+            "Read": self._read,
+            "Write": self._write,
+            "QueryWriteStatus": self._write_status,
+        }
+
+    def _capabilities(self, _: Any) -> Any:
+        made = reapi.message("v2.ServerCapabilities")()
+        cache = made.cache_capabilities
+        if not self._bends.on("bazel-no-sha256"):
+            cache.digest_functions.append(reapi.SHA256)
+        cache.action_cache_update_capabilities.update_enabled = not self._bends.on("bazel-no-ac-update")
+        if not self._bends.on("bazel-no-zstd"):
+            cache.supported_compressors.append(reapi.ZSTD)
+        if self._bends.on("bazel-execution"):
+            made.execution_capabilities.exec_enabled = True
+        made.low_api_version.major = made.high_api_version.major = 2
+        made.high_api_version.minor = 3
+        return made
+
+    def _health(self, request: Any) -> Any:
+        if request.service:
+            raise Failed("NOT_FOUND", "unknown service")
+        return reapi.message("grpc.health.v1.HealthCheckResponse")(status=reapi.SERVING)
+
+    def _find_missing(self, request: Any) -> Any:
+        made = reapi.message("v2.FindMissingBlobsResponse")()
+        made.missing_blob_digests.extend(each for each in request.blob_digests if not self._blobs.has(_checked(each)))
+        return made
+
+    def _batch_read(self, request: Any) -> Any:
+        made = reapi.message("v2.BatchReadBlobsResponse")()
+        for each in request.digests:
+            answer = made.responses.add(digest=each)
+            try:
+                data = b"".join(self._blobs.read(_checked(each), each.size_bytes))
+            except Failed as failed:
+                answer.status.code, answer.status.message = STATUS[failed.code], failed.details
+            else:
+                if reapi.ZSTD in request.acceptable_compressors:
+                    answer.compressor, data = reapi.ZSTD, zstandard.ZstdCompressor().compress(data)
+                answer.data = data
+        return made
+
+    def _batch_update(self, request: Any) -> Any:
+        made = reapi.message("v2.BatchUpdateBlobsResponse")()
+        for each in request.requests:
+            answer = made.responses.add(digest=each.digest)
+            try:
+                self._keep(_checked(each.digest), each.digest.size_bytes, each.data, each.compressor)
+            except Failed as failed:
+                answer.status.code, answer.status.message = STATUS[failed.code], failed.details
+        return made
+
+    def _action_result(self, request: Any) -> Any:
+        """Answer NOT_FOUND, too, where an output of the result is missing."""
+        result = reapi.message("v2.ActionResult")
+        made = result.FromString(self._blobs.result(_checked(request.action_digest)))
+        for each in made.output_files:
+            if not self._blobs.has(each.digest.hash):
+                raise Failed("NOT_FOUND", f"a blob of the result is missing: {each.digest.hash}")
+        return made
+
+    def _update_action(self, request: Any) -> Any:
+        body = request.action_result.SerializeToString()
+        self._blobs.keep_result(_checked(request.action_digest), body)
+        return request.action_result
+
+    def _read(self, request: Any) -> Iterator[Any]:
+        found = _named(request.resource_name)
+        if request.read_limit:
+            raise Failed("INVALID_ARGUMENT", "the lab knows no ReadLimit")
+        response = reapi.message("google.bytestream.ReadResponse")
+        skipped, short = request.read_offset, self._bends.argument("bazel-read-short")
+        left = int(found["size"]) if short is None else int(short)
+        for piece in self._blobs.read(found["hash"], int(found["size"])):
+            data = piece[skipped:][:left]
+            skipped -= min(skipped, len(piece))
+            left -= len(data)
+            if data:
+                yield response(data=zstandard.ZstdCompressor().compress(data) if found["compressor"] else data)
+
+    async def _write(self, requests: AsyncIterable[Any]) -> Any:
+        """Keep a blob; one that is there is acknowledged unread, whatever is there."""
+        made, data, found = reapi.message("google.bytestream.WriteResponse"), bytearray(), None
+        async for request in requests:
+            if found is None:
+                found = _named(request.resource_name, upload=True)
+                if self._blobs.has(found["hash"]):
+                    return made(committed_size=int(found["size"]))
+            if request.write_offset != len(data):
+                raise Failed("INVALID_ARGUMENT", f"offset {request.write_offset}, and {len(data)} bytes came")
+            data += request.data
+            if request.finish_write:
+                break
+        if found is None:
+            raise Failed("INVALID_ARGUMENT", "nothing was written")
+        compressor = reapi.ZSTD if found["compressor"] else reapi.IDENTITY
+        self._keep(found["hash"], int(found["size"]), bytes(data), compressor)
+        return made(committed_size=len(data))
+
+    def _write_status(self, request: Any) -> Any:
+        found = _named(request.resource_name, upload=True)
+        there = self._blobs.has(found["hash"])
+        size = int(found["size"]) if there else 0
+        return reapi.message("google.bytestream.QueryWriteStatusResponse")(committed_size=size, complete=there)
+
+    def _keep(self, digest: str, size: int, data: bytes, compressor: int) -> None:
+        if self._bends.on("bazel-write-refused"):
+            raise Failed("INTERNAL", "no space left on device")
+        if compressor == reapi.ZSTD:
+            try:
+                data = zstandard.ZstdDecompressor().decompress(data, max_output_size=size)
+            except zstandard.ZstdError as wrong:
+                raise Failed("INVALID_ARGUMENT", str(wrong)) from None
+        self._blobs.write(digest, data)
+
+
+def _named(name: str, *, upload: bool = False) -> re.Match[str]:
+    found = _NAME.fullmatch(name)
+    if found is None or found["compressor"] not in {None, "zstd"} or (upload and not found["upload"]):
+        raise Failed("INVALID_ARGUMENT", f"no resource name: {name[:200]}")
+    return found
+
+
+def _checked(digest: Any) -> str:
+    name: str = digest.hash
+    if not _HASH.fullmatch(name) or digest.size_bytes < 0:
+        raise Failed("INVALID_ARGUMENT", f"no digest: {name[:100]}/{digest.size_bytes}")
+    return name

@@ -1,0 +1,174 @@
+"""What the Bazel remote cache says it can do, how it misses, and whether what is written to it reaches S3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WITHOUT = "builds go on without it: take --remote_cache out of .bazelrc (or give --remote_cache=)"
+NO_DELETE = "keep the key: deleting one from bazel-cache is what emptied list-buckets on 2026-05-25"
+
+
+@dataclass(frozen=True)
+class CacheSurface:
+    """GetCapabilities of the cache. ``health`` and ``status`` say nothing of its backend: they are shown, and prove nothing."""
+
+    status: str
+    """OK, or the gRPC status that came instead; ``executing`` is Execute's."""
+    sha256: bool
+    zstd: bool
+    updates_actions: bool
+    executes: bool
+    executing: str
+    health: str
+    http: str
+
+    @property
+    def as_promised(self) -> bool:
+        return self.status == "OK" and not self._lacks
+
+    @property
+    def promised(self) -> str:
+        return "GetCapabilities OK: SHA256, ZSTD, updates of the action cache; no remote execution"
+
+    @property
+    def seen(self) -> str:
+        flags = (("SHA256", self.sha256), ("ZSTD", self.zstd), ("updates of the action cache", self.updates_actions))
+        offered = ", ".join(name for name, there in (*flags, ("remote execution", self.executes)) if there) or "nothing"
+        return (
+            f"GetCapabilities {self.status}: {offered}; Execute {self.executing}; "
+            f"health {self.health}, /status {self.http} (both stay well whatever S3 does)"
+        )
+
+    @property
+    def diagnosis(self) -> str:
+        if self.as_promised:
+            return ""
+        return (
+            "; ".join(self._lacks) if self.status == "OK" else f"the cache does not say what it can do: {self.status}"
+        )
+
+    @property
+    def next_step(self) -> str:
+        if self.as_promised:
+            return ""
+        if self.executes:
+            return (
+                "no executor may take this cache for its CAS (S047): is another server behind the address of [bazel]?"
+            )
+        return f"is it bazel-remote that answers there, with the options of its Deployment? {WITHOUT}"
+
+    @property
+    def _lacks(self) -> list[str]:
+        lacks = []
+        if not self.sha256:
+            lacks.append("no SHA256: Bazel refuses the cache")
+        if not self.zstd:
+            lacks.append("no ZSTD: --remote_cache_compression fails")
+        if not self.updates_actions:
+            lacks.append("no updates of the action cache: nothing that is built will ever be found again")
+        if self.executes:
+            lacks.append("the endpoint offers remote execution")
+        return lacks
+
+
+@dataclass(frozen=True)
+class CacheMiss:
+    """The answers to a digest that nobody ever wrote, as gRPC statuses. Statement S124."""
+
+    digest: str
+    find: str
+    missing: bool
+    read: str
+    batch: str
+    action: str
+
+    @property
+    def clean(self) -> bool:
+        statuses = {self.read.partition(":")[0], self.batch.partition(":")[0], self.action.partition(":")[0]}
+        return self.find == "OK" and self.missing and statuses == {"NOT_FOUND"}
+
+    @property
+    def promised(self) -> str:
+        return "FindMissingBlobs says missing; Read, BatchReadBlobs and GetActionResult NOT_FOUND"
+
+    @property
+    def seen(self) -> str:
+        found = f"{self.find}, {'missing' if self.missing else 'not missing'}"
+        return f"{self.digest[:12]}…: FindMissingBlobs {found}; Read {self.read}; BatchReadBlobs {self.batch}; GetActionResult {self.action}"
+
+    @property
+    def diagnosis(self) -> str:
+        if self.clean:
+            return ""
+        if self.find == "OK" and not self.missing:
+            return "the cache claims to have a blob that nobody wrote"
+        failed = next((each for each in (self.read, self.batch, self.action) if not each.startswith("NOT_FOUND")), "")
+        return f"a miss is no clean miss: {failed or self.find}{s3_words(failed)}"
+
+    @property
+    def next_step(self) -> str:
+        if self.clean:
+            return ""
+        return f"see rustfs.list-buckets and bazel-remote's credential and log; {WITHOUT}"
+
+
+@dataclass(frozen=True)
+class WrittenBlob:
+    """A fresh blob written by gRPC, and what stood in the bucket ``within`` seconds of its acknowledgement. Statement S041.
+
+    ``key`` is where it was found, "" where it was not; ``trouble`` says why what stands there is not the blob.
+    """
+
+    digest: str
+    size: int
+    bucket: str
+    acknowledged: str
+    within: float
+    key: str = ""
+    seconds: float = 0.0
+    trouble: str = ""
+    last: str = ""
+    """What S3 answered the last time that it was asked."""
+
+    @property
+    def arrived(self) -> bool:
+        return self.acknowledged == "OK" and bool(self.key) and not self.trouble
+
+    @property
+    def promised(self) -> str:
+        return f"a fresh blob is acknowledged, and its object stands in {self.bucket} within {self.within:g} s"
+
+    @property
+    def seen(self) -> str:
+        if not self.key:
+            return f"write of {self.digest}/{self.size}: {self.acknowledged}; S3: {self.last or 'not asked'}"
+        return f"write of {self.digest}/{self.size}: {self.acknowledged}; {self.bucket}/{self.key} after {self.seconds:.1f} s, left there"
+
+    @property
+    def diagnosis(self) -> str:
+        if self.arrived:
+            return ""
+        if self.acknowledged != "OK":
+            return f"bazel-remote refuses the write: {self.acknowledged}"
+        if not self.key:
+            return f"acknowledged and lost: after {self.within:g} s the blob is not in {self.bucket}: S3 refused it in silence"
+        return f"the object is not what was written: {self.trouble}"
+
+    @property
+    def next_step(self) -> str:
+        if self.arrived:
+            return ""
+        if self.acknowledged == "OK" and not self.key:
+            return (
+                f"see bazel-remote's log for its upload (credential, bucket, prefix of [bazel], full disk); {WITHOUT}"
+            )
+        return f"see bazel-remote's log; {WITHOUT}"
+
+
+def s3_words(status: str) -> str:
+    """Return what S3's own words in a status of bazel-remote mean, "" where they are none."""
+    if "NoSuchBucket" in status or "specified bucket does not exist" in status:
+        return ": its bucket is gone from the API (see rustfs.list-buckets)"
+    if any(each in status for each in ("SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied", "Access Denied")):
+        return ": S3 does not accept bazel-remote's own credential"
+    return ""

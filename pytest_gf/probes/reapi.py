@@ -1,0 +1,348 @@
+"""The wire of a Bazel remote cache, the Remote Execution API v2 over gRPC, by grpcio: one call each, every status a value."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pytest_gf import evidence
+from pytest_gf.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered
+from pytest_gf.formats import reapi, zstd
+from pytest_gf.probes.s3_client import is_loopback
+from pytest_gf.redaction import redact
+
+if TYPE_CHECKING:
+    import grpc
+
+LEAST_RATE = 256 * 1024
+"""Bytes a second that a blob must come by on average; a slower one is no answer."""
+MOST_MESSAGE = 8 * 1024 * 1024
+"""Bytes of one message that comes."""
+PIECE = 1024 * 1024
+"""Bytes of one message that goes."""
+
+OK, NOT_FOUND = "OK", "NOT_FOUND"
+
+
+@dataclass(frozen=True)
+class Status:
+    """A gRPC status: the name of its code, and what the server says beside it, redacted."""
+
+    code: str
+    details: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the code is OK."""
+        return self.code == OK
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.details}" if self.details else self.code
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """GetCapabilities: digest functions and compressors by their numbers (remote-apis), and what else is offered."""
+
+    status: Status
+    digest_functions: tuple[int, ...] = ()
+    compressors: tuple[int, ...] = ()
+    updates_actions: bool = False
+    executes: bool = False
+
+
+@dataclass(frozen=True)
+class Download:
+    """A blob as ByteStream gave it: bytes that came, their hash (hex), and why they end too early or late, "" where they don't."""
+
+    status: Status
+    size: int = 0
+    sha256: str = ""
+    cut: str = ""
+
+
+class Cache:
+    """One cache, without a credential. Safe to share between threads; `close` it.
+
+    Every call raises `Unanswered`, `DeadlineExceeded` or `NotUnderstood`; every status that the server gave is a value.
+    ``endpoint`` is ``grpc://HOST:PORT`` (plain) or ``grpcs://HOST:PORT`` (TLS, trusted by ``ca_file`` or the system).
+    """
+
+    def __init__(self, endpoint: str, *, ca_file: str | None, deadline: float) -> None:
+        self.endpoint = endpoint
+        self._ca_file, self._deadline = ca_file, deadline
+        self._channel: grpc.Channel | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """End the connection."""
+        with self._lock:
+            if self._channel is not None:
+                self._channel.close()
+                self._channel = None
+
+    def capabilities(self) -> Capabilities:
+        """Ask what the cache can do."""
+        status, found = self._ask("GetCapabilities", _request("GetCapabilities"))
+        if found is None:
+            return Capabilities(status)
+        cache = found.cache_capabilities
+        return Capabilities(
+            status,
+            tuple(cache.digest_functions),
+            tuple(cache.supported_compressors),
+            cache.action_cache_update_capabilities.update_enabled,
+            found.execution_capabilities.exec_enabled,
+        )
+
+    def health(self) -> str:
+        """Return what the health service says of the whole server: SERVING, its number, or the status that came instead."""
+        status, found = self._ask("Check", _request("Check"))
+        if found is None:
+            return str(status)
+        return "SERVING" if found.status == reapi.SERVING else f"serving status {found.status}"
+
+    def execute(self) -> Status:
+        """Call Execute with nothing in it: UNIMPLEMENTED where there is no Execution service."""
+        return self._stream("Execute", _request("Execute"), self._deadline, lambda _: None)[0]
+
+    def missing(self, digest: str, size: int) -> tuple[Status, bool]:
+        """Ask FindMissingBlobs for one blob; True where it is said to be missing."""
+        request = _request("FindMissingBlobs")
+        request.blob_digests.add(hash=digest, size_bytes=size)
+        status, found = self._ask("FindMissingBlobs", request, digest=digest)
+        return status, found is not None and any(each.hash == digest for each in found.missing_blob_digests)
+
+    def read(self, digest: str, size: int, *, compressor: int = reapi.IDENTITY) -> Download:
+        """Stream a blob by ByteStream, and hash it; ``size`` is the digest's."""
+        sink = _Sink(size, compressor)
+        request = _request("Read", resource_name=reapi.resource(digest, size, compressor=compressor))
+        seconds = self._deadline + size / LEAST_RATE
+        status, cut = self._stream("Read", request, seconds, lambda message: sink.feed(message.data), digest=digest)
+        cut = cut or (sink.finish() if status.ok else "")
+        return Download(status, sink.size, sink.sha256, cut)
+
+    def batch_read(self, digest: str, size: int) -> Download:
+        """Read a blob by BatchReadBlobs, which holds 4 MiB at most."""
+        request = _request("BatchReadBlobs")
+        request.digests.add(hash=digest, size_bytes=size)
+        status, found = self._ask("BatchReadBlobs", request, digest=digest)
+        if found is None:
+            return Download(status)
+        answer = next((each for each in found.responses if each.digest.hash == digest), None)
+        if answer is None:
+            return Download(status, cut="the batch does not hold the blob")
+        said = _status(answer.status)
+        sink = _Sink(size, answer.compressor)
+        cut = (sink.feed(answer.data) or sink.finish()) if said.ok else ""
+        return Download(said, sink.size, sink.sha256, cut)
+
+    def batch_write(self, payload: bytes) -> Status:
+        """Write a blob by BatchUpdateBlobs, which holds 4 MiB at most."""
+        digest = hashlib.sha256(payload).hexdigest()
+        request = _request("BatchUpdateBlobs")
+        request.requests.add(data=payload).digest.MergeFrom(_digest(payload))
+        status, found = self._ask("BatchUpdateBlobs", request, digest=digest)
+        if found is None:
+            return status
+        answer = next((each for each in found.responses if each.digest.hash == digest), None)
+        return Status("UNKNOWN", "the batch does not answer for the blob") if answer is None else _status(answer.status)
+
+    def write(self, payload: bytes, *, compressor: int = reapi.IDENTITY) -> tuple[Status, int]:
+        """Write a blob by ByteStream; return the status and how many bytes the server says that it committed."""
+        digest = hashlib.sha256(payload).hexdigest()
+        name = reapi.resource(digest, len(payload), compressor=compressor, upload=str(uuid.uuid4()))
+        data = _compressed(payload) if compressor == reapi.ZSTD else payload
+
+        def requests() -> Iterator[Any]:
+            for at in range(0, max(len(data), 1), PIECE):
+                piece = data[at : at + PIECE]
+                end = at + PIECE >= len(data)
+                yield _request("Write", resource_name=name, write_offset=at, data=piece, finish_write=end)
+
+        status, found = self._ask("Write", requests(), digest=digest)
+        return status, found.committed_size if found is not None else 0
+
+    def action_result(self, digest: str) -> Status:
+        """Ask for the result of an action: NOT_FOUND is a miss."""
+        request = _request("GetActionResult")
+        request.action_digest.hash = digest
+        return self._ask("GetActionResult", request, digest=digest)[0]
+
+    def _ask(self, name: str, request: Any, **shown: Any) -> tuple[Status, Any]:
+        """Make one call whose answer is one message; None where the status is not OK."""
+        import grpc
+
+        started, failed, found = time.monotonic(), "", None
+        try:
+            found = self._method(name)(request, timeout=self._deadline)
+            status = Status(OK)
+        except grpc.RpcError as refused:
+            status = _told(refused)
+            failed = self._breaks(status)
+            if failed:
+                raise self._error(name, status) from None
+        finally:
+            said = {"failed": failed} if failed else {"answer": {"status": "OK" if found is not None else str(status)}}
+            evidence.record("REAPI", name, seconds=time.monotonic() - started, at=self.endpoint, request=shown, **said)
+        return status, found
+
+    def _stream(self, name: str, request: Any, seconds: float, feed: Any, **shown: Any) -> tuple[Status, str]:
+        """Make one call that is answered by a stream; return its status, and how it was cut.
+
+        ``feed`` takes each message and may return why no more are wanted.
+        """
+        import grpc
+
+        started, status, cut = time.monotonic(), Status(OK), ""
+        call = self._method(name)(request, timeout=seconds)
+        begun = False
+        try:
+            for message in call:
+                begun = True
+                cut = feed(message) or ""
+                if cut:
+                    call.cancel()
+                    break
+        except grpc.RpcError as refused:
+            status = _told(refused)
+            begun = begun or bool(call.initial_metadata())
+        failed = self._breaks(status) if not cut else ""
+        if failed and begun and status.code == "UNAVAILABLE":
+            cut, failed, status = f"the stream ends early: {status.details}", "", Status(OK)
+        said = {"failed": failed} if failed else {"answer": {"status": str(status), "cut": cut}}
+        evidence.record("REAPI", name, seconds=time.monotonic() - started, at=self.endpoint, request=shown, **said)
+        if failed:
+            raise self._error(name, status)
+        return status, cut
+
+    def _breaks(self, status: Status) -> str:
+        """Return what failed where a status says nothing about the cache: made here, or by a proxy."""
+        broke = (
+            status.code in {"UNAVAILABLE", "DEADLINE_EXCEEDED"} or "Received http2 header with status" in status.details
+        )
+        return str(status) if broke else ""
+
+    def _error(self, name: str, status: Status) -> ProbeError:
+        tried = f"REAPI {name} at {self.endpoint}"
+        if status.code == "DEADLINE_EXCEEDED":
+            return DeadlineExceeded(
+                tried,
+                f"no whole answer within {self._deadline:.3g} s",
+                "is bazel-remote overloaded? --gf-deadline sets the limit",
+            )
+        if status.code == "UNAVAILABLE":
+            return Unanswered(
+                tried,
+                status.details,
+                "is bazel-remote's pod up? is the address in [bazel] right, and reachable from here?",
+            )
+        return NotUnderstood(tried, status.details, "is this a gRPC server? a proxy's page answers so")
+
+    def _method(self, name: str) -> Any:
+        method = reapi.METHODS[name]
+        channel = self._connected()
+        kinds = {
+            (False, False): channel.unary_unary,
+            (False, True): channel.unary_stream,
+            (True, False): channel.stream_unary,
+        }
+        return kinds[method.client_streams, method.server_streams](
+            method.path, reapi.message(method.request).SerializeToString, reapi.message(method.response).FromString
+        )
+
+    def _connected(self) -> grpc.Channel:
+        with self._lock:
+            if self._channel is None:
+                self._channel = _channel(self.endpoint, self._ca_file)
+            return self._channel
+
+
+class _Sink:
+    """What comes of a blob: counted, hashed, decoded where it is compressed, and no longer than its digest says."""
+
+    def __init__(self, size: int, compressor: int) -> None:
+        self.size = 0
+        self._promised, self._hash = size, hashlib.sha256()
+        self._decoder = zstd.Decoder(single=False, most=size) if compressor == reapi.ZSTD else None
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def feed(self, data: bytes) -> str:
+        """Take a piece; return why no more is wanted."""
+        try:
+            for piece in (data,) if self._decoder is None else self._decoder.feed(data):
+                self.size += len(piece)
+                self._hash.update(piece)
+        except zstd.Malformed as wrong:
+            return f"no zstd: {wrong}"
+        return f"more than {self._promised} bytes come" if self.size > self._promised else ""
+
+    def finish(self) -> str:
+        """Return why what came is not all."""
+        try:
+            if self._decoder is not None and (self.size or self._promised):
+                self._decoder.finish()
+        except zstd.Malformed as wrong:
+            return f"the stream ends early: {wrong}"
+        return "" if self.size == self._promised else f"the stream ends after {self.size} bytes of {self._promised}"
+
+
+def _channel(endpoint: str, ca_file: str | None) -> grpc.Channel:
+    # grpc's core writes its troubles to stderr; they come back as statuses too. Read once, when it is imported.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    import grpc
+
+    parts = urlsplit(endpoint)
+    proxied = 0 if is_loopback(endpoint) else 1
+    options = (
+        ("grpc.max_receive_message_length", MOST_MESSAGE),
+        ("grpc.enable_http_proxy", proxied),
+        ("grpc.enable_retries", 0),
+        ("grpc.use_local_subchannel_pool", 1),
+    )
+    if parts.scheme == "grpc":
+        return grpc.insecure_channel(parts.netloc, options)
+    try:
+        trusted = Path(ca_file).read_bytes() if ca_file is not None else None
+    except OSError as gone:
+        raise Unanswered(
+            f"reading {ca_file}", str(gone), "ca_file of [bazel] names the certificate authority"
+        ) from None
+    return grpc.secure_channel(parts.netloc, grpc.ssl_channel_credentials(trusted), options)
+
+
+def _request(name: str, **fields: Any) -> Any:
+    return reapi.message(reapi.METHODS[name].request)(**fields)
+
+
+def _digest(payload: bytes) -> Any:
+    return reapi.message("v2.Digest")(hash=hashlib.sha256(payload).hexdigest(), size_bytes=len(payload))
+
+
+def _compressed(payload: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdCompressor().compress(payload)
+
+
+def _told(refused: Any) -> Status:
+    return Status(refused.code().name, redact(str(refused.details() or ""))[:300])
+
+
+_CODES = {0: OK, 2: "UNKNOWN", 3: "INVALID_ARGUMENT", 5: NOT_FOUND, 8: "RESOURCE_EXHAUSTED", 13: "INTERNAL"}
+"""google.rpc.Code; another is shown by its number."""
+
+
+def _status(said: Any) -> Status:
+    return Status(_CODES.get(said.code, f"code {said.code}"), redact(said.message)[:300])

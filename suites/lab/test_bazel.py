@@ -1,0 +1,336 @@
+"""The lab's bazel-remote, and our probe against it: every row of facts/bazel.md, streams cut at any byte, TLS."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+import socket
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+from botocore.config import Config
+
+from pytest_gf.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered
+from pytest_gf.formats import casblob, reapi
+from pytest_gf.lab import Lab, faults
+from pytest_gf.lab.bazel import content
+from pytest_gf.probes.reapi import Cache
+
+BLOB = content.largest()
+DIGEST = content.digest(BLOB)
+KEY = content.blob_key(DIGEST)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    lab = Lab.start(tmp_path_factory.mktemp("bazel"))
+    try:
+        yield lab
+    finally:
+        lab.stop()
+
+
+@pytest.fixture
+def lab(running: Lab) -> Iterator[Lab]:
+    """The lab, mended and with a cold hot cache after each test."""
+    shutil.rmtree(running.folder / "bazel-data", ignore_errors=True)
+    yield running
+    running.mend()
+
+
+@pytest.fixture
+def cache(lab: Lab) -> Iterator[Cache]:
+    made = Cache(section(lab)["grpc"], ca_file=None, deadline=3.0)
+    yield made
+    made.close()
+
+
+def section(lab: Lab) -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads(lab.target_file.read_text())["bazel"]
+    return found
+
+
+def client(lab: Lab) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=lab.addresses["s3"],
+        region_name="us-east-1",
+        aws_access_key_id=lab.environment["GF_LAB_S3_ACCESS_KEY"],
+        aws_secret_access_key=lab.environment["GF_LAB_S3_SECRET_KEY"],
+        config=Config(proxies={}),
+    )
+
+
+def stored(lab: Lab, key: str) -> bytes | None:
+    """Return the object in the bucket, waiting for it for a while; None where it does not come."""
+    for _ in range(20):
+        with contextlib.suppress(client(lab).exceptions.NoSuchKey):
+            body: bytes = client(lab).get_object(Bucket="bazel-cache", Key=key)["Body"].read()
+            return body
+        time.sleep(0.05)
+    return None
+
+
+def test_a_blob_goes_in_and_comes_out_each_way(lab: Lab, cache: Cache) -> None:
+    for compressor in (reapi.IDENTITY, reapi.ZSTD):
+        payload = secrets.token_bytes(3_000_000)
+        digest = hashlib.sha256(payload).hexdigest()
+        status, committed = cache.write(payload, compressor=compressor)
+        assert status.ok
+        assert committed > 0
+        for got in (
+            cache.read(digest, len(payload)),
+            cache.read(digest, len(payload), compressor=reapi.ZSTD),
+            cache.batch_read(digest, len(payload)),
+        ):
+            assert (got.status.ok, got.size, got.sha256, got.cut) == (True, len(payload), digest, "")
+        found = stored(lab, content.blob_key(digest))
+        assert found is not None
+        assert b"".join(casblob.decode(found)) == payload
+        assert cache.missing(digest, len(payload)) == (cache.missing(digest, len(payload))[0], False)
+
+
+@pytest.mark.parametrize(
+    ("fault", "missing", "says"),
+    [
+        ("bazel-blob:deleted", True, "NOT_FOUND"),
+        ("bazel-blob:other", False, "OK"),
+        ("bazel-blob:truncated", False, "INTERNAL: cut"),
+        ("bazel-blob:bad-magic", False, "INTERNAL: magic"),
+        ("bazel-blob:trailing", False, "INTERNAL: trailing"),
+        ("bazel-blob:flipped", False, "UNKNOWN: CRC check failed"),
+        ("bazel-wrong-secret", True, "INTERNAL: SignatureDoesNotMatch"),
+        ("bazel-unknown-key", True, "INTERNAL: InvalidAccessKeyId"),
+        ("bucket-index-lost:bazel-cache", True, "INTERNAL: NoSuchBucket"),
+        ("unreachable", True, "INTERNAL: S3 does not listen"),
+    ],
+)
+@pytest.mark.parametrize("compressor", [reapi.IDENTITY, reapi.ZSTD])
+def test_the_table_of_faults(
+    fault: str, missing: bool, says: str, compressor: int, lab: Lab, cache: Cache
+) -> None:
+    lab.bend(fault)
+    status, said = cache.missing(DIGEST, len(BLOB))
+    got = cache.read(DIGEST, len(BLOB), compressor=compressor)
+    assert (status.ok, said) == (True, missing), "FindMissingBlobs fails under no fault of S3"
+    assert str(got.status).startswith(says)
+    assert got.sha256 != DIGEST or not got.status.ok
+    assert cache.health() == "SERVING"
+    assert httpx.get(f"{section(lab)['http']}/status", trust_env=False).status_code == 200
+    lab.mend()
+    assert cache.read(DIGEST, len(BLOB)).sha256 == DIGEST
+
+
+def test_a_warm_hot_cache_hides_everything(lab: Lab, cache: Cache) -> None:
+    assert cache.read(DIGEST, len(BLOB)).sha256 == DIGEST
+    for fault in ("bazel-blob:other", "bazel-blob:deleted", "bucket-index-lost:bazel-cache", "unreachable"):
+        lab.bend(fault)
+        assert not cache.missing(DIGEST, len(BLOB))[1]
+        assert cache.read(DIGEST, len(BLOB)).sha256 == DIGEST
+        lab.mend()
+
+
+def test_a_stream_over_a_corrupt_object_writes_nothing_and_a_batch_does(lab: Lab, cache: Cache) -> None:
+    small = content.payload(4)
+    key = content.blob_key(content.digest(small))
+    before = stored(lab, key)
+    client(lab).put_object(Bucket="bazel-cache", Key=key, Body=b"corrupt")
+    assert cache.write(small)[0].ok
+    time.sleep(0.3)
+    assert stored(lab, key) == b"corrupt"
+    assert cache.batch_write(small).ok
+    time.sleep(0.3)
+    again = stored(lab, key)
+    assert again is not None
+    assert before is not None
+    assert b"".join(casblob.decode(again)) == small
+
+
+def test_uploads_are_hashed(lab: Lab) -> None:
+    address = f"{section(lab)['http']}/cas/"
+    assert httpx.put(address + "0" * 64, content=b"x", trust_env=False).status_code == 400
+    digest = hashlib.sha256(b"by http").hexdigest()
+    assert httpx.put(address + digest, content=b"by http", trust_env=False).status_code == 200
+    assert httpx.get(address + digest, trust_env=False).content == b"by http"
+    assert httpx.get(address + "1" * 64, trust_env=False).status_code == 404
+
+
+def test_results_of_actions(lab: Lab, cache: Cache) -> None:
+    assert cache.action_result(content.digest(b"action 0")).ok
+    assert cache.action_result("0" * 64).code == "NOT_FOUND"
+    blob = content.blob_key(content.digest(content.payload(3)))
+    before = stored(lab, blob)
+    client(lab).delete_object(Bucket="bazel-cache", Key=blob)
+    assert cache.action_result(content.digest(b"action 0")).code == "NOT_FOUND", "a dangling one is a miss"
+    client(lab).put_object(Bucket="bazel-cache", Key=blob, Body=before)
+
+
+def test_a_server_that_never_answers_is_an_error(lab: Lab) -> None:
+    lab.bend("bazel-silent")
+    quick = Cache(section(lab)["grpc"], ca_file=None, deadline=0.5)
+    for call in (quick.capabilities, lambda: quick.read(DIGEST, 1), lambda: quick.write(b"x"), quick.execute):
+        with pytest.raises(DeadlineExceeded, match=r"no whole answer within 0\.5 s"):
+            call()
+    quick.close()
+
+
+def test_nobody_there_and_back_again(lab: Lab) -> None:
+    lab.bend("bazel-unreachable")
+    away = Cache(section(lab)["grpc"], ca_file=None, deadline=3.0)
+    with pytest.raises(Unanswered, match="Connection refused"):
+        away.read(DIGEST, len(BLOB))
+    away.close()
+    lab.mend()
+    back = Cache(section(lab)["grpc"], ca_file=None, deadline=3.0)
+    assert back.capabilities().status.ok
+    back.close()
+
+
+def test_a_web_server_is_no_cache(lab: Lab) -> None:
+    strange = Cache(section(lab)["http"].replace("http://", "grpc://"), ca_file=None, deadline=3.0)
+    with pytest.raises((Unanswered, NotUnderstood)):
+        strange.capabilities()
+    strange.close()
+
+
+class Proxy:
+    """A TCP proxy that closes both sides after so many bytes of the answer, by FIN or by RST."""
+
+    def __init__(self, port: int, most: int) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._upstream, self._most = port, most
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                side, _ = self._listener.accept()
+                other = socket.create_connection(("127.0.0.1", self._upstream))
+                threading.Thread(target=self._pump, args=(side, other, None), daemon=True).start()
+                threading.Thread(target=self._pump, args=(other, side, self._most), daemon=True).start()
+
+    @staticmethod
+    def _pump(source: socket.socket, sink: socket.socket, most: int | None) -> None:
+        with contextlib.suppress(OSError):
+            while (data := source.recv(65_536 if most is None else min(65_536, most))) and (most is None or most > 0):
+                sink.sendall(data)
+                most = None if most is None else most - len(data)
+                if most == 0:
+                    break
+        for each in (source, sink):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@pytest.mark.parametrize("compressor", [reapi.IDENTITY, reapi.ZSTD])
+@pytest.mark.parametrize("most", [400, 1_000, 5_000, 70_000, 300_000, 800_000])
+def test_a_stream_cut_at_any_byte_is_cut(most: int, compressor: int, lab: Lab) -> None:
+    proxy = Proxy(int(section(lab)["grpc"].rpartition(":")[2]), most)
+    through = Cache(f"grpc://127.0.0.1:{proxy.port}", ca_file=None, deadline=5.0)
+    got = through.read(DIGEST, len(BLOB), compressor=compressor)
+    assert got.status.ok
+    assert got.cut.startswith("the stream ends early: ")
+    assert got.size < len(BLOB)
+    through.close()
+    proxy.close()
+
+
+@pytest.mark.parametrize("most", [0, 1, 20, 60])
+def test_a_connection_cut_before_any_answer_is_an_error(most: int, lab: Lab) -> None:
+    proxy = Proxy(int(section(lab)["grpc"].rpartition(":")[2]), most)
+    through = Cache(f"grpc://127.0.0.1:{proxy.port}", ca_file=None, deadline=2.0)
+    with pytest.raises(ProbeError):
+        through.read(DIGEST, len(BLOB))
+    through.close()
+    proxy.close()
+
+
+@pytest.mark.parametrize("name", ["grpcs", "stranger"])
+def test_tls(name: str, lab: Lab, tmp_path: Path) -> None:
+    """grpcs:// trusts ca_file alone: a certificate of another authority is refused before anything is asked."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import grpc
+
+    from pytest_gf.lab.kube import tls
+
+    tls.context(tmp_path)
+    both = (tmp_path / "tls.pem").read_bytes()  # Key and certificate, one after the other.
+    method = reapi.METHODS["GetCapabilities"]
+    empty = reapi.message(method.response)().SerializeToString()
+    handler = grpc.method_handlers_generic_handler(
+        method.path.split("/")[1], {"GetCapabilities": grpc.unary_unary_rpc_method_handler(lambda _, __: empty)}
+    )
+    server = grpc.server(ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers((handler,))
+    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(both, both)]))
+    server.start()
+    authority = tmp_path / tls.CA if name == "grpcs" else lab.folder / tls.CA
+    cache = Cache(f"grpcs://127.0.0.1:{port}", ca_file=str(authority), deadline=5.0)
+    if name == "grpcs":
+        assert cache.capabilities().status.ok
+    else:
+        with pytest.raises(Unanswered):
+            cache.capabilities()
+    cache.close()
+    server.stop(None)
+
+
+def test_proxies_in_the_environment_are_ignored_for_loopback(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("grpc_proxy", "http://127.0.0.1:9")
+    near = Cache(section(lab)["grpc"], ca_file=None, deadline=3.0)
+    assert near.capabilities().status.ok
+    near.close()
+
+
+def test_every_defect_of_the_faults_exists_and_is_told_apart() -> None:
+    made = content.defects()
+    assert {"deleted", *made} == set(faults.DEFECTS)
+    kinds: dict[str, str] = {}
+    for name, body in made.items():
+        try:
+            digest = content.digest(b"".join(casblob.decode(body)))
+        except casblob.Malformed as wrong:
+            kinds[name] = wrong.kind
+        else:
+            kinds[name] = "mismatch" if digest != DIGEST else "none"
+    same_name = {each for each in made if kinds[each] == each}
+    assert same_name == set(made) - {"other", "truncated", "bad-magic", "flipped"}
+    assert {each: kinds[each] for each in set(made) - same_name} == {
+        "other": "mismatch",
+        "truncated": "cut",
+        "bad-magic": "magic",
+        "flipped": "frame",
+    }
+
+
+def test_the_server_is_gone_with_its_lab(tmp_path: Path) -> None:
+    lab = Lab.start(tmp_path)
+    port = int(section(lab)["grpc"].rpartition(":")[2])
+    lab.stop()
+    with pytest.raises(OSError, match=os.strerror(111)):
+        socket.create_connection(("127.0.0.1", port), timeout=1)
+
+
+def test_every_method_is_asked(lab: Lab, cache: Cache) -> None:
+    """The probe's calls reach the lab under their own names."""
+    lab.reset()
+    calls: list[Callable[[], object]] = [cache.capabilities, cache.health, lambda: cache.missing(DIGEST, 1)]
+    for call in calls:
+        call()
+    assert lab.counts() == {"bazel GetCapabilities": 1, "bazel Check": 1, "bazel FindMissingBlobs": 1}

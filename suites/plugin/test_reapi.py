@@ -1,0 +1,72 @@
+"""The REAPI schema against the official one that BuildStream ships, field by field, in one process with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_gf.formats import reapi
+
+NESTED = {
+    "Upload": "BatchUpdateBlobsRequest.Request",
+    "Uploaded": "BatchUpdateBlobsResponse.Response",
+    "Downloaded": "BatchReadBlobsResponse.Response",
+}
+"""Ours by what they are called inside of the official messages."""
+ENUM, INT32 = 14, 5
+
+
+@pytest.fixture(scope="module")
+def official() -> dict[str, Any]:
+    """Every official message's descriptor by its full name."""
+    from buildstream._protos.build.bazel.remote.execution.v2 import remote_execution_pb2
+    from buildstream._protos.google.bytestream import bytestream_pb2
+
+    found: dict[str, Any] = {}
+
+    def walk(descriptor: Any) -> None:
+        found[descriptor.full_name] = descriptor
+        for each in descriptor.nested_types:
+            walk(each)
+
+    files = [remote_execution_pb2.DESCRIPTOR, bytestream_pb2.DESCRIPTOR, *remote_execution_pb2.DESCRIPTOR.dependencies]
+    for file in files:
+        for each in file.message_types_by_name.values():
+            walk(each)
+    return found
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted({each for method in reapi.METHODS.values() for each in (method.request, method.response)} | {"v2.Digest"}),
+)
+def test_every_field_is_the_official_one(name: str, official: dict[str, Any]) -> None:
+    seen: set[str] = set()
+
+    def compare(ours: Any) -> None:
+        package, _, short = ours.full_name.rpartition(".")
+        theirs = official[f"{package}.{NESTED.get(short, short)}"]
+        seen.add(ours.full_name)
+        for field in ours.fields:
+            other = theirs.fields_by_number[field.number]
+            kind = INT32 if other.type == ENUM else other.type
+            assert (field.name, field.type, field.label) == (other.name, kind, other.label), ours.full_name
+            if field.message_type is not None and field.message_type.full_name not in seen:
+                compare(field.message_type)
+
+    if name.startswith("grpc.health"):
+        pytest.skip("BuildStream ships no health service")
+    compare(reapi.message(name).DESCRIPTOR)
+
+
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        (reapi.resource("ab", 3), "blobs/ab/3"),
+        (reapi.resource("ab", 3, compressor=reapi.ZSTD), "compressed-blobs/zstd/ab/3"),
+        (reapi.resource("ab", 3, upload="u"), "uploads/u/blobs/ab/3"),
+    ],
+)
+def test_resource_names(made: str, name: str) -> None:
+    assert made == name
