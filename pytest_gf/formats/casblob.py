@@ -52,7 +52,21 @@ class Header:
 
 def decode(data: bytes) -> Iterator[bytes]:
     """Yield the payload of a whole object, piece by piece. Raises Malformed, at the latest at the end."""
-    return decode_stream((data,))
+    header = _read_header(_Source((data,)))
+    if header.compression == IDENTITY:
+        yield from decode_stream((data,))
+        return
+    view = memoryview(data)
+    for chunk in range(len(header.offsets) - 1):
+        stored = view[header.offsets[chunk] : header.offsets[chunk + 1]]
+        here = header.offsets[chunk + 1] <= len(data)
+        payload = zstd.whole(stored, header.payload(chunk)) if here else None
+        if payload is not None:
+            yield payload
+        else:
+            yield from _zstd_chunk(header, chunk, _Source((stored,)))
+    if len(data) > header.offsets[-1]:
+        raise Malformed("trailing", "bytes follow the last chunk")
 
 
 def decode_stream(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -104,7 +118,7 @@ def encode(payload: bytes, *, compression: int = ZSTD, chunk_size: int = CHUNK, 
 class _Source:
     """Bytes in pieces, taken in the amounts that the reader needs."""
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
+    def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
         self._pieces = iter(pieces)
         self._piece = memoryview(b"")
 

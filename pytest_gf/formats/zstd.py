@@ -172,6 +172,23 @@ class Decoder:
             self.size += size
 
 
+def whole(data: bytes | memoryview, size: int) -> bytes | None:
+    """Return what one frame decodes to, where it is here to its end, says ``size`` itself, and is sound; else None.
+
+    It takes nothing that `Decoder` refuses, and says no reason: whoever gets None asks the Decoder.
+    """
+    import zstandard
+
+    try:
+        head = zstandard.get_frame_parameters(data)
+        if head.content_size != size or head.dict_id or head.window_size > MOST_WINDOW:
+            return None
+        decoded: bytes = _context().decompress(data, max_output_size=size, allow_extra_data=False)
+    except zstandard.ZstdError:
+        return None
+    return decoded
+
+
 _made = threading.local()
 
 

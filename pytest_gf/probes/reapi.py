@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,15 @@ LEAST_RATE = 256 * 1024
 """Bytes a second that a blob must come by on average; a slower one is no answer."""
 MOST_MESSAGE = 8 * 1024 * 1024
 """Bytes of one message that comes."""
+READ_ATTEMPTS = 2
 PIECE = 1024 * 1024
 """Bytes of one message that goes."""
+
+_LOST = re.compile(
+    r"(?!failed to connect).*(Stream removed|Socket closed|Transport closed|reset by peer|Broken pipe|GOAWAY)",
+    re.DOTALL,
+)
+"""What gRPC says of a call whose connection stood and broke."""
 
 OK, NOT_FOUND = "OK", "NOT_FOUND"
 
@@ -112,7 +120,7 @@ class Cache:
 
     def execute(self) -> Status:
         """Call Execute with nothing in it: UNIMPLEMENTED where there is no Execution service."""
-        return self._stream("Execute", _request("Execute"), self._deadline, lambda _: None)[0]
+        return self._stream("Execute", _request("Execute"), self._deadline, lambda _: "")[0]
 
     def missing(self, digest: str, size: int) -> tuple[Status, bool]:
         """Ask FindMissingBlobs for one blob; True where it is said to be missing."""
@@ -122,11 +130,17 @@ class Cache:
         return status, found is not None and any(each.hash == digest for each in found.missing_blob_digests)
 
     def read(self, digest: str, size: int, *, compressor: int = reapi.IDENTITY) -> Download:
-        """Stream a blob by ByteStream, and hash it; ``size`` is the digest's."""
-        sink = _Sink(size, compressor)
+        """Stream a blob by ByteStream, and hash it; ``size`` is the digest's.
+
+        A connection that breaks before the first message may have been stale, so it is asked once more; then it is a cut.
+        """
         request = _request("Read", resource_name=reapi.resource(digest, size, compressor=compressor))
         seconds = self._deadline + size / LEAST_RATE
-        status, cut = self._stream("Read", request, seconds, lambda message: sink.feed(message.data), digest=digest)
+        for _ in range(READ_ATTEMPTS):
+            sink = _Sink(size, compressor)
+            status, cut = self._stream("Read", request, seconds, sink.feed, digest=digest)
+            if not cut or sink.fed:
+                break
         cut = cut or (sink.finish() if status.ok else "")
         return Download(status, sink.size, sink.sha256, cut)
 
@@ -195,29 +209,29 @@ class Cache:
             evidence.record("REAPI", name, seconds=time.monotonic() - started, at=self.endpoint, request=shown, **said)
         return status, found
 
-    def _stream(self, name: str, request: Any, seconds: float, feed: Any, **shown: Any) -> tuple[Status, str]:
+    def _stream(
+        self, name: str, request: Any, seconds: float, feed: Callable[[bytes], str], **shown: Any
+    ) -> tuple[Status, str]:
         """Make one call that is answered by a stream; return its status, and how it was cut.
 
-        ``feed`` takes each message and may return why no more are wanted.
+        ``feed`` takes each message's data and may return why no more is wanted.
         """
         import grpc
 
         started, status, cut = time.monotonic(), Status(OK), ""
         call = self._method(name)(request, timeout=seconds)
-        begun = False
         try:
             for message in call:
-                begun = True
-                cut = feed(message) or ""
+                cut = feed(message.data)
                 if cut:
                     call.cancel()
                     break
         except grpc.RpcError as refused:
             status = _told(refused)
-            begun = begun or bool(call.initial_metadata())
-        failed = self._breaks(status) if not cut else ""
-        if failed and begun and status.code == "UNAVAILABLE":
-            cut, failed, status = f"the stream ends early: {status.details}", "", Status(OK)
+        # Whether the head of the answer had come can't be told from grpcio; whether a connection stood, can.
+        if status.code == "UNAVAILABLE" and _LOST.match(status.details):
+            cut, status = f"the stream ends early: {status.details}", Status(OK)
+        failed = self._breaks(status)
         said = {"failed": failed} if failed else {"answer": {"status": str(status), "cut": cut}}
         evidence.record("REAPI", name, seconds=time.monotonic() - started, at=self.endpoint, request=shown, **said)
         if failed:
@@ -270,7 +284,7 @@ class _Sink:
     """What comes of a blob: counted, hashed, decoded where it is compressed, and no longer than its digest says."""
 
     def __init__(self, size: int, compressor: int) -> None:
-        self.size = 0
+        self.size, self.fed = 0, False
         self._promised, self._hash = size, hashlib.sha256()
         self._decoder = zstd.Decoder(single=False, most=size) if compressor == reapi.ZSTD else None
 
@@ -280,6 +294,7 @@ class _Sink:
 
     def feed(self, data: bytes) -> str:
         """Take a piece; return why no more is wanted."""
+        self.fed = True
         try:
             for piece in (data,) if self._decoder is None else self._decoder.feed(data):
                 self.size += len(piece)

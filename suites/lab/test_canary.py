@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from pytest_gf.lab import Lab
+from pytest_gf.lab.bazel import content
 
 # What one canary asks: four stacks, three buckets, one scratch probe.
 EXCHANGES = {
     "s3 ListBuckets": 1 + 1 + 2,  # signed, anonymous, after the scratch bucket's creation and its deletion
     "s3 HeadBucket": 3 + 1,
-    "s3 ListObjectsV2": 3 + 3 + 4,  # each bucket signed and anonymous, each state
-    "s3 GetObject": 3 + 4 + 1 + 2,  # the last two: the small archive, from both surfaces
+    "s3 ListObjectsV2": 3 + 3 + 4 + 2,  # each bucket signed and anonymous, each state, both modes of blobs
     "s3 HeadObject": 4 + 4,  # each state signed and anonymous
     "s3 CreateBucket": 1,
     "s3 PutObject": 1,
@@ -37,6 +37,13 @@ EXCHANGES = {
     "attic NarInfo": 2 * (3 + 1),  # the named paths, and a miss
     "attic GetMissingPaths": 2,
     "attic Nar": 2 * 3,
+    "bazel GetCapabilities": 1,
+    "bazel Check": 1,
+    "bazel Status": 1,
+    "bazel FindMissingBlobs": 1,
+    "bazel GetActionResult": 1,
+    "bazel BatchReadBlobs": 1,
+    "bazel BatchUpdateBlobs": 1,
 }
 GATE = {"kubernetes list nodes": 1, "kubernetes list pods": 1, "kubernetes get deployments": 1}
 """What every live run asks first: which cluster is this?"""
@@ -44,7 +51,7 @@ GATE = {"kubernetes list nodes": 1, "kubernetes list pods": 1, "kubernetes get d
 
 NO_CREDENTIAL = (
     *("rustfs.anonymous-refused", "rustfs.workload-ready", "rustfs.node-ready", "rustfs.pod-on-bumble"),
-    *("rustfs.volume-", "rustfs.disk-markers", "attic."),
+    *("rustfs.volume-", "rustfs.disk-markers", "attic.", "bazel.capabilities", "bazel.miss-is-clean"),
 )
 
 
@@ -67,13 +74,17 @@ def judged(record: dict[str, Any]) -> list[Any]:
 
 def test_the_same_record_with_workers_and_each_fact_observed_once(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
     records = []
-    for workers in ([], ["-n", "2"]):
+    for earlier, workers in enumerate(([], ["-n", "2"])):
         lab.reset()
         outcome = run_pytest(
             "-m", "canary", *workers, f"--gf-target={lab.target_file}", environment=dict(lab.environment)
         )
         assert outcome.exit == 0, outcome.text
-        assert lab.counts() == EXCHANGES
+        counts, blobs = lab.counts(), len(content.SIZES) + earlier  # An earlier run's own blob stays.
+        assert counts.pop("bazel Read") == blobs + 1, "each sampled blob, and a miss"
+        # Buckets, states, the scratch object, the small archive twice, blobs; and the written one, till it is there.
+        assert counts.pop("s3 GetObject") >= 3 + 4 + 1 + 2 + blobs + 1
+        assert counts == EXCHANGES
         assert not list((outcome.folder / "allure-results").glob("*.tmp"))
         records.append(outcome.record)
     assert judged(records[0]) == judged(records[1])
@@ -153,6 +164,7 @@ def test_unset_variables_and_absent_sections_are_unproven(lab: Lab, run_pytest: 
         "target 'bare' has no [s3] section",
         "target 'bare' has no [kubernetes] section",
         "target 'bare' has no [attic] section",
+        "target 'bare' has no [bazel] section",
     }
 
 

@@ -75,7 +75,7 @@ def test_a_route_that_dies_is_an_error_and_the_run_ends(lab: Lab, run_pytest: An
     assert outcome.rows("violated") == set()
     errors = outcome.rows("error")
     assert errors
-    assert all(row.startswith(("rustfs.", "state.", "attic.nar-whole[")) for row in errors)
+    assert all(row.startswith(("rustfs.", "state.", "attic.nar-whole[", "bazel.")) for row in errors)
     assert not {"rustfs.workload-ready", "rustfs.volume-bound"} & errors
     assert any("the route broke" in outcome.verdicts()[row]["reason"] for row in errors)
 

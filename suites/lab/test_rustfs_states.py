@@ -249,9 +249,9 @@ ARGUMENTS = {
     "cut": "rst",
     "number": "3",
 }
-NOT_ON_S3 = {fault.name for fault in (*faults._ATTIC, *faults._CLUSTER, *faults._KUBELET, *faults._MODEL)} | {
-    "scratch-markers-linger"
-}
+NOT_ON_S3 = {
+    fault.name for fault in (*faults._ATTIC, *faults._BAZEL, *faults._CLUSTER, *faults._KUBELET, *faults._MODEL)
+} | {"scratch-markers-linger"}
 """What only the cluster or the model repository shows: test_kubernetes.py, faults.toml, repository_faults.toml."""
 
 

@@ -45,7 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     # wires, and the emulated honey, which knows nothing of them
     "evidence": {"redaction"},
     "probes": {"probes", "formats", "answers", "errors", "evidence", "redaction"},
-    "lab": {"lab", "contract"},
+    "lab": {"lab", "contract", "formats"},
     # facts, clauses, verdicts
     "clauses": set(),
     "facts": {"errors"},

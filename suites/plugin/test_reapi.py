@@ -51,7 +51,8 @@ def test_every_field_is_the_official_one(name: str, official: dict[str, Any]) ->
         for field in ours.fields:
             other = theirs.fields_by_number[field.number]
             kind = INT32 if other.type == ENUM else other.type
-            assert (field.name, field.type, field.label) == (other.name, kind, other.label), ours.full_name
+            assert (field.name, field.type) == (other.name, kind), ours.full_name
+            assert field.is_repeated == other.is_repeated
             if field.message_type is not None and field.message_type.full_name not in seen:
                 compare(field.message_type)
 
