@@ -23,6 +23,7 @@ from pytest_gf.vantage import VANTAGES
 
 if TYPE_CHECKING:
     from pytest_gf.contract import Contract
+    from pytest_gf.formats.baseline import Known
     from pytest_gf.lab.faults import Bend
     from pytest_gf.target import Target
 
@@ -32,6 +33,8 @@ MARKERS = {
     "repository": "clauses of a checkout of the infrastructure repository; no network",
     "quarantine": "those of them that keep pull requests and proofs from writing to Attic",
     "environment": "clauses of this machine: its variables, bazelrc and nix.conf; no network",
+    "guard": "state authority before an apply; with --gf-stack for one stack; writes a proof object where the target allows it",
+    "state_bucket": "clauses whose rows for a state's bucket belong to guard too",
     "nar": "the archives of --gf-store-hash, streamed whole from Attic",
     "upholds(statement)": "a test of this suite that holds a policy statement of the contract",
     "real": "tests against real clients and servers (SeaweedFS, s5cmd); in CI",
@@ -45,7 +48,14 @@ LONGEST_DEADLINE = 3600.0
 MOST_STORE_HASHES = 1_000
 LONGEST_LIST = 1024 * 1024
 """Bytes of a file of store paths."""
-_PATH_OPTIONS = ("--gf-target", "--gf-contract", "--gf-reports", "--gf-repository", "--gf-contract-page")
+_PATH_OPTIONS = (
+    "--gf-target",
+    "--gf-contract",
+    "--gf-reports",
+    "--gf-repository",
+    "--gf-contract-page",
+    "--gf-baseline",
+)
 _FACT_DEADLINES = 6
 """A fact makes several exchanges; each has the deadline, all together this many."""
 
@@ -65,6 +75,9 @@ class Settings:
     subject: Subject
     seed: str
     """By which samples are chosen."""
+    baseline: Mapping[str, Known] | None = None
+    """What is known of stacks, None where no baseline was named; ``baseline_file`` is where it is to be recorded anew."""
+    baseline_file: Path | None = None
 
     @property
     def fact_deadline(self) -> float:
@@ -99,6 +112,11 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "default": [],
         "metavar": "HASH|@FILE",
         "help": "stream the archive of this store path, or of a file's, a line each (repeatable; with -m nar)",
+    },
+    "--gf-baseline": {"metavar": "FILE", "help": "serial, lineage, resources and ETag of each stack when all was well"},
+    "--gf-update-baseline": {
+        "action": "store_true",
+        "help": "record them anew for each stack whose other clauses all hold (with --gf-baseline)",
     },
     "--gf-seed": {
         "metavar": "TEXT",
@@ -184,8 +202,32 @@ def read(config: pytest.Config) -> Settings:
         strict=option.gf_strict,
         deadline=option.gf_deadline,
         subject=subjects.chosen(option, target),
+        baseline=_baseline(option.gf_baseline),
+        baseline_file=_to_record(option.gf_baseline, update=option.gf_update_baseline),
         seed=option.gf_seed or time.strftime("%Y-%m-%dT%H", time.gmtime()),
     )
+
+
+def _baseline(name: str | None) -> dict[str, Known] | None:
+    """Return the baseline in a file; an absent one knows no stack yet. Raises `pytest.UsageError`."""
+    from pytest_gf.formats import baseline
+
+    if name is None:
+        return None
+    try:
+        return baseline.read(Path(name).read_bytes())
+    except FileNotFoundError:
+        return {}
+    except OSError as wrong:
+        raise pytest.UsageError(f"--gf-baseline={name}: can't be read: {wrong.strerror or wrong}") from None
+    except baseline.Malformed as wrong:
+        raise pytest.UsageError(f"--gf-baseline={name}: no baseline: {wrong}") from None
+
+
+def _to_record(name: str | None, *, update: bool) -> Path | None:
+    if update and name is None:
+        raise pytest.UsageError("--gf-update-baseline: --gf-baseline=FILE says what to write")
+    return Path(os.path.abspath(name)) if update and name is not None else None
 
 
 def _refuse_spaced_paths(config: pytest.Config) -> None:

@@ -64,8 +64,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(axis, contract.axis(axis))
 
 
+@pytest.hookimpl(tryfirst=True)  # Before pytest selects by -m.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _leave_empty_axes(config, items)
+    _mark_state_buckets(config, items)
     made = [found for item in items if (found := clause_of(getattr(item, "function", None)))]
     if made and SESSION not in config.stash:
         where = made[0].function.__code__.co_filename
@@ -88,6 +90,17 @@ def _leave_empty_axes(config: pytest.Config, items: list[pytest.Item]) -> None:
     if len(left) != len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in left])
         items[:] = left
+
+
+def _mark_state_buckets(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let the rows of a state's own bucket belong to guard, for the stacks that this run looks at."""
+    if SESSION not in config.stash:
+        return
+    contract = config.stash[SESSION].run.contract
+    buckets = {contract.stacks[stack].bucket for stack in contract.axis("stack")}
+    for item in items:
+        if item.get_closest_marker("state_bucket") and catalog.params_of(item).get("bucket") in buckets:
+            item.add_marker("guard")
 
 
 class Hooks:

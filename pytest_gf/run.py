@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_gf import baselines
 from pytest_gf import ledger as ledgers
 from pytest_gf import subject as subjects
 from pytest_gf import target as targets
@@ -23,6 +24,7 @@ from pytest_gf.redaction import redact, redactor
 if TYPE_CHECKING:
     from pytest_gf.contract import Contract
     from pytest_gf.facts import House
+    from pytest_gf.formats.baseline import Known
     from pytest_gf.lab import Lab
     from pytest_gf.options import Settings
     from pytest_gf.target import Target
@@ -168,6 +170,10 @@ class Run:
                     return list(cleaning.delete(left, s3, self._ledger.gone))
             except targets.TargetError as wrong:
                 return [str(wrong)]
+
+    def offer(self, stack: str, now: Known) -> None:
+        """Keep what a baseline of this stack would say: the process that reports records it, if the clauses hold."""
+        baselines.offer(self.folder, stack, now)
 
     def at_end(self, close: Callable[[], None]) -> None:
         """Call this when the run closes, however it ends; it must not raise."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from pytest_gf import catalog, judging
+from pytest_gf import baselines, catalog, judging
 from pytest_gf.clauses import Row, clause_of
 from pytest_gf.facts import GRAPH, House
 from pytest_gf.redacting import redact_log_records, redact_shown_warnings, redact_warning, redact_within
@@ -60,6 +60,7 @@ class ContractSession:
         self._lacking = False
         self._failed_before: dict[str, Any] = {}
         self.left: list[str] = []
+        self._recorded: list[str] = []
         self._allure: AllureHooks | None = None
         self._undo = [redact_log_records(), redact_shown_warnings()]
         option = config.option
@@ -282,10 +283,23 @@ class ContractSession:
         if code in _OURS or self._stopped_by_maxfail(code):
             code = 1 if self._plain_failures else self.record.exit_code()
             session.exitstatus = code
+        self._record_baseline()
         self._whole = self.record.finish(code)
         page = summary.page(self._whole, self.run.contract, self._in_part())
         (self.run.folder / "summary.md").write_text(page, encoding="utf-8")
         summary.append_to_github(page)
+
+    def _record_baseline(self) -> None:
+        settings = self.run.settings
+        if self.record is None or settings.baseline_file is None:
+            return
+        verdicts = list(self.record.verdicts.values())
+        try:
+            self._recorded = baselines.record(
+                settings.baseline_file, settings.baseline or {}, self.run.folder, verdicts
+            )
+        except OSError as wrong:
+            self.left.append(f"the baseline could not be written: {wrong}")
 
     def _tidy(self, deadline: float | None = None) -> None:
         if self._tidied:
@@ -303,6 +317,8 @@ class ContractSession:
         if self._whole is not None:
             terminal.ending(reporter, self._whole, self.run, self._in_part())
             for line in github.lines(self._whole) if github.wanted() else ():
+                reporter.write_line(line)
+            for line in self._recorded:
                 reporter.write_line(line)
             for line in self.left:
                 reporter.write_line(f"left behind: {line} (pytest --gf-clean finishes it)", red=True)

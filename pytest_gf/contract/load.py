@@ -9,7 +9,19 @@ from typing import Any
 
 import msgspec
 
-from pytest_gf.contract.model import Attic, Bazel, Bucket, Claim, Cluster, Contract, Scratch, Stack, Statement, Workload
+from pytest_gf.contract.model import (
+    Attic,
+    Bazel,
+    Bucket,
+    Claim,
+    Cluster,
+    Contract,
+    Scratch,
+    Stack,
+    Statement,
+    StateRules,
+    Workload,
+)
 from pytest_gf.contract.repository import Repository
 
 HERE = Path(__file__).parent
@@ -39,6 +51,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rustfs: Workload | None = None
     attic: Attic | None = None
     bazel: Bazel | None = None
+    state: StateRules = StateRules()
     repository: Repository = Repository()
     tickets: dict[str, str] = {}
     does_not_prove: tuple[_Claim, ...] = ()
@@ -62,6 +75,7 @@ def load(path: Path | None = None) -> Contract:
         rustfs=read.rustfs,
         attic=read.attic,
         bazel=read.bazel,
+        state=read.state,
         tickets=read.tickets,
         does_not_prove=tuple(Claim(each.text, tuple(each.statements.split())) for each in read.does_not_prove),
         statements=statements,

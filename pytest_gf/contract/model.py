@@ -33,6 +33,13 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proves: str = ""
 
 
+class StateRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the state is handled: after how many seconds a lock is stale, and what proof objects are named by."""
+
+    lock_stale_after: float = 3_600.0
+    proof_prefix: str = "gf-proof/"
+
+
 class Scratch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the scratch probe names its buckets, and how many seconds their markers may stay after a delete."""
 
@@ -105,6 +112,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     rustfs: Workload | None = None
     attic: Attic | None = None
     bazel: Bazel | None = None
+    state: StateRules = StateRules()
     repository: Repository = Repository()
     store_hashes: tuple[str, ...] = ()
     """What the command line asks to stream; no contract's data."""

@@ -112,12 +112,20 @@ _STATE = (
     Fault("state-replaced-midway", "stack", "the listing shows another body than HEAD and GET do"),
     Fault("state-older-serial", "stack", "an older snapshot was put back"),
     Fault("state-other-lineage", "stack", "the state of another lineage was put in its place"),
+    Fault("state-emptied", "stack", "a good state without any resource, of a later serial, was put in its place"),
+    Fault("state-written-meanwhile", "stack", "another run writes the state whenever an object beside it is written"),
+    Fault("lock-young", "stack", "the state is locked, since a moment ago"),
+    Fault("lock-stale", "stack", "the state is locked, since two days ago"),
+    Fault("lock-garbage", "stack", "what lies in the lock's place is no lock"),
 )
 _SCRATCH = (
     Fault("scratch-unlisted", None, "a bucket that is none of the contract's never shows in ListBuckets"),
     Fault("scratch-altered", None, "an object in a bucket that is none of the contract's reads back altered"),
     Fault("scratch-lingers", None, "DeleteBucket answers 204, and the bucket stays"),
     Fault("delete-empties-list", None, "DeleteBucket takes every bucket out of the API (the class of 2026-05-25)"),
+    Fault(
+        "object-delete-empties-list", None, "DeleteObject takes every bucket out of the API (the class of 2026-05-25)"
+    ),
     Fault("create-refused", None, "CreateBucket answers 500"),
     Fault("if-none-match-ignored", None, "a conditional PUT overwrites"),
     Fault("put-creates-bucket", None, "PutObject creates the bucket that it misses"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.utils
 import hashlib
 import time
 from collections.abc import Mapping
@@ -44,6 +45,8 @@ class Head:
     length: int | None = None
     etag: str = ""
     sha256: str = ""
+    date: float | None = None
+    """The server's clock as it answered, in Unix seconds."""
 
 
 class Route(Protocol):
@@ -122,9 +125,13 @@ class S3:
         """Create the bucket; asked once."""
         return self._call("CreateBucket", {"Bucket": bucket})[0]
 
-    def put_object(self, bucket: str, key: str, body: bytes) -> Answer:
-        """Write the object; asked once."""
-        return self._call("PutObject", {"Bucket": bucket, "Key": key, "Body": body})[0]
+    def put_object(self, bucket: str, key: str, body: bytes, *, only_new: bool = False) -> Answer:
+        """Write the object; asked once: a hidden retry of a conditional write would answer 412 to our own first one.
+
+        With ``only_new`` on the condition that there is none (If-None-Match: *): 412 or 409 where there is.
+        """
+        asked = {"Bucket": bucket, "Key": key, "Body": body} | ({"IfNoneMatch": "*"} if only_new else {})
+        return self._call("PutObject", asked)[0]
 
     def delete_object(self, bucket: str, key: str, *, version: str = "") -> Answer:
         """Delete the key, or one version of it. A key that is absent is deleted well (S3: 204)."""
@@ -141,7 +148,7 @@ class S3:
         shown = {
             name: value
             for name, value in asked.items()
-            if name in {"Bucket", "Key", "Prefix", "MaxKeys", "VersionId", "StartAfter"}
+            if name in {"Bucket", "Key", "Prefix", "MaxKeys", "VersionId", "StartAfter", "IfNoneMatch"}
         }
         tried = " ".join(
             [f"S3 {operation}", *(str(shown[name]) for name in ("Bucket", "Key", "Prefix") if shown.get(name))]
@@ -220,7 +227,15 @@ def _head(answer: Answer, parsed: Mapping[str, Any]) -> Head:
         length=int(length) if length is not None else None,
         etag=str(parsed.get("ETag", "")).strip('"'),
         sha256=str(parsed.get("ChecksumSHA256", "")),
+        date=_date(parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")),
     )
+
+
+def _date(text: str) -> float | None:
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return None
 
 
 def _refusal(operation: str, response: Mapping[str, Any]) -> Answer:

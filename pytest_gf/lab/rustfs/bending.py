@@ -6,9 +6,11 @@ The other faults of S3 act where ``bends.on`` asks for them.
 from __future__ import annotations
 
 import base64
+import datetime
 import secrets
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -19,6 +21,7 @@ import msgspec
 from pytest_gf.lab import honey
 from pytest_gf.lab.bends import Undo, nothing
 from pytest_gf.lab.rustfs import checksums
+from pytest_gf.lab.rustfs.call import Call
 from pytest_gf.lab.rustfs.disk import Disk
 from pytest_gf.lab.rustfs.service import Service
 from pytest_gf.lab.rustfs.store import Version
@@ -176,6 +179,41 @@ def _older(body: bytes) -> bytes:
     return honey.encode(state | {"serial": max(int(str(state["serial"])) - 3, 0)})
 
 
+def _lock(age: float) -> Act:
+    """Return the bend that locks a stack's state as OpenTofu does, so many seconds ago; none: something that is no lock."""
+
+    def bend(service: Service, stack: str) -> Undo:
+        bucket, key = service.contract.stacks[stack].bucket, f"{service.contract.stacks[stack].key}.tflock"
+        created = datetime.datetime.fromtimestamp(time.time() - age, datetime.UTC).isoformat(timespec="microseconds")
+        lock = {
+            "ID": str(uuid.uuid4()),
+            "Operation": "OperationTypeApply",
+            "Info": "",
+            "Who": "runner@arc-runner-7",
+            "Version": "1.12.6",
+            "Created": created.replace("+00:00", "Z"),
+            "Path": f"{bucket}/{key.removesuffix('.tflock')}",
+        }
+        body = honey.encode(lock) if age else b"locked, ask the operator\n"
+        service.store.put(bucket, key, body, Version(size=len(body), etag=checksums.md5(body)))
+        return lambda: service.store.restore(bucket, key, [])
+
+    return bend
+
+
+def after_put(service: Service, call: Call) -> None:
+    """Let another run write the state, where the fault for that is on and what was written is no state."""
+    stack = service.bends.argument("state-written-meanwhile")
+    if stack is None or service.stack_of(call):
+        return
+    where = service.contract.stacks[stack]
+    current = service.store.find(where.bucket, where.key)
+    if current is not None and not current.deleted:
+        body = b"".join(service.store.read(where.bucket, where.key, current, 0, current.size))
+        later = honey.encode(honey.decode(body) | {"serial": int(str(honey.decode(body)["serial"])) + 1})
+        service.store.restore(where.bucket, where.key, [_altered(current, later, keep_etag=False)])
+
+
 def _encrypted(body: bytes) -> bytes:
     state = honey.decode(body)
     meta = {"key_provider.pbkdf2.lab": base64.b64encode(b'{"salt":"","iterations":600000}').decode()}
@@ -215,6 +253,11 @@ BENDING: Mapping[str, Act] = {
     "state-etag-wrong": _state(lambda body: body.replace(b'"deployed"', b'"depIoyed"', 1), keep_etag=True),
     "state-older-serial": _state(_older),
     "state-other-lineage": _state(_member(lineage=str(uuid.uuid4()))),
+    "state-emptied": _state(lambda body: honey.encode(honey.decode(body) | {"serial": 1_000, "resources": []})),
+    "lock-young": _lock(5.0),
+    "lock-stale": _lock(2 * 86_400.0),
+    "lock-garbage": _lock(0.0),
     "delete-empties-list": _empties_list,
+    "object-delete-empties-list": _empties_list,
 }
 """Fault → what makes it. A fault of S3 that is not here changes nothing by itself."""

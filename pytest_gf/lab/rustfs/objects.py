@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from http import HTTPStatus
 
-from pytest_gf.lab.rustfs import checksums, markup
+from pytest_gf.lab.rustfs import bending, checksums, markup
 from pytest_gf.lab.rustfs.buckets import http_date
 from pytest_gf.lab.rustfs.call import Call, Refusal, Reply
 from pytest_gf.lab.rustfs.markup import Node
@@ -47,6 +47,7 @@ def put(service: Service, call: Call) -> Reply:
     check_conditions(service, call)
     version = Version(size=len(call.body), etag=checksums.md5(call.body), headers=kept_headers(call), checksums=sums)
     made = service.store.put(call.bucket, call.key, call.body, version)
+    bending.after_put(service, call)
     headers = {"ETag": f'"{made.etag}"'} | _version_header(made)
     return Reply(headers=headers | {f"{checksums.PREFIX}{name}": value for name, value in sums.items()})
 
@@ -85,6 +86,8 @@ def delete(service: Service, call: Call) -> Reply:
     """Answer DeleteObject: 204, whether it was there or not."""
     service.disk.folder(call.bucket)
     gone = service.store.delete(call.bucket, call.key, call.params.get("versionId", ""))
+    if service.bends.on("object-delete-empties-list"):
+        service.disk.lost.update(service.disk.listed())
     headers = _version_header(gone) if gone else {}
     return Reply(204, headers | ({"x-amz-delete-marker": "true"} if gone and gone.deleted else {}))
 

@@ -10,6 +10,7 @@ from pytest_gf.observed.workload import Claim, Placement, Readiness, RustFS, Sto
 pytestmark = pytest.mark.canary
 
 
+@pytest.mark.guard
 @clause("rustfs.workload-ready", "RustFS runs as one ready replica, pinned by digest", proves="S092~ S110~ S012~")
 def test_workload_ready(rustfs: RustFS) -> None:
     """The guard checks RustFS workload health; one replica is the interim shape."""

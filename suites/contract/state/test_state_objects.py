@@ -7,7 +7,7 @@ import pytest
 from pytest_gf import clause
 from pytest_gf.observed.state import StateBody, StateListing
 
-pytestmark = pytest.mark.canary
+pytestmark = [pytest.mark.canary, pytest.mark.guard]
 
 
 @clause("state.object-listed", "S3 lists the state object of {stack}", proves="S005 {stack} S094~ S095~")

@@ -1,0 +1,58 @@
+"""Recording a baseline anew at the end of a run: only for stacks whose every other clause holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_gf.formats import baseline
+from pytest_gf.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pytest_gf.formats.baseline import Known
+
+OFFERED = "baseline"
+"""The folder of a run in which facts offer what stands now, a file a stack."""
+COMPARED = ("state.baseline", "state.resources")
+"""What compares with the baseline does not forbid a new one."""
+NEEDED = ("state.object-listed", "state.body-whole", "state.body-shape", "state.lock-free")
+"""What must have been looked at, and hold."""
+
+
+def offer(folder: Path, stack: str, now: Known) -> None:
+    """Keep what a baseline of this stack would say. Raises OSError."""
+    (folder / OFFERED).mkdir(parents=True, exist_ok=True)
+    (folder / OFFERED / f"{stack}.json").write_bytes(baseline.write({stack: now}))
+
+
+def record(file: Path, known: Mapping[str, Known], folder: Path, verdicts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Write the baseline anew, in one rename, and return a line for each stack: what was recorded, or why it was not."""
+    rows: dict[str, dict[str, str]] = {}
+    for each in verdicts:
+        if "stack" in each["params"]:
+            rows.setdefault(each["params"]["stack"], {})[each["clause"]] = each["verdict"]
+    made, lines = dict(known), []
+    for stack, found in rows.items():
+        why_not = _why_not(found)
+        offered = folder / OFFERED / f"{stack}.json"
+        if why_not or not offered.exists():
+            lines.append(f"baseline of {stack}: not recorded: {why_not or 'the state was not read'}")
+            continue
+        now = baseline.read(offered.read_bytes())[stack]
+        before = made.get(stack)
+        made[stack] = now
+        lines.append(f"baseline of {stack}: was {before if before is not None else 'none'}; is {now}")
+    if made != known:
+        part = file.with_name(f".{file.name}.part")
+        part.write_bytes(baseline.write(made))
+        part.replace(file)
+    return lines
+
+
+def _why_not(found: Mapping[str, str]) -> str:
+    absent = [name for name in NEEDED if name not in found]
+    if absent:
+        return f"{', '.join(absent)} was not selected (run -m guard)"
+    bad = [f"{name} {verdict}" for name, verdict in found.items() if name not in COMPARED and verdict != Verdict.HOLDS]
+    return ", ".join(bad)

@@ -1,0 +1,53 @@
+"""Contract section "State Backend", before an apply: lock, baseline, write proof. `pytest -m guard --gf-stack=STACK`."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_gf import clause
+from pytest_gf.observed.authority import (
+    ListAfter,
+    StateBaseline,
+    StateLock,
+    StateResources,
+    StateUnchanged,
+    WriteProof,
+)
+
+pytestmark = pytest.mark.guard
+
+
+@clause("state.lock-free", "no lock lies on the state of {stack}", proves="S095~")
+def test_lock_free(state_lock: StateLock) -> None:
+    """A young lock is a run that works; an old one makes every apply fail until somebody releases it."""
+    assert state_lock.free
+
+
+@clause("state.baseline", "the state of {stack} went on from its baseline", proves="S095~")
+def test_baseline(state_baseline: StateBaseline) -> None:
+    """An older snapshot or another lineage is silent: only a recorded serial and lineage show it."""
+    assert state_baseline.kept
+
+
+@clause("state.resources", "the state of {stack} still holds resources", proves="S095~")
+def test_resources(state_resources: StateResources) -> None:
+    """A state that lost all its resources is a state still, and a plan creates everything."""
+    assert state_resources.there
+
+
+@clause("state.write-proof", "S3 persists conditional writes beside {stack}", proves="S097")
+def test_write_proof(state_written: WriteProof) -> None:
+    """A full disk, or a server that ignores conditions, answers every read as it should: only a write tells."""
+    assert state_written.proved
+
+
+@clause("state.list-after-delete", "ListBuckets is whole after a delete beside {stack}", proves="S094~")
+def test_list_after_delete(buckets_after_delete: ListAfter) -> None:
+    """The loss of 2026-05-25 followed the delete of a key."""
+    assert buckets_after_delete.whole
+
+
+@clause("state.unchanged", "the state of {stack} is what it was before the proof", proves="S095~")
+def test_unchanged(state_after: StateUnchanged) -> None:
+    """Nobody wrote to the state while this run looked, and the proof did not touch it."""
+    assert state_after.same
