@@ -11,6 +11,7 @@ from pytest_gf.verdict import Verdict
 
 if TYPE_CHECKING:
     from pytest_gf.formats.baseline import Known
+    from pytest_gf.run import Run
 
 OFFERED = "baseline"
 """The folder of a run in which facts offer what stands now, a file a stack."""
@@ -26,8 +27,11 @@ def offer(folder: Path, stack: str, now: Known) -> None:
     (folder / OFFERED / f"{stack}.json").write_bytes(baseline.write({stack: now}))
 
 
-def record(file: Path, known: Mapping[str, Known], folder: Path, verdicts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Write the baseline anew, in one rename, and return a line for each stack: what was recorded, or why it was not."""
+def record(run: Run, verdicts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Write the baseline anew where --gf-update-baseline asks for it; return a line for each stack: old and new, or why not."""
+    file, known = run.settings.baseline_file, run.settings.baseline or {}
+    if file is None:
+        return []
     rows: dict[str, dict[str, str]] = {}
     for each in verdicts:
         if "stack" in each["params"]:
@@ -35,7 +39,7 @@ def record(file: Path, known: Mapping[str, Known], folder: Path, verdicts: Itera
     made, lines = dict(known), []
     for stack, found in rows.items():
         why_not = _why_not(found)
-        offered = folder / OFFERED / f"{stack}.json"
+        offered = run.folder / OFFERED / f"{stack}.json"
         if why_not or not offered.exists():
             lines.append(f"baseline of {stack}: not recorded: {why_not or 'the state was not read'}")
             continue
@@ -43,10 +47,12 @@ def record(file: Path, known: Mapping[str, Known], folder: Path, verdicts: Itera
         before = made.get(stack)
         made[stack] = now
         lines.append(f"baseline of {stack}: was {before if before is not None else 'none'}; is {now}")
-    if made != known:
+    try:
         part = file.with_name(f".{file.name}.part")
         part.write_bytes(baseline.write(made))
         part.replace(file)
+    except OSError as wrong:
+        return [f"the baseline was not written: {file}: {wrong.strerror or wrong}"]
     return lines
 
 

@@ -283,23 +283,11 @@ class ContractSession:
         if code in _OURS or self._stopped_by_maxfail(code):
             code = 1 if self._plain_failures else self.record.exit_code()
             session.exitstatus = code
-        self._record_baseline()
+        self._recorded = baselines.record(self.run, self.record.verdicts.values())
         self._whole = self.record.finish(code)
         page = summary.page(self._whole, self.run.contract, self._in_part())
         (self.run.folder / "summary.md").write_text(page, encoding="utf-8")
         summary.append_to_github(page)
-
-    def _record_baseline(self) -> None:
-        settings = self.run.settings
-        if self.record is None or settings.baseline_file is None:
-            return
-        verdicts = list(self.record.verdicts.values())
-        try:
-            self._recorded = baselines.record(
-                settings.baseline_file, settings.baseline or {}, self.run.folder, verdicts
-            )
-        except OSError as wrong:
-            self.left.append(f"the baseline could not be written: {wrong}")
 
     def _tidy(self, deadline: float | None = None) -> None:
         if self._tidied:
@@ -318,8 +306,7 @@ class ContractSession:
             terminal.ending(reporter, self._whole, self.run, self._in_part())
             for line in github.lines(self._whole) if github.wanted() else ():
                 reporter.write_line(line)
-            for line in self._recorded:
-                reporter.write_line(line)
+            reporter.write("".join(f"{line}\n" for line in self._recorded))
             for line in self.left:
                 reporter.write_line(f"left behind: {line} (pytest --gf-clean finishes it)", red=True)
 
