@@ -74,11 +74,12 @@ def commands(path: Path) -> list[str]:
 
 
 README = [line for line in commands(ROOT / "README.md") if "honey.toml" not in line]
+README += commands(ROOT / "docs" / "before-an-apply.md")
 
 
 @pytest.mark.parametrize("line", README, ids=range(len(README)))  # An id with -k's word in it would run itself.
-def test_the_readmes_commands_run(line: str, run_pytest: Any) -> None:
-    outcome = run_pytest(*shlex.split(line)[1:])
+def test_the_readmes_commands_run(line: str, run_pytest: Any, tmp_path: Path) -> None:
+    outcome = run_pytest(*shlex.split(line.replace("baseline.json", str(tmp_path / "baseline.json")))[1:])
     assert outcome.exit == (1 if "--gf-fault" in line else 0), outcome.text
     assert "rights at" in outcome.text if "--gf-plan" in line else outcome.record["verdicts"]
 

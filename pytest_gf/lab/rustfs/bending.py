@@ -254,6 +254,7 @@ BENDING: Mapping[str, Act] = {
     "state-older-serial": _state(_older),
     "state-other-lineage": _state(_member(lineage=str(uuid.uuid4()))),
     "state-emptied": _state(lambda body: honey.encode(honey.decode(body) | {"serial": 1_000, "resources": []})),
+    "state-written-meanwhile": _state(lambda body: body),  # Nothing yet; its undo puts back what stood there.
     "lock-young": _lock(5.0),
     "lock-stale": _lock(2 * 86_400.0),
     "lock-garbage": _lock(0.0),

@@ -1,0 +1,207 @@
+"""`pytest -m guard`: state authority before an apply. Its table of faults, baselines, and what it writes and leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from pytest_gf import contract
+from pytest_gf.lab import Lab
+
+ROOT = Path(__file__).parents[2]
+TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["guard"]
+STACK = "arc-runners"
+GUARD = ("-m", "guard", f"--gf-stack={STACK}")
+STEPS = ("object-listed", "body-whole", "body-shape", "lock-free", "baseline", "resources", "write-proof")
+AFTER = ("list-after-delete", "unchanged")
+OF_THE_BUCKET = ("list-buckets", "head-bucket", "get-agrees", "disk-markers", "api-disk-coherent")
+COLUMN = {
+    "rustfs.workload-ready",
+    *(f"rustfs.{name}[tofu-state]" for name in OF_THE_BUCKET),
+    *(f"state.{name}[{STACK}]" for name in (*STEPS, *AFTER)),
+}
+"""One stack is one full column."""
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with Lab.start(tmp_path_factory.mktemp("guard") / "lab") as started:
+        yield started
+
+
+@pytest.fixture
+def lab(running: Lab) -> Iterator[Lab]:
+    """The lab, mended after each test."""
+    yield running
+    running.mend()
+
+
+@pytest.fixture
+def recorded(lab: Lab, run_pytest: Any) -> Path:
+    """A baseline of the sound lab, recorded by the first run that wants it."""
+    file = lab.folder.parent / "baseline.json"
+    if not file.exists():
+        outcome = guard(lab, run_pytest, f"--gf-baseline={file}", "--gf-update-baseline")
+        assert outcome.exit == 0, outcome.text
+        assert f"baseline of {STACK}: was none; is serial 61, lineage " in outcome.text
+    return file
+
+
+def guard(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
+    return run_pytest(*GUARD, *arguments, f"--gf-target={lab.target_file}", environment=dict(lab.environment))
+
+
+def client(lab: Lab) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=lab.addresses["s3"],
+        region_name="us-east-1",
+        aws_access_key_id=lab.environment["GF_LAB_S3_ACCESS_KEY"],
+        aws_secret_access_key=lab.environment["GF_LAB_S3_SECRET_KEY"],
+        config=Config(proxies={}),
+    )
+
+
+def keys(lab: Lab) -> set[str]:
+    return {each["Key"] for each in client(lab).list_objects_v2(Bucket="tofu-state")["Contents"]}
+
+
+@pytest.mark.parametrize("fault", TABLE)
+def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, recorded: Path, run_pytest: Any) -> None:
+    before = recorded.read_bytes()
+    lab.bend(fault)
+    outcome = guard(lab, run_pytest, f"--gf-baseline={recorded}", "--gf-update-baseline")
+    row, recording = TABLE[fault], recorded.read_bytes()
+    recorded.write_bytes(before)
+    for verdict in ("violated", "unproven", "error"):
+        names = {name if "[" in name else f"{name}[{STACK}]" for name in row.get(verdict, [])}
+        assert outcome.rows(verdict) == names, (verdict, outcome.text)
+    assert set(outcome.verdicts()) == COLUMN
+    assert outcome.exit == (1 if row.get("violated") else 10 if row.get("error") else 0)
+    said = [f"{each['reason']} {each['next_step']}" for each in outcome.verdicts().values()]
+    assert any(row["says"] in each for each in said), said
+    others = {*row.get("violated", []), *row.get("unproven", [])} - {"state.baseline", "state.resources"}
+    assert (f"baseline of {STACK}: not recorded: " in outcome.text) == bool(others)
+    assert recording == before or not others, "a baseline is recorded only where all else holds"
+
+
+@pytest.mark.upholds("S102")
+def test_one_stack_is_one_full_column_and_leaves_nothing(lab: Lab, recorded: Path, run_pytest: Any) -> None:
+    before = keys(lab)
+    lab.reset()
+    outcome = guard(lab, run_pytest, f"--gf-baseline={recorded}")
+    assert outcome.exit == 0, outcome.text
+    assert outcome.rows("holds") == COLUMN
+    assert keys(lab) == before
+    made = [each for each in lab.exchanges() if str(each["operation"]) in {"PutObject", "DeleteObject"}]
+    assert made
+    assert all(str(each["key"]).startswith(f"gf-proof/{STACK}-") for each in made), "no state's key is written"
+    counts = {name: count for name, count in lab.counts().items() if name.startswith("s3 ")}
+    assert sum(counts.values()) == 30, counts
+    ledger = [json.loads(line) for line in (outcome.folder / "ledger.jsonl").read_text().splitlines()]
+    assert [each["event"] for each in ledger] == ["run", "made", "gone"]
+
+
+def test_all_stacks_are_four_columns(lab: Lab, run_pytest: Any) -> None:
+    outcome = run_pytest("-m", "guard", f"--gf-target={lab.target_file}", environment=dict(lab.environment))
+    stacks = contract.load().stacks
+    of_stacks = {f"state.{name}[{stack}]" for name in (*STEPS, *AFTER) for stack in stacks}
+    assert set(outcome.verdicts()) == of_stacks | {row for row in COLUMN if row.startswith("rustfs.")}
+    assert outcome.rows("unproven") == {
+        f"state.{name}[{stack}]" for name in ("baseline", "resources") for stack in stacks
+    }
+
+
+def test_the_next_stacks_proof_does_not_bury_what_the_first_one_lost(lab: Lab, run_pytest: Any) -> None:
+    lab.bend("object-delete-empties-list")
+    outcome = run_pytest("-m", "guard", f"--gf-target={lab.target_file}", environment=dict(lab.environment))
+    proofs = {name: row for name, row in outcome.verdicts().items() if name.startswith("state.write-proof")}
+    assert [row["verdict"] for row in proofs.values()].count("violated") == 1
+    assert [row["verdict"] for row in proofs.values()].count("unproven") == 3
+    assert any("by now: a change would bury evidence" in row["reason"] for row in proofs.values())
+
+
+def test_a_baseline_that_went_on_is_rewritten_with_both_sides(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+    file = tmp_path / "baseline.json"
+    assert guard(lab, run_pytest, f"--gf-baseline={file}", "--gf-update-baseline").exit == 0
+    first = json.loads(file.read_text())["stacks"][STACK]
+    lab.bend(f"state-emptied:{STACK}")
+    outcome = guard(lab, run_pytest, f"--gf-baseline={file}", "--gf-update-baseline")
+    assert outcome.rows("violated") == {f"state.resources[{STACK}]"}
+    assert f"was serial {first['serial']}, lineage {first['lineage']}, 3 resources" in outcome.text
+    assert f"is serial 1000, lineage {first['lineage']}, 0 resources" in outcome.text
+    assert json.loads(file.read_text())["stacks"][STACK]["serial"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("not json", "no baseline: "),
+        ('{"format": 2, "stacks": {}}', "format 2; this version reads 1"),
+        ('{"format": 1}', "missing required field `stacks`"),
+        ('{"format": 1, "stacks": {"a": {"serial": "x"}}}', "no baseline: "),
+    ],
+)
+def test_a_bad_baseline_is_one_line(text: str, says: str, run_pytest: Any, tmp_path: Path) -> None:
+    (tmp_path / "b.json").write_text(text)
+    outcome = run_pytest(*GUARD, f"--gf-baseline={tmp_path / 'b.json'}")
+    assert outcome.exit == 4
+    assert says in outcome.text
+    assert "Traceback" not in outcome.text
+
+
+def test_where_to_write_must_be_said(run_pytest: Any) -> None:
+    outcome = run_pytest(*GUARD, "--gf-update-baseline")
+    assert outcome.exit == 4
+    assert "--gf-baseline=FILE says what to write" in outcome.text
+
+
+@pytest.mark.parametrize("step", range(7))
+def test_a_run_killed_in_the_proof_leaves_nothing_after_a_clean(step: int, run_pytest: Any, tmp_path: Path) -> None:
+    with Lab.start(tmp_path / "lab", ["latency:100"]) as lab:
+        before = keys(lab)
+        arguments = [
+            *GUARD,
+            "-k",
+            "write-proof",
+            f"--gf-reports={tmp_path / 'reports'}",
+            f"--gf-target={lab.target_file}",
+        ]
+        run = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **lab.environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        ends = time.monotonic() + 30
+        while time.monotonic() < ends and run.poll() is None:
+            proof = [each for each in lab.exchanges() if str(each["key"]).startswith("gf-proof/")]
+            if len(proof) > step:
+                break
+            time.sleep(0.01)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait(10)
+        time.sleep(0.3)  # What was on the wire lands within the lab's latency.
+        lab.mend()
+        cleaned = run_pytest(
+            "--gf-clean",
+            f"--gf-reports={tmp_path / 'reports'}",
+            f"--gf-target={lab.target_file}",
+            environment=dict(lab.environment),
+        )
+        assert cleaned.exit == 0, cleaned.text
+        assert keys(lab) == before

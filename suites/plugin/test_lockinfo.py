@@ -1,0 +1,117 @@
+"""The strict readers of locks and baselines: what OpenTofu writes comes back, and whatever else raises nothing but its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_gf.formats import baseline, lockinfo, strict_json
+
+CANARY = "a-value-that-must-not-leave"
+
+
+def lock(**changes: Any) -> bytes:
+    members = {
+        "ID": "0b8e1ef4-5ac6-1f5c-8d5a-3a1d0c3f7f11",
+        "Operation": "OperationTypeApply",
+        "Info": CANARY,
+        "Who": "runner@arc-runner-7",
+        "Version": "1.12.6",
+        "Created": "2026-11-24T12:00:00.123456789Z",
+        "Path": "tofu-state/arc-runners/terraform.tfstate",
+    } | changes
+    return json.dumps({name: value for name, value in members.items() if value is not ...}).encode()
+
+
+def test_what_opentofu_writes_comes_back() -> None:
+    found = lockinfo.read(lock())
+    assert found.problems == ()
+    assert found.id == "0b8e1ef4-5ac6-1f5c-8d5a-3a1d0c3f7f11"
+    assert (found.who, found.operation) == ("runner@arc-runner-7", "OperationTypeApply")
+    assert found.created == pytest.approx(1_795_521_600.123456789)
+    assert CANARY not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"ID": ...}, "ID is no text"),
+        ({"ID": "1"}, "ID is no uuid"),
+        ({"Who": 7}, "Who is no text"),
+        ({"Created": "yesterday"}, "Created is no time (RFC 3339)"),
+        ({"Created": "2026-13-40T00:00:00Z"}, "Created is no time (RFC 3339)"),
+        ({"Created": "2026-11-24T12:00:00"}, "Created is no time (RFC 3339)"),
+        ({"Operation": None}, "Operation is no text"),
+    ],
+)
+def test_what_lacks_is_named(changes: dict[str, Any], problem: str) -> None:
+    assert problem in lockinfo.read(lock(**changes)).problems
+
+
+@pytest.mark.parametrize("created", ["2026-11-24T13:00:00+01:00", "2026-11-24T12:00:00.0Z", "2026-11-24T12:00:00Z"])
+def test_times_of_any_zone(created: str) -> None:
+    assert lockinfo.read(lock(Created=created)).created == 1_795_521_600.0
+
+
+def test_what_is_shown_is_one_line_and_short() -> None:
+    found = lockinfo.read(lock(Who="a\nb\x1b[31m" + "x" * 5_000))
+    assert found.who.startswith("a?b?[31mxxx")
+    assert len(found.who) == lockinfo.LONGEST
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", "empty"),
+        (b"<html>", "html"),
+        (b"[]", "not-an-object"),
+        (lock() + b"{}", "trailing"),
+        (b'{"ID":1,"ID":2}', "duplicate-member"),
+        (b"{" + b" " * lockinfo.LARGEST + b"}", "too-large"),
+        (b"\xff\xfe", "bom"),
+    ],
+)
+def test_what_is_no_lock_has_its_kind(body: bytes, kind: str) -> None:
+    with pytest.raises(strict_json.Malformed) as refused:
+        lockinfo.read(body)
+    assert refused.value.kind == kind
+
+
+@given(st.binary(max_size=400), st.integers(0, 300))
+def test_any_bytes_raise_nothing_else(data: bytes, at: int) -> None:
+    for body in (data, lock()[:at] + data + lock()[at:], lock()[:at]):
+        with contextlib.suppress(strict_json.Malformed):
+            lockinfo.read(body)
+        with contextlib.suppress(baseline.Malformed):
+            baseline.read(body)
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=20),
+        st.builds(
+            baseline.Known,
+            st.integers(0, 2**63 - 1),
+            st.uuids().map(str),
+            st.none() | st.integers(0, 9_999),
+            st.text("0123456789abcdef", max_size=32),
+            st.just("2026-11-24T12:00:00Z"),
+        ),
+        max_size=5,
+    )
+)
+def test_baselines_round_trip(stacks: dict[str, baseline.Known]) -> None:
+    assert baseline.read(baseline.write(stacks)) == stacks
+
+
+def test_a_baseline_keeps_no_value_of_a_state() -> None:
+    known = baseline.Known(3, str(uuid.uuid4()), 4, "ab", "2026-11-24T12:00:00Z")
+    assert set(json.loads(baseline.write({"a": known}))["stacks"]["a"]) == {
+        *("serial", "lineage", "resources", "etag", "recorded"),
+    }
