@@ -34,7 +34,7 @@ MARKERS = {
     "quarantine": "those of them that keep pull requests and proofs from writing to Attic",
     "environment": "clauses of this machine: its variables, bazelrc and nix.conf; no network",
     "guard": "state authority before an apply; with --gf-stack for one stack; writes a proof object where the target allows it",
-    "state_bucket": "clauses whose rows for a state's bucket belong to guard too",
+    "authority": "clauses whose rows for a state's bucket belong to guard too",
     "nar": "the archives of --gf-store-hash, streamed whole from Attic",
     "upholds(statement)": "a test of this suite that holds a policy statement of the contract",
     "real": "tests against real clients and servers (SeaweedFS, s5cmd); in CI",

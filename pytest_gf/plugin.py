@@ -67,7 +67,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)  # Before pytest selects by -m.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _leave_empty_axes(config, items)
-    _mark_state_buckets(config, items)
+    _mark_authority(config, items)
     made = [found for item in items if (found := clause_of(getattr(item, "function", None)))]
     if made and SESSION not in config.stash:
         where = made[0].function.__code__.co_filename
@@ -92,14 +92,14 @@ def _leave_empty_axes(config: pytest.Config, items: list[pytest.Item]) -> None:
         items[:] = left
 
 
-def _mark_state_buckets(config: pytest.Config, items: list[pytest.Item]) -> None:
+def _mark_authority(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let the rows of a state's own bucket belong to guard, for the stacks that this run looks at."""
     if SESSION not in config.stash:
         return
     contract = config.stash[SESSION].run.contract
     buckets = {contract.stacks[stack].bucket for stack in contract.axis("stack")}
     for item in items:
-        if item.get_closest_marker("state_bucket") and catalog.params_of(item).get("bucket") in buckets:
+        if item.get_closest_marker("authority") and catalog.params_of(item).get("bucket") in buckets:
             item.add_marker("guard")
 
 

@@ -252,8 +252,8 @@ ARGUMENTS = {
 }
 NOT_ON_S3 = {
     fault.name for fault in (*faults._ATTIC, *faults._BAZEL, *faults._CLUSTER, *faults._KUBELET, *faults._MODEL)
-} | {"scratch-markers-linger"}
-"""What only the cluster or the model repository shows: test_kubernetes.py, faults.toml, repository_faults.toml."""
+} | {"scratch-markers-linger", "state-written-meanwhile"}
+"""What shows elsewhere: test_kubernetes.py, test_attic.py, test_bazel.py, test_guard.py, faults.toml, repository_faults.toml."""
 
 
 @pytest.mark.parametrize("name", sorted(set(FAULTS) - {"latency"} - NOT_ON_S3))

@@ -11,21 +11,21 @@ from pytest_gf.observed.surface import AnonymousView
 pytestmark = pytest.mark.canary
 
 
-@pytest.mark.state_bucket
+@pytest.mark.authority
 @clause("rustfs.list-buckets", "S3 list-buckets shows {bucket}", proves="S077~ S094~")
 def test_list_buckets(bucket_view: BucketView) -> None:
     """The S3 API view is the OpenTofu state authority, whatever the disk says."""
     assert bucket_view.listed_by_s3
 
 
-@pytest.mark.state_bucket
+@pytest.mark.authority
 @clause("rustfs.head-bucket", "S3 head-bucket finds {bucket}", proves="S094~")
 def test_head_bucket(bucket_head: BucketView) -> None:
     """The guard checks S3 bucket metadata."""
     assert bucket_head.head_found
 
 
-@pytest.mark.state_bucket
+@pytest.mark.authority
 @clause("rustfs.get-agrees", "S3 GET and ListObjectsV2 find {bucket}", proves="S077~ S094~")
 def test_get_agrees(bucket_reads: BucketView) -> None:
     """A HEAD carries no code: only GET and ListObjectsV2 tell NoSuchBucket from NoSuchKey."""

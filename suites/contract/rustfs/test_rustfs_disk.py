@@ -11,14 +11,14 @@ from pytest_gf.observed.disk import Markers, ScratchMarkers, ScratchMarkersGone
 pytestmark = pytest.mark.canary
 
 
-@pytest.mark.state_bucket
+@pytest.mark.authority
 @clause("rustfs.disk-markers", "the disk shows both markers of {bucket}", proves="S093")
 def test_disk_markers(disk_markers: Markers) -> None:
     """The guard checks disk bucket markers when pod exec is available; alone they are no proof."""
     assert disk_markers.stand
 
 
-@pytest.mark.state_bucket
+@pytest.mark.authority
 @clause("rustfs.api-disk-coherent", "S3 and the disk agree on {bucket}", proves="S077")
 def test_api_disk_coherent(bucket_on_disk: BucketOnDisk) -> None:
     """The bucket-index loss: S3 does not know a bucket whose folders stand on disk."""
