@@ -185,10 +185,10 @@ class Cache:
         status, found = self._ask("Write", requests(), digest=digest)
         return status, found.committed_size if found is not None else 0
 
-    def action_result(self, digest: str) -> Status:
-        """Ask for the result of an action: NOT_FOUND is a miss."""
+    def action_result(self, digest: str, size: int) -> Status:
+        """Ask for the result of an action: NOT_FOUND is a miss. ``size`` is the action's, and never 0."""
         request = _request("GetActionResult")
-        request.action_digest.hash = digest
+        request.action_digest.hash, request.action_digest.size_bytes = digest, size
         return self._ask("GetActionResult", request, digest=digest)[0]
 
     def _ask(self, name: str, request: Any, **shown: Any) -> tuple[Status, Any]:

@@ -167,12 +167,12 @@ def test_uploads_are_hashed(lab: Lab) -> None:
 
 
 def test_results_of_actions(lab: Lab, cache: Cache) -> None:
-    assert cache.action_result(content.digest(b"action 0")).ok
-    assert cache.action_result("0" * 64).code == "NOT_FOUND"
+    assert cache.action_result(content.digest(b"action 0"), 8).ok
+    assert cache.action_result("0" * 64, 8).code == "NOT_FOUND"
     blob = content.blob_key(content.digest(content.payload(3)))
     before = stored(lab, blob)
     client(lab).delete_object(Bucket="bazel-cache", Key=blob)
-    assert cache.action_result(content.digest(b"action 0")).code == "NOT_FOUND", "a dangling one is a miss"
+    assert cache.action_result(content.digest(b"action 0"), 8).code == "NOT_FOUND", "a dangling one is a miss"
     client(lab).put_object(Bucket="bazel-cache", Key=blob, Body=before)
 
 

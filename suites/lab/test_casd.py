@@ -104,4 +104,4 @@ def test_compressed_where_it_is_offered(cache: Cache) -> None:
 
 
 def test_a_miss_of_an_action(cache: Cache) -> None:
-    assert cache.action_result("0" * 64).code in {"NOT_FOUND", "UNIMPLEMENTED"}
+    assert cache.action_result("0" * 64, 8).code in {"NOT_FOUND", "UNIMPLEMENTED"}

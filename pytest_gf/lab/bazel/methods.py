@@ -10,6 +10,7 @@ import zstandard
 
 from pytest_gf.formats import reapi
 from pytest_gf.lab.bazel.blobs import Blobs, Failed
+from pytest_gf.lab.bazel.content import EMPTY
 
 _NAME = re.compile(
     r"(?:(?P<upload>(?:.*/)?uploads/[^/]+/)|.*/)?(?:blobs|compressed-blobs/(?P<compressor>[^/]+))/(?P<hash>[0-9a-f]{64})/(?P<size>\d{1,18})(?:/.*)?"
@@ -158,6 +159,8 @@ def _named(name: str, *, upload: bool = False) -> re.Match[str]:
 
 def _checked(digest: Any) -> str:
     name: str = digest.hash
+    if not digest.size_bytes and name != EMPTY:
+        raise Failed("INVALID_ARGUMENT", "Invalid zero-length SHA256 hash")
     if not _HASH.fullmatch(name) or digest.size_bytes < 0:
         raise Failed("INVALID_ARGUMENT", f"no digest: {name[:100]}/{digest.size_bytes}")
     return name
