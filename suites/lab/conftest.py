@@ -11,12 +11,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pytest_gf.lab import Lab
 
 STARTED_WITHIN = 40.0
 """Seconds."""
@@ -43,22 +45,7 @@ class Server:
     secret_key: str
 
     def client(self) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            config=Config(
-                proxies={},
-                s3={"addressing_style": "path"},
-                request_checksum_calculation="when_required",
-                retries={"total_max_attempts": 1},
-            ),
-        )
+        return _client(self.endpoint, self.access_key, self.secret_key)
 
     def target(self, folder: Path, *, allow: str = '"scratch"') -> Path:
         """Write a target file for this server; its variables are GF_REAL_ACCESS and GF_REAL_SECRET."""
@@ -72,6 +59,42 @@ class Server:
     @property
     def environment(self) -> dict[str, str]:
         return {"GF_REAL_ACCESS": self.access_key, "GF_REAL_SECRET": self.secret_key}
+
+
+@pytest.fixture
+def s3_of() -> Callable[[Lab], Any]:
+    """What makes a plain boto3 client of a lab's S3."""
+
+    def client(lab: Lab) -> Any:
+        environment = lab.environment
+        return _client(lab.addresses["s3"], environment["GF_LAB_S3_ACCESS_KEY"], environment["GF_LAB_S3_SECRET_KEY"])
+
+    return client
+
+
+@pytest.fixture
+def s3(lab: Lab, s3_of: Callable[[Lab], Any]) -> Any:
+    """A plain boto3 client of this module's lab."""
+    return s3_of(lab)
+
+
+def _client(endpoint: str, access_key: str, secret_key: str) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        config=Config(
+            proxies={},
+            s3={"addressing_style": "path"},
+            request_checksum_calculation="when_required",
+            retries={"total_max_attempts": 1},
+        ),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import pytest
-from botocore.config import Config
 
 from pytest_gf.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered
 from pytest_gf.formats import casblob, reapi
@@ -60,28 +58,17 @@ def section(lab: Lab) -> dict[str, Any]:
     return found
 
 
-def client(lab: Lab) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=lab.addresses["s3"],
-        region_name="us-east-1",
-        aws_access_key_id=lab.environment["GF_LAB_S3_ACCESS_KEY"],
-        aws_secret_access_key=lab.environment["GF_LAB_S3_SECRET_KEY"],
-        config=Config(proxies={}),
-    )
-
-
-def stored(lab: Lab, key: str) -> bytes | None:
+def stored(s3: Any, key: str) -> bytes | None:
     """Return the object in the bucket, waiting for it for a while; None where it does not come."""
     for _ in range(20):
-        with contextlib.suppress(client(lab).exceptions.NoSuchKey):
-            body: bytes = client(lab).get_object(Bucket="bazel-cache", Key=key)["Body"].read()
+        with contextlib.suppress(s3.exceptions.NoSuchKey):
+            body: bytes = s3.get_object(Bucket="bazel-cache", Key=key)["Body"].read()
             return body
         time.sleep(0.05)
     return None
 
 
-def test_a_blob_goes_in_and_comes_out_each_way(lab: Lab, cache: Cache) -> None:
+def test_a_blob_goes_in_and_comes_out_each_way(lab: Lab, s3: Any, cache: Cache) -> None:
     for compressor in (reapi.IDENTITY, reapi.ZSTD):
         payload = secrets.token_bytes(3_000_000)
         digest = hashlib.sha256(payload).hexdigest()
@@ -94,7 +81,7 @@ def test_a_blob_goes_in_and_comes_out_each_way(lab: Lab, cache: Cache) -> None:
             cache.batch_read(digest, len(payload)),
         ):
             assert (got.status.ok, got.size, got.sha256, got.cut) == (True, len(payload), digest, "")
-        found = stored(lab, content.blob_key(digest))
+        found = stored(s3, content.blob_key(digest))
         assert found is not None
         assert b"".join(casblob.decode(found)) == payload
         assert not cache.missing(digest, len(payload))[1]
@@ -141,17 +128,17 @@ def test_a_warm_hot_cache_hides_everything(lab: Lab, cache: Cache) -> None:
         lab.mend()
 
 
-def test_a_stream_over_a_corrupt_object_writes_nothing_and_a_batch_does(lab: Lab, cache: Cache) -> None:
+def test_a_stream_over_a_corrupt_object_writes_nothing_and_a_batch_does(lab: Lab, s3: Any, cache: Cache) -> None:
     small = content.payload(4)
     key = content.blob_key(content.digest(small))
-    before = stored(lab, key)
-    client(lab).put_object(Bucket="bazel-cache", Key=key, Body=b"corrupt")
+    before = stored(s3, key)
+    s3.put_object(Bucket="bazel-cache", Key=key, Body=b"corrupt")
     assert cache.write(small)[0].ok
     time.sleep(0.3)
-    assert stored(lab, key) == b"corrupt"
+    assert stored(s3, key) == b"corrupt"
     assert cache.batch_write(small).ok
     time.sleep(0.3)
-    again = stored(lab, key)
+    again = stored(s3, key)
     assert again is not None
     assert before is not None
     assert b"".join(casblob.decode(again)) == small
@@ -166,14 +153,14 @@ def test_uploads_are_hashed(lab: Lab) -> None:
     assert httpx.get(address + "1" * 64, trust_env=False).status_code == 404
 
 
-def test_results_of_actions(lab: Lab, cache: Cache) -> None:
+def test_results_of_actions(lab: Lab, s3: Any, cache: Cache) -> None:
     assert cache.action_result(content.digest(b"action 0"), 8).ok
     assert cache.action_result("0" * 64, 8).code == "NOT_FOUND"
     blob = content.blob_key(content.digest(content.payload(3)))
-    before = stored(lab, blob)
-    client(lab).delete_object(Bucket="bazel-cache", Key=blob)
+    before = stored(s3, blob)
+    s3.delete_object(Bucket="bazel-cache", Key=blob)
     assert cache.action_result(content.digest(b"action 0"), 8).code == "NOT_FOUND", "a dangling one is a miss"
-    client(lab).put_object(Bucket="bazel-cache", Key=blob, Body=before)
+    s3.put_object(Bucket="bazel-cache", Key=blob, Body=before)
 
 
 def test_a_server_that_never_answers_is_an_error(lab: Lab) -> None:

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from pytest_gf.formats import casblob
 from pytest_gf.lab import Lab
@@ -34,17 +32,6 @@ def lab(running: Lab) -> Iterator[Lab]:
     shutil.rmtree(running.folder / "bazel-data", ignore_errors=True)
     yield running
     running.mend()
-
-
-def client(lab: Lab) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=lab.addresses["s3"],
-        region_name="us-east-1",
-        aws_access_key_id=lab.environment["GF_LAB_S3_ACCESS_KEY"],
-        aws_secret_access_key=lab.environment["GF_LAB_S3_SECRET_KEY"],
-        config=Config(proxies={}),
-    )
 
 
 def on(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
@@ -111,13 +98,13 @@ def test_losing_another_bucket_stops_the_write_alone(lab: Lab, run_pytest: Any) 
     assert outcome.rows("unproven") == {"bazel.write-through"}
 
 
-def test_the_written_blob_stays_and_is_named(lab: Lab, run_pytest: Any) -> None:
+def test_the_written_blob_stays_and_is_named(lab: Lab, s3: Any, run_pytest: Any) -> None:
     outcome = on(lab, run_pytest)
     assert outcome.exit == 0, outcome.text
     entries = [json.loads(line) for line in (outcome.folder / "ledger.jsonl").read_text().splitlines()]
     assert [each["event"] for each in entries] == ["run", "left"]
     key = entries[1]["key"]
-    body = client(lab).get_object(Bucket="bazel-cache", Key=key)["Body"].read()
+    body = s3.get_object(Bucket="bazel-cache", Key=key)["Body"].read()
     assert b"".join(casblob.decode(body)).startswith(b"pytest_gf bazel.write-through, run ")
     cleaned = run_pytest(
         "--gf-clean",
@@ -126,8 +113,8 @@ def test_the_written_blob_stays_and_is_named(lab: Lab, run_pytest: Any) -> None:
         environment=dict(lab.environment),
     )
     assert cleaned.exit == 0, cleaned.text
-    assert client(lab).head_object(Bucket="bazel-cache", Key=key)
-    client(lab).delete_object(Bucket="bazel-cache", Key=key)
+    assert s3.head_object(Bucket="bazel-cache", Key=key)
+    s3.delete_object(Bucket="bazel-cache", Key=key)
 
 
 def test_a_target_that_allows_no_writing_gets_none(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
@@ -140,14 +127,14 @@ def test_a_target_that_allows_no_writing_gets_none(lab: Lab, run_pytest: Any, tm
     assert "bazel BatchUpdateBlobs" not in lab.counts()
 
 
-def test_blobs_that_lie_raw_are_hashed_as_they_are(lab: Lab, run_pytest: Any) -> None:
+def test_blobs_that_lie_raw_are_hashed_as_they_are(lab: Lab, s3: Any, run_pytest: Any) -> None:
     """Storage mode uncompressed; a server in mode zstd does not serve them, and is not blamed for it."""
     for name, body in (("good", b"raw"), ("bad", b"other")):
         key = f"cas/{content.digest(b'raw')[:2]}/{content.digest(b'raw')}"
-        client(lab).put_object(Bucket="bazel-cache", Key=key, Body=body)
+        s3.put_object(Bucket="bazel-cache", Key=key, Body=body)
         outcome = on(lab, run_pytest)
         assert outcome.rows("violated") == (set() if name == "good" else {STORED}), outcome.text
-        client(lab).delete_object(Bucket="bazel-cache", Key=key)
+        s3.delete_object(Bucket="bazel-cache", Key=key)
 
 
 def test_an_empty_bucket_is_unproven(lab: Lab, run_pytest: Any) -> None:

@@ -13,9 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from pytest_gf import contract
 from pytest_gf.lab import Lab
@@ -63,19 +61,8 @@ def guard(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
     return run_pytest(*GUARD, *arguments, f"--gf-target={lab.target_file}", environment=dict(lab.environment))
 
 
-def client(lab: Lab) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=lab.addresses["s3"],
-        region_name="us-east-1",
-        aws_access_key_id=lab.environment["GF_LAB_S3_ACCESS_KEY"],
-        aws_secret_access_key=lab.environment["GF_LAB_S3_SECRET_KEY"],
-        config=Config(proxies={}),
-    )
-
-
-def keys(lab: Lab) -> set[str]:
-    return {each["Key"] for each in client(lab).list_objects_v2(Bucket="tofu-state")["Contents"]}
+def keys(s3: Any) -> set[str]:
+    return {each["Key"] for each in s3.list_objects_v2(Bucket="tofu-state")["Contents"]}
 
 
 @pytest.mark.parametrize("fault", TABLE)
@@ -98,13 +85,13 @@ def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, recorded: Path, ru
 
 
 @pytest.mark.upholds("S102")
-def test_one_stack_is_one_full_column_and_leaves_nothing(lab: Lab, recorded: Path, run_pytest: Any) -> None:
-    before = keys(lab)
+def test_one_stack_is_one_full_column_and_leaves_nothing(lab: Lab, s3: Any, recorded: Path, run_pytest: Any) -> None:
+    before = keys(s3)
     lab.reset()
     outcome = guard(lab, run_pytest, f"--gf-baseline={recorded}")
     assert outcome.exit == 0, outcome.text
     assert outcome.rows("holds") == COLUMN
-    assert keys(lab) == before
+    assert keys(s3) == before
     made = [each for each in lab.exchanges() if str(each["operation"]) in {"PutObject", "DeleteObject"}]
     assert made
     assert all(str(each["key"]).startswith(f"gf-proof/{STACK}-") for each in made), "no state's key is written"
@@ -169,9 +156,11 @@ def test_where_to_write_must_be_said(run_pytest: Any) -> None:
 
 
 @pytest.mark.parametrize("step", range(7))
-def test_a_run_killed_in_the_proof_leaves_nothing_after_a_clean(step: int, run_pytest: Any, tmp_path: Path) -> None:
+def test_a_run_killed_in_the_proof_leaves_nothing_after_a_clean(
+    step: int, run_pytest: Any, s3_of: Any, tmp_path: Path
+) -> None:
     with Lab.start(tmp_path / "lab", ["latency:100"]) as lab:
-        before = keys(lab)
+        before = keys(s3_of(lab))
         arguments = [
             *GUARD,
             "-k",
@@ -204,4 +193,4 @@ def test_a_run_killed_in_the_proof_leaves_nothing_after_a_clean(step: int, run_p
             environment=dict(lab.environment),
         )
         assert cleaned.exit == 0, cleaned.text
-        assert keys(lab) == before
+        assert keys(s3_of(lab)) == before
