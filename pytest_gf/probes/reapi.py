@@ -193,7 +193,7 @@ class Cache:
 
     def _ask(self, name: str, request: Any, **shown: Any) -> tuple[Status, Any]:
         """Make one call whose answer is one message; None where the status is not OK."""
-        import grpc
+        grpc = _grpc()
 
         started, failed, found = time.monotonic(), "", None
         try:
@@ -216,7 +216,7 @@ class Cache:
 
         ``feed`` takes each message's data and may return why no more is wanted.
         """
-        import grpc
+        grpc = _grpc()
 
         started, status, cut = time.monotonic(), Status(OK), ""
         call = self._method(name)(request, timeout=seconds)
@@ -313,10 +313,19 @@ class _Sink:
         return "" if self.size == self._promised else f"the stream ends after {self.size} bytes of {self._promised}"
 
 
-def _channel(endpoint: str, ca_file: str | None) -> grpc.Channel:
-    # grpc's core writes its troubles to stderr; they come back as statuses too. Read once, when it is imported.
+def _grpc() -> Any:
+    """Return the library, imported so that its core writes nothing to stderr: what troubles it comes back as a status too.
+
+    It reads the variable once, when it is imported first.
+    """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import grpc
+
+    return grpc
+
+
+def _channel(endpoint: str, ca_file: str | None) -> grpc.Channel:
+    grpc = _grpc()
 
     parts = urlsplit(endpoint)
     proxied = 0 if is_loopback(endpoint) else 1

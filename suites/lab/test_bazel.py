@@ -8,6 +8,8 @@ import os
 import secrets
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 import tomllib
@@ -170,6 +172,25 @@ def test_a_server_that_never_answers_is_an_error(lab: Lab) -> None:
         with pytest.raises(DeadlineExceeded, match=r"no whole answer within 0\.5 s"):
             call()
     quick.close()
+
+
+def test_a_server_that_ends_in_a_call_leaves_stderr_alone(tmp_path: Path) -> None:
+    """Grpc's core tells its troubles to stderr unless it is told otherwise before it is imported."""
+    with Lab.start(tmp_path, ["bazel-silent"]) as lab:
+        script = (
+            "import threading, sys; from pytest_gf.probes.reapi import Cache; "
+            f"cache = Cache({section(lab)['grpc']!r}, ca_file=None, deadline=20.0); "
+            "threading.Timer(0.5, lambda: (print('asked', flush=True))).start(); cache.capabilities()"
+        )
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
+        asking = subprocess.Popen(
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        )
+        assert asking.stdout is not None
+        assert asking.stdout.readline() == "asked\n"
+    _, told = asking.communicate(timeout=30)
+    assert "Unanswered" in told.splitlines()[-1]
+    assert "chttp2" not in told
 
 
 def test_nobody_there_and_back_again(lab: Lab) -> None:

@@ -126,3 +126,41 @@ def test_a_wrong_secret_is_error(honey: Any, seaweedfs: Any, run_pytest: Any, tm
     assert outcome.rows("error") == set(outcome.verdicts()) - outcome.rows("unproven") - {"rustfs.anonymous-refused"}
     assert "SignatureDoesNotMatch" in outcome.text
     assert honey.list_buckets()["Buckets"]
+
+
+def test_the_guard_is_green_and_leaves_nothing(honey: Any, seaweedfs: Any, run_pytest: Any, tmp_path: Path) -> None:
+    """Conditional writes on a real server: the proof holds, and no key stays."""
+    target = seaweedfs.target(tmp_path, allow='"state-proof"')
+    baseline = f"--gf-baseline={tmp_path / 'baseline.json'}"
+    first = run_pytest(
+        "-m", "guard", baseline, "--gf-update-baseline", f"--gf-target={target}", environment=seaweedfs.environment
+    )
+    assert first.exit == 0, first.text
+    assert first.text.count("was none; is serial 7, lineage ") == len(STACKS)
+    again = run_pytest("-m", "guard", baseline, f"--gf-target={target}", environment=seaweedfs.environment)
+    assert again.exit == 0, again.text
+    assert again.rows("unproven") == {row for row in again.verdicts() if row.startswith(OF_HONEY)}
+    keys = {found["Key"] for found in honey.list_objects_v2(Bucket="tofu-state")["Contents"]}
+    assert keys == {stack.key for stack in STACKS.values()}
+
+
+def test_a_state_put_back_and_a_lock_left_behind_are_violated(
+    honey: Any, seaweedfs: Any, run_pytest: Any, tmp_path: Path
+) -> None:
+    where = STACKS["arc-runners"]
+    target = seaweedfs.target(tmp_path, allow='"state-proof"')
+    arguments = [
+        "-m",
+        "guard",
+        "--gf-stack=arc-runners",
+        f"--gf-baseline={tmp_path / 'b.json'}",
+        f"--gf-target={target}",
+    ]
+    assert run_pytest(*arguments, "--gf-update-baseline", environment=seaweedfs.environment).exit == 0
+    honey.put_object(Bucket=where.bucket, Key=where.key, Body=state(serial=6))
+    lock = {"ID": str(uuid.uuid4()), "Operation": "OperationTypePlan", "Who": "a@b", "Created": "2026-01-01T00:00:00Z"}
+    honey.put_object(Bucket=where.bucket, Key=f"{where.key}.tflock", Body=json.dumps(lock).encode())
+    outcome = run_pytest(*arguments, environment=seaweedfs.environment)
+    assert outcome.exit == 1
+    assert outcome.rows("violated") == {f"state.{name}[arc-runners]" for name in ("baseline", "lock-free")}
+    assert f"tofu force-unlock {lock['ID']}" in outcome.text
