@@ -40,7 +40,7 @@ def read(data: bytes) -> dict[str, Known]:
         raise Malformed(f"longer than {LARGEST} bytes")
     try:
         found = msgspec.json.decode(data, type=_File)
-    except (msgspec.DecodeError, RecursionError) as wrong:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise Malformed(str(wrong)) from None
     if found.format != FORMAT:
         raise Malformed(f"format {found.format}; this version reads {FORMAT}")

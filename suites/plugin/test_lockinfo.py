@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_gf.formats import baseline, lockinfo, strict_json
@@ -83,6 +83,7 @@ def test_what_is_no_lock_has_its_kind(body: bytes, kind: str) -> None:
     assert refused.value.kind == kind
 
 
+@example(b'{"format":1,"stacks":{"\x80":1}}', 0)
 @given(st.binary(max_size=400), st.integers(0, 300))
 def test_any_bytes_raise_nothing_else(data: bytes, at: int) -> None:
     for body in (data, lock()[:at] + data + lock()[at:], lock()[:at]):
