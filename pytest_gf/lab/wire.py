@@ -11,6 +11,8 @@ from typing import cast
 from aiohttp import web
 
 LOOPBACK = "127.0.0.1"
+LONGEST_WAIT = 3_600
+"""Seconds that an exchange under a fault lasts at most: as long as a lab does by default."""
 
 
 class Port:

@@ -21,15 +21,13 @@ from pytest_gf.lab.bends import Undo
 from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Exchange, Journal
 from pytest_gf.lab.rustfs.servant import Servant, Unavailable
-from pytest_gf.lab.wire import LOOPBACK, Port
+from pytest_gf.lab.wire import LONGEST_WAIT, LOOPBACK, Port
 
 CHUNK = 256 * 1024
 """Bytes of an archive that one object holds."""
 ONE_CHUNK = 64 * 1024
 """Bytes. A shorter archive is one object, and its body is S3's business: 307."""
 LONGEST_BODY = 64 * 1024 * 1024
-LONGEST_WAIT = 3_600
-"""Seconds that an exchange lasts at most: as long as a lab does."""
 SURFACES = ("api", "https", "inside", "inside-https")
 """Those inside redirect to S3 by its name in the cluster, as a client beyond a port-forward meets it."""
 

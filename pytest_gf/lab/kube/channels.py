@@ -18,7 +18,6 @@ from pytest_gf.lab.kube.container import Container, MissingBinary, end
 V4, V5 = "v4.channel.k8s.io", "v5.channel.k8s.io"
 STDIN, STDOUT, STDERR, STATUS, CLOSE = 0, 1, 2, 3, 255
 CHUNK = 32 * 1024
-LONGEST_WAIT = 3_600
 SUCCESS: dict[str, object] = {"metadata": {}, "status": "Success"}
 
 
@@ -170,11 +169,11 @@ async def _half_a_frame(request: web.Request) -> None:
     """Send a frame's head and some of its bytes, and never the rest."""
     if request.transport is not None:
         request.transport.write(b"\x82\x7e\x04\x00" + bytes([STDOUT]) + b"gf-be")
-    await asyncio.sleep(LONGEST_WAIT)
+    await asyncio.sleep(wire.LONGEST_WAIT)
 
 
 async def _endless(upgraded: web.WebSocketResponse) -> None:
-    for _ in range(LONGEST_WAIT * 100):
+    for _ in range(wire.LONGEST_WAIT * 100):
         await upgraded.send_bytes(bytes([STDOUT]) + b"y\n" * (CHUNK // 2))
         await asyncio.sleep(0.01)  # So that it does not eat the machine.
 

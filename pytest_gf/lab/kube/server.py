@@ -15,11 +15,11 @@ from pytest_gf.lab.bends import Bends, Undo, nothing
 from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Exchange, Journal
 from pytest_gf.lab.kube import rights, selecting, tls
-from pytest_gf.lab.kube.channels import LONGEST_WAIT, Channels
+from pytest_gf.lab.kube.channels import Channels
 from pytest_gf.lab.kube.cluster import CONTAINER, Cluster
 from pytest_gf.lab.kube.resources import RESOURCES, Resource, discovery, groups
 from pytest_gf.lab.kube.rights import Attributes, Identity, Rights
-from pytest_gf.lab.wire import LOOPBACK, Port
+from pytest_gf.lab.wire import LONGEST_WAIT, LOOPBACK, Port
 
 LONGEST_BODY = 1024 * 1024
 VERSION = {"major": "1", "minor": "36", "gitVersion": "v1.36.3", "platform": "linux/amd64"}

@@ -16,12 +16,10 @@ from pytest_gf.lab.rustfs.call import XML, Call, Refusal, Reply
 from pytest_gf.lab.rustfs.operations import operation
 from pytest_gf.lab.rustfs.service import Service
 from pytest_gf.lab.rustfs.store import CHUNK, Version
-from pytest_gf.lab.wire import LOOPBACK, Port, reset
+from pytest_gf.lab.wire import LONGEST_WAIT, LOOPBACK, Port, reset
 
 LONGEST_BODY = 128 * 1024 * 1024
 """Bytes of one request."""
-LONGEST_WAIT = 3_600
-"""Seconds that an exchange under a fault of the wire lasts at most: as long as a lab does."""
 
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 _CUT = -10
