@@ -8,7 +8,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +27,10 @@ LEAST_RATE = 256 * 1024
 """Bytes a second that a blob must come by on average; a slower one is no answer."""
 MOST_MESSAGE = 8 * 1024 * 1024
 """Bytes of one message that comes."""
-READ_ATTEMPTS = 2
 PIECE = 1024 * 1024
 """Bytes of one message that goes."""
+READ_ATTEMPTS = 2
+"""How often a read is made whose connection breaks before anything came."""
 
 _LOST = re.compile(
     r"(?!failed to connect).*(Stream removed|Socket closed|Transport closed|reset by peer|Broken pipe|GOAWAY)",
@@ -194,19 +195,13 @@ class Cache:
     def _ask(self, name: str, request: Any, **shown: Any) -> tuple[Status, Any]:
         """Make one call whose answer is one message; None where the status is not OK."""
         grpc = _grpc()
-
-        started, failed, found = time.monotonic(), "", None
+        method = self._method(name)
+        started, status, found = time.monotonic(), Status(OK), None
         try:
-            found = self._method(name)(request, timeout=self._deadline)
-            status = Status(OK)
+            found = method(request, timeout=self._deadline)
         except grpc.RpcError as refused:
             status = _told(refused)
-            failed = self._breaks(status)
-            if failed:
-                raise self._error(name, status) from None
-        finally:
-            said = {"failed": failed} if failed else {"answer": {"status": "OK" if found is not None else str(status)}}
-            evidence.record("REAPI", name, seconds=time.monotonic() - started, at=self.endpoint, request=shown, **said)
+        self._keep(name, time.monotonic() - started, self._deadline, status, shown)
         return status, found
 
     def _stream(
@@ -217,9 +212,9 @@ class Cache:
         ``feed`` takes each message's data and may return why no more is wanted.
         """
         grpc = _grpc()
-
+        method = self._method(name)
         started, status, cut = time.monotonic(), Status(OK), ""
-        call = self._method(name)(request, timeout=seconds)
+        call = method(request, timeout=seconds)
         try:
             for message in call:
                 cut = feed(message.data)
@@ -231,26 +226,27 @@ class Cache:
         # Whether the head of the answer had come can't be told from grpcio; whether a connection stood, can.
         if status.code == "UNAVAILABLE" and _LOST.match(status.details):
             cut, status = f"the stream ends early: {status.details}", Status(OK)
-        failed = self._breaks(status)
-        said = {"failed": failed} if failed else {"answer": {"status": str(status), "cut": cut}}
-        evidence.record("REAPI", name, seconds=time.monotonic() - started, at=self.endpoint, request=shown, **said)
-        if failed:
-            raise self._error(name, status)
+        self._keep(name, time.monotonic() - started, seconds, status, shown, cut)
         return status, cut
 
-    def _breaks(self, status: Status) -> str:
-        """Return what failed where a status says nothing about the cache: made here, or by a proxy."""
+    def _keep(  # noqa: PLR0917  # Called twice, above.
+        self, name: str, took: float, seconds: float, status: Status, shown: Mapping[str, Any], cut: str = ""
+    ) -> None:
+        """Record the call. Raises a ProbeError where its status says nothing about the cache: made here, or by a proxy."""
         broke = (
             status.code in {"UNAVAILABLE", "DEADLINE_EXCEEDED"} or "Received http2 header with status" in status.details
         )
-        return str(status) if broke else ""
+        said = {"failed": str(status)} if broke else {"answer": {"status": str(status), "cut": cut}}
+        evidence.record("REAPI", name, seconds=took, at=self.endpoint, request=dict(shown), **said)
+        if broke:
+            raise self._error(name, status, seconds)
 
-    def _error(self, name: str, status: Status) -> ProbeError:
+    def _error(self, name: str, status: Status, seconds: float) -> ProbeError:
         tried = f"REAPI {name} at {self.endpoint}"
         if status.code == "DEADLINE_EXCEEDED":
             return DeadlineExceeded(
                 tried,
-                f"no whole answer within {self._deadline:.3g} s",
+                f"no whole answer within {seconds:.3g} s",
                 "is bazel-remote overloaded? --gf-deadline sets the limit",
             )
         if status.code == "UNAVAILABLE":
@@ -326,7 +322,6 @@ def _grpc() -> Any:
 
 def _channel(endpoint: str, ca_file: str | None) -> grpc.Channel:
     grpc = _grpc()
-
     parts = urlsplit(endpoint)
     proxied = 0 if is_loopback(endpoint) else 1
     options = (

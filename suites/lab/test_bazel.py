@@ -305,6 +305,13 @@ def test_tls(name: str, lab: Lab, tmp_path: Path) -> None:
     server.stop(None)
 
 
+def test_an_authority_that_is_gone_is_an_error_of_the_probe() -> None:
+    cache = Cache("grpcs://127.0.0.1:9", ca_file="/nowhere/ca.pem", deadline=1.0)
+    for call in (cache.capabilities, lambda: cache.read(DIGEST, 1)):
+        with pytest.raises(Unanswered, match=r"reading /nowhere/ca\.pem"):
+            call()
+
+
 def test_proxies_in_the_environment_are_ignored_for_loopback(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("grpc_proxy", "http://127.0.0.1:9")
