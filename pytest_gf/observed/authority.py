@@ -6,6 +6,7 @@ import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_gf.observed.bucket import PRESERVE, TICKETS
 from pytest_gf.observed.state import NO_APPLY
 
 if TYPE_CHECKING:
@@ -159,14 +160,20 @@ class Step:
 class WriteProof:
     """A random object beside the states, made by conditional writes and taken away again (facts/opentofu.md).
 
-    ``left`` says why it could not be taken away.
+    ``deleted`` tells whether S3 took a delete of it; ``left`` says why it could not be taken away.
     """
 
     stack: str
     bucket: str
     key: str
     steps: tuple[Step, ...]
+    deleted: bool = False
     left: str = ""
+
+    @property
+    def made(self) -> bool:
+        """Whether the object was written at all: what comes after that was not looked at otherwise."""
+        return bool(self.steps) and self.steps[0].good
 
     @property
     def proved(self) -> bool:
@@ -230,8 +237,6 @@ class ListAfter:
 
     @property
     def next_step(self) -> str:
-        from pytest_gf.observed.bucket import PRESERVE, TICKETS
-
         return "" if self.whole else f"{PRESERVE}; {TICKETS}"
 
 
