@@ -114,9 +114,10 @@ def repeat(item: pytest.Item, row: Row) -> str:
     words = ["pytest", f"-m \"clause(id='{row.clause}')\""]
     words += ["--gf"] if option.gf else []
     words += [shlex.quote(f"--gf-{axis}={value}") for axis, value in row.params.items()]
-    for name in ("gf_target", "gf_vantage", "gf_contract", "gf_repository", "gf_contract_page"):
+    for name in ("gf_target", "gf_vantage", "gf_contract", "gf_repository", "gf_contract_page", "gf_baseline"):
         value = getattr(option, name)
         words += [shlex.quote(f"--{name.replace('_', '-')}={value}")] if value else []
+    words += [shlex.quote(f"--gf-seed={each.seed}") for each in _arguments(item) if hasattr(each, "seed")]
     words += [shlex.quote(f"--gf-fault={fault}") for fault in option.gf_fault]
     return " ".join(words)
 

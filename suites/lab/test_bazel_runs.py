@@ -144,6 +144,31 @@ def test_an_empty_bucket_is_unproven(lab: Lab, run_pytest: Any) -> None:
     assert "no blob lies below cas.v2/ or cas/ in bazel-cache" in outcome.verdicts()[STORED]["reason"]
 
 
+def test_a_sample_that_nobody_read_is_unproven(lab: Lab, s3: Any, run_pytest: Any) -> None:
+    lab.bend("objects-removed:bazel-cache")
+    key = f"cas/{'ab'}/{'ab' * 32}"
+    s3.put_object(Bucket="bazel-cache", Key=key, Body=bytes(9 * 1024 * 1024))
+    outcome = on(lab, run_pytest)
+    s3.delete_object(Bucket="bazel-cache", Key=key)
+    assert {STORED, SERVED} <= outcome.rows("unproven")
+    assert "none of the 1 sampled objects was read" in outcome.verdicts()[STORED]["reason"]
+
+
+def test_a_contract_without_a_bazel_cache_promises_none(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('extends = "gloriousflywheel"\nname = "fork"\nbazel = false\n')
+    outcome = on(lab, run_pytest, f"--gf-contract={tmp_path / 'c.toml'}")
+    reasons = {row["reason"] for name, row in outcome.verdicts().items() if name.startswith("bazel.")}
+    assert reasons == {"contract 'fork' promises no Bazel cache"}
+
+
+def test_a_red_is_repeated_on_the_same_sample(lab: Lab, run_pytest: Any) -> None:
+    lab.bend("bazel-blob:other")
+    outcome = on(lab, run_pytest, "--gf-seed=mine")
+    again = [line for line in outcome.text.splitlines() if line.startswith("repeat ")]
+    assert len(again) == 2
+    assert all("--gf-seed=mine" in line for line in again)
+
+
 def test_a_large_bucket_is_sampled_by_the_seed(lab: Lab, run_pytest: Any) -> None:
     """1,200 objects: 16 to 32 are read, the same ones for the same seed, all over the bucket."""
     disk = Disk(lab.folder / "data")
