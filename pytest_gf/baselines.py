@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pytest_gf.formats import baseline
 from pytest_gf.verdict import Verdict
@@ -24,7 +25,7 @@ NEEDED = ("state.object-listed", "state.body-whole", "state.body-shape", "state.
 def offer(folder: Path, stack: str, now: Known) -> None:
     """Keep what a baseline of this stack would say. Raises OSError."""
     (folder / OFFERED).mkdir(parents=True, exist_ok=True)
-    (folder / OFFERED / f"{stack}.json").write_bytes(baseline.write({stack: now}))
+    (folder / OFFERED / _name(stack)).write_bytes(baseline.write({stack: now}))
 
 
 def record(run: Run, verdicts: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -39,7 +40,7 @@ def record(run: Run, verdicts: Iterable[Mapping[str, Any]]) -> list[str]:
     made, lines = dict(known), []
     for stack, found in rows.items():
         why_not = _why_not(found)
-        offered = run.folder / OFFERED / f"{stack}.json"
+        offered = run.folder / OFFERED / _name(stack)
         if why_not or not offered.exists():
             lines.append(f"baseline of {stack}: not recorded: {why_not or 'the state was not read'}")
             continue
@@ -47,6 +48,8 @@ def record(run: Run, verdicts: Iterable[Mapping[str, Any]]) -> list[str]:
         before = made.get(stack)
         made[stack] = now
         lines.append(f"baseline of {stack}: was {before if before is not None else 'none'}; is {now}")
+    if made == known:
+        return lines
     try:
         part = file.with_name(f".{file.name}.part")
         part.write_bytes(baseline.write(made))
@@ -54,6 +57,10 @@ def record(run: Run, verdicts: Iterable[Mapping[str, Any]]) -> list[str]:
     except OSError as wrong:
         return [f"the baseline was not written: {file}: {wrong.strerror or wrong}"]
     return lines
+
+
+def _name(stack: str) -> str:
+    return f"{quote(stack, safe='')}.json"  # A fork may call a stack by a path.
 
 
 def _why_not(found: Mapping[str, str]) -> str:

@@ -227,7 +227,12 @@ def _baseline(name: str | None) -> dict[str, Known] | None:
 def _to_record(name: str | None, *, update: bool) -> Path | None:
     if update and name is None:
         raise pytest.UsageError("--gf-update-baseline: --gf-baseline=FILE says what to write")
-    return Path(os.path.abspath(name)) if update and name is not None else None
+    if not update or name is None:
+        return None
+    file = Path(os.path.abspath(name))
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise pytest.UsageError(f"--gf-baseline={name}: can't be written: is its folder there, and ours to write?")
+    return file
 
 
 def _refuse_spaced_paths(config: pytest.Config) -> None:

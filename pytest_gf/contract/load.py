@@ -147,6 +147,15 @@ def _check(contract: Contract, path: Path) -> None:
         for statement in statements:
             if statement not in contract.statements:
                 raise ContractError(f"{path}: key {key!r}: unknown statement {statement}")
+    prefix = contract.state.proof_prefix
+    if (
+        not prefix.endswith("/")
+        or prefix.startswith(("/", "env:/"))
+        or any(stack.key.startswith(prefix) for stack in contract.stacks.values())
+    ):
+        raise ContractError(
+            f"{path}: key 'state.proof_prefix': expected a folder with a slash at its end, outside of every state and of env:/"
+        )
     for name, stack in contract.stacks.items():
         if stack.bucket not in contract.buckets:
             known = ", ".join(contract.buckets)
