@@ -11,6 +11,7 @@ from pytest_gf.facts import UNPROVEN
 from pytest_gf.redaction import redact
 from pytest_gf.run import evidence_path, outcome
 from pytest_gf.verdict import Verdict
+from pytest_gf.waiving import EXPIRED
 
 if TYPE_CHECKING:
     import pytest
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_gf.run import Run
 
 LABEL = 12
+OPTION_OF = {"bucket": "--gf-bucket", "stack": "--gf-stack", "store_hash": "--gf-store-hash"}
+"""The options that narrow an axis; a row over another one is chosen by its name."""
 
 
 def verdict_of(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> Verdict | None:
@@ -113,11 +116,23 @@ def repeat(item: pytest.Item, row: Row) -> str:
     option = item.config.option
     words = ["pytest", f"-m \"clause(id='{row.clause}')\""]
     words += ["--gf"] if option.gf else []
-    words += [shlex.quote(f"--gf-{axis}={value}") for axis, value in row.params.items()]
-    for name in ("gf_target", "gf_vantage", "gf_contract", "gf_repository", "gf_contract_page", "gf_baseline"):
+    if OPTION_OF.keys() >= row.params.keys():
+        words += [shlex.quote(f"{OPTION_OF[axis]}={value}") for axis, value in row.params.items()]
+    else:
+        words += ["-k", shlex.quote(row.name)]
+    for name in (
+        "gf_target",
+        "gf_vantage",
+        "gf_contract",
+        "gf_repository",
+        "gf_contract_page",
+        "gf_baseline",
+        "gf_errored",
+    ):
         value = getattr(option, name)
         words += [shlex.quote(f"--{name.replace('_', '-')}={value}")] if value else []
     words += [shlex.quote(f"--gf-seed={each.seed}") for each in _arguments(item) if hasattr(each, "seed")]
+    words += ["--gf-expect-interim"] if option.gf_expect_interim else []
     words += [shlex.quote(f"--gf-fault={fault}") for fault in option.gf_fault]
     return " ".join(words)
 
@@ -129,11 +144,17 @@ def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tu
         return unproven.reason, unproven.next_step
     if verdict in {Verdict.VIOLATED, Verdict.INTERIM}:
         judged = [value for value in _arguments(item) if getattr(value, "diagnosis", "")]
+        due = item.stash.get(EXPIRED, "")
         if judged:
-            return f"{judged[0].diagnosis}\nobserved: {judged[0].seen}", judged[0].next_step
+            seen = f"\nobserved: {judged[0].seen}"
+            step = judged[0].next_step
+            return f"{judged[0].diagnosis}{due and f'; {due}'}{seen}", f"review the waiver; {step}" if due else step
         return _assertion(call.excinfo) if call.excinfo is not None else "", ""
     if verdict is Verdict.FIXED:
-        return "it holds, and is still waived", "remove the waiver"
+        return (
+            "it holds, and is still waived",
+            "remove it from the waiver in the contract; what else does the waiver wait for?",
+        )
     if isinstance(raised, ProbeError):
         return str(raised), raised.next_step
     if raised is not None:

@@ -35,6 +35,8 @@ MARKERS = {
     "environment": "clauses of this machine: its variables, bazelrc and nix.conf; no network",
     "guard": "state authority before an apply; with --gf-stack for one stack; writes a proof object where the target allows it",
     "authority": "clauses whose rows for a state's bucket belong to guard too",
+    "ha": "the interim shape, and strict HA beyond it: red by design until TIN-1012, see --gf-expect-interim",
+    "inventory": "what could become the state authority: every object store of the cluster, classified",
     "nar": "the archives of --gf-store-hash, streamed whole from Attic",
     "upholds(statement)": "a test of this suite that holds a policy statement of the contract",
     "real": "tests against real clients and servers (SeaweedFS, s5cmd); in CI",
@@ -55,6 +57,7 @@ _PATH_OPTIONS = (
     "--gf-repository",
     "--gf-contract-page",
     "--gf-baseline",
+    "--gf-errored",
 )
 _FACT_DEADLINES = 6
 """A fact makes several exchanges; each has the deadline, all together this many."""
@@ -75,6 +78,8 @@ class Settings:
     subject: Subject
     seed: str
     """By which samples are chosen."""
+    expect_interim: bool = False
+    errored: Path | None = None
     baseline: Mapping[str, Known] | None = None
     """What is known of stacks, None where no baseline was named; ``baseline_file`` is where it is to be recorded anew."""
     baseline_file: Path | None = None
@@ -114,9 +119,17 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "help": "stream the archive of this store path, or of a file's, a line each (repeatable; with -m nar)",
     },
     "--gf-baseline": {"metavar": "FILE", "help": "serial, lineage, resources and ETag of each stack when all was well"},
+    "--gf-errored": {
+        "metavar": "FILE",
+        "help": "the errored.tfstate of the one --gf-stack; else the one in the stack's folder of the checkout",
+    },
     "--gf-update-baseline": {
         "action": "store_true",
         "help": "record them anew for each stack whose other clauses all hold (with --gf-baseline)",
+    },
+    "--gf-expect-interim": {
+        "action": "store_true",
+        "help": "with -m ha: what the contract waives is interim while the interim shape holds; red once it is fixed or due",
     },
     "--gf-seed": {
         "metavar": "TEXT",
@@ -202,6 +215,8 @@ def read(config: pytest.Config) -> Settings:
         strict=option.gf_strict,
         deadline=option.gf_deadline,
         subject=subjects.chosen(option, target),
+        expect_interim=option.gf_expect_interim,
+        errored=_errored(option.gf_errored, option.gf_stack),
         baseline=_baseline(option.gf_baseline),
         baseline_file=_to_record(option.gf_baseline, update=option.gf_update_baseline),
         seed=option.gf_seed or time.strftime("%Y-%m-%dT%H", time.gmtime()),
@@ -222,6 +237,17 @@ def _baseline(name: str | None) -> dict[str, Known] | None:
         raise pytest.UsageError(f"--gf-baseline={name}: can't be read: {wrong.strerror or wrong}") from None
     except baseline.Malformed as wrong:
         raise pytest.UsageError(f"--gf-baseline={name}: no baseline: {wrong}") from None
+
+
+def _errored(name: str | None, stacks: list[str]) -> Path | None:
+    if name is None:
+        return None
+    if len(set(stacks)) != 1:
+        raise pytest.UsageError(f"--gf-errored={name}: --gf-stack=NAME says of which one stack it is")
+    file = Path(os.path.abspath(name))
+    if not file.is_file():
+        raise pytest.UsageError(f"--gf-errored={name}: no such file")
+    return file
 
 
 def _to_record(name: str | None, *, update: bool) -> Path | None:

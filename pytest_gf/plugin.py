@@ -151,6 +151,11 @@ class Hooks:
         finally:
             self.session.after(item)
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Wrapper[None]:
+        yield
+        self.session.ready(item)
+
     @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_runtest_makereport")
     def pytest_gf_clean_report(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Wrapper[pytest.TestReport]:
         report = yield

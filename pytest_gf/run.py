@@ -98,7 +98,7 @@ class Run:
         """The checkout and the machine that are judged, or the lab's model of them, laid out the first time."""
         with self._lock:
             if self._subject is None:
-                faults = [fault.name for fault in self.settings.faults]
+                faults = [str(fault) for fault in self.settings.faults]
                 self._subject = subjects.laid(self.settings.subject, self.folder / "model", faults)
             return self._subject
 
@@ -174,6 +174,16 @@ class Run:
     def offer(self, stack: str, now: Known) -> None:
         """Keep what a baseline of this stack would say: the process that reports records it, if the clauses hold."""
         baselines.offer(self.folder, stack, now)
+
+    def show(self, name: str, text: str) -> None:
+        """Keep a text that the terminal and the summary show at the end, and the run's folder as ``shown/NAME.txt``."""
+        path = self.folder / "shown" / f"{name}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(redact(text) + "\n", encoding="utf-8")
+
+    def shown(self) -> dict[str, str]:
+        """Return what was kept to be shown, by name; also what another process of this run kept."""
+        return {path.stem: path.read_text("utf-8").rstrip() for path in sorted((self.folder / "shown").glob("*.txt"))}
 
     def at_end(self, close: Callable[[], None]) -> None:
         """Call this when the run closes, however it ends; it must not raise."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from pytest_gf import baselines, catalog, judging
+from pytest_gf import baselines, catalog, judging, waiving
 from pytest_gf.clauses import Row, clause_of
 from pytest_gf.facts import GRAPH, House
 from pytest_gf.redacting import redact_log_records, redact_shown_warnings, redact_warning, redact_within
@@ -153,6 +153,11 @@ class ContractSession:
             self._allure.current = Current(row)
         item.user_properties += [("clause", row.clause), ("statements", " ".join(row.statements))]
 
+    def ready(self, item: pytest.Item) -> None:
+        """Waive what is known to be red, once the item's values are there."""
+        if item.nodeid in self.rows:
+            waiving.waive(item, self.rows[item.nodeid], self.run)
+
     def after(self, item: pytest.Item) -> None:
         if self._allure is not None and item.nodeid in self.rows:
             self._allure.current = None
@@ -285,7 +290,7 @@ class ContractSession:
             session.exitstatus = code
         self._recorded = baselines.record(self.run, self.record.verdicts.values())
         self._whole = self.record.finish(code)
-        page = summary.page(self._whole, self.run.contract, self._in_part())
+        page = summary.page(self._whole, self.run.contract, self._in_part(), self.run.shown())
         (self.run.folder / "summary.md").write_text(page, encoding="utf-8")
         summary.append_to_github(page)
 

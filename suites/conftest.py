@@ -50,6 +50,8 @@ class Outcome:
 
 
 Runner = Callable[..., Outcome]
+LEAN = ("-p", "no:allure_pytest")
+"""For hundreds of runs whose records alone are looked at."""
 
 
 @pytest.fixture
@@ -86,6 +88,6 @@ def run_pytest(tmp_path: Path) -> Runner:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return this environment without what would change a run of pytest."""
-    dropped = ("GF_", "PYTEST_", "AWS_", "GITHUB_", "COV_")
+    """Return this environment without what would change a run of pytest, or keep it from caching bytecode."""
+    dropped = ("GF_", "PYTEST_", "AWS_", "GITHUB_", "COV_", "PYTHONDONTWRITEBYTECODE")
     return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pytest_gf.contract.model import (
+    HA,
     Attic,
     Bazel,
     Bucket,
     Claim,
     Cluster,
     Contract,
+    InventoryRules,
     Scratch,
     Stack,
     Statement,
     StateRules,
+    Waiver,
     Workload,
 )
 from pytest_gf.contract.repository import Repository
@@ -52,6 +56,9 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attic: Attic | None = None
     bazel: Bazel | None = None
     state: StateRules = StateRules()
+    ha: HA | None = None
+    inventory: InventoryRules | None = None
+    waivers: tuple[Waiver, ...] = ()
     repository: Repository = Repository()
     tickets: dict[str, str] = {}
     does_not_prove: tuple[_Claim, ...] = ()
@@ -76,6 +83,9 @@ def load(path: Path | None = None) -> Contract:
         attic=read.attic,
         bazel=read.bazel,
         state=read.state,
+        ha=read.ha,
+        inventory=read.inventory,
+        waivers=read.waivers,
         tickets=read.tickets,
         does_not_prove=tuple(Claim(each.text, tuple(each.statements.split())) for each in read.does_not_prove),
         statements=statements,
@@ -156,9 +166,21 @@ def _check(contract: Contract, path: Path) -> None:
         raise ContractError(
             f"{path}: key 'state.proof_prefix': expected a folder with a slash at its end, outside of every state and of env:/"
         )
+    for key, instant in _instants(contract):
+        if instant.tzinfo is None:
+            raise ContractError(f"{path}: key {key!r}: expected an instant with its zone, as 2027-01-31T12:00:00Z")
     for name, stack in contract.stacks.items():
         if stack.bucket not in contract.buckets:
             known = ", ".join(contract.buckets)
             raise ContractError(
                 f"{path}: key 'stacks.{name}.bucket': {stack.bucket!r} is no bucket of this contract ({known})"
             )
+
+
+def _instants(contract: Contract) -> Iterator[tuple[str, datetime]]:
+    """Yield what the contract dates, each with its key."""
+    for index, waiver in enumerate(contract.waivers):
+        yield f"waivers[{index}].review", waiver.review
+    for name, piece in contract.ha.evidence.items() if contract.ha is not None else ():
+        if piece.recorded is not None:
+            yield f"ha.evidence.{name}.recorded", piece.recorded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -91,6 +92,40 @@ class Bazel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     written_within: float = 10.0
 
 
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One piece of evidence that strict HA waits for: what it is, and when and where it was produced, once it was."""
+
+    what: str
+    recorded: datetime | None = None
+    where: str = ""
+
+
+class HA(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What strict HA asks of the state authority: ready replicas on so many nodes, and pieces of evidence."""
+
+    replicas: int = 2
+    nodes: int = 2
+    evidence: Mapping[str, Evidence] = {}
+
+
+class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Clauses that are known to be red until a ticket closes: why, until when (an instant), and what closes it."""
+
+    clauses: tuple[str, ...]
+    ticket: str
+    reason: str
+    review: datetime
+    closes: str
+
+
+class InventoryRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """By what the inventory knows workloads: words in the names of images, and the storage classes of one node."""
+
+    stores: tuple[str, ...]
+    caches: tuple[str, ...] = ()
+    local_classes: tuple[str, ...] = ()
+
+
 class Claim(msgspec.Struct, frozen=True):
     """One thing that a green run doesn't prove, with the statements that say so."""
 
@@ -113,6 +148,9 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     attic: Attic | None = None
     bazel: Bazel | None = None
     state: StateRules = StateRules()
+    ha: HA | None = None
+    inventory: InventoryRules | None = None
+    waivers: tuple[Waiver, ...] = ()
     repository: Repository = Repository()
     store_hashes: tuple[str, ...] = ()
     """What the command line asks to stream; no contract's data."""
@@ -127,6 +165,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
             "surface": attic.surfaces if attic is not None else (),
             "nar": attic.nars if attic is not None else (),
             "store_hash": self.store_hashes if attic is not None else (),
+            "evidence": tuple(self.ha.evidence) if self.ha is not None else (),
         }[axis]
 
     def axis(self, axis: str) -> tuple[str, ...]:
@@ -137,6 +176,10 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     def axis_statements(self, axis: str, value: str) -> tuple[str, ...]:
         """Return the statements that name this value of an axis."""
         return tuple(self.stacks[value].proves.split()) if axis == "stack" else ()
+
+    def waiver(self, clause: str) -> Waiver | None:
+        """Return what waives this clause, if anything does."""
+        return next((each for each in self.waivers if clause in each.clauses), None)
 
     def narrow(self, *, buckets: Sequence[str] = (), stacks: Sequence[str] = ()) -> Contract:
         """Return the contract with its axes narrowed to these values; an empty sequence leaves an axis whole.

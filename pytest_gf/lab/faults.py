@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from pytest_gf.contract import Contract
 
 Kind = Literal[
-    "bucket", "stack", "action", "milliseconds", "text", "url", "folder", "node", "right", "cut", "number", "defect"
+    "bucket",
+    "stack",
+    "action",
+    "milliseconds",
+    "text",
+    "url",
+    "folder",
+    "node",
+    "right",
+    "cut",
+    "number",
+    "defect",
+    "candidate",
 ]
 
 ALL = "all"
@@ -41,6 +53,7 @@ DEFECTS = (
     *("deleted", "other", "truncated", "bad-magic", "frame-size", "logical-size", "compression", "chunk-size"),
     *("offset-count", "offsets", "trailing", "flipped", "extra-frame", "bomb", "short-chunk"),
 )
+CANDIDATES = ("dedicated", "dedicated-single", "replicated-rustfs", "local-path", "cache-store")
 CUTS = ("fin", "rst", "node", "success")
 RIGHT = re.compile(r"[a-z]+(?:/[a-z]+)?")
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -114,6 +127,7 @@ _STATE = (
     Fault("state-other-lineage", "stack", "the state of another lineage was put in its place"),
     Fault("state-emptied", "stack", "a good state without any resource, of a later serial, was put in its place"),
     Fault("state-written-meanwhile", "stack", "another run writes the state whenever an object beside it is written"),
+    Fault("errored-left", "stack", "an errored.tfstate of a later serial lies in the stack's folder of the model"),
     Fault("lock-young", "stack", "the state is locked, since a moment ago"),
     Fault("lock-stale", "stack", "the state is locked, since two days ago"),
     Fault("lock-garbage", "stack", "what lies in the lock's place is no lock"),
@@ -158,6 +172,8 @@ _CLUSTER = (
     Fault("claim-shared", None, "the volume claim is ReadWriteMany"),
     Fault("claim-class", None, "the volume claim is of another storage class"),
     Fault("volume-elsewhere", None, "the volume is bound to another node"),
+    Fault("volume-anywhere", None, "the volume can be mounted on any node"),
+    Fault("candidate", "candidate", "another store of that kind stands in the cluster"),
     Fault("storage-class-missing", None, "the storage class is gone"),
     Fault("storage-class-strange", None, "the storage class belongs to another provisioner than OpenEBS"),
 )
@@ -305,6 +321,7 @@ _CHECKS: Mapping[Kind, Callable[[str, Contract], str]] = {
     "node": lambda given, contract: _among("node", given, contract.cluster.nodes if contract.cluster else ()),
     "right": _right,
     "defect": lambda given, _: _among("defect", given, DEFECTS),
+    "candidate": lambda given, _: _among("candidate", given, CANDIDATES),
     "cut": lambda given, _: _among("cut", given, CUTS),
     "number": lambda given, _: (
         ""

@@ -46,6 +46,7 @@ PLACES: Mapping[str, Place] = {
     "pods": Place("", "v1", namespaced=True),
     "services": Place("", "v1", namespaced=True),
     "deployments": Place("apps", "v1", namespaced=True),
+    "statefulsets": Place("apps", "v1", namespaced=True),
 }
 """What probes read. A resource that is not here needs a right that deploy/rbac does not grant."""
 
@@ -73,7 +74,7 @@ class Kube:
         return found
 
     def list(self, resource: str, namespace: str = "") -> tuple[Mapping[str, Any], ...]:
-        """Return every object of a resource in a namespace, or in the cluster: page after page, at most `MOST_PAGES`."""
+        """Return every object of a resource in a namespace, or in the whole cluster where none is named: page after page, at most `MOST_PAGES`."""
         items: list[Mapping[str, Any]] = []
         token = ""
         for _ in range(MOST_PAGES):
@@ -114,7 +115,8 @@ class Kube:
         """Raise Unproven naming which of these verbs on a resource the token lacks, as access reviews answer."""
         missing = [verb for verb in verbs if not self.allowed(verb, resource, namespace)]
         right = f"{' and '.join(missing or verbs)} {resource}"
-        where = f"in namespace {namespace}" if PLACES[resource.partition("/")[0]].namespaced else "in the cluster"
+        inside = namespace and PLACES[resource.partition("/")[0]].namespaced
+        where = f"in namespace {namespace}" if inside else "in the cluster"
         why = f"the token may not {right} {where}" if missing else f"the API server refuses to {right}: {said}"
         raise Unproven(f"missing right: {why}", f"grant it: {rule(tuple(missing or verbs), resource)} (deploy/rbac)")
 
@@ -127,7 +129,7 @@ class Kube:
     def _path(self, resource: str, namespace: str, name: str = "") -> str:
         place = PLACES[resource]
         base = f"/apis/{place.group}/{place.version}" if place.group else f"/api/{place.version}"
-        inside = f"/namespaces/{namespace}" if place.namespaced else ""
+        inside = f"/namespaces/{namespace}" if place.namespaced and namespace else ""
         return f"{base}{inside}/{resource}{f'/{name}' if name else ''}"
 
     def _exchanging(

@@ -67,7 +67,20 @@ def gate(record: Mapping[str, Any]) -> str:
     return f"gate S001: not passed, {'; '.join(sorted(outcomes - {'observed'}))}"
 
 
-def page(record: Mapping[str, Any], contract: Contract, catalog: Mapping[str, frozenset[str]]) -> str:
+def interim(record: Mapping[str, Any]) -> str:
+    """Return what a green run with waived clauses says of itself, "" for any other: INTERIM_ONLY is no HA claim."""
+    waived = sum(each["verdict"] == Verdict.INTERIM for each in record["verdicts"])
+    if not waived or record["exit"] != 0:
+        return ""
+    return f"INTERIM_ONLY: {waived} clauses are red and waived until their ticket closes; nothing here is an HA claim"
+
+
+def page(
+    record: Mapping[str, Any],
+    contract: Contract,
+    catalog: Mapping[str, frozenset[str]],
+    shown: Mapping[str, str] | None = None,
+) -> str:
     """Return the page. What needs hands comes first."""
     whole, some = proved(record, catalog)
     lines = [f"# Contract run on {record['target']}: {counts(record)}", ""]
@@ -77,6 +90,7 @@ def page(record: Mapping[str, Any], contract: Contract, catalog: Mapping[str, fr
         f"Exit {record['exit']}, {_MEANING.get(record['exit'], 'see pytest')}. Vantage {record['vantage']}, {record['started']} to {record['finished']}.",
         "",
     ]
+    lines += [f"**{interim(record)}.**", ""] if interim(record) else []
     lines += [f"{gate(record)}.", ""] if gate(record) else []
     for verdict in Verdict:
         lines += _section(verdict, [each for each in record["verdicts"] if each["verdict"] == verdict])
@@ -86,6 +100,8 @@ def page(record: Mapping[str, Any], contract: Contract, catalog: Mapping[str, fr
         f"{len(contract.statements) - len(whole) - len(some)} of the contract's {len(contract.statements)} statements are not proved by this run.",
         "",
     ]
+    for name, text in (shown or {}).items():
+        lines += [f"## {name}", "", "```", text.replace("`", "'"), "```", ""]
     lines += ["## What green does not prove", "", *(f"- {claim}" for claim in record["does_not_prove"]), ""]
     return "\n".join(lines)
 

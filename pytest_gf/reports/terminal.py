@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.reports.summary import LAB_BANNER, counts, gate, proved, row_name
+from pytest_gf.reports.summary import LAB_BANNER, counts, gate, interim, proved, row_name
 from pytest_gf.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def ending(
     whole, some = proved(record, catalog)
     terminal.section("the contract")
     terminal.write_line(f"verdicts: {counts(record)}")
+    if interim(record):
+        terminal.write_line(interim(record), yellow=True, bold=True)
     if gate(record):
         terminal.write_line(gate(record))
     terminal.write_line(f"proved: {' '.join(whole) or 'nothing'}")
@@ -88,6 +90,8 @@ def ending(
     terminal.write_line(
         f"not looked at, or not proved: {left} of {len(run.contract.statements)} statements (docs/clauses.md)"
     )
+    for name, text in run.shown().items():
+        terminal.write_line(f"{name}: {text}")
     for claim in record["does_not_prove"]:
         terminal.write_line(f"green does not prove: {claim}")
     terminal.write_line(

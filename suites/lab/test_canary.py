@@ -24,7 +24,10 @@ EXCHANGES = {
     "s3 DeleteObject": 1,
     "s3 DeleteBucket": 1,
     "kubernetes list nodes": 1,
-    "kubernetes list pods": 1,
+    "kubernetes list pods": 1 + 1,  # of the namespace, and for the inventory of all
+    "kubernetes list deployments": 1,
+    "kubernetes list statefulsets": 1,
+    "kubernetes list persistentvolumeclaims": 1,
     "kubernetes get deployments": 1,
     "kubernetes get persistentvolumeclaims": 1,
     "kubernetes get persistentvolumes": 1,
@@ -51,7 +54,7 @@ GATE = {"kubernetes list nodes": 1, "kubernetes list pods": 1, "kubernetes get d
 
 NO_CREDENTIAL = (
     *("rustfs.anonymous-refused", "rustfs.workload-ready", "rustfs.node-ready", "rustfs.pod-on-bumble"),
-    *("rustfs.volume-", "rustfs.disk-markers", "attic.", "bazel.capabilities", "bazel.miss-is-clean"),
+    *("rustfs.volume-", "ha.", "rustfs.disk-markers", "attic.", "bazel.capabilities", "bazel.miss-is-clean"),
 )
 
 

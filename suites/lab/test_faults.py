@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_gf.lab.faults import FAULTS
+from suites.conftest import LEAN
 
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())
 OF_THE_MODEL: dict[str, Any] = tomllib.loads((Path(__file__).parent / "repository_faults.toml").read_text())["fault"]
@@ -44,7 +45,7 @@ def catalog() -> set[str]:
 def test_no_clause_without_a_fault(catalog: set[str]) -> None:
     covered = {
         name
-        for fault in (*TABLE["fault"].values(), *TABLE["guard"].values(), *OF_THE_MODEL.values())
+        for fault in (*TABLE["fault"].values(), *TABLE["guard"].values(), *TABLE["ha"].values(), *OF_THE_MODEL.values())
         for name in expand(fault.get("violated", []), catalog_rows(catalog))
     }
     assert {row.partition("[")[0] for row in covered} == catalog - ELSEWHERE
@@ -56,17 +57,20 @@ def catalog_rows(catalog: set[str]) -> set[str]:
 
     known = contract.load()
     pairs = itertools.product(known.every("surface"), known.every("nar"))
-    values = (*known.buckets, *known.stacks, *known.every("surface"), *map("-".join, pairs))
+    surfaces = (*known.every("surface"), *map("-".join, pairs))
+    values = (*known.buckets, *known.stacks, *surfaces, *known.every("evidence"))
     return catalog | {f"{name}[{value}]" for name in catalog for value in values}
 
 
 def test_every_fault_is_in_the_table() -> None:
-    assert {name.partition(":")[0] for name in (*TABLE["fault"], *TABLE["guard"], *OF_THE_MODEL)} == set(FAULTS)
+    assert {name.partition(":")[0] for name in (*TABLE["fault"], *TABLE["guard"], *TABLE["ha"], *OF_THE_MODEL)} == set(
+        FAULTS
+    )
 
 
 @pytest.mark.parametrize("fault", TABLE["fault"])
 def test_a_fault_turns_exactly_its_rows(fault: str, run_pytest: Any) -> None:
-    outcome = run_pytest("-m", "canary", f"--gf-fault={fault}", "--gf-deadline=2")
+    outcome = run_pytest("-m", "canary", f"--gf-fault={fault}", "--gf-deadline=2", *LEAN)
     verdicts = outcome.verdicts()
     expected = {verdict: expand(TABLE["fault"][fault].get(verdict, []), set(verdicts)) for verdict in VERDICTS}
     assert {verdict: outcome.rows(verdict) for verdict in VERDICTS} == expected

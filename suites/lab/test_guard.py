@@ -17,18 +17,24 @@ import pytest
 
 from pytest_gf import baselines, contract
 from pytest_gf.formats import baseline
-from pytest_gf.lab import Lab
+from pytest_gf.lab import Lab, model
+from suites.conftest import LEAN
 
 ROOT = Path(__file__).parents[2]
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["guard"]
 STACK = "arc-runners"
 GUARD = ("-m", "guard", f"--gf-stack={STACK}")
-STEPS = ("object-listed", "body-whole", "body-shape", "lock-free", "baseline", "resources", "write-proof")
+STEPS = (
+    *("object-listed", "body-whole", "body-shape", "lock-free", "errored-absent"),
+    *("baseline", "resources", "write-proof"),
+)
 AFTER = ("list-after-delete", "unchanged")
 OF_THE_BUCKET = ("list-buckets", "head-bucket", "get-agrees", "disk-markers", "api-disk-coherent")
+OF_THE_CHECKOUT = ("backend-s3", "materialized")
 COLUMN = {
     "rustfs.workload-ready",
     *(f"rustfs.{name}[tofu-state]" for name in OF_THE_BUCKET),
+    *(f"stack.{name}[{STACK}]" for name in OF_THE_CHECKOUT),
     *(f"state.{name}[{STACK}]" for name in (*STEPS, *AFTER)),
 }
 """One stack is one full column."""
@@ -59,7 +65,22 @@ def recorded(lab: Lab, run_pytest: Any) -> Path:
 
 
 def guard(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
-    return run_pytest(*GUARD, *arguments, f"--gf-target={lab.target_file}", environment=dict(lab.environment))
+    """Run the guard of one stack, from the lab's model of a checkout; its fault is bent where the run asks for one."""
+    return run_pytest(
+        *GUARD,
+        f"--gf-repository={checkout(lab.folder.parent)}",
+        f"--gf-target={lab.target_file}",
+        *arguments,
+        environment=dict(lab.environment),
+    )
+
+
+def checkout(folder: Path, fault: str = "") -> Path:
+    """Return the lab's model of a checkout, laid once for each fault."""
+    laid = folder / f"model-{fault.partition(':')[0]}"
+    if not laid.exists():
+        model.lay(laid, [fault])
+    return laid / "repository"
 
 
 def keys(s3: Any) -> set[str]:
@@ -70,7 +91,10 @@ def keys(s3: Any) -> set[str]:
 def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, recorded: Path, run_pytest: Any) -> None:
     before = recorded.read_bytes()
     lab.bend(fault)
-    outcome = guard(lab, run_pytest, f"--gf-baseline={recorded}", "--gf-update-baseline")
+    bent = checkout(lab.folder.parent, fault if fault.startswith("errored-") else "")
+    outcome = guard(
+        lab, run_pytest, f"--gf-baseline={recorded}", "--gf-update-baseline", f"--gf-repository={bent}", *LEAN
+    )
     row, recording = TABLE[fault], recorded.read_bytes()
     recorded.write_bytes(before)
     for verdict in ("violated", "unproven", "error"):
@@ -106,8 +130,10 @@ def test_all_stacks_are_four_columns(lab: Lab, run_pytest: Any) -> None:
     outcome = run_pytest("-m", "guard", f"--gf-target={lab.target_file}", environment=dict(lab.environment))
     stacks = contract.load().stacks
     of_stacks = {f"state.{name}[{stack}]" for name in (*STEPS, *AFTER) for stack in stacks}
-    assert set(outcome.verdicts()) == of_stacks | {row for row in COLUMN if row.startswith("rustfs.")}
-    assert outcome.rows("unproven") == {
+    unseen = {f"stack.{name}[{stack}]" for name in OF_THE_CHECKOUT for stack in stacks}
+    unseen |= {f"state.errored-absent[{stack}]" for stack in stacks}
+    assert set(outcome.verdicts()) == of_stacks | unseen | {row for row in COLUMN if row.startswith("rustfs.")}
+    assert outcome.rows("unproven") == unseen | {
         f"state.{name}[{stack}]" for name in ("baseline", "resources") for stack in stacks
     }
 
@@ -216,3 +242,60 @@ def test_a_run_killed_in_the_proof_leaves_nothing_after_a_clean(
         )
         assert cleaned.exit == 0, cleaned.text
         assert keys(s3_of(lab)) == before
+
+
+@pytest.mark.parametrize(
+    ("ahead", "lineage", "says"),
+    [
+        (2, "", "A push would be accepted: the same lineage, serial 63 over 61"),
+        (1, "", "A push would be accepted, and orphan what somebody made since: serial 62 is 1 ahead of 61"),
+        (0, "", "A push would be refused: both are serial 61, and they differ"),
+        (-1, "", "A push would be refused: the remote is newer, serial 61 over 60"),
+        (2, "00000000-0000-4000-8000-000000000000", "one of both is another stack's"),
+    ],
+)
+@pytest.mark.upholds("S098")
+def test_an_errored_state_says_what_a_push_would_do(  # noqa: PLR0917  # pytest's fixtures.
+    ahead: int, lineage: str, says: str, lab: Lab, s3: Any, run_pytest: Any, tmp_path: Path
+) -> None:
+    state = json.loads(s3.get_object(Bucket="tofu-state", Key=f"{STACK}/terraform.tfstate")["Body"].read())
+    state |= {"serial": state["serial"] + ahead, "lineage": lineage or state["lineage"], "check_results": []}
+    (tmp_path / "left.tfstate").write_text(json.dumps(state))
+    outcome = guard(lab, run_pytest, "-k", "errored", f"--gf-errored={tmp_path / 'left.tfstate'}")
+    (row,) = outcome.verdicts().values()
+    assert row["verdict"] == "violated"
+    assert says in row["reason"]
+    assert "keep the file (copy it away), and do not rerun apply first" in row["next_step"]
+    assert ("then a plan that changes nothing" in row["next_step"]) == (ahead == 2 and not lineage)
+
+
+def test_an_errored_state_that_is_pushed_cut_or_beside_an_unread_remote(
+    lab: Lab, s3: Any, run_pytest: Any, tmp_path: Path
+) -> None:
+    body = s3.get_object(Bucket="tofu-state", Key=f"{STACK}/terraform.tfstate")["Body"].read()
+    left = tmp_path / "left.tfstate"
+    for data, fault, says in (
+        (body, "", "It is already pushed: the remote is this very state"),
+        (body[:-9], "", "It is no state that could be pushed: "),
+        (body, f"state-missing:{STACK}", "Whether a push would be accepted is not known: "),
+    ):
+        left.write_bytes(data)
+        if fault:
+            lab.bend(fault)
+        outcome = guard(lab, run_pytest, "-k", "errored", f"--gf-errored={left}")
+        (row,) = outcome.verdicts().values()
+        assert row["verdict"] == "violated"
+        assert says in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--gf-errored=left.tfstate",), "--gf-stack=NAME says of which one stack it is"),
+        (("--gf-stack=attic", "--gf-errored=nowhere.tfstate"), "no such file"),
+    ],
+)
+def test_an_errored_state_is_named_with_its_stack(arguments: tuple[str, ...], says: str, run_pytest: Any) -> None:
+    outcome = run_pytest("-m", "guard", *arguments)
+    assert outcome.exit == 4
+    assert says in outcome.text

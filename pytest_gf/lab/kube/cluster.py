@@ -9,6 +9,7 @@ from typing import Any
 from pytest_gf.contract import Contract
 from pytest_gf.contract.model import Workload
 from pytest_gf.lab.bends import Bends
+from pytest_gf.lab.kube import candidates
 from pytest_gf.lab.kube.resources import RESOURCES
 
 CREATED = "2026-03-14T09:26:53Z"
@@ -49,7 +50,9 @@ class Cluster:
 
     def objects(self, resource: str) -> list[Object]:
         """Return every object of a resource, sorted by namespace and name."""
+        chosen = tuple(name for name in candidates.STORES if self._bends.on("candidate", name))
         made: list[Object] = getattr(self, f"_{resource}", list)()
+        made += candidates.objects(resource, chosen, self.nodes)
         kind = RESOURCES[resource]
         found = [{"kind": kind.kind, "apiVersion": kind.group_version, **each} for each in made]
         return sorted(found, key=lambda each: (each["metadata"].get("namespace", ""), each["metadata"]["name"]))
@@ -95,8 +98,7 @@ class Cluster:
             "storageClassName": self._class(),
             "claimRef": {"kind": "PersistentVolumeClaim", "namespace": workload.namespace, "name": workload.claim},
             "csi": {"driver": PROVISIONER, "volumeHandle": VOLUME, "fsType": "zfs"},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [term]}},
-        }
+        } | ({} if self._bends.on("volume-anywhere") else {"nodeAffinity": {"required": {"nodeSelectorTerms": [term]}}})
         return [{"metadata": meta(VOLUME), "spec": spec, "status": {"phase": "Bound"}}]
 
     def _storageclasses(self) -> list[Object]:

@@ -32,6 +32,7 @@ _KINDS = (
     Resource("endpoints", "Endpoints", short=("ep",)),
     Resource("events", "Event", short=("ev",)),
     Resource("deployments", "Deployment", "apps", short=("deploy",)),
+    Resource("statefulsets", "StatefulSet", "apps", short=("sts",)),
     Resource("replicasets", "ReplicaSet", "apps", short=("rs",)),
     Resource("jobs", "Job", "batch"),
     Resource("ingresses", "Ingress", "networking.k8s.io", short=("ing",)),

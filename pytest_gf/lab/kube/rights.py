@@ -49,7 +49,17 @@ PROBE_ROLE = frozenset(
     }
 )
 """What deploy/rbac grants in the namespace, the optional Role included; a test compares them."""
-PROBE_CLUSTER_ROLE = frozenset({"list nodes", "get persistentvolumes", "get storageclasses"})
+PROBE_CLUSTER_ROLE = frozenset(
+    {
+        "list nodes",
+        "get persistentvolumes",
+        "get storageclasses",
+        "list deployments",
+        "list statefulsets",
+        "list pods",
+        "list persistentvolumeclaims",
+    }
+)
 """What the optional ClusterRole of deploy/rbac grants."""
 GRANTABLE = tuple(f"{verb} {resource}" for resource in (*RESOURCES, *SUBRESOURCES) for verb in VERBS)
 ANONYMOUS = Identity("system:anonymous")

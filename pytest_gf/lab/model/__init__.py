@@ -10,6 +10,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PARTS = ("repository", "environment")
+ERRORED = b"""{"version": 4, "terraform_version": "1.12.6", "serial": 63, "lineage": "6f1d8c1e-0000-4000-8000-0123456789ab",
+ "outputs": {}, "resources": [], "check_results": null}
+"""
+"""What an apply leaves that could not save its state; of a lineage that is no stack's of the lab."""
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
 
 
@@ -31,7 +35,10 @@ def lay(folder: Path, names: Sequence[str]) -> None:
     for part in PARTS:
         shutil.copytree(HERE / part, folder / part)
     for name in names:
-        if name in faults():
+        fault, _, stack = name.partition(":")
+        if fault == "errored-left":
+            (folder / "repository" / "tofu" / "stacks" / stack / "errored.tfstate").write_bytes(ERRORED)
+        elif name in faults():
             bend(folder, (HERE / "faults" / f"{name}.diff").read_text(encoding="utf-8"))
 
 

@@ -13,6 +13,7 @@ from pytest_gf.observed.authority import (
     StateUnchanged,
     WriteProof,
 )
+from pytest_gf.observed.errored import Errored
 
 pytestmark = pytest.mark.guard
 
@@ -21,6 +22,12 @@ pytestmark = pytest.mark.guard
 def test_lock_free(state_lock: StateLock) -> None:
     """A young lock is a run that works; an old one makes every apply fail until somebody releases it."""
     assert state_lock.free
+
+
+@clause("state.errored-absent", "no errored.tfstate of {stack} waits to be pushed", proves="S098")
+def test_errored_absent(errored_state: Errored) -> None:
+    """It is preserved and pushed in a controlled way; an apply that is rerun first orphans what it made."""
+    assert errored_state.absent
 
 
 @clause("state.baseline", "the state of {stack} went on from its baseline", proves="S095~")

@@ -10,12 +10,14 @@ from pytest_gf.observed.repository import Findings
 pytestmark = pytest.mark.repository
 
 
+@pytest.mark.guard
 @clause("stack.backend-s3", "stack {stack} declares backend s3 with its key", proves="S074~")
 def test_backend_s3(stack_backend: Findings) -> None:
     """All four active stacks use backend s3; an interpolated key proves nothing."""
     assert stack_backend.none
 
 
+@pytest.mark.guard
 @clause("stack.materialized", "the materialized backend of {stack} is the contract's", proves="S075~")
 def test_materialized(stack_materialized: Findings) -> None:
     """A -backend-config file overrides the block: what init takes is what counts."""

@@ -1,0 +1,173 @@
+"""`pytest -m ha` and `-m inventory`: what is red by design, what waives it and when nothing does, which stores are candidates."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_gf import contract
+from pytest_gf.lab import Lab
+from pytest_gf.lab.faults import CANDIDATES
+from pytest_gf.lab.kube import candidates
+from suites.conftest import LEAN
+
+TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["ha"]
+EVIDENCE = {f"ha.evidence[{name}]" for name in contract.load().every("evidence")}
+STRICT = {"ha.replicas", "ha.volume"} | EVIDENCE
+ROWS = STRICT | {"ha.interim-shape"}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with Lab.start(tmp_path_factory.mktemp("ha") / "lab") as started:
+        yield started
+
+
+@pytest.fixture
+def lab(running: Lab) -> Iterator[Lab]:
+    """The lab, mended after each test."""
+    yield running
+    running.mend()
+
+
+def ha(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
+    return run_pytest(
+        "-m", "ha", *arguments, f"--gf-target={lab.target_file}", *LEAN, environment=dict(lab.environment)
+    )
+
+
+def expand(patterns: list[str]) -> set[str]:
+    return {row for row in ROWS for each in patterns if re.fullmatch(re.escape(each).replace(r"\*", ".*"), row)}
+
+
+def fork(folder: Path, text: str) -> str:
+    (folder / "contract.toml").write_text(f'extends = "gloriousflywheel"\nname = "fork"\n{text}')
+    return f"--gf-contract={folder / 'contract.toml'}"
+
+
+def test_strict_ha_is_red_by_design(lab: Lab, run_pytest: Any) -> None:
+    outcome = ha(lab, run_pytest)
+    assert outcome.exit == 1
+    assert outcome.rows("violated") == STRICT
+    assert outcome.rows("holds") == {"ha.interim-shape"}
+    assert "INTERIM_ONLY" not in outcome.text
+
+
+@pytest.mark.upholds("S107", "S109", "S113")
+def test_what_tin_1012_waives_is_interim_and_says_so(lab: Lab, run_pytest: Any) -> None:
+    outcome = ha(lab, run_pytest, "--gf-expect-interim")
+    assert outcome.exit == 0, outcome.text
+    assert outcome.rows("interim") == STRICT
+    assert outcome.rows("holds") == {"ha.interim-shape"}
+    assert "INTERIM_ONLY: 7 clauses are red and waived until their ticket closes" in outcome.text
+    assert "INTERIM_ONLY" in (outcome.folder / "summary.md").read_text()
+    assert {row["reason"].partition("\n")[0] for row in outcome.verdicts().values()} >= {
+        "1 ready replica(s) on 1 node(s): bumble"
+    }
+
+
+@pytest.mark.parametrize("fault", TABLE)
+def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any) -> None:
+    lab.bend(fault)
+    outcome = ha(lab, run_pytest)
+    violated = expand(TABLE[fault]["violated"])
+    assert outcome.rows("violated") == violated
+    assert outcome.rows("holds") == ROWS - violated
+    said = [row["reason"] for row in outcome.verdicts().values()]
+    assert any(TABLE[fault]["says"] in each for each in said), said
+
+
+def test_nothing_is_waived_where_the_interim_shape_is_broken(lab: Lab, run_pytest: Any) -> None:
+    lab.bend("claim-shared")
+    outcome = ha(lab, run_pytest, "--gf-expect-interim")
+    assert outcome.exit == 1
+    assert outcome.rows("violated") == ROWS
+
+
+def test_what_holds_and_is_waived_is_fixed(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+    recorded = '[ha.evidence.lockfile]\nrecorded = 2026-11-20T12:00:00Z\nwhere = "https://evidence.invalid/1"\n'
+    outcome = ha(lab, run_pytest, "--gf-expect-interim", fork(tmp_path, recorded))
+    assert outcome.exit == 1
+    assert outcome.rows("fixed") == {"ha.evidence[lockfile]"}
+    assert outcome.rows("interim") == STRICT - {"ha.evidence[lockfile]"}
+    assert "INTERIM_ONLY" not in outcome.text
+
+
+def test_a_waiver_that_is_due_is_violated_and_says_since_when(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+    due = (
+        '[[waivers]]\nclauses = ["ha.replicas"]\nticket = "TIN-1012"\nreason = "r"\n'
+        'review = 2026-01-31T12:00:00+01:00\ncloses = "c"\n'
+    )
+    outcome = ha(lab, run_pytest, "--gf-expect-interim", fork(tmp_path, due))
+    row = outcome.verdicts()["ha.replicas"]
+    assert outcome.rows("violated") == STRICT
+    assert row["verdict"] == "violated"
+    assert "the waiver of TIN-1012 was due for review at 2026-01-31T12:00:00+01:00" in row["reason"]
+    assert row["next_step"].startswith("review the waiver")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (
+            '[[waivers]]\nclauses = ["a"]\nticket = "t"\nreason = "r"\nreview = 2026-01-31T12:00:00\ncloses = "c"\n',
+            "waivers[0].review",
+        ),
+        ("[ha.evidence.lockfile]\nrecorded = 2026-01-31T12:00:00\n", "ha.evidence.lockfile.recorded"),
+    ],
+)
+def test_an_instant_without_a_zone_is_one_line(text: str, key: str, run_pytest: Any, tmp_path: Path) -> None:
+    outcome = run_pytest("-m", "ha", fork(tmp_path, text))
+    assert outcome.exit == 4
+    assert f"key '{key}': expected an instant with its zone" in outcome.text
+
+
+def test_without_the_right_to_see_the_shape_nothing_is_waived_or_red(lab: Lab, run_pytest: Any) -> None:
+    lab.bend("kubernetes-forbidden:list pods")
+    outcome = ha(lab, run_pytest, "--gf-expect-interim")
+    assert outcome.exit == 1
+    assert outcome.rows("violated") == {"ha.volume"}, "what was seen of it is red, and nothing waives it"
+    assert outcome.rows("unproven") == ROWS - {"ha.volume"}
+
+
+def test_a_red_of_an_axis_without_an_option_is_repeated_by_its_name(lab: Lab, run_pytest: Any) -> None:
+    outcome = ha(lab, run_pytest, "-k", "lockfile")
+    (line,) = [line for line in outcome.text.splitlines() if line.startswith("repeat ")]
+    assert "-k 'ha.evidence[lockfile]'" in line
+    again = ha(lab, run_pytest, "-k", "ha.evidence[lockfile]")
+    assert set(again.verdicts()) == {"ha.evidence[lockfile]"}
+
+
+@pytest.mark.upholds("S108")
+def test_every_class_of_candidate_is_told_apart(lab: Lab, run_pytest: Any) -> None:
+    assert tuple(candidates.STORES) == CANDIDATES
+    for name in CANDIDATES:
+        lab.bend(f"candidate:{name}")
+    environment = dict(lab.environment)
+    outcome = run_pytest("-m", "inventory", f"--gf-target={lab.target_file}", *LEAN, environment=environment)
+    assert outcome.exit == 0, outcome.text
+    table = (outcome.folder / "shown" / "inventory.txt").read_text()
+    assert table.startswith("LIVE_HA_STATE_CANDIDATE object-store/dedicated, object-store/replicated-rustfs; prove it")
+    for line in (
+        "nix-cache/attic-rustfs-openebs: current singleton: interim only",
+        "object-store/dedicated: dedicated HA S3-compatible service: primary",
+        "object-store/dedicated-single: one replica or one node: no HA",
+        "object-store/replicated-rustfs: replicated RustFS: conditional, with repair proof",
+        "object-store/local-path: local-path on one node: rejected",
+        "object-store/cache-store: object-store surface of Attic or Bazel: rejected",
+    ):
+        assert line in table
+        assert line in outcome.text
+    assert "## inventory" in (outcome.folder / "summary.md").read_text()
+
+
+def test_no_candidate_is_valid_evidence(lab: Lab, run_pytest: Any) -> None:
+    environment = dict(lab.environment)
+    outcome = run_pytest("-m", "inventory", f"--gf-target={lab.target_file}", *LEAN, environment=environment)
+    assert outcome.rows("holds") == {"ha.candidate-inventory"}
+    assert "inventory: NO_LIVE_HA_STATE_CANDIDATE" in outcome.text
