@@ -37,6 +37,7 @@ MARKERS = {
     "authority": "clauses whose rows for a state's bucket belong to guard too",
     "ha": "the interim shape, and strict HA beyond it: red by design until TIN-1012, see --gf-expect-interim",
     "inventory": "what could become the state authority: every object store of the cluster, classified",
+    "rca": "root cause analysis: evidence as files, and the canary's clauses that only look; with --gf-bucket, --gf-since",
     "nar": "the archives of --gf-store-hash, streamed whole from Attic",
     "upholds(statement)": "a test of this suite that holds a policy statement of the contract",
     "real": "tests against real clients and servers (SeaweedFS, s5cmd); in CI",
@@ -48,6 +49,7 @@ LAB = "lab"
 DEADLINE = 10.0
 LONGEST_DEADLINE = 3600.0
 MOST_STORE_HASHES = 1_000
+LONGEST_SINCE = 7 * 24 * 3_600
 LONGEST_LIST = 1024 * 1024
 """Bytes of a file of store paths."""
 _PATH_OPTIONS = (
@@ -80,6 +82,8 @@ class Settings:
     """By which samples are chosen."""
     expect_interim: bool = False
     errored: Path | None = None
+    since: int = 1_800
+    """Seconds that logs and events of an RCA reach back."""
     baseline: Mapping[str, Known] | None = None
     """What is known of stacks, None where no baseline was named; ``baseline_file`` is where it is to be recorded anew."""
     baseline_file: Path | None = None
@@ -130,6 +134,11 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "--gf-expect-interim": {
         "action": "store_true",
         "help": "with -m ha: what the contract waives is interim while the interim shape holds; red once it is fixed or due",
+    },
+    "--gf-since": {
+        "default": "30m",
+        "metavar": "30m",
+        "help": "how far back -m rca reads logs and events: seconds (s), minutes (m) or hours (h)",
     },
     "--gf-seed": {
         "metavar": "TEXT",
@@ -216,6 +225,7 @@ def read(config: pytest.Config) -> Settings:
         deadline=option.gf_deadline,
         subject=subjects.chosen(option, target),
         expect_interim=option.gf_expect_interim,
+        since=_since(option.gf_since),
         errored=_errored(option.gf_errored, option.gf_stack),
         baseline=_baseline(option.gf_baseline),
         baseline_file=_to_record(option.gf_baseline, update=option.gf_update_baseline),
@@ -237,6 +247,14 @@ def _baseline(name: str | None) -> dict[str, Known] | None:
         raise pytest.UsageError(f"--gf-baseline={name}: can't be read: {wrong.strerror or wrong}") from None
     except baseline.Malformed as wrong:
         raise pytest.UsageError(f"--gf-baseline={name}: no baseline: {wrong}") from None
+
+
+def _since(given: str) -> int:
+    found = re.fullmatch(r"([0-9]{1,6})([smh])", given)
+    seconds = int(found[1]) * {"s": 1, "m": 60, "h": 3_600}[found[2]] if found else 0
+    if not 0 < seconds <= LONGEST_SINCE:
+        raise pytest.UsageError(f"--gf-since={given}: expected a time such as 90s, 30m or 12h, a week at most")
+    return seconds
 
 
 def _errored(name: str | None, stacks: list[str]) -> Path | None:

@@ -107,7 +107,7 @@ def _rights(run: Run, nodes: Mapping[str, Sequence[Node]], hard: Mapping[str, Se
 
 def _needs(run: Run, node: Node) -> Iterator[tuple[str, str, str]]:
     """Yield the rights behind what a fact asks; exec and port-forward need get and create both."""
-    from pytest_gf.probes.kube import PLACES, UPGRADES
+    from pytest_gf.probes.kube import EVERYWHERE, PLACES, UPGRADES
 
     target, workload = run.target, run.contract.rustfs
     route = target.routes.get(node.fact.name.removesuffix("_route"))
@@ -117,7 +117,9 @@ def _needs(run: Run, node: Node) -> Iterator[tuple[str, str, str]]:
         system, _, asked = ask.partition(" ")
         verb, _, resource = asked.partition(" ")
         if system == KUBERNETES:
-            namespace = home if PLACES[resource.partition("/")[0]].namespaced else ""
+            everywhere = resource.endswith(EVERYWHERE)
+            resource = resource.removesuffix(EVERYWHERE)
+            namespace = "" if everywhere or not PLACES[resource.partition("/")[0]].namespaced else home
             for each in ("get", "create") if resource in UPGRADES else (verb,):
                 yield each, resource, namespace
 

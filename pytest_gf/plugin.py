@@ -68,6 +68,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _leave_empty_axes(config, items)
     _mark_authority(config, items)
+    _mark_evidence(config, items)
     made = [found for item in items if (found := clause_of(getattr(item, "function", None)))]
     if made and SESSION not in config.stash:
         where = made[0].function.__code__.co_filename
@@ -101,6 +102,18 @@ def _mark_authority(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("authority") and catalog.params_of(item).get("bucket") in buckets:
             item.add_marker("guard")
+
+
+def _mark_evidence(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let what the canary only looks at belong to rca: its evidence is wanted too."""
+    house = config.stash[SESSION].house if SESSION in config.stash else None
+    if house is None:
+        return
+    for item in items:
+        names = [name for name in getattr(item, "_fixtureinfo").argnames if name in house.facts]  # noqa: B009  # Private, and mypy says so.
+        changes = any(each.changes for name in names for each in house.closure(name).values())
+        if item.get_closest_marker("canary") and not changes:
+            item.add_marker("rca")
 
 
 class Hooks:

@@ -175,11 +175,15 @@ class Run:
         """Keep what a baseline of this stack would say: the process that reports records it, if the clauses hold."""
         baselines.offer(self.folder, stack, now)
 
+    def keep(self, name: str, text: str) -> None:
+        """Keep a text in the run's folder, as the file of that name, redacted."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(redact(text), encoding="utf-8")
+
     def show(self, name: str, text: str) -> None:
         """Keep a text that the terminal and the summary show at the end, and the run's folder as ``shown/NAME.txt``."""
-        path = self.folder / "shown" / f"{name}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(redact(text) + "\n", encoding="utf-8")
+        self.keep(f"shown/{name}.txt", f"{text}\n")
 
     def shown(self) -> dict[str, str]:
         """Return what was kept to be shown, by name; also what another process of this run kept."""

@@ -50,16 +50,21 @@ class Outcome:
 
 
 Runner = Callable[..., Outcome]
-LEAN = ("-p", "no:allure_pytest")
-"""For hundreds of runs whose records alone are looked at."""
 
 
 @pytest.fixture
 def run_pytest(tmp_path: Path) -> Runner:
-    """Run pytest in the checkout (or ``cwd``) with its reports below tmp_path; more variables in ``environment``."""
+    """Run pytest in the checkout (or ``cwd``) with its reports below tmp_path; more variables in ``environment``.
+
+    ``lean`` leaves Allure out, for hundreds of runs whose records alone are looked at.
+    """
 
     def run(
-        *args: str, environment: Mapping[str, str] | None = None, cwd: Path = ROOT, reports: Path | None = None
+        *args: str,
+        environment: Mapping[str, str] | None = None,
+        cwd: Path = ROOT,
+        reports: Path | None = None,
+        lean: bool = False,
     ) -> Outcome:
         reports = reports or tmp_path / "reports"
         command = [
@@ -70,6 +75,7 @@ def run_pytest(tmp_path: Path) -> Runner:
             "no:hypothesispytest",
             "-p",
             "no:cacheprovider",
+            *(("-p", "no:allure_pytest") if lean else ()),
             f"--gf-reports={reports}",
             *args,
         ]

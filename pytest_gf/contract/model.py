@@ -49,10 +49,11 @@ class Scratch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The one cluster that the contract is about, known by its nodes."""
+    """The one cluster that the contract is about, known by its nodes; ``losses`` says what goes with which of them."""
 
     name: str
     nodes: tuple[str, ...]
+    losses: Mapping[str, str] = {}
 
 
 class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +84,8 @@ class Attic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: str
     surfaces: tuple[str, ...]
     nars: tuple[str, ...]
+    node: str = ""
+    """With which node it goes."""
 
 
 class Bazel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +93,8 @@ class Bazel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     bucket: str
     written_within: float = 10.0
+    node: str = ""
+    """With which node it goes."""
 
 
 class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -163,7 +163,7 @@ def _attic(  # noqa: PLR0917  # Called once, above.
 ) -> AtticServer | None:
     if contract.attic is None or contract.attic.bucket not in contract.buckets:
         return None
-    chunks = Servant(service, "attic", contract.attic.bucket, lambda: s3.is_open)
+    chunks = Servant(service, "attic", contract.attic.bucket, contract.attic.node, lambda: s3.is_open)
     workload = contract.rustfs
     inside = "" if workload is None else workload.address
 
@@ -176,7 +176,7 @@ def _attic(  # noqa: PLR0917  # Called once, above.
 def _bazel(folder: Path, contract: Contract, service: Service, s3: S3Server, journal: Journal) -> BazelServer | None:
     if contract.bazel is None or contract.bazel.bucket not in contract.buckets:
         return None
-    servant = Servant(service, "bazel", contract.bazel.bucket, lambda: s3.is_open)
+    servant = Servant(service, "bazel", contract.bazel.bucket, contract.bazel.node, lambda: s3.is_open)
     return BazelServer(Blobs(folder / "bazel-data", servant, ""), journal)
 
 

@@ -164,6 +164,7 @@ _CLUSTER = (
     Fault("two-replicas", None, "the Deployment has two replicas, both ready"),
     Fault("image-by-tag", None, "the image is named by a tag, not by a digest"),
     Fault("pod-not-ready", None, "the pod runs and is not ready"),
+    Fault("pod-restarted", None, "the pod's container was restarted a minute ago"),
     Fault("pod-pending", None, "no node takes the pod: nobody serves S3"),
     Fault("pod-elsewhere", None, "the pod runs on another node than the storage node"),
     Fault("node-down", "node", "the node does not answer; the storage node takes S3 with it"),

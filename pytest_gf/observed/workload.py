@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 BRING_BACK = (
@@ -145,6 +146,43 @@ class StorageNode:
             return ""
         return (
             f"node down: {self.name} does not report Ready" if self.listed else f"node {self.name} has left the cluster"
+        )
+
+    @property
+    def next_step(self) -> str:
+        return "" if self.ready else BRING_BACK
+
+
+@dataclass(frozen=True)
+class ClusterNodes:
+    """The contract's nodes that do not report Ready or are not listed, and what the page says goes with each. S125, S126."""
+
+    promised_nodes: tuple[str, ...]
+    down: tuple[str, ...]
+    gone: tuple[str, ...]
+    losses: Mapping[str, str]
+
+    @property
+    def ready(self) -> bool:
+        return not self.down and not self.gone
+
+    @property
+    def promised(self) -> str:
+        return f"{', '.join(self.promised_nodes)} report Ready"
+
+    @property
+    def seen(self) -> str:
+        if self.ready:
+            return "all report Ready"
+        return "; ".join(
+            [*(f"{name} does not report Ready" for name in self.down), *(f"{name} is not listed" for name in self.gone)]
+        )
+
+    @property
+    def diagnosis(self) -> str:
+        said = [f"{name}: {self.losses[name]}" for name in (*self.down, *self.gone) if name in self.losses]
+        return (
+            "" if self.ready else f"node down, no bucket-index loss: {self.seen}{''.join(f'; {each}' for each in said)}"
         )
 
     @property

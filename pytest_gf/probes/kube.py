@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 MOST_ANSWER = 32 * 1024 * 1024
 """Bytes of one answer; a page of 500 pods has some 5 MiB."""
 PAGE = 500
+MOST_LINES = 20_000
+MOST_LOG = 4 * 1024 * 1024
+"""Bytes kept of one log, its end."""
 MOST_PAGES = 40
+EVERYWHERE = " in all namespaces"
 UPGRADES = ("pods/exec", "pods/portforward")
 """What needs ``get`` and ``create`` both (facts/kubernetes.md: since 1.35)."""
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -45,6 +49,8 @@ PLACES: Mapping[str, Place] = {
     "persistentvolumeclaims": Place("", "v1", namespaced=True),
     "pods": Place("", "v1", namespaced=True),
     "services": Place("", "v1", namespaced=True),
+    "events": Place("", "v1", namespaced=True),
+    "jobs": Place("batch", "v1", namespaced=True),
     "deployments": Place("apps", "v1", namespaced=True),
     "statefulsets": Place("apps", "v1", namespaced=True),
 }
@@ -77,10 +83,11 @@ class Kube:
         """Return every object of a resource in a namespace, or in the whole cluster where none is named: page after page, at most `MOST_PAGES`."""
         items: list[Mapping[str, Any]] = []
         token = ""
+        operation = f"list {resource}{EVERYWHERE if PLACES[resource].namespaced and not namespace else ''}"
         for _ in range(MOST_PAGES):
             query = {"limit": PAGE} | ({"continue": token} if token else {})
             asked = f"{self._path(resource, namespace)}?{urlencode(query)}"
-            status, document = self._call(f"list {resource}", namespace, "", self._exchanging("GET", asked))
+            status, document = self._call(operation, namespace, "", self._exchanging("GET", asked))
             page = self._read(status, document, "list", resource, namespace, "", found={})
             items += page.get("items") or ()
             token = str((page.get("metadata") or {}).get("continue") or "")
@@ -91,6 +98,44 @@ class Kube:
             f"more than {MOST_PAGES * PAGE} objects",
             "is this the namespace that the target means?",
         )
+
+    def log(self, pod: str, namespace: str, container: str, *, since: int | None, previous: bool) -> str:
+        """Return the log of a container, `MOST_LOG` bytes of its end at most; "" where it has none (yet).
+
+        ``since`` in seconds; ``previous`` asks for what ran before the last restart.
+        """
+        query: dict[str, Any] = {"container": container, "timestamps": "true", "tailLines": MOST_LINES}
+        query |= {"sinceSeconds": since} if since is not None else {}
+        query |= {"previous": "true"} if previous else {}
+        asked = f"{self._path('pods', namespace, pod)}/log?{urlencode(query)}"
+        tried = f"Kubernetes get pods/log {pod} in {namespace} at {self.address}"
+        started = time.monotonic()
+        request = {"namespace": namespace, "name": pod, "previous": previous}
+        try:
+            status, data = self._within(tried, lambda: self._exchange("GET", asked, accept="*/*"))
+        except ProbeError as broken:
+            seconds = time.monotonic() - started
+            evidence.record("Kubernetes", "get pods/log", seconds=seconds, request=request, failed=broken.came_back)
+            raise
+        answer = {"status": status, "bytes": len(data)}
+        evidence.record(
+            "Kubernetes", "get pods/log", seconds=time.monotonic() - started, request=request, answer=answer
+        )
+        if status == http.HTTPStatus.UNAUTHORIZED:
+            raise IdentityRejected(
+                tried, "401 Unauthorized", "is the kubeconfig's token expired, or of another cluster?"
+            )
+        if status == http.HTTPStatus.FORBIDDEN:
+            self.lack(("get",), "pods/log", namespace, "403")
+        if status == http.HTTPStatus.OK:
+            return data[-MOST_LOG:].decode("utf-8", "replace")
+        if status in {http.HTTPStatus.BAD_REQUEST, http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_FOUND}:
+            # Nothing ran before, or nothing runs yet: the answer names the reason.
+            return "" if previous else f"no log: {status} {redact(data[:300].decode(errors='replace'))}"
+        if status == http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            said = redact(data[:300].decode(errors="replace"))
+            raise Unproven(f"no log of {pod}: its kubelet does not give it: {said}", "is its node up?")
+        raise NotUnderstood(tried, str(status), _STRANGE)
 
     def allowed(self, verb: str, resource: str, namespace: str = "") -> bool:
         """Ask a SelfSubjectAccessReview. Cluster-scoped kinds are asked without a namespace: with one the answer may lie."""
@@ -137,8 +182,10 @@ class Kube:
     ) -> Callable[[], tuple[int, bytes]]:
         return lambda: self._exchange(method, path, body)
 
-    def _exchange(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, bytes]:
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+    def _exchange(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, accept: str = "application/json"
+    ) -> tuple[int, bytes]:
+        headers = {"Accept": accept, "Content-Type": "application/json"}
         token = self.authorization()
         headers |= {"authorization": token} if token else {}
         response = self._client.call_api(

@@ -54,7 +54,15 @@ GATE = {"kubernetes list nodes": 1, "kubernetes list pods": 1, "kubernetes get d
 
 NO_CREDENTIAL = (
     *("rustfs.anonymous-refused", "rustfs.workload-ready", "rustfs.node-ready", "rustfs.pod-on-bumble"),
-    *("rustfs.volume-", "ha.", "rustfs.disk-markers", "attic.", "bazel.capabilities", "bazel.miss-is-clean"),
+    *(
+        "rustfs.volume-",
+        "ha.",
+        "cluster.",
+        "rustfs.disk-markers",
+        "attic.",
+        "bazel.capabilities",
+        "bazel.miss-is-clean",
+    ),
 )
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from pytest_gf.lab.faults import FAULTS
-from suites.conftest import LEAN
 
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())
 OF_THE_MODEL: dict[str, Any] = tomllib.loads((Path(__file__).parent / "repository_faults.toml").read_text())["fault"]
@@ -45,7 +44,13 @@ def catalog() -> set[str]:
 def test_no_clause_without_a_fault(catalog: set[str]) -> None:
     covered = {
         name
-        for fault in (*TABLE["fault"].values(), *TABLE["guard"].values(), *TABLE["ha"].values(), *OF_THE_MODEL.values())
+        for fault in (
+            *TABLE["fault"].values(),
+            *TABLE["guard"].values(),
+            *TABLE["ha"].values(),
+            *TABLE["rca"].values(),
+            *OF_THE_MODEL.values(),
+        )
         for name in expand(fault.get("violated", []), catalog_rows(catalog))
     }
     assert {row.partition("[")[0] for row in covered} == catalog - ELSEWHERE
@@ -63,14 +68,15 @@ def catalog_rows(catalog: set[str]) -> set[str]:
 
 
 def test_every_fault_is_in_the_table() -> None:
-    assert {name.partition(":")[0] for name in (*TABLE["fault"], *TABLE["guard"], *TABLE["ha"], *OF_THE_MODEL)} == set(
-        FAULTS
-    )
+    assert {
+        name.partition(":")[0]
+        for name in (*TABLE["fault"], *TABLE["guard"], *TABLE["ha"], *TABLE["rca"], *OF_THE_MODEL)
+    } == set(FAULTS)
 
 
 @pytest.mark.parametrize("fault", TABLE["fault"])
 def test_a_fault_turns_exactly_its_rows(fault: str, run_pytest: Any) -> None:
-    outcome = run_pytest("-m", "canary", f"--gf-fault={fault}", "--gf-deadline=2", *LEAN)
+    outcome = run_pytest("-m", "canary", f"--gf-fault={fault}", "--gf-deadline=2", lean=True)
     verdicts = outcome.verdicts()
     expected = {verdict: expand(TABLE["fault"][fault].get(verdict, []), set(verdicts)) for verdict in VERDICTS}
     assert {verdict: outcome.rows(verdict) for verdict in VERDICTS} == expected
@@ -130,3 +136,16 @@ def test_the_cluster_is_known_without_a_right_to_its_nodes(run_pytest: Any) -> N
         "state.body-whole",
     }
     assert {"rustfs.workload-ready", "rustfs.disk-markers[attic]", "rustfs.volume-bound"} <= blind.rows("unproven")
+
+
+def test_a_bucket_that_puts_would_create_is_lost_still_and_nothing_is_written(run_pytest: Any) -> None:
+    faults = ("--gf-fault=bucket-index-lost:tofu-state", "--gf-fault=put-creates-bucket")
+    outcome = run_pytest("-m", "canary or guard", *faults, "--gf-deadline=2", lean=True)
+    rows = outcome.verdicts()
+    assert rows["rustfs.list-buckets[tofu-state]"]["verdict"] == "violated"
+    assert not (outcome.folder / "ledger.jsonl").exists(), "nothing was about to be made"
+    proofs = [
+        row["reason"] for name, row in rows.items() if name.startswith(("state.write-proof", "rustfs.scratch-app"))
+    ]
+    assert proofs
+    assert all("a change would bury evidence" in reason for reason in proofs)

@@ -18,7 +18,6 @@ import pytest
 from pytest_gf import baselines, contract
 from pytest_gf.formats import baseline
 from pytest_gf.lab import Lab, model
-from suites.conftest import LEAN
 
 ROOT = Path(__file__).parents[2]
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["guard"]
@@ -64,13 +63,14 @@ def recorded(lab: Lab, run_pytest: Any) -> Path:
     return file
 
 
-def guard(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
+def guard(lab: Lab, run_pytest: Any, *arguments: str, lean: bool = False) -> Any:
     """Run the guard of one stack, from the lab's model of a checkout; its fault is bent where the run asks for one."""
     return run_pytest(
         *GUARD,
         f"--gf-repository={checkout(lab.folder.parent)}",
         f"--gf-target={lab.target_file}",
         *arguments,
+        lean=lean,
         environment=dict(lab.environment),
     )
 
@@ -93,7 +93,7 @@ def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, recorded: Path, ru
     lab.bend(fault)
     bent = checkout(lab.folder.parent, fault if fault.startswith("errored-") else "")
     outcome = guard(
-        lab, run_pytest, f"--gf-baseline={recorded}", "--gf-update-baseline", f"--gf-repository={bent}", *LEAN
+        lab, run_pytest, f"--gf-baseline={recorded}", "--gf-update-baseline", f"--gf-repository={bent}", lean=True
     )
     row, recording = TABLE[fault], recorded.read_bytes()
     recorded.write_bytes(before)

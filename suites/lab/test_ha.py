@@ -14,7 +14,6 @@ from pytest_gf import contract
 from pytest_gf.lab import Lab
 from pytest_gf.lab.faults import CANDIDATES
 from pytest_gf.lab.kube import candidates
-from suites.conftest import LEAN
 
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["ha"]
 EVIDENCE = {f"ha.evidence[{name}]" for name in contract.load().every("evidence")}
@@ -37,7 +36,7 @@ def lab(running: Lab) -> Iterator[Lab]:
 
 def ha(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
     return run_pytest(
-        "-m", "ha", *arguments, f"--gf-target={lab.target_file}", *LEAN, environment=dict(lab.environment)
+        "-m", "ha", *arguments, f"--gf-target={lab.target_file}", lean=True, environment=dict(lab.environment)
     )
 
 
@@ -149,7 +148,7 @@ def test_every_class_of_candidate_is_told_apart(lab: Lab, run_pytest: Any) -> No
     for name in CANDIDATES:
         lab.bend(f"candidate:{name}")
     environment = dict(lab.environment)
-    outcome = run_pytest("-m", "inventory", f"--gf-target={lab.target_file}", *LEAN, environment=environment)
+    outcome = run_pytest("-m", "inventory", f"--gf-target={lab.target_file}", lean=True, environment=environment)
     assert outcome.exit == 0, outcome.text
     table = (outcome.folder / "shown" / "inventory.txt").read_text()
     assert table.startswith("LIVE_HA_STATE_CANDIDATE object-store/dedicated, object-store/replicated-rustfs; prove it")
@@ -168,6 +167,6 @@ def test_every_class_of_candidate_is_told_apart(lab: Lab, run_pytest: Any) -> No
 
 def test_no_candidate_is_valid_evidence(lab: Lab, run_pytest: Any) -> None:
     environment = dict(lab.environment)
-    outcome = run_pytest("-m", "inventory", f"--gf-target={lab.target_file}", *LEAN, environment=environment)
+    outcome = run_pytest("-m", "inventory", f"--gf-target={lab.target_file}", lean=True, environment=environment)
     assert outcome.rows("holds") == {"ha.candidate-inventory"}
     assert "inventory: NO_LIVE_HA_STATE_CANDIDATE" in outcome.text

@@ -17,7 +17,13 @@ from pytest_gf.lab.kube.rights import PROBE_CLUSTER_ROLE, PROBE_ROLE
 
 ROOT = Path(__file__).parents[2]
 RBAC = sorted((ROOT / "deploy" / "rbac").glob("*.yaml"))
-SECTIONS = {"runner.yaml": "Role", "operator.yaml": "Role", "exec.yaml": "Role", "cluster.yaml": "ClusterRole"}
+SECTIONS = {
+    "runner.yaml": "Role",
+    "operator.yaml": "Role",
+    "exec.yaml": "Role",
+    "rca.yaml": "Role",
+    "cluster.yaml": "ClusterRole",
+}
 
 
 def granted(path: Path) -> set[str]:
@@ -72,16 +78,16 @@ def test_each_right_that_is_dropped_is_named_and_missed(pair: str, lab: Lab, run
     target = lab.folder / "routed.toml"
     lab.bend(f"kubernetes-forbidden:{pair}")
     try:
-        arguments = ("-m", "canary", f"--gf-target={target}")
+        arguments = ("-m", "canary or rca", f"--gf-target={target}")
         planned = run_pytest(*arguments, "--gf-plan", "--gf-strict", environment=dict(lab.environment))
         outcome = run_pytest(*arguments, "--gf-deadline=5", environment=dict(lab.environment))
     finally:
         lab.mend()
     lacks = [line for line in planned.text.splitlines() if "LACKS" in line]
     assert planned.exit == 11, planned.text
-    assert len(lacks) == 1, lacks
-    assert f"LACKS  {pair} " in lacks[0]
-    named = set(lacks[0].partition("unproven without it: ")[2].split(", "))
+    assert lacks
+    assert all(f"LACKS  {pair} in " in line for line in lacks), lacks
+    named = {name for line in lacks for name in line.partition("unproven without it: ")[2].split(", ")}
     assert {row.partition("[")[0] for row in outcome.rows("unproven")} == named
     assert outcome.rows("violated") == outcome.rows("error") == set()
     assert outcome.exit == (11 if len(named) == len({row.partition("[")[0] for row in outcome.verdicts()}) else 0)
@@ -90,7 +96,9 @@ def test_each_right_that_is_dropped_is_named_and_missed(pair: str, lab: Lab, run
 
 def test_what_facts_say_they_ask_is_what_they_ask(run_pytest: Any, lab: Lab) -> None:
     """The plan is made of ``asks``; the evidence says what was asked, fact by fact."""
-    outcome = run_pytest("-m", "canary", f"--gf-target={lab.folder / 'routed.toml'}", environment=dict(lab.environment))
+    outcome = run_pytest(
+        "-m", "canary or rca", f"--gf-target={lab.folder / 'routed.toml'}", environment=dict(lab.environment)
+    )
     assert outcome.exit == 0, outcome.text
     asked: dict[str, set[str]] = {}
     for path in (outcome.folder / "evidence").glob("*.json"):

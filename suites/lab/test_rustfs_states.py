@@ -245,6 +245,7 @@ ARGUMENTS = {
     "url": "http://127.0.0.1:9/elsewhere?token=canary",
     "folder": "foreign",
     "node": "bumble",
+    "candidate": "dedicated",
     "right": "create pods/exec",
     "cut": "rst",
     "number": "3",
@@ -252,7 +253,7 @@ ARGUMENTS = {
 }
 NOT_ON_S3 = {
     fault.name for fault in (*faults._ATTIC, *faults._BAZEL, *faults._CLUSTER, *faults._KUBELET, *faults._MODEL)
-} | {"scratch-markers-linger", "state-written-meanwhile"}
+} | {"scratch-markers-linger", "state-written-meanwhile", "errored-left"}
 """What shows elsewhere: test_kubernetes.py, test_attic.py, test_bazel.py, test_guard.py, faults.toml, repository_faults.toml."""
 
 

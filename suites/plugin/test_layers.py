@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "redaction": set(),
     "vantage": set(),
     "verdict": set(),
-    "observed": {"observed", "formats", "answers"},
+    "observed": {"observed", "formats", "answers", "errors"},
     # what is promised, and where
     "contract": {"contract"},
     "target": {"contract", "formats", "vantage"},
@@ -58,7 +58,8 @@ ALLOWED: dict[str, set[str]] = {
     "subject": {"errors", "evidence", "lab", "target"},
     "baselines": {"formats", "verdict"},
     "run": {"baselines", "cleaning", "errors", "graph", "lab", "ledger", "redaction", "subject", "target"},
-    "judging": {"errors", "facts", "redaction", "run", "verdict"},
+    "waiving": {"clauses", "run"},
+    "judging": {"errors", "facts", "redaction", "run", "verdict", "waiving"},
     # reports
     "redacting": {"redaction"},
     "reports": {"reports", "clauses", "redacting", "verdict"},
@@ -73,6 +74,7 @@ ALLOWED: dict[str, set[str]] = {
             "catalog",
             "clauses",
             "facts",
+            "waiving",
             "judging",
             "plan",
             "redacting",

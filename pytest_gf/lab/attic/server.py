@@ -101,7 +101,7 @@ class AtticServer:
     async def bend(self, bend: Bend) -> Undo:
         """Make what the fault changes at once. Raises ValueError where there is nothing to bend."""
         undo = act(self, bend.name)
-        if bend.name == "attic-unreachable":
+        if self.chunks.shut_by(bend):
             for port in self._ports.values():
                 port.close()
         return undo
@@ -109,7 +109,7 @@ class AtticServer:
     async def mended(self) -> None:
         """Listen again where no fault forbids it any more. Raises OSError where another has taken a port."""
         for port in self._ports.values():
-            if not port.is_open and not self.bends.on("attic-unreachable"):
+            if not port.is_open and not any(self.chunks.shut_by(each) for each in self.bends):
                 await port.open()
 
     def _keep(self, path: str, data: bytes, references: tuple[str, ...], store: Callable[[str, bytes], None]) -> None:

@@ -60,13 +60,13 @@ class BazelServer:
     async def bend(self, bend: Bend) -> Undo:
         """Make what the fault changes at once. Raises ValueError where there is nothing to bend."""
         undo = bending.act(self.blobs, bend)
-        if bend.name == "bazel-unreachable":
+        if self.blobs.servant.shut_by(bend):
             await self._close()
         return undo
 
     async def mended(self) -> None:
         """Listen again where no fault forbids it any more. Raises OSError where another has taken a port."""
-        if self._grpc is None and not self._bends.on("bazel-unreachable"):
+        if self._grpc is None and not any(self.blobs.servant.shut_by(each) for each in self._bends):
             await self._open()
 
     async def _open(self) -> None:

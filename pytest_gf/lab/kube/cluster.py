@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -161,7 +162,7 @@ class Cluster:
         status: dict[str, Any] = {"phase": "Pending" if pending else "Running", "conditions": conditions}
         if not pending:
             image = f"{IMAGE}@{DIGEST}"
-            running = {"running": {"startedAt": CREATED}}
+            running = {"running": {"startedAt": _minute_ago() if self._bends.on("pod-restarted") else CREATED}}
             status["podIP"] = f"10.43.1.{at + 20}"
             status["containerStatuses"] = [
                 {
@@ -202,7 +203,7 @@ class Cluster:
             {
                 "metadata": self._meta(f"{pod}.18a1"),
                 "involvedObject": about,
-                "lastTimestamp": CREATED,
+                "lastTimestamp": _minute_ago(),
                 "count": 1,
                 **said,
             }
@@ -258,6 +259,7 @@ class Cluster:
             "image": image,
             "ports": [{"name": "s3", "containerPort": port}, {"name": "console", "containerPort": port + 1}],
             "volumeMounts": [{"name": "data", "mountPath": workload.data if workload else ""}],
+            "env": [{"name": "RUSTFS_SECRET_KEY", "value": "a-plain-value-in-the-pod"}],
         }
         claim = {"name": "data", "persistentVolumeClaim": {"claimName": workload.claim if workload else ""}}
         return {"containers": [container], "volumes": [claim]}
@@ -273,6 +275,10 @@ class Cluster:
 
     def _class(self) -> str:
         return "local-path" if self._bends.on("claim-class") or self.workload is None else self.workload.storage_class
+
+
+def _minute_ago() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
 
 
 def meta(name: str, namespace: str = "", *, labels: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -46,6 +46,9 @@ PROBE_ROLE = frozenset(
         "create pods/exec",
         "get pods/portforward",
         "create pods/portforward",
+        "get pods/log",
+        "list events",
+        "list jobs",
     }
 )
 """What deploy/rbac grants in the namespace, the optional Role included; a test compares them."""

@@ -25,6 +25,8 @@ LONGEST_BODY = 1024 * 1024
 VERSION = {"major": "1", "minor": "36", "gitVersion": "v1.36.3", "platform": "linux/amd64"}
 OPEN = ("/version", "/livez", "/readyz", "/healthz")
 
+NO_ROUTE = "error dialing backend: dial tcp 10.42.0.11:10250: connect: no route to host"
+
 
 class Refused(Exception):
     """A request that is answered with a Status."""
@@ -167,6 +169,8 @@ class KubeServer:
         pod = self._one(RESOURCES["pods"], namespace, name)
         if "nodeName" not in pod["spec"]:
             return web.Response(status=204)
+        if self._bends.on("node-down", pod["spec"]["nodeName"]):
+            raise Refused(500, "InternalError", NO_ROUTE)
         lines = ("rustfs: starting, data in /data", "rustfs: listening on 0.0.0.0:9000", "")
         return web.Response(
             text="\n".join(f"2026-03-14T09:27:0{at}Z {line}" if line else "" for at, line in enumerate(lines))
@@ -183,9 +187,7 @@ class KubeServer:
         if self._bends.on("kubelet-silent"):
             await asyncio.sleep(LONGEST_WAIT)
         if self._bends.on("node-down", node):
-            raise Refused(
-                500, "InternalError", "error dialing backend: dial tcp 10.42.0.11:10250: connect: no route to host"
-            )
+            raise Refused(500, "InternalError", NO_ROUTE)
         said = self._channels.refusal(request)
         if said:
             raise Refused(500, "InternalError", said)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote
 
+from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Exchange
 from pytest_gf.lab.rustfs import checksums, sigv4
 from pytest_gf.lab.rustfs.call import Call, Reply
@@ -31,16 +32,20 @@ class Unavailable(Exception):
 
 
 class Servant:
-    """The objects of one bucket, as the identity of ``name`` reaches them. ``is_up`` tells whether S3 listens.
+    """The objects of one bucket, as the identity of ``name`` reaches them from ``node``. ``is_up`` tells whether S3 listens.
 
     Its faults are ``NAME-wrong-secret`` and ``NAME-unknown-key``.
     """
 
-    def __init__(self, service: Service, name: str, bucket: str, is_up: Callable[[], bool]) -> None:
-        self._service, self._name, self._bucket, self._is_up = service, name, bucket, is_up
+    def __init__(self, service: Service, name: str, bucket: str, node: str, is_up: Callable[[], bool]) -> None:
+        self._service, self._name, self._bucket, self._node, self._is_up = service, name, bucket, node, is_up
         self.bends = service.bends
         self._access_key, self._secret = f"GFLAB{name.upper()}", secrets.token_hex(20)
         service.servants[self._access_key] = self._secret
+
+    def shut_by(self, bend: Bend) -> bool:
+        """Tell whether a fault leaves nobody to answer for this service: its ports closed, or its node down."""
+        return bend.name == f"{self._name}-unreachable" or bend == Bend("node-down", self._node)
 
     def url(self, base: str, key: str) -> str:
         """Return a presigned URL of an object at the S3 server ``base``."""
