@@ -75,9 +75,10 @@ def row_of(made: Clause, params: Mapping[str, str], contract: Contract) -> Row:
     for word in made.proves:
         if word.startswith("{"):
             axis = word.strip("{}")
-            statements.update(dict.fromkeys(contract.axis_statements(axis, params[axis]), False))
+            words = contract.axis_statements(axis, params[axis])
         else:
-            statements[word.removesuffix("~")] = word.endswith("~")
+            words = (word,)
+        statements.update({each.removesuffix("~"): each.endswith("~") for each in words})
     return Row(
         clause=made.id,
         title=made.title.format_map(params),

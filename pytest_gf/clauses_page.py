@@ -93,11 +93,15 @@ def _proving(clauses: Iterable[Clause], contract: Contract) -> dict[str, list[st
                 axis = word.strip("{}")
                 for value in contract.every(axis):
                     for name in contract.axis_statements(axis, value):
-                        proving.setdefault(name, []).append(f"`{made.id}[{value}]`")
+                        _add(proving, name, f"{made.id}[{value}]")
             else:
-                part = " (in part)" if word.endswith("~") else ""
-                proving.setdefault(word.removesuffix("~"), []).append(f"`{made.id}`{part}")
+                _add(proving, word, made.id)
     return proving
+
+
+def _add(proving: dict[str, list[str]], word: str, row: str) -> None:
+    part = " (in part)" if word.endswith("~") else ""
+    proving.setdefault(word.removesuffix("~"), []).append(f"`{row}`{part}")
 
 
 def _row(statement: Statement, proving: Mapping[str, list[str]]) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 ATTRIBUTE = "__gf_fact__"
-AXES = ("bucket", "stack", "surface", "nar", "store_hash", "evidence")
+AXES = ("bucket", "stack", "surface", "nar", "store_hash", "evidence", "component")
 GIVENS = ("contract", "target", "run")
 HOUSE = "gf_house"
 

@@ -67,7 +67,13 @@ def _seen(item: pytest.Item, row: Row, run: Run) -> tuple[list[dict[str, Any]], 
         return run.seen[direct]
     nodes = _nodes(item, row, run.graph)
     facts = [
-        {"fact": node.key[0], "params": node.params, "outcome": outcome(node), "seconds": round(node.seconds, 6)}
+        {
+            "fact": node.key[0],
+            "params": node.params,
+            "outcome": outcome(node),
+            "seconds": round(node.seconds, 6),
+            "exchanges": len(node.evidence.exchanges) + node.evidence.left_out if node.evidence is not None else 0,
+        }
         for node in nodes
     ]
     found = facts, [evidence_path(node) for node in nodes if node.evidence is not None and node.evidence.exchanges]

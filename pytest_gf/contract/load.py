@@ -19,6 +19,7 @@ from pytest_gf.contract.model import (
     Cluster,
     Contract,
     InventoryRules,
+    Limit,
     Scratch,
     Stack,
     Statement,
@@ -59,6 +60,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ha: HA | None = None
     inventory: InventoryRules | None = None
     waivers: tuple[Waiver, ...] = ()
+    limits: dict[str, Limit] = {}
     repository: Repository = Repository()
     tickets: dict[str, str] = {}
     does_not_prove: tuple[_Claim, ...] = ()
@@ -86,6 +88,7 @@ def load(path: Path | None = None) -> Contract:
         ha=read.ha,
         inventory=read.inventory,
         waivers=read.waivers,
+        limits=read.limits,
         tickets=read.tickets,
         does_not_prove=tuple(Claim(each.text, tuple(each.statements.split())) for each in read.does_not_prove),
         statements=statements,
@@ -149,6 +152,7 @@ def _statements(path: Path) -> dict[str, Statement]:
 
 def _check(contract: Contract, path: Path) -> None:
     named = {f"stacks.{name}.proves": stack.proves.split() for name, stack in contract.stacks.items()}
+    named |= {f"limits.{name}.proves": limit.proves.replace("~", "").split() for name, limit in contract.limits.items()}
     named |= {
         f"does_not_prove[{index}].statements": list(each.statements)
         for index, each in enumerate(contract.does_not_prove)

@@ -113,6 +113,14 @@ class HA(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evidence: Mapping[str, Evidence] = {}
 
 
+class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A component that the page says is not highly available: a word in its image's name, the page's words, statements."""
+
+    image: str
+    says: str
+    proves: str
+
+
 class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Clauses that are known to be red until a ticket closes: why, until when (an instant), and what closes it."""
 
@@ -156,6 +164,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     ha: HA | None = None
     inventory: InventoryRules | None = None
     waivers: tuple[Waiver, ...] = ()
+    limits: Mapping[str, Limit] = {}
     repository: Repository = Repository()
     store_hashes: tuple[str, ...] = ()
     """What the command line asks to stream; no contract's data."""
@@ -170,6 +179,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
             "surface": attic.surfaces if attic is not None else (),
             "nar": attic.nars if attic is not None else (),
             "store_hash": self.store_hashes if attic is not None else (),
+            "component": tuple(self.limits),
             "evidence": tuple(self.ha.evidence) if self.ha is not None else (),
         }[axis]
 
@@ -179,8 +189,10 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         return chosen.get(axis, self.every(axis))
 
     def axis_statements(self, axis: str, value: str) -> tuple[str, ...]:
-        """Return the statements that name this value of an axis."""
-        return tuple(self.stacks[value].proves.split()) if axis == "stack" else ()
+        """Return the statements that name this value of an axis, each with a ``~`` where it is one in part."""
+        if axis == "stack":
+            return tuple(self.stacks[value].proves.split())
+        return tuple(self.limits[value].proves.split()) if axis == "component" else ()
 
     def waiver(self, clause: str) -> Waiver | None:
         """Return what waives this clause, if anything does."""

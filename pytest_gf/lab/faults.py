@@ -28,6 +28,7 @@ Kind = Literal[
     "number",
     "defect",
     "candidate",
+    "component",
 ]
 
 ALL = "all"
@@ -54,6 +55,7 @@ DEFECTS = (
     *("offset-count", "offsets", "trailing", "flipped", "extra-frame", "bomb", "short-chunk"),
 )
 CANDIDATES = ("dedicated", "dedicated-single", "replicated-rustfs", "local-path", "cache-store")
+COMPONENTS = ("attic-api", "attic-database", "bazel-cache")
 CUTS = ("fin", "rst", "node", "success")
 RIGHT = re.compile(r"[a-z]+(?:/[a-z]+)?")
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -174,6 +176,7 @@ _CLUSTER = (
     Fault("claim-class", None, "the volume claim is of another storage class"),
     Fault("volume-elsewhere", None, "the volume is bound to another node"),
     Fault("volume-anywhere", None, "the volume can be mounted on any node"),
+    Fault("component-spread", "component", "the component runs twice, on two nodes"),
     Fault("candidate", "candidate", "another store of that kind stands in the cluster"),
     Fault("storage-class-missing", None, "the storage class is gone"),
     Fault("storage-class-strange", None, "the storage class belongs to another provisioner than OpenEBS"),
@@ -323,6 +326,7 @@ _CHECKS: Mapping[Kind, Callable[[str, Contract], str]] = {
     "right": _right,
     "defect": lambda given, _: _among("defect", given, DEFECTS),
     "candidate": lambda given, _: _among("candidate", given, CANDIDATES),
+    "component": lambda given, _: _among("component", given, COMPONENTS),
     "cut": lambda given, _: _among("cut", given, CUTS),
     "number": lambda given, _: (
         ""

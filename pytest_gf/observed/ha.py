@@ -33,6 +33,42 @@ class InterimShape:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """The pods of a component and the nodes that they are on, beside the page's words on it. Statements S120 to S123."""
+
+    component: str
+    says: str
+    pods: tuple[str, ...]
+    nodes: tuple[str, ...]
+
+    @property
+    def as_documented(self) -> bool:
+        return len(self.nodes) <= 1
+
+    @property
+    def promised(self) -> str:
+        return f"{self.component}: {self.says}"
+
+    @property
+    def seen(self) -> str:
+        return f"{', '.join(self.pods)} on {', '.join(self.nodes) or 'no node'}"
+
+    @property
+    def diagnosis(self) -> str:
+        if self.as_documented:
+            return ""
+        return f"news: {self.component} runs on {len(self.nodes)} nodes, and the page still says {self.says!r}"
+
+    @property
+    def next_step(self) -> str:
+        return (
+            ""
+            if self.as_documented
+            else f"is it meant? then change that row of the page, and [limits.{self.component}]"
+        )
+
+
+@dataclass(frozen=True)
 class Strict:
     """One demand of strict HA, and how it is met. Statements S109, S113.
 

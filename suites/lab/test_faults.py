@@ -63,7 +63,7 @@ def catalog_rows(catalog: set[str]) -> set[str]:
     known = contract.load()
     pairs = itertools.product(known.every("surface"), known.every("nar"))
     surfaces = (*known.every("surface"), *map("-".join, pairs))
-    values = (*known.buckets, *known.stacks, *surfaces, *known.every("evidence"))
+    values = (*known.buckets, *known.stacks, *surfaces, *known.every("evidence"), *known.every("component"))
     return catalog | {f"{name}[{value}]" for name in catalog for value in values}
 
 

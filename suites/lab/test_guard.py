@@ -27,6 +27,8 @@ STEPS = (
     *("object-listed", "body-whole", "body-shape", "lock-free", "errored-absent"),
     *("baseline", "resources", "write-proof"),
 )
+FILES_READ = 4
+"""The checkout, the stack's backend, what `tofu init` left, and where an errored.tfstate would lie."""
 AFTER = ("list-after-delete", "unchanged")
 OF_THE_BUCKET = ("list-buckets", "head-bucket", "get-agrees", "disk-markers", "api-disk-coherent")
 OF_THE_CHECKOUT = ("backend-s3", "materialized")
@@ -116,12 +118,18 @@ def test_one_stack_is_one_full_column_and_leaves_nothing(lab: Lab, s3: Any, reco
     outcome = guard(lab, run_pytest, f"--gf-baseline={recorded}")
     assert outcome.exit == 0, outcome.text
     assert outcome.rows("holds") == COLUMN
-    assert keys(s3) == before
+    counts = lab.counts()
+    assert sum(count for name, count in counts.items() if name.startswith("s3 ")) == 29, counts
+    facts = {
+        (each["fact"], *each["params"].values()): each["exchanges"]
+        for row in outcome.verdicts().values()
+        for each in row["facts"]
+    }
+    assert sum(facts.values()) == sum(counts.values()) + FILES_READ, "the record counts what was asked"
     made = [each for each in lab.exchanges() if str(each["operation"]) in {"PutObject", "DeleteObject"}]
     assert made
     assert all(str(each["key"]).startswith(f"gf-proof/{STACK}-") for each in made), "no state's key is written"
-    counts = {name: count for name, count in lab.counts().items() if name.startswith("s3 ")}
-    assert sum(counts.values()) == 30, counts
+    assert keys(s3) == before
     ledger = [json.loads(line) for line in (outcome.folder / "ledger.jsonl").read_text().splitlines()]
     assert [each["event"] for each in ledger] == ["run", "made", "gone"]
 

@@ -12,13 +12,14 @@ import pytest
 
 from pytest_gf import contract
 from pytest_gf.lab import Lab
-from pytest_gf.lab.faults import CANDIDATES
-from pytest_gf.lab.kube import candidates
+from pytest_gf.lab.faults import CANDIDATES, COMPONENTS
+from pytest_gf.lab.kube import stores
 
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["ha"]
 EVIDENCE = {f"ha.evidence[{name}]" for name in contract.load().every("evidence")}
 STRICT = {"ha.replicas", "ha.volume"} | EVIDENCE
-ROWS = STRICT | {"ha.interim-shape"}
+DOCUMENTED = {"ha.interim-shape", *(f"ha.limit[{name}]" for name in contract.load().every("component"))}
+ROWS = STRICT | DOCUMENTED
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_strict_ha_is_red_by_design(lab: Lab, run_pytest: Any) -> None:
     outcome = ha(lab, run_pytest)
     assert outcome.exit == 1
     assert outcome.rows("violated") == STRICT
-    assert outcome.rows("holds") == {"ha.interim-shape"}
+    assert outcome.rows("holds") == DOCUMENTED
     assert "INTERIM_ONLY" not in outcome.text
 
 
@@ -62,7 +63,7 @@ def test_what_tin_1012_waives_is_interim_and_says_so(lab: Lab, run_pytest: Any) 
     outcome = ha(lab, run_pytest, "--gf-expect-interim")
     assert outcome.exit == 0, outcome.text
     assert outcome.rows("interim") == STRICT
-    assert outcome.rows("holds") == {"ha.interim-shape"}
+    assert outcome.rows("holds") == DOCUMENTED
     assert "INTERIM_ONLY: 7 clauses are red and waived until their ticket closes" in outcome.text
     assert "INTERIM_ONLY" in (outcome.folder / "summary.md").read_text()
     assert {row["reason"].partition("\n")[0] for row in outcome.verdicts().values()} >= {
@@ -77,7 +78,7 @@ def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any) -
     violated = expand(TABLE[fault]["violated"])
     assert outcome.rows("violated") == violated
     assert outcome.rows("holds") == ROWS - violated
-    said = [row["reason"] for row in outcome.verdicts().values()]
+    said = [f"{row['reason']} {row['next_step']}" for row in outcome.verdicts().values()]
     assert any(TABLE[fault]["says"] in each for each in said), said
 
 
@@ -85,7 +86,7 @@ def test_nothing_is_waived_where_the_interim_shape_is_broken(lab: Lab, run_pytes
     lab.bend("claim-shared")
     outcome = ha(lab, run_pytest, "--gf-expect-interim")
     assert outcome.exit == 1
-    assert outcome.rows("violated") == ROWS
+    assert outcome.rows("violated") == STRICT | {"ha.interim-shape"}
 
 
 def test_what_holds_and_is_waived_is_fixed(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ def test_a_red_of_an_axis_without_an_option_is_repeated_by_its_name(lab: Lab, ru
 
 @pytest.mark.upholds("S108")
 def test_every_class_of_candidate_is_told_apart(lab: Lab, run_pytest: Any) -> None:
-    assert tuple(candidates.STORES) == CANDIDATES
+    assert (tuple(stores.CANDIDATES), tuple(stores.COMPONENTS)) == (CANDIDATES, COMPONENTS)
     for name in CANDIDATES:
         lab.bend(f"candidate:{name}")
     environment = dict(lab.environment)

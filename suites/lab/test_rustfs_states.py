@@ -246,6 +246,7 @@ ARGUMENTS = {
     "folder": "foreign",
     "node": "bumble",
     "candidate": "dedicated",
+    "component": "attic-api",
     "right": "create pods/exec",
     "cut": "rst",
     "number": "3",

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_gf.contract import Contract
 from pytest_gf.contract.model import Workload
 from pytest_gf.lab.bends import Bends
-from pytest_gf.lab.kube import candidates
+from pytest_gf.lab.kube import stores
 from pytest_gf.lab.kube.resources import RESOURCES
 
 CREATED = "2026-03-14T09:26:53Z"
@@ -51,9 +51,9 @@ class Cluster:
 
     def objects(self, resource: str) -> list[Object]:
         """Return every object of a resource, sorted by namespace and name."""
-        chosen = tuple(name for name in candidates.STORES if self._bends.on("candidate", name))
         made: list[Object] = getattr(self, f"_{resource}", list)()
-        made += candidates.objects(resource, chosen, self.nodes)
+        if self.workload is not None:
+            made += stores.objects(resource, self._bends, self.workload.namespace, self.nodes)
         kind = RESOURCES[resource]
         found = [{"kind": kind.kind, "apiVersion": kind.group_version, **each} for each in made]
         return sorted(found, key=lambda each: (each["metadata"].get("namespace", ""), each["metadata"]["name"]))

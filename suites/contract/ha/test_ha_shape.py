@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.ha import InterimShape, Strict
+from pytest_gf.observed.ha import InterimShape, Limit, Strict
 
 pytestmark = pytest.mark.ha
 
@@ -33,3 +33,9 @@ def test_volume(ha_volume: Strict) -> None:
 def test_evidence(ha_evidence: Strict) -> None:
     """Strict HA stays blocked until TIN-1026 and TIN-1017 produce it."""
     assert ha_evidence.met
+
+
+@clause("ha.limit", "{component} is not highly available, as the page says", proves="{component}")
+def test_limit(ha_limit: Limit) -> None:
+    """None of these systems are HA today; a change is news, and the page's sentence stale."""
+    assert ha_limit.as_documented
