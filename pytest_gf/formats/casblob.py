@@ -14,6 +14,8 @@ MAGIC = 0x184D2A50
 IDENTITY, ZSTD = 0, 1
 CHUNK = 1024 * 1024
 """Bytes of payload in a chunk, as bazel-remote writes it; another size is legal."""
+HELD = 2 * CHUNK
+"""Stored bytes of a chunk that are held to be decoded at once, which is faster; a longer one is decoded as it comes."""
 MOST_CHUNKS = 1024 * 1024
 """A header may name so many chunks: with bazel-remote's own chunk size, a payload of 1 TiB."""
 
@@ -23,6 +25,8 @@ Kind = Literal[
 ]  # fmt: skip
 
 _HEADER = struct.Struct("<IIqBIq")
+HEAD = _HEADER.size
+"""Bytes before the offsets."""
 _BEFORE_FRAME = 8
 """Bytes that the frame size does not count: magic and itself."""
 _FEWEST_OFFSETS = 2
@@ -50,27 +54,15 @@ class Header:
         return min(self.chunk_size, self.logical_size - chunk * self.chunk_size)
 
 
-def decode(data: bytes) -> Iterator[bytes]:
+def decode(data: bytes | memoryview) -> Iterator[bytes]:
     """Yield the payload of a whole object, piece by piece. Raises Malformed, at the latest at the end."""
-    header = _read_header(_Source((data,)))
-    if header.compression == IDENTITY:
-        yield from decode_stream((data,))
-        return
-    view = memoryview(data)
-    for chunk in range(len(header.offsets) - 1):
-        stored = view[header.offsets[chunk] : header.offsets[chunk + 1]]
-        here = header.offsets[chunk + 1] <= len(data)
-        payload = zstd.whole(stored, header.payload(chunk)) if here else None
-        if payload is not None:
-            yield payload
-        else:
-            yield from _zstd_chunk(header, chunk, _Source((stored,)))
-    if len(data) > header.offsets[-1]:
-        raise Malformed("trailing", "bytes follow the last chunk")
+    return decode_stream((data,))
 
 
-def decode_stream(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the payload of an object that comes in pieces of any size; at most a chunk's stored bytes are held.
+def decode_stream(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    """Yield the payload of an object that comes in pieces of any size; at most `HELD` stored bytes are held.
+
+    A piece is not looked at any more once the next is asked for, so its buffer may be used again.
 
     Raises Malformed, at the latest when the pieces end: what was yielded before is no payload then.
     """
@@ -132,18 +124,22 @@ class _Source:
         taken, self._piece = self._piece[:most], self._piece[most:]
         return taken
 
+    def up_to(self, count: int) -> bytes | memoryview:
+        """Return so many bytes, fewer where the object ends."""
+        if len(self._piece) >= count:
+            return self.some(count)
+        parts: list[bytes] = []
+        while count and (part := self.some(count)):
+            parts.append(bytes(part))  # A copy: the next piece may lie in the same buffer.
+            count -= len(part)
+        return b"".join(parts)
+
     def exactly(self, count: int, what: str) -> bytes:
         """Return so many bytes. Raises Malformed ``cut``."""
-        if len(self._piece) >= count:
-            taken, self._piece = self._piece[:count], self._piece[count:]
-            return bytes(taken)
-        parts: list[memoryview] = []
-        while count and (part := self.some(count)):
-            parts.append(part)
-            count -= len(part)
-        if count:
+        taken = self.up_to(count)
+        if len(taken) < count:
             raise Malformed("cut", f"the object ends in {what}")
-        return b"".join(parts)
+        return bytes(taken)
 
     def more(self) -> bool:
         """Tell whether a byte is left."""
@@ -190,6 +186,13 @@ def _identity(header: Header, source: _Source) -> Iterator[bytes]:
 def _zstd_chunk(header: Header, chunk: int, source: _Source) -> Iterator[bytes]:
     expected = header.payload(chunk)
     left = header.offsets[chunk + 1] - header.offsets[chunk]
+    if left <= HELD and expected <= HELD:
+        stored = source.up_to(left)
+        payload = zstd.whole(stored, expected) if len(stored) == left else None
+        if payload is not None:
+            yield payload
+            return
+        source = _Source((stored,))  # Read again, strictly, for what is wrong with it.
     decoder = zstd.Decoder(single=True, most=expected)
     try:
         while left:

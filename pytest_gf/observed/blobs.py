@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
+from pytest_gf.formats import casblob
 from pytest_gf.observed.bazel import NO_DELETE, WITHOUT, s3_words
 from pytest_gf.observed.bucket import PRESERVE
 from pytest_gf.observed.s3 import BucketListed
@@ -14,6 +17,8 @@ from pytest_gf.observed.s3 import BucketListed
 State = Literal["whole", "mismatch", "malformed", "unreadable", "gone", "large"]
 BAD: tuple[State, ...] = ("mismatch", "malformed", "unreadable")
 MOST_SHOWN = 3
+CASBLOBS = "cas.v2/"
+"""Where blobs lie as casblobs (storage mode zstd); elsewhere they lie as they are. facts/bazel.md."""
 CORRUPT = "it is corruption of a cache, no evidence about sources (S046)"
 
 
@@ -21,8 +26,8 @@ CORRUPT = "it is corruption of a cache, no evidence about sources (S046)"
 class StoredBlob:
     """One object of the bucket. ``size`` is the payload's in bytes, None where it can't be told.
 
-    ``state``: whole; mismatch (decodes, and hashes to something else: ``detail``); malformed (``detail`` begins with its kind);
-    unreadable (S3's answer); gone (between listing and reading); large (longer than a canary reads).
+    ``state``: whole; mismatch (decodes, and hashes to something else: ``detail``); malformed (``detail`` begins with its ``kind``,
+    ``chunk`` says where, if it is one); unreadable (S3's answer); gone (between listing and reading); large (longer than a canary reads).
     """
 
     key: str
@@ -30,14 +35,39 @@ class StoredBlob:
     state: State
     size: int | None = None
     detail: str = ""
+    kind: str = ""
+    chunk: int | None = None
 
     @property
     def raw(self) -> bool:
         """Whether it stands in the storage mode uncompressed (``cas/``)."""
-        return "cas.v2/" not in self.key
+        return CASBLOBS not in self.key
 
     def __str__(self) -> str:
         return f"{self.key} {self.state}{f' ({self.detail})' if self.detail else ''}"
+
+
+def judged(key: str, body: Iterable[bytes | memoryview], *, most: int | None = None) -> StoredBlob:
+    """Return what an object's body is: decoded and hashed, never its stored bytes (S045). ``most`` bounds the payload.
+
+    Whatever getting the body raises comes through.
+    """
+    digest, sha256, size = key.rpartition("/")[2], hashlib.sha256(), 0
+    pieces = iter(body)
+    first = next(pieces, b"")
+    head, body = bytes(first[: casblob.HEAD]), chain((first,), pieces)
+    try:
+        for piece in casblob.decode_stream(body) if CASBLOBS in key else body:
+            sha256.update(piece)
+            size += len(piece)
+            if most is not None and size > most:
+                return StoredBlob(key, digest, "large")
+    except casblob.Malformed as wrong:
+        said = casblob.logical_size(head)
+        return StoredBlob(key, digest, "malformed", said, str(wrong), kind=wrong.kind, chunk=wrong.chunk)
+    if sha256.hexdigest() != digest:
+        return StoredBlob(key, digest, "mismatch", size, f"its payload hashes to {sha256.hexdigest()}")
+    return StoredBlob(key, digest, "whole", size)
 
 
 @dataclass(frozen=True)
