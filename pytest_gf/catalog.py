@@ -8,6 +8,7 @@ import inspect
 import itertools
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -27,13 +28,18 @@ GUARD = "coherent_buckets"
 _ID = re.compile(r"[a-z][a-z0-9]*\.[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
-def rows_of(items: Iterable[pytest.Item], contract: Contract) -> dict[str, Row]:
-    """Return the row of each item that is a clause, by node id, in the order of collection."""
+def rows_of(items: Iterable[pytest.Item], contract: Contract, sample: str = "") -> dict[str, Row]:
+    """Return the row of each item that is a clause, by node id, in the order of collection.
+
+    ``sample`` says what a sampled audit reads; the titles of its rows say it, and so every report does.
+    """
     rows: dict[str, Row] = {}
     for item in items:
         made = clause_of(getattr(item, "function", None))
         if made is not None:
-            rows[item.nodeid] = row_of(made, params_of(item), contract)
+            row = row_of(made, params_of(item), contract)
+            sampled = sample and "shard" in row.params
+            rows[item.nodeid] = replace(row, title=f"{row.title} ({sample})") if sampled else row
     return rows
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 ATTRIBUTE = "__gf_fact__"
-AXES = ("bucket", "stack", "surface", "nar", "store_hash", "evidence", "component")
+AXES = ("bucket", "stack", "surface", "nar", "store_hash", "evidence", "component", "shard")
 GIVENS = ("contract", "target", "run")
 HOUSE = "gf_house"
 
@@ -73,23 +73,28 @@ class Fact:
     if_seen: frozenset[str]
     changes: str | None
     asks: tuple[str, ...]
+    patient: bool
+    """Whether it bounds its own time, and may take hours: the run's deadline for a fact is not its."""
 
 
 @overload
 def fact(function: Function) -> Function: ...
 @overload
-def fact(*, changes: str | None = None, asks: tuple[str, ...] = ()) -> Callable[[Function], Function]: ...
-def fact(function: Any = None, *, changes: str | None = None, asks: tuple[str, ...] = ()) -> Any:
+def fact(
+    *, changes: str | None = None, asks: tuple[str, ...] = (), patient: bool = False
+) -> Callable[[Function], Function]: ...
+def fact(function: Any = None, *, changes: str | None = None, asks: tuple[str, ...] = (), patient: bool = False) -> Any:
     """Make a function a fact.
 
     Its parameters are other facts, axes (`AXES`) or given things (`GIVENS`). A fact that changes something outside this
     process says with ``changes`` which word of the target's ``allow`` permits it; it is never prefetched. What it asks of a
     system stands in ``asks``, for ``--gf-plan``; a test compares it with the evidence.
-    A fact raises `Unproven` where it can't observe from here, and `ProbeError` where its probe broke.
+    ``patient`` says that the fact bounds its own time. A fact raises `Unproven` where it can't observe from here, and
+    `ProbeError` where its probe broke.
     """
 
     def decorate(observe: Function) -> Function:
-        setattr(observe, ATTRIBUTE, (changes, asks))
+        setattr(observe, ATTRIBUTE, (changes, asks, patient))
         return observe
 
     return decorate if function is None else decorate(function)

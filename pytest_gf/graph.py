@@ -290,12 +290,14 @@ class Graph:
 
     def _until_next_deadline(self) -> float:
         now = time.monotonic()
-        starts = [node.started for node in self._running if node.started is not None]
+        starts = [node.started for node in self._running if node.started is not None and not node.fact.patient]
         return max(0.0, min((start + self._deadline - now for start in starts), default=self._deadline))
 
     def _expire(self) -> None:
         now = time.monotonic()
         for node in list(self._running):
+            if node.fact.patient:
+                continue
             if node.started is not None and now - node.started >= self._deadline:
                 if node.fact.changes:
                     self._stuck = node

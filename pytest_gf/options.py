@@ -18,6 +18,7 @@ import pytest
 from pytest_gf import contract as contracts
 from pytest_gf import subject as subjects
 from pytest_gf import target as targets
+from pytest_gf.audit import asked as audits
 from pytest_gf.subject import Subject
 from pytest_gf.vantage import VANTAGES
 
@@ -38,6 +39,7 @@ MARKERS = {
     "ha": "the interim shape, and strict HA beyond it: red by design until TIN-1012, see --gf-expect-interim",
     "inventory": "what could become the state authority: every object store of the cluster, classified",
     "rca": "root cause analysis: evidence as files, and the canary's clauses that only look; with --gf-bucket, --gf-since",
+    "audit": "every object of the Bazel cache's bucket, read, decoded and hashed; with --gf-sample, --gf-shard, --gf-audit-state",
     "nar": "the archives of --gf-store-hash, streamed whole from Attic",
     "upholds(statement)": "a test of this suite that holds a policy statement of the contract",
     "real": "tests against real clients and servers (SeaweedFS, s5cmd); in CI",
@@ -60,6 +62,7 @@ _PATH_OPTIONS = (
     "--gf-contract-page",
     "--gf-baseline",
     "--gf-errored",
+    "--gf-audit-state",
 )
 _FACT_DEADLINES = 6
 """A fact makes several exchanges; each has the deadline, all together this many."""
@@ -80,6 +83,7 @@ class Settings:
     subject: Subject
     seed: str
     """By which samples are chosen."""
+    audit: audits.Asked
     expect_interim: bool = False
     errored: Path | None = None
     since: int = 1_800
@@ -143,6 +147,16 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "--gf-seed": {
         "metavar": "TEXT",
         "help": "choose samples of a bucket's objects by this; a run says its own (default: the hour, UTC)",
+    },
+    "--gf-sample": {"metavar": "N|PERCENT%", "help": "with -m audit: read so many objects only, chosen by --gf-seed"},
+    "--gf-shard": {
+        "metavar": "I/N",
+        "help": f"with -m audit: every N-th shard from the I-th on (0 <= I < N; or {audits.INDEX}/N)",
+    },
+    "--gf-rate": {"metavar": "N/s|NMB/s", "help": "with -m audit: read so many objects or bytes a second at most"},
+    "--gf-audit-state": {
+        "metavar": "DIR",
+        "help": "with -m audit: where it is noted how far the audit is; one that was killed goes on from there",
     },
     "--gf-fault": {"action": "append", "default": [], "metavar": "NAME[:ARG]", "help": "bend the lab (repeatable)"},
     "--gf-faults": {"action": "store_true", "help": "list the lab's faults and leave"},
@@ -210,7 +224,9 @@ def read(config: pytest.Config) -> Settings:
     contract_file = Path(os.path.abspath(option.gf_contract)) if option.gf_contract else None
     try:
         contract = contracts.load(contract_file).narrow(buckets=option.gf_bucket, stacks=option.gf_stack)
-        contract = msgspec.structs.replace(contract, store_hashes=_store_hashes(config))
+        audit = _audit(config)
+        shards = audit.shards if _names_the_audit(config) else ()
+        contract = msgspec.structs.replace(contract, store_hashes=_store_hashes(config), shards=shards)
         target = _target(config)
     except (contracts.ContractError, targets.TargetError) as wrong:
         raise pytest.UsageError(str(wrong)) from None
@@ -223,6 +239,7 @@ def read(config: pytest.Config) -> Settings:
         reports=Path(os.path.abspath(option.gf_reports)) if option.gf_reports else config.rootpath / "reports",
         strict=option.gf_strict,
         deadline=option.gf_deadline,
+        audit=audit,
         subject=subjects.chosen(option, target),
         expect_interim=option.gf_expect_interim,
         since=_since(option.gf_since),
@@ -247,6 +264,28 @@ def _baseline(name: str | None) -> dict[str, Known] | None:
         raise pytest.UsageError(f"--gf-baseline={name}: can't be read: {wrong.strerror or wrong}") from None
     except baseline.Malformed as wrong:
         raise pytest.UsageError(f"--gf-baseline={name}: no baseline: {wrong}") from None
+
+
+def _audit(config: pytest.Config) -> audits.Asked:
+    """Return what the audit's options say. Raises `pytest.UsageError`."""
+    given = {name: getattr(config.option, f"gf_{name}") for name in ("shard", "sample", "rate", "audit_state")}
+    read: Mapping[str, Any] = {"shard": audits.part, "sample": audits.sample, "rate": audits.rate}
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        try:
+            found[name] = read.get(name, Path)(value) if value is not None else None
+        except ValueError as wrong:
+            raise pytest.UsageError(f"--gf-{name}={value}: {wrong}") from None
+    state = None if found["audit_state"] is None else Path(os.path.abspath(found["audit_state"]))
+    objects, size = found["rate"] or (0, 0)
+    return audits.Asked(found["shard"], found["sample"], objects, size, state)
+
+
+def _names_the_audit(config: pytest.Config) -> bool:
+    """Return whether this run is to have the audit's hundreds of rows: any other would only collect them."""
+    option = config.option
+    texts = (option.markexpr, option.keyword, *(Path(str(arg)).name for arg in config.args))
+    return bool(option.gf_shard or option.gf_sample or any("audit" in text for text in texts))
 
 
 def _since(given: str) -> int:

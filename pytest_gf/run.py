@@ -48,6 +48,8 @@ class Run:
         self.folder = settings.reports / run_id
         self.deadline = settings.deadline
         self.seed = settings.seed
+        self.progress: Callable[[str], None] = _unheard
+        """Says a line to the person who waits, where there is one."""
         self.is_live = True
         """Whether a clause was selected that asks the target anything; files and variables are no target."""
         self.graph: Graph | None = None
@@ -238,6 +240,10 @@ class Run:
         path = self.folder / evidence_path(node)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def _unheard(_: str) -> None:
+    """Say nothing: nobody is there."""
 
 
 def evidence_path(node: Node) -> str:

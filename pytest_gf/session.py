@@ -97,13 +97,14 @@ class ContractSession:
                 lines.append("a node id holds a secret; it is not shown here, and nothing was run")
             if lines:
                 raise pytest.UsageError(*map(redact, lines))
-        self.rows = catalog.rows_of(selected, contract)
+        self.rows = catalog.rows_of(selected, contract, self.run.settings.audit.sample_of(self.run.seed))
         self.run.is_live = any("target" in needs for needs in self._needs(selected))
         if self.rows and not self.is_worker and not self.looks_only:
             self.record = Record(self.run, self.rows)
             self._failed_before = {str(nodeid): nodeid for nodeid in self._last_failed()}
             reporter = self._terminal()
             if reporter is not None:
+                self.run.progress = terminal.voice()
                 reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
 
     def _needs(self, items: list[pytest.Item]) -> Iterator[set[str]]:

@@ -168,6 +168,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     repository: Repository = Repository()
     store_hashes: tuple[str, ...] = ()
     """What the command line asks to stream; no contract's data."""
+    shards: tuple[str, ...] = ()
+    """What the command line asks to audit; no contract's data."""
     chosen: Mapping[Literal["bucket", "stack"], tuple[str, ...]] = {}
 
     def every(self, axis: str) -> tuple[str, ...]:
@@ -179,6 +181,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
             "surface": attic.surfaces if attic is not None else (),
             "nar": attic.nars if attic is not None else (),
             "store_hash": self.store_hashes if attic is not None else (),
+            "shard": self.shards if self.bazel is not None else (),
             "component": tuple(self.limits),
             "evidence": tuple(self.ha.evidence) if self.ha is not None else (),
         }[axis]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pytest_gf.formats import reapi
 
 LARGEST = 4 * 1024 * 1024
 """Bytes. A result is one message of gRPC, which holds so many (`reapi.MOST_BATCH`)."""
+EMPTY = hashlib.sha256(b"").hexdigest()
+"""The blob that is always there and never stored."""
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -36,20 +39,23 @@ def references(stored: bytes) -> tuple[Reference, ...]:
         result.ParseFromString(stored)
     except DecodeError:
         raise Malformed("no ActionResult: it can't be parsed") from None
-    return tuple(_read(digest, what) for digest, what in _named(result) if digest.size_bytes or digest.hash)
+    return tuple(
+        _read(digest, what) for digest, what in _named(result) if digest.size_bytes or digest.hash not in {"", EMPTY}
+    )
 
 
 def _named(result: Any) -> Iterator[tuple[Any, str]]:
-    for file in result.output_files:
-        yield file.digest, f"output file {file.path!r}"
-    for folder in result.output_directories:
-        yield folder.tree_digest, f"tree of {folder.path!r}"
-        yield folder.root_directory_digest, f"root directory of {folder.path!r}"
+    """Yield each digest and what it is of: by number, since the paths are what was built."""
+    for at, file in enumerate(result.output_files):
+        yield file.digest, f"output file {at}"
+    for at, folder in enumerate(result.output_directories):
+        yield folder.tree_digest, f"tree of output directory {at}"
+        yield folder.root_directory_digest, f"root of output directory {at}"
     yield result.stdout_digest, "stdout"
     yield result.stderr_digest, "stderr"
 
 
 def _read(digest: Any, what: str) -> Reference:
     if not _HASH.fullmatch(digest.hash) or digest.size_bytes < 0:
-        raise Malformed(f"the digest of its {what[:80]} is no SHA-256 and size")
-    return Reference(digest.hash, digest.size_bytes, what[:80])
+        raise Malformed(f"the digest of its {what} is no SHA-256 and size")
+    return Reference(digest.hash, digest.size_bytes, what)

@@ -99,7 +99,7 @@ class StoredBlobs:
         states = Counter(each.state for each in self.blobs)
         told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
         of = f"of {'more than ' if self.more else ''}{self.listed}"
-        return f"{len(self.blobs)} objects {of} (--gf-seed={self.seed}): {told}{_shown(self._bad)}"
+        return f"{len(self.blobs)} objects {of} (--gf-seed={self.seed}): {told}{shown(self._bad)}"
 
     @property
     def diagnosis(self) -> str:
@@ -187,7 +187,7 @@ class ServedBlobs:
         good = sum(each.right for each in self.blobs)
         return (
             f"{len(self.blobs)} blobs through gRPC (--gf-seed={self.seed}, {self.skipped} not asked for): {good} right{told}"
-            f"{_shown(each.trouble for each in self._bad)}; {self.bucket}"
+            f"{shown(each.trouble for each in self._bad)}; {self.bucket}"
         )
 
     @property
@@ -209,7 +209,8 @@ class ServedBlobs:
         return [each for each in self.blobs if not each.right]
 
 
-def _shown(bad: Iterable[object]) -> str:
+def shown(bad: Iterable[object], count: int | None = None) -> str:
+    """Return the first of what is bad, and how many more there are; ``count`` where not all are at hand."""
     found = [str(each) for each in bad]
-    more = f"; and {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""
-    return "".join(f"; {each}" for each in found[:MOST_SHOWN]) + more
+    left = (len(found) if count is None else count) - MOST_SHOWN
+    return "".join(f"; {each}" for each in found[:MOST_SHOWN]) + (f"; and {left} more" if left > 0 else "")

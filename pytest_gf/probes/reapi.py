@@ -145,9 +145,10 @@ class Cache:
         cut = cut or (sink.finish() if status.ok else "")
         return Download(status, sink.size, sink.sha256, cut)
 
-    def batch_read(self, digest: str, size: int) -> Download:
-        """Read a blob by BatchReadBlobs, which holds 4 MiB at most."""
+    def batch_read(self, digest: str, size: int, *, compressor: int = reapi.IDENTITY) -> Download:
+        """Read a blob by BatchReadBlobs, which holds 4 MiB at most; ``compressor`` is what we take beside IDENTITY."""
         request = _request("BatchReadBlobs")
+        request.acceptable_compressors.append(compressor)
         request.digests.add(hash=digest, size_bytes=size)
         status, found = self._ask("BatchReadBlobs", request, digest=digest)
         if found is None:

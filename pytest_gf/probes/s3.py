@@ -24,7 +24,7 @@ MOST_BODY = 64 * 1024 * 1024
 READ_ATTEMPTS = 2
 """A read that was never answered is asked once more. An answer, also a wrong one, is judged at once."""
 
-_REJECTED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "RequestTimeTooSkewed"}
+REJECTED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "RequestTimeTooSkewed"}
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,15 @@ class Route(Protocol):
     """``127.0.0.1:PORT``."""
     broken: str
     """Why it broke, "" while it stands."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """How an S3 server is reached: its address, an identity's two halves, and a route to it where there is one."""
+
+    section: S3Section
+    credentials: tuple[str, str] = field(repr=False)
+    route: Route | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +175,7 @@ class S3:
                     raise
             else:
                 _keep(operation, shown, attempt, time.monotonic() - started, answer=answer, parsed=parsed)
-                if answer.code in _REJECTED:
+                if answer.code in REJECTED:
                     raise IdentityRejected(
                         tried, f"{answer}: {answer.message}", "check the two variables that the target names for [s3]"
                     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pytest_gf.redaction import redact
 from pytest_gf.reports.summary import LAB_BANNER, counts, gate, interim, proved, row_name
 from pytest_gf.verdict import Verdict
 
@@ -61,8 +65,10 @@ def width(rows: Iterable[Row]) -> int:
 
 
 def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any], name_width: int) -> None:
-    """Write one clause's line."""
+    """Write one clause's line; a shard in which all is well has none, since there are hundreds."""
     kind = Verdict(verdict["verdict"])
+    if kind is Verdict.HOLDS and "shard" in verdict["params"]:
+        return
     terminal.ensure_newline()
     word = kind.upper() if kind in {Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR} else str(kind)
     terminal.write(f"{word:<9} ", **_COLOURS[kind])
@@ -103,6 +109,19 @@ def last_line(terminal: pytest.TerminalReporter, run: Run) -> None:
     """Write what must be read last: that a lab is no evidence about honey."""
     if run.is_lab:
         terminal.write_line(LAB_BANNER, yellow=True, bold=True)
+
+
+def voice() -> Callable[[str], None]:
+    """Return what writes a line at once, while a clause runs: pytest captures what is written then. Call it between tests."""
+    try:
+        kept = os.dup(sys.stdout.fileno())
+    except (OSError, io.UnsupportedOperation):
+        return lambda _: None
+
+    def say(line: str) -> None:
+        os.write(kept, f"{redact(line)}\n".encode())
+
+    return say
 
 
 def _by_reason(record: Mapping[str, Any]) -> dict[str, str]:

@@ -1,0 +1,98 @@
+"""What a run asks of the audit: which shards, a sample, how fast, where its state is kept. Data; nothing heavy is imported."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+AREAS = ("cas.v2", "cas", "ac")
+"""Where blobs lie as casblobs, where they lie as they are, and results of actions. facts/bazel.md."""
+SHARDS = tuple(f"{area}/{number:02x}" for area in AREAS for number in range(256))
+"""The folders that bazel-remote makes: by the first two digits of each key."""
+INDEX = "JOB_COMPLETION_INDEX"
+"""The variable by which Kubernetes tells a pod of an Indexed Job which it is."""
+MOST_PARTS = len(SHARDS)
+_MEGABYTE = 1_000_000
+
+_PART = re.compile(rf"(?P<index>\d{{1,4}}|{INDEX})/(?P<parts>\d{{1,4}})")
+_SAMPLE = re.compile(r"(?P<number>\d{1,12}(?:\.\d{1,6})?)(?P<percent>%?)")
+_RATE = re.compile(r"(?P<number>\d{1,9})(?P<unit>|MB)/s")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The share of one process among ``parts``: every ``parts``-th shard, from ``index`` on."""
+
+    index: int
+    parts: int
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.parts}"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Which objects are read: ``count`` of all shards together, or a ``fraction`` of each; chosen by the run's seed."""
+
+    text: str
+    count: int | None = None
+    fraction: float = 1.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An audit's options. ``objects`` and ``bytes`` are at most so many a second, 0 for no limit."""
+
+    part: Part | None = None
+    sample: Sample | None = None
+    objects: int = 0
+    bytes: int = 0
+    state: Path | None = None
+
+    @property
+    def shards(self) -> tuple[str, ...]:
+        """The shards of this process."""
+        return SHARDS if self.part is None else SHARDS[self.part.index :: self.part.parts]
+
+    def sample_of(self, seed: str) -> str:
+        """Return in words what is read, "" for all."""
+        return f"sample {self.sample.text}, --gf-seed={seed}" if self.sample is not None else ""
+
+
+def part(text: str, environment: Mapping[str, str] = os.environ) -> Part:
+    """Read ``I/N``, where I may be `INDEX`: that variable's value. Raises ValueError."""
+    found = _PART.fullmatch(text)
+    if found is None:
+        raise ValueError(f"expected I/N with 0 <= I < N, or {INDEX}/N")
+    index, parts = found["index"], int(found["parts"])
+    if index == INDEX:
+        index = environment.get(INDEX, "")
+        if not re.fullmatch(r"\d{1,4}", index):
+            raise ValueError(f"variable {INDEX} is {'no number' if index else 'not set'}")
+    if not 0 <= int(index) < parts <= MOST_PARTS:
+        raise ValueError(f"{index}/{parts}: expected I/N with 0 <= I < N <= {MOST_PARTS}")
+    return Part(int(index), parts)
+
+
+def sample(text: str) -> Sample:
+    """Read ``N`` or ``P%``. Raises ValueError."""
+    found = _SAMPLE.fullmatch(text)
+    if found is not None and found["percent"]:
+        fraction = float(found["number"]) / 100
+        if 0 < fraction <= 1:
+            return Sample(text, fraction=fraction)
+    elif found is not None and "." not in found["number"] and int(found["number"]):
+        return Sample(text, count=int(found["number"]))
+    raise ValueError("expected a number of objects, or a percentage such as 5%")
+
+
+def rate(text: str) -> tuple[int, int]:
+    """Read ``N/s`` or ``NMB/s``: objects and bytes a second, one of them 0. Raises ValueError."""
+    found = _RATE.fullmatch(text)
+    if found is None or not int(found["number"]):
+        raise ValueError("expected objects a second as 500/s, or bytes as 20MB/s")
+    number = int(found["number"])
+    return (0, number * _MEGABYTE) if found["unit"] else (number, 0)

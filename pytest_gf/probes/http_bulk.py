@@ -1,0 +1,241 @@
+"""HTTP/1.1 for thousands of small answers: one kept connection, one buffer that is used again, a deadline that holds."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pytest_gf.errors import DeadlineExceeded, NotUnderstood, Unanswered
+from pytest_gf.probes.s3_client import CONNECT
+
+BUFFER = 1024 * 1024
+MOST_HEAD = 64 * 1024
+LEAST_RATE = 256 * 1024
+"""Bytes a second that a body must come by on average; a slower one is no answer."""
+TICK = 0.2
+"""Seconds between two looks at who is past its deadline."""
+ATTEMPTS = 2
+"""A request that was never answered is made once more: its connection may have been stale."""
+
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n")
+_CHUNKED = re.compile(rb"(?i)\r\ntransfer-encoding:[ \t]*chunked[ \t]*\r\n")
+_CLOSE = re.compile(rb"(?i)\r\nconnection:[ \t]*close[ \t]*\r\n")
+_LONGEST_LINE = 64
+
+
+class Cut(Exception):  # It is no error of the probe: what was cut is a finding.
+    """An answer that began and did not come to its end."""
+
+
+class _Lost(Exception):
+    """The connection ended."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where connections go: ``host`` and ``port`` to dial, ``tls`` and the name its certificate must have ("" for plain)."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+    name: str = ""
+
+
+class Watchdog:
+    """Cuts connections past their deadline: socket timeouts are none against an answer that drips. `close` it."""
+
+    def __init__(self) -> None:
+        self._connections: list[Connection] = []
+        self._ended = threading.Event()
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def guard(self, connection: Connection) -> None:
+        """Watch this one from now on."""
+        self._connections.append(connection)
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._ended.set()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(TICK):
+            now = time.monotonic()
+            for connection in tuple(self._connections):
+                connection.expire(now)
+
+
+class Connection:
+    """One connection, made when it is first needed and again when it broke. For one thread at a time.
+
+    ``ask`` sends a request and reads the head of its answer; then ``body`` must be read to its end, or the connection is
+    made anew. They raise `Unanswered`, `DeadlineExceeded`, `NotUnderstood`; a body that breaks raises `Cut`.
+    """
+
+    def __init__(self, address: Address, deadline: float, watchdog: Watchdog) -> None:
+        self._address, self._deadline = address, deadline
+        self._socket: socket.socket | None = None
+        self._lever: socket.socket | None = None
+        self._buffer = bytearray(BUFFER)
+        self._view = memoryview(self._buffer)
+        self._at = self._end = 0
+        self._left = 0
+        self._ends = float("inf")
+        self._expired = self._closes = self._chunked = False
+        watchdog.guard(self)
+
+    def ask(self, request: bytes, tried: str) -> int:
+        """Return the status of the answer to a request. ``tried`` names it to people."""
+        self._ends = time.monotonic() + self._deadline
+        if self._left or self._expired or self._closes:
+            self.close()
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._head(request, tried)
+            except _Lost as lost:
+                late = self._expired
+                self.close()
+                if late:
+                    raise self._late(tried) from None
+                if attempt == ATTEMPTS:
+                    step = "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?"
+                    raise Unanswered(tried, str(lost), step) from None
+        raise AssertionError("unreachable: there is at least one attempt")
+
+    def body(self, tried: str) -> Iterator[memoryview]:
+        """Yield the answer's body; each piece only until the next is asked for."""
+        self._ends += max(self._left, 0) / LEAST_RATE
+        try:
+            if self._chunked:
+                yield from self._chunks()
+            else:
+                yield from self._pieces(self._left)
+        except (_Lost, ValueError) as lost:
+            late = self._expired
+            self.close()
+            if late:
+                raise self._late(tried) from None
+            raise Cut(f"the body was cut: {lost}") from None
+        self._left, self._ends = 0, float("inf")
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes the answer's body has, None where its end shows."""
+        return None if self._chunked else self._left
+
+    def skip_body(self) -> None:
+        """Expect no body: the answer was one to HEAD."""
+        self._left, self._chunked, self._ends = 0, False, float("inf")
+
+    def close(self) -> None:
+        """End the connection. Safe to call twice."""
+        for each in (self._socket, self._lever):
+            if each is not None:
+                each.close()
+        self._socket = self._lever = None
+        self._at = self._end = self._left = 0
+        self._expired = self._closes = False
+
+    def expire(self, now: float) -> None:
+        """Cut what is past its deadline; called by the watchdog, in a thread of its own."""
+        lever = self._lever
+        if now > self._ends and lever is not None:
+            self._expired = True
+            with contextlib.suppress(OSError):  # It was closed meanwhile.
+                lever.shutdown(socket.SHUT_RDWR)
+
+    def _late(self, tried: str) -> DeadlineExceeded:
+        came_back = f"no whole answer within {self._deadline:.3g} s and the time that its length allows"
+        return DeadlineExceeded(tried, came_back, "is the system overloaded? --gf-deadline sets the limit")
+
+    def _head(self, request: bytes, tried: str) -> int:
+        connected = self._connected()
+        self._at = self._end = 0
+        try:
+            connected.sendall(request)
+        except OSError as wrong:
+            raise _Lost(f"the request could not be sent: {wrong}") from None
+        end = -1
+        while end < 0:
+            if self._end >= MOST_HEAD:
+                raise NotUnderstood(tried, f"a head of more than {MOST_HEAD} bytes", "is this an S3 server?")
+            self._receive(MOST_HEAD)
+            end = self._buffer.find(b"\r\n\r\n", 0, self._end)
+        head = bytes(self._view[: end + 2])
+        self._at = end + 4
+        status, length = _STATUS.match(head), _LENGTH.search(head)
+        self._chunked = _CHUNKED.search(head) is not None
+        self._closes = _CLOSE.search(head) is not None
+        if status is None or (length is None and not self._chunked):
+            self.close()
+            raise NotUnderstood(tried, f"no answer of HTTP/1.1 with a length: {head[:60]!r}", "is this an S3 server?")
+        self._left = -1 if self._chunked else int(length[1] if length else 0)
+        return int(status[1])
+
+    def _connected(self) -> socket.socket:
+        if self._socket is None:
+            where = (self._address.host, self._address.port)
+            try:
+                made = socket.create_connection(where, timeout=min(CONNECT, self._deadline))
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                lever = made.dup()
+                if self._address.tls is not None:
+                    made = self._address.tls.wrap_socket(made, server_hostname=self._address.name)
+            except OSError as wrong:
+                raise _Lost(f"{type(wrong).__name__}: {wrong}") from None
+            made.settimeout(None)  # The watchdog has the deadline; a timeout would cost a poll for each read.
+            lever.settimeout(None)
+            self._socket, self._lever = made, lever
+        return self._socket
+
+    def _receive(self, most: int, *, all_of_it: bool = False) -> None:
+        """Read into the buffer behind what is there; at least a byte."""
+        view = self._view[self._end : self._end + most]
+        flags = socket.MSG_WAITALL if all_of_it and self._address.tls is None else 0
+        try:
+            got = self._socket.recv_into(view, len(view), flags) if self._socket is not None else 0
+        except OSError as wrong:
+            raise _Lost(f"{type(wrong).__name__}: {wrong}") from None
+        if not got:
+            raise _Lost("the connection was closed")
+        self._end += got
+
+    def _pieces(self, left: int) -> Iterator[memoryview]:
+        while left:
+            if self._at == self._end:
+                self._at = self._end = 0
+            want = min(left, BUFFER - self._at)
+            while self._end - self._at < want:
+                self._receive(want - (self._end - self._at), all_of_it=True)
+            left -= want
+            self._at += want
+            yield self._view[self._at - want : self._at]
+
+    def _chunks(self) -> Iterator[memoryview]:
+        """Yield a body in chunks (RFC 9112, 7.1). Raises ValueError where it is none."""
+        size = -1
+        while size:
+            size = int(self._line().partition(b";")[0], 16)
+            if size < 0:
+                raise ValueError("a chunk of negative size")
+            yield from self._pieces(size)
+            while self._line() and not size:
+                pass  # Trailers, which nobody asked for.
+
+    def _line(self) -> bytes:
+        while (end := self._buffer.find(b"\r\n", self._at, self._end)) < 0:
+            if self._end - self._at > _LONGEST_LINE:
+                raise ValueError("no chunk begins where one should")
+            held = bytes(self._view[self._at : self._end])
+            self._buffer[: len(held)] = held
+            self._at, self._end = 0, len(held)
+            self._receive(MOST_HEAD)
+        line = bytes(self._view[self._at : end])
+        self._at = end + 2
+        return line

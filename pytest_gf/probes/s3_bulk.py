@@ -1,0 +1,169 @@
+"""S3 for an audit: listing and reading one bucket, object after object, for a tenth of the CPU that boto3 takes."""
+
+from __future__ import annotations
+
+import html
+import re
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pytest_gf.answers import Answer
+from pytest_gf.errors import IdentityRejected, NotUnderstood, Unanswered
+from pytest_gf.probes.http_bulk import Address, Connection, Cut, Watchdog
+from pytest_gf.probes.s3 import REJECTED, Access
+from pytest_gf.probes.s3_client import MOST_ANSWER
+from pytest_gf.probes.sigv4 import Signer, encoded
+from pytest_gf.redaction import redact
+
+PAGE = 1_000
+"""Keys of one answer."""
+_PORTS = {"http": 80, "https": 443}
+_CONTENTS = re.compile(rb"<Contents>(.*?)</Contents>", re.DOTALL)
+_KEY, _SIZE = re.compile(rb"<Key>([^<]*)</Key>"), re.compile(rb"<Size>(\d{1,18})</Size>")
+_CODE, _MESSAGE = re.compile(rb"<Code>([^<]{1,100})</Code>"), re.compile(rb"<Message>([^<]{1,300})</Message>")
+_TRUNCATED = re.compile(rb"<IsTruncated>\s*true\s*</IsTruncated>")
+_ROOT = re.compile(rb"\A\s*(?:<\?xml[^>]*\?>\s*)?<(?:\w+:)?ListBucketResult[\s>]")
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a listing: keys in their order, with their sizes in bytes."""
+
+    answer: Answer
+    objects: tuple[tuple[str, int], ...] = ()
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """A bucket of a server, as one identity sees it; ``make`` gives clients of it. No proxy is asked."""
+
+    access: Access
+    bucket: str
+    deadline: float
+
+    def address(self) -> Address:
+        """Return where connections go: the endpoint, or the port where a route to it listens."""
+        parts = urlsplit(self.access.section.endpoint)
+        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+        if self.access.route is not None:
+            host, _, listening = self.access.route.address.rpartition(":")
+            port = int(listening)
+        if parts.scheme == "http":
+            return Address(host, port)
+        try:
+            context = ssl.create_default_context(cafile=self.access.section.ca_file)
+        except OSError as wrong:
+            step = "ca_file of [s3] names the certificate authority"
+            raise Unanswered(f"reading {self.access.section.ca_file}", str(wrong), step) from None
+        return Address(host, port, context, parts.hostname or "")
+
+
+class Reader:
+    """Reads a bucket over one connection. For one thread at a time; `close` it.
+
+    Every call raises `Unanswered`, `DeadlineExceeded`, `NotUnderstood` or `IdentityRejected`; any other refusal is an
+    `Answer`. Only what was never answered is asked again. Nothing is recorded: an audit makes millions of exchanges.
+    """
+
+    def __init__(self, place: Place, address: Address, watchdog: Watchdog) -> None:
+        self._place = place
+        self._connection = Connection(address, place.deadline, watchdog)
+        self._signer = Signer(
+            place.access.credentials, place.access.section.region, urlsplit(place.access.section.endpoint).netloc
+        )
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+    def list(self, prefix: str, *, after: str = "", most: int = PAGE) -> Page:
+        """Return the first keys below ``prefix`` that come after ``after``."""
+        query = f"list-type=2&max-keys={most}&prefix={encoded(prefix)}"
+        query += f"&start-after={encoded(after)}" if after else ""
+        tried = f"S3 ListObjectsV2 {self._place.bucket} {prefix}"
+        answer = self._ask("GET", f"/{self._place.bucket}", query, tried)
+        if not answer.ok:
+            return Page(answer)
+        body = self._whole(tried)
+        if not _ROOT.match(body):
+            begins = redact(body[:60].decode(errors="replace"))
+            raise NotUnderstood(tried, f"200 with no listing, beginning {begins!r}", "is this an S3 server?")
+        objects = tuple(_object(found[1], tried) for found in _CONTENTS.finditer(body))
+        keys = [after, *(key for key, _ in objects)]
+        if any(not key.startswith(prefix) for key, _ in objects) or any(map(str.__ge__, keys, keys[1:])):
+            raise NotUnderstood(tried, "its keys are not in order, or not those asked for", "is this an S3 server?")
+        truncated = _TRUNCATED.search(body) is not None
+        if truncated and not objects:
+            raise NotUnderstood(tried, "an empty page, and more to come", "is this an S3 server?")
+        return Page(answer, objects, truncated)
+
+    def get(self, key: str) -> tuple[Answer, Iterator[memoryview]]:
+        """Return the answer, and the object's body: each piece stands until the next is asked for. A cut body raises `Cut`."""
+        tried = f"S3 GetObject {self._place.bucket} {key}"
+        answer = self._ask("GET", f"/{self._place.bucket}/{encoded(key, safe='/')}", "", tried)
+        return answer, self._body(tried) if answer.ok else iter(())
+
+    def head(self, key: str) -> Answer:
+        """Return whether a key is there; without a code, so that a lost bucket looks like a lost key."""
+        tried = f"S3 HeadObject {self._place.bucket} {key}"
+        return self._ask("HEAD", f"/{self._place.bucket}/{encoded(key, safe='/')}", "", tried)
+
+    def _ask(self, method: str, path: str, query: str, tried: str) -> Answer:
+        where = f"{tried} at {self._place.access.section.endpoint}"
+        try:
+            status = self._connection.ask(self._signer.request(method, path, query), where)
+        except Unanswered as unanswered:
+            broken = self._place.access.route.broken if self._place.access.route is not None else ""
+            if broken:
+                raise Unanswered(where, f"the route broke: {broken}", "ask again; see the cluster's nodes") from None
+            raise unanswered from None
+        if method == "HEAD":
+            self._connection.skip_body()
+            return Answer(status)
+        if status == 200:  # noqa: PLR2004  # RFC 9110, 15.3.1.
+            return Answer(status)
+        if 300 <= status < 400:  # noqa: PLR2004  # RFC 9110, 15.4.
+            raise NotUnderstood(
+                where, f"{status} redirect, not followed", "does the endpoint name the S3 server itself?"
+            )
+        return self._refusal(status, where)
+
+    def _refusal(self, status: int, where: str) -> Answer:
+        body = self._whole(where)
+        code, message = _CODE.search(body), _MESSAGE.search(body)
+        answer = Answer(status, *(redact(each[1].decode(errors="replace")) if each else "" for each in (code, message)))
+        if answer.code in REJECTED:
+            step = "check the two variables that the target names for [s3]"
+            raise IdentityRejected(where, f"{answer}: {answer.message}", step)
+        return answer
+
+    def _body(self, tried: str) -> Iterator[memoryview]:
+        try:
+            yield from self._connection.body(tried)
+        except Cut as cut:
+            if self._place.access.route is not None and self._place.access.route.broken:
+                came_back = f"the route broke: {self._place.access.route.broken}"
+                raise Unanswered(tried, came_back, "ask again; see the cluster's nodes") from None
+            raise cut from None
+
+    def _whole(self, tried: str) -> bytes:
+        """Return a body that is no object's. Raises NotUnderstood where it is too long, or cut."""
+        whole = bytearray()
+        try:
+            for piece in self._body(tried):
+                whole += piece
+                if len(whole) > MOST_ANSWER:
+                    raise NotUnderstood(tried, f"more than {MOST_ANSWER} bytes came", "is this an S3 server?")
+        except Cut as cut:
+            raise NotUnderstood(tried, str(cut), "is this an S3 server? a proxy may have cut it") from None
+        return bytes(whole)
+
+
+def _object(contents: bytes, tried: str) -> tuple[str, int]:
+    key, size = _KEY.search(contents), _SIZE.search(contents)
+    if key is None or size is None:
+        raise NotUnderstood(tried, "an entry without key or size", "is this an S3 server?")
+    return html.unescape(key[1].decode("utf-8", "replace")), int(size[1])

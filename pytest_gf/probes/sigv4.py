@@ -1,0 +1,56 @@
+"""Signature Version 4 for reads, made by hand: a few microseconds a request, where a library spends a millisecond."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from urllib.parse import quote
+
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_UNSIGNED = "UNSIGNED-PAYLOAD"
+_SIGNED = "host;x-amz-content-sha256;x-amz-date"
+
+
+class Signer:
+    """Requests without a body, ready to be sent, as one identity at one host. Not to be shared between threads."""
+
+    def __init__(self, credentials: tuple[str, str], region: str, host: str) -> None:
+        self._access_key, self._secret = credentials
+        self._region, self._host = region, host
+        self._second, self._day, self._key = 0, "", b""
+        self._text = self._canonical = self._head = ""
+
+    def request(self, method: str, path: str, query: str = "") -> bytes:
+        """Return the request line and headers. ``path`` and ``query`` are encoded, the query's names sorted."""
+        now = int(time.time())
+        if now != self._second:
+            self._turn(now)
+        canonical = hashlib.sha256(f"{method}\n{path}\n{query}\n{self._canonical}".encode()).hexdigest()
+        signature = hmac.digest(self._key, f"{self._text}{canonical}".encode(), "sha256").hex()
+        target = f"{path}?{query}" if query else path
+        return f"{method} {target}{self._head}{signature}\r\n\r\n".encode()
+
+    def _turn(self, now: int) -> None:
+        """Make what all requests of one second share."""
+        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+        day = date[:8]
+        if day != self._day:
+            key = f"AWS4{self._secret}".encode()
+            for part in (day, self._region, "s3", "aws4_request"):
+                key = hmac.digest(key, part.encode(), "sha256")
+            self._day, self._key = day, key
+        scope = f"{day}/{self._region}/s3/aws4_request"
+        self._text = f"{_ALGORITHM}\n{date}\n{scope}\n"
+        headers = f"host:{self._host}\nx-amz-content-sha256:{_UNSIGNED}\nx-amz-date:{date}\n"
+        self._canonical = f"{headers}\n{_SIGNED}\n{_UNSIGNED}"
+        self._head = (
+            f" HTTP/1.1\r\nHost: {self._host}\r\nX-Amz-Date: {date}\r\nX-Amz-Content-Sha256: {_UNSIGNED}\r\n"
+            f"Authorization: {_ALGORITHM} Credential={self._access_key}/{scope}, SignedHeaders={_SIGNED}, Signature="
+        )
+        self._second = now
+
+
+def encoded(text: str, *, safe: str = "") -> str:
+    """Return a text as the signature wants it encoded: everything but RFC 3986's unreserved characters and ``safe``."""
+    return quote(text, safe=f"{safe}-_.~")
