@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pytest_gf import contract as contracts
+from pytest_gf.audit.asked import Asked
 from pytest_gf.facts import House, facts_in
 from pytest_gf.formats import hcl, workflow
 from pytest_gf.lab import model
@@ -58,6 +59,7 @@ def judge(root: Path, reports: Path) -> None:
         deadline=60.0,
         subject=Subject(checkout=root),
         seed="",
+        audit=Asked(),
     )
     run = Run(settings, "benchmark")
     graph = run.begin(house)

@@ -27,6 +27,8 @@ Kind = Literal[
     "cut",
     "number",
     "defect",
+    "action-defect",
+    "ending",
     "candidate",
     "component",
 ]
@@ -54,6 +56,8 @@ DEFECTS = (
     *("deleted", "other", "truncated", "bad-magic", "frame-size", "logical-size", "compression", "chunk-size"),
     *("offset-count", "offsets", "trailing", "flipped", "extra-frame", "bomb", "short-chunk"),
 )
+ACTION_DEFECTS = ("dangling", "dangling-stdout", "dangling-tree", "garbage", "strange-digest", "too-long")
+ENDINGS = ("gone", "error", "cut")
 CANDIDATES = ("dedicated", "dedicated-single", "replicated-rustfs", "local-path", "cache-store")
 COMPONENTS = ("attic-api", "attic-database", "bazel-cache")
 CUTS = ("fin", "rst", "node", "success")
@@ -234,6 +238,10 @@ _ATTIC = (
 )
 _BAZEL = (
     Fault("bazel-blob", "defect", "the object of the largest seeded blob has this DEFECT in the bucket"),
+    Fault("bazel-action", "action-defect", "the stored result of the first seeded action has this DEFECT"),
+    Fault(
+        "bazel-blobs-end", "ending", "reads of casblobs that are listed end in NoSuchKey, an error 500, or too early"
+    ),
     Fault("bazel-hot-other", None, "the hot cache holds other content for the largest seeded blob"),
     Fault("bazel-hot-warm", None, "the hot cache holds every seeded blob, and hides what S3 has"),
     Fault("bazel-wrong-secret", None, "bazel-remote's own credential to S3 is wrong"),
@@ -325,6 +333,8 @@ _CHECKS: Mapping[Kind, Callable[[str, Contract], str]] = {
     "node": lambda given, contract: _among("node", given, contract.cluster.nodes if contract.cluster else ()),
     "right": _right,
     "defect": lambda given, _: _among("defect", given, DEFECTS),
+    "action-defect": lambda given, _: _among("defect", given, ACTION_DEFECTS),
+    "ending": lambda given, _: _among("ending", given, ENDINGS),
     "candidate": lambda given, _: _among("candidate", given, CANDIDATES),
     "component": lambda given, _: _among("component", given, COMPONENTS),
     "cut": lambda given, _: _among("cut", given, CUTS),

@@ -49,6 +49,7 @@ def test_no_clause_without_a_fault(catalog: set[str]) -> None:
             *TABLE["guard"].values(),
             *TABLE["ha"].values(),
             *TABLE["rca"].values(),
+            *TABLE["audit"].values(),
             *OF_THE_MODEL.values(),
         )
         for name in expand(fault.get("violated", []), catalog_rows(catalog))
@@ -63,14 +64,21 @@ def catalog_rows(catalog: set[str]) -> set[str]:
     known = contract.load()
     pairs = itertools.product(known.every("surface"), known.every("nar"))
     surfaces = (*known.every("surface"), *map("-".join, pairs))
-    values = (*known.buckets, *known.stacks, *surfaces, *known.every("evidence"), *known.every("component"))
+    values = (
+        *known.buckets,
+        *known.stacks,
+        *surfaces,
+        *known.every("evidence"),
+        *known.every("component"),
+        "cas.v2/e0",
+    )
     return catalog | {f"{name}[{value}]" for name in catalog for value in values}
 
 
 def test_every_fault_is_in_the_table() -> None:
     assert {
         name.partition(":")[0]
-        for name in (*TABLE["fault"], *TABLE["guard"], *TABLE["ha"], *TABLE["rca"], *OF_THE_MODEL)
+        for name in (*TABLE["fault"], *TABLE["guard"], *TABLE["ha"], *TABLE["rca"], *TABLE["audit"], *OF_THE_MODEL)
     } == set(FAULTS)
 
 

@@ -18,6 +18,8 @@ def act(blobs: Blobs, bend: Bend) -> Undo:
     """Make what the fault changes at once; nothing for most. Raises ValueError where there is nothing to bend."""
     if bend.name == "bazel-blob":
         return _blob(blobs, bend.argument)
+    if bend.name == "bazel-action":
+        return _action(blobs, bend.argument)
     if bend.name == "bazel-hot-warm":
         seeded = [content.payload(at) for at in range(len(content.SIZES))]
         return _warm(blobs, {content.digest(each): each for each in seeded})
@@ -28,13 +30,24 @@ def act(blobs: Blobs, bend: Bend) -> Undo:
 
 
 def _blob(blobs: Blobs, defect: str) -> Undo:
-    name = content.blob_key(content.digest(content.largest()))
-    before = blobs.servant.peek(blobs.key(name))
-    if defect == "deleted":
-        blobs.servant.drop(blobs.key(name))
+    key = blobs.key(content.blob_key(content.digest(content.largest())))
+    return _replaced(blobs, key, None if defect == "deleted" else content.defects()[defect])
+
+
+def _action(blobs: Blobs, defect: str) -> Undo:
+    if defect == "dangling":
+        return _replaced(blobs, blobs.key(content.blob_key(content.digest(content.named_by_action(0)))), None)
+    return _replaced(blobs, blobs.key(content.action_key(content.action(0))), content.action_defects()[defect])
+
+
+def _replaced(blobs: Blobs, key: str, body: bytes | None) -> Undo:
+    """Put another body in an object's place, or none."""
+    before = blobs.servant.peek(key)
+    if body is None:
+        blobs.servant.drop(key)
     else:
-        blobs.servant.keep(blobs.key(name), content.defects()[defect])
-    return partial(blobs.servant.keep, blobs.key(name), before)
+        blobs.servant.keep(key, body)
+    return partial(blobs.servant.keep, key, before)
 
 
 def _warm(blobs: Blobs, payloads: dict[str, bytes]) -> Undo:

@@ -44,9 +44,18 @@ def objects() -> Iterator[tuple[str, bytes]]:
         yield blob_key(digest(blob)), casblob.encode(blob, compression=compression)
     for at in range(ACTIONS):
         result = reapi.message("v2.ActionResult")()
-        result.output_files.add(path=f"bazel-out/{at}.o").digest.MergeFrom(_digest(blobs[at + 3]))
-        name = digest(f"action {at}".encode())
-        yield action_key(name), result.SerializeToString(deterministic=True)
+        result.output_files.add(path=f"bazel-out/{at}.o").digest.MergeFrom(_digest(named_by_action(at)))
+        yield action_key(action(at)), result.SerializeToString(deterministic=True)
+
+
+def action(at: int) -> str:
+    """Return the digest of a seeded action, by which its result is kept."""
+    return digest(f"action {at}".encode())
+
+
+def named_by_action(at: int) -> bytes:
+    """Return the blob that a seeded action's result names."""
+    return payload(at + 3)
 
 
 def blob_key(name: str) -> str:
@@ -57,6 +66,22 @@ def blob_key(name: str) -> str:
 def action_key(name: str) -> str:
     """Return the key of an action's result."""
     return f"ac/{name[:2]}/{name}"
+
+
+def action_defects() -> Mapping[str, bytes]:
+    """Return what can stand in the place of an action's result, by the name of the defect."""
+    absent = b"a blob that nobody ever wrote"
+    stdout, tree, strange = (reapi.message("v2.ActionResult")() for _ in range(3))
+    stdout.stdout_digest.MergeFrom(_digest(absent))
+    tree.output_directories.add(path="out").tree_digest.MergeFrom(_digest(absent))
+    strange.output_files.add(path="a.o").digest.hash = "no hash"
+    return {
+        "dangling-stdout": stdout.SerializeToString(),
+        "dangling-tree": tree.SerializeToString(),
+        "strange-digest": strange.SerializeToString(),
+        "garbage": b"\xff<html>",
+        "too-long": bytes(5 * 1024 * 1024),
+    }
 
 
 def defects() -> Mapping[str, bytes]:

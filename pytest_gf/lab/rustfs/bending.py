@@ -21,7 +21,7 @@ import msgspec
 from pytest_gf.lab import honey
 from pytest_gf.lab.bends import Undo, nothing
 from pytest_gf.lab.rustfs import checksums
-from pytest_gf.lab.rustfs.call import Call
+from pytest_gf.lab.rustfs.call import Call, Refusal
 from pytest_gf.lab.rustfs.disk import Disk
 from pytest_gf.lab.rustfs.service import Service
 from pytest_gf.lab.rustfs.store import Version
@@ -212,6 +212,18 @@ def after_put(service: Service, call: Call) -> None:
         body = b"".join(service.store.read(where.bucket, where.key, current, 0, current.size))
         later = honey.encode(honey.decode(body) | {"serial": int(str(honey.decode(body)["serial"])) + 1})
         service.store.restore(where.bucket, where.key, [_altered(current, later, keep_etag=False)])
+
+
+def blob_ending(service: Service, call: Call) -> str:
+    """Return how the read of a casblob ends, "" where well. Raises Refusal where it ends in one."""
+    bazel, ending = service.contract.bazel, service.bends.argument("bazel-blobs-end") or ""
+    if bazel is None or call.bucket != bazel.bucket or "cas.v2/" not in call.key:
+        return ""
+    if ending == "gone":
+        raise Refusal(404, "NoSuchKey", "The specified key does not exist.")
+    if ending == "error":
+        raise Refusal(500, "InternalError", "bent by the lab")
+    return ending
 
 
 def _encrypted(body: bytes) -> bytes:

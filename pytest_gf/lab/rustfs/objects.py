@@ -55,6 +55,7 @@ def put(service: Service, call: Call) -> Reply:
 def get(service: Service, call: Call) -> Reply:
     """Answer GetObject, whole or a range."""
     version = _existing(service, call)
+    ending = bending.blob_ending(service, call)
     reply = _described(call, version)
     if reply.status == HTTPStatus.NOT_MODIFIED:
         return reply
@@ -67,7 +68,7 @@ def get(service: Service, call: Call) -> Reply:
         # A checksum is of the whole body: S3 leaves it out of a part.
         headers = {name: value for name, value in headers.items() if not name.startswith(checksums.PREFIX)}
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{version.size}"
-    short = service.bends.on("state-short", service.stack_of(call))
+    short = ending == "cut" or service.bends.on("state-short", service.stack_of(call))
     return Reply(206 if "Content-Range" in headers else 200, headers, chunks, stop - start, short=short)
 
 

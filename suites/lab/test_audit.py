@@ -1,0 +1,150 @@
+"""`pytest -m audit` on the lab: what each defect is called, what hides what, samples, rates, and an audit that goes on."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_gf.audit import asked, sampling
+from pytest_gf.lab import Lab
+from pytest_gf.lab.bazel import content
+from pytest_gf.lab.faults import ACTION_DEFECTS, ENDINGS
+
+TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["audit"]
+LARGEST, ACTION = content.digest(content.largest()), content.action(0)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with Lab.start(tmp_path_factory.mktemp("audit") / "lab") as started:
+        yield started
+
+
+@pytest.fixture
+def lab(running: Lab) -> Iterator[Lab]:
+    """The lab, mended and with a cold hot cache after each test."""
+    shutil.rmtree(running.folder / "bazel-data", ignore_errors=True)
+    yield running
+    running.mend()
+
+
+def audit(lab: Lab, run_pytest: Any, *arguments: str, digest: str = LARGEST) -> Any:
+    """Audit the shards in which this digest would lie, in all areas."""
+    part = f"--gf-shard={int(digest[:2], 16)}/256"
+    chosen = arguments if any(each.startswith("--gf-shard") for each in arguments) else (part, *arguments)
+    target = f"--gf-target={lab.target_file}"
+    return run_pytest("-m", "audit", *chosen, target, lean=True, environment=dict(lab.environment))
+
+
+def findings(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "findings.jsonl").read_text().splitlines()]
+
+
+def expand(patterns: list[str], rows: set[str]) -> set[str]:
+    return {row for row in rows for each in patterns if re.fullmatch(re.escape(each).replace(r"\*", ".*"), row)}
+
+
+@pytest.mark.parametrize("fault", TABLE)
+def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any) -> None:
+    lab.bend(fault)
+    row = TABLE[fault]
+    outcome = audit(lab, run_pytest, digest=ACTION if row.get("of") == "action" else LARGEST)
+    rows = set(outcome.verdicts())
+    violated, unproven = (expand(row.get(verdict, []), rows) for verdict in ("violated", "unproven"))
+    assert (outcome.rows("violated"), outcome.rows("unproven")) == (violated, unproven), outcome.text
+    assert outcome.rows("holds") == rows - violated - unproven
+    said = "\n".join(f"{each['reason']} {each['next_step']}" for each in outcome.verdicts().values())
+    assert row["says"] in said
+    assert row.get("gRPC", "") in said
+    if unproven == rows or "bazel.audit-bucket" in violated:
+        return
+    found = findings(outcome.folder)
+    assert [each["kind"] for each in found] == row.get("finds", [])
+    assert all(set(each) == {"key", "kind", "stored", "size", "chunk", "detail"} for each in found)
+
+
+def test_every_defect_of_a_result_and_every_ending_is_in_the_table() -> None:
+    assert {f"bazel-action:{name}" for name in ACTION_DEFECTS} <= set(TABLE)
+    assert {f"bazel-blobs-end:{name}" for name in ENDINGS} <= set(TABLE)
+
+
+def test_a_warm_hot_cache_hides_what_is_wrong_in_s3(lab: Lab, run_pytest: Any) -> None:
+    lab.bend("bazel-hot-warm")
+    lab.bend("bazel-blob:other")
+    row = audit(lab, run_pytest).verdicts()["bazel.audit-served"]
+    assert row["verdict"] == "violated"
+    assert f"wrong in S3 and right through gRPC: the hot cache hides cas.v2/e0/{LARGEST} mismatch" in row["reason"]
+    assert "a restart of bazel-remote empties its hot cache" in row["next_step"]
+
+
+def test_a_run_without_the_audit_has_none_of_its_rows(lab: Lab, run_pytest: Any) -> None:
+    collected = run_pytest("--collect-only", "-q", "-m", "canary or audit", "-k", "bazel.cas-digest or cas.v2/e0")
+    assert collected.text.count("test_shard[") == 1
+    none = run_pytest("--collect-only", "-q", "--gf")
+    assert "test_shard[" not in none.text
+
+
+@pytest.mark.parametrize("text", ["300", "50%"])
+def test_every_report_says_the_sample(text: str, lab: Lab, run_pytest: Any) -> None:
+    outcome = audit(lab, run_pytest, "--gf-shard=32/64", f"--gf-sample={text}", "--gf-seed=two")
+    stated = f"(sample {text}, --gf-seed=two)"
+    for page in (outcome.text, *((outcome.folder / name).read_text() for name in ("summary.md", "record.json"))):
+        assert stated in page
+    assert outcome.rows("unproven")
+    reasons = {outcome.verdicts()[row]["reason"] for row in outcome.rows("unproven") if "audit-shard" in row}
+    assert reasons == {f"nothing of this shard is in the sample {text}, --gf-seed=two"}
+
+
+def test_the_same_seed_chooses_the_same() -> None:
+    sample = asked.sample("1000")
+    one, again, two = (sampling.quotas(sample, asked.SHARDS, seed) for seed in ("one", "one", "two"))
+    assert one == again != two
+    assert sum(one.values()) == sum(two.values()) == 1_000
+    keys = [f"cas.v2/{content.digest(str(at).encode())}" for at in range(5_000)]
+    first, second = ({key for key in keys if sampling.chosen(key, 0.05, seed)} for seed in ("one", "two"))
+    assert first != second
+    assert 200 < len(first) < 300
+    assert set(sampling.places("cas.v2/0a/", "cas.v2/0a", 3, "one")) == set(
+        sampling.places("cas.v2/0a/", "cas.v2/0a", 3, "one")
+    )
+
+
+def test_an_audit_that_was_done_reads_nothing_again(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+    lab.bend("bazel-blob:other")
+    arguments = (f"--gf-audit-state={tmp_path / 'state'}", "-k", "audit-shard")
+    first = findings(audit(lab, run_pytest, *arguments).folder)
+    lab.reset()
+    again = audit(lab, run_pytest, *arguments)
+    assert findings(again.folder) == first != []
+    assert again.rows("violated") == {"bazel.audit-shard[cas.v2/e0]"}
+    assert "s3 GetObject" not in lab.counts()
+    other = audit(lab, run_pytest, *arguments, "--gf-sample=50%")
+    assert other.exit == 10
+    assert "its sample is '', and this run's is 'sample 50%, --gf-seed=" in other.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--gf-shard=8/8",), "--gf-shard=8/8: 8/8: expected I/N with 0 <= I < N <= 768"),
+        (("--gf-shard=x",), "--gf-shard=x: expected I/N with 0 <= I < N, or JOB_COMPLETION_INDEX/N"),
+        (
+            ("--gf-shard=JOB_COMPLETION_INDEX/8",),
+            "--gf-shard=JOB_COMPLETION_INDEX/8: variable JOB_COMPLETION_INDEX is not set",
+        ),
+        (("--gf-sample=0",), "--gf-sample=0: expected a number of objects, or a percentage such as 5%"),
+        (("--gf-sample=101%",), "--gf-sample=101%: expected"),
+        (("--gf-rate=fast",), "--gf-rate=fast: expected objects a second as 500/s, or bytes as 20MB/s"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: tuple[str, ...], line: str, run_pytest: Any) -> None:
+    outcome = run_pytest("-m", "audit", *arguments)
+    assert outcome.exit == 4
+    assert line in outcome.text
