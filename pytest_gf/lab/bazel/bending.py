@@ -31,7 +31,7 @@ def act(blobs: Blobs, bend: Bend) -> Undo:
 
 def _blob(blobs: Blobs, defect: str) -> Undo:
     key = blobs.key(content.blob_key(content.digest(content.largest())))
-    return _replaced(blobs, key, None if defect == "deleted" else content.defects()[defect])
+    return _replaced(blobs, key, None if defect == "deleted" else content.defects(content.largest())[defect])
 
 
 def _action(blobs: Blobs, defect: str) -> Undo:

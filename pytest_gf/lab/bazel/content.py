@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pytest_gf.formats import casblob, reapi
 
@@ -44,7 +45,7 @@ def objects() -> Iterator[tuple[str, bytes]]:
         yield blob_key(digest(blob)), casblob.encode(blob, compression=compression)
     for at in range(ACTIONS):
         result = reapi.message("v2.ActionResult")()
-        result.output_files.add(path=f"bazel-out/{at}.o").digest.MergeFrom(_digest(named_by_action(at)))
+        result.output_files.add(path=f"bazel-out/{at}.o").digest.MergeFrom(digest_of(named_by_action(at)))
         yield action_key(action(at)), result.SerializeToString(deterministic=True)
 
 
@@ -72,8 +73,8 @@ def action_defects() -> Mapping[str, bytes]:
     """Return what can stand in the place of an action's result, by the name of the defect."""
     absent = b"a blob that nobody ever wrote"
     stdout, tree, strange = (reapi.message("v2.ActionResult")() for _ in range(3))
-    stdout.stdout_digest.MergeFrom(_digest(absent))
-    tree.output_directories.add(path="out").tree_digest.MergeFrom(_digest(absent))
+    stdout.stdout_digest.MergeFrom(digest_of(absent))
+    tree.output_directories.add(path="out").tree_digest.MergeFrom(digest_of(absent))
     strange.output_files.add(path="a.o").digest.hash = "no hash"
     return {
         "dangling-stdout": stdout.SerializeToString(),
@@ -84,9 +85,8 @@ def action_defects() -> Mapping[str, bytes]:
     }
 
 
-def defects() -> Mapping[str, bytes]:
-    """Return what can stand in the place of the largest blob's object, by the name of the defect."""
-    blob = largest()
+def defects(blob: bytes) -> Mapping[str, bytes]:
+    """Return what can stand in the place of a blob's object, by the name of the defect."""
     good = casblob.encode(blob)
     count = -(-len(blob) // casblob.CHUNK) + 1
     first = 29 + 8 * count
@@ -126,5 +126,6 @@ def defects() -> Mapping[str, bytes]:
     }
 
 
-def _digest(blob: bytes) -> object:
+def digest_of(blob: bytes) -> Any:
+    """Return a blob's digest as REAPI writes it."""
     return reapi.message("v2.Digest")(hash=digest(blob), size_bytes=len(blob))
