@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pytest_gf.errors import DeadlineExceeded, NotUnderstood, Unanswered
 from pytest_gf.probes.s3_client import CONNECT
+
+if TYPE_CHECKING:
+    import ssl
 
 BUFFER = 1024 * 1024
 MOST_HEAD = 64 * 1024
@@ -184,14 +187,12 @@ class Connection:
             try:
                 made = socket.create_connection(where, timeout=min(CONNECT, self._deadline))
                 made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                lever = made.dup()
+                made.settimeout(None)  # The watchdog has the deadline; a timeout would cost a poll for each read.
+                self._socket, self._lever = made, made.dup()
                 if self._address.tls is not None:
-                    made = self._address.tls.wrap_socket(made, server_hostname=self._address.name)
+                    self._socket = self._address.tls.wrap_socket(made, server_hostname=self._address.name)
             except OSError as wrong:
                 raise _Lost(f"{type(wrong).__name__}: {wrong}") from None
-            made.settimeout(None)  # The watchdog has the deadline; a timeout would cost a poll for each read.
-            lever.settimeout(None)
-            self._socket, self._lever = made, lever
         return self._socket
 
     def _receive(self, most: int, *, all_of_it: bool = False) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -53,6 +52,8 @@ class Place:
             port = int(listening)
         if parts.scheme == "http":
             return Address(host, port)
+        import ssl
+
         try:
             context = ssl.create_default_context(cafile=self.access.section.ca_file)
         except OSError as wrong:

@@ -52,6 +52,7 @@ ALLOWED: dict[str, set[str]] = {
     "graph": {"evidence", "errors", "facts"},
     "catalog": {"clauses", "facts"},
     "routes": {"errors", "probes", "target"},
+    "audit": {"audit", "answers", "errors", "formats", "observed", "probes"},
     "cleaning": {"errors", "lab", "ledger", "probes", "redaction", "routes", "target"},
     "plan": {"errors", "probes"},
     "findings": {"errors", "evidence", "observed", "probes"},
@@ -62,11 +63,11 @@ ALLOWED: dict[str, set[str]] = {
     "judging": {"errors", "facts", "redaction", "run", "verdict", "waiving"},
     # reports
     "redacting": {"redaction"},
-    "reports": {"reports", "clauses", "redacting", "verdict"},
+    "reports": {"reports", "clauses", "redacting", "redaction", "verdict"},
     # pytest's side
     "hookspecs": set(),
     "scheduling": set(),
-    "options": {"contract", "formats", "lab", "subject", "target", "vantage"},
+    "options": {"audit", "contract", "formats", "lab", "subject", "target", "vantage"},
     "commands": {"cleaning", "lab", "options", "target"},
     "session": {
         *(

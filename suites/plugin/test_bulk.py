@@ -1,0 +1,222 @@
+"""The audit's own S3 client: what it signs, what it believes, what it asks again, and when it gives up."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_gf.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, ProbeError, Unanswered
+from pytest_gf.lab.kube import tls
+from pytest_gf.lab.rustfs import sigv4 as server_side
+from pytest_gf.lab.rustfs.call import Call, Refusal
+from pytest_gf.probes import sigv4
+from pytest_gf.probes.http_bulk import Cut, Watchdog
+from pytest_gf.probes.s3 import Access
+from pytest_gf.probes.s3_bulk import Place, Reader
+from pytest_gf.target import S3Section
+
+Serve = Callable[[socket.socket, int], None]
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+LISTING = "<ListBucketResult><IsTruncated>{}</IsTruncated>{}</ListBucketResult>"
+
+
+def entry(key: str) -> str:
+    return f"<Contents><Key>{key}</Key><Size>5</Size></Contents>"
+
+
+def answer(body: str) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body.encode())
+
+
+class Scripted:
+    """A server that plays a part: ``serve`` gets each connection, and its number from 0."""
+
+    def __init__(self, serve: Serve, context: ssl.SSLContext | None = None) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.connections = 0
+        self._serve, self._context = serve, context
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+                if self._context is not None:
+                    connection = self._context.wrap_socket(connection, server_side=True)
+            except OSError:
+                continue
+            number = self.connections
+            self.connections += 1
+            threading.Thread(target=self._play, args=(connection, number), daemon=True).start()
+
+    def _play(self, connection: socket.socket, number: int) -> None:
+        with connection:
+            try:
+                self._serve(connection, number)
+            except OSError:
+                return
+
+
+def each(*answers: bytes) -> Serve:
+    """Answer the requests of a connection in this order, then end it."""
+
+    def serve(connection: socket.socket, _: int) -> None:
+        for data in answers:
+            connection.recv(65_536)
+            connection.sendall(data)
+
+    return serve
+
+
+@pytest.fixture
+def reader() -> Iterator[Callable[..., Reader]]:
+    """What makes a client of a scripted server."""
+    watchdog, made = Watchdog(), []
+
+    def make(server: Scripted, *, deadline: float = 5.0, scheme: str = "http", ca_file: str | None = None) -> Reader:
+        section = S3Section(f"{scheme}://127.0.0.1:{server.port}", ca_file=ca_file)
+        place = Place(Access(section, ("KEY", "SECRET-OF-THE-TEST")), "b", deadline)
+        made.append(Reader(place, place.address(), watchdog))
+        return made[-1]
+
+    yield make
+    watchdog.close()
+    for each_one in made:
+        each_one.close()
+
+
+def whole(reader: Reader, key: str = "k") -> bytes:
+    answered, body = reader.get(key)
+    assert answered.ok
+    return b"".join(map(bytes, body))
+
+
+def test_a_server_that_checks_signatures_accepts_ours() -> None:
+    """The lab's own check of signature version 4 is compared with boto3 elsewhere."""
+    identities = {"KEY": "SECRET-OF-THE-TEST"}
+    signer = sigv4.Signer(("KEY", "SECRET-OF-THE-TEST"), "us-east-1", "h:1")
+    query = f"list-type=2&prefix={sigv4.encoded('a b/ü+~')}"
+    for path, asked in (("/b", query), (f"/b/{sigv4.encoded('cas.v2/00/é', safe='/')}", "")):
+        lines = signer.request("GET", path, asked).decode().split("\r\n")
+        headers = tuple((name.lower(), value) for name, _, value in (line.partition(": ") for line in lines[1:-2]))
+        signed = server_side.check(Call("GET", path, asked, headers, b""), identities)
+        assert signed is not None
+        assert signed.access_key == "KEY"
+        with pytest.raises(Refusal, match="SignatureDoesNotMatch"):
+            server_side.check(Call("GET", f"{path}x", asked, headers, b""), identities)
+
+
+def test_one_connection_carries_many_answers(reader: Any) -> None:
+    server = Scripted(each(*[OK] * 3))
+    client = reader(server)
+    assert [whole(client) for _ in range(3)] == [b"hello"] * 3
+    assert server.connections == 1
+
+
+def test_a_stale_connection_is_made_anew_and_the_request_asked_again(reader: Any) -> None:
+    server = Scripted(each(OK))
+    client = reader(server)
+    assert [whole(client), whole(client)] == [b"hello"] * 2
+    assert server.connections == 2
+
+
+def test_what_was_never_answered_is_asked_twice_and_no_more(reader: Any) -> None:
+    server = Scripted(each(b""))
+    with pytest.raises(Unanswered, match="the connection was closed"):
+        reader(server).get("k")
+    assert server.connections == 2
+
+
+def test_a_cut_body_is_no_probe_error_and_is_not_asked_again(reader: Any) -> None:
+    server = Scripted(each(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"))
+    with pytest.raises(Cut, match="the body was cut"):
+        whole(reader(server))
+    assert server.connections == 1
+
+
+def test_a_body_that_nobody_reads_to_its_end_spoils_no_later_answer(reader: Any) -> None:
+    client = reader(Scripted(each(OK)))
+    _, body = client.get("k")
+    del body
+    assert whole(client) == b"hello"
+
+
+def drips(connection: socket.socket, _: int) -> None:
+    """A byte now and then: no socket timeout ever passes."""
+    connection.recv(65_536)
+    for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + bytes(100):
+        connection.sendall(bytes([byte]))
+        time.sleep(0.1)
+
+
+def silent(connection: socket.socket, _: int) -> None:
+    connection.recv(65_536)
+    time.sleep(30)
+
+
+@pytest.mark.parametrize("serve", [drips, silent])
+def test_the_deadline_holds_against_what_drips_or_is_silent(serve: Serve, reader: Any) -> None:
+    client = reader(Scripted(serve), deadline=0.5)
+    begun = time.monotonic()
+    with pytest.raises(DeadlineExceeded):
+        whole(client)
+    assert time.monotonic() - begun < 2
+
+
+def test_a_listing_in_chunks_is_read(reader: Any) -> None:
+    body = LISTING.format("false", entry("p/a") + entry("p/b&amp;c")).encode()
+    chunked = b"".join(b"%x;x=y\r\n%s\r\n" % (len(part), part) for part in (body[:70], body[70:]))
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    client = reader(Scripted(each(head + chunked + b"0\r\nTrailer: x\r\n\r\n", OK)))
+    page = client.list("p/")
+    assert (page.objects, page.truncated) == ((("p/a", 5), ("p/b&c", 5)), False)
+    assert whole(client) == b"hello"
+
+
+STRANGE = {
+    "html": answer("<html>a proxy</html>"),
+    "elsewhere": answer(LISTING.format("false", entry("q/a"))),
+    "disorder": answer(LISTING.format("false", entry("p/b") + entry("p/a"))),
+    "repeats": answer(LISTING.format("true", entry("p/a"))),
+    "endless": answer(LISTING.format("true", "")),
+    "no size": answer(LISTING.format("false", "<Contents><Key>p/z</Key></Contents>")),
+    "cut": b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n<ListBucketResult>",
+    "no http": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    "no length": b"HTTP/1.1 200 OK\r\n\r\n",
+    "redirect": b"HTTP/1.1 307 Go\r\nContent-Length: 0\r\n\r\n",
+    "long head": b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 20_000,
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_is_no_listing_is_not_understood(name: str, reader: Any) -> None:
+    with pytest.raises(NotUnderstood):
+        reader(Scripted(each(STRANGE[name]))).list("p/", after="p/a")
+
+
+@pytest.mark.parametrize(("code", "expected"), [("NoSuchKey", None), ("SignatureDoesNotMatch", IdentityRejected)])
+def test_a_refusal_is_an_answer_and_a_rejected_identity_an_error(
+    code: str, expected: type[ProbeError] | None, reader: Any
+) -> None:
+    body = f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode()
+    client = reader(Scripted(each(b"HTTP/1.1 404 No\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))))
+    if expected is None:
+        assert str(client.get("k")[0]) == f"404 {code}"
+        return
+    with pytest.raises(expected):
+        client.get("k")
+
+
+def test_tls_is_trusted_by_the_ca_file_alone(reader: Any, tmp_path: Path) -> None:
+    server, ca_file = Scripted(each(OK), tls.context(tmp_path)), tmp_path / tls.CA
+    assert whole(reader(server, scheme="https", ca_file=str(ca_file))) == b"hello"
+    with pytest.raises(Unanswered, match="CERTIFICATE_VERIFY_FAILED"):
+        reader(server, scheme="https").get("k")
