@@ -129,7 +129,11 @@ def test_the_newcomers_clause_works_as_it_stands(run_pytest: Any, tmp_path: Path
 
 def test_the_files_of_a_run_are_the_documented_ones(run_pytest: Any) -> None:
     written = set()
-    for arguments in (("-m", "rca", "-k", "rca.cause"), ("-m", "canary", "-k", "scratch")):
+    for arguments in (
+        ("-m", "rca", "-k", "rca.cause"),
+        ("-m", "audit", "--gf-shard=0/256"),
+        ("-m", "canary", "-k", "scratch"),
+    ):
         outcome = run_pytest(*arguments)
         written |= {path.name for path in outcome.folder.iterdir()}
     assert written == {
