@@ -112,7 +112,7 @@ class _Source:
 
     def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
         self._pieces = iter(pieces)
-        self._piece = memoryview(b"")
+        self._piece = memoryview(next(self._pieces, b""))
 
     def some(self, most: int) -> memoryview:
         """Return between 1 and ``most`` bytes, none at the end."""
@@ -126,8 +126,10 @@ class _Source:
 
     def up_to(self, count: int) -> bytes | memoryview:
         """Return so many bytes, fewer where the object ends."""
-        if len(self._piece) >= count:
-            return self.some(count)
+        piece = self._piece
+        if len(piece) >= count:
+            self._piece = piece[count:]
+            return piece[:count]
         parts: list[bytes] = []
         while count and (part := self.some(count)):
             parts.append(bytes(part))  # A copy: the next piece may lie in the same buffer.

@@ -17,7 +17,7 @@ from pytest_gf.probes.s3_client import CONNECT
 if TYPE_CHECKING:
     import ssl
 
-BUFFER = 1024 * 1024
+BUFFER = 256 * 1024
 MOST_HEAD = 64 * 1024
 LEAST_RATE = 256 * 1024
 """Bytes a second that a body must come by on average; a slower one is no answer."""
