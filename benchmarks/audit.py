@@ -16,6 +16,7 @@ import importlib.util
 import json
 import os
 import queue
+import re
 import resource
 import shutil
 import subprocess
@@ -40,6 +41,7 @@ from pytest_gf.probes.s3 import Access
 from pytest_gf.probes.s3_bulk import Place
 from pytest_gf.target import S3Section
 
+ROOT = Path(__file__).parents[1]
 BUCKET = "bazel-cache"
 SMALL, LARGE = 20_000, 200
 BAR_OBSTORE, BAR_BOTO3 = 1.15, 5.0
@@ -150,6 +152,24 @@ def ours(where: Where) -> Measured:
     return measured
 
 
+def suite(where: Where) -> Measured:
+    """Run `pytest -m audit` with its 768 rows and its reports."""
+    with tempfile.TemporaryDirectory() as folder, Measured() as measured:
+        target = Path(folder) / "target.toml"
+        target.write_text(
+            f'name = "seaweedfs"\nvantage = "operator"\n[s3]\nendpoint = "{where.endpoint}"\n'
+            '[bazel]\ngrpc = "grpc://127.0.0.1:9"\n'
+        )
+        command = [sys.executable, "-m", "pytest", "--gf", "-q", "-m", "audit", "-k", "audit-bucket or audit-shard"]
+        command += [f"--gf-target={target}", f"--gf-reports={folder}", "-p", "no:cacheprovider"]
+        subprocess.run(command, env=where.environment(), check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+        said = (Path(folder) / "latest" / "shown" / "audit.txt").read_text()
+        found = re.search(r"(\d+) objects, (\d+) MB", said)
+        measured.objects, megabytes = map(int, found.groups() if found else (0, 0))
+        measured.bytes = megabytes * 1_000_000
+    return measured
+
+
 def boto3(where: Where, threads: int, share: float = 1.0) -> Measured:
     """Read by boto3, verify in the thread that read."""
     keys, client = _part(where.keys(), share), where.client()
@@ -245,6 +265,7 @@ def _tool(name: str) -> str:
 
 CONTENDERS: dict[str, tuple[Callable[[Where], Measured], Callable[[], bool]]] = {
     OURS: (ours, lambda: True),
+    "ours, as pytest -m audit": (suite, lambda: True),
     FETCHING: (lambda where: obstore(where, verify=False), lambda: bool(importlib.util.find_spec("obstore"))),
     "obstore + verify": (lambda where: obstore(where, verify=True), lambda: bool(importlib.util.find_spec("obstore"))),
     MEMORY: (memory, lambda: True),

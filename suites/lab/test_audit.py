@@ -5,17 +5,31 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from pytest_gf import options
 from pytest_gf.audit import asked, sampling
+from pytest_gf.audit.progress import Progress
+from pytest_gf.audit.state import State
+from pytest_gf.audit.sweep import FAILURES, Audit, Scope
+from pytest_gf.errors import ProbeError
 from pytest_gf.lab import Lab
 from pytest_gf.lab.bazel import content
 from pytest_gf.lab.faults import ACTION_DEFECTS, ENDINGS
+from pytest_gf.observed.s3 import BucketListed
+from pytest_gf.probes.s3 import Access
+from pytest_gf.probes.s3_bulk import Place
+from pytest_gf.target import S3Section
+
+ROOT = Path(__file__).parents[2]
 
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["audit"]
 LARGEST, ACTION = content.digest(content.largest()), content.action(0)
@@ -148,3 +162,47 @@ def test_bad_input_is_one_line(arguments: tuple[str, ...], line: str, run_pytest
     outcome = run_pytest("-m", "audit", *arguments)
     assert outcome.exit == 4
     assert line in outcome.text
+
+
+@pytest.fixture
+def nowhere() -> Scope:
+    """A bucket at a port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    access = Access(S3Section(f"http://127.0.0.1:{port}"), ("KEY", "SECRET-OF-THE-TEST"))
+    return Scope(Place(access, "b", 1.0), BucketListed("b", listed=True), "", ("cas.v2",), "seed")
+
+
+def test_an_audit_stops_where_shard_after_shard_is_never_answered(nowhere: Scope, tmp_path: Path) -> None:
+    """The system is gone then, and each of hundreds of shards would wait for its own deadline."""
+    audit = Audit(nowhere, asked.Asked(), State(tmp_path, {}), Progress(asked.SHARDS, lambda _: None))
+    said = []
+    for shard in asked.SHARDS[: FAILURES + 2]:
+        with pytest.raises(ProbeError) as failed:
+            audit.shard(shard)
+        said.append("(the audit stopped there)" in str(failed.value))
+    audit.close()
+    assert said == [False] * FAILURES + [True] * 2
+
+
+@pytest.mark.parametrize("rate", [asked.Asked(objects=40), asked.Asked(bytes=40_000)])
+def test_an_audit_keeps_to_its_rate(rate: asked.Asked, nowhere: Scope, tmp_path: Path) -> None:
+    audit = Audit(nowhere, rate, State(tmp_path, {}), Progress(asked.SHARDS, lambda _: None))
+    begun = time.monotonic()
+    for _ in range(10):
+        audit._wait(1_000)
+    audit.close()
+    assert 0.24 <= time.monotonic() - begun < 2
+
+
+def test_the_job_asks_for_what_there_is() -> None:
+    job = yaml.safe_load((ROOT / "deploy" / "audit-job.yaml").read_text())
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    given = dict(each.split("=", 1) for each in container["args"] if each.startswith("--gf-"))
+    assert asked.part(given["--gf-shard"], {asked.INDEX: "15"}) == asked.Part(15, job["spec"]["completions"])
+    assert asked.rate(given["--gf-rate"])
+    parser = pytest.Parser(_ispytest=True)
+    options.add_options(parser)
+    known = {name for option in parser.getgroup("gf").options for name in option.names()}
+    assert {each.partition("=")[0] for each in container["args"] if each.startswith("--gf")} <= known
+    assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never", "backoffLimitPerIndex asks for it"
