@@ -40,7 +40,7 @@ MARKERS = {
     "rca": "root cause analysis: evidence as files, and the canary's clauses that only look; with --gf-bucket, --gf-since",
     "nar": "the archives of --gf-store-hash, streamed whole from Attic",
     "upholds(statement)": "a test of this suite that holds a policy statement of the contract",
-    "real": "tests against real clients and servers (SeaweedFS, s5cmd); in CI",
+    "real": "tests against real clients and servers (SeaweedFS, s5cmd, Nix, Bazel); in CI",
 }
 HOUSE = Path(__file__).parent / "house"
 """Where the wheel carries conftest.py, fixtures and suites; absent in a checkout, which is that house itself."""
