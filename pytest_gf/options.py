@@ -38,6 +38,7 @@ MARKERS = {
     "ha": "the interim shape, and strict HA beyond it: red by design until TIN-1012, see --gf-expect-interim",
     "inventory": "what could become the state authority: every object store of the cluster, classified",
     "rca": "root cause analysis: evidence as files, and the canary's clauses that only look; with --gf-bucket, --gf-since",
+    "cache_delete": "deletes from the Bazel cache the blob that this run wrote, and looks whether ListBuckets stays whole; never in the canary",
     "nar": "the archives of --gf-store-hash, streamed whole from Attic",
     "upholds(statement)": "a test of this suite that holds a policy statement of the contract",
     "real": "tests against real clients and servers (SeaweedFS, s5cmd, Nix, Bazel); in CI",
@@ -81,6 +82,8 @@ class Settings:
     seed: str
     """By which samples are chosen."""
     expect_interim: bool = False
+    confirmed: str | None = None
+    """What the command line confirms beyond the target's words."""
     errored: Path | None = None
     since: int = 1_800
     """Seconds that logs and events of an RCA reach back."""
@@ -139,6 +142,10 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "default": "30m",
         "metavar": "30m",
         "help": "how far back -m rca reads logs and events: seconds (s), minutes (m) or hours (h)",
+    },
+    "--gf-confirm": {
+        "metavar": "WORD",
+        "help": "confirm a change that a target's word alone does not permit: delete-from-bazel-cache, for -m cache_delete",
     },
     "--gf-seed": {
         "metavar": "TEXT",
@@ -225,6 +232,7 @@ def read(config: pytest.Config) -> Settings:
         deadline=option.gf_deadline,
         subject=subjects.chosen(option, target),
         expect_interim=option.gf_expect_interim,
+        confirmed=_confirmed(config),
         since=_since(option.gf_since),
         errored=_errored(option.gf_errored, option.gf_stack),
         baseline=_baseline(option.gf_baseline),
@@ -247,6 +255,20 @@ def _baseline(name: str | None) -> dict[str, Known] | None:
         raise pytest.UsageError(f"--gf-baseline={name}: can't be read: {wrong.strerror or wrong}") from None
     except baseline.Malformed as wrong:
         raise pytest.UsageError(f"--gf-baseline={name}: no baseline: {wrong}") from None
+
+
+def _confirmed(config: pytest.Config) -> str | None:
+    """Return what is confirmed. Raises `pytest.UsageError` for another word, and for a marker that needs one."""
+    given: str | None = config.option.gf_confirm
+    known = targets.CONFIRMED.values()
+    if given is not None and given not in known:
+        raise pytest.UsageError(f"--gf-confirm={given}: expected {' or '.join(known)}")
+    for word, confirm in targets.CONFIRMED.items():
+        marker = word.replace("-", "_")
+        asked = re.search(rf"(?<!not )\b{marker}\b", config.option.markexpr)
+        if asked and given != confirm and not config.option.gf_plan:
+            raise pytest.UsageError(f"-m {marker}: --gf-confirm={confirm} says that it is meant ({word})")
+    return given
 
 
 def _since(given: str) -> int:

@@ -18,6 +18,8 @@ from pytest_gf.vantage import READ_ONLY, VANTAGES, Vantage
 
 ALLOWED = ("scratch", "state-proof", "cache-blob", "cache-delete", "publication")
 """What a run may change: the words of ``allow``."""
+CONFIRMED = {"cache-delete": "delete-from-bazel-cache"}
+"""Words of ``allow`` that are not enough: each run says what it means, by ``--gf-confirm``."""
 
 ROUTED = ("s3",)
 """The systems that a route can reach."""

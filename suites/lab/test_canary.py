@@ -15,7 +15,7 @@ from pytest_gf.lab.bazel import content
 
 # What one canary asks: four stacks, three buckets, one scratch probe.
 EXCHANGES = {
-    "s3 ListBuckets": 1 + 1 + 2,  # signed, anonymous, after the scratch bucket's creation and its deletion
+    "s3 ListBuckets": 1 + 1 + 3,  # signed, anonymous; after the scratch bucket's creation, its key's delete and its own
     "s3 HeadBucket": 3 + 1,
     "s3 ListObjectsV2": 3 + 3 + 4 + 2,  # each bucket signed and anonymous, each state, both modes of blobs
     "s3 HeadObject": 4 + 4,  # each state signed and anonymous

@@ -53,7 +53,7 @@ ALLOWED: dict[str, set[str]] = {
     "catalog": {"clauses", "facts"},
     "routes": {"errors", "probes", "target"},
     "cleaning": {"errors", "lab", "ledger", "probes", "redaction", "routes", "target"},
-    "plan": {"errors", "probes"},
+    "plan": {"errors", "probes", "target"},
     "findings": {"errors", "evidence", "observed", "probes"},
     "subject": {"errors", "evidence", "lab", "target"},
     "baselines": {"formats", "verdict"},

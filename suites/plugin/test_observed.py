@@ -9,7 +9,7 @@ import pytest
 
 from pytest_gf.answers import Answer, Folder
 from pytest_gf.formats import tfstate
-from pytest_gf.observed.bucket import BucketOnDisk, BucketView, Surroundings
+from pytest_gf.observed.bucket import BucketOnDisk, BucketView, ListAfter, Surroundings
 from pytest_gf.observed.disk import Disk
 from pytest_gf.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
 from pytest_gf.observed.state import StateBody, StateListing
@@ -141,7 +141,13 @@ def test_scratch_values() -> None:
     assert "other bytes" in replace(written, read_sha256="bb").diagnosis
     assert "can't write" in replace(written, put=Answer(500)).diagnosis
     assert "can't be read" in replace(written, get=LOST).diagnosis
-    gone = ScratchGone("b", Answer(204), Answer(204), still_listed=False, protected_missing=())
+    after = ListAfter.of("b/k", Answer(204), (OK, ("attic",)), ("attic",))
+    assert after.whole
+    assert after.diagnosis == after.next_step == ""
+    assert "2026-05-25" in ListAfter.of("b/k", Answer(204), (OK, ()), ("attic",)).diagnosis
+    assert "can't list" in ListAfter.of("b/k", Answer(204), (Answer(503), ()), ("attic",)).diagnosis
+    assert "can't delete: 500 InternalError: full" in replace(after, refused="500 InternalError: full").diagnosis
+    gone = ScratchGone("b", Answer(204), still_listed=False, protected_missing=())
     assert gone.gone
     assert "2026-05-25" in replace(gone, protected_missing=("attic",)).diagnosis
     assert "still listed" in replace(gone, still_listed=True).diagnosis
