@@ -114,8 +114,8 @@ def _needs(run: Run, node: Node) -> Iterator[tuple[str, str, str]]:
 
     target, workload = run.target, run.contract.rustfs
     route = target.routes.get(node.fact.name.removesuffix("_route"))
-    given = target.kubernetes.namespace if target.kubernetes is not None else None
-    home = route.namespace if route is not None else given or (workload.namespace if workload is not None else "")
+    own = target.namespace(workload.namespace if workload is not None else "")
+    home = route.namespace if route is not None else own
     for ask in node.fact.asks:
         system, _, asked = ask.partition(" ")
         verb, _, resource = asked.partition(" ")

@@ -145,6 +145,10 @@ class Target:
     flakehub: str | None = None
     _credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    def namespace(self, promised: str) -> str:
+        """Return the namespace that RustFS runs in: the target's, or else the contract's."""
+        return (self.kubernetes and self.kubernetes.namespace) or promised
+
     def permits(self, word: str) -> bool:
         """Return whether a run may change this. Never in the vantage pull-request."""
         return self.vantage != READ_ONLY and word in self.allow

@@ -27,8 +27,15 @@ EXCHANGES = {
     "kubernetes list pods": 1 + 1,  # of the namespace, and for the inventory of all
     "kubernetes list deployments": 1,
     "kubernetes list statefulsets": 1,
+    "kubernetes list services": 1,
+    "kubernetes list ingresses": 1,
+    "kubernetes list httproutes": 1,  # No Gateway API is installed: each version is asked for, and is not there.
+    "kubernetes list grpcroutes": 2,
+    "kubernetes list tcproutes": 2,
+    "kubernetes list tlsroutes": 3,
+    "kubernetes get services": 1,
     "kubernetes list persistentvolumeclaims": 1,
-    "kubernetes get deployments": 1,
+    "kubernetes get deployments": 1 + 1,  # RustFS's, bazel-remote's
     "kubernetes get persistentvolumeclaims": 1,
     "kubernetes get persistentvolumes": 1,
     "kubernetes get storageclasses": 1,
@@ -60,6 +67,7 @@ NO_CREDENTIAL = (
         "cluster.",
         "rustfs.disk-markers",
         "attic.",
+        *("bazel.endpoint", "bazel.hot-cache", "bazel.not-exposed", "rustfs.not-exposed"),
         "bazel.capabilities",
         "bazel.miss-is-clean",
     ),
