@@ -73,13 +73,13 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 def judged(record: dict[str, Any]) -> list[Any]:
-    """Return the record's verdicts without what differs from run to run: times, and blobs that an earlier run left."""
+    """Return the record's verdicts without what differs from run to run: times, what is polled, and blobs that an earlier run left."""
     rows = json.loads(json.dumps(record["verdicts"]))
     for row in rows:
         del row["seconds"]
         for observed in row["facts"]:
             del observed["seconds"]
-            if observed["fact"] in {"stored_blobs", "served_blobs"}:
+            if observed["fact"] in {"stored_blobs", "served_blobs", "bazel_written"}:
                 del observed["exchanges"]
     found: list[Any] = rows
     return found
