@@ -109,6 +109,16 @@ def test_the_same_record_with_workers_and_each_fact_observed_once(lab: Lab, run_
     }
 
 
+def test_a_red_is_told_once_and_its_reason_is_the_short_summary(run_pytest: Any) -> None:
+    outcome = run_pytest(
+        "-m", "canary", "-k", "list-buckets", "--gf-fault=bucket-index-lost:attic", environment={"CI": "true"}
+    )
+    lines = outcome.text.splitlines()
+    assert len([line for line in lines if line.startswith("requirement ")]) == 1
+    (short,) = [line for line in lines if line.startswith("VIOLATED suites/")]
+    assert "test_list_buckets[attic] - bucket-index loss: S3 does not know the bucket" in short
+
+
 @pytest.mark.upholds("S102")
 def test_the_scratch_probe_touches_no_state_object(lab: Lab, run_pytest: Any) -> None:
     outcome = run_pytest("-m", "canary", f"--gf-target={lab.target_file}", environment=dict(lab.environment))
