@@ -309,6 +309,7 @@ class ContractSession:
     def write_ending(self, reporter: pytest.TerminalReporter) -> None:
         if self._whole is not None:
             terminal.ending(reporter, self._whole, self.run, self._in_part())
+            terminal.shorten(reporter, ACCOUNT)
             for line in github.lines(self._whole) if github.wanted() else ():
                 reporter.write_line(line)
             reporter.write("".join(f"{line}\n" for line in self._recorded))

@@ -81,12 +81,14 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 def judged(record: dict[str, Any]) -> list[Any]:
-    """Return the record's verdicts without what differs from run to run: times."""
+    """Return the record's verdicts without what differs from run to run: times, what is polled, and blobs that an earlier run left."""
     rows = json.loads(json.dumps(record["verdicts"]))
     for row in rows:
         del row["seconds"]
         for observed in row["facts"]:
             del observed["seconds"]
+            if observed["fact"] in {"stored_blobs", "served_blobs", "bazel_written"}:
+                del observed["exchanges"]
     found: list[Any] = rows
     return found
 
@@ -113,6 +115,16 @@ def test_the_same_record_with_workers_and_each_fact_observed_once(lab: Lab, run_
         "attic",
         "bazel-cache",
     }
+
+
+def test_a_red_is_told_once_and_its_reason_is_the_short_summary(run_pytest: Any) -> None:
+    outcome = run_pytest(
+        "-m", "canary", "-k", "list-buckets", "--gf-fault=bucket-index-lost:attic", environment={"CI": "true"}
+    )
+    lines = outcome.text.splitlines()
+    assert len([line for line in lines if line.startswith("requirement ")]) == 1
+    (short,) = [line for line in lines if line.startswith("VIOLATED suites/")]
+    assert "test_list_buckets[attic] - bucket-index loss: S3 does not know the bucket" in short
 
 
 @pytest.mark.upholds("S102")
