@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ def _arguments(words: list[Any]) -> dict[str, str]:
     """Return the known options among arguments: ``--name=value`` or ``--name value``, also inside of one argument."""
     parts = [part for word in words for part in str(word).split()]
     found = {}
-    for part, after in zip(parts, [*parts[1:], ""], strict=True):
+    for part, after in itertools.pairwise([*parts, ""]):
         name, equals, value = part.lstrip("-").partition("=")
         if part.startswith("-") and name in VARIABLES:
             found[name] = value if equals else after

@@ -9,8 +9,10 @@ import pytest
 
 from pytest_gf.answers import Answer, Folder
 from pytest_gf.formats import tfstate
+from pytest_gf.observed.bazel import CacheSurface
 from pytest_gf.observed.bucket import BucketOnDisk, BucketView, ListAfter, Surroundings
 from pytest_gf.observed.disk import Disk
+from pytest_gf.observed.exposure import Endpoint
 from pytest_gf.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
 from pytest_gf.observed.state import StateBody, StateListing
 from pytest_gf.observed.surface import AnonymousView
@@ -209,3 +211,37 @@ def test_a_listing_without_the_key() -> None:
     missing = replace(listing, sizes={"k.tflock": 3})
     assert not missing.holds_key
     assert "plan to create everything" in missing.diagnosis
+
+
+def test_health_proves_nothing_of_the_cache_and_execution_is_told() -> None:
+    sound = CacheSurface(
+        "OK",
+        sha256=True,
+        zstd=True,
+        updates_actions=True,
+        executes=False,
+        executing="UNIMPLEMENTED",
+        health="SERVING",
+        http="200",
+    )
+    assert sound.as_promised
+    assert "evidence for S047, no proof" in sound.seen
+    assert replace(sound, health="NOT_SERVING", http="503").as_promised, "neither way: health is shown alone"
+    assert not replace(sound, status="INTERNAL").as_promised, "a well health is no excuse"
+    for executing in (replace(sound, executes=True), replace(sound, executing="INVALID_ARGUMENT")):
+        assert not executing.as_promised
+        assert "offers remote execution" in executing.diagnosis
+        assert "no executor may take this cache for its CAS (S047)" in executing.next_step
+
+
+def test_an_endpoint_and_its_service() -> None:
+    promised = "grpc://cache.ns.svc.cluster.local:9092"
+    sound = Endpoint(promised, promised, "runner", "cache", 9092, (9092, 8080))
+    assert sound.as_promised
+    assert sound.next_step == ""
+    assert "there is no Service cache" in replace(sound, ports=None).diagnosis
+    assert "there is no Service cache" in replace(sound, ports=None).seen
+    assert "who changed the Service" in replace(sound, ports=()).next_step
+    assert "TLS" in replace(sound, address=promised.replace("grpc", "grpcs")).diagnosis
+    assert replace(sound, address="grpc://127.0.0.1:1", is_local=True).as_promised
+    assert "out of contract" in replace(sound, is_local=True, retired="it is gone").diagnosis
