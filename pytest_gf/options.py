@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from pytest_gf.lab.faults import Bend
     from pytest_gf.target import Target
 
+NO_NEWS = "ignore:SOCKS support in urllib3"
+"""A warning of requests' import. It silences that itself, which pytest undoes where a test begins in the meantime: facts
+import their clients in threads, and where warnings are errors the whole cluster would be one."""
 MARKERS = {
     "clause(id)": "one clause of the contract, for -m \"clause(id='rustfs.list-buckets')\"",
     "canary": "clauses of the hourly canary: is the state path coherent now?",

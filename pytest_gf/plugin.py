@@ -47,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
     if not options.holds_clauses(config):
         return
+    config.addinivalue_line("filterwarnings", options.NO_NEWS)
     session = ContractSession(config, options.read(config))
     config.stash[SESSION] = session
     config.pluginmanager.register(Hooks(session), "gf")
