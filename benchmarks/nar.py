@@ -64,9 +64,9 @@ def verify(frames: list[bytes]) -> None:
 
 def bare(frames: list[bytes]) -> None:
     """Decode and hash, and nothing else."""
-    digest = hashlib.sha256()
+    digest, decompressor = hashlib.sha256(), zstandard.ZstdDecompressor()
     for frame in frames:
-        digest.update(zstandard.ZstdDecompressor().decompress(frame))
+        digest.update(decompressor.decompress(frame))
 
 
 def cpu(work: Callable[[list[bytes]], None], frames: list[bytes]) -> float:

@@ -69,7 +69,7 @@ def _section(made: Clause, found: Found, known: Sequence[Drill]) -> list[str]:
     direct = [name for name in inspect.signature(made.function).parameters if name in house.facts]
     below = {name for need in direct for name in house.closure(need)} - set(direct)
     axes = dict.fromkeys(axis for need in direct for axis in house.axes_of(need))
-    red = [each.fault for each in known if each.violates(made.id)]
+    red = list(dict.fromkeys(each.fault for each in known if each.violates(made.id)))
     return [
         f"## `{made.id}`",
         "",

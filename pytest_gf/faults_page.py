@@ -15,13 +15,19 @@ TABLE = Path("suites") / "lab" / "faults.toml"
 """In the checkout; suites/lab/test_faults.py holds each of its rows true, both ways."""
 MODEL = Path("suites") / "lab" / "repository_faults.toml"
 """As `TABLE`, for the faults of the model repository; held by test_repository_faults.py."""
+_MARKERS = {TABLE: "canary", MODEL: "repository or quarantine or environment"}
+"""What the rows below ``fault`` are run with; the other tables of a file are named by their marker."""
 
 
 @dataclass(frozen=True)
 class Drill:
-    """One fault as ``--gf-fault`` takes it, and the rows that it turns; ``*`` stands for any text in a row's name."""
+    """One fault as ``--gf-fault`` takes it, and the rows that it turns in a run of ``-m`` marker.
+
+    ``*`` stands for any text in a row's name.
+    """
 
     fault: str
+    marker: str = "canary"
     violated: tuple[str, ...] = ()
     unproven: tuple[str, ...] = ()
     error: tuple[str, ...] = ()
@@ -32,10 +38,10 @@ class Drill:
 
 
 def drills(*paths: Path) -> list[Drill]:
-    """Return the table's rows, its groups written out. Raises OSError, and KeyError for a group that is not there."""
-    tables = [tomllib.loads(path.read_text(encoding="utf-8")) for path in paths or (TABLE, MODEL)]
+    """Return the tables' rows, their groups written out. Raises OSError, and KeyError for a group that is not there."""
+    tables = {path: tomllib.loads(path.read_text(encoding="utf-8")) for path in paths or (TABLE, MODEL)}
     groups: Mapping[str, Sequence[str]] = {
-        name: each for table in tables for name, each in table.get("groups", {}).items()
+        name: each for table in tables.values() for name, each in table.get("groups", {}).items()
     }
 
     def rows(patterns: Iterable[str]) -> tuple[str, ...]:
@@ -44,9 +50,15 @@ def drills(*paths: Path) -> list[Drill]:
         )
 
     return [
-        Drill(fault, *(rows(turned.get(verdict, ())) for verdict in ("violated", "unproven", "error")))
-        for table in tables
-        for fault, turned in table["fault"].items()
+        Drill(
+            fault,
+            _MARKERS.get(path, "canary") if name == "fault" else name,
+            *(rows(turned.get(verdict, ())) for verdict in ("violated", "unproven", "error")),
+        )
+        for path, table in tables.items()
+        for name, faults in table.items()
+        if name != "groups"
+        for fault, turned in faults.items()
     ]
 
 
@@ -64,14 +76,16 @@ def page(known: Sequence[Drill]) -> str:
         "",
         "# What each turns red",
         "",
-        "Every row that is not named holds. `*` stands for every bucket or stack. `suites/lab/test_faults.py` tests this, both ways.",
-        "",
-        *("| drill | violated | error | unproven |", "|---|---|---|---|"),
-        *(
+        "Every row that is not named holds, or is red without a fault (strict HA). `*` stands for every bucket or stack.",
+        "Tests in `suites/lab` hold this, both ways.",
+    ]
+    for marker in dict.fromkeys(each.marker for each in known):
+        lines += ["", f"## `-m {marker}`", "", "| drill | violated | error | unproven |", "|---|---|---|---|"]
+        lines += [
             f"| `{each.fault}` | {_rows(each.violated)} | {_rows(each.error)} | {_rows(each.unproven)} |"
             for each in known
-        ),
-    ]
+            if each.marker == marker
+        ]
     return "\n".join([*lines, ""])
 
 

@@ -35,6 +35,7 @@ class Ledger:
         self._where = where
         self._file: IO[str] | None = None
         self._open: dict[Thing, None] = {}
+        self._named: set[Thing] = set()
         self._lock = threading.Lock()
 
     def enter(self, thing: Thing) -> None:
@@ -48,8 +49,13 @@ class Ledger:
         self._open.pop(thing, None)
 
     def left(self, thing: Thing) -> None:
-        """Note that ``thing`` is about to be made, and stays on purpose: nothing deletes it by this ledger."""
-        self._write("left", thing)
+        """Note, once, that ``thing`` is about to be made, and stays on purpose: nothing deletes it by this ledger."""
+        if thing not in self._named:
+            self._write("left", thing)
+
+    def names(self, thing: Thing) -> bool:
+        """Tell whether this run entered ``thing``, whatever became of it."""
+        return thing in self._named
 
     def open_things(self) -> list[Thing]:
         """Return what was entered and is not known to be gone, the latest first."""
@@ -63,6 +69,7 @@ class Ledger:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._line({"event": "run", **self._where})
             self._line({"event": event, "kind": thing.kind, "bucket": thing.bucket, "key": thing.key})
+            self._named.add(thing)
 
     def _line(self, entry: dict[str, Any]) -> None:
         if self._file is not None:

@@ -40,9 +40,10 @@ MARKERS = {
     "inventory": "what could become the state authority: every object store of the cluster, classified",
     "rca": "root cause analysis: evidence as files, and the canary's clauses that only look; with --gf-bucket, --gf-since",
     "audit": "every object of the Bazel cache's bucket, read, decoded and hashed; with --gf-sample, --gf-shard, --gf-audit-state",
+    "cache_delete": "deletes from the Bazel cache the blob that this run wrote, and looks whether ListBuckets stays whole; never in the canary",
     "nar": "the archives of --gf-store-hash, streamed whole from Attic",
     "upholds(statement)": "a test of this suite that holds a policy statement of the contract",
-    "real": "tests against real clients and servers (SeaweedFS, s5cmd); in CI",
+    "real": "tests against real clients and servers (SeaweedFS, s5cmd, Nix, Bazel); in CI",
 }
 HOUSE = Path(__file__).parent / "house"
 """Where the wheel carries conftest.py, fixtures and suites; absent in a checkout, which is that house itself."""
@@ -85,6 +86,8 @@ class Settings:
     """By which samples are chosen."""
     audit: audits.Asked
     expect_interim: bool = False
+    confirmed: str | None = None
+    """What the command line confirms beyond the target's words."""
     errored: Path | None = None
     since: int = 1_800
     """Seconds that logs and events of an RCA reach back."""
@@ -143,6 +146,10 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "default": "30m",
         "metavar": "30m",
         "help": "how far back -m rca reads logs and events: seconds (s), minutes (m) or hours (h)",
+    },
+    "--gf-confirm": {
+        "metavar": "WORD",
+        "help": "confirm a change that a target's word alone does not permit: delete-from-bazel-cache, for -m cache_delete",
     },
     "--gf-seed": {
         "metavar": "TEXT",
@@ -242,6 +249,7 @@ def read(config: pytest.Config) -> Settings:
         audit=audit,
         subject=subjects.chosen(option, target),
         expect_interim=option.gf_expect_interim,
+        confirmed=_confirmed(config),
         since=_since(option.gf_since),
         errored=_errored(option.gf_errored, option.gf_stack),
         baseline=_baseline(option.gf_baseline),
@@ -268,24 +276,32 @@ def _baseline(name: str | None) -> dict[str, Known] | None:
 
 def _audit(config: pytest.Config) -> audits.Asked:
     """Return what the audit's options say. Raises `pytest.UsageError`."""
-    given = {name: getattr(config.option, f"gf_{name}") for name in ("shard", "sample", "rate", "audit_state")}
-    read: Mapping[str, Any] = {"shard": audits.part, "sample": audits.sample, "rate": audits.rate}
-    found: dict[str, Any] = {}
-    for name, value in given.items():
-        try:
-            found[name] = read.get(name, Path)(value) if value is not None else None
-        except ValueError as wrong:
-            raise pytest.UsageError(f"--gf-{name}={value}: {wrong}") from None
-    state = None if found["audit_state"] is None else Path(os.path.abspath(found["audit_state"]))
-    objects, size = found["rate"] or (0, 0)
-    return audits.Asked(found["shard"], found["sample"], objects, size, state)
+    try:
+        return audits.read(
+            *(getattr(config.option, f"gf_{name}") for name in ("shard", "sample", "rate", "audit_state"))
+        )
+    except ValueError as wrong:
+        raise pytest.UsageError(str(wrong)) from None
 
 
 def _names_the_audit(config: pytest.Config) -> bool:
     """Return whether this run is to have the audit's hundreds of rows: any other would only collect them."""
-    option = config.option
-    texts = (option.markexpr, option.keyword, *(Path(str(arg)).name for arg in config.args))
-    return bool(option.gf_shard or option.gf_sample or any("audit" in text for text in texts))
+    texts = (config.option.markexpr, config.option.keyword, *(Path(str(arg)).name for arg in config.args))
+    return bool(config.option.gf_shard or config.option.gf_sample or any("audit" in text for text in texts))
+
+
+def _confirmed(config: pytest.Config) -> str | None:
+    """Return what is confirmed. Raises `pytest.UsageError` for another word, and for a marker that needs one."""
+    given: str | None = config.option.gf_confirm
+    known = targets.CONFIRMED.values()
+    if given is not None and given not in known:
+        raise pytest.UsageError(f"--gf-confirm={given}: expected {' or '.join(known)}")
+    for word, confirm in targets.CONFIRMED.items():
+        marker = word.replace("-", "_")
+        asked = re.search(rf"(?<!not )\b{marker}\b", config.option.markexpr)
+        if asked and given != confirm and not config.option.gf_plan:
+            raise pytest.UsageError(f"-m {marker}: --gf-confirm={confirm} says that it is meant ({word})")
+    return given
 
 
 def _since(given: str) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_gf.errors import ProbeError, Unproven
+from pytest_gf.target import CONFIRMED
 
 if TYPE_CHECKING:
     from pytest_gf.graph import Node
@@ -77,6 +78,8 @@ def _changes(run: Run, nodes: Sequence[Node]) -> Iterator[Line]:
         facts = ", ".join(dict.fromkeys(node.fact.name for node in nodes if node.fact.changes == word))
         allowed = run.target.permits(str(word))
         says = "" if allowed else f" - not allowed: add {word!r} to the target's allow"
+        if allowed and not run.is_confirmed(str(word)):
+            allowed, says = False, f" - not confirmed: --gf-confirm={CONFIRMED[str(word)]}"
         yield f"it {'changes' if allowed else 'would change'} ({word}): {facts}{says}", False
 
 
@@ -111,8 +114,8 @@ def _needs(run: Run, node: Node) -> Iterator[tuple[str, str, str]]:
 
     target, workload = run.target, run.contract.rustfs
     route = target.routes.get(node.fact.name.removesuffix("_route"))
-    given = target.kubernetes.namespace if target.kubernetes is not None else None
-    home = route.namespace if route is not None else given or (workload.namespace if workload is not None else "")
+    own = target.namespace(workload.namespace if workload is not None else "")
+    home = route.namespace if route is not None else own
     for ask in node.fact.asks:
         system, _, asked = ask.partition(" ")
         verb, _, resource = asked.partition(" ")

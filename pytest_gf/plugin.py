@@ -15,6 +15,9 @@ from pytest_gf.session import SESSION, ContractSession
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
+NO_NEWS = "ignore:SOCKS support in urllib3"
+"""A warning of requests' import. It silences that itself, which pytest undoes where a test begins in the meantime: facts
+import their clients in threads, and where warnings are errors the whole cluster would be one."""
 Result = TypeVar("Result")
 Wrapper: TypeAlias = Generator[None, Result, Result]
 
@@ -47,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
     if not options.holds_clauses(config):
         return
+    config.addinivalue_line("filterwarnings", NO_NEWS)
     session = ContractSession(config, options.read(config))
     config.stash[SESSION] = session
     config.pluginmanager.register(Hooks(session), "gf")

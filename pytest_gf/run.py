@@ -130,6 +130,12 @@ class Run:
                 f"target {target.name!r} does not allow {word!r} (it allows {allowed})",
                 f"add {word!r} to the target's allow",
             )
+        if not self.is_confirmed(word):
+            raise Unproven(f"{word!r} was not confirmed", f"--gf-confirm={targets.CONFIRMED[word]}, if it is meant")
+
+    def is_confirmed(self, word: str) -> bool:
+        """Tell whether the command line confirmed this change, or it needs no more than the target's word."""
+        return targets.CONFIRMED.get(word) in {None, self.settings.confirmed}
 
     def begin(self, house: House) -> Graph:
         """Make the graph of this run's facts."""

@@ -54,10 +54,7 @@ class ContractSession:
         self.house: House | None = None
         self._whole: dict[str, Any] | None = None
         self._plain_failures = 0
-        self._started = False
-        self._taking_in = False
-        self._tidied = False
-        self._lacking = False
+        self._started = self._taking_in = self._tidied = self._lacking = False
         self._failed_before: dict[str, Any] = {}
         self.left: list[str] = []
         self._recorded: list[str] = []
@@ -310,6 +307,7 @@ class ContractSession:
     def write_ending(self, reporter: pytest.TerminalReporter) -> None:
         if self._whole is not None:
             terminal.ending(reporter, self._whole, self.run, self._in_part())
+            terminal.shorten(reporter, ACCOUNT)
             for line in github.lines(self._whole) if github.wanted() else ():
                 reporter.write_line(line)
             reporter.write("".join(f"{line}\n" for line in self._recorded))

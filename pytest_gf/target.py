@@ -18,6 +18,8 @@ from pytest_gf.vantage import READ_ONLY, VANTAGES, Vantage
 
 ALLOWED = ("scratch", "state-proof", "cache-blob", "cache-delete", "publication")
 """What a run may change: the words of ``allow``."""
+CONFIRMED = {"cache-delete": "delete-from-bazel-cache"}
+"""Words of ``allow`` that are not enough: each run says what it means, by ``--gf-confirm``."""
 
 ROUTED = ("s3",)
 """The systems that a route can reach."""
@@ -142,6 +144,10 @@ class Target:
     repository: Path | None = None
     flakehub: str | None = None
     _credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def namespace(self, promised: str) -> str:
+        """Return the namespace that RustFS runs in: the target's, or else the contract's."""
+        return (self.kubernetes and self.kubernetes.namespace) or promised
 
     def permits(self, word: str) -> bool:
         """Return whether a run may change this. Never in the vantage pull-request."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 AREAS = ("cas.v2", "cas", "ac")
 """Where blobs lie as casblobs, where they lie as they are, and results of actions. facts/bazel.md."""
@@ -60,6 +61,21 @@ class Asked:
     def sample_of(self, seed: str) -> str:
         """Return in words what is read, "" for all."""
         return f"sample {self.sample.text}, --gf-seed={seed}" if self.sample is not None else ""
+
+
+def read(shard: str | None, sample_of: str | None, rate_of: str | None, state: str | None) -> Asked:
+    """Read the options as they were given. Raises ValueError, which names the option."""
+    readers: dict[str, tuple[Callable[[str], Any], str | None]] = {
+        "--gf-shard": (part, shard), "--gf-sample": (sample, sample_of), "--gf-rate": (rate, rate_of)
+    }  # fmt: skip
+    found = []
+    for name, (reader, given) in readers.items():
+        try:
+            found.append(None if given is None else reader(given))
+        except ValueError as wrong:
+            raise ValueError(f"{name}={given}: {wrong}") from None
+    objects, size = found[2] or (0, 0)
+    return Asked(found[0], found[1], objects, size, None if state is None else Path(os.path.abspath(state)))
 
 
 def part(text: str, environment: Mapping[str, str] = os.environ) -> Part:

@@ -89,10 +89,18 @@ class Attic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Bazel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The Bazel remote cache: its bucket, and how many seconds after its acknowledgement a blob lies there at the latest."""
+    """The Bazel remote cache: its bucket, and how many seconds after its acknowledgement a blob lies there at the latest.
+
+    ``endpoint`` is what runners are promised; ``service`` and ``deployment`` are names in RustFS's namespace, ``data`` is
+    the path of the hot cache in the pod. "" promises nothing.
+    """
 
     bucket: str
     written_within: float = 10.0
+    endpoint: str = ""
+    service: str = ""
+    deployment: str = ""
+    data: str = "/data"
     node: str = ""
     """With which node it goes."""
 

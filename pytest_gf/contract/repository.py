@@ -41,6 +41,8 @@ class Attachment(_Section, frozen=True):
     domain_variables: tuple[str, ...] = ()
     endpoint_variables: tuple[str, ...] = ()
     """Variables by which an operator gives a routable Bazel endpoint."""
+    state_variables: tuple[str, ...] = ()
+    """The single variables of the TOFU_BACKEND_S3_* family that ``just tofu-init`` needs; where none is known, only the family is judged."""
     status: str = ""
     """What ``just info`` reports where BAZEL_REMOTE_CACHE is empty."""
 

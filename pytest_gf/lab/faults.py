@@ -31,6 +31,8 @@ Kind = Literal[
     "ending",
     "candidate",
     "component",
+    "way",
+    "shape",
 ]
 
 ALL = "all"
@@ -60,6 +62,11 @@ ACTION_DEFECTS = ("dangling", "dangling-stdout", "dangling-tree", "garbage", "st
 ENDINGS = ("gone", "error", "cut")
 CANDIDATES = ("dedicated", "dedicated-single", "replicated-rustfs", "local-path", "cache-store")
 COMPONENTS = ("attic-api", "attic-database", "bazel-cache")
+WAYS = (
+    *("ingress", "default-backend", "load-balancer", "node-port", "external-ip", "public-name", "alias"),
+    *("http-route", "grpc-route", "tcp-route", "tls-route"),
+)
+SHAPES = ("claim", "host-path", "bucket", "prefix", "endpoint", "no-s3", "secret", "config-file", "port")
 CUTS = ("fin", "rst", "node", "success")
 RIGHT = re.compile(r"[a-z]+(?:/[a-z]+)?")
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -255,6 +262,9 @@ _BAZEL = (
     Fault("bazel-no-zstd", None, "the cache compresses nothing on the wire"),
     Fault("bazel-no-ac-update", None, "the cache takes no results of actions"),
     Fault("bazel-execution", None, "the endpoint offers remote execution"),
+    Fault("bazel-exposed", "way", "the Bazel cache is led to from outside of the cluster in this WAY"),
+    Fault("rustfs-exposed", "way", "RustFS is led to from outside of the cluster in this WAY"),
+    Fault("bazel-shape", "shape", "bazel-remote's Deployment or Service has this SHAPE instead of the contract's"),
     Fault("bazel-silent", None, "bazel-remote reads requests and never answers"),
     Fault("bazel-unreachable", None, "bazel-remote's ports are closed"),
 )
@@ -337,6 +347,8 @@ _CHECKS: Mapping[Kind, Callable[[str, Contract], str]] = {
     "ending": lambda given, _: _among("ending", given, ENDINGS),
     "candidate": lambda given, _: _among("candidate", given, CANDIDATES),
     "component": lambda given, _: _among("component", given, COMPONENTS),
+    "way": lambda given, _: _among("way", given, WAYS),
+    "shape": lambda given, _: _among("shape", given, SHAPES),
     "cut": lambda given, _: _among("cut", given, CUTS),
     "number": lambda given, _: (
         ""

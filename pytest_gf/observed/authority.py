@@ -6,7 +6,6 @@ import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_gf.observed.bucket import PRESERVE, TICKETS
 from pytest_gf.observed.state import NO_APPLY
 
 if TYPE_CHECKING:
@@ -205,39 +204,6 @@ class WriteProof:
         if all(step.good for step in self.steps):
             return "pytest --gf-clean deletes what was left, by the ledger"
         return f"{NO_APPLY}: it could not persist what it makes (errored.tfstate); look at RustFS's disk and log"
-
-
-@dataclass(frozen=True)
-class ListAfter:
-    """What ListBuckets showed after the proof's delete: the loss of 2026-05-25 followed a delete."""
-
-    stack: str
-    answer: str
-    missing: tuple[str, ...]
-
-    @property
-    def whole(self) -> bool:
-        return self.answer == "200" and not self.missing
-
-    @property
-    def promised(self) -> str:
-        return "ListBuckets shows every protected bucket after the delete"
-
-    @property
-    def seen(self) -> str:
-        return f"ListBuckets {self.answer}; missing: {', '.join(self.missing) or 'none'}"
-
-    @property
-    def diagnosis(self) -> str:
-        if self.whole:
-            return ""
-        if self.answer != "200":
-            return f"S3 can't list its buckets after a delete: {self.answer}"
-        return f"bucket-index loss after a delete (the 2026-05-25 class): {', '.join(self.missing)} left the listing"
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.whole else f"{PRESERVE}; {TICKETS}"
 
 
 @dataclass(frozen=True)

@@ -28,14 +28,16 @@ class CacheSurface:
 
     @property
     def promised(self) -> str:
-        return "GetCapabilities OK: SHA256, ZSTD, updates of the action cache; no remote execution"
+        return (
+            "GetCapabilities OK: SHA256, ZSTD, updates of the action cache; no remote execution, Execute UNIMPLEMENTED"
+        )
 
     @property
     def seen(self) -> str:
         flags = (("SHA256", self.sha256), ("ZSTD", self.zstd), ("updates of the action cache", self.updates_actions))
         offered = ", ".join(name for name, there in (*flags, ("remote execution", self.executes)) if there) or "nothing"
         return (
-            f"GetCapabilities {self.status}: {offered}; Execute {self.executing}; "
+            f"GetCapabilities {self.status}: {offered}; Execute {self.executing} (evidence for S047, no proof); "
             f"health {self.health}, /status {self.http} (both stay well whatever S3 does)"
         )
 
@@ -51,11 +53,16 @@ class CacheSurface:
     def next_step(self) -> str:
         if self.as_promised:
             return ""
-        if self.executes:
+        if self._does_execute:
             return (
                 "no executor may take this cache for its CAS (S047): is another server behind the address of [bazel]?"
             )
         return f"is it bazel-remote that answers there, with the options of its Deployment? {WITHOUT}"
+
+    @property
+    def _does_execute(self) -> bool:
+        """Whether it says that it executes, or an Execution service answers in any way."""
+        return self.executes or self.executing != "UNIMPLEMENTED"
 
     @property
     def _lacks(self) -> list[str]:
@@ -66,8 +73,8 @@ class CacheSurface:
             lacks.append("no ZSTD: --remote_cache_compression fails")
         if not self.updates_actions:
             lacks.append("no updates of the action cache: nothing that is built will ever be found again")
-        if self.executes:
-            lacks.append("the endpoint offers remote execution")
+        if self._does_execute:
+            lacks.append(f"the endpoint offers remote execution (Execute {self.executing})")
         return lacks
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from pytest_gf.answers import Answer
+from pytest_gf.errors import Unproven
 from pytest_gf.observed.disk import NOT_TO_DO, Disk, Markers, markers_of
 from pytest_gf.observed.workload import Readiness
 
@@ -178,6 +180,64 @@ class CoherentBuckets:
     """All protected buckets, each of which was seen to be coherent."""
 
     buckets: tuple[str, ...]
+
+    def check_again(self, answer: Answer, listed: tuple[str, ...]) -> None:
+        """Raise Unproven where a listing of just now misses one: another change of this run came between."""
+        missing = [name for name in self.buckets if name not in listed]
+        if missing or not answer.ok:
+            raise Unproven(
+                f"ListBuckets {answer} misses {', '.join(missing) or 'nothing'} by now: a change would bury evidence",
+                "preserve logs, run RCA first",
+            )
+
+
+@dataclass(frozen=True)
+class ListAfter:
+    """What ListBuckets showed after a key was deleted: the loss of 2026-05-25 followed a delete. Statement S044.
+
+    ``what`` is the key with its bucket; ``refused`` says why S3 did not delete it, "" where it did.
+    """
+
+    what: str
+    answer: str
+    missing: tuple[str, ...]
+    refused: str = ""
+
+    @classmethod
+    def of(cls, what: str, deleted: Answer, listed: tuple[Answer, tuple[str, ...]], protected: tuple[str, ...]) -> Self:
+        """Return what a delete and the ListBuckets after it were answered."""
+        answer, names = listed
+        missing = tuple(name for name in protected if name not in names) if answer.ok else ()
+        return cls(what, str(answer), missing, "" if deleted.ok else f"{deleted}: {deleted.message}")
+
+    @property
+    def whole(self) -> bool:
+        return self.answer == "200" and not self.missing and not self.refused
+
+    @property
+    def promised(self) -> str:
+        return "ListBuckets shows every protected bucket after the delete"
+
+    @property
+    def seen(self) -> str:
+        deleted = f"not deleted: {self.refused}" if self.refused else "deleted"
+        return f"{self.what} {deleted}; ListBuckets {self.answer}; missing: {', '.join(self.missing) or 'none'}"
+
+    @property
+    def diagnosis(self) -> str:
+        if self.whole:
+            return ""
+        if self.answer != "200":
+            return f"S3 can't list its buckets after a delete: {self.answer}"
+        if not self.missing:
+            return f"S3 can't delete: {self.refused}"
+        return f"bucket-index loss after a delete (the 2026-05-25 class): {', '.join(self.missing)} left the listing"
+
+    @property
+    def next_step(self) -> str:
+        if self.whole:
+            return ""
+        return f"{PRESERVE}; {TICKETS}" if self.missing else "look at RustFS's disk and log"
 
 
 @dataclass(frozen=True)

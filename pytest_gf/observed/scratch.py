@@ -97,10 +97,9 @@ class ScratchObject:
 
 @dataclass(frozen=True)
 class ScratchGone:
-    """The answers to the deletes, and what ListBuckets showed after them."""
+    """The answer to DeleteBucket, and what ListBuckets showed after it."""
 
     bucket: str
-    object_deleted: Answer
     bucket_deleted: Answer
     still_listed: bool
     protected_missing: tuple[str, ...]
@@ -117,7 +116,7 @@ class ScratchGone:
     def seen(self) -> str:
         missing = ", ".join(self.protected_missing) or "none"
         return (
-            f"DeleteObject {self.object_deleted}; DeleteBucket {self.bucket_deleted}; "
+            f"DeleteBucket {self.bucket_deleted}; "
             f"ListBuckets {'still shows it' if self.still_listed else 'no longer shows it'}; protected buckets missing: {missing}"
         )
 

@@ -30,16 +30,23 @@ MOST_PAGES = 40
 EVERYWHERE = " in all namespaces"
 UPGRADES = ("pods/exec", "pods/portforward")
 """What needs ``get`` and ``create`` both (facts/kubernetes.md: since 1.35)."""
+GATEWAY = "gateway.networking.k8s.io"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a resource lies in the API; ``group`` "" is the core group."""
+    """Where a resource lies in the API; ``group`` "" is the core group.
+
+    ``others``: versions that a cluster may serve it by instead. None of a custom resource is served where nobody
+    installed it: ``is_custom``, and then the 404 says that there are no such objects.
+    """
 
     group: str
     version: str
     namespaced: bool
+    others: tuple[str, ...] = ()
+    is_custom: bool = False
 
 
 PLACES: Mapping[str, Place] = {
@@ -53,6 +60,11 @@ PLACES: Mapping[str, Place] = {
     "jobs": Place("batch", "v1", namespaced=True),
     "deployments": Place("apps", "v1", namespaced=True),
     "statefulsets": Place("apps", "v1", namespaced=True),
+    "ingresses": Place("networking.k8s.io", "v1", namespaced=True),
+    "httproutes": Place(GATEWAY, "v1", namespaced=True, is_custom=True),
+    "grpcroutes": Place(GATEWAY, "v1", namespaced=True, others=("v1alpha2",), is_custom=True),
+    "tcproutes": Place(GATEWAY, "v1alpha2", namespaced=True, others=("v1",), is_custom=True),
+    "tlsroutes": Place(GATEWAY, "v1alpha2", namespaced=True, others=("v1alpha3", "v1"), is_custom=True),
 }
 """What probes read. A resource that is not here needs a right that deploy/rbac does not grant."""
 
@@ -80,14 +92,25 @@ class Kube:
         return found
 
     def list(self, resource: str, namespace: str = "") -> tuple[Mapping[str, Any], ...]:
-        """Return every object of a resource in a namespace, or in the whole cluster where none is named: page after page, at most `MOST_PAGES`."""
+        """Return every object of a resource in a namespace, or in the whole cluster where none is named; none of what nobody installed."""
+        place = PLACES[resource]
+        for version in (place.version, *place.others):
+            found = self._pages(resource, namespace, version)
+            if found is not None:
+                return found
+        return ()
+
+    def _pages(self, resource: str, namespace: str, version: str) -> tuple[Mapping[str, Any], ...] | None:
+        """Return every object, page after page, at most `MOST_PAGES`; None where a custom resource is not served by this version."""
         items: list[Mapping[str, Any]] = []
         token = ""
         operation = f"list {resource}{EVERYWHERE if PLACES[resource].namespaced and not namespace else ''}"
         for _ in range(MOST_PAGES):
             query = {"limit": PAGE} | ({"continue": token} if token else {})
-            asked = f"{self._path(resource, namespace)}?{urlencode(query)}"
+            asked = f"{self._path(resource, namespace, version=version)}?{urlencode(query)}"
             status, document = self._call(operation, namespace, "", self._exchanging("GET", asked))
+            if status == http.HTTPStatus.NOT_FOUND and PLACES[resource].is_custom:
+                return None
             page = self._read(status, document, "list", resource, namespace, "", found={})
             items += page.get("items") or ()
             token = str((page.get("metadata") or {}).get("continue") or "")
@@ -171,9 +194,10 @@ class Kube:
         redactor().learn([value.removeprefix("Bearer ")])
         return value
 
-    def _path(self, resource: str, namespace: str, name: str = "") -> str:
+    def _path(self, resource: str, namespace: str, name: str = "", *, version: str = "") -> str:
         place = PLACES[resource]
-        base = f"/apis/{place.group}/{place.version}" if place.group else f"/api/{place.version}"
+        version = version or place.version
+        base = f"/apis/{place.group}/{version}" if place.group else f"/api/{version}"
         inside = f"/namespaces/{namespace}" if place.namespaced and namespace else ""
         return f"{base}{inside}/{resource}{f'/{name}' if name else ''}"
 

@@ -105,6 +105,18 @@ def ending(
     )
 
 
+def shorten(terminal: pytest.TerminalReporter, account: str) -> None:
+    """Let pytest's short summary, which comes last, give each red clause its reason's first line.
+
+    The whole text stands above it; where ``CI`` is set, pytest would print it there a second time. ``account`` is the
+    attribute of a report that holds its verdict.
+    """
+    for report in (each for group in terminal.stats.values() for each in group):
+        made = getattr(report, account, None)
+        if made and isinstance(report.longrepr, str):
+            report.longrepr = (made["reason"].splitlines() or [report.longrepr])[0]
+
+
 def last_line(terminal: pytest.TerminalReporter, run: Run) -> None:
     """Write what must be read last: that a lab is no evidence about honey."""
     if run.is_lab:

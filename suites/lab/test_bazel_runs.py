@@ -165,8 +165,8 @@ def test_a_red_is_repeated_on_the_same_sample(lab: Lab, run_pytest: Any) -> None
     lab.bend("bazel-blob:other")
     outcome = on(lab, run_pytest, "--gf-seed=mine")
     again = [line for line in outcome.text.splitlines() if line.startswith("repeat ")]
-    for red in (STORED, SERVED):
-        assert ["--gf-seed=mine" in line for line in again if f"'{red}'" in line] == [True], again
+    assert len(again) == 2
+    assert all("--gf-seed=mine" in line for line in again)
 
 
 def test_a_large_bucket_is_sampled_by_the_seed(lab: Lab, run_pytest: Any) -> None:

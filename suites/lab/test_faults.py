@@ -47,6 +47,7 @@ def test_no_clause_without_a_fault(catalog: set[str]) -> None:
         for fault in (
             *TABLE["fault"].values(),
             *TABLE["guard"].values(),
+            *TABLE["cache_delete"].values(),
             *TABLE["ha"].values(),
             *TABLE["rca"].values(),
             *TABLE["audit"].values(),
@@ -78,7 +79,15 @@ def catalog_rows(catalog: set[str]) -> set[str]:
 def test_every_fault_is_in_the_table() -> None:
     assert {
         name.partition(":")[0]
-        for name in (*TABLE["fault"], *TABLE["guard"], *TABLE["ha"], *TABLE["rca"], *TABLE["audit"], *OF_THE_MODEL)
+        for name in (
+            *TABLE["fault"],
+            *TABLE["guard"],
+            *TABLE["cache_delete"],
+            *TABLE["ha"],
+            *TABLE["rca"],
+            *TABLE["audit"],
+            *OF_THE_MODEL,
+        )
     } == set(FAULTS)
 
 

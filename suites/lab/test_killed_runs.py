@@ -32,6 +32,7 @@ STEPS = [
     "PutObject",
     "GetObject",
     "DeleteObject",
+    "ListBuckets",
     "DeleteBucket",
     "ListBuckets",
     "get pods/exec",

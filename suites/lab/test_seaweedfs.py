@@ -76,31 +76,51 @@ def test_the_canary_is_green(honey: Any, seaweedfs: Any, run_pytest: Any, tmp_pa
     )
 
 
-BODIES: dict[str, Callable[[bytes], bytes]] = {
-    "cut": lambda body: body[: len(body) // 2],
-    "emptied": lambda _: b"",
-    "html": lambda _: b"<html>502</html>",
-    "sentence": lambda _: b"no state",
-    "version-3": lambda body: body.replace(b'"version": 4', b'"version": 3'),
-    "no-resources": lambda body: body.replace(b'"resources"', b'"resourses"'),
-    "trailing": lambda body: body + b"{}",
-    "list": lambda _: b"[]",
+SHAPE = {"state.body-shape"}
+UNREADABLE = {"state.baseline", "state.resources"}
+"""Unproven beside a body that is no state."""
+BODIES: dict[str, tuple[Callable[[dict[str, Any]], bytes], set[str], set[str]]] = {
+    "cut": (lambda state: _encoded(state)[:100], SHAPE, UNREADABLE),
+    "emptied": (lambda _: b"", SHAPE | {"state.body-whole"}, UNREADABLE),
+    "html": (lambda _: b"<html>502</html>", SHAPE, UNREADABLE),
+    "version-3": (lambda state: _encoded(state | {"version": 3}), SHAPE, UNREADABLE),
+    "no-resources": (
+        lambda state: _encoded({name: state[name] for name in state if name != "resources"}),
+        SHAPE,
+        UNREADABLE,
+    ),
+    "trailing": (lambda state: _encoded(state) + b"{}", SHAPE, UNREADABLE),
+    "twice": (lambda state: b'{"serial": 1, ' + _encoded(state)[1:], SHAPE, UNREADABLE),
+    "older": (lambda state: _encoded(state | {"serial": 6}), {"state.baseline"}, set()),
+    "other-lineage": (lambda state: _encoded(state | {"lineage": str(uuid.uuid4())}), {"state.baseline"}, set()),
+    "all-gone": (lambda state: _encoded(state | {"serial": 8, "resources": []}), {"state.resources"}, set()),
 }
+"""Ten bodies, what each violates, and what is unproven then."""
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_a_body_that_is_no_state_is_violated(
+def test_the_guard_is_red_for_an_altered_body(
     name: str, honey: Any, seaweedfs: Any, run_pytest: Any, tmp_path: Path
 ) -> None:
-    where = STACKS["arc-runners"]
-    honey.put_object(Bucket=where.bucket, Key=where.key, Body=BODIES[name](state()))
-    outcome = run_pytest(
-        "-m", "canary", "-k", "state", f"--gf-target={seaweedfs.target(tmp_path)}", environment=seaweedfs.environment
-    )
-    assert outcome.exit == 1, outcome.text
-    expected = {"state.body-shape[arc-runners]"} | ({"state.body-whole[arc-runners]"} if name == "emptied" else set())
-    assert outcome.rows("violated") == expected
-    assert outcome.rows("holds") == {row for row in outcome.verdicts() if not row.startswith(OF_HONEY)} - expected
+    where, stack = STACKS["arc-runners"], "arc-runners"
+    target = seaweedfs.target(tmp_path, allow='"state-proof"')
+    arguments = ["-m", "guard", f"--gf-stack={stack}", f"--gf-baseline={tmp_path / 'b.json'}", f"--gf-target={target}"]
+    green = run_pytest(*arguments, "--gf-update-baseline", environment=seaweedfs.environment, lean=True)
+    assert green.exit == 0, green.text
+    was = json.loads(honey.get_object(Bucket=where.bucket, Key=where.key)["Body"].read())
+    alter, violated, unproven = BODIES[name]
+    honey.put_object(Bucket=where.bucket, Key=where.key, Body=alter(was))
+    red = run_pytest(*arguments, environment=seaweedfs.environment, lean=True)
+    assert red.exit == 1, red.text
+    assert red.rows("violated") == {f"{row}[{stack}]" for row in violated}
+    of_a_checkout = ("stack.", "state.errored-absent")
+    elsewhere = {row for row in red.verdicts() if row.startswith((*OF_HONEY, *of_a_checkout))}
+    assert red.rows("unproven") == elsewhere | {f"{row}[{stack}]" for row in unproven}
+    assert red.rows("error") == set()
+
+
+def _encoded(state: dict[str, Any]) -> bytes:
+    return json.dumps(state).encode()
 
 
 def test_a_deleted_bucket_is_violated_and_nothing_is_made(

@@ -54,7 +54,7 @@ ALLOWED: dict[str, set[str]] = {
     "routes": {"errors", "probes", "target"},
     "audit": {"audit", "answers", "errors", "formats", "observed", "probes"},
     "cleaning": {"errors", "lab", "ledger", "probes", "redaction", "routes", "target"},
-    "plan": {"errors", "probes"},
+    "plan": {"errors", "probes", "target"},
     "findings": {"errors", "evidence", "observed", "probes"},
     "subject": {"errors", "evidence", "lab", "target"},
     "baselines": {"formats", "verdict"},

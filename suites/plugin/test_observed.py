@@ -9,8 +9,10 @@ import pytest
 
 from pytest_gf.answers import Answer, Folder
 from pytest_gf.formats import tfstate
-from pytest_gf.observed.bucket import BucketOnDisk, BucketView, Surroundings
+from pytest_gf.observed.bazel import CacheSurface
+from pytest_gf.observed.bucket import BucketOnDisk, BucketView, ListAfter, Surroundings
 from pytest_gf.observed.disk import Disk
+from pytest_gf.observed.exposure import Endpoint
 from pytest_gf.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
 from pytest_gf.observed.state import StateBody, StateListing
 from pytest_gf.observed.surface import AnonymousView
@@ -141,7 +143,13 @@ def test_scratch_values() -> None:
     assert "other bytes" in replace(written, read_sha256="bb").diagnosis
     assert "can't write" in replace(written, put=Answer(500)).diagnosis
     assert "can't be read" in replace(written, get=LOST).diagnosis
-    gone = ScratchGone("b", Answer(204), Answer(204), still_listed=False, protected_missing=())
+    after = ListAfter.of("b/k", Answer(204), (OK, ("attic",)), ("attic",))
+    assert after.whole
+    assert after.diagnosis == after.next_step == ""
+    assert "2026-05-25" in ListAfter.of("b/k", Answer(204), (OK, ()), ("attic",)).diagnosis
+    assert "can't list" in ListAfter.of("b/k", Answer(204), (Answer(503), ()), ("attic",)).diagnosis
+    assert "can't delete: 500 InternalError: full" in replace(after, refused="500 InternalError: full").diagnosis
+    gone = ScratchGone("b", Answer(204), still_listed=False, protected_missing=())
     assert gone.gone
     assert "2026-05-25" in replace(gone, protected_missing=("attic",)).diagnosis
     assert "still listed" in replace(gone, still_listed=True).diagnosis
@@ -203,3 +211,37 @@ def test_a_listing_without_the_key() -> None:
     missing = replace(listing, sizes={"k.tflock": 3})
     assert not missing.holds_key
     assert "plan to create everything" in missing.diagnosis
+
+
+def test_health_proves_nothing_of_the_cache_and_execution_is_told() -> None:
+    sound = CacheSurface(
+        "OK",
+        sha256=True,
+        zstd=True,
+        updates_actions=True,
+        executes=False,
+        executing="UNIMPLEMENTED",
+        health="SERVING",
+        http="200",
+    )
+    assert sound.as_promised
+    assert "evidence for S047, no proof" in sound.seen
+    assert replace(sound, health="NOT_SERVING", http="503").as_promised, "neither way: health is shown alone"
+    assert not replace(sound, status="INTERNAL").as_promised, "a well health is no excuse"
+    for executing in (replace(sound, executes=True), replace(sound, executing="INVALID_ARGUMENT")):
+        assert not executing.as_promised
+        assert "offers remote execution" in executing.diagnosis
+        assert "no executor may take this cache for its CAS (S047)" in executing.next_step
+
+
+def test_an_endpoint_and_its_service() -> None:
+    promised = "grpc://cache.ns.svc.cluster.local:9092"
+    sound = Endpoint(promised, promised, "runner", "cache", 9092, (9092, 8080))
+    assert sound.as_promised
+    assert sound.next_step == ""
+    assert "there is no Service cache" in replace(sound, ports=None).diagnosis
+    assert "there is no Service cache" in replace(sound, ports=None).seen
+    assert "who changed the Service" in replace(sound, ports=()).next_step
+    assert "TLS" in replace(sound, address=promised.replace("grpc", "grpcs")).diagnosis
+    assert replace(sound, address="grpc://127.0.0.1:1", is_local=True).as_promised
+    assert "out of contract" in replace(sound, is_local=True, retired="it is gone").diagnosis

@@ -41,7 +41,7 @@ def test_a_pull_request_changes_nothing(targets: dict[str, Path], run_pytest: An
     assert outcome.exit == 0, outcome.text
     assert outcome.rows("unproven") == {
         *(f"rustfs.scratch-{name}" for name in ("appears", "readable", "gone", "markers-appear", "markers-vanish")),
-        "bazel.write-through",
+        *("rustfs.list-after-delete", "bazel.write-through"),
     }
     assert {outcome.verdicts()[row]["reason"] for row in outcome.rows("unproven")} == {
         "the vantage pull-request changes nothing"

@@ -303,6 +303,23 @@ def test_what_is_not_set_holds_and_no_secret_is_shown() -> None:
     assert "sEcReT" not in f"{found.diagnosis}{found.seen}"
 
 
+@pytest.mark.parametrize(
+    ("names", "known", "expected"),
+    [
+        ("TOFU_BACKEND_S3_BUCKET", "", []),
+        ("TOFU_BACKEND_CONFIG_FILE", "TOFU_BACKEND_S3_BUCKET", []),
+        ("TOFU_BACKEND_GCS_BUCKET", "", ["TOFU_BACKEND_GCS_BUCKET"]),
+        ("TOFU_BACKEND_S3_BUKET", "TOFU_BACKEND_S3_BUCKET", ["TOFU_BACKEND_S3_BUKET", "TOFU_BACKEND_S3_BUCKET"]),
+        ("TOFU_BACKEND_S3_A", "TOFU_BACKEND_S3_A TOFU_BACKEND_S3_B", ["TOFU_BACKEND_S3_B"]),
+    ],
+)
+def test_the_single_variables_are_judged_where_the_contract_names_them(
+    names: str, known: str, expected: list[str]
+) -> None:
+    found = machine.operator_path(frozenset(names.split()), known.split())
+    assert [each.what.partition(" ")[0] for each in found.found] == expected
+
+
 def test_on_is_a_word_and_constants_are_yaml_1_2() -> None:
     top = read("on: yes\na: [no, off, False, 'False', TRUE, ~, null, !!str false]\n")
     assert isinstance(top, Table)

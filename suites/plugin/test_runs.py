@@ -23,7 +23,7 @@ from pytest_gf import facts_in
 globals().update(facts_in(Path(__file__).parent / "fixtures"))
 """
 FACTS = '''
-import os, time
+import os, time, warnings
 from pathlib import Path
 from pytest_gf import Every, ProbeError, Unproven, fact
 from pytest_gf.run import Run
@@ -82,6 +82,13 @@ def unmade(made: int) -> int:
     return made
 
 @fact
+def importing() -> int:
+    """Imports requests, whose own filter a test's beginning has undone."""
+    time.sleep(0.5)
+    warnings.warn("SOCKS support in urllib3 requires the installation of optional dependencies")
+    return 1
+
+@fact
 def hanging() -> int:
     """Never answers."""
     note("hanging"); time.sleep(3600)
@@ -106,6 +113,7 @@ def one(name: str, parameters: str, body: str, marks: str = "") -> str:
     return ONE.format(id=name, parameters=parameters, body=body, marks=f"{marks}\n" if marks else "")
 
 
+KNOWN_RED = "@pytest.mark.xfail(strict=True, raises=AssertionError)"
 VERDICTS = {
     "holds": one("holds", "number: int", "assert number == 1"),
     "violated": one("violated", "number: int", "assert number == 2"),
@@ -113,12 +121,8 @@ VERDICTS = {
     "error": one("error", "broken: int", "assert broken"),
     "error-fact": one("asserting", "asserting: int", "assert asserting"),
     "error-call": one("raises", "number: int", "assert {}[number]"),
-    "interim": one(
-        "interim", "number: int", "assert number == 2", "@pytest.mark.xfail(strict=True, raises=AssertionError)"
-    ),
-    "fixed": one(
-        "fixed", "number: int", "assert number == 1", "@pytest.mark.xfail(strict=True, raises=AssertionError)"
-    ),
+    "interim": one("interim", "number: int", "assert number == 2", KNOWN_RED),
+    "fixed": one("fixed", "number: int", "assert number == 1", KNOWN_RED),
 }
 EXPECTED = {
     "lab.holds": "holds", "lab.violated": "violated", "lab.unproven": "unproven", "lab.error": "error", "lab.asserting": "error",
@@ -184,6 +188,11 @@ def junit(folder: Path) -> dict[str, str]:
         assert len(words) <= 1
         found[str(properties["clause"])] = words[0] if words else "passed"
     return found
+
+
+def test_what_requests_warns_of_at_its_import_is_no_error(house: House) -> None:
+    outcome = house(one("imports", "importing: int", "assert importing == 1"), "-o", "filterwarnings=error")
+    assert outcome.exit == 0, outcome.text
 
 
 @ALONE_AND_SPREAD
@@ -259,9 +268,7 @@ def test_a_crashed_worker_loses_no_row_and_runs_nothing_again(house: House, tmp_
     assert outcome.exit == 10, outcome.text
     verdicts = {name: row["verdict"] for name, row in outcome.verdicts().items()}
     assert set(verdicts) == {"lab.holds", "lab.crash", "lab.violated"}
-    assert "error" in verdicts.values()
-    assert "unproven" in verdicts.values()
-    assert "violated" not in verdicts.values()
+    assert set(verdicts.values()) in ({"error", "unproven"}, {"error", "unproven", "holds"})
     assert notes(tmp_path).count("crashing") == 1
     assert set(allure(outcome.folder)) == set(junit(outcome.folder)) == set(verdicts)
     assert notes(tmp_path).count("plain") == 1, "the plain test ran in another worker"

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_gf.contract import Contract
 from pytest_gf.contract.model import Workload
 from pytest_gf.lab.bends import Bends
-from pytest_gf.lab.kube import stores
+from pytest_gf.lab.kube import bazel, exposing, stores
 from pytest_gf.lab.kube.resources import RESOURCES
 
 CREATED = "2026-03-14T09:26:53Z"
@@ -53,7 +53,8 @@ class Cluster:
         """Return every object of a resource, sorted by namespace and name."""
         made: list[Object] = getattr(self, f"_{resource}", list)()
         if self.workload is not None:
-            made += stores.objects(resource, self._bends, self.workload.namespace, self.nodes)
+            made += stores.objects(resource, self._bends, self._contract, self.nodes)
+            made += exposing.objects(resource, self._bends, self.workload.namespace, self._backends(self.workload))
         kind = RESOURCES[resource]
         found = [{"kind": kind.kind, "apiVersion": kind.group_version, **each} for each in made]
         return sorted(found, key=lambda each: (each["metadata"].get("namespace", ""), each["metadata"]["name"]))
@@ -226,6 +227,11 @@ class Cluster:
         ]
 
     # The pieces
+
+    def _backends(self, workload: Workload) -> Mapping[str, exposing.Backend]:
+        """Return what the faults expose, by the first word of each."""
+        mine = exposing.Backend(workload.service, workload.port, self._labels())
+        return {"rustfs": mine, "bazel": exposing.Backend("bazel-cache", bazel.PORT, {"app": "bazel-cache"})}
 
     def _meta(self, name: str) -> dict[str, Any]:
         workload = self.workload

@@ -22,6 +22,14 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
 
+GATEWAY = "gateway.networking.k8s.io"
+"""The group that nobody has installed, but for the faults that lead somewhere by it; discovery does not name it."""
+_ROUTES = (
+    ("httproutes", "HTTPRoute", "v1"),
+    ("grpcroutes", "GRPCRoute", "v1"),
+    ("tcproutes", "TCPRoute", "v1alpha2"),
+    ("tlsroutes", "TLSRoute", "v1alpha3"),
+)
 _KINDS = (
     Resource("namespaces", "Namespace", namespaced=False, short=("ns",)),
     Resource("nodes", "Node", namespaced=False, short=("no",)),
@@ -36,6 +44,7 @@ _KINDS = (
     Resource("replicasets", "ReplicaSet", "apps", short=("rs",)),
     Resource("jobs", "Job", "batch"),
     Resource("ingresses", "Ingress", "networking.k8s.io", short=("ing",)),
+    *(Resource(name, kind, GATEWAY, version) for name, kind, version in _ROUTES),
     Resource("storageclasses", "StorageClass", "storage.k8s.io", namespaced=False, short=("sc",)),
 )
 
@@ -46,7 +55,8 @@ VERBS = ("get", "list", "create")
 
 def groups() -> dict[str, str]:
     """Return each API group but the core one, with its version."""
-    return {each.group: each.version for each in _KINDS if each.group} | {"authorization.k8s.io": "v1"}
+    found = {each.group: each.version for each in _KINDS if each.group not in {"", GATEWAY}}
+    return found | {"authorization.k8s.io": "v1"}
 
 
 _UPGRADES = {"pods/exec": "PodExecOptions", "pods/portforward": "PodPortForwardOptions"}

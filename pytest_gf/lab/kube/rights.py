@@ -61,6 +61,12 @@ PROBE_CLUSTER_ROLE = frozenset(
         "list statefulsets",
         "list pods",
         "list persistentvolumeclaims",
+        "list services",
+        "list ingresses",
+        "list httproutes",
+        "list grpcroutes",
+        "list tcproutes",
+        "list tlsroutes",
     }
 )
 """What the optional ClusterRole of deploy/rbac grants."""

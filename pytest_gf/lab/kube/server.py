@@ -14,10 +14,10 @@ from pytest_gf.contract import Contract
 from pytest_gf.lab.bends import Bends, Undo, nothing
 from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Exchange, Journal
-from pytest_gf.lab.kube import rights, selecting, tls
+from pytest_gf.lab.kube import exposing, rights, selecting, tls
 from pytest_gf.lab.kube.channels import Channels
 from pytest_gf.lab.kube.cluster import CONTAINER, Cluster
-from pytest_gf.lab.kube.resources import RESOURCES, Resource, discovery, groups
+from pytest_gf.lab.kube.resources import GATEWAY, RESOURCES, Resource, discovery, groups
 from pytest_gf.lab.kube.rights import Attributes, Identity, Rights
 from pytest_gf.lab.wire import LONGEST_WAIT, LOOPBACK, Port
 
@@ -130,6 +130,8 @@ class KubeServer:
         asked = Attributes(verb, resource.group, f"{resource.name}/{sub}" if sub else resource.name, namespace, name)
         if not self._rights.allows(identity, asked):
             raise Refused(403, "Forbidden", self._rights.refusal(identity, asked))
+        if not self._serves(resource, request.path):  # As a real one: after RBAC, and in plain text.
+            return web.Response(status=404, text="404 page not found\n")
         if sub in {"exec", "portforward"}:
             create = Attributes("create", resource.group, asked.resource, namespace, name)
             if not self._rights.allows(identity, create):
@@ -140,6 +142,12 @@ class KubeServer:
         if not name:
             return self._list(request, resource, namespace)
         return web.json_response(self._one(resource, namespace, name))
+
+    def _serves(self, resource: Resource, path: str) -> bool:
+        """Tell whether a resource is served by the version that the path asks for; a gateway's where one is installed."""
+        if resource.group == GATEWAY and not exposing.has_gateway(self._bends):
+            return False
+        return not resource.group or path.startswith(f"/apis/{resource.group_version}/")
 
     def _one(self, resource: Resource, namespace: str, name: str) -> Mapping[str, Any]:
         for each in self.cluster.objects(resource.name):
@@ -234,8 +242,8 @@ def _discovered(path: str) -> Mapping[str, object] | None:
 def _place(path: str) -> tuple[Resource, str, str, str]:
     """Return resource, namespace, name and subresource of an API path ("" where it has none). Raises Refused."""
     parts = path.strip("/").split("/")
-    first, group, version = (*parts, "", "")[:3]
-    if first == "apis" and groups().get(group) == version:
+    first, group = (*parts, "")[:2]
+    if first == "apis":
         rest = parts[3:]
     else:
         group, rest = "", parts[2:] if parts[:2] == ["api", "v1"] else []

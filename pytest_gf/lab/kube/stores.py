@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pytest_gf.contract import Contract
 from pytest_gf.lab.bends import Bends
+from pytest_gf.lab.kube import bazel
 
 ELSEWHERE = "object-store"
 Object = Mapping[str, Any]
@@ -16,7 +18,8 @@ Object = Mapping[str, Any]
 class Store:
     """One workload: its name, kind of controller, image, how many pods on how many nodes, the class of its volumes.
 
-    ``node`` is the first of its nodes, where it has one of its own; ``namespace`` "" is RustFS's.
+    ``node`` is the first of its nodes, where it has one of its own; ``namespace`` "" is RustFS's. ``ports`` are those of a
+    Service, by name; ``service`` is its name. ``container`` and ``volumes`` go into the pods' spec.
     """
 
     name: str
@@ -27,12 +30,27 @@ class Store:
     storage_class: str = ""
     node: str = ""
     namespace: str = ""
+    service: str = ""
+    ports: Mapping[str, int] = field(default_factory=dict)
+    container: Mapping[str, Any] = field(default_factory=dict)
+    volumes: tuple[Mapping[str, Any], ...] = ()
 
 
 COMPONENTS: Mapping[str, Store] = {
-    "attic-api": Store("attic-server", "Deployment", "ghcr.io/zhaofengli/attic", 1, 1, node="honey"),
+    "attic-api": Store(
+        "attic-server",
+        "Deployment",
+        "ghcr.io/zhaofengli/attic",
+        1,
+        1,
+        node="honey",
+        service="attic",
+        ports={"http": 80},
+    ),
     "attic-database": Store("postgres", "StatefulSet", "docker.io/library/postgres", 1, 1, "local-path", node="honey"),
-    "bazel-cache": Store("bazel-cache", "Deployment", "docker.io/buchgr/bazel-remote-cache", 1, 1, node="honey"),
+    "bazel-cache": Store(
+        "bazel-cache", "Deployment", "docker.io/buchgr/bazel-remote-cache", 1, 1, node="honey", service="bazel-cache"
+    ),
 }
 """By the contract's names of the limits."""
 CANDIDATES: Mapping[str, Store] = {
@@ -47,15 +65,22 @@ CANDIDATES: Mapping[str, Store] = {
 }
 
 
-def objects(resource: str, bends: Bends, namespace: str, nodes: tuple[str, ...]) -> list[Object]:
+def objects(resource: str, bends: Bends, contract: Contract, nodes: tuple[str, ...]) -> list[Object]:
     """Return the objects of a resource that these workloads stand in the cluster with, as the bends have them."""
+    namespace = contract.rustfs.namespace if contract.rustfs is not None else ""
     standing = [
         replace(each, replicas=2, nodes=2) if bends.on("component-spread", name) else each
-        for name, each in COMPONENTS.items()
+        for name, each in ({**COMPONENTS, "bazel-cache": _bazel(contract, bends)}).items()
     ]
     standing += [each for name, each in CANDIDATES.items() if bends.on("candidate", name)]
     placed = [replace(each, namespace=each.namespace or namespace) for each in standing]
     return [made for each in placed for made in _of(resource, each, nodes)]
+
+
+def _bazel(contract: Contract, bends: Bends) -> Store:
+    made = bazel.pod(contract, bends)
+    shaped = {"container": made["container"], "volumes": tuple(made["volumes"])}
+    return replace(COMPONENTS["bazel-cache"], ports=bazel.ports(bends), **shaped)
 
 
 def _of(resource: str, store: Store, nodes: tuple[str, ...]) -> Iterator[Object]:
@@ -70,6 +95,10 @@ def _of(resource: str, store: Store, nodes: tuple[str, ...]) -> Iterator[Object]
         yield {"metadata": _meta(store, store.name), "spec": spec, "status": status}
     elif resource == "pods":
         yield from (_pod(store, at, nodes) for at in pods)
+    elif resource == "services" and store.service:
+        ports = [{"name": name, "port": port, "targetPort": name} for name, port in store.ports.items()]
+        spec = {"type": "ClusterIP", "selector": {"app": store.name}, "ports": ports}
+        yield {"metadata": _meta(store, store.service), "spec": spec}
     elif resource == "persistentvolumeclaims" and store.storage_class:
         for at in pods:
             spec = {"storageClassName": store.storage_class, "volumeName": f"pv-{store.name}-{at}"}
@@ -88,7 +117,8 @@ def _pod(store: Store, at: int, nodes: tuple[str, ...]) -> Object:
 
 
 def _containers(store: Store) -> dict[str, Any]:
-    return {"containers": [{"name": store.name, "image": f"{store.image}@sha256:{'7c' * 32}"}]}
+    container = {"name": store.name, "image": f"{store.image}@sha256:{'7c' * 32}", **store.container}
+    return {"containers": [container]} | ({"volumes": list(store.volumes)} if store.volumes else {})
 
 
 def _meta(store: Store, name: str) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from pytest_gf.observed.repository import Finding, Findings
 
 ENVIRONMENT = "environment"
 """The path that findings about variables carry; their line is always 1."""
+S3_FAMILY = "TOFU_BACKEND_S3_"
+BACKEND_FILES = ("TOFU_BACKEND_CONFIG_FILE", "TOFU_BACKEND_CONFIG_DIR")
 _SUBSTITUTERS = re.compile(r"^\s*(?:extra-|trusted-)?substituters\s*=\s*(.*)$", re.MULTILINE)
 
 
@@ -36,16 +38,27 @@ def state_path(names: frozenset[str], kept: Sequence[str] = ()) -> Findings:
     return Findings("no TF_HTTP_* is set", f"{len(names)} variable(s) of the contract", found)
 
 
-def operator_path(names: frozenset[str]) -> Findings:
-    """Find a half-given state path: TOFU_BACKEND_* as the operator's way to the state (S075)."""
+def operator_path(names: frozenset[str], known: Sequence[str] = ()) -> Findings:
+    """Find a half-given state path: TOFU_BACKEND_* as the operator's way to the state (S075).
+
+    ``known`` are the single variables that the contract names; without any, only the family is judged.
+    """
     family = sorted(name for name in names if name.startswith("TOFU_BACKEND_"))
+    by_file = any(name.startswith(BACKEND_FILES) for name in family)
     strange = [
         name
         for name in family
-        if not name.startswith(("TOFU_BACKEND_S3_", "TOFU_BACKEND_CONFIG_FILE", "TOFU_BACKEND_CONFIG_DIR"))
+        if not name.startswith(BACKEND_FILES) and (name not in known if known else not name.startswith(S3_FAMILY))
     ]
+    missing = [] if by_file else [name for name in known if name not in names]
     found = tuple(
-        _wrong(name, f"{name} is of no family that just tofu-init reads", "use TOFU_BACKEND_S3_*") for name in strange
+        _wrong(
+            name, f"{name} is of no family that just tofu-init reads", f"use {', '.join(known) or 'TOFU_BACKEND_S3_*'}"
+        )
+        for name in strange
+    ) + tuple(
+        _wrong(name, f"{name} is not set, and no backend file is", "set it, or TOFU_BACKEND_CONFIG_FILE")
+        for name in missing
     )
     return Findings("the state is reached by TOFU_BACKEND_S3_* or a backend file", f"{len(family)} variable(s)", found)
 

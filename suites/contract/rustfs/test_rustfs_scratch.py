@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
+from pytest_gf.observed.bucket import ListAfter
 from pytest_gf.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
 
 pytestmark = pytest.mark.canary
@@ -22,7 +23,13 @@ def test_scratch_readable(scratch_object: ScratchObject) -> None:
     assert scratch_object.readable
 
 
+@clause("rustfs.list-after-delete", "ListBuckets is whole after a key's delete", proves="S044~")
+def test_list_after_delete(scratch_emptied: ListAfter) -> None:
+    """Deleting a key leaves list-buckets whole; on 2026-05-25 it did not. Shown on a key of the scratch bucket."""
+    assert scratch_emptied.whole
+
+
 @clause("rustfs.scratch-gone", "the scratch bucket is gone from S3, and nothing else is", proves="S100~")
 def test_scratch_gone(scratch_gone: ScratchGone) -> None:
-    """On 2026-05-25 a delete emptied list-buckets: the protected buckets are still listed after ours."""
+    """The protected buckets are still listed after the delete of ours."""
     assert scratch_gone.gone

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
+from pytest_gf.observed.exposure import Exposure
 from pytest_gf.observed.workload import Claim, Placement, Readiness, RustFS, StorageNode, Volume
 
 pytestmark = pytest.mark.canary
@@ -39,6 +40,12 @@ def test_volume_bound(claim: Claim) -> None:
 def test_volume_node(volume: Volume) -> None:
     """The volume is bound to bumble: losing that node takes the storage with it."""
     assert volume.on_node
+
+
+@clause("rustfs.not-exposed", "nothing leads to RustFS from outside", proves="S016~")
+def test_not_exposed(rustfs_exposure: Exposure) -> None:
+    """RustFS is not user-facing: no ingress, no route, no public name. Attic's own HTTPS ingress leads to Attic."""
+    assert rustfs_exposure.closed
 
 
 @clause("rustfs.ready-endpoint", "RustFS says that it is ready", proves="S092~")

@@ -6,13 +6,13 @@ import pytest
 
 from pytest_gf import clause
 from pytest_gf.observed.authority import (
-    ListAfter,
     StateBaseline,
     StateLock,
     StateResources,
     StateUnchanged,
     WriteProof,
 )
+from pytest_gf.observed.bucket import ListAfter
 from pytest_gf.observed.errored import Errored
 
 pytestmark = pytest.mark.guard
