@@ -44,6 +44,8 @@ from pytest_gf.target import S3Section
 ROOT = Path(__file__).parents[1]
 BUCKET = "bazel-cache"
 SMALL, LARGE = 20_000, 200
+REPEATS = 3
+"""How often those are measured that the bars compare, one after another; the least counts: what a busy machine adds is not ours."""
 BAR_OBSTORE, BAR_BOTO3 = 1.15, 5.0
 OURS, FETCHING, MEMORY, BOTO3 = "ours", "obstore alone", "decode + hash from memory", "boto3, 32 threads"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -314,29 +316,37 @@ def table(server: Server) -> int:
     """Run each contender, print its line, and return 1 where a bar is missed."""
     head = ("objects", "objects/s", "MB/s", "client", "server", "peak MiB")
     print(f"{'':26}" + "".join(f"{each:>11}" for each in head) + "   (client, server: CPU-s per 1,000 objects)")
+    found: dict[str, list[tuple[float, ...]]] = {}
+    compared = [name for name in (OURS, FETCHING, MEMORY) if CONTENDERS[name][1]()]
+    for name in compared * (REPEATS - 1) + [name for name, (_, installed) in CONTENDERS.items() if installed()]:
+        found.setdefault(name, []).append(run(server, name))
     cost: dict[str, float] = {}
-    for name, (_, installed) in CONTENDERS.items():
-        if not installed():
+    for name in CONTENDERS:
+        if name not in found:
             print(f"{name:26} not installed")
             continue
-        before = _server_cpu(server.pid)
-        said = subprocess.run(
-            [sys.executable, __file__, "--contender", name],
-            input=json.dumps([server.endpoint, server.access_key, server.secret_key]),
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        served = _server_cpu(server.pid) - before
-        objects, size, cpu, seconds, peak = json.loads(said.splitlines()[-1])
+        objects, size, cpu, seconds, peak, served = min(found[name], key=lambda each: each[2])
         cost[name] = cpu / objects * 1_000
         numbers = (objects / seconds, size / 1e6 / seconds)
         costs = (cost[name], served / objects * 1_000)
         print(
-            f"{name:26}{objects:>11}" + "".join(f"{each:>11.0f}" for each in numbers)
+            f"{name:26}{objects:>11.0f}" + "".join(f"{each:>11.0f}" for each in numbers)
             + "".join(f"{each:>11.3f}" for each in costs) + f"{peak:>11.0f}"
         )  # fmt: skip
     return bars(cost)
+
+
+def run(server: Server, name: str) -> tuple[float, ...]:
+    """Run a contender once; return objects, bytes, CPU-s, seconds, peak MiB, and the server's CPU-s."""
+    before = _server_cpu(server.pid)
+    said = subprocess.run(
+        [sys.executable, __file__, "--contender", name],
+        input=json.dumps([server.endpoint, server.access_key, server.secret_key]),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return (*json.loads(said.splitlines()[-1]), _server_cpu(server.pid) - before)
 
 
 def bars(cost: dict[str, float]) -> int:

@@ -72,6 +72,7 @@ def catalog_rows(catalog: set[str]) -> set[str]:
         *known.every("evidence"),
         *known.every("component"),
         "cas.v2/e0",
+        "ac/d7",
     )
     return catalog | {f"{name}[{value}]" for name in catalog for value in values}
 
