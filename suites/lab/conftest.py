@@ -1,7 +1,8 @@
-"""Real servers beside the lab: SeaweedFS, started on loopback and checked before anybody uses it."""
+"""The lab that a module's tests share, and a real SeaweedFS beside it."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,22 @@ import pytest
 from pytest_gf.lab import Lab
 from pytest_gf.lab import seaweedfs as weed
 from pytest_gf.lab.seaweedfs import Server, client_of
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab that the tests of a module share."""
+    with Lab.start(tmp_path_factory.mktemp("running") / "lab") as started:
+        yield started
+
+
+@pytest.fixture
+def lab(running: Lab) -> Iterator[Lab]:
+    """The module's lab, with an empty journal and a cold hot cache; mended after each test."""
+    shutil.rmtree(running.folder / "bazel-data", ignore_errors=True)
+    running.reset()
+    yield running
+    running.mend()
 
 
 @pytest.fixture

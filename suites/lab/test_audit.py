@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import socket
 import time
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,20 +31,6 @@ ROOT = Path(__file__).parents[2]
 
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["audit"]
 LARGEST, ACTION = content.digest(content.largest()), content.action(0)
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab.start(tmp_path_factory.mktemp("audit") / "lab") as started:
-        yield started
-
-
-@pytest.fixture
-def lab(running: Lab) -> Iterator[Lab]:
-    """The lab, mended and with a cold hot cache after each test."""
-    shutil.rmtree(running.folder / "bazel-data", ignore_errors=True)
-    yield running
-    running.mend()
 
 
 def audit(lab: Lab, run_pytest: Any, *arguments: str, digest: str = LARGEST) -> Any:

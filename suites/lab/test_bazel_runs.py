@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +17,6 @@ from pytest_gf.lab.rustfs.store import Store, Version
 
 CHOSEN = ("-m", "canary", "-k", "bazel_")
 STORED, SERVED = "bazel.cas-digest", "bazel.serves-what-it-stores"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab.start(tmp_path_factory.mktemp("lab")) as started:
-        yield started
-
-
-@pytest.fixture
-def lab(running: Lab) -> Iterator[Lab]:
-    """The lab, mended and with a cold hot cache after each test."""
-    shutil.rmtree(running.folder / "bazel-data", ignore_errors=True)
-    yield running
-    running.mend()
 
 
 def on(lab: Lab, run_pytest: Any, *arguments: str) -> Any:

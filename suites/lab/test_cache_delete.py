@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +15,6 @@ from pytest_gf.lab import Lab
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["cache_delete"]
 ROW = "bazel.list-after-delete"
 CONFIRM = "--gf-confirm=delete-from-bazel-cache"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab.start(tmp_path_factory.mktemp("lab")) as started:
-        yield started
-
-
-@pytest.fixture
-def lab(running: Lab) -> Iterator[Lab]:
-    """The lab, mended after each test."""
-    running.reset()
-    yield running
-    running.mend()
 
 
 def on(lab: Lab, run_pytest: Any, *arguments: str, target: Path | None = None) -> Any:

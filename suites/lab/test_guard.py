@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +38,6 @@ COLUMN = {
     *(f"state.{name}[{STACK}]" for name in (*STEPS, *AFTER)),
 }
 """One stack is one full column."""
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab.start(tmp_path_factory.mktemp("guard") / "lab") as started:
-        yield started
-
-
-@pytest.fixture
-def lab(running: Lab) -> Iterator[Lab]:
-    """The lab, mended after each test."""
-    yield running
-    running.mend()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +19,6 @@ EVIDENCE = {f"ha.evidence[{name}]" for name in contract.load().every("evidence")
 STRICT = {"ha.replicas", "ha.volume"} | EVIDENCE
 DOCUMENTED = {"ha.interim-shape", *(f"ha.limit[{name}]" for name in contract.load().every("component"))}
 ROWS = STRICT | DOCUMENTED
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab.start(tmp_path_factory.mktemp("ha") / "lab") as started:
-        yield started
-
-
-@pytest.fixture
-def lab(running: Lab) -> Iterator[Lab]:
-    """The lab, mended after each test."""
-    yield running
-    running.mend()
 
 
 def ha(lab: Lab, run_pytest: Any, *arguments: str) -> Any:

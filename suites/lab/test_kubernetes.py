@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,18 +21,6 @@ from pytest_gf.probes.kube import Kube
 from pytest_gf.target import KubernetesSection
 
 NAMESPACE = "nix-cache"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab.start(tmp_path_factory.mktemp("lab")) as started:
-        yield started
-
-
-@pytest.fixture
-def lab(running: Lab) -> Iterator[Lab]:
-    yield running
-    running.mend()
 
 
 def client(lab: Lab, kubeconfig: str = "kubeconfig", *, deadline: float = 10) -> Kube:

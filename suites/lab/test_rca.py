@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,6 @@ FILES = {
     *("data-layout.txt", "data-layout-system.txt", "health.txt", "jobs.json", "events.json"),
     *("s3-tofu-state.txt", "s3-attic.txt", "s3-bazel-cache.txt"),
 }
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab.start(tmp_path_factory.mktemp("rca") / "lab") as started:
-        yield started
-
-
-@pytest.fixture
-def lab(running: Lab) -> Iterator[Lab]:
-    """The lab, mended after each test."""
-    yield running
-    running.mend()
 
 
 def rca(lab: Lab, run_pytest: Any, *arguments: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +40,6 @@ UNPROVEN = {
     "secret": "s3.bucket comes from a Secret or a ConfigMap",
     "config-file": "a file holds its options: /etc/bazel-remote.yaml",
 }
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab.start(tmp_path_factory.mktemp("lab")) as started:
-        yield started
-
-
-@pytest.fixture
-def lab(running: Lab) -> Iterator[Lab]:
-    """The lab, mended after each test."""
-    yield running
-    running.mend()
 
 
 def on(lab: Lab, run_pytest: Any, *arguments: str, target: Path | None = None) -> Any:
