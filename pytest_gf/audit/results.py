@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_gf.audit.refusals import check
-from pytest_gf.formats import action_result
+from pytest_gf.formats import action_result, casblob
+from pytest_gf.formats.action_result import Reference
 from pytest_gf.observed.audit import DANGLING, GONE, MALFORMED, UNREADABLE, Finding
-from pytest_gf.observed.blobs import StoredBlob
+from pytest_gf.observed.blobs import StoredBlob, decoded
 from pytest_gf.probes.s3_bulk import Reader
 
 MOST_KNOWN = 200_000
@@ -32,7 +33,9 @@ class Results:
             if len(whole) > action_result.LARGEST:
                 return Finding(key, f"{MALFORMED}:too-long", stored, detail=f"more than {action_result.LARGEST} bytes")
         try:
-            named = action_result.references(bytes(whole))
+            named = list(action_result.references(bytes(whole)))
+            for each in [each for each in named if each.tree]:
+                named += self._in_tree(reader, each)
         except action_result.Malformed as wrong:
             return Finding(key, f"{MALFORMED}:action-result", stored, len(whole), detail=str(wrong))
         missing = []
@@ -49,9 +52,21 @@ class Results:
         detail = f"{len(missing)} of {len(named)} blobs are absent: {first.what}, {first.digest}/{first.size}"
         return Finding(key, DANGLING, stored, len(whole), detail=detail)
 
+    def _in_tree(self, reader: Reader, tree: Reference) -> Iterator[Reference]:
+        """Yield the files of a tree, none where it is not there: that is looked for as for any blob. Raises Malformed."""
+        for key in self._keys(tree.digest):
+            answer, body = reader.get(key)
+            check(answer, key)
+            if answer.ok:
+                try:
+                    yield from action_result.in_tree(decoded(key, body), tree.what)
+                except casblob.Malformed as wrong:
+                    raise action_result.Malformed(f"the {tree.what} is no casblob: {wrong}") from None
+                return
+
     def _lacks(self, reader: Reader, digest: str) -> str:
         """Return "" where a blob is there, "absent", or S3's answer where it can't be told."""
-        keys = [f"{self._prefix}{area}/{digest[:2]}/{digest}" for area in self._areas]
+        keys = self._keys(digest)
         for key in keys:
             answer = reader.head(key)
             if answer.ok:
@@ -63,6 +78,9 @@ class Results:
         answer, _ = reader.get(keys[0])  # A HEAD does not tell a lost key from a lost bucket.
         check(answer, keys[0])
         return "" if answer.ok else "absent"
+
+    def _keys(self, digest: str) -> list[str]:
+        return [f"{self._prefix}{area}/{digest[:2]}/{digest}" for area in self._areas]
 
     def _know(self, digest: str) -> None:
         if len(self._known) >= MOST_KNOWN:

@@ -58,7 +58,15 @@ DEFECTS = (
     *("deleted", "other", "truncated", "bad-magic", "frame-size", "logical-size", "compression", "chunk-size"),
     *("offset-count", "offsets", "trailing", "flipped", "extra-frame", "bomb", "short-chunk"),
 )
-ACTION_DEFECTS = ("dangling", "dangling-stdout", "dangling-tree", "garbage", "strange-digest", "too-long")
+ACTION_DEFECTS = (
+    "dangling",
+    "dangling-stdout",
+    "dangling-tree",
+    "dangling-in-tree",
+    "garbage",
+    "strange-digest",
+    "too-long",
+)
 ENDINGS = ("gone", "error", "cut")
 CANDIDATES = ("dedicated", "dedicated-single", "replicated-rustfs", "local-path", "cache-store")
 COMPONENTS = ("attic-api", "attic-database", "bazel-cache")

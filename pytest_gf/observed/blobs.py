@@ -47,6 +47,11 @@ class StoredBlob:
         return f"{self.key} {self.state}{f' ({self.detail})' if self.detail else ''}"
 
 
+def decoded(key: str, body: Iterable[bytes | memoryview]) -> Iterable[bytes | memoryview]:
+    """Return an object's payload in pieces: a casblob's is decoded. Raises `casblob.Malformed`."""
+    return casblob.decode_stream(body) if CASBLOBS in key else body
+
+
 def judged(key: str, body: Iterable[bytes | memoryview], *, most: int | None = None) -> StoredBlob:
     """Return what an object's body is: decoded and hashed, never its stored bytes (S045). ``most`` bounds the payload.
 
@@ -57,7 +62,7 @@ def judged(key: str, body: Iterable[bytes | memoryview], *, most: int | None = N
     first = next(pieces, b"")
     head, body = bytes(first[: casblob.HEAD]), chain((first,), pieces)
     try:
-        for piece in casblob.decode_stream(body) if CASBLOBS in key else body:
+        for piece in decoded(key, body):
             sha256.update(piece)
             size += len(piece)
             if most is not None and size > most:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_gf.formats import casblob
 from pytest_gf.lab.bazel import content
 from pytest_gf.lab.bends import Undo, nothing
 from pytest_gf.lab.faults import Bend
@@ -37,7 +38,18 @@ def _blob(blobs: Blobs, defect: str) -> Undo:
 def _action(blobs: Blobs, defect: str) -> Undo:
     if defect == "dangling":
         return _replaced(blobs, blobs.key(content.blob_key(content.digest(content.named_by_action(0)))), None)
-    return _replaced(blobs, blobs.key(content.action_key(content.action(0))), content.action_defects()[defect])
+    result = _replaced(blobs, blobs.key(content.action_key(content.action(0))), content.action_defects()[defect])
+    if defect != "dangling-in-tree":
+        return result
+    tree = content.tree_with_a_file_that_is_gone()
+    key = blobs.key(content.blob_key(content.digest(tree)))
+    blobs.servant.keep(key, casblob.encode(tree))
+
+    def undo() -> None:
+        blobs.servant.drop(key)
+        result()
+
+    return undo
 
 
 def _replaced(blobs: Blobs, key: str, body: bytes | None) -> Undo:

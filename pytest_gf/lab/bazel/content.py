@@ -69,16 +69,27 @@ def action_key(name: str) -> str:
     return f"ac/{name[:2]}/{name}"
 
 
+def tree_with_a_file_that_is_gone() -> bytes:
+    """Return a Tree of two files, in the root and in a directory below it: one of them nobody ever wrote."""
+    tree = reapi.message("v2.Tree")()
+    tree.root.files.add(name="a").digest.MergeFrom(digest_of(named_by_action(0)))
+    tree.children.add().files.add(name="b").digest.MergeFrom(digest_of(b"a file that nobody ever wrote"))
+    made: bytes = tree.SerializeToString(deterministic=True)
+    return made
+
+
 def action_defects() -> Mapping[str, bytes]:
     """Return what can stand in the place of an action's result, by the name of the defect."""
     absent = b"a blob that nobody ever wrote"
-    stdout, tree, strange = (reapi.message("v2.ActionResult")() for _ in range(3))
+    stdout, tree, inside, strange = (reapi.message("v2.ActionResult")() for _ in range(4))
     stdout.stdout_digest.MergeFrom(digest_of(absent))
     tree.output_directories.add(path="out").tree_digest.MergeFrom(digest_of(absent))
+    inside.output_directories.add(path="out").tree_digest.MergeFrom(digest_of(tree_with_a_file_that_is_gone()))
     strange.output_files.add(path="a.o").digest.hash = "no hash"
     return {
         "dangling-stdout": stdout.SerializeToString(),
         "dangling-tree": tree.SerializeToString(),
+        "dangling-in-tree": inside.SerializeToString(),
         "strange-digest": strange.SerializeToString(),
         "garbage": b"\xff<html>",
         "too-long": bytes(5 * 1024 * 1024),

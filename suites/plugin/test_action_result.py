@@ -1,0 +1,99 @@
+"""Results of actions and their trees: what they name, in pieces of any size; malformed ones are Malformed and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_gf.formats import action_result, reapi
+from pytest_gf.formats.action_result import Malformed, Reference
+
+DIGESTS = st.binary(min_size=1, max_size=8).map(lambda seed: hashlib.sha256(seed).hexdigest())
+FOLDERS = st.lists(st.lists(st.tuples(DIGESTS, st.integers(0, 10**12)), max_size=4), max_size=5)
+"""The root's files, then each child's."""
+
+
+def tree(folders: list[list[tuple[str, int]]]) -> bytes:
+    made = reapi.message("v2.Tree")()
+    made.root.SetInParent()
+    for at, folder in enumerate(folders):
+        where = made.children.add() if at else made.root
+        for number, (digest, size) in enumerate(folder):
+            node = where.files.add(name=f"{number}")
+            node.digest.hash, node.digest.size_bytes = digest, size
+    data: bytes = made.SerializeToString()
+    return data
+
+
+def names(folders: list[list[tuple[str, int]]]) -> list[tuple[str, int]]:
+    every = [each for folder in folders for each in folder]
+    return [(digest, size) for digest, size in every if size or digest != action_result.EMPTY]
+
+
+@given(folders=FOLDERS, step=st.integers(1, 200))
+def test_a_trees_files_in_pieces_of_any_size(folders: list[list[tuple[str, int]]], step: int) -> None:
+    data = tree(folders)
+    found = action_result.in_tree((data[at : at + step] for at in range(0, len(data), step)), "tree")
+    assert [(each.digest, each.size) for each in found] == names(folders)
+
+
+@given(folders=FOLDERS, at=st.integers(0, 10**6))
+def test_a_cut_tree_is_refused_or_ends_with_a_directory(folders: list[list[tuple[str, int]]], at: int) -> None:
+    data = tree(folders)
+    cut = data[: at % (len(data) + 1)]
+    whole = {len(tree(folders[:count])) for count in range(1, len(folders) + 1)} | {0, 2 if data[:2] == b"\n\0" else 0}
+    if len(cut) in whole:
+        assert list(action_result.in_tree([cut], "tree")) is not None
+    else:
+        with pytest.raises(Malformed):
+            list(action_result.in_tree([cut], "tree"))
+
+
+@given(data=st.binary(max_size=300))
+def test_no_bytes_raise_anything_but_malformed(data: bytes) -> None:
+    for read in (action_result.references, lambda each: list(action_result.in_tree([each], "tree"))):
+        with contextlib.suppress(Malformed):
+            read(data)
+
+
+@given(folders=FOLDERS.filter(any), at=st.integers(0, 10**6), bit=st.integers(0, 7))
+def test_no_flip_raises_anything_but_malformed(folders: list[list[tuple[str, int]]], at: int, bit: int) -> None:
+    data = bytearray(tree(folders))
+    data[at % len(data)] ^= 1 << bit
+    with contextlib.suppress(Malformed):
+        list(action_result.in_tree([bytes(data)], "tree"))
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "a length that never ends"),
+        (b"\x0a\x80\x80\x80\x10", "bytes"),
+        (b"\x1a\x00", "a field 0x1a"),
+        (b"\x0a\x05abc", "end inside of a directory"),
+        (b"\x0a\x02\xff\xff", "no Directory"),
+    ],
+)
+def test_a_strange_tree_says_what_is_strange(data: bytes, says: str) -> None:
+    with pytest.raises(Malformed, match=says):
+        list(action_result.in_tree([data], "tree"))
+
+
+def test_what_a_result_names() -> None:
+    result: Any = reapi.message("v2.ActionResult")()
+    digest, empty = hashlib.sha256(b"x").hexdigest(), action_result.EMPTY
+    for name, contents in (("stored", b""), ("inlined", b"x")):
+        file = result.output_files.add(path=name, contents=contents)
+        file.digest.hash, file.digest.size_bytes = digest, 1
+    result.output_files.add(path="empty").digest.hash = empty
+    folder = result.output_directories.add(path="out")
+    folder.tree_digest.hash, folder.tree_digest.size_bytes = digest, 1
+    assert action_result.references(result.SerializeToString()) == (
+        Reference(digest, 1, "output file 0"),
+        Reference(digest, 1, "tree of output directory 0", tree=True),
+    )
