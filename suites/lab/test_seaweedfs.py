@@ -16,20 +16,11 @@ from pytest_gf import contract
 pytestmark = pytest.mark.real
 
 STACKS = contract.load().stacks
-OF_HONEY = (
-    *(
-        "attic.",
-        "bazel.",
-        "ha.",
-        "cluster.",
-        "rustfs.workload-ready",
-        "rustfs.node-ready",
-        "rustfs.pod-on-bumble",
-        "rustfs.volume-",
-        "rustfs.ready-endpoint",
-    ),
-    *("rustfs.disk-markers", "rustfs.api-disk-coherent", "rustfs.scratch-markers-"),
+OF_THE_CLUSTER = (
+    *("attic.", "bazel.", "ha.", "cluster.", "rustfs.workload-ready", "rustfs.node-ready", "rustfs.pod-on-bumble"),
+    *("rustfs.volume-", "rustfs.ready-endpoint", "rustfs.not-exposed"),
 )
+OF_HONEY = (*OF_THE_CLUSTER, "rustfs.disk-markers", "rustfs.api-disk-coherent", "rustfs.scratch-markers-")
 """What a cluster, Attic or RustFS itself must show: unproven on SeaweedFS, which is none of them."""
 
 
@@ -133,7 +124,7 @@ def test_a_deleted_bucket_is_violated_and_nothing_is_made(
         f"rustfs.{name}[attic]" for name in ("list-buckets", "head-bucket", "get-agrees")
     }
     assert outcome.rows("unproven") == {
-        row for row in outcome.verdicts() if row.startswith((*OF_HONEY, "rustfs.scratch-"))
+        row for row in outcome.verdicts() if row.startswith((*OF_HONEY, "rustfs.scratch-", "rustfs.list-after-delete"))
     }
     assert "markers not observed" in outcome.text
     assert {bucket["Name"] for bucket in honey.list_buckets()["Buckets"]} == {"tofu-state", "bazel-cache"}
@@ -143,7 +134,7 @@ def test_a_wrong_secret_is_error(honey: Any, seaweedfs: Any, run_pytest: Any, tm
     environment = seaweedfs.environment | {"GF_REAL_SECRET": hashlib.sha256(b"wrong").hexdigest()}
     outcome = run_pytest("-m", "canary", f"--gf-target={seaweedfs.target(tmp_path)}", environment=environment)
     assert outcome.exit == 10, outcome.text
-    of_honey = {row for row in outcome.verdicts() if row.startswith(OF_HONEY[:10])}
+    of_honey = {row for row in outcome.verdicts() if row.startswith((*OF_THE_CLUSTER, "rustfs.disk-markers"))}
     assert outcome.rows("unproven") == of_honey - {"bazel.write-through"}, "which would ask S3 first"
     assert outcome.rows("error") == set(outcome.verdicts()) - outcome.rows("unproven") - {"rustfs.anonymous-refused"}
     assert "SignatureDoesNotMatch" in outcome.text
