@@ -62,7 +62,8 @@ class Audit:
         self._readers: queue.LifoQueue[Reader] = queue.LifoQueue()
         for _ in range(READERS):
             self._readers.put(Reader(scope.place, address, self._watchdog))
-        self._lock = threading.Lock()
+        self._lock, self._listing = threading.Lock(), threading.Lock()
+        self._pages: list[Page] | None = None
         self._failures: list[ProbeError] = []
         self._due = time.monotonic()
 
@@ -166,11 +167,16 @@ class Audit:
             after = page.objects[-1][0] if page.objects else after
 
     def _picked(self, reader: Reader, name: str, below: str, mark: Mark) -> Iterator[tuple[str, int]]:
-        """Yield so many objects of a shard as its share of the sample is."""
+        """Yield so many objects of a shard as its share of the sample is: of a few keys in all, those that were drawn."""
         if self._asked.sample is None or name.partition("/")[0] not in self._scope.areas:
             return
+        seed, few = self._scope.seed, self._few(reader)
+        if few is not None:
+            keys = sampling.picked(sorted(few), self._asked.sample.count or 0, "", seed)
+            yield from ((key, few[key]) for key in sorted(keys) if key.startswith(below) and key > mark.after)
+            return
         shards = [each for each in SHARDS if each.partition("/")[0] in self._scope.areas]
-        count, seed = sampling.quotas(self._asked.sample, shards, self._scope.seed)[name], self._scope.seed
+        count = sampling.quotas(self._asked.sample, shards, seed)[name]
         page = _listed(reader, below) if count else Page(Answer(200))
         found = dict(page.objects)
         if page.truncated:
@@ -179,6 +185,15 @@ class Audit:
                 found.update(_listed(reader, below, place, most=1).objects)
         keys = sampling.picked(sorted(found), count, name, seed)
         yield from ((key, found[key]) for key in sorted(keys) if key > mark.after)
+
+    def _few(self, reader: Reader) -> dict[str, int] | None:
+        """Return every key with its size where each area is one page: shares of shards would mostly be of nothing there."""
+        with self._listing:
+            if self._pages is None:
+                self._pages = [_listed(reader, f"{self._scope.prefix}{area}/") for area in self._scope.areas]
+            if any(page.truncated for page in self._pages):
+                return None
+            return {key: size for page in self._pages for key, size in page.objects}
 
     def _wait(self, size: int) -> None:
         """Keep to the rate that was asked for."""

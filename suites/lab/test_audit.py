@@ -89,6 +89,13 @@ def test_a_run_without_the_audit_has_none_of_its_rows(lab: Lab, run_pytest: Any)
     assert "test_shard[" not in none.text
 
 
+def test_a_sample_of_a_few_objects_is_of_those_that_are_there(lab: Lab, run_pytest: Any) -> None:
+    outcome = audit(lab, run_pytest, "--gf-shard=0/1", "--gf-sample=5", "-k", "audit-shard")
+    assert outcome.exit == 0
+    assert "768 of 768 shards, 5 objects" in outcome.text
+    assert 1 <= len(outcome.rows("holds")) <= 5
+
+
 @pytest.mark.parametrize("text", ["300", "50%"])
 def test_every_report_says_the_sample(text: str, lab: Lab, run_pytest: Any) -> None:
     outcome = audit(lab, run_pytest, "--gf-shard=32/64", f"--gf-sample={text}", "--gf-seed=two")
