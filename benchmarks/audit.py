@@ -65,7 +65,8 @@ class Where:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that other tools read."""
-        return os.environ | {
+        own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return own | {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "AWS_REGION": "us-east-1",
