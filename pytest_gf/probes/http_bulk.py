@@ -127,11 +127,6 @@ class Connection:
             raise Cut(f"the body was cut: {lost}") from None
         self._left, self._ends = 0, float("inf")
 
-    @property
-    def length(self) -> int | None:
-        """How many bytes the answer's body has, None where its end shows."""
-        return None if self._chunked else self._left
-
     def skip_body(self) -> None:
         """Expect no body: the answer was one to HEAD."""
         self._left, self._chunked, self._ends = 0, False, float("inf")
