@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from pytest_gf.audit.refusals import check
 from pytest_gf.formats import action_result, casblob
 from pytest_gf.formats.action_result import Reference
 from pytest_gf.observed.audit import DANGLING, GONE, MALFORMED, UNREADABLE, Finding
 from pytest_gf.observed.blobs import StoredBlob, decoded
+from pytest_gf.pieces import Source
 from pytest_gf.probes.s3_bulk import Reader
 
 MOST_KNOWN = 200_000
@@ -25,15 +26,13 @@ class Results:
         self._areas = [area for area in _BLOBS if area in areas] or list(_BLOBS)
         self._known: set[bytes] = set()
 
-    def judged(self, reader: Reader, key: str, stored: int, body: Iterable[memoryview]) -> StoredBlob | Finding:
+    def judged(self, reader: Reader, key: str, stored: int, body: Source) -> StoredBlob | Finding:
         """Return what a result is: whole, or a finding. Raises Unproven, Refused, and what the reader raises."""
-        whole = bytearray()
-        for piece in body:
-            whole += piece
-            if len(whole) > action_result.LARGEST:
-                return Finding(key, f"{MALFORMED}:too-long", stored, detail=f"more than {action_result.LARGEST} bytes")
+        whole = bytes(body.up_to(action_result.LARGEST + 1))
+        if len(whole) > action_result.LARGEST:
+            return Finding(key, f"{MALFORMED}:too-long", stored, detail=f"more than {action_result.LARGEST} bytes")
         try:
-            named = list(action_result.references(bytes(whole)))
+            named = list(action_result.references(whole))
             for each in [each for each in named if each.tree]:
                 named += self._in_tree(reader, each)
         except action_result.Malformed as wrong:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import operator
 import struct
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
 
 from pytest_gf.formats import zstd
+from pytest_gf.pieces import Pieces, Source
 
 MAGIC = 0x184D2A50
 IDENTITY, ZSTD = 0, 1
@@ -33,15 +33,18 @@ _FEWEST_OFFSETS = 2
 
 
 class Malformed(ValueError):
-    """No casblob. ``kind`` says in what way; ``chunk`` which, where it is one (from 0). A wrong digest is another finding."""
+    """No casblob. ``kind`` says in what way; ``chunk`` which, where it is one (from 0). A wrong digest is another finding.
+
+    ``size`` is how many bytes of payload the header promises, None where it does not say so credibly.
+    """
 
     def __init__(self, kind: Kind, text: str, chunk: int | None = None) -> None:
         super().__init__(f"{kind}: {text}" if chunk is None else f"{kind}: chunk {chunk}: {text}")
         self.kind, self.chunk = kind, chunk
+        self.size: int | None = None
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """The head of a casblob: sizes in bytes, ``offsets`` of each chunk and of the object's end."""
 
     logical_size: int
@@ -53,36 +56,38 @@ class Header:
         """Return how many bytes of payload a chunk holds."""
         return min(self.chunk_size, self.logical_size - chunk * self.chunk_size)
 
+    def stored(self, chunk: int) -> int:
+        """Return how many bytes a chunk takes in the object."""
+        return self.offsets[chunk + 1] - self.offsets[chunk]
+
 
 def decode(data: bytes | memoryview) -> Iterator[bytes]:
     """Yield the payload of a whole object, piece by piece. Raises Malformed, at the latest at the end."""
-    return decode_stream((data,))
+    return decode_stream(Pieces((data,)))
 
 
-def decode_stream(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-    """Yield the payload of an object that comes in pieces of any size; at most `HELD` stored bytes are held.
+def decode_stream(source: Source) -> Iterator[bytes]:
+    """Yield the payload of an object that is read as it comes; at most `HELD` stored bytes are held.
 
-    A piece is not looked at any more once the next is asked for, so its buffer may be used again.
-
-    Raises Malformed, at the latest when the pieces end: what was yielded before is no payload then.
+    Raises Malformed, at the latest where the object ends: what was yielded before is no payload then.
     """
-    source = _Source(pieces)
-    header = _read_header(source)
-    if header.compression == IDENTITY:
-        yield from _identity(header, source)
-    else:
-        for chunk in range(len(header.offsets) - 1):
-            yield from _zstd_chunk(header, chunk, source)
-    if source.more():
-        raise Malformed("trailing", "bytes follow the last chunk")
-
-
-def logical_size(data: bytes) -> int | None:
-    """Return how long a header says that the payload is, None where it doesn't say so credibly; nothing else is checked."""
-    if len(data) < _HEADER.size:
-        return None
-    magic, _, logical, *_ = _HEADER.unpack_from(data)
-    return int(logical) if magic == MAGIC and logical > 0 else None
+    magic, frame, logical, compression, chunk_size, count = _HEADER.unpack(_exactly(source, HEAD, "its header"))
+    if magic != MAGIC:
+        raise Malformed("magic", f"0x{magic:08x}, not 0x{MAGIC:08x}")
+    if logical <= 0:
+        raise Malformed("logical-size", f"{logical} bytes of payload")
+    try:
+        header = _header(source, frame, logical, compression, chunk_size, count)
+        if compression == IDENTITY:
+            yield from _identity(header, source)
+        else:
+            for chunk in range(count - 1):
+                yield from _chunk(header, chunk, source)
+        if source.some(1):
+            raise Malformed("trailing", "bytes follow the last chunk")
+    except Malformed as wrong:
+        wrong.size = logical
+        raise
 
 
 def encode(payload: bytes, *, compression: int = ZSTD, chunk_size: int = CHUNK, checksum: bool = True) -> bytes:
@@ -107,94 +112,55 @@ def encode(payload: bytes, *, compression: int = ZSTD, chunk_size: int = CHUNK, 
     return b"".join((head, struct.pack(f"<{count}q", *offsets), *chunks))
 
 
-class _Source:
-    """Bytes in pieces, taken in the amounts that the reader needs."""
-
-    def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
-        self._pieces = iter(pieces)
-        self._piece = memoryview(next(self._pieces, b""))
-
-    def some(self, most: int) -> memoryview:
-        """Return between 1 and ``most`` bytes, none at the end."""
-        while not self._piece:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return memoryview(b"")
-            self._piece = memoryview(piece)
-        taken, self._piece = self._piece[:most], self._piece[most:]
-        return taken
-
-    def up_to(self, count: int) -> bytes | memoryview:
-        """Return so many bytes, fewer where the object ends."""
-        piece = self._piece
-        if len(piece) >= count:
-            self._piece = piece[count:]
-            return piece[:count]
-        parts: list[bytes] = []
-        while count and (part := self.some(count)):
-            parts.append(bytes(part))  # A copy: the next piece may lie in the same buffer.
-            count -= len(part)
-        return b"".join(parts)
-
-    def exactly(self, count: int, what: str) -> bytes:
-        """Return so many bytes. Raises Malformed ``cut``."""
-        taken = self.up_to(count)
-        if len(taken) < count:
-            raise Malformed("cut", f"the object ends in {what}")
-        return bytes(taken)
-
-    def more(self) -> bool:
-        """Tell whether a byte is left."""
-        return bool(self.some(1))
+def _exactly(source: Source, count: int, what: str) -> memoryview:
+    taken = source.up_to(count)
+    if len(taken) < count:
+        raise Malformed("cut", f"the object ends in {what}")
+    return taken
 
 
-def _read_header(source: _Source) -> Header:
-    magic, frame, logical, compression, chunk, count = _HEADER.unpack(source.exactly(_HEADER.size, "its header"))
-    if magic != MAGIC:
-        raise Malformed("magic", f"0x{magic:08x}, not 0x{MAGIC:08x}")
-    if logical <= 0:
-        raise Malformed("logical-size", f"{logical} bytes of payload")
+def _header(source: Source, frame: int, logical: int, compression: int, chunk_size: int, count: int) -> Header:
     if compression not in {IDENTITY, ZSTD}:
         raise Malformed("compression", f"{compression} is neither identity (0) nor zstd (1)")
-    if not chunk:
+    if not chunk_size:
         raise Malformed("chunk-size", "0 (it makes a real bazel-remote die)")
     if not _FEWEST_OFFSETS <= count <= MOST_CHUNKS + 1:
         raise Malformed("offset-count", f"{count} offsets")
-    if compression == ZSTD and count - 1 != -(-logical // chunk):
-        raise Malformed("offset-count", f"{count} offsets for {logical} bytes in chunks of {chunk}")
-    if frame != _HEADER.size - _BEFORE_FRAME + 8 * count:
+    if compression == ZSTD and count - 1 != -(-logical // chunk_size):
+        raise Malformed("offset-count", f"{count} offsets for {logical} bytes in chunks of {chunk_size}")
+    if frame != HEAD - _BEFORE_FRAME + 8 * count:
         raise Malformed("frame-size", f"{frame} for {count} offsets")
-    offsets = struct.unpack(f"<{count}q", source.exactly(8 * count, "its offsets"))
-    if offsets[0] != _HEADER.size + 8 * count:
-        raise Malformed("offsets", f"the first is {offsets[0]}, and the header ends at {_HEADER.size + 8 * count}")
+    offsets = struct.unpack(f"<{count}q", _exactly(source, 8 * count, "its offsets"))
+    if offsets[0] != HEAD + 8 * count:
+        raise Malformed("offsets", f"the first is {offsets[0]}, and the header ends at {HEAD + 8 * count}")
     if any(map(operator.ge, offsets, offsets[1:])):
         raise Malformed("offsets", "they do not increase")
-    return Header(logical, compression, chunk, offsets)
+    return Header(logical, compression, chunk_size, offsets)
 
 
-def _identity(header: Header, source: _Source) -> Iterator[bytes]:
+def _identity(header: Header, source: Source) -> Iterator[bytes]:
     """Yield a payload that is stored as it is: chunks mean nothing then, only their end does."""
     left = header.offsets[-1] - header.offsets[0]
     if left != header.logical_size:
         raise Malformed("offsets", f"{left} bytes are stored of {header.logical_size}")
     while left:
-        piece = source.some(min(left, header.chunk_size))
+        piece = source.some(min(left, header.chunk_size, HELD))
         if not piece:
             raise Malformed("cut", f"{left} bytes of payload are missing")
         left -= len(piece)
         yield bytes(piece)
 
 
-def _zstd_chunk(header: Header, chunk: int, source: _Source) -> Iterator[bytes]:
-    expected = header.payload(chunk)
-    left = header.offsets[chunk + 1] - header.offsets[chunk]
+def _chunk(header: Header, chunk: int, source: Source) -> Iterator[bytes]:
+    """Yield a chunk's payload: one frame. One that is short is held, and decoded at once, which is faster."""
+    left, expected = header.stored(chunk), header.payload(chunk)
     if left <= HELD and expected <= HELD:
         stored = source.up_to(left)
         payload = zstd.whole(stored, expected) if len(stored) == left else None
         if payload is not None:
             yield payload
             return
-        source = _Source((stored,))  # Read again, strictly, for what is wrong with it.
+        source = Pieces((stored,))  # Read again, strictly, for what is wrong with it.
     decoder = zstd.Decoder(single=True, most=expected)
     try:
         while left:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Literal
 
+from pytest_gf import pieces
 from pytest_gf.formats import casblob
 from pytest_gf.observed.bazel import NO_DELETE, WITHOUT, s3_words
 from pytest_gf.observed.bucket import PRESERVE
 from pytest_gf.observed.s3 import BucketListed
+from pytest_gf.pieces import Source
 
 State = Literal["whole", "mismatch", "malformed", "unreadable", "gone", "large"]
 BAD: tuple[State, ...] = ("mismatch", "malformed", "unreadable")
@@ -47,20 +48,17 @@ class StoredBlob:
         return f"{self.key} {self.state}{f' ({self.detail})' if self.detail else ''}"
 
 
-def decoded(key: str, body: Iterable[bytes | memoryview]) -> Iterable[bytes | memoryview]:
+def decoded(key: str, body: Source) -> Iterator[bytes | memoryview]:
     """Return an object's payload in pieces: a casblob's is decoded. Raises `casblob.Malformed`."""
-    return casblob.decode_stream(body) if CASBLOBS in key else body
+    return casblob.decode_stream(body) if CASBLOBS in key else pieces.each(body)
 
 
-def judged(key: str, body: Iterable[bytes | memoryview], *, most: int | None = None) -> StoredBlob:
+def judged(key: str, body: Source, *, most: int | None = None) -> StoredBlob:
     """Return what an object's body is: decoded and hashed, never its stored bytes (S045). ``most`` bounds the payload.
 
     Whatever getting the body raises comes through.
     """
     digest, sha256, size = key.rpartition("/")[2], hashlib.sha256(), 0
-    pieces = iter(body)
-    first = next(pieces, b"")
-    head, body = bytes(first[: casblob.HEAD]), chain((first,), pieces)
     try:
         for piece in decoded(key, body):
             sha256.update(piece)
@@ -68,8 +66,7 @@ def judged(key: str, body: Iterable[bytes | memoryview], *, most: int | None = N
             if most is not None and size > most:
                 return StoredBlob(key, digest, "large")
     except casblob.Malformed as wrong:
-        said = casblob.logical_size(head)
-        return StoredBlob(key, digest, "malformed", said, str(wrong), kind=wrong.kind, chunk=wrong.chunk)
+        return StoredBlob(key, digest, "malformed", wrong.size, str(wrong), kind=wrong.kind, chunk=wrong.chunk)
     if sha256.hexdigest() != digest:
         return StoredBlob(key, digest, "mismatch", size, f"its payload hashes to {sha256.hexdigest()}")
     return StoredBlob(key, digest, "whole", size)

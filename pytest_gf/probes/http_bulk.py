@@ -7,17 +7,19 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_gf.errors import DeadlineExceeded, NotUnderstood, Unanswered
+from pytest_gf.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered
+from pytest_gf.pieces import PIECE, Pieces, Source, joined
 from pytest_gf.probes.s3_client import CONNECT
 
 if TYPE_CHECKING:
     import ssl
 
-BUFFER = 256 * 1024
+BUFFER = 2 * 1024 * 1024
+"""Bytes of a body that can be had in one: a chunk of a casblob that is held to be decoded at once."""
 MOST_HEAD = 64 * 1024
 LEAST_RATE = 256 * 1024
 """Bytes a second that a body must come by on average; a slower one is no answer."""
@@ -41,14 +43,22 @@ class _Lost(Exception):
     """The connection ended."""
 
 
+def _no_route() -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Address:
-    """Where connections go: ``host`` and ``port`` to dial, ``tls`` and the name its certificate must have ("" for plain)."""
+    """Where connections go: ``host`` and ``port`` to dial, ``tls`` and the name its certificate must have ("" for plain).
+
+    ``broken`` says why the route there broke, "" while it stands: what comes through a broken one is no answer of the system.
+    """
 
     host: str
     port: int
     tls: ssl.SSLContext | None = None
     name: str = ""
+    broken: Callable[[], str] = _no_route
 
 
 class Watchdog:
@@ -89,43 +99,49 @@ class Connection:
         self._view = memoryview(self._buffer)
         self._at = self._end = 0
         self._left = 0
+        self._tried = ""
         self._ends = float("inf")
         self._expired = self._closes = self._chunked = False
         watchdog.guard(self)
 
     def ask(self, request: bytes, tried: str) -> int:
         """Return the status of the answer to a request. ``tried`` names it to people."""
+        self._tried = tried
         self._ends = time.monotonic() + self._deadline
         if self._left or self._expired or self._closes:
             self.close()
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._head(request, tried)
+                return self._head(request)
             except _Lost as lost:
-                late = self._expired
-                self.close()
-                if late:
-                    raise self._late(tried) from None
+                trouble = self._trouble()
+                if trouble is not None:
+                    raise trouble from None
                 if attempt == ATTEMPTS:
                     step = "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?"
                     raise Unanswered(tried, str(lost), step) from None
         raise AssertionError("unreachable: there is at least one attempt")
 
-    def body(self, tried: str) -> Iterator[memoryview]:
-        """Yield the answer's body; each piece only until the next is asked for."""
-        self._ends += max(self._left, 0) / LEAST_RATE
+    def body(self) -> Source:
+        """Return the answer's body."""
+        return Pieces(self._chunks()) if self._chunked else self
+
+    def some(self, most: int) -> memoryview:
+        """Return so many bytes of a body that isn't in chunks, fewer where it ends or the buffer does."""
+        return self.up_to(min(most, BUFFER))
+
+    def up_to(self, count: int) -> memoryview:
+        """Return so many bytes of a body that isn't in chunks, in one, fewer where it ends."""
+        if count > BUFFER:
+            return joined(self, count)
         try:
-            if self._chunked:
-                yield from self._chunks()
-            else:
-                yield from self._pieces(self._left)
-        except (_Lost, ValueError) as lost:
-            late = self._expired
-            self.close()
-            if late:
-                raise self._late(tried) from None
-            raise Cut(f"the body was cut: {lost}") from None
-        self._left, self._ends = 0, float("inf")
+            taken = self._take(min(count, self._left))
+        except _Lost as lost:
+            raise self._cut(lost) from None
+        self._left -= len(taken)
+        if not self._left:
+            self._ends = float("inf")
+        return taken
 
     def skip_body(self) -> None:
         """Expect no body: the answer was one to HEAD."""
@@ -148,11 +164,21 @@ class Connection:
             with contextlib.suppress(OSError):  # It was closed meanwhile.
                 lever.shutdown(socket.SHUT_RDWR)
 
-    def _late(self, tried: str) -> DeadlineExceeded:
-        came_back = f"no whole answer within {self._deadline:.3g} s and the time that its length allows"
-        return DeadlineExceeded(tried, came_back, "is the system overloaded? --gf-deadline sets the limit")
+    def _trouble(self) -> ProbeError | None:
+        """End the connection, and return what broke it where it was not the system that did."""
+        late, broken = self._expired, self._address.broken()
+        self.close()
+        if late:
+            came_back = f"no whole answer within {self._deadline:.3g} s and the time that its length allows"
+            return DeadlineExceeded(self._tried, came_back, "is the system overloaded? --gf-deadline sets the limit")
+        if broken:
+            return Unanswered(self._tried, f"the route broke: {broken}", "ask again; see the cluster's nodes")
+        return None
 
-    def _head(self, request: bytes, tried: str) -> int:
+    def _cut(self, why: Exception) -> Exception:
+        return self._trouble() or Cut(f"the body was cut: {why}")
+
+    def _head(self, request: bytes) -> int:
         connected = self._connected()
         self._at = self._end = 0
         try:
@@ -162,7 +188,7 @@ class Connection:
         end = -1
         while end < 0:
             if self._end >= MOST_HEAD:
-                raise NotUnderstood(tried, f"a head of more than {MOST_HEAD} bytes", "is this an S3 server?")
+                raise NotUnderstood(self._tried, f"a head of more than {MOST_HEAD} bytes", "is this an S3 server?")
             self._receive(MOST_HEAD)
             end = self._buffer.find(b"\r\n\r\n", 0, self._end)
         head = bytes(self._view[: end + 2])
@@ -172,8 +198,10 @@ class Connection:
         self._closes = _CLOSE.search(head) is not None
         if status is None or (length is None and not self._chunked):
             self.close()
-            raise NotUnderstood(tried, f"no answer of HTTP/1.1 with a length: {head[:60]!r}", "is this an S3 server?")
+            came_back = f"no answer of HTTP/1.1 with a length: {head[:60]!r}"
+            raise NotUnderstood(self._tried, came_back, "is this an S3 server?")
         self._left = -1 if self._chunked else int(length[1] if length else 0)
+        self._ends += max(self._left, 0) / LEAST_RATE
         return int(status[1])
 
     def _connected(self) -> socket.socket:
@@ -202,35 +230,46 @@ class Connection:
             raise _Lost("the connection was closed")
         self._end += got
 
-    def _pieces(self, left: int) -> Iterator[memoryview]:
-        while left:
-            if self._at == self._end:
-                self._at = self._end = 0
-            want = min(left, BUFFER - self._at)
-            while self._end - self._at < want:
-                self._receive(want - (self._end - self._at), all_of_it=True)
-            left -= want
-            self._at += want
-            yield self._view[self._at - want : self._at]
+    def _take(self, count: int) -> memoryview:
+        """Return so many bytes that come next."""
+        if self._at == self._end:
+            self._at = self._end = 0
+        elif self._at + count > BUFFER:
+            self._compact()
+        while self._end - self._at < count:
+            self._receive(count - (self._end - self._at), all_of_it=True)
+        self._at += count
+        return self._view[self._at - count : self._at]
+
+    def _compact(self) -> None:
+        """Move what was received and not taken to the buffer's beginning."""
+        held = bytes(self._view[self._at : self._end])
+        self._buffer[: len(held)] = held
+        self._at, self._end = 0, len(held)
 
     def _chunks(self) -> Iterator[memoryview]:
-        """Yield a body in chunks (RFC 9112, 7.1). Raises ValueError where it is none."""
-        size = -1
-        while size:
-            size = int(self._line().partition(b";")[0], 16)
-            if size < 0:
-                raise ValueError("a chunk of negative size")
-            yield from self._pieces(size)
-            while self._line() and not size:
-                pass  # Trailers, which nobody asked for.
+        """Yield a body in chunks (RFC 9112, 7.1)."""
+        try:
+            size = -1
+            while size:
+                size = left = int(self._line().partition(b";")[0], 16)
+                if size < 0:
+                    raise ValueError("a chunk of negative size")  # noqa: TRY301  # The same cut as what int() raises.
+                while left:
+                    taken = self._take(min(left, PIECE))
+                    left -= len(taken)
+                    yield taken
+                while self._line() and not size:
+                    pass  # Trailers, which nobody asked for.
+        except (_Lost, ValueError) as lost:
+            raise self._cut(lost) from None
+        self._left, self._ends = 0, float("inf")
 
     def _line(self) -> bytes:
         while (end := self._buffer.find(b"\r\n", self._at, self._end)) < 0:
             if self._end - self._at > _LONGEST_LINE:
                 raise ValueError("no chunk begins where one should")
-            held = bytes(self._view[self._at : self._end])
-            self._buffer[: len(held)] = held
-            self._at, self._end = 0, len(held)
+            self._compact()
             self._receive(MOST_HEAD)
         line = bytes(self._view[self._at : end])
         self._at = end + 2

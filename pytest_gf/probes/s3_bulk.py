@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from pytest_gf.answers import Answer
 from pytest_gf.errors import IdentityRejected, NotUnderstood, Unanswered
+from pytest_gf.pieces import Pieces, Source
 from pytest_gf.probes.http_bulk import Address, Connection, Cut, Watchdog
 from pytest_gf.probes.s3 import REJECTED, Access
 from pytest_gf.probes.s3_client import MOST_ANSWER
@@ -18,6 +18,7 @@ from pytest_gf.redaction import redact
 
 PAGE = 1_000
 """Keys of one answer."""
+_OK = Answer(200)
 _PORTS = {"http": 80, "https": 443}
 _CONTENTS = re.compile(rb"<Contents>(.*?)</Contents>", re.DOTALL)
 _KEY, _SIZE = re.compile(rb"<Key>([^<]*)</Key>"), re.compile(rb"<Size>(\d{1,18})</Size>")
@@ -45,13 +46,14 @@ class Place:
 
     def address(self) -> Address:
         """Return where connections go: the endpoint, or the port where a route to it listens."""
-        parts = urlsplit(self.access.section.endpoint)
+        parts, route = urlsplit(self.access.section.endpoint), self.access.route
         host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-        if self.access.route is not None:
-            host, _, listening = self.access.route.address.rpartition(":")
+        if route is not None:
+            host, _, listening = route.address.rpartition(":")
             port = int(listening)
+        address = Address(host, port, broken=lambda: route.broken if route is not None else "")
         if parts.scheme == "http":
-            return Address(host, port)
+            return address
         import ssl
 
         try:
@@ -59,7 +61,7 @@ class Place:
         except OSError as wrong:
             step = "ca_file of [s3] names the certificate authority"
             raise Unanswered(f"reading {self.access.section.ca_file}", str(wrong), step) from None
-        return Address(host, port, context, parts.hostname or "")
+        return replace(address, tls=context, name=parts.hostname or "")
 
 
 class Reader:
@@ -101,11 +103,11 @@ class Reader:
             raise NotUnderstood(tried, "an empty page, and more to come", "is this an S3 server?")
         return Page(answer, objects, truncated)
 
-    def get(self, key: str) -> tuple[Answer, Iterator[memoryview]]:
-        """Return the answer, and the object's body: each piece stands until the next is asked for. A cut body raises `Cut`."""
+    def get(self, key: str) -> tuple[Answer, Source]:
+        """Return the answer, and the object's body. A cut body raises `Cut` where it is read."""
         tried = f"S3 GetObject {self._place.bucket} {key}"
         answer = self._ask("GET", f"/{self._place.bucket}/{encoded(key, safe='/')}", "", tried)
-        return answer, self._body(tried) if answer.ok else iter(())
+        return answer, self._connection.body() if answer.ok else Pieces(())
 
     def head(self, key: str) -> Answer:
         """Return whether a key is there; without a code, so that a lost bucket looks like a lost key."""
@@ -114,18 +116,12 @@ class Reader:
 
     def _ask(self, method: str, path: str, query: str, tried: str) -> Answer:
         where = f"{tried} at {self._place.access.section.endpoint}"
-        try:
-            status = self._connection.ask(self._signer.request(method, path, query), where)
-        except Unanswered as unanswered:
-            broken = self._place.access.route.broken if self._place.access.route is not None else ""
-            if broken:
-                raise Unanswered(where, f"the route broke: {broken}", "ask again; see the cluster's nodes") from None
-            raise unanswered from None
+        status = self._connection.ask(self._signer.request(method, path, query), where)
         if method == "HEAD":
             self._connection.skip_body()
             return Answer(status)
-        if status == 200:  # noqa: PLR2004  # RFC 9110, 15.3.1.
-            return Answer(status)
+        if status == _OK.status:
+            return _OK
         if 300 <= status < 400:  # noqa: PLR2004  # RFC 9110, 15.4.
             raise NotUnderstood(
                 where, f"{status} redirect, not followed", "does the endpoint name the S3 server itself?"
@@ -141,26 +137,15 @@ class Reader:
             raise IdentityRejected(where, f"{answer}: {answer.message}", step)
         return answer
 
-    def _body(self, tried: str) -> Iterator[memoryview]:
-        try:
-            yield from self._connection.body(tried)
-        except Cut as cut:
-            if self._place.access.route is not None and self._place.access.route.broken:
-                came_back = f"the route broke: {self._place.access.route.broken}"
-                raise Unanswered(tried, came_back, "ask again; see the cluster's nodes") from None
-            raise cut from None
-
     def _whole(self, tried: str) -> bytes:
         """Return a body that is no object's. Raises NotUnderstood where it is too long, or cut."""
-        whole = bytearray()
         try:
-            for piece in self._body(tried):
-                whole += piece
-                if len(whole) > MOST_ANSWER:
-                    raise NotUnderstood(tried, f"more than {MOST_ANSWER} bytes came", "is this an S3 server?")
+            whole = bytes(self._connection.body().up_to(MOST_ANSWER + 1))
         except Cut as cut:
             raise NotUnderstood(tried, str(cut), "is this an S3 server? a proxy may have cut it") from None
-        return bytes(whole)
+        if len(whole) > MOST_ANSWER:
+            raise NotUnderstood(tried, f"more than {MOST_ANSWER} bytes came", "is this an S3 server?")
+        return whole
 
 
 def _object(contents: bytes, tried: str) -> tuple[str, int]:

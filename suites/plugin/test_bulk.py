@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pytest_gf import pieces
 from pytest_gf.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, ProbeError, Unanswered
 from pytest_gf.lab.kube import tls
 from pytest_gf.lab.rustfs import sigv4 as server_side
@@ -96,7 +97,7 @@ def reader() -> Iterator[Callable[..., Reader]]:
 def whole(reader: Reader, key: str = "k") -> bytes:
     answered, body = reader.get(key)
     assert answered.ok
-    return b"".join(map(bytes, body))
+    return b"".join(map(bytes, pieces.each(body)))
 
 
 def test_a_server_that_checks_signatures_accepts_ours() -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from pytest_gf.formats import casblob, zstd
 from pytest_gf.formats.casblob import IDENTITY, ZSTD, Malformed, decode, decode_stream, encode
+from pytest_gf.pieces import Pieces
 
 PAYLOAD = random.Random(7).randbytes(700) + b"a" * 2000  # noqa: S311  # Test data.
 
@@ -58,7 +59,7 @@ def test_round_trip_in_pieces_of_any_size(
     for size in [*sizes, len(data)]:
         pieces.append(data[at : at + size])
         at += size
-    assert b"".join(decode_stream(pieces)) == payload
+    assert b"".join(decode_stream(Pieces(pieces))) == payload
 
 
 @pytest.mark.parametrize("compression", [IDENTITY, ZSTD])
@@ -101,7 +102,7 @@ def test_both_readers_say_the_same_of_every_flip_and_cut(checksum: bool, single:
     bent = [data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :] for at in range(len(data)) for bit in (1, 0x20, 0x80)]
     for each in (*bent, *(data[:at] for at in range(len(data))), data + b"!", data + data):
         said = []
-        for reader in (decode(each), decode_stream((each[:50], each[50:]))):
+        for reader in (decode(each), decode_stream(Pieces((each[:50], each[50:])))):
             try:
                 said.append(("payload", b"".join(reader)))
             except Malformed as wrong:
