@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pytest_gf.audit.refusals import check
 from pytest_gf.formats import action_result, casblob
 from pytest_gf.formats.action_result import Reference
+from pytest_gf.formats.pieces import Source
 from pytest_gf.observed.audit import DANGLING, GONE, MALFORMED, UNREADABLE, Finding
 from pytest_gf.observed.blobs import StoredBlob, decoded
-from pytest_gf.pieces import Source
 from pytest_gf.probes.s3_bulk import Reader
 
 MOST_KNOWN = 200_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import mmap
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,8 +15,9 @@ from pytest_gf.errors import ProbeError
 from pytest_gf.observed.audit import Finding, Tally
 
 HEADER = "audit.json"
-_LONGEST = 4_096
-"""Bytes of a mark; S3's keys have 1,024 at most."""
+_LINE = 4_096
+"""Bytes in which a mark's line stands; S3's keys have 1,024 at most."""
+_SIZE = 1 + 2 * _LINE
 _NONE = "-"
 
 
@@ -52,7 +54,11 @@ class State:
 
 
 class Mark:
-    """How far a shard was read: ``after`` is the last key that was judged. `close` it."""
+    """How far a shard was read: ``after`` is the last key that was judged. `close` it.
+
+    The file is mapped, since a write for each of millions of objects would cost a system call, and the interpreter's lock with it.
+    It holds two lines in turn, and a first byte that says which of them counts (0: none does yet).
+    """
 
     def __init__(self, path: Path) -> None:
         self.objects = self.gone = self.bytes = self.bad = 0
@@ -60,18 +66,32 @@ class Mark:
         self.good: tuple[str, int] | None = None
         self.after = ""
         self._findings = path.with_name(f"{path.name}.findings.jsonl")
+        self._file = -1
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._read(os.pread(self._file, _LONGEST, 0).partition(b"\n")[0])
+            if os.pread(self._file, 1, 0) in {b"", b"\0"}:
+                os.pwrite(self._file, bytes(_SIZE), 0)  # A full disk is an error here, and would be a crash later.
+            if os.fstat(self._file).st_size != _SIZE:
+                raise ValueError  # noqa: TRY301  # As for a line that can't be read.
+            self._map = mmap.mmap(self._file, _SIZE)
+            self._line = self._map[0]
+            if self._line:
+                self._read(self._map[self._at : self._at + _LINE].partition(b"\n")[0])
+            self._drop_cut()
         except (OSError, ValueError) as wrong:
-            locked = isinstance(wrong, BlockingIOError)
-            came_back = "another process audits this shard" if locked else str(wrong)
+            if self._file >= 0:
+                os.close(self._file)
+            came_back = str(wrong) if isinstance(wrong, OSError) else "it is no mark of this version"
+            if isinstance(wrong, BlockingIOError):
+                came_back = "another process audits this shard"
             raise ProbeError(f"reading {path}", came_back, "name another folder for the audit's state") from None
 
+    @property
+    def _at(self) -> int:
+        return 1 + (self._line - 1) * _LINE
+
     def _read(self, line: bytes) -> None:
-        if not line:
-            return
         done, objects, gone, size, bad, good_size, good, after = line.decode().split(" ", 7)
         self.done = done == "1"
         self.objects, self.gone, self.bytes, self.bad = int(objects), int(gone), int(size), int(bad)
@@ -84,10 +104,13 @@ class Mark:
         return Tally(self.objects, self.gone, self.bytes, self.bad)
 
     def keep(self) -> None:
-        """Write the mark: one call, so that a kill leaves the old one or the new one."""
+        """Write the mark: the line that does not count, then the byte that makes it count. A kill leaves the old one or the new."""
         good, size = self.good or (_NONE, 0)
         numbers = f"{self.done:d} {self.objects} {self.gone} {self.bytes} {self.bad} {size}"
-        os.pwrite(self._file, f"{numbers} {good} {self.after}\n".encode(), 0)
+        line = f"{numbers} {good} {self.after}\n".encode()
+        self._line = 1 + self._line % 2
+        self._map[self._at : self._at + len(line)] = line
+        self._map[0] = self._line
 
     def add(self, finding: Finding) -> None:
         """Keep a finding, before the mark moves past its object: after a kill it may stand here twice."""
@@ -95,19 +118,28 @@ class Mark:
             file.write(msgspec.json.encode(dataclasses.asdict(finding)) + b"\n")
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what was found, each key once."""
+        """Yield what was found, each key once. Raises ProbeError where someone changed it."""
         if not self._findings.exists():
             return
         seen: set[str] = set()
         with self._findings.open("rb") as file:
             for line in file:
-                if not line.endswith(b"\n"):
-                    return  # A kill cut it; its object was judged again, or will be.
-                finding = msgspec.json.decode(line, type=Finding)
+                try:
+                    finding = msgspec.json.decode(line, type=Finding)
+                except msgspec.MsgspecError as wrong:
+                    step = "name another folder for the audit's state"
+                    raise ProbeError(f"reading {self._findings}", str(wrong), step) from None
                 if finding.key not in seen:
                     seen.add(finding.key)
                     yield finding
 
+    def _drop_cut(self) -> None:
+        """Drop a finding that a kill cut: its object was not marked, so it is judged again."""
+        if self._findings.exists():
+            with self._findings.open("r+b") as file:
+                file.truncate(sum(len(line) for line in file if line.endswith(b"\n")))
+
     def close(self) -> None:
         """Let go of the shard."""
+        self._map.close()
         os.close(self._file)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from pytest_gf.formats import zstd
-from pytest_gf.pieces import Pieces, Source
+from pytest_gf.formats.pieces import Pieces, Source
 
 MAGIC = 0x184D2A50
 IDENTITY, ZSTD = 0, 1
@@ -45,20 +45,18 @@ class Malformed(ValueError):
 
 
 class Header(NamedTuple):
-    """The head of a casblob: sizes in bytes, ``offsets`` of each chunk and of the object's end."""
+    """The head of a casblob as it stands, its offsets aside: sizes in bytes."""
 
+    magic: int
+    frame_size: int
     logical_size: int
     compression: int
     chunk_size: int
-    offsets: tuple[int, ...]
+    offset_count: int
 
     def payload(self, chunk: int) -> int:
         """Return how many bytes of payload a chunk holds."""
         return min(self.chunk_size, self.logical_size - chunk * self.chunk_size)
-
-    def stored(self, chunk: int) -> int:
-        """Return how many bytes a chunk takes in the object."""
-        return self.offsets[chunk + 1] - self.offsets[chunk]
 
 
 def decode(data: bytes | memoryview) -> Iterator[bytes]:
@@ -71,22 +69,18 @@ def decode_stream(source: Source) -> Iterator[bytes]:
 
     Raises Malformed, at the latest where the object ends: what was yielded before is no payload then.
     """
-    magic, frame, logical, compression, chunk_size, count = _HEADER.unpack(_exactly(source, HEAD, "its header"))
-    if magic != MAGIC:
-        raise Malformed("magic", f"0x{magic:08x}, not 0x{MAGIC:08x}")
-    if logical <= 0:
-        raise Malformed("logical-size", f"{logical} bytes of payload")
+    header = Header._make(_HEADER.unpack(_exactly(source, HEAD, "its header")))
     try:
-        header = _header(source, frame, logical, compression, chunk_size, count)
-        if compression == IDENTITY:
-            yield from _identity(header, source)
+        offsets = _offsets(header, source)
+        if header.compression == IDENTITY:
+            yield from _identity(header, offsets[-1] - offsets[0], source)
         else:
-            for chunk in range(count - 1):
-                yield from _chunk(header, chunk, source)
-        if source.some(1):
-            raise Malformed("trailing", "bytes follow the last chunk")
+            for chunk in range(header.offset_count - 1):
+                yield from _chunk(header, chunk, offsets[chunk + 1] - offsets[chunk], source)
+        _end(source)
     except Malformed as wrong:
-        wrong.size = logical
+        if header.magic == MAGIC and header.logical_size > 0:
+            wrong.size = header.logical_size
         raise
 
 
@@ -119,7 +113,13 @@ def _exactly(source: Source, count: int, what: str) -> memoryview:
     return taken
 
 
-def _header(source: Source, frame: int, logical: int, compression: int, chunk_size: int, count: int) -> Header:
+def _offsets(header: Header, source: Source) -> tuple[int, ...]:
+    """Return where each chunk begins, and where the object ends. Raises Malformed where the header contradicts itself."""
+    magic, frame, logical, compression, chunk_size, count = header
+    if magic != MAGIC:
+        raise Malformed("magic", f"0x{magic:08x}, not 0x{MAGIC:08x}")
+    if logical <= 0:
+        raise Malformed("logical-size", f"{logical} bytes of payload")
     if compression not in {IDENTITY, ZSTD}:
         raise Malformed("compression", f"{compression} is neither identity (0) nor zstd (1)")
     if not chunk_size:
@@ -135,12 +135,11 @@ def _header(source: Source, frame: int, logical: int, compression: int, chunk_si
         raise Malformed("offsets", f"the first is {offsets[0]}, and the header ends at {HEAD + 8 * count}")
     if any(map(operator.ge, offsets, offsets[1:])):
         raise Malformed("offsets", "they do not increase")
-    return Header(logical, compression, chunk_size, offsets)
+    return offsets
 
 
-def _identity(header: Header, source: Source) -> Iterator[bytes]:
-    """Yield a payload that is stored as it is: chunks mean nothing then, only their end does."""
-    left = header.offsets[-1] - header.offsets[0]
+def _identity(header: Header, left: int, source: Source) -> Iterator[bytes]:
+    """Yield a payload that is stored as it is, in ``left`` bytes: chunks mean nothing then, only their end does."""
     if left != header.logical_size:
         raise Malformed("offsets", f"{left} bytes are stored of {header.logical_size}")
     while left:
@@ -151,9 +150,9 @@ def _identity(header: Header, source: Source) -> Iterator[bytes]:
         yield bytes(piece)
 
 
-def _chunk(header: Header, chunk: int, source: Source) -> Iterator[bytes]:
-    """Yield a chunk's payload: one frame. One that is short is held, and decoded at once, which is faster."""
-    left, expected = header.stored(chunk), header.payload(chunk)
+def _chunk(header: Header, chunk: int, left: int, source: Source) -> Iterator[bytes]:
+    """Yield a chunk's payload: one frame in ``left`` bytes. One that is short is held, and decoded at once, which is faster."""
+    expected = header.payload(chunk)
     if left <= HELD and expected <= HELD:
         stored = source.up_to(left)
         payload = zstd.whole(stored, expected) if len(stored) == left else None
@@ -175,3 +174,8 @@ def _chunk(header: Header, chunk: int, source: Source) -> Iterator[bytes]:
         raise Malformed(kinds.get(wrong.kind, "frame"), str(wrong), chunk) from None
     if decoder.size != expected:
         raise Malformed("short-chunk", f"{decoder.size} bytes of {expected}", chunk)
+
+
+def _end(source: Source) -> None:
+    if source.some(1):
+        raise Malformed("trailing", "bytes follow the last chunk")

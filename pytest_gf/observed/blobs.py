@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_gf import pieces
-from pytest_gf.formats import casblob
+from pytest_gf.formats import casblob, pieces
+from pytest_gf.formats.pieces import Source
 from pytest_gf.observed.bazel import NO_DELETE, WITHOUT, s3_words
 from pytest_gf.observed.bucket import PRESERVE
 from pytest_gf.observed.s3 import BucketListed
-from pytest_gf.pieces import Source
 
 State = Literal["whole", "mismatch", "malformed", "unreadable", "gone", "large"]
 BAD: tuple[State, ...] = ("mismatch", "malformed", "unreadable")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_gf.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered
-from pytest_gf.pieces import PIECE, Pieces, Source, joined
+from pytest_gf.formats.pieces import PIECE, Pieces, Source, joined
 from pytest_gf.probes.s3_client import CONNECT
 
 if TYPE_CHECKING:

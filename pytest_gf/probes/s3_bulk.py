@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pytest_gf.answers import Answer
 from pytest_gf.errors import IdentityRejected, NotUnderstood, Unanswered
-from pytest_gf.pieces import Pieces, Source
+from pytest_gf.formats.pieces import Pieces, Source
 from pytest_gf.probes.http_bulk import Address, Connection, Cut, Watchdog
 from pytest_gf.probes.s3 import REJECTED, Access
 from pytest_gf.probes.s3_client import MOST_ANSWER

@@ -24,6 +24,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from pytest_gf.audit.state import Mark
 from pytest_gf.audit.sweep import READERS
 from pytest_gf.lab.bazel import bulk
 
@@ -166,9 +167,11 @@ class Counting:
 
 def judged(state: Path) -> dict[str, str]:
     """Return the last key that was judged, by shard, as the marks say."""
-    marks = [path for path in state.iterdir() if path.suffix not in {".json", ".jsonl"}]
-    lines = {path.name.replace("-", "/"): path.read_text().partition("\n")[0] for path in marks}
-    return {shard: line.split(" ", 7)[7] for shard, line in lines.items() if line}
+    paths = [path for path in state.iterdir() if path.suffix not in {".json", ".jsonl"}]
+    marks = {path.name.replace("-", "/"): Mark(path) for path in paths}
+    for mark in marks.values():
+        mark.close()
+    return {shard: mark.after for shard, mark in marks.items() if mark.after}
 
 
 def test_a_killed_audit_goes_on_and_reads_nothing_twice(bucket: Bucket, run_pytest: Any, tmp_path: Path) -> None:

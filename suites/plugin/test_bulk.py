@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 import socket
 import ssl
 import threading
@@ -12,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from pytest_gf import pieces
 from pytest_gf.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, ProbeError, Unanswered
+from pytest_gf.formats import casblob, pieces
 from pytest_gf.lab.kube import tls
 from pytest_gf.lab.rustfs import sigv4 as server_side
 from pytest_gf.lab.rustfs.call import Call, Refusal
 from pytest_gf.probes import sigv4
-from pytest_gf.probes.http_bulk import Cut, Watchdog
+from pytest_gf.probes.http_bulk import BUFFER, Cut, Watchdog
 from pytest_gf.probes.s3 import Access
 from pytest_gf.probes.s3_bulk import Place, Reader
 from pytest_gf.target import S3Section
@@ -148,6 +150,36 @@ def test_a_body_that_nobody_reads_to_its_end_spoils_no_later_answer(reader: Any)
     _, body = client.get("k")
     del body
     assert whole(client) == b"hello"
+
+
+BODY = random.Random(3).randbytes(4 * BUFFER)  # noqa: S311  # Test data.
+
+
+def in_chunks(body: bytes) -> bytes:
+    """Return an answer whose chunks fit neither a buffer nor what is asked for."""
+    sizes, chunks, at = itertools.cycle((1, 70_000, BUFFER + 3)), [], 0
+    while part := body[at : at + next(sizes)]:
+        chunks.append(b"%x\r\n%s\r\n" % (len(part), part))
+        at += len(part)
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"".join(chunks) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_comes_in_any_amounts(chunked: bool, reader: Any) -> None:
+    sized = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
+    client = reader(Scripted(each(in_chunks(BODY) if chunked else sized, OK)))
+    _, body = client.get("k")
+    asked = [1, 29, casblob.HELD, 7, BUFFER, BUFFER - 1, 5_000]
+    parts = [bytes(body.up_to(count)) for count in asked]
+    assert [len(part) for part in parts] == asked
+    assert b"".join(parts) + b"".join(map(bytes, pieces.each(body))) == BODY
+    assert (bytes(body.some(1)), bytes(body.up_to(1))) == (b"", b"")
+    assert whole(client) == b"hello"
+
+
+def test_a_chunk_that_is_held_fits_the_buffer() -> None:
+    """Else it would be put together from parts, which costs more than decoding it."""
+    assert casblob.HELD <= BUFFER
 
 
 def drips(connection: socket.socket, _: int) -> None:

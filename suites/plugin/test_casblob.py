@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pytest_gf.formats import casblob, zstd
 from pytest_gf.formats.casblob import IDENTITY, ZSTD, Malformed, decode, decode_stream, encode
-from pytest_gf.pieces import Pieces
+from pytest_gf.formats.pieces import Pieces
 
 PAYLOAD = random.Random(7).randbytes(700) + b"a" * 2000  # noqa: S311  # Test data.
 
