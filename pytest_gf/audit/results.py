@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
 
 from pytest_gf.audit.refusals import check
 from pytest_gf.formats import action_result, casblob
@@ -16,6 +18,7 @@ MOST_KNOWN = 200_000
 """Digests that are known to be there and not asked for again: about 20 MiB."""
 _BLOBS = ("cas.v2", "cas")
 _NOT_FOUND = 404
+_ABSENT = "absent"
 
 
 class Results:
@@ -32,24 +35,36 @@ class Results:
         if len(whole) > action_result.LARGEST:
             return Finding(key, f"{MALFORMED}:too-long", stored, detail=f"more than {action_result.LARGEST} bytes")
         try:
-            named = list(action_result.references(whole))
-            for each in [each for each in named if each.tree]:
-                named += self._in_tree(reader, each)
+            named = action_result.references(whole)
+            return self._compared(
+                reader, Finding(key, DANGLING, stored, len(whole)), chain(named, self._in_trees(reader, named))
+            )
         except action_result.Malformed as wrong:
             return Finding(key, f"{MALFORMED}:action-result", stored, len(whole), detail=str(wrong))
-        missing = []
+
+    def _compared(self, reader: Reader, finding: Finding, named: Iterable[Reference]) -> StoredBlob | Finding:
+        """Look for each blob as it is named, and return the finding with what was found, or that the result is whole."""
+        count = absent = 0
+        first = ""
         for each in named:
+            count += 1
             why = "" if bytes.fromhex(each.digest) in self._known else self._lacks(reader, each.digest)
-            if why != "absent" and why:
-                return Finding(key, UNREADABLE, stored, len(whole), detail=f"{each.what}: {why}")
-            missing += [each] if why else []
-        if not missing:
-            return StoredBlob(key, key.rpartition("/")[2], "whole", len(whole))
-        if reader.head(key).status == _NOT_FOUND:
-            return Finding(key, GONE, stored)
-        first = missing[0]
-        detail = f"{len(missing)} of {len(named)} blobs are absent: {first.what}, {first.digest}/{first.size}"
-        return Finding(key, DANGLING, stored, len(whole), detail=detail)
+            if why and why != _ABSENT:
+                return replace(finding, kind=UNREADABLE, detail=f"{each.what}: {why}")
+            if why:
+                absent += 1
+                first = first or f"{each.what}, {each.digest}/{each.size}"
+        if not absent:
+            return StoredBlob(finding.key, finding.key.rpartition("/")[2], "whole", finding.size)
+        if reader.head(finding.key).status == _NOT_FOUND:
+            return Finding(finding.key, GONE, finding.stored)
+        return replace(finding, detail=f"{absent} of {count} blobs are absent: {first}")
+
+    def _in_trees(self, reader: Reader, named: Iterable[Reference]) -> Iterator[Reference]:
+        """Yield the files of all trees, while ``reader`` is asked for them: a tree may name millions."""
+        for each in named:
+            if each.tree:
+                yield from self._in_tree(reader.beside(), each)
 
     def _in_tree(self, reader: Reader, tree: Reference) -> Iterator[Reference]:
         """Yield the files of a tree, none where it is not there: that is looked for as for any blob. Raises Malformed."""
@@ -64,7 +79,7 @@ class Results:
                 return
 
     def _lacks(self, reader: Reader, digest: str) -> str:
-        """Return "" where a blob is there, "absent", or S3's answer where it can't be told."""
+        """Return "" where a blob is there, `_ABSENT`, or S3's answer where it can't be told."""
         keys = self._keys(digest)
         for key in keys:
             answer = reader.head(key)
@@ -76,7 +91,7 @@ class Results:
                 return str(answer)
         answer, _ = reader.get(keys[0])  # A HEAD does not tell a lost key from a lost bucket.
         check(answer, keys[0])
-        return "" if answer.ok else "absent"
+        return "" if answer.ok else _ABSENT
 
     def _keys(self, digest: str) -> list[str]:
         return [f"{self._prefix}{area}/{digest[:2]}/{digest}" for area in self._areas]

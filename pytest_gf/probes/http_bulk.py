@@ -33,6 +33,7 @@ _LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n")
 _CHUNKED = re.compile(rb"(?i)\r\ntransfer-encoding:[ \t]*chunked[ \t]*\r\n")
 _CLOSE = re.compile(rb"(?i)\r\nconnection:[ \t]*close[ \t]*\r\n")
 _LONGEST_LINE = 64
+_NEVER = float("inf")
 
 
 class Cut(Exception):  # It is no error of the probe: what was cut is a finding.
@@ -100,14 +101,17 @@ class Connection:
         self._at = self._end = 0
         self._left = 0
         self._tried = ""
-        self._ends = float("inf")
+        self._spare = (
+            0.0  # Seconds for which this answer may still be waited for: what its reader does with it is not its time.
+        )
+        self._ends = _NEVER
         self._expired = self._closes = self._chunked = False
         watchdog.guard(self)
 
     def ask(self, request: bytes, tried: str) -> int:
         """Return the status of the answer to a request. ``tried`` names it to people."""
         self._tried = tried
-        self._ends = time.monotonic() + self._deadline
+        self._spare = self._deadline
         if self._left or self._expired or self._closes:
             self.close()
         for attempt in range(1, ATTEMPTS + 1):
@@ -139,13 +143,11 @@ class Connection:
         except _Lost as lost:
             raise self._cut(lost) from None
         self._left -= len(taken)
-        if not self._left:
-            self._ends = float("inf")
         return taken
 
     def skip_body(self) -> None:
         """Expect no body: the answer was one to HEAD."""
-        self._left, self._chunked, self._ends = 0, False, float("inf")
+        self._left, self._chunked = 0, False
 
     def close(self) -> None:
         """End the connection. Safe to call twice."""
@@ -154,6 +156,7 @@ class Connection:
                 each.close()
         self._socket = self._lever = None
         self._at = self._end = self._left = 0
+        self._ends = _NEVER
         self._expired = self._closes = False
 
     def expire(self, now: float) -> None:
@@ -179,6 +182,8 @@ class Connection:
         return self._trouble() or Cut(f"the body was cut: {why}")
 
     def _head(self, request: bytes) -> int:
+        begun = time.monotonic()
+        self._ends = begun + self._spare
         connected = self._connected()
         self._at = self._end = 0
         try:
@@ -201,7 +206,8 @@ class Connection:
             came_back = f"no answer of HTTP/1.1 with a length: {head[:60]!r}"
             raise NotUnderstood(self._tried, came_back, "is this an S3 server?")
         self._left = -1 if self._chunked else int(length[1] if length else 0)
-        self._ends += max(self._left, 0) / LEAST_RATE
+        self._spare += max(self._left, 0) / LEAST_RATE - (time.monotonic() - begun)
+        self._ends = _NEVER
         return int(status[1])
 
     def _connected(self) -> socket.socket:
@@ -230,6 +236,14 @@ class Connection:
             raise _Lost("the connection was closed")
         self._end += got
 
+    def _more(self, most: int, *, all_of_it: bool = False) -> None:
+        """Receive a part of a body."""
+        begun = time.monotonic()
+        self._ends = begun + self._spare
+        self._receive(most, all_of_it=all_of_it)
+        self._spare -= time.monotonic() - begun
+        self._ends = _NEVER
+
     def _take(self, count: int) -> memoryview:
         """Return so many bytes that come next."""
         if self._at == self._end:
@@ -237,7 +251,7 @@ class Connection:
         elif self._at + count > BUFFER:
             self._compact()
         while self._end - self._at < count:
-            self._receive(count - (self._end - self._at), all_of_it=True)
+            self._more(count - (self._end - self._at), all_of_it=True)
         self._at += count
         return self._view[self._at - count : self._at]
 
@@ -263,14 +277,14 @@ class Connection:
                     pass  # Trailers, which nobody asked for.
         except (_Lost, ValueError) as lost:
             raise self._cut(lost) from None
-        self._left, self._ends = 0, float("inf")
+        self._left = 0
 
     def _line(self) -> bytes:
         while (end := self._buffer.find(b"\r\n", self._at, self._end)) < 0:
             if self._end - self._at > _LONGEST_LINE:
                 raise ValueError("no chunk begins where one should")
             self._compact()
-            self._receive(MOST_HEAD)
+            self._more(MOST_HEAD)
         line = bytes(self._view[self._at : end])
         self._at = end + 2
         return line

@@ -72,15 +72,24 @@ class Reader:
     """
 
     def __init__(self, place: Place, address: Address, watchdog: Watchdog) -> None:
-        self._place = place
+        self._place, self._address, self._watchdog = place, address, watchdog
         self._connection = Connection(address, place.deadline, watchdog)
+        self._beside: Reader | None = None
         self._signer = Signer(
             place.access.credentials, place.access.section.region, urlsplit(place.access.section.endpoint).netloc
         )
 
+    def beside(self) -> Reader:
+        """Return a reader with a connection of its own, for a body that is read while this one is asked; they close together."""
+        if self._beside is None:
+            self._beside = Reader(self._place, self._address, self._watchdog)
+        return self._beside
+
     def close(self) -> None:
         """End the connection."""
         self._connection.close()
+        if self._beside is not None:
+            self._beside.close()
 
     def list(self, prefix: str, *, after: str = "", most: int = PAGE) -> Page:
         """Return the first keys below ``prefix`` that come after ``after``."""

@@ -8,19 +8,22 @@ import socket
 import ssl
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_gf.audit.results import Results
 from pytest_gf.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, ProbeError, Unanswered
-from pytest_gf.formats import casblob, pieces
+from pytest_gf.formats import casblob, pieces, reapi
 from pytest_gf.lab.kube import tls
 from pytest_gf.lab.rustfs import sigv4 as server_side
 from pytest_gf.lab.rustfs.call import Call, Refusal
+from pytest_gf.observed.blobs import StoredBlob
 from pytest_gf.probes import sigv4
-from pytest_gf.probes.http_bulk import BUFFER, Cut, Watchdog
+from pytest_gf.probes.http_bulk import BUFFER, LEAST_RATE, TICK, Cut, Watchdog
 from pytest_gf.probes.s3 import Access
 from pytest_gf.probes.s3_bulk import Place, Reader
 from pytest_gf.target import S3Section
@@ -202,6 +205,59 @@ def test_the_deadline_holds_against_what_drips_or_is_silent(serve: Serve, reader
     with pytest.raises(DeadlineExceeded):
         whole(client)
     assert time.monotonic() - begun < 2
+
+
+def test_what_its_reader_does_with_a_body_is_not_the_servers_time(reader: Any) -> None:
+    """The files of a tree are looked for while it is read; only waiting for it counts."""
+    body = bytes(320_000)
+    server = Scripted(each(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)))
+    _, source = reader(server, deadline=0.3).get("k")
+    begun, taken = time.monotonic(), 0
+    while part := source.some(70_000):
+        taken += len(part)
+        time.sleep(0.5)
+    assert taken == len(body)
+    assert time.monotonic() - begun > 0.3 + len(body) / LEAST_RATE + 2 * TICK, "it was no test"
+
+
+FILES, FOLDERS = 2_000, 100
+"""Of a tree, 22 MB long."""
+
+
+def large_tree() -> bytes:
+    made = reapi.message("v2.Tree")()
+    for at in range(FOLDERS):
+        files = (made.children.add() if at else made.root).files
+        for number in range(FILES):
+            node = files.add(name=f"{at}-{number}")
+            node.digest.hash, node.digest.size_bytes = "a" * 64, 1
+    data: bytes = made.SerializeToString()
+    return data
+
+
+def test_a_tree_of_many_files_costs_no_memory(reader: Any) -> None:
+    """Each is looked for as it is read, by a second connection."""
+    tree, result = large_tree(), reapi.message("v2.ActionResult")()
+    result.output_directories.add().tree_digest.hash = "b" * 64
+    result.output_directories[0].tree_digest.size_bytes = len(tree)
+
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(tree)
+    whole_answer = head + tree
+
+    def serves(connection: socket.socket, _: int) -> None:
+        while request := connection.recv(65_536):
+            connection.sendall(head if request.startswith(b"HEAD") else whole_answer)
+
+    server = Scripted(serves)
+    client = reader(server)
+    tracemalloc.start()
+    stored = pieces.Pieces([result.SerializeToString()])
+    found = Results("", ["cas"]).judged(client, "ac/00/k", 0, stored)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(found, StoredBlob)
+    assert server.connections == 2, "one for the tree, one to look for its files meanwhile"
+    assert peak < len(tree) / 2
 
 
 def test_a_listing_in_chunks_is_read(reader: Any) -> None:
