@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -21,6 +22,10 @@ _NOT_FOUND = 404
 _ABSENT = "absent"
 
 
+class _Unread(Exception):  # It is no error of the probe: it becomes a finding.
+    """A tree that is there was not given, so that its files are not known."""
+
+
 class Results:
     """Judges results by what lies below ``prefix`` in ``areas``. Safe to share between threads: what is known only grows stale."""
 
@@ -28,6 +33,7 @@ class Results:
         self._prefix = prefix
         self._areas = [area for area in _BLOBS if area in areas] or list(_BLOBS)
         self._known: set[bytes] = set()
+        self._parsing = threading.Lock()  # 4 MiB of empty messages take 140 MiB once parsed: one at a time.
 
     def judged(self, reader: Reader, key: str, stored: int, body: Source) -> StoredBlob | Finding:
         """Return what a result is: whole, or a finding. Raises Unproven, Refused, and what the reader raises."""
@@ -35,10 +41,13 @@ class Results:
         if len(whole) > action_result.LARGEST:
             return Finding(key, f"{MALFORMED}:too-long", stored, detail=f"more than {action_result.LARGEST} bytes")
         try:
-            named = action_result.references(whole)
+            with self._parsing:
+                named = action_result.references(whole)
             return self._compared(
                 reader, Finding(key, DANGLING, stored, len(whole)), chain(named, self._in_trees(reader, named))
             )
+        except _Unread as wrong:
+            return Finding(key, UNREADABLE, stored, len(whole), detail=str(wrong))
         except action_result.Malformed as wrong:
             return Finding(key, f"{MALFORMED}:action-result", stored, len(whole), detail=str(wrong))
 
@@ -64,19 +73,23 @@ class Results:
         """Yield the files of all trees, while ``reader`` is asked for them: a tree may name millions."""
         for each in named:
             if each.tree:
-                yield from self._in_tree(reader.beside(), each)
+                yield from self._in_tree(reader, each)
 
     def _in_tree(self, reader: Reader, tree: Reference) -> Iterator[Reference]:
         """Yield the files of a tree, none where it is not there: that is looked for as for any blob. Raises Malformed."""
         for key in self._keys(tree.digest):
-            answer, body = reader.get(key)
+            answer, body = reader.beside().get(key)
             check(answer, key)
             if answer.ok:
                 try:
-                    yield from action_result.in_tree(decoded(key, body), tree.what)
+                    yield from action_result.in_tree(_bounded(decoded(key, body), tree), tree.what)
                 except casblob.Malformed as wrong:
                     raise action_result.Malformed(f"the {tree.what} is no casblob: {wrong}") from None
                 return
+            if answer.status != _NOT_FOUND:
+                raise _Unread(f"{tree.what}: {answer}")
+        if self._lacks(reader, tree.digest) != _ABSENT:
+            raise _Unread(f"{tree.what}: HEAD finds it, and GET answers {_NOT_FOUND}")
 
     def _lacks(self, reader: Reader, digest: str) -> str:
         """Return "" where a blob is there, `_ABSENT`, or S3's answer where it can't be told."""
@@ -100,3 +113,13 @@ class Results:
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known.add(bytes.fromhex(digest))
+
+
+def _bounded(pieces: Iterable[bytes | memoryview], tree: Reference) -> Iterator[bytes | memoryview]:
+    """Yield a tree's bytes, no more than its digest says. Raises Malformed."""
+    left = tree.size
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            raise action_result.Malformed(f"the {tree.what} is longer than the {tree.size} bytes that its digest says")
+        yield piece

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import fcntl
 import mmap
 import os
@@ -15,10 +17,10 @@ from pytest_gf.errors import ProbeError
 from pytest_gf.observed.audit import Finding, Tally
 
 HEADER = "audit.json"
-_LINE = 4_096
-"""Bytes in which a mark's line stands; S3's keys have 1,024 at most."""
+_LINE = 8_192
+"""Bytes in which a mark's line stands, with two keys in it; S3's keys have 1,024 at most."""
 _SIZE = 1 + 2 * _LINE
-_NONE = "-"
+_Kept = tuple[bool, int, int, int, int, int, tuple[str, int] | None, str]
 
 
 class State:
@@ -35,7 +37,9 @@ class State:
             if not header.exists():
                 temporary = folder / f".{HEADER}.{os.getpid()}"
                 temporary.write_bytes(msgspec.json.encode(about))
-                temporary.replace(header)
+                with contextlib.suppress(FileExistsError):  # Another process, maybe with another audit, was first.
+                    os.link(temporary, header)
+                temporary.unlink()
             known = msgspec.json.decode(header.read_bytes(), type=dict[str, str])
         except (OSError, msgspec.MsgspecError) as wrong:
             raise ProbeError(f"reading the audit's state in {folder}", str(wrong), "name another folder") from None
@@ -66,19 +70,18 @@ class Mark:
         self.good: tuple[str, int] | None = None
         self.after = ""
         self._findings = path.with_name(f"{path.name}.findings.jsonl")
-        self._file = -1
+        self._file, self._found = -1, 0
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.pread(self._file, 1, 0) in {b"", b"\0"}:
-                os.pwrite(self._file, bytes(_SIZE), 0)  # A full disk is an error here, and would be a crash later.
+            self._make()
             if os.fstat(self._file).st_size != _SIZE:
                 raise ValueError  # noqa: TRY301  # As for a line that can't be read.
             self._map = mmap.mmap(self._file, _SIZE)
             self._line = self._map[0]
             if self._line:
                 self._read(self._map[self._at : self._at + _LINE].partition(b"\n")[0])
-            self._drop_cut()
+            self._drop_unmarked()
         except (OSError, ValueError) as wrong:
             if self._file >= 0:
                 os.close(self._file)
@@ -87,16 +90,18 @@ class Mark:
                 came_back = "another process audits this shard"
             raise ProbeError(f"reading {path}", came_back, "name another folder for the audit's state") from None
 
+    def _make(self) -> None:
+        """Write the file where nothing in it counts yet. A full disk is an error here, and would be a crash later."""
+        if os.pread(self._file, 1, 0) in {b"", b"\0"} and os.pwrite(self._file, bytes(_SIZE), 0) < _SIZE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     @property
     def _at(self) -> int:
         return 1 + (self._line - 1) * _LINE
 
     def _read(self, line: bytes) -> None:
-        done, objects, gone, size, bad, good_size, good, after = line.decode().split(" ", 7)
-        self.done = done == "1"
-        self.objects, self.gone, self.bytes, self.bad = int(objects), int(gone), int(size), int(bad)
-        self.good = None if good == _NONE else (good, int(good_size))
-        self.after = after
+        kept = msgspec.json.decode(line, type=_Kept)
+        self.done, self.objects, self.gone, self.bytes, self.bad, self._found, self.good, self.after = kept
 
     @property
     def tally(self) -> Tally:
@@ -105,39 +110,38 @@ class Mark:
 
     def keep(self) -> None:
         """Write the mark: the line that does not count, then the byte that makes it count. A kill leaves the old one or the new."""
-        good, size = self.good or (_NONE, 0)
-        numbers = f"{self.done:d} {self.objects} {self.gone} {self.bytes} {self.bad} {size}"
-        line = f"{numbers} {good} {self.after}\n".encode()
+        kept = (self.done, self.objects, self.gone, self.bytes, self.bad, self._found, self.good, self.after)
+        line = msgspec.json.encode(kept) + b"\n"
+        if len(line) > _LINE:
+            came_back = f"a key of {len(self.after)} characters, where S3 has 1,024 bytes at most"
+            raise ProbeError("noting how far a shard was read", came_back, "is this an S3 server?")
         self._line = 1 + self._line % 2
         self._map[self._at : self._at + len(line)] = line
         self._map[0] = self._line
 
     def add(self, finding: Finding) -> None:
-        """Keep a finding, before the mark moves past its object: after a kill it may stand here twice."""
+        """Keep a finding. It counts once the mark is kept."""
         with self._findings.open("ab") as file:
             file.write(msgspec.json.encode(dataclasses.asdict(finding)) + b"\n")
+            file.flush()
+            self._found = file.tell()
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what was found, each key once. Raises ProbeError where someone changed it."""
+        """Yield what was found. Raises ProbeError where someone changed it."""
         if not self._findings.exists():
             return
-        seen: set[str] = set()
         with self._findings.open("rb") as file:
             for line in file:
                 try:
-                    finding = msgspec.json.decode(line, type=Finding)
+                    yield msgspec.json.decode(line, type=Finding)
                 except msgspec.MsgspecError as wrong:
                     step = "name another folder for the audit's state"
                     raise ProbeError(f"reading {self._findings}", str(wrong), step) from None
-                if finding.key not in seen:
-                    seen.add(finding.key)
-                    yield finding
 
-    def _drop_cut(self) -> None:
-        """Drop a finding that a kill cut: its object was not marked, so it is judged again."""
-        if self._findings.exists():
-            with self._findings.open("r+b") as file:
-                file.truncate(sum(len(line) for line in file if line.endswith(b"\n")))
+    def _drop_unmarked(self) -> None:
+        """Drop a finding that the mark was not moved past before a kill, or half of one: its object is judged again."""
+        if self._findings.exists() and self._findings.stat().st_size > self._found:
+            os.truncate(self._findings, self._found)
 
     def close(self) -> None:
         """Let go of the shard."""

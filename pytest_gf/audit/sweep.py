@@ -117,8 +117,9 @@ class Audit:
             self._readers.put(reader)
 
     def _check_failures(self) -> None:
-        if len(self._failures) >= FAILURES:
-            last = self._failures[FAILURES - 1]
+        failures = tuple(self._failures)
+        if len(failures) >= FAILURES:
+            last = failures[FAILURES - 1]
             raise ProbeError(last.tried, f"{last.came_back} (the audit stopped there)", last.next_step)
 
     def _note(self, mark: Mark, found: StoredBlob | Finding, key: str, size: int) -> None:

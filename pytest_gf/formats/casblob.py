@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import operator
 import struct
+import sys
+from array import array
 from collections.abc import Iterator
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from pytest_gf.formats import zstd
@@ -16,6 +19,8 @@ CHUNK = 1024 * 1024
 """Bytes of payload in a chunk, as bazel-remote writes it; another size is legal."""
 HELD = 2 * CHUNK
 """Stored bytes of a chunk that are held to be decoded at once, which is faster; a longer one is decoded as it comes."""
+MOST_WINDOW = 8 * 1024 * 1024
+"""Bytes of a frame's window: what every decoder supports (RFC 8878, 3.1.1.1.2), and no more than an audit's threads can hold each."""
 MOST_CHUNKS = 1024 * 1024
 """A header may name so many chunks: with bazel-remote's own chunk size, a payload of 1 TiB."""
 
@@ -30,6 +35,8 @@ HEAD = _HEADER.size
 _BEFORE_FRAME = 8
 """Bytes that the frame size does not count: magic and itself."""
 _FEWEST_OFFSETS = 2
+_AT_ONCE = 64 * 1024
+"""Offsets that are read at once."""
 
 
 class Malformed(ValueError):
@@ -71,7 +78,8 @@ def decode_stream(source: Source) -> Iterator[bytes]:
     """
     header = Header._make(_HEADER.unpack(_exactly(source, HEAD, "its header")))
     try:
-        offsets = _offsets(header, source)
+        _check(header)
+        offsets = _offsets(header.offset_count, source)
         if header.compression == IDENTITY:
             yield from _identity(header, offsets[-1] - offsets[0], source)
         else:
@@ -113,8 +121,8 @@ def _exactly(source: Source, count: int, what: str) -> memoryview:
     return taken
 
 
-def _offsets(header: Header, source: Source) -> tuple[int, ...]:
-    """Return where each chunk begins, and where the object ends. Raises Malformed where the header contradicts itself."""
+def _check(header: Header) -> None:
+    """Raise Malformed where a header contradicts itself."""
     magic, frame, logical, compression, chunk_size, count = header
     if magic != MAGIC:
         raise Malformed("magic", f"0x{magic:08x}, not 0x{MAGIC:08x}")
@@ -130,10 +138,18 @@ def _offsets(header: Header, source: Source) -> tuple[int, ...]:
         raise Malformed("offset-count", f"{count} offsets for {logical} bytes in chunks of {chunk_size}")
     if frame != HEAD - _BEFORE_FRAME + 8 * count:
         raise Malformed("frame-size", f"{frame} for {count} offsets")
-    offsets = struct.unpack(f"<{count}q", _exactly(source, 8 * count, "its offsets"))
+
+
+def _offsets(count: int, source: Source) -> array[int]:
+    """Return where each chunk begins, and where the object ends. Raises Malformed."""
+    offsets = array("q")  # Numbers in a tuple take five times as much.
+    while len(offsets) < count:
+        offsets.frombytes(_exactly(source, 8 * min(count - len(offsets), _AT_ONCE), "its offsets"))
+    if sys.byteorder == "big":
+        offsets.byteswap()
     if offsets[0] != HEAD + 8 * count:
         raise Malformed("offsets", f"the first is {offsets[0]}, and the header ends at {HEAD + 8 * count}")
-    if any(map(operator.ge, offsets, offsets[1:])):
+    if any(map(operator.ge, offsets, islice(offsets, 1, None))):
         raise Malformed("offsets", "they do not increase")
     return offsets
 
@@ -155,12 +171,12 @@ def _chunk(header: Header, chunk: int, left: int, source: Source) -> Iterator[by
     expected = header.payload(chunk)
     if left <= HELD and expected <= HELD:
         stored = source.up_to(left)
-        payload = zstd.whole(stored, expected) if len(stored) == left else None
+        payload = zstd.whole(stored, expected, MOST_WINDOW) if len(stored) == left else None
         if payload is not None:
             yield payload
             return
         source = Pieces((stored,))  # Read again, strictly, for what is wrong with it.
-    decoder = zstd.Decoder(single=True, most=expected)
+    decoder = zstd.Decoder(single=True, most=expected, most_window=MOST_WINDOW)
     try:
         while left:
             piece = source.some(min(left, CHUNK))

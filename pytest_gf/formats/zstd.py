@@ -55,7 +55,7 @@ class Decoder:
     most `SMALL` blocks is decoded at once, which is faster; a longer one block by block, so that memory stays flat.
     """
 
-    def __init__(self, *, single: bool = False, most: int | None = None) -> None:
+    def __init__(self, *, single: bool = False, most: int | None = None, most_window: int = MOST_WINDOW) -> None:
         import zstandard
 
         self._error = zstandard.ZstdError
@@ -64,7 +64,7 @@ class Decoder:
         self._checksum = False
         self._last = False
         self._pending = b""
-        self._single, self._most = single, most
+        self._single, self._most, self._most_window = single, most, most_window
         self.frames = 0
         """Whole frames so far."""
         self.size = 0
@@ -108,7 +108,7 @@ class Decoder:
         header_end = at + _header_size(data[at + len(MAGIC)])
         if header_end > len(data):
             return None
-        checksum, content = _check_header(data[at:header_end])
+        checksum, content = _check_header(data[at:header_end], self._most_window)
         at, blocks, last = header_end, 0, False
         while not last and blocks <= SMALL and at + _BLOCK_HEADER <= len(data):
             last, size = _block(data, at)
@@ -125,7 +125,10 @@ class Decoder:
                 raise Malformed("header", f"{frame.content} bytes promised, where its blocks hold {most} at most")
             self._count(frame.content, ahead=True)
         try:
-            decoded: bytes = self._context.decompress(data, max_output_size=most, allow_extra_data=False)
+            if frame.content == 0:  # `decompress` looks no further then.
+                decoded: bytes = self._context.decompressobj().decompress(data)
+            else:
+                decoded = self._context.decompress(data, max_output_size=most, allow_extra_data=False)
         except self._error as wrong:
             raise Malformed("corrupt", f"frame {self.frames + 1}: {wrong}") from None
         self._count(len(decoded))
@@ -133,7 +136,8 @@ class Decoder:
         return decoded
 
     def _begin(self, header: bytes, frame: _Frame) -> bytes:
-        self._long, self._checksum, self._last = self._context.decompressobj(), frame.checksum, False
+        context = _made_context()  # Its own: another decoder of this thread may come between two pieces.
+        self._long, self._checksum, self._last = context.decompressobj(), frame.checksum, False
         return self._push(header)
 
     def _next(self, data: bytes, at: int) -> int:
@@ -172,7 +176,7 @@ class Decoder:
             self.size += size
 
 
-def whole(data: bytes | memoryview, size: int) -> bytes | None:
+def whole(data: bytes | memoryview, size: int, most_window: int) -> bytes | None:
     """Return what one frame decodes to, where it is here to its end, says ``size`` itself, and is sound; else None.
 
     It takes nothing that `Decoder` refuses, and says no reason: whoever gets None asks the Decoder.
@@ -181,7 +185,7 @@ def whole(data: bytes | memoryview, size: int) -> bytes | None:
 
     try:
         head = zstandard.get_frame_parameters(data)
-        if head.content_size != size or head.dict_id or head.window_size > MOST_WINDOW:
+        if head.content_size != size or head.dict_id or head.window_size > most_window:
             return None
         decoded: bytes = _context().decompress(data, max_output_size=size, allow_extra_data=False)
     except zstandard.ZstdError:
@@ -194,12 +198,16 @@ _made = threading.local()
 
 def _context() -> zstandard.ZstdDecompressor:
     """Return this thread's decompressor: making one costs as much as decoding a small frame."""
-    import zstandard
-
     context: zstandard.ZstdDecompressor | None = getattr(_made, "context", None)
     if context is None:
-        context = _made.context = zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW)
+        context = _made.context = _made_context()
     return context
+
+
+def _made_context() -> zstandard.ZstdDecompressor:
+    import zstandard
+
+    return zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW)
 
 
 def _header_size(descriptor: int) -> int:
@@ -209,7 +217,7 @@ def _header_size(descriptor: int) -> int:
     return len(MAGIC) + 1 + int(not single_segment) + _DICTIONARY[descriptor & 3] + content
 
 
-def _check_header(header: bytes) -> tuple[bool, int | None]:
+def _check_header(header: bytes, most_window: int) -> tuple[bool, int | None]:
     """Return whether the frame ends in a checksum, and its content size if it says one. Raises Malformed for what is refused."""
     descriptor, rest = header[len(MAGIC)], header[len(MAGIC) + 1 :]
     if descriptor & 0x08:
@@ -226,8 +234,8 @@ def _check_header(header: bytes) -> tuple[bool, int | None]:
     else:
         base = 1 << (10 + (rest[0] >> 3))
         window = base + (base >> 3) * (rest[0] & 7)
-    if window > MOST_WINDOW:
-        raise Malformed("window", f"the frame asks for a window of {window} bytes; {MOST_WINDOW} are allowed")
+    if window > most_window:
+        raise Malformed("window", f"the frame asks for a window of {window} bytes; {most_window} are allowed")
     return bool(descriptor & 0x04), content
 
 

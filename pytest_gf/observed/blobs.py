@@ -17,7 +17,7 @@ from pytest_gf.observed.s3 import BucketListed
 State = Literal["whole", "mismatch", "malformed", "unreadable", "gone", "large"]
 BAD: tuple[State, ...] = ("mismatch", "malformed", "unreadable")
 MOST_SHOWN = 3
-CASBLOBS = "cas.v2/"
+CASBLOBS = "cas.v2"
 """Where blobs lie as casblobs (storage mode zstd); elsewhere they lie as they are. facts/bazel.md."""
 CORRUPT = "it is corruption of a cache, no evidence about sources (S046)"
 
@@ -41,15 +41,20 @@ class StoredBlob:
     @property
     def raw(self) -> bool:
         """Whether it stands in the storage mode uncompressed (``cas/``)."""
-        return CASBLOBS not in self.key
+        return not _is_casblob(self.key)
 
     def __str__(self) -> str:
         return f"{self.key} {self.state}{f' ({self.detail})' if self.detail else ''}"
 
 
+def _is_casblob(key: str) -> bool:
+    """Tell by where it lies, ``[prefix]cas.v2/HH/DIGEST``: a prefix may be called anything."""
+    return key.split("/")[-3:-2] == [CASBLOBS]
+
+
 def decoded(key: str, body: Source) -> Iterator[bytes | memoryview]:
     """Return an object's payload in pieces: a casblob's is decoded. Raises `casblob.Malformed`."""
-    return casblob.decode_stream(body) if CASBLOBS in key else pieces.each(body)
+    return casblob.decode_stream(body) if _is_casblob(key) else pieces.each(body)
 
 
 def judged(key: str, body: Source, *, most: int | None = None) -> StoredBlob:

@@ -25,6 +25,8 @@ LEAST_RATE = 256 * 1024
 """Bytes a second that a body must come by on average; a slower one is no answer."""
 TICK = 0.2
 """Seconds between two looks at who is past its deadline."""
+IDLE = 1.0
+"""Seconds after which a connection is looked at before it is used again: an idle one may have been told to end."""
 ATTEMPTS = 2
 """A request that was never answered is made once more: its connection may have been stale."""
 
@@ -32,7 +34,8 @@ _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n")
 _CHUNKED = re.compile(rb"(?i)\r\ntransfer-encoding:[ \t]*chunked[ \t]*\r\n")
 _CLOSE = re.compile(rb"(?i)\r\nconnection:[ \t]*close[ \t]*\r\n")
-_LONGEST_LINE = 64
+_CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?")
+_LONGEST_LINE = 4_096
 _NEVER = float("inf")
 
 
@@ -105,14 +108,16 @@ class Connection:
             0.0  # Seconds for which this answer may still be waited for: what its reader does with it is not its time.
         )
         self._ends = _NEVER
-        self._expired = self._closes = self._chunked = False
+        self._used = 0.0
+        self._expired: socket.socket | None = None
+        self._closes = self._chunked = False
         watchdog.guard(self)
 
     def ask(self, request: bytes, tried: str) -> int:
         """Return the status of the answer to a request. ``tried`` names it to people."""
         self._tried = tried
         self._spare = self._deadline
-        if self._left or self._expired or self._closes:
+        if self._left or self._at != self._end or self._closes or self._stale():
             self.close()
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -125,6 +130,22 @@ class Connection:
                     step = "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?"
                     raise Unanswered(tried, str(lost), step) from None
         raise AssertionError("unreachable: there is at least one attempt")
+
+    def _stale(self) -> bool:
+        """Tell whether the connection was cut, or, having been idle, ended or sent what nobody asked for."""
+        if self._lever is None or self._expired is not None:
+            return self._expired is not None
+        if (
+            time.monotonic() - self._used < IDLE or self._address.tls is not None
+        ):  # TLS sends tickets of its own accord.
+            return False
+        try:
+            self._lever.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
 
     def body(self) -> Source:
         """Return the answer's body."""
@@ -157,19 +178,19 @@ class Connection:
         self._socket = self._lever = None
         self._at = self._end = self._left = 0
         self._ends = _NEVER
-        self._expired = self._closes = False
+        self._expired, self._closes = None, False
 
     def expire(self, now: float) -> None:
         """Cut what is past its deadline; called by the watchdog, in a thread of its own."""
         lever = self._lever
         if now > self._ends and lever is not None:
-            self._expired = True
+            self._expired = lever
             with contextlib.suppress(OSError):  # It was closed meanwhile.
                 lever.shutdown(socket.SHUT_RDWR)
 
     def _trouble(self) -> ProbeError | None:
         """End the connection, and return what broke it where it was not the system that did."""
-        late, broken = self._expired, self._address.broken()
+        late, broken = self._expired is not None and self._expired is self._lever, self._address.broken()
         self.close()
         if late:
             came_back = f"no whole answer within {self._deadline:.3g} s and the time that its length allows"
@@ -193,6 +214,7 @@ class Connection:
         end = -1
         while end < 0:
             if self._end >= MOST_HEAD:
+                self.close()
                 raise NotUnderstood(self._tried, f"a head of more than {MOST_HEAD} bytes", "is this an S3 server?")
             self._receive(MOST_HEAD)
             end = self._buffer.find(b"\r\n\r\n", 0, self._end)
@@ -201,13 +223,13 @@ class Connection:
         status, length = _STATUS.match(head), _LENGTH.search(head)
         self._chunked = _CHUNKED.search(head) is not None
         self._closes = _CLOSE.search(head) is not None
-        if status is None or (length is None and not self._chunked):
+        bodiless = request.startswith(b"HEAD ")  # Such an answer may lack a length (RFC 9110, 9.3.2).
+        if status is None or (length is None and not self._chunked and not bodiless):
             self.close()
             came_back = f"no answer of HTTP/1.1 with a length: {head[:60]!r}"
             raise NotUnderstood(self._tried, came_back, "is this an S3 server?")
         self._left = -1 if self._chunked else int(length[1] if length else 0)
-        self._spare += max(self._left, 0) / LEAST_RATE - (time.monotonic() - begun)
-        self._ends = _NEVER
+        self._waited(begun, 0)
         return int(status[1])
 
     def _connected(self) -> socket.socket:
@@ -238,10 +260,15 @@ class Connection:
 
     def _more(self, most: int, *, all_of_it: bool = False) -> None:
         """Receive a part of a body."""
-        begun = time.monotonic()
-        self._ends = begun + self._spare
+        begun, had = time.monotonic(), self._end
+        self._ends = begun + self._spare + most / LEAST_RATE
         self._receive(most, all_of_it=all_of_it)
-        self._spare -= time.monotonic() - begun
+        self._waited(begun, self._end - had)
+
+    def _waited(self, begun: float, got: int) -> None:
+        """Take what was waited from what may be, and add what the bytes that came have earned."""
+        self._used = time.monotonic()
+        self._spare += got / LEAST_RATE - (self._used - begun)
         self._ends = _NEVER
 
     def _take(self, count: int) -> memoryview:
@@ -266,15 +293,17 @@ class Connection:
         try:
             size = -1
             while size:
-                size = left = int(self._line().partition(b";")[0], 16)
-                if size < 0:
-                    raise ValueError("a chunk of negative size")  # noqa: TRY301  # The same cut as what int() raises.
+                begins = _CHUNK_SIZE.fullmatch(self._line())
+                if begins is None:
+                    raise ValueError("no chunk begins where one should")  # noqa: TRY301  # The same cut as of a long line.
+                size = left = int(begins[1], 16)
                 while left:
                     taken = self._take(min(left, PIECE))
                     left -= len(taken)
                     yield taken
-                while self._line() and not size:
-                    pass  # Trailers, which nobody asked for.
+                while self._line():  # Trailers, which nobody asked for.
+                    if size:
+                        raise ValueError("a chunk is longer than it says")  # noqa: TRY301  # As above.
         except (_Lost, ValueError) as lost:
             raise self._cut(lost) from None
         self._left = 0
@@ -282,7 +311,7 @@ class Connection:
     def _line(self) -> bytes:
         while (end := self._buffer.find(b"\r\n", self._at, self._end)) < 0:
             if self._end - self._at > _LONGEST_LINE:
-                raise ValueError("no chunk begins where one should")
+                raise ValueError("a line of a body in chunks does not end")
             self._compact()
             self._more(MOST_HEAD)
         line = bytes(self._view[self._at : end])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 from urllib.parse import urlsplit
 
 from pytest_gf.answers import Answer
@@ -12,19 +13,22 @@ from pytest_gf.errors import IdentityRejected, NotUnderstood, Unanswered
 from pytest_gf.formats.pieces import Pieces, Source
 from pytest_gf.probes.http_bulk import Address, Connection, Cut, Watchdog
 from pytest_gf.probes.s3 import REJECTED, Access
-from pytest_gf.probes.s3_client import MOST_ANSWER
 from pytest_gf.probes.sigv4 import Signer, encoded
 from pytest_gf.redaction import redact
 
 PAGE = 1_000
 """Keys of one answer."""
+MOST_PAGE, MOST_REFUSAL = 4 * 1024 * 1024, 64 * 1024
+"""Bytes of an answer that is no object."""
 _OK = Answer(200)
 _PORTS = {"http": 80, "https": 443}
 _CONTENTS = re.compile(rb"<Contents>(.*?)</Contents>", re.DOTALL)
 _KEY, _SIZE = re.compile(rb"<Key>([^<]*)</Key>"), re.compile(rb"<Size>(\d{1,18})</Size>")
 _CODE, _MESSAGE = re.compile(rb"<Code>([^<]{1,100})</Code>"), re.compile(rb"<Message>([^<]{1,300})</Message>")
 _TRUNCATED = re.compile(rb"<IsTruncated>\s*true\s*</IsTruncated>")
-_ROOT = re.compile(rb"\A\s*(?:<\?xml[^>]*\?>\s*)?<(?:\w+:)?ListBucketResult[\s>]")
+_KEY_COUNT = re.compile(rb"<KeyCount>(\d{1,9})</KeyCount>")
+_BEGINS = re.compile(rb"\s*(?:<\?xml[^>]*\?>\s*)?<ListBucketResult[\s>]")
+_ENDS = b"</ListBucketResult>"
 
 
 @dataclass(frozen=True)
@@ -99,11 +103,15 @@ class Reader:
         answer = self._ask("GET", f"/{self._place.bucket}", query, tried)
         if not answer.ok:
             return Page(answer)
-        body = self._whole(tried)
-        if not _ROOT.match(body):
+        body = self._whole(tried, MOST_PAGE)
+        if not _BEGINS.match(body) or not body.rstrip().endswith(_ENDS):
             begins = redact(body[:60].decode(errors="replace"))
-            raise NotUnderstood(tried, f"200 with no listing, beginning {begins!r}", "is this an S3 server?")
-        objects = tuple(_object(found[1], tried) for found in _CONTENTS.finditer(body))
+            raise NotUnderstood(tried, f"200 with no whole listing, beginning {begins!r}", "is this an S3 server?")
+        objects = tuple(_object(found[1], tried) for found in islice(_CONTENTS.finditer(body), most + 1))
+        count = _KEY_COUNT.search(body)
+        if len(objects) > most or (count is not None and int(count[1]) != len(objects)):
+            told = "no count of them" if count is None else f"a count of {count[1].decode()}"
+            raise NotUnderstood(tried, f"{len(objects)} keys of {most} at most, and {told}", "is this an S3 server?")
         keys = [after, *(key for key, _ in objects)]
         if any(not key.startswith(prefix) for key, _ in objects) or any(map(str.__ge__, keys, keys[1:])):
             raise NotUnderstood(tried, "its keys are not in order, or not those asked for", "is this an S3 server?")
@@ -128,17 +136,17 @@ class Reader:
         status = self._connection.ask(self._signer.request(method, path, query), where)
         if method == "HEAD":
             self._connection.skip_body()
-            return Answer(status)
         if status == _OK.status:
             return _OK
-        if 300 <= status < 400:  # noqa: PLR2004  # RFC 9110, 15.4.
-            raise NotUnderstood(
-                where, f"{status} redirect, not followed", "does the endpoint name the S3 server itself?"
-            )
+        if 200 <= status < 400:  # noqa: PLR2004  # RFC 9110, 15.3 and 15.4: a part, another's version, a redirect.
+            step = "does the endpoint name the S3 server itself?"
+            raise NotUnderstood(where, f"{status}, neither what was asked for nor a refusal", step)
+        if method == "HEAD":
+            return Answer(status)
         return self._refusal(status, where)
 
     def _refusal(self, status: int, where: str) -> Answer:
-        body = self._whole(where)
+        body = self._whole(where, MOST_REFUSAL)
         code, message = _CODE.search(body), _MESSAGE.search(body)
         answer = Answer(status, *(redact(each[1].decode(errors="replace")) if each else "" for each in (code, message)))
         if answer.code in REJECTED:
@@ -146,14 +154,14 @@ class Reader:
             raise IdentityRejected(where, f"{answer}: {answer.message}", step)
         return answer
 
-    def _whole(self, tried: str) -> bytes:
+    def _whole(self, tried: str, most: int) -> bytes:
         """Return a body that is no object's. Raises NotUnderstood where it is too long, or cut."""
         try:
-            whole = bytes(self._connection.body().up_to(MOST_ANSWER + 1))
+            whole = bytes(self._connection.body().up_to(most + 1))
         except Cut as cut:
             raise NotUnderstood(tried, str(cut), "is this an S3 server? a proxy may have cut it") from None
-        if len(whole) > MOST_ANSWER:
-            raise NotUnderstood(tried, f"more than {MOST_ANSWER} bytes came", "is this an S3 server?")
+        if len(whole) > most:
+            raise NotUnderstood(tried, f"more than {most} bytes came", "is this an S3 server?")
         return whole
 
 

@@ -45,7 +45,7 @@ class Signer:
         headers = f"host:{self._host}\nx-amz-content-sha256:{_UNSIGNED}\nx-amz-date:{date}\n"
         self._canonical = f"{headers}\n{_SIGNED}\n{_UNSIGNED}"
         self._head = (
-            f" HTTP/1.1\r\nHost: {self._host}\r\nX-Amz-Date: {date}\r\nX-Amz-Content-Sha256: {_UNSIGNED}\r\n"
+            f" HTTP/1.1\r\nHost: {self._host}\r\nAccept-Encoding: identity\r\nX-Amz-Date: {date}\r\nX-Amz-Content-Sha256: {_UNSIGNED}\r\n"
             f"Authorization: {_ALGORITHM} Credential={self._access_key}/{scope}, SignedHeaders={_SIGNED}, Signature="
         )
         self._second = now

@@ -17,7 +17,7 @@ from pytest_gf.audit.state import Mark, State
 from pytest_gf.errors import ProbeError
 from pytest_gf.observed.audit import Finding, Tally
 
-KEY = st.text(st.characters(codec="utf-8", exclude_characters="\n "), min_size=1, max_size=200)
+KEY = st.text(st.characters(codec="utf-8"), min_size=1, max_size=200)
 
 
 @given(st.lists(st.tuples(KEY, st.integers(0, 2**40), st.booleans()), max_size=8))
@@ -68,23 +68,58 @@ def test_a_kill_leaves_a_whole_mark(tmp_path: Path) -> None:
     assert before, "it never kept anything"
 
 
-def test_a_finding_that_a_kill_cut_is_told_once_when_its_object_is_judged_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("begun", [b'{"key": "b", "ki', b'{"key":"b","kind":"gone while reading","stored":2}\n'])
+def test_a_finding_counts_once_the_mark_was_kept(tmp_path: Path, begun: bytes) -> None:
+    """What a kill left behind it, whole or cut, is judged again, and may come out otherwise."""
+    first, second = Finding("a", "unreadable", 1), Finding("b", "digest mismatch", 2)
     mark = Mark(tmp_path / "cas-00")
-    first, second = Finding("a", "unreadable", 1), Finding("b", "unreadable", 2)
     mark.add(first)
-    with (tmp_path / "cas-00.findings.jsonl").open("ab") as file:
-        file.write(b'{"key": "b", "ki')
+    mark.keep()
     mark.close()
+    with (tmp_path / "cas-00.findings.jsonl").open("ab") as file:
+        file.write(begun)
     mark = Mark(tmp_path / "cas-00")
     assert list(mark.findings()) == [first]
-    for again in (second, first):
-        mark.add(again)
+    mark.add(second)
     assert list(mark.findings()) == [first, second]
     mark.close()
 
 
+def test_a_key_that_no_s3_has_is_one_line(tmp_path: Path) -> None:
+    mark = Mark(tmp_path / "cas-00")
+    mark.after = "k" * 9_000
+    with pytest.raises(ProbeError, match="a key of 9000 characters"):
+        mark.keep()
+    mark.close()
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from pytest_gf.audit.state import Mark
+from pytest_gf.errors import ProbeError
+resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
+try:
+    Mark(Path(sys.argv[1]))
+except ProbeError as wrong:
+    print(wrong)
+"""
+
+
+def test_a_full_disk_is_said_and_is_no_crash(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for it."""
+    path = tmp_path / "cas-00"
+    full = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert "No space left on device" in full.stdout
+    mark = Mark(path)
+    assert mark.tally == Tally(), "there is room again"
+    mark.close()
+
+
 @pytest.mark.parametrize(
-    "content", [b"0 12 0 99 0 0 - cas/00/ab\n", b"\x03" + bytes(8_192), b"\x01" + b"no mark\n" + bytes(8_184)]
+    "content", [b"0 12 0 99 0 0 - cas/00/ab\n", b"\x03" + bytes(16_384), b"\x01" + b"no mark\n" + bytes(16_376)]
 )
 def test_what_is_no_mark_is_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "cas-00").write_bytes(content)

@@ -8,24 +8,21 @@ import socket
 import ssl
 import threading
 import time
-import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_gf.audit.results import Results
 from pytest_gf.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, ProbeError, Unanswered
-from pytest_gf.formats import casblob, pieces, reapi
+from pytest_gf.formats import casblob, pieces
 from pytest_gf.lab.kube import tls
 from pytest_gf.lab.rustfs import sigv4 as server_side
 from pytest_gf.lab.rustfs.call import Call, Refusal
-from pytest_gf.observed.blobs import StoredBlob
 from pytest_gf.probes import sigv4
-from pytest_gf.probes.http_bulk import BUFFER, LEAST_RATE, TICK, Cut, Watchdog
+from pytest_gf.probes.http_bulk import BUFFER, IDLE, LEAST_RATE, TICK, Cut, Watchdog
 from pytest_gf.probes.s3 import Access
-from pytest_gf.probes.s3_bulk import Place, Reader
+from pytest_gf.probes.s3_bulk import PAGE, Place, Reader
 from pytest_gf.target import S3Section
 
 Serve = Callable[[socket.socket, int], None]
@@ -220,44 +217,82 @@ def test_what_its_reader_does_with_a_body_is_not_the_servers_time(reader: Any) -
     assert time.monotonic() - begun > 0.3 + len(body) / LEAST_RATE + 2 * TICK, "it was no test"
 
 
-FILES, FOLDERS = 2_000, 100
-"""Of a tree, 22 MB long."""
+def test_what_comes_earns_its_time_and_a_promised_length_none(reader: Any) -> None:
+    """A hostile length would else be waited for without end, and a long body in chunks for no longer than a short one."""
+
+    def endless(connection: socket.socket, _: int) -> None:
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999\r\n\r\n")
+        while True:
+            time.sleep(0.1)
+            connection.sendall(b"x")
+
+    def steady(connection: socket.socket, _: int) -> None:
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for size in (100_000,) * 5 + (0,):
+            time.sleep(0.2)
+            connection.sendall(b"%x\r\n%s\r\n" % (size, bytes(size)))
+
+    _, body = reader(Scripted(endless), deadline=0.5).get("k")
+    begun = time.monotonic()
+    with pytest.raises(DeadlineExceeded):
+        body.up_to(10_000)
+    assert time.monotonic() - begun < 2
+    assert len(whole(reader(Scripted(steady), deadline=0.5))) == 500_000
 
 
-def large_tree() -> bytes:
-    made = reapi.message("v2.Tree")()
-    for at in range(FOLDERS):
-        files = (made.children.add() if at else made.root).files
-        for number in range(FILES):
-            node = files.add(name=f"{at}-{number}")
-            node.digest.hash, node.digest.size_bytes = "a" * 64, 1
-    data: bytes = made.SerializeToString()
-    return data
+EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nEVIL!"
 
 
-def test_a_tree_of_many_files_costs_no_memory(reader: Any) -> None:
-    """Each is looked for as it is read, by a second connection."""
-    tree, result = large_tree(), reapi.message("v2.ActionResult")()
-    result.output_directories.add().tree_digest.hash = "b" * 64
-    result.output_directories[0].tree_digest.size_bytes = len(tree)
+def test_what_nobody_asked_for_is_no_answer(reader: Any) -> None:
+    """Neither what came right behind an answer, nor what an idle server says before it hangs up."""
 
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(tree)
-    whole_answer = head + tree
+    def impatient(connection: socket.socket, _: int) -> None:
+        connection.recv(65_536)
+        connection.sendall(OK)
+        time.sleep(0.2)
+        connection.sendall(b"HTTP/1.1 408 Idle\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
-    def serves(connection: socket.socket, _: int) -> None:
-        while request := connection.recv(65_536):
-            connection.sendall(head if request.startswith(b"HEAD") else whole_answer)
+    client = reader(Scripted(each(OK + EVIL)))
+    assert [whole(client) for _ in range(3)] == [b"hello"] * 3
+    client = reader(Scripted(impatient))
+    assert whole(client) == b"hello"
+    time.sleep(IDLE)
+    assert whole(client) == b"hello"
 
-    server = Scripted(serves)
-    client = reader(server)
-    tracemalloc.start()
-    stored = pieces.Pieces([result.SerializeToString()])
-    found = Results("", ["cas"]).judged(client, "ac/00/k", 0, stored)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert isinstance(found, StoredBlob)
-    assert server.connections == 2, "one for the tree, one to look for its files meanwhile"
-    assert peak < len(tree) / 2
+
+@pytest.mark.parametrize(
+    "body", [b"5\r\nhelloWORLD\r\n0\r\n\r\n", b"1_0\r\nhello", b"-5\r\nhello", b"x\r\n", b"5" * 9_000]
+)
+def test_what_is_no_body_in_chunks_is_cut(body: bytes, reader: Any) -> None:
+    with pytest.raises(Cut):
+        whole(reader(Scripted(each(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body))))
+
+
+@pytest.mark.parametrize("status", [203, 206, 304, 307])
+def test_what_is_neither_the_object_nor_a_refusal_is_not_understood(status: int, reader: Any) -> None:
+    server = Scripted(each(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status, OK))
+    with pytest.raises(NotUnderstood, match=f"{status}, neither"):
+        reader(server).get("k")
+    with pytest.raises(NotUnderstood, match=f"{status}, neither"):
+        reader(server).head("k")
+
+
+def test_an_answer_to_head_may_lack_a_length(reader: Any) -> None:
+    client = reader(Scripted(each(b"HTTP/1.1 404 No\r\n\r\n", OK)))
+    assert client.head("k").status == 404
+    assert whole(client) == b"hello"
+
+
+def test_a_long_head_spoils_no_later_answer(reader: Any) -> None:
+    def serve(connection: socket.socket, number: int) -> None:
+        each(STRANGE["long head"] if not number else OK)(connection, number)
+
+    client = reader(Scripted(serve))
+    with pytest.raises(NotUnderstood):
+        client.get("k")
+    assert whole(client) == b"hello"
 
 
 def test_a_listing_in_chunks_is_read(reader: Any) -> None:
@@ -275,6 +310,11 @@ STRANGE = {
     "elsewhere": answer(LISTING.format("false", entry("q/a"))),
     "disorder": answer(LISTING.format("false", entry("p/b") + entry("p/a"))),
     "repeats": answer(LISTING.format("true", entry("p/a"))),
+    "ends early": answer("<ListBucketResult>" + entry("p/b") + "<Contents><Key>p/c</K"),
+    "an error in it": answer("<ListBucketResult>" + entry("p/b") + "<Error><Code>InternalError</Code></Error>"),
+    "another's names": answer("<s3:ListBucketResult><s3:IsTruncated>true</s3:IsTruncated></s3:ListBucketResult>"),
+    "miscounted": answer(LISTING.format("false", "<KeyCount>3</KeyCount>" + entry("p/b"))),
+    "too many": answer(LISTING.format("false", "".join(entry(f"p/b{at:04}") for at in range(PAGE + 1)))),
     "endless": answer(LISTING.format("true", "")),
     "no size": answer(LISTING.format("false", "<Contents><Key>p/z</Key></Contents>")),
     "cut": b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n<ListBucketResult>",

@@ -202,6 +202,48 @@ def test_a_gibibyte_out_of_a_small_object_costs_no_memory(logical: int, chunk: i
     assert resource.getpagesize()
 
 
+MANY_CHUNKS = """
+import struct, tracemalloc
+from pytest_gf.formats import casblob
+count = casblob.MOST_CHUNKS + 1
+head = struct.pack("<IIqBIq", casblob.MAGIC, 21 + 8 * count, casblob.MOST_CHUNKS, 1, 1, count)
+first = 29 + 8 * count
+data = head + struct.pack(f"<{count}q", *range(first, first + count))
+tracemalloc.start()
+try:
+    list(casblob.decode(data))
+except casblob.Malformed as wrong:
+    print(wrong.kind, tracemalloc.get_traced_memory()[1] < 10 * 1024 * 1024)
+"""
+
+
+def test_a_million_offsets_take_little_more_than_their_bytes() -> None:
+    done = subprocess.run([sys.executable, "-c", MANY_CHUNKS], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "cut True\n"
+
+
+def test_a_window_that_not_every_decoder_has_is_refused() -> None:
+    """RFC 8878, 3.1.1.1.2: 8 MiB is what all support; every reading thread may hold one."""
+    payload = random.Random(5).randbytes(9 * 1024 * 1024)  # noqa: S311  # Test data.
+    for log, outcome in ((23, ""), (24, "bomb")):
+        parameters = zstandard.ZstdCompressionParameters(window_log=log, compression_level=1)
+        compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()  # It writes no content size.
+        data = object_of([compressor.compress(payload) + compressor.flush()], len(payload), chunk=len(payload))
+        if not outcome:
+            assert payload_of(data) == payload
+            continue
+        with pytest.raises(Malformed) as raised:
+            payload_of(data)
+        assert raised.value.kind == outcome
+
+
+def test_two_objects_may_be_decoded_in_turns() -> None:
+    """In one thread, where frames that are longer than is held are decoded piece by piece."""
+    payloads = [random.Random(seed).randbytes(3 * 1024 * 1024) for seed in (1, 2)]  # noqa: S311  # Test data.
+    pairs = zip(*(decode(encode(each, chunk_size=len(each))) for each in payloads), strict=True)
+    assert [b"".join(pieces) for pieces in zip(*pairs, strict=True)] == payloads
+
+
 # The frames alone, as Attic sends them one after another
 
 
@@ -215,6 +257,22 @@ def test_frames_one_after_another(parts: list[bytes], step: int, sized: bool, ch
     assert decoded == b"".join(parts)
     assert decoder.frames == len(parts)
     assert decoder.size == len(decoded)
+
+
+@pytest.mark.parametrize("blocks", [b"\x19\0\0abc", b"\x07\0\0", b"\x05\0\0", b"\x01\0\0\xde\xad\xbe\xef"])
+def test_a_frame_that_says_it_is_empty_must_be(blocks: bytes) -> None:
+    """Blocks with content, of the reserved type, compressed ones of nothing, and a wrong checksum."""
+    checked = 0x04 if len(blocks) == 7 and blocks[0] == 1 else 0
+    with pytest.raises(zstd.Malformed):
+        list(zstd.Decoder().feed(zstd.MAGIC + bytes([0x20 | checked, 0]) + blocks))
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_an_empty_frame_is_read(checked: bool) -> None:
+    decoder = zstd.Decoder()
+    assert b"".join(decoder.feed(zstandard.ZstdCompressor(write_checksum=checked).compress(b"") * 2)) == b""
+    decoder.finish()
+    assert (decoder.frames, decoder.size) == (2, 0)
 
 
 def test_every_cut_of_frames_is_seen_but_between_two_of_them() -> None:
