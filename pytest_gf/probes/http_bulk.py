@@ -104,9 +104,8 @@ class Connection:
         self._at = self._end = 0
         self._left = 0
         self._tried = ""
-        self._spare = (
-            0.0  # Seconds for which this answer may still be waited for: what its reader does with it is not its time.
-        )
+        # Seconds for which this answer may still be waited for: what its reader does with it meanwhile is not its time.
+        self._spare = 0.0
         self._ends = _NEVER
         self._used = 0.0
         self._expired: socket.socket | None = None
@@ -116,12 +115,12 @@ class Connection:
     def ask(self, request: bytes, tried: str) -> int:
         """Return the status of the answer to a request. ``tried`` names it to people."""
         self._tried = tried
-        self._spare = self._deadline
+        self._spare, begun = self._deadline, time.monotonic()
         if self._left or self._at != self._end or self._closes or self._stale():
             self.close()
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._head(request)
+                return self._head(request, begun)
             except _Lost as lost:
                 trouble = self._trouble()
                 if trouble is not None:
@@ -135,9 +134,8 @@ class Connection:
         """Tell whether the connection was cut, or, having been idle, ended or sent what nobody asked for."""
         if self._lever is None or self._expired is not None:
             return self._expired is not None
-        if (
-            time.monotonic() - self._used < IDLE or self._address.tls is not None
-        ):  # TLS sends tickets of its own accord.
+        busy = time.monotonic() - self._used < IDLE
+        if busy or self._address.tls is not None:  # TLS sends tickets of its own accord.
             return False
         try:
             self._lever.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
@@ -202,8 +200,7 @@ class Connection:
     def _cut(self, why: Exception) -> Exception:
         return self._trouble() or Cut(f"the body was cut: {why}")
 
-    def _head(self, request: bytes) -> int:
-        begun = time.monotonic()
+    def _head(self, request: bytes, begun: float) -> int:
         self._ends = begun + self._spare
         connected = self._connected()
         self._at = self._end = 0
