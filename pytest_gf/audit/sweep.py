@@ -161,7 +161,7 @@ class Audit:
         after, more = mark.after, True
         while more:
             page = _listed(reader, below, after)
-            for key, size in page.objects:
+            for key, size in _blobs(page):
                 if sample is None or sampling.chosen(key, sample.fraction, self._scope.seed):
                     yield key, size
             more = page.truncated
@@ -179,11 +179,11 @@ class Audit:
         shards = [each for each in SHARDS if each.partition("/")[0] in self._scope.areas]
         count = sampling.quotas(self._asked.sample, shards, seed)[name]
         page = _listed(reader, below) if count else Page(Answer(200))
-        found = dict(page.objects)
+        found = dict(_blobs(page))
         if page.truncated:
             found = {}
             for place in sampling.places(below, name, count, seed):
-                found.update(_listed(reader, below, place, most=1).objects)
+                found.update(_blobs(_listed(reader, below, place, most=1)))
         keys = sampling.picked(sorted(found), count, name, seed)
         yield from ((key, found[key]) for key in sorted(keys) if key > mark.after)
 
@@ -194,7 +194,7 @@ class Audit:
                 self._pages = [_listed(reader, f"{self._scope.prefix}{area}/") for area in self._scope.areas]
             if any(page.truncated for page in self._pages):
                 return None
-            return {key: size for page in self._pages for key, size in page.objects}
+            return {key: size for page in self._pages for key, size in _blobs(page)}
 
     def _wait(self, size: int) -> None:
         """Keep to the rate that was asked for."""
@@ -214,6 +214,11 @@ class Audit:
             key, size = mark.good
             good = (StoredBlob(key, key.rpartition("/")[2], "whole", size),)
         return ShardAudit(name, self._scope.bucket, mark.tally, findings, good, str(answer), self.sample)
+
+
+def _blobs(page: Page) -> Iterator[tuple[str, int]]:
+    """Yield what is no folder marker: browsers of buckets make those, and bazel-remote ignores them."""
+    return (each for each in page.objects if not each[0].endswith("/"))
 
 
 def _listed(reader: Reader, below: str, after: str = "", most: int = PAGE) -> Page:

@@ -16,13 +16,17 @@ class Malformed(ValueError):
 
 
 class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A stack's state: ``resources`` is None where it is encrypted, ``etag`` unquoted, ``recorded`` a time (UTC)."""
+    """A stack's state: ``resources`` is None where it is encrypted, ``etag`` unquoted, ``recorded`` a time (UTC).
+
+    ``sha256`` of the body in hex, "" where an earlier version recorded none.
+    """
 
     serial: int
     lineage: str
     resources: int | None
     etag: str
     recorded: str
+    sha256: str = ""
 
     def __str__(self) -> str:
         resources = "encrypted" if self.resources is None else f"{self.resources} resources"

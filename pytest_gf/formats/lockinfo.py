@@ -70,6 +70,8 @@ def _seconds(text: str) -> float | None:
         return None
     try:
         moment = datetime.datetime.fromisoformat(found[1] + found[3].replace("Z", "+00:00"))
-        return moment.timestamp() + float(f"0.{found[2] or 0}")
-    except (ValueError, OverflowError):
+        seconds = moment.timestamp() + float(f"0.{found[2] or 0}")
+        datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    except (ValueError, OverflowError):  # An offset or a fraction may lead out of the years that there are.
         return None
+    return seconds

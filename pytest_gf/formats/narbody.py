@@ -99,6 +99,8 @@ class _Plain:
 
 
 class _Xz:
+    """One stream after another: Attic compresses each chunk by itself, and sends them one after another."""
+
     def __init__(self, promised: int) -> None:
         self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
         self._left = promised
@@ -106,9 +108,10 @@ class _Xz:
     def feed(self, data: bytes) -> Iterator[bytes]:
         while True:
             if self._decoder.eof:
-                if data or self._decoder.unused_data:
-                    raise Malformed("bytes follow the xz stream")
-                return
+                data = self._decoder.unused_data + data
+                if not data:
+                    return
+                self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
             try:
                 piece = self._decoder.decompress(data, PIECE)
             except lzma.LZMAError as wrong:
@@ -123,8 +126,8 @@ class _Xz:
                 return
 
     def finish(self) -> None:
-        if not self._decoder.eof or self._decoder.unused_data:
-            raise Malformed("the bytes end inside of the xz stream")
+        if not self._decoder.eof:
+            raise Malformed("the bytes end inside of an xz stream")
 
 
 def _decoder(compression: str, promised: int) -> _Decoder:

@@ -25,7 +25,8 @@ _PATH = re.compile(rf"(?P<store>/[0-9A-Za-z+\-._?=/]{{1,200}})/(?P<base>{_BASE})
 _REFERENCE = re.compile(_BASE)
 _SIZE = re.compile(r"[0-9]{1,18}")
 _KEY_BYTES, _SIGNATURE_BYTES, _HASH_BYTES = 32, 64, 32
-_HEX = 64
+_HEX, _BASE64 = 64, 44
+_KNOWN = {"StorePath", "URL", "Compression", "NarHash", "NarSize", "References", "Deriver", "CA"}
 
 
 class Malformed(ValueError):
@@ -38,7 +39,7 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True)
 class Signature:
-    """Who signed, and what: ``value`` has 64 bytes."""
+    """Who signed, and what: ``value`` has 64 bytes, none where it is no signature."""
 
     name: str
     value: bytes
@@ -79,24 +80,27 @@ class NarInfo:
 
     @property
     def fingerprint(self) -> str:
-        """What is signed: neither URL nor compression, deriver or CA stand in it."""
+        """What is signed: neither URL nor compression, deriver or CA stand in it. Nix sorts references, and knows each once."""
         store = self.store_path.rpartition("/")[0]
-        full = ",".join(f"{store}/{each}" for each in self.references)
+        full = ",".join(f"{store}/{each}" for each in sorted(set(self.references)))
         return f"1;{self.store_path};sha256:{nixbase32.encode(self.nar_hash)};{self.nar_size};{full}"
 
     def signed_by(self, key: PublicKey) -> bool:
-        """Tell whether a signature of this key's name is good; key and name must both match."""
+        """Tell whether a signature of this key's name is good; key and name must both match.
+
+        One of this name that is no signature at all makes Nix give up, whatever others stand beside it.
+        """
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
         public = Ed25519PublicKey.from_public_bytes(key.value)
-        for signature in self.signatures:
-            if signature.name == key.name:
-                try:
-                    public.verify(signature.value, self.fingerprint.encode())
-                except InvalidSignature:
-                    continue
-                return True
+        own = [signature.value for signature in self.signatures if signature.name == key.name]
+        for value in own if all(own) else ():
+            try:
+                public.verify(value, self.fingerprint.encode())
+            except InvalidSignature:
+                continue
+            return True
         return False
 
 
@@ -122,17 +126,25 @@ def parse(data: bytes) -> NarInfo:
         nar_hash=nar_hash(fields["NarHash"]),
         nar_size=int(fields["NarSize"]),
         references=_references(fields.get("References", "")),
-        signatures=tuple(Signature(*_named(each, _SIGNATURE_BYTES)) for each in signatures),
+        signatures=tuple(map(_signature, signatures)),
         deriver=fields.get("Deriver", ""),
         ca=fields.get("CA", ""),
     )
 
 
 def nar_hash(text: str) -> bytes:
-    """Return the 32 bytes of ``sha256:…``, in hexadecimal (Attic) or in Nix's base 32 (Nix itself). Raises Malformed."""
-    kind, _, value = text.partition(":")
+    """Return the 32 bytes of ``sha256:…``, in hexadecimal (Attic), Nix's base 32 (Nix itself), base 64 or SRI (``sha256-…``).
+
+    Raises Malformed.
+    """
+    kind, colon, value = text.partition(":")
+    if not colon:
+        kind, _, value = text.partition("-")
     try:
-        data = binascii.unhexlify(value) if len(value) == _HEX else nixbase32.decode(value)
+        if len(value) == _BASE64 or not colon:
+            data = base64.b64decode(value, validate=True)
+        else:
+            data = binascii.unhexlify(value) if len(value) == _HEX else nixbase32.decode(value)
     except ValueError:
         data = b""
     if kind != "sha256" or len(data) != _HASH_BYTES:
@@ -159,7 +171,7 @@ def _fields(data: bytes) -> tuple[dict[str, str], list[str]]:
             raise Malformed("line", f"{line[:100]!r}")
         if name == "Sig":
             signatures.append(value)
-        elif name in fields:
+        elif name in fields and name in _KNOWN:
             raise Malformed("duplicate", f"two lines {name}")
         else:
             fields[name] = value
@@ -169,11 +181,18 @@ def _fields(data: bytes) -> tuple[dict[str, str], list[str]]:
 
 
 def _references(text: str) -> tuple[str, ...]:
-    found = tuple(text.split(" ")) if text else ()
+    found = tuple(filter(None, text.split(" ")))
     strange = [each for each in found if _REFERENCE.fullmatch(each) is None]
     if strange or len(found) > MOST_REFERENCES:
         raise Malformed("references", f"{strange[0][:250]!r}" if strange else f"{len(found)} of them")
     return found
+
+
+def _signature(text: str) -> Signature:
+    try:
+        return Signature(*_named(text, _SIGNATURE_BYTES))
+    except Malformed:  # Another's key may be of another kind: Nix looks at its own keys' signatures alone.
+        return Signature(text.partition(":")[0][:120], b"")
 
 
 def _named(text: str, size: int) -> tuple[str, bytes]:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NoReturn
 DEEPEST = 200
 """Levels of nesting; a real state has about ten."""
 MOST_DIGITS = 20
-"""A number of more digits is nobody's serial, and costs quadratic time to read."""
+"""An integer of more digits is nobody's serial, and costs quadratic time to read: it is read as a float, as values may be."""
 
 Kind = Literal[
     "empty",
@@ -37,7 +37,8 @@ _MEANING: Mapping[Kind, str] = {
     "too-deep": f"the body is nested deeper than {DEEPEST} levels",
     "not-an-object": "the body is JSON, and no object",
 }
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+"""A string that never ends is a token too: looked for again at each quote in it, a cut body would cost quadratic time."""
 _SPACE = " \t\r\n"
 
 
@@ -118,7 +119,5 @@ def _constant(_: str) -> NoReturn:
     raise _Refused("not-json")  # NaN and Infinity: Python's own, no JSON (RFC 8259, 6).
 
 
-def _integer(digits: str) -> int:
-    if len(digits) > MOST_DIGITS:
-        raise _Refused("not-json")
-    return int(digits)
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= MOST_DIGITS else float(digits)

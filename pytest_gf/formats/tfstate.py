@@ -16,7 +16,8 @@ __all__ = ["DEEPEST", "LARGEST", "Kind", "Malformed", "State", "read"]
 LARGEST = 64 * 1024 * 1024
 """Bytes."""
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}(?:-[0-9A-Za-z.]{1,20})?")
+_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}(?:-[0-9A-Za-z.-]{1,60})?(?:\+[0-9A-Za-z.-]{1,60})?")
+"""Semantic versions: nightly builds and forks have hyphens and metadata."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,14 @@ def _encrypted(tables: Mapping[str, Any], size: int, digest: str) -> State:
     ]
     problems += [f"it is encrypted, and has {name!r} in clear" for name in ("resources", "version") if name in tables]
     serial, lineage = _serial(tables), _lineage(tables)
+    wrong = {
+        "its encrypted_data is no text": not (isinstance(data := tables["encrypted_data"], str) and data),
+        "its meta is no object": not isinstance(tables.get("meta", {}), dict),
+        "its encryption_version is no text": not isinstance(tables.get("encryption_version", ""), str),
+        "its serial is no whole number from 0 to 2^63": "serial" in tables and serial is None,
+        "its lineage is no uuid": "lineage" in tables and lineage is None,
+    }
+    problems += [text for text, is_so in wrong.items() if is_so]
     return State(None, "", serial, lineage, None, None, None, True, size, digest, tuple(problems))  # noqa: FBT003  # A field.
 
 

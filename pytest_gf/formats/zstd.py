@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import zstandard
 
 MAGIC = b"\x28\xb5\x2f\xfd"
-MOST_WINDOW = 64 * 1024 * 1024
-"""Bytes. zstd's levels 1 to 19 ask for 8 MiB at most; what asks for more than this is refused before it is allocated."""
+MOST_WINDOW = 128 * 1024 * 1024
+"""Bytes. zstd's level 22 asks for so many, and decoders give as much; more is refused before it is allocated."""
 MOST_BLOCK = 128 * 1024
 """Bytes that one block may decode to (RFC 8878, 3.1.1.2.4)."""
 SMALL = 16

@@ -108,7 +108,8 @@ class StateBaseline:
             ]
         if now.serial < known.serial:
             return [f"the serial went back from {known.serial} to {now.serial}: an older snapshot was put back"]
-        if now.serial == known.serial and known.etag and now.etag != known.etag:
+        other = now.sha256 != known.sha256 if known.sha256 else bool(known.etag) and now.etag != known.etag
+        if now.serial == known.serial and other:
             return [f"serial {now.serial} has other bytes than it had: the body was altered behind its serial"]
         return []
 

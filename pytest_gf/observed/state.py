@@ -80,17 +80,26 @@ class StateBody:
     etag: str
     md5: str
     sha256: str
-    checksum_sha256: str | None
+    wrong_checksums: tuple[str, ...]
     head: Answer
     head_length: int | None
     head_etag: str
     state: State | None = None
     malformed: Malformed | None = None
+    listed_etag: str = ""
+    keyed: bool = False
+    """Whether it lies encrypted under a key of its own: the ETag is then no md5."""
+
+    @property
+    def expected(self) -> int | None:
+        """How long the body is to be: as GET says, which need not (chunked), or else HEAD or the listing."""
+        said = (self.content_length, self.head_length, self.listed_size)
+        return next((each for each in said if each is not None), None)
 
     @property
     def received(self) -> bool:
         """Whether a body arrived, all of it."""
-        return self.answer.ok and self.length == self.content_length
+        return self.answer.ok and self.length == self.expected
 
     @property
     def whole(self) -> bool:
@@ -111,7 +120,7 @@ class StateBody:
         what = self._what()
         length = f", {self.head_length} bytes" if self.head.ok else ""
         return (
-            f"HEAD {self.head}{length}; GET {self.answer}, {self.length} of {self.content_length} bytes, "
+            f"HEAD {self.head}{length}; GET {self.answer}, {self.length} of {self.expected} bytes, "
             f"listed with {self.listed_size}; ETag {self.etag or 'none'}, md5 {self.md5}{what}"
         )
 
@@ -120,7 +129,7 @@ class StateBody:
         if not self.answer.ok:
             return self._unreadable()
         if not self.received:
-            return f"the body was cut: {self.length} of {self.content_length} bytes arrived"
+            return f"the body was cut: {self.length} of {self.expected} bytes arrived"
         if self.length == 0:
             return f"the body is empty. {NO_STATE}"
         if self.malformed is not None:
@@ -146,7 +155,7 @@ class StateBody:
         found: list[str] = []
         if not self.head.ok:
             found.append(f"GET reads the body, and HEAD answers {self.head}. {NO_STATE}")
-        elif self.head_length != self.length:
+        elif self.head_length not in {None, self.length}:
             found.append(f"HEAD says {self.head_length} bytes, and {self.length} arrived")
         if self.head.ok and self.head_etag != self.etag:
             found.append(
@@ -154,12 +163,18 @@ class StateBody:
             )
         if self.listed_size is not None and self.listed_size != self.length:
             found.append(f"the listing says {self.listed_size} bytes, and {self.length} arrived")
-        if _MD5.fullmatch(self.etag) and self.etag != self.md5:
+        both = _MD5.fullmatch(self.listed_etag) and _MD5.fullmatch(self.etag)
+        if both and self.listed_etag != self.etag:
+            found.append(
+                f"the listing's ETag is {self.listed_etag}, and GET's is {self.etag}: one of both is another object's"
+            )
+        if _MD5.fullmatch(self.etag) and self.etag != self.md5 and not self.keyed:
             found.append(
                 f"the ETag {self.etag} is not the md5 of the bytes that arrived: the body was altered behind it"
             )
-        if self.checksum_sha256 is not None and self.checksum_sha256 != self.sha256:
-            found.append("the checksum sent with the object is not the sha256 of the bytes that arrived")
+        if self.wrong_checksums:
+            names = ", ".join(self.wrong_checksums)
+            found.append(f"the checksum sent with the object is not that of the bytes that arrived ({names})")
         return found
 
     def _what(self) -> str:

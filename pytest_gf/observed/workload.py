@@ -27,8 +27,10 @@ class ClusterSeen:
     nodes: tuple[Node, ...] | None
 
     def down(self, node: str) -> bool:
-        """Whether this node is known to be down."""
-        return any(each.name == node and not each.ready for each in self.nodes or ())
+        """Whether this node is known to be down, or to have left the cluster."""
+        if self.nodes is None or not node:
+            return False
+        return not any(each.name == node and each.ready for each in self.nodes)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from pytest_gf import evidence
 from pytest_gf.errors import DeadlineExceeded, ProbeError, Unanswered
-from pytest_gf.probes.deadline import within
+from pytest_gf.probes.deadline import LONGEST, within
 from pytest_gf.probes.s3_client import is_loopback
 from pytest_gf.redaction import redact
 
@@ -154,7 +154,7 @@ class Attic:
     ) -> Transfer:
         shown = url.partition("?")[0]
         tried = f"Attic nar at {shown}"
-        seconds = self._deadline + promised / LEAST_RATE
+        seconds = min(self._deadline + promised / LEAST_RATE, LONGEST)
         with _recorded("nar", shown) as noted:
             transfer = within(seconds, tried, lambda: self._transfer(tried, url, promised, feed, ca_file, way, seconds))
             noted["answer"] = {
@@ -181,7 +181,7 @@ class Attic:
 
         route = way.route if way is not None else None
         parts = urlsplit(url)
-        headers = {"Host": parts.netloc, "Accept-Encoding": "identity"}
+        headers = {"Host": parts.netloc.rpartition("@")[2], "Accept-Encoding": "identity"}
         asked = parts._replace(netloc=route.address).geturl() if route is not None else url
         received, ends, head = 0, time.monotonic() + seconds, False
         try:
@@ -196,6 +196,8 @@ class Attic:
                         return Transfer(200, received=received, cut="more bytes come than the archive has")
                     if time.monotonic() > ends:
                         raise DeadlineExceeded(tried, f"{received} bytes in {seconds:.3g} s", "see --gf-deadline")
+        except httpx.InvalidURL as wrong:  # A narinfo's URL that nobody can ask for.
+            return Transfer(0, refused=f"no URL: {wrong}")
         except httpx.HTTPError as broken:
             return _broken(tried, broken, way, received if head else None)
         return Transfer(200, received=received)
@@ -205,7 +207,10 @@ class Attic:
 
         verify: Any = ssl.create_default_context(cafile=ca_file) if ca_file is not None else True
         trust_env = not is_loopback(url)
-        return httpx.Client(timeout=self._deadline, verify=verify, trust_env=trust_env, follow_redirects=False)
+        hooks = {"response": [_set_apart]}
+        return httpx.Client(
+            timeout=self._deadline, verify=verify, trust_env=trust_env, follow_redirects=False, event_hooks=hooks
+        )
 
 
 def authority(url: str) -> str:
@@ -247,16 +252,22 @@ def _broken(tried: str, broken: httpx.HTTPError, way: Way | None, received: int 
 
 
 def _refusal(response: httpx.Response, url: str) -> Transfer:
-    if response.is_redirect:
+    if response.is_redirect and "location" in response.extensions:  # 300 and 304 need not have one.
         return Transfer(response.status_code, location=_location(response, url))
     body = _bounded(response)
     found = _CODE.search(body)
     return Transfer(response.status_code, code=found[1].decode() if found else _error(body))
 
 
+def _set_apart(response: httpx.Response) -> None:
+    """Take the Location out of the headers: httpx parses it even where it follows none, and breaks on a malformed one."""
+    if "Location" in response.headers:
+        response.extensions["location"] = response.headers.pop("Location")
+
+
 def _location(response: httpx.Response, url: str) -> str:
     try:
-        return urljoin(url, response.headers["Location"])
+        return urljoin(url, str(response.extensions["location"]))
     except ValueError:  # No URL: it names no host, and is followed nowhere.
         return "nowhere:"
 

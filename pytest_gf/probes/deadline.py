@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from pytest_gf.errors import DeadlineExceeded
 
 Value = TypeVar("Value")
+LONGEST = 24 * 3600.0
+"""Seconds that one exchange may take, whatever size a server promises: a lying one is no number that a clock takes."""
 
 
 def within(seconds: float, tried: str, call: Callable[[], Value]) -> Value:

@@ -89,6 +89,9 @@ class Kube:
         asked = self._path(resource, namespace, name)
         status, document = self._call(f"get {resource}", namespace, name, lambda: self._exchange("GET", asked))
         found: Mapping[str, Any] | None = self._read(status, document, "get", resource, namespace, name, found=None)
+        if found is not None and (found.get("metadata") or {}).get("name") != name:
+            came = f"200 with another object: {str(found.get('kind'))[:60]}"
+            raise NotUnderstood(f"Kubernetes get {resource} {name} at {self.address}", came, _STRANGE)
         return found
 
     def list(self, resource: str, namespace: str = "") -> tuple[Mapping[str, Any], ...]:
@@ -103,7 +106,7 @@ class Kube:
     def _pages(self, resource: str, namespace: str, version: str) -> tuple[Mapping[str, Any], ...] | None:
         """Return every object, page after page, at most `MOST_PAGES`; None where a custom resource is not served by this version."""
         items: list[Mapping[str, Any]] = []
-        token = ""
+        token, again = "", False
         operation = f"list {resource}{EVERYWHERE if PLACES[resource].namespaced and not namespace else ''}"
         for _ in range(MOST_PAGES):
             query = {"limit": PAGE} | ({"continue": token} if token else {})
@@ -111,7 +114,13 @@ class Kube:
             status, document = self._call(operation, namespace, "", self._exchanging("GET", asked))
             if status == http.HTTPStatus.NOT_FOUND and PLACES[resource].is_custom:
                 return None
+            if status == http.HTTPStatus.GONE and token and not again:
+                items, token, again = [], "", True  # The token was too old: a list begins anew then, as clients do.
+                continue
             page = self._read(status, document, "list", resource, namespace, "", found={})
+            if "items" not in page or not str(page.get("kind")).endswith("List"):
+                came = f"200 with what is no list: {str(page.get('kind'))[:60]}"
+                raise NotUnderstood(f"Kubernetes list {resource} at {self.address}", came, _STRANGE)
             items += page.get("items") or ()
             token = str((page.get("metadata") or {}).get("continue") or "")
             if not token:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from pytest_gf import evidence
 from pytest_gf.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered
 from pytest_gf.formats import reapi, zstd
+from pytest_gf.probes.deadline import LONGEST
 from pytest_gf.probes.s3_client import is_loopback
 from pytest_gf.redaction import redact
 
@@ -37,6 +38,9 @@ _LOST = re.compile(
     re.DOTALL,
 )
 """What gRPC says of a call whose connection stood and broke."""
+
+_RESET = "Received RST_STREAM"
+"""What gRPC says of a stream that somebody reset without a status, whatever code it makes of it."""
 
 OK, NOT_FOUND = "OK", "NOT_FOUND"
 
@@ -121,7 +125,7 @@ class Cache:
 
     def execute(self) -> Status:
         """Call Execute with nothing in it: UNIMPLEMENTED where there is no Execution service."""
-        return self._stream("Execute", _request("Execute"), self._deadline, lambda _: "")[0]
+        return self._stream("Execute", _request("Execute"), self._deadline, lambda _: "it answers")[0]
 
     def missing(self, digest: str, size: int) -> tuple[Status, bool]:
         """Ask FindMissingBlobs for one blob; True where it is said to be missing."""
@@ -136,10 +140,10 @@ class Cache:
         A connection that breaks before the first message may have been stale, so it is asked once more; then it is a cut.
         """
         request = _request("Read", resource_name=reapi.resource(digest, size, compressor=compressor))
-        seconds = self._deadline + size / LEAST_RATE
+        seconds = min(self._deadline + size / LEAST_RATE, LONGEST)
         for _ in range(READ_ATTEMPTS):
             sink = _Sink(size, compressor)
-            status, cut = self._stream("Read", request, seconds, sink.feed, digest=digest)
+            status, cut = self._stream("Read", request, seconds, sink.take, digest=digest)
             if not cut or sink.fed:
                 break
         cut = cut or (sink.finish() if status.ok else "")
@@ -206,11 +210,11 @@ class Cache:
         return status, found
 
     def _stream(
-        self, name: str, request: Any, seconds: float, feed: Callable[[bytes], str], **shown: Any
+        self, name: str, request: Any, seconds: float, feed: Callable[[Any], str], **shown: Any
     ) -> tuple[Status, str]:
         """Make one call that is answered by a stream; return its status, and how it was cut.
 
-        ``feed`` takes each message's data and may return why no more is wanted.
+        ``feed`` takes each message and may return why no more is wanted.
         """
         grpc = _grpc()
         method = self._method(name)
@@ -218,14 +222,14 @@ class Cache:
         call = method(request, timeout=seconds)
         try:
             for message in call:
-                cut = feed(message.data)
+                cut = feed(message)
                 if cut:
                     call.cancel()
                     break
         except grpc.RpcError as refused:
             status = _told(refused)
         # Whether the head of the answer had come can't be told from grpcio; whether a connection stood, can.
-        if status.code == "UNAVAILABLE" and _LOST.match(status.details):
+        if (status.code == "UNAVAILABLE" and _LOST.match(status.details)) or _RESET in status.details:
             cut, status = f"the stream ends early: {status.details}", Status(OK)
         self._keep(name, time.monotonic() - started, seconds, status, shown, cut)
         return status, cut
@@ -234,8 +238,8 @@ class Cache:
         self, name: str, took: float, seconds: float, status: Status, shown: Mapping[str, Any], cut: str = ""
     ) -> None:
         """Record the call. Raises a ProbeError where its status says nothing about the cache: made here, or by a proxy."""
-        broke = (
-            status.code in {"UNAVAILABLE", "DEADLINE_EXCEEDED"} or "Received http2 header with status" in status.details
+        broke = status.code in {"UNAVAILABLE", "DEADLINE_EXCEEDED"} or any(
+            each in status.details for each in (_RESET, "Received http2 header with status")
         )
         said = {"failed": str(status)} if broke else {"answer": {"status": str(status), "cut": cut}}
         evidence.record("REAPI", name, seconds=took, at=self.endpoint, request=dict(shown), **said)
@@ -250,7 +254,7 @@ class Cache:
                 f"no whole answer within {seconds:.3g} s",
                 "is bazel-remote overloaded? --gf-deadline sets the limit",
             )
-        if status.code == "UNAVAILABLE":
+        if status.code == "UNAVAILABLE" or _RESET in status.details:
             return Unanswered(
                 tried,
                 status.details,
@@ -288,6 +292,10 @@ class _Sink:
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
+
+    def take(self, message: Any) -> str:
+        """Take a message of ByteStream; return why no more is wanted."""
+        return self.feed(message.data)
 
     def feed(self, data: bytes) -> str:
         """Take a piece; return why no more is wanted."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pytest_gf import evidence
 from pytest_gf.answers import Answer
 from pytest_gf.errors import IdentityRejected, NotUnderstood, ProbeError, Unanswered
+from pytest_gf.formats.checksums import CHECKSUMS
 from pytest_gf.probes.deadline import within
 from pytest_gf.probes.s3_client import make_client
 from pytest_gf.redaction import redact
@@ -35,16 +36,20 @@ class Objects:
     sizes: Mapping[str, int] = field(default_factory=dict)
     etags: Mapping[str, str] = field(default_factory=dict)
     truncated: bool = False
+    next_token: str = ""
+    """Where the listing goes on: S3 may end any page early, an empty one too."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """One HeadObject or GetObject answer's metadata; ``length`` is Content-Length, ``sha256`` base64 where it was sent."""
+    """One HeadObject or GetObject answer's metadata; ``length`` is Content-Length, ``checksums`` base64 by algorithm."""
 
     answer: Answer
     length: int | None = None
     etag: str = ""
-    sha256: str = ""
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    keyed: bool = False
+    """Whether the object lies encrypted under a key of its own: its ETag is then no digest of its bytes."""
     date: float | None = None
     """The server's clock as it answered, in Unix seconds."""
 
@@ -100,9 +105,12 @@ class S3:
         """Return HeadBucket's answer, which carries no code."""
         return self._call("HeadBucket", {"Bucket": bucket}, attempts=READ_ATTEMPTS)[0]
 
-    def list_objects(self, bucket: str, *, prefix: str = "", most: int = 1000, after: str = "") -> Objects:
-        """Return the first page of keys below ``prefix``, of those that come after ``after`` where that is given."""
+    def list_objects(
+        self, bucket: str, *, prefix: str = "", most: int = 1000, after: str = "", token: str = ""
+    ) -> Objects:
+        """Return the first page of keys below ``prefix``, or the one after ``after`` or at an earlier page's ``token``."""
         asked = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": most} | ({"StartAfter": after} if after else {})
+        asked |= {"ContinuationToken": token} if token else {}
         answer, parsed = self._call("ListObjectsV2", asked, attempts=READ_ATTEMPTS)
         found = parsed.get("Contents", ())
         return Objects(
@@ -110,6 +118,7 @@ class S3:
             sizes={each["Key"]: int(each["Size"]) for each in found},
             etags={each["Key"]: str(each.get("ETag", "")).strip('"') for each in found},
             truncated=bool(parsed.get("IsTruncated")),
+            next_token=str(parsed.get("NextContinuationToken", "")),
         )
 
     def list_versions(self, bucket: str, key: str) -> list[str]:
@@ -187,10 +196,12 @@ class S3:
     ) -> tuple[Answer, Mapping[str, Any]]:
         from botocore import exceptions
         from botocore.parsers import ResponseParserError
+        from urllib3.exceptions import HTTPError
 
         where = f"{tried} at {self.endpoint}"
         try:
             parsed: dict[str, Any] = getattr(self._client, _METHODS[operation])(**asked)
+            _check_members(operation, parsed)
             if operation == "GetObject":
                 parsed["Data"], parsed["Cut"] = _read(parsed.pop("Body"), most)
                 if parsed["Cut"] and self._route is not None and self._route.broken:
@@ -199,11 +210,14 @@ class S3:
                     )
         except exceptions.ClientError as refused:
             return _refusal(operation, refused.response), {}
-        except ResponseParserError as strange:
+        except (
+            ResponseParserError,
+            ValueError,
+        ) as strange:  # ValueError: of a date or number that botocore can't read.
             raise NotUnderstood(
                 where, redact(str(strange))[:300], "is this an S3 server? a proxy's page answers so"
             ) from None
-        except (exceptions.HTTPClientError, exceptions.ConnectionError) as unanswered:
+        except (exceptions.HTTPClientError, exceptions.ConnectionError, HTTPError) as unanswered:
             came_back = redact(str(unanswered))[:300]
             if self._route is not None and self._route.broken:
                 came_back = f"the route broke: {self._route.broken}"
@@ -229,13 +243,33 @@ _METHODS = {
 }
 
 
+_MEMBERS = {
+    "Buckets": ("Name",),
+    "Contents": ("Key", "Size"),
+    "Versions": ("Key", "VersionId"),
+    "DeleteMarkers": ("Key", "VersionId"),
+}
+
+
+def _check_members(operation: str, parsed: Mapping[str, Any]) -> None:
+    """Refuse a listing whose entries lack what each must have."""
+    for name, needed in _MEMBERS.items():
+        for each in parsed.get(name, ()):
+            missing = [member for member in needed if member not in each]
+            if missing:
+                raise NotUnderstood(
+                    f"S3 {operation}", f"an entry of {name} without {', '.join(missing)}", "is this an S3 server?"
+                )
+
+
 def _head(answer: Answer, parsed: Mapping[str, Any]) -> Head:
     length = parsed.get("ContentLength")
     return Head(
         answer,
         length=int(length) if length is not None else None,
         etag=str(parsed.get("ETag", "")).strip('"'),
-        sha256=str(parsed.get("ChecksumSHA256", "")),
+        checksums={name: str(parsed[f"Checksum{name}"]) for name in CHECKSUMS if f"Checksum{name}" in parsed},
+        keyed="kms" in str(parsed.get("ServerSideEncryption", "")) or "SSECustomerAlgorithm" in parsed,
         date=_date(parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")),
     )
 
@@ -259,6 +293,7 @@ def _refusal(operation: str, response: Mapping[str, Any]) -> Answer:
 def _read(stream: Any, most: int) -> tuple[bytes, str]:
     """Return what arrives of a body, and why it is not all (or "")."""
     from botocore import exceptions
+    from urllib3.exceptions import SSLError
 
     chunks: list[bytes] = []
     size = 0
@@ -271,7 +306,7 @@ def _read(stream: Any, most: int) -> tuple[bytes, str]:
                 raise NotUnderstood(
                     "reading the object's body", f"more than {most} bytes came", "is the right object at this key?"
                 )
-    except (exceptions.IncompleteReadError, exceptions.ResponseStreamingError) as cut:
+    except (exceptions.IncompleteReadError, exceptions.ResponseStreamingError, SSLError) as cut:
         return b"".join(chunks), f"the body was cut: {redact(str(cut))[:200]}"
     except exceptions.ReadTimeoutError as stalled:
         return b"".join(chunks), f"the body stalled: {redact(str(stalled))[:200]}"

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET  # See _check_root.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.errors import NotUnderstood
+from pytest_gf.errors import NotUnderstood, Unanswered
 from pytest_gf.redaction import redact
 
 if TYPE_CHECKING:
@@ -117,17 +117,19 @@ def _send(session: Any, via: str, request: Any, event_name: str, **_: Any) -> An
             f"{response.status_code} redirect to {to}, not followed",
             "does the endpoint name the S3 server itself, or a proxy before it?",
         )
-    if not streamed:
-        response = AWSResponse(response.url, response.status_code, response.headers, _Bounded(response.raw))
+    if not streamed or response.status_code >= 300:  # noqa: PLR2004  # A refusal is read whole too: boundedly.
+        length = "" if request.method == "HEAD" else str(response.headers.get("Content-Length", ""))
+        response = AWSResponse(response.url, response.status_code, response.headers, _Bounded(response.raw, length))
         content = response.content
-        if response.status_code == 200:  # noqa: PLR2004  # RFC 9110, 15.3.1.
-            _check_root(event_name.rpartition(".")[2], content)
+        if response.status_code < 300:  # noqa: PLR2004  # RFC 9110, 15.3.
+            _check_root(event_name.rpartition(".")[2], response.status_code, content)
     return response
 
 
 class _Bounded:
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: Any, length: str) -> None:
         self._raw = raw
+        self._length = int(length) if length.isdecimal() else 0
 
     def stream(self) -> Iterator[bytes]:
         size = 0
@@ -139,9 +141,12 @@ class _Bounded:
                     "reading S3's answer", f"more than {MOST_ANSWER} bytes came", "is this an S3 server?"
                 )
             yield chunk
+        if size < self._length:
+            self._raw.close()
+            raise Unanswered("reading S3's answer", f"cut: {size} of {self._length} bytes came", "is a proxy down?")
 
 
-def _check_root(operation: str, body: bytes) -> None:
+def _check_root(operation: str, status: int, body: bytes) -> None:
     """Refuse a page that isn't S3's: botocore reads other well-formed XML as an empty listing, and broken XML as a 500."""
     expected = _ROOTS.get(operation)
     if expected is None:
@@ -152,7 +157,7 @@ def _check_root(operation: str, body: bytes) -> None:
         root = f"what is no XML ({wrong})"
     if root != expected:
         start = redact(body[:60].decode(errors="replace"))
-        came_back = f"200 with {root} instead of {expected}, beginning {start!r}"
+        came_back = f"{status} with {root} instead of {expected}, beginning {start!r}"
         raise NotUnderstood(
             f"S3 {operation}", came_back, "is this an S3 server? a proxy's page, or an answer cut short, looks so"
         )

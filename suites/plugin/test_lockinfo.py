@@ -7,11 +7,13 @@ import json
 import uuid
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_gf.formats import baseline, lockinfo, strict_json
+from pytest_gf.observed.authority import StateBaseline, describe
 
 CANARY = "a-value-that-must-not-leave"
 
@@ -114,5 +116,19 @@ def test_baselines_round_trip(stacks: dict[str, baseline.Known]) -> None:
 def test_a_baseline_keeps_no_value_of_a_state() -> None:
     known = baseline.Known(3, str(uuid.uuid4()), 4, "ab", "2026-11-24T12:00:00Z")
     assert set(json.loads(baseline.write({"a": known}))["stacks"]["a"]) == {
-        *("serial", "lineage", "resources", "etag", "recorded"),
+        *("serial", "lineage", "resources", "etag", "recorded", "sha256"),
     }
+
+
+@pytest.mark.parametrize("created", ["9999-12-31T23:59:59.999999999Z", "0001-01-01T00:00:00+14:00"])
+def test_a_time_that_can_not_be_shown_is_none(created: str) -> None:
+    found = lockinfo.read(lock(Created=created))
+    assert found.created is None
+    assert "created at an unknown time" in describe(found, None)
+
+
+def test_the_same_serial_with_other_bytes_behind_the_same_etag() -> None:
+    known = baseline.Known(3, "l", 4, "x-2", "2026-11-24T12:00:00Z", "aa")
+    assert StateBaseline("s", known, known).kept
+    assert not StateBaseline("s", msgspec.structs.replace(known, sha256="bb"), known).kept
+    assert StateBaseline("s", msgspec.structs.replace(known, etag="y"), known).kept, "put back in parts: the same bytes"

@@ -50,7 +50,7 @@ def signed(name: str = "main", **changes: str | None) -> bytes:
 def test_the_fingerprint_is_what_nix_signs() -> None:
     info = parse(text())
     base32 = nixbase32.encode(HASH)
-    full = f"/nix/store/{REFERENCE},/nix/store/{BASE}"
+    full = f"/nix/store/{BASE},/nix/store/{REFERENCE}"
     assert info.fingerprint == f"1;/nix/store/{BASE};sha256:{base32};4711;{full}"
     assert info.store_hash == BASE[:32]
     assert parse(text(NarHash=f"sha256:{base32}")) == info, "both spellings of the hash"
@@ -74,7 +74,7 @@ def test_a_signature_holds_for_its_key_and_name_only() -> None:
         {"NarHash": f"sha256:{hashlib.sha256(b'another').hexdigest()}"},
         {"NarSize": "4712"},
         {"References": REFERENCE},
-        {"References": f"{BASE} {REFERENCE}"},
+        {"References": BASE},
         {"References": ""},
     ],
 )
@@ -133,10 +133,9 @@ def test_any_bytes_are_a_narinfo_or_malformed(data: bytes) -> None:
         (text(NarHash=f"md5:{HASH.hex()}"), "hash"),
         (text(NarHash=f"sha256:{HASH.hex()[:-1]}"), "hash"),
         (text(NarHash="sha256:" + "z" * 52), "hash"),
-        (text(References=f"{BASE}  {REFERENCE}"), "references"),
         (text(References="/nix/store/x"), "references"),
-        (text() + b"Sig: nothing\n", "signature"),
-        (text() + b"Sig: main:AAAA\n", "signature"),
+        (text(NarHash="sha256-AAAA"), "hash"),
+        (text() + b"Sig: nothing\n" * 101, "signature"),
         (text() + b"x" * (1024 * 1024), "text"),
     ],
 )
@@ -144,6 +143,30 @@ def test_each_malformed_kind_is_its_own(data: bytes, kind: str) -> None:
     with pytest.raises(Malformed) as raised:
         parse(data)
     assert raised.value.kind == kind
+
+
+def test_references_are_signed_sorted_and_once() -> None:
+    """As Nix 2.8 does: one that is signed in the order of its lines is refused by it."""
+    base = [f"/nix/store/{each}" for each in (BASE, REFERENCE)]
+    for order in (f"{REFERENCE} {BASE}", f"{BASE}  {REFERENCE} ", f"{BASE} {REFERENCE} {BASE}"):
+        assert parse(text(References=order)).fingerprint.endswith(f";4711;{','.join(base)}")
+
+
+@pytest.mark.parametrize("beside", ["Sig: other-1:AAAA\n", "Sig: nothing\n", "Sig: \n", "X-More: 1\nX-More: 2\n"])
+def test_what_nix_passes_over_is_passed_over(beside: str) -> None:
+    for data in (signed() + beside.encode(), beside.encode() + signed()):
+        assert parse(data).signed_by(PUBLIC)
+
+
+def test_no_signature_under_the_own_name_is_not_good() -> None:
+    assert not parse(signed() + b"Sig: main:AAAA\n").signed_by(PUBLIC)
+
+
+def test_every_way_to_write_a_hash() -> None:
+    coded = base64.b64encode(HASH).decode()
+    for way in (HASH.hex(), HASH.hex().upper(), nixbase32.encode(HASH), coded):
+        assert nar_hash(f"sha256:{way}") == HASH
+    assert nar_hash(f"sha256-{coded}") == HASH
 
 
 def test_keys() -> None:

@@ -16,7 +16,7 @@ from pytest_gf.observed.exposure import Endpoint
 from pytest_gf.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
 from pytest_gf.observed.state import StateBody, StateListing
 from pytest_gf.observed.surface import AnonymousView
-from pytest_gf.observed.workload import Readiness
+from pytest_gf.observed.workload import ClusterSeen, Node, Readiness
 
 OK = Answer(200)
 LOST = Answer(404, "NoSuchBucket")
@@ -166,7 +166,7 @@ def test_the_anonymous() -> None:
 
 
 STATE = tfstate.State(4, "1.12.6", 3, "l", 1, 1, 0, encrypted=False, size=5, sha256="s", problems=())
-BODY = StateBody("attic", "tofu-state", "k", OK, 5, 5, 5, "e", "m", "s", None, OK, 5, "e", STATE)
+BODY = StateBody("attic", "tofu-state", "k", OK, 5, 5, 5, "e", "m", "s", (), OK, 5, "e", STATE)
 
 
 def test_a_whole_body() -> None:
@@ -185,7 +185,12 @@ def test_a_whole_body() -> None:
         ({"head_etag": "x"}, "HEAD's ETag is x"),
         ({"listed_size": 6}, "the listing says 6 bytes"),
         ({"etag": "0" * 32, "head_etag": "0" * 32}, "is not the md5"),
-        ({"checksum_sha256": "other"}, "the checksum sent with the object"),
+        ({"content_length": None, "length": 3}, "the body was cut: 3 of 5 bytes"),
+        (
+            {"etag": "0" * 32, "head_etag": "0" * 32, "md5": "0" * 32, "listed_etag": "1" * 32},
+            "the listing's ETag is 1",
+        ),
+        ({"wrong_checksums": ("SHA256",)}, "the checksum sent with the object"),
         ({"answer": Answer(404, "NoSuchKey")}, "a half-lost object"),
         ({"answer": LOST, "listed_size": None}, "S3 says NoSuchBucket for tofu-state"),
         ({"answer": Answer(403, "AccessDenied")}, "accepted and may not do this"),
@@ -203,6 +208,18 @@ def test_a_body_that_is_not_whole(change: dict[str, Any], says: str) -> None:
 
 def test_a_multipart_etag_is_no_md5() -> None:
     assert replace(BODY, etag="0" * 32 + "-2", head_etag="0" * 32 + "-2").whole
+
+
+def test_a_body_without_a_length_or_with_a_key_of_its_own_is_whole() -> None:
+    assert replace(BODY, content_length=None).whole, "chunked; HEAD and the listing say how long it is"
+    assert replace(BODY, content_length=None, head_length=None).whole
+    assert replace(BODY, etag="0" * 32, head_etag="0" * 32, keyed=True).whole, "SSE-KMS: the ETag is no md5"
+
+
+def test_a_node_that_left_the_cluster_is_down() -> None:
+    cluster = ClusterSeen("honey", "its nodes", (Node("honey", ready=True), Node("sting", ready=False)))
+    assert [cluster.down(name) for name in ("honey", "sting", "bumble", "")] == [False, True, True, False]
+    assert not replace(cluster, nodes=None).down("bumble"), "nobody could look"
 
 
 def test_a_listing_without_the_key() -> None:

@@ -1,0 +1,201 @@
+"""Caches that answer what no lab does: the probes and facts of Attic and REAPI say a verdict of it, and no traceback."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import zstandard
+
+from pytest_gf import Unproven, facts_in
+from pytest_gf.errors import Unanswered
+from pytest_gf.facts import HOUSE
+from pytest_gf.formats import reapi
+from pytest_gf.formats.nar import Regular, write
+from pytest_gf.formats.narbody import Body
+from pytest_gf.observed.archive import Archive
+from pytest_gf.observed.attic import Family, Said
+from pytest_gf.observed.s3 import BucketListed
+from pytest_gf.probes.attic import Attic, Reply, Way
+from pytest_gf.probes.reapi import Cache
+
+FACTS = facts_in(Path(__file__).parents[2] / "fixtures")[HOUSE].facts
+NAR = b"".join(write(Regular(os.urandom(3_000_000))))
+BASE = f"{'c' * 32}-c"
+INFO = f"""StorePath: /nix/store/{BASE}
+URL: nar/x.nar
+Compression: none
+NarHash: sha256:{hashlib.sha256(NAR).hexdigest()}
+NarSize: {len(NAR)}
+References:
+"""
+Answers = dict[str, tuple[int, dict[str, str], bytes]]
+
+
+@pytest.fixture
+def served() -> Iterator[tuple[Answers, Attic]]:
+    """What a web server answers by path, and our client of it."""
+    answers: Answers = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, headers, body = answers.get(self.path, (404, {}, b""))
+            self.send_response(status)
+            for name, value in (headers | {"Content-Length": str(len(body))}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield answers, Attic(f"http://127.0.0.1:{server.server_port}", "main", ca_file=None, deadline=5.0)
+    server.shutdown()
+    server.server_close()
+
+
+def judged(answers: Answers, attic: Attic, info: str = INFO, way: Way | None = None) -> Archive:
+    answers[f"/main/{'c' * 32}.narinfo"] = (200, {}, info.encode())
+    found: Archive = FACTS["attic_store_hash"].function(attic, way, BucketListed("attic"), "api", "c" * 32)
+    return found
+
+
+@pytest.mark.parametrize("headers", [{}, {"Location": "http://h:x/?X-Amz-Signature=abcdefgh"}])
+@pytest.mark.parametrize("status", [300, 302, 304, 307])
+def test_a_redirect_to_nowhere_is_violated(status: int, headers: dict[str, str], served: tuple[Answers, Attic]) -> None:
+    answers, attic = served
+    answers["/main/nar/x.nar"] = (status, headers, b"")
+    archive = judged(answers, attic, way=Way("http://127.0.0.1:9"))
+    assert not archive.whole
+    assert str(status) in archive.seen
+    assert "Signature" not in archive.seen + archive.diagnosis
+    answers[f"/main/{'d' * 32}.narinfo"] = (status, headers, b"")
+    assert attic.narinfo("d" * 32).status == status
+
+
+@pytest.mark.parametrize("location", ["/real", "../real2"])
+def test_a_redirect_to_the_same_server_is_followed_once(location: str, served: tuple[Answers, Attic]) -> None:
+    answers, attic = served
+    answers["/real"] = answers["/main/real2"] = (200, {}, NAR)
+    answers["/main/nar/x.nar"] = (302, {"Location": location}, b"")
+    assert judged(answers, attic).whole
+    answers["/real"] = answers["/main/real2"] = (302, {"Location": location}, b"")
+    assert not judged(answers, attic, way=Way("http://127.0.0.1:9")).whole
+
+
+def test_a_redirect_is_unproven_where_no_s3_is_named(served: tuple[Answers, Attic]) -> None:
+    answers, attic = served
+    answers["/main/nar/x.nar"] = (307, {"Location": "http://s3.invalid/x?X-Amz-Signature=abcdefgh"}, b"")
+    with pytest.raises(Unproven, match=r"s3\.invalid:80.*no \[s3\]"):
+        judged(answers, attic)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (f"NarSize: {len(NAR)}", f"NarSize: {'9' * 18}", "size mismatch"),
+        ("nar/x.nar", "nar/\x01x.nar", "no URL"),
+        ("nar/x.nar", "nar/" + "x" * 70_000, "no URL"),
+        ("/nix/store/", "/gnu/store/", "another store"),
+    ],
+)
+def test_a_narinfo_that_lies_is_violated(old: str, new: str, says: str, served: tuple[Answers, Attic]) -> None:
+    answers, attic = served
+    answers["/main/nar/x.nar"] = (200, {}, NAR)
+    assert judged(answers, attic).whole
+    archive = judged(answers, attic, INFO.replace(old, new))
+    assert not archive.whole
+    assert says in archive.diagnosis
+
+
+def test_the_strongest_level_of_zstd_is_read() -> None:
+    stream = zstandard.ZstdCompressor(level=22).compressobj()
+    body = Body("zstd", len(NAR))
+    body.feed(stream.compress(NAR) + stream.flush())
+    body.finish()
+    assert (body.trouble, body.sha256) == ("", hashlib.sha256(NAR).digest())
+
+
+def test_a_surface_that_fails_is_no_other_family() -> None:
+    family: Callable[..., Family] = FACTS["attic_family"].function
+    config = {each: Said(each, 200, fields={"public_key": "main:x"}) for each in ("api", "https")}
+    infos = {each: {"small": Reply(200, b"x")} for each in config}
+    assert family(config, infos).same
+    for failing in (
+        (config | {"https": Said("https", 502)}, infos),
+        (config, infos | {"https": {"small": Reply(503)}}),
+    ):
+        with pytest.raises(Unproven, match="https 50"):
+            family(*failing)
+    other = config | {"https": Said("https", 200, fields={"public_key": "main:y"})}
+    assert not family(other, infos | {"https": {"small": Reply(503)}}).same
+
+
+@pytest.fixture
+def remote() -> Iterator[tuple[dict[str, list[bytes]], Cache]]:
+    """What a gRPC server streams by method, as bytes of messages, and our client of it."""
+    streams: dict[str, list[bytes]] = {}
+
+    class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no types.
+        def service(self, details: Any) -> Any:
+            name = details.method.rpartition("/")[2]
+            return grpc.unary_stream_rpc_method_handler(lambda _request, _context: iter(streams[name]))
+
+    server = grpc.server(ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers((Handler(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    cache = Cache(f"grpc://127.0.0.1:{port}", ca_file=None, deadline=3.0)
+    yield streams, cache
+    cache.close()
+    server.stop(None)
+
+
+def test_an_executor_that_answers_is_one(remote: tuple[dict[str, list[bytes]], Cache]) -> None:
+    streams, cache = remote
+    streams["Execute"] = [b"\x0a\x02op"] * 2  # An Operation, its name "op".
+    assert cache.execute().ok
+
+
+def test_a_size_that_nobody_can_have_is_a_cut(remote: tuple[dict[str, list[bytes]], Cache]) -> None:
+    streams, cache = remote
+    message = reapi.message("google.bytestream.ReadResponse")
+    streams["Read"] = [message(data=piece).SerializeToString() for piece in (b"", b"abc")]
+    got = cache.read("a" * 64, 2**63 - 1)
+    assert (got.size, got.status.ok) == (3, True)
+    assert "ends after 3 bytes" in got.cut
+
+
+@pytest.mark.parametrize("code", [1, 2, 8, 11])
+def test_a_stream_that_is_reset_is_no_answer(code: int) -> None:
+    """RST_STREAM (RFC 9113, 6.4) says no gRPC status: it is no verdict of the cache's."""
+
+    def serve() -> None:
+        for _ in range(2):
+            side, _ = listener.accept()
+            side.sendall(bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)))
+            while b"grpc" not in side.recv(65_536):
+                pass
+            side.sendall(bytes((0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, code)))
+            kept.append(side)
+
+    kept: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        cache = Cache(f"grpc://127.0.0.1:{listener.getsockname()[1]}", ca_file=None, deadline=3.0)
+        with pytest.raises(Unanswered, match="RST_STREAM"):
+            cache.missing("a" * 64, 10)
+        cache.close()
+    for side in kept:
+        side.close()

@@ -1,0 +1,234 @@
+"""Answers that are legal and unusual, or broken: what probes and facts make of them. The servers are scripted."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import http.server
+import json
+import os
+import subprocess
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_gf import IfSeen, Unproven, contract, facts_in
+from pytest_gf.errors import NotUnderstood, ProbeError, Unanswered
+from pytest_gf.facts import HOUSE
+from pytest_gf.formats import checksums
+from pytest_gf.observed.workload import ClusterSeen
+from pytest_gf.probes.folder import SCRIPT
+from pytest_gf.probes.kube import Kube
+from pytest_gf.probes.s3 import S3
+from pytest_gf.target import KubernetesSection, S3Section
+
+Given = tuple[int, dict[str, str], bytes]
+Script = Callable[[str], Given]
+HOME = Path(__file__).parents[2]
+XMLNS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+STACK = "attic"
+KEY = "attic/terraform.tfstate"
+
+
+@contextlib.contextmanager
+def served(script: Script) -> Iterator[str]:
+    """Serve what a script answers to each path, Content-Length where the script gives none itself."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, headers, body = script(self.path)
+            self.send_response(status)
+            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                if value:
+                    self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = True
+
+        do_HEAD = do_GET  # noqa: N815  # http.server's names.
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def s3(script: Script) -> Iterator[S3]:
+    with served(script) as address:
+        yield S3(S3Section(endpoint=address), ("any", "any"), deadline=5)
+
+
+@contextlib.contextmanager
+def kube(script: Script, folder: Path) -> Iterator[Kube]:
+    with served(script) as address:
+        made = {
+            "clusters": [{"name": "c", "cluster": {"server": address}}],
+            "users": [{"name": "u", "user": {"token": "a-token-of-a-test"}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        (folder / "config").write_text(json.dumps(made))
+        yield Kube(KubernetesSection(kubeconfig=str(folder / "config")), deadline=5)
+
+
+def observe(name: str, **needs: Any) -> Any:
+    return facts_in(HOME / "fixtures")[HOUSE].facts[name].function(**needs)
+
+
+def listing(entries: str, more: str = "") -> bytes:
+    return f"<ListBucketResult {XMLNS}>{entries}{more}</ListBucketResult>".encode()
+
+
+def entry(key: str, size: str = "3", date: str = "2026-01-01T00:00:00Z") -> str:
+    return f"<Contents><Key>{key}</Key><LastModified>{date}</LastModified><Size>{size}</Size></Contents>"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "kind"),
+    [
+        ({}, listing(entry("k", size="x")), NotUnderstood),
+        ({}, listing(entry("k", date="")), NotUnderstood),
+        ({}, listing("<Contents><Key>k</Key></Contents>"), NotUnderstood),
+        ({"Content-Length": "", "Transfer-Encoding": "chunked"}, b"20\r\n<ListBucket", Unanswered),
+        ({"Content-Length": "9999"}, listing(entry("k")), Unanswered),
+    ],
+)
+def test_a_listing_that_can_not_be_read_is_a_probe_error(
+    headers: dict[str, str], body: bytes, kind: type[ProbeError]
+) -> None:
+    with s3(lambda _: (200, headers, body)) as client, pytest.raises(kind):
+        client.list_objects("b")
+
+
+@pytest.mark.parametrize("status", [201, 204, 206])
+def test_a_success_without_a_listing_is_no_empty_listing(status: int) -> None:
+    with s3(lambda _: (status, {}, b"")) as client, pytest.raises(NotUnderstood):
+        client.list_buckets()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # botocore leaves the body unread.
+@pytest.mark.parametrize("headers", [{"Last-Modified": "garbage"}, {"x-amz-mp-parts-count": "z"}])
+def test_a_header_that_can_not_be_read_is_a_probe_error(headers: dict[str, str]) -> None:
+    with s3(lambda _: (200, headers, b"abc")) as client, pytest.raises(NotUnderstood):
+        client.get_object("b", "k")
+
+
+def test_a_refusal_that_is_cut_tells_nothing() -> None:
+    script: Script = lambda _: (404, {"Content-Length": "500"}, b"<Error><Code>NoSuch")  # noqa: E731  # One line.
+    with s3(script) as client, pytest.raises(Unanswered, match="cut: 19 of 500 bytes"):
+        client.get_object("b", "k")
+
+
+def test_a_key_behind_a_page_that_ended_early_is_found() -> None:
+    more = "<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
+
+    def script(path: str) -> Given:
+        return 200, {}, listing(entry(KEY)) if "continuation-token=t" in path else listing("", more)
+
+    with s3(script) as client:
+        found = observe("state_listing", s3=client, contract=contract.load(), stack=STACK)
+    assert found.holds_key
+
+
+def test_checksums_in_their_forms() -> None:
+    data = b"bytes"
+    right = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    crc = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+    assert checksums.disagreeing({"SHA256": right, "CRC32": crc}, data) == ()
+    assert checksums.disagreeing({"SHA256": f"{right}-3"}, data) == (), "of an object in parts"
+    assert checksums.disagreeing({"SHA256": "abc", "CRC32": "AAAAAA=="}, data) == ("SHA256", "CRC32")
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_lock_that_is_listed_and_not_found_is_not_free(listed: bool) -> None:
+    refused = b"<Error><Code>NoSuchKey</Code><Message>no</Message></Error>"
+    entries = entry(KEY) + (entry(f"{KEY}.tflock") if listed else "")
+    with s3(lambda path: (200, {}, listing(entries)) if "list-type" in path else (404, {}, refused)) as client:
+        needs = {"s3": client, "contract": contract.load(), "stack": STACK}
+        below = IfSeen(observe("state_listing", **needs))
+        with pytest.raises(Unproven, match="half-lost") if listed else contextlib.nullcontext():
+            assert observe("state_lock", **needs, state_listing=below).free
+
+
+def test_a_list_begins_anew_where_its_token_is_too_old(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def script(path: str) -> Given:
+        asked.append(path)
+        if "continue=" in path and len(asked) == 2:
+            return 410, {}, b'{"kind": "Status", "code": 410, "reason": "Expired"}'
+        metadata = {} if "continue=" in path else {"continue": "t"}
+        item = {"metadata": {"name": "b" if "continue=" in path else "a"}}
+        return 200, {}, json.dumps({"kind": "NodeList", "items": [item], "metadata": metadata}).encode()
+
+    with kube(script, tmp_path) as client:
+        assert [each["metadata"]["name"] for each in client.list("nodes")] == ["a", "b"]
+
+
+@pytest.mark.parametrize("document", [{}, {"kind": "Status", "status": "Failure"}, {"kind": "NodeList"}])
+def test_what_is_no_list_and_no_object_is_not_understood(document: dict[str, str], tmp_path: Path) -> None:
+    with kube(lambda _: (200, {}, json.dumps(document).encode()), tmp_path) as client:
+        with pytest.raises(NotUnderstood):
+            client.list("nodes")
+        with pytest.raises(NotUnderstood):
+            client.get("nodes", "honey")
+
+
+def pod(name: str, phase: str, statuses: list[dict[str, str]]) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "labels": {"app": "r"}},
+        "spec": {"nodeName": "bumble", "containers": [{"name": "rustfs", "image": "r@sha256:aa"}, {"name": "a"}]},
+        "status": {
+            "phase": phase,
+            "conditions": [{"type": "Ready", "status": "True" if phase == "Running" else "False"}],
+            "containerStatuses": statuses,
+        },
+    }
+
+
+def test_an_evicted_pod_is_no_second_replica_and_a_sidecar_no_image_of_rustfs() -> None:
+    known = contract.load()
+    statuses = [{"name": "a", "imageID": "a@sha256:bb"}, {"name": "rustfs", "imageID": "r@sha256:aa"}]
+    deployment = {"spec": {"replicas": 1, "selector": {"matchLabels": {"app": "r"}}}, "status": {"readyReplicas": 1}}
+    seen = observe(
+        "rustfs",
+        cluster=ClusterSeen("honey", "its nodes", None),
+        deployment=deployment,
+        pod_list=(pod("r-1", "Failed", []), pod("r-2", "Running", statuses)),
+        workload=known.rustfs,
+        target=type("Target", (), {"namespace": staticmethod(str)}),
+    )
+    assert seen.ready
+    assert seen.digest == "sha256:aa"
+
+
+def test_a_folder_behind_one_that_may_not_be_entered_is_not_absent(tmp_path: Path) -> None:
+    inner = tmp_path / "sys" / "buckets"
+    inner.mkdir(parents=True)
+    for each in (tmp_path, *list(tmp_path.parents)[:2]):
+        each.chmod(0o755)
+    inner.parent.chmod(0o600)
+    user: dict[str, Any] = {"user": 65534} if os.getuid() == 0 else {}
+    said = subprocess.run(["/bin/sh", "-c", SCRIPT, "sh", str(inner)], capture_output=True, check=True, **user)
+    inner.parent.chmod(0o700)
+    assert b"unreadable" in said.stdout
+
+
+def test_words_of_commands_are_not_kept() -> None:
+    without = facts_in(HOME / "fixtures")[HOUSE].facts["rca"].function.__globals__["_without_values"]
+    kept = without(
+        {"command": ["mc", "alias", "set", "x"], "args": ["--secret-key=hush", "hush"], "env": [{"name": "A"}]}
+    )
+    assert kept == {"command": ["…"] * 4, "args": ["--secret-key", "…"], "env": ["A"]}
