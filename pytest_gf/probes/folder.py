@@ -19,8 +19,10 @@ if ls -a "$1" >/dev/null 2>&1 && cd "$1" 2>/dev/null; then
     fi
   done
 elif [ -e "$1" ]; then printf 'unreadable\000'
-elif [ -d "${1%/*}" ] && ! [ -x "${1%/*}" ]; then printf 'unreadable\000'
-else printf 'absent\000'
+else
+  up=$1
+  while [ "${up#*/}" != "$up" ] && ! [ -e "${up:-/}" ]; do up=${up%/*}; done
+  if [ -d "${up:-/}" ] && ! [ -x "${up:-/}" ]; then printf 'unreadable\000'; else printf 'absent\000'; fi
 fi
 printf 'gf-end\000'
 """.strip()

@@ -118,7 +118,8 @@ def _send(session: Any, via: str, request: Any, event_name: str, **_: Any) -> An
             "does the endpoint name the S3 server itself, or a proxy before it?",
         )
     if not streamed or response.status_code >= 300:  # noqa: PLR2004  # A refusal is read whole too: boundedly.
-        length = "" if request.method == "HEAD" else str(response.headers.get("Content-Length", ""))
+        bodiless = request.method == "HEAD" or response.status_code == 304  # noqa: PLR2004  # RFC 9110, 8.6: it says a length.
+        length = "" if bodiless else str(response.headers.get("Content-Length", ""))
         response = AWSResponse(response.url, response.status_code, response.headers, _Bounded(response.raw, length))
         content = response.content
         if response.status_code < 300:  # noqa: PLR2004  # RFC 9110, 15.3.

@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import subprocess
+import tempfile
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -214,16 +215,24 @@ def test_an_evicted_pod_is_no_second_replica_and_a_sidecar_no_image_of_rustfs() 
     assert seen.digest == "sha256:aa"
 
 
-def test_a_folder_behind_one_that_may_not_be_entered_is_not_absent(tmp_path: Path) -> None:
-    inner = tmp_path / "sys" / "buckets"
-    inner.mkdir(parents=True)
-    for each in (tmp_path, *list(tmp_path.parents)[:2]):
-        each.chmod(0o755)
-    inner.parent.chmod(0o600)
-    user: dict[str, Any] = {"user": 65534} if os.getuid() == 0 else {}
-    said = subprocess.run(["/bin/sh", "-c", SCRIPT, "sh", str(inner)], capture_output=True, check=True, **user)
-    inner.parent.chmod(0o700)
-    assert b"unreadable" in said.stdout
+@pytest.mark.parametrize(
+    ("closed", "asked", "state"),
+    [("sys", "sys/buckets", b"unreadable"), ("data", "data/sys/buckets", b"unreadable"), ("", "sys/other", b"absent")],
+)
+def test_a_folder_behind_one_that_may_not_be_entered_is_not_absent(closed: str, asked: str, state: bytes) -> None:
+    with tempfile.TemporaryDirectory() as name:  # Not below pytest's own folders, which only their owner may enter.
+        root = Path(name)
+        root.chmod(0o755)
+        for each in ("sys/buckets", "data/sys/buckets"):
+            (root / each).mkdir(parents=True)
+        if closed:
+            (root / closed).chmod(0o600)
+        user: dict[str, Any] = {"user": 65534} if os.getuid() == 0 else {}
+        said = subprocess.run(
+            ["/bin/sh", "-c", SCRIPT, "sh", str(root / asked)], capture_output=True, check=True, **user
+        )
+        (root / (closed or "sys")).chmod(0o700)
+    assert said.stdout.split(b"\0")[1] == state
 
 
 def test_words_of_commands_are_not_kept() -> None:
