@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import random
-import signal
+import contextlib
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -38,34 +37,41 @@ def test_the_last_mark_counts(tmp_path_factory: pytest.TempPathFactory, kept: li
     mark.close()
 
 
-KEEPS = """
-import sys
-from pathlib import Path
-from pytest_gf.audit.state import Mark
-mark = Mark(Path(sys.argv[1]))
-print("ready", flush=True)
-while True:
-    mark.objects += 1
-    mark.after = f"{mark.objects} " * (1 + mark.objects % 97)
-    mark.keep()
-"""
+class Killed(Exception):
+    """The process ended here."""
 
 
-def test_a_kill_leaves_a_whole_mark(tmp_path: Path) -> None:
-    source, path, before = random.Random(9), tmp_path / "cas-00", 0  # noqa: S311  # Moments to kill at.
-    for _ in range(12):
-        keeps = subprocess.Popen([sys.executable, "-c", KEEPS, str(path)], stdout=subprocess.PIPE, text=True)
-        assert keeps.stdout is not None
-        assert keeps.stdout.readline() == "ready\n"
-        time.sleep(source.uniform(0.0, 0.05))
-        keeps.send_signal(signal.SIGKILL)
-        keeps.communicate(timeout=10)
-        mark = Mark(path)
-        assert set(mark.after.split()) <= {str(mark.objects)}, "one mark's key beside another's numbers"
-        assert mark.objects >= before
-        before = mark.objects
+class Dying:
+    """A mark's map, of a process that is killed once it stored so many bytes."""
+
+    def __init__(self, held: Any, left: int) -> None:
+        self._held, self._left = held, left
+
+    def __setitem__(self, at: slice | int, data: bytes | int) -> None:
+        stored = bytes([data]) if isinstance(data, int) else data
+        start = at if isinstance(at, int) else at.start
+        for place, byte in enumerate(stored[: self._left], start):
+            self._held[place] = byte
+        self._left -= min(self._left, len(stored))
+        if not self._left:
+            raise Killed
+
+
+def test_a_kill_after_any_stored_byte_leaves_the_old_mark_or_the_new(tmp_path: Path) -> None:
+    found = set()
+    for left in range(1, 60):
+        path, mark = tmp_path / f"{left}", Mark(tmp_path / f"{left}")
+        for mark.objects, mark.after in ((7, "short"), (88, "longer than the first"), (999, "between")):
+            if mark.objects == 999:
+                held, mark._map = mark._map, Dying(mark._map, left)  # type: ignore[assignment]  # A kill.
+            with contextlib.suppress(Killed):
+                mark.keep()
+        mark._map = held  # What the next process finds.
         mark.close()
-    assert before, "it never kept anything"
+        again = Mark(path)
+        found.add((again.objects, again.after))
+        again.close()
+    assert found == {(88, "longer than the first"), (999, "between")}
 
 
 @pytest.mark.parametrize("begun", [b'{"key": "b", "ki', b'{"key":"b","kind":"gone while reading","stored":2}\n'])
