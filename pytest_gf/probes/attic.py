@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from pytest_gf import evidence
 from pytest_gf.errors import DeadlineExceeded, ProbeError, Unanswered
-from pytest_gf.probes.deadline import LONGEST, within
+from pytest_gf.probes.deadline import for_body, within
 from pytest_gf.probes.s3_client import is_loopback
 from pytest_gf.redaction import redact
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 MOST_BODY = 1024 * 1024
 """Bytes of a small answer; a longer one is cut here, and read by nobody."""
-LEAST_RATE = 256 * 1024
-"""Bytes a second that an archive must come by on average; a slower one is no answer."""
 SLACK = 1024 * 1024
 """Bytes that a compressed archive may be longer than itself, besides a 64th."""
 
@@ -154,7 +152,7 @@ class Attic:
     ) -> Transfer:
         shown = url.partition("?")[0]
         tried = f"Attic nar at {shown}"
-        seconds = min(self._deadline + promised / LEAST_RATE, LONGEST)
+        seconds = for_body(self._deadline, promised)
         with _recorded("nar", shown) as noted:
             transfer = within(seconds, tried, lambda: self._transfer(tried, url, promised, feed, ca_file, way, seconds))
             noted["answer"] = {

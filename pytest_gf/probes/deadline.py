@@ -10,8 +10,15 @@ from typing import Any, TypeVar
 from pytest_gf.errors import DeadlineExceeded
 
 Value = TypeVar("Value")
+LEAST_RATE = 256 * 1024
+"""Bytes a second that a body must come by on average; a slower one is no answer."""
 LONGEST = 24 * 3600.0
 """Seconds that one exchange may take, whatever size a server promises: a lying one is no number that a clock takes."""
+
+
+def for_body(deadline: float, size: int) -> float:
+    """Return the seconds within which a body of so many bytes is to be whole, for an answer that has ``deadline`` seconds."""
+    return min(deadline + size / LEAST_RATE, LONGEST)
 
 
 def within(seconds: float, tried: str, call: Callable[[], Value]) -> Value:

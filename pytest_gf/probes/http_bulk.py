@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_gf.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered
 from pytest_gf.formats.pieces import PIECE, Pieces, Source, joined
+from pytest_gf.probes.deadline import LEAST_RATE
 from pytest_gf.probes.s3_client import CONNECT
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 BUFFER = 2 * 1024 * 1024
 """Bytes of a body that can be had in one: a chunk of a casblob that is held to be decoded at once."""
 MOST_HEAD = 64 * 1024
-LEAST_RATE = 256 * 1024
-"""Bytes a second that a body must come by on average; a slower one is no answer."""
 TICK = 0.2
 """Seconds between two looks at who is past its deadline."""
 IDLE = 1.0

@@ -17,15 +17,13 @@ from urllib.parse import urlsplit
 from pytest_gf import evidence
 from pytest_gf.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered
 from pytest_gf.formats import reapi, zstd
-from pytest_gf.probes.deadline import LONGEST
+from pytest_gf.probes.deadline import for_body
 from pytest_gf.probes.s3_client import is_loopback
 from pytest_gf.redaction import redact
 
 if TYPE_CHECKING:
     import grpc
 
-LEAST_RATE = 256 * 1024
-"""Bytes a second that a blob must come by on average; a slower one is no answer."""
 MOST_MESSAGE = 8 * 1024 * 1024
 """Bytes of one message that comes."""
 PIECE = 1024 * 1024
@@ -140,7 +138,7 @@ class Cache:
         A connection that breaks before the first message may have been stale, so it is asked once more; then it is a cut.
         """
         request = _request("Read", resource_name=reapi.resource(digest, size, compressor=compressor))
-        seconds = min(self._deadline + size / LEAST_RATE, LONGEST)
+        seconds = for_body(self._deadline, size)
         for _ in range(READ_ATTEMPTS):
             sink = _Sink(size, compressor)
             status, cut = self._stream("Read", request, seconds, sink.take, digest=digest)

@@ -20,7 +20,8 @@ from pytest_gf.lab.kube import tls
 from pytest_gf.lab.rustfs import sigv4 as server_side
 from pytest_gf.lab.rustfs.call import Call, Refusal
 from pytest_gf.probes import sigv4
-from pytest_gf.probes.http_bulk import BUFFER, IDLE, LEAST_RATE, TICK, Cut, Watchdog
+from pytest_gf.probes.deadline import LEAST_RATE
+from pytest_gf.probes.http_bulk import BUFFER, IDLE, TICK, Cut, Watchdog
 from pytest_gf.probes.s3 import Access
 from pytest_gf.probes.s3_bulk import PAGE, Place, Reader
 from pytest_gf.target import S3Section
