@@ -1,12 +1,14 @@
-"""Running the suite as its users do: a pytest of its own, its exit code, its record."""
+"""Running the suite as its users do: a pytest of its own, its exit code, its record; and web servers that play a part."""
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,3 +99,42 @@ def clean_environment() -> dict[str, str]:
     """Return this environment without what would change a run of pytest, or keep it from caching bytecode."""
     dropped = ("GF_", "PYTEST_", "AWS_", "GITHUB_", "COV_", "PYTHONDONTWRITEBYTECODE")
     return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+
+
+Script = Callable[[str, str], tuple[int, Mapping[str, str], bytes]]
+"""Status, headers and body that are answered to a method and a path. A Content-Length among the headers may lie; "" sends none."""
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """What serves a script on a port of its own, and returns its address; ``kept`` lets connections live on."""
+    servers = []
+
+    def start(script: Script, *, kept: bool = False) -> str:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1" if kept else "HTTP/1.0"
+
+            def do_GET(self) -> None:  # http.server's name.
+                status, headers, body = script(self.command, self.path)
+                self.send_response(status)
+                for name, value in ({"Content-Length": str(len(body))} | dict(headers)).items():
+                    if value:
+                        self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            do_HEAD = do_GET  # noqa: N815  # http.server's name.
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # http.server's name.
+                """Say nothing."""
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import os
 import socket
 import threading
@@ -42,27 +41,11 @@ Answers = dict[str, tuple[int, dict[str, str], bytes]]
 
 
 @pytest.fixture
-def served() -> Iterator[tuple[Answers, Attic]]:
+def served(serve: Callable[..., str]) -> tuple[Answers, Attic]:
     """What a web server answers by path, and our client of it."""
     answers: Answers = {}
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, headers, body = answers.get(self.path, (404, {}, b""))
-            self.send_response(status)
-            for name, value in (headers | {"Content-Length": str(len(body))}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield answers, Attic(f"http://127.0.0.1:{server.server_port}", "main", ca_file=None, deadline=5.0)
-    server.shutdown()
-    server.server_close()
+    address = serve(lambda _, path: answers.get(path, (404, {}, b"")))
+    return answers, Attic(address, "main", ca_file=None, deadline=5.0)
 
 
 def judged(answers: Answers, attic: Attic, info: str = INFO, way: Way | None = None) -> Archive:

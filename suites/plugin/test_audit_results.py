@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 
@@ -25,45 +23,25 @@ RESULT, TREE, FILE = "ac/00/result", "b" * 64, "c" * 64
 
 
 @pytest.fixture
-def bucket() -> Iterator[Bucket]:
+def bucket(serve: Callable[..., str]) -> Iterator[Bucket]:
     """What serves objects as a bucket, and gives a reader of it."""
     watchdog, made = Watchdog(), []
 
-    def serve(objects: Objects) -> Reader:
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+    def serving(objects: Objects) -> Reader:
+        def script(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+            head, get, body = objects.get(path.removeprefix("/b/"), (404, 404, b""))
+            status = get if method == "GET" else head
+            return status, {}, body if status == 200 else b""
 
-            def do_GET(self) -> None:  # http.server's name.
-                key = self.path.removeprefix("/b/")
-                head, get, body = objects.get(key, (404, 404, b""))
-                status = get if self.command == "GET" else head
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body) if status == 200 else 0))
-                self.end_headers()
-                if self.command == "GET" and status == 200:
-                    self.wfile.write(body)
+        section = S3Section(serve(script, kept=True))
+        place = Place(Access(section, ("KEY", "SECRET-OF-A-TEST")), "b", 5.0)
+        made.append(Reader(place, place.address(), watchdog))
+        return made[-1]
 
-            do_HEAD = do_GET  # noqa: N815  # http.server's name.
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # http.server's name.
-                """Say nothing."""
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        place = Place(
-            Access(S3Section(f"http://127.0.0.1:{server.server_port}"), ("KEY", "SECRET-OF-A-TEST")), "b", 5.0
-        )
-        reader = Reader(place, place.address(), watchdog)
-        made.append((server, reader))
-        return reader
-
-    yield serve
+    yield serving
     watchdog.close()
-    for server, reader in made:
+    for reader in made:
         reader.close()
-        server.shutdown()
-        server.server_close()
 
 
 def tree(folders: int, files: int) -> bytes:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +11,10 @@ import pytest
 CLAUSE = "acceleration.flakehub-answers"
 
 
-class Published(http.server.BaseHTTPRequestHandler):
-    """Knows one flake."""
-
-    def do_GET(self) -> None:  # http.server's name.
-        self.send_response(200 if self.path == "/f/known" else 404)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # http.server's name.
-        """Say nothing."""
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Published)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+@pytest.fixture
+def address(serve: Callable[..., str]) -> str:
+    """A site that knows one flake."""
+    return serve(lambda _, path: (200 if path == "/f/known" else 404, {}, b""))
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import http.server
 import json
 import os
 import subprocess
 import tempfile
-import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,52 +34,31 @@ STACK = "attic"
 KEY = "attic/terraform.tfstate"
 
 
-@contextlib.contextmanager
-def served(script: Script) -> Iterator[str]:
-    """Serve what a script answers to each path, Content-Length where the script gives none itself."""
+@pytest.fixture
+def s3(serve: Callable[..., str]) -> Callable[[Script], S3]:
+    """What gives a client of the S3 that answers by a script."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, headers, body = script(self.path)
-            self.send_response(status)
-            for name, value in ({"Content-Length": str(len(body))} | headers).items():
-                if value:
-                    self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-            self.close_connection = True
+    def client(script: Script) -> S3:
+        return S3(S3Section(endpoint=serve(lambda _, path: script(path))), ("any", "any"), deadline=5)
 
-        do_HEAD = do_GET  # noqa: N815  # http.server's names.
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    return client
 
 
-@contextlib.contextmanager
-def s3(script: Script) -> Iterator[S3]:
-    with served(script) as address:
-        yield S3(S3Section(endpoint=address), ("any", "any"), deadline=5)
+@pytest.fixture
+def kube(serve: Callable[..., str], tmp_path: Path) -> Callable[[Script], Kube]:
+    """What gives a client of the Kubernetes that answers by a script."""
 
-
-@contextlib.contextmanager
-def kube(script: Script, folder: Path) -> Iterator[Kube]:
-    with served(script) as address:
+    def client(script: Script) -> Kube:
         made = {
-            "clusters": [{"name": "c", "cluster": {"server": address}}],
+            "clusters": [{"name": "c", "cluster": {"server": serve(lambda _, path: script(path))}}],
             "users": [{"name": "u", "user": {"token": "a-token-of-a-test"}}],
             "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
             "current-context": "x",
         }
-        (folder / "config").write_text(json.dumps(made))
-        yield Kube(KubernetesSection(kubeconfig=str(folder / "config")), deadline=5)
+        (tmp_path / "config").write_text(json.dumps(made))
+        return Kube(KubernetesSection(kubeconfig=str(tmp_path / "config")), deadline=5)
+
+    return client
 
 
 def observe(name: str, **needs: Any) -> Any:
@@ -107,39 +84,43 @@ def entry(key: str, size: str = "3", date: str = "2026-01-01T00:00:00Z") -> str:
     ],
 )
 def test_a_listing_that_can_not_be_read_is_a_probe_error(
-    headers: dict[str, str], body: bytes, kind: type[ProbeError]
+    headers: dict[str, str], body: bytes, kind: type[ProbeError], s3: Callable[[Script], S3]
 ) -> None:
-    with s3(lambda _: (200, headers, body)) as client, pytest.raises(kind):
+    client = s3(lambda _: (200, headers, body))
+    with pytest.raises(kind):
         client.list_objects("b")
 
 
 @pytest.mark.parametrize("status", [201, 204, 206])
-def test_a_success_without_a_listing_is_no_empty_listing(status: int) -> None:
-    with s3(lambda _: (status, {}, b"")) as client, pytest.raises(NotUnderstood):
+def test_a_success_without_a_listing_is_no_empty_listing(status: int, s3: Callable[[Script], S3]) -> None:
+    client = s3(lambda _: (status, {}, b""))
+    with pytest.raises(NotUnderstood):
         client.list_buckets()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # botocore leaves the body unread.
 @pytest.mark.parametrize("headers", [{"Last-Modified": "garbage"}, {"x-amz-mp-parts-count": "z"}])
-def test_a_header_that_can_not_be_read_is_a_probe_error(headers: dict[str, str]) -> None:
-    with s3(lambda _: (200, headers, b"abc")) as client, pytest.raises(NotUnderstood):
+def test_a_header_that_can_not_be_read_is_a_probe_error(headers: dict[str, str], s3: Callable[[Script], S3]) -> None:
+    client = s3(lambda _: (200, headers, b"abc"))
+    with pytest.raises(NotUnderstood):
         client.get_object("b", "k")
 
 
-def test_a_refusal_that_is_cut_tells_nothing() -> None:
+def test_a_refusal_that_is_cut_tells_nothing(s3: Callable[[Script], S3]) -> None:
     script: Script = lambda _: (404, {"Content-Length": "500"}, b"<Error><Code>NoSuch")  # noqa: E731  # One line.
-    with s3(script) as client, pytest.raises(Unanswered, match="cut: 19 of 500 bytes"):
+    client = s3(script)
+    with pytest.raises(Unanswered, match="cut: 19 of 500 bytes"):
         client.get_object("b", "k")
 
 
-def test_a_key_behind_a_page_that_ended_early_is_found() -> None:
+def test_a_key_behind_a_page_that_ended_early_is_found(s3: Callable[[Script], S3]) -> None:
     more = "<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
 
     def script(path: str) -> Given:
         return 200, {}, listing(entry(KEY)) if "continuation-token=t" in path else listing("", more)
 
-    with s3(script) as client:
-        found = observe("state_listing", s3=client, contract=contract.load(), stack=STACK)
+    client = s3(script)
+    found = observe("state_listing", s3=client, contract=contract.load(), stack=STACK)
     assert found.holds_key
 
 
@@ -153,17 +134,17 @@ def test_checksums_in_their_forms() -> None:
 
 
 @pytest.mark.parametrize("listed", [True, False])
-def test_a_lock_that_is_listed_and_not_found_is_not_free(listed: bool) -> None:
+def test_a_lock_that_is_listed_and_not_found_is_not_free(listed: bool, s3: Callable[[Script], S3]) -> None:
     refused = b"<Error><Code>NoSuchKey</Code><Message>no</Message></Error>"
     entries = entry(KEY) + (entry(f"{KEY}.tflock") if listed else "")
-    with s3(lambda path: (200, {}, listing(entries)) if "list-type" in path else (404, {}, refused)) as client:
-        needs = {"s3": client, "contract": contract.load(), "stack": STACK}
-        below = IfSeen(observe("state_listing", **needs))
-        with pytest.raises(Unproven, match="half-lost") if listed else contextlib.nullcontext():
-            assert observe("state_lock", **needs, state_listing=below).free
+    client = s3(lambda path: (200, {}, listing(entries)) if "list-type" in path else (404, {}, refused))
+    needs = {"s3": client, "contract": contract.load(), "stack": STACK}
+    below = IfSeen(observe("state_listing", **needs))
+    with pytest.raises(Unproven, match="half-lost") if listed else contextlib.nullcontext():
+        assert observe("state_lock", **needs, state_listing=below).free
 
 
-def test_a_list_begins_anew_where_its_token_is_too_old(tmp_path: Path) -> None:
+def test_a_list_begins_anew_where_its_token_is_too_old(kube: Callable[[Script], Kube]) -> None:
     asked: list[str] = []
 
     def script(path: str) -> Given:
@@ -174,17 +155,19 @@ def test_a_list_begins_anew_where_its_token_is_too_old(tmp_path: Path) -> None:
         item = {"metadata": {"name": "b" if "continue=" in path else "a"}}
         return 200, {}, json.dumps({"kind": "NodeList", "items": [item], "metadata": metadata}).encode()
 
-    with kube(script, tmp_path) as client:
-        assert [each["metadata"]["name"] for each in client.list("nodes")] == ["a", "b"]
+    client = kube(script)
+    assert [each["metadata"]["name"] for each in client.list("nodes")] == ["a", "b"]
 
 
 @pytest.mark.parametrize("document", [{}, {"kind": "Status", "status": "Failure"}, {"kind": "NodeList"}])
-def test_what_is_no_list_and_no_object_is_not_understood(document: dict[str, str], tmp_path: Path) -> None:
-    with kube(lambda _: (200, {}, json.dumps(document).encode()), tmp_path) as client:
-        with pytest.raises(NotUnderstood):
-            client.list("nodes")
-        with pytest.raises(NotUnderstood):
-            client.get("nodes", "honey")
+def test_what_is_no_list_and_no_object_is_not_understood(
+    document: dict[str, str], kube: Callable[[Script], Kube]
+) -> None:
+    client = kube(lambda _: (200, {}, json.dumps(document).encode()))
+    with pytest.raises(NotUnderstood):
+        client.list("nodes")
+    with pytest.raises(NotUnderstood):
+        client.get("nodes", "honey")
 
 
 def pod(name: str, phase: str, statuses: list[dict[str, str]]) -> dict[str, Any]:
