@@ -138,14 +138,14 @@ def _spread(keys: Iterable[tuple[str, int]], threads: int, each: Callable[[str, 
             done.result()
 
 
-def ours(where: Where) -> Measured:
-    """Audit the bucket, its listing and its state with it."""
+def ours(where: Where, connections: int = READERS) -> Measured:
+    """Audit the bucket, its listing and its state with it; a shard is read by one connection."""
     section = S3Section(where.endpoint)
     place = Place(Access(section, (where.access_key, where.secret_key)), BUCKET, 30.0)
     scope = Scope(place, BucketListed(BUCKET, listed=True), "", ("cas.v2",), "benchmark")
     with tempfile.TemporaryDirectory() as folder, Measured() as measured:
         audit = Audit(scope, Asked(), State(Path(folder), {}), Progress(SHARDS, print))
-        with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
+        with concurrent.futures.ThreadPoolExecutor(connections) as pool:
             for seen in pool.map(audit.shard, SHARDS[:256]):
                 if not seen.sound:
                     raise SystemExit(seen.diagnosis)
@@ -268,6 +268,7 @@ def _tool(name: str) -> str:
 
 CONTENDERS: dict[str, tuple[Callable[[Where], Measured], Callable[[], bool]]] = {
     OURS: (ours, lambda: True),
+    "ours, one connection": (lambda where: ours(where, 1), lambda: True),
     "ours, as pytest -m audit": (suite, lambda: True),
     FETCHING: (lambda where: obstore(where, verify=False), lambda: bool(importlib.util.find_spec("obstore"))),
     "obstore + verify": (lambda where: obstore(where, verify=True), lambda: bool(importlib.util.find_spec("obstore"))),
