@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +26,6 @@ from pytest_gf.lab.attic.tokens import CLAIM, token
 from pytest_gf.probes.attic import Attic, Way
 
 STORE = "/nix/store"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    lab = Lab.start(tmp_path_factory.mktemp("attic"))
-    try:
-        yield lab
-    finally:
-        lab.stop()
-
-
-@pytest.fixture
-def attic_lab(running: Lab) -> Iterator[Lab]:
-    """The lab, mended after each test."""
-    yield running
-    running.mend()
 
 
 def section(lab: Lab) -> dict[str, Any]:
@@ -80,28 +64,28 @@ def streamed(lab: Lab, store_hash: str) -> tuple[Any, Body]:
     return transfer, body
 
 
-def test_a_pushed_path_reads_back(attic_lab: Lab) -> None:
+def test_a_pushed_path_reads_back(lab: Lab) -> None:
     for name, size in (("s1", 100), ("s2", 200_000)):
         data = b"".join(write(Directory({b"f": Regular(os.urandom(size))})))
-        assert push(attic_lab, name, data).json() == {"kind": "Uploaded"}
-        assert push(attic_lab, name, data).json() == {"kind": "Deduplicated"}
-        transfer, body = streamed(attic_lab, f"{name:0<32}")
+        assert push(lab, name, data).json() == {"kind": "Uploaded"}
+        assert push(lab, name, data).json() == {"kind": "Deduplicated"}
+        transfer, body = streamed(lab, f"{name:0<32}")
         body.finish()
         assert (transfer.status, transfer.cut, body.trouble) == (200, "", "")
         assert body.sha256 == hashlib.sha256(data).digest()
 
 
-def test_a_lost_bucket_fails_new_uploads_and_hides_behind_known_paths(attic_lab: Lab) -> None:
+def test_a_lost_bucket_fails_new_uploads_and_hides_behind_known_paths(lab: Lab) -> None:
     data = os.urandom(1000)
-    assert push(attic_lab, "d1", data).status_code == 200
-    attic_lab.bend("bucket-index-lost:attic")
-    assert push(attic_lab, "d1", data).json() == {"kind": "Deduplicated"}, "a dead store says so too"
-    assert push(attic_lab, "d2", os.urandom(1000)).status_code == 500
-    assert probe(attic_lab).narinfo("d1".ljust(32, "0")).status == 200
+    assert push(lab, "d1", data).status_code == 200
+    lab.bend("bucket-index-lost:attic")
+    assert push(lab, "d1", data).json() == {"kind": "Deduplicated"}, "a dead store says so too"
+    assert push(lab, "d2", os.urandom(1000)).status_code == 500
+    assert probe(lab).narinfo("d1".ljust(32, "0")).status == 200
 
 
-def test_who_may_not_push_is_refused_in_one_way(attic_lab: Lab) -> None:
-    secret = attic_lab.environment["GF_LAB_ATTIC_SECRET"]
+def test_who_may_not_push_is_refused_in_one_way(lab: Lab) -> None:
+    secret = lab.environment["GF_LAB_ATTIC_SECRET"]
     strange: list[str] = [
         "x",
         "no.token",
@@ -113,29 +97,29 @@ def test_who_may_not_push_is_refused_in_one_way(attic_lab: Lab) -> None:
     ]
     assert CLAIM.endswith("/v1")
     for bearer in strange:
-        answer = push(attic_lab, "w1", b"data", bearer=bearer)
+        answer = push(lab, "w1", b"data", bearer=bearer)
         assert (answer.status_code, answer.json()["error"]) == (403, "AccessError")
-    assert push(attic_lab, "w1", b"data", hashed="0" * 64).status_code == 400
+    assert push(lab, "w1", b"data", hashed="0" * 64).status_code == 400
 
 
 @pytest.mark.parametrize("at", [0, 1, 37, 262_143, 300_000, 500_000])
-def test_a_body_that_is_cut_is_seen_as_cut(attic_lab: Lab, at: int) -> None:
-    attic_lab.bend(f"attic-body-cut:{at}")
-    transfer, _ = streamed(attic_lab, section(attic_lab)["nar_paths"]["large"])
+def test_a_body_that_is_cut_is_seen_as_cut(lab: Lab, at: int) -> None:
+    lab.bend(f"attic-body-cut:{at}")
+    transfer, _ = streamed(lab, section(lab)["nar_paths"]["large"])
     assert transfer.status == 200
     assert transfer.cut
     assert transfer.received == at
 
 
-def test_who_never_answers_is_no_verdict(attic_lab: Lab) -> None:
-    attic_lab.bend("attic-silent")
+def test_who_never_answers_is_no_verdict(lab: Lab) -> None:
+    lab.bend("attic-silent")
     with pytest.raises(DeadlineExceeded):
-        probe(attic_lab, deadline=0.5).cache_info()
+        probe(lab, deadline=0.5).cache_info()
 
 
-def test_a_redirect_is_a_credential_and_is_shown_nowhere(attic_lab: Lab) -> None:
-    attic = probe(attic_lab)
-    transfer = attic.nar(f"nar/{section(attic_lab)['nar_paths']['small']}.nar", 5000, lambda _: None)
+def test_a_redirect_is_a_credential_and_is_shown_nowhere(lab: Lab) -> None:
+    attic = probe(lab)
+    transfer = attic.nar(f"nar/{section(lab)['nar_paths']['small']}.nar", 5000, lambda _: None)
     assert "X-Amz-Signature" in transfer.location
     assert "X-Amz" not in repr(transfer)
     refused = attic.redirected(transfer.location, Way("http://127.0.0.1:9"), 5000, lambda _: None)
@@ -146,9 +130,9 @@ def test_a_redirect_is_a_credential_and_is_shown_nowhere(attic_lab: Lab) -> None
 
 
 @pytest.mark.parametrize("url", ["http://elsewhere.invalid/nar/x.nar", "//elsewhere.invalid/x", "http://["])
-def test_a_url_that_leads_away_is_not_asked(attic_lab: Lab, url: str) -> None:
-    assert probe(attic_lab).elsewhere(url)
-    assert not probe(attic_lab).elsewhere("nar/x.nar")
+def test_a_url_that_leads_away_is_not_asked(lab: Lab, url: str) -> None:
+    assert probe(lab).elsewhere(url)
+    assert not probe(lab).elsewhere("nar/x.nar")
 
 
 @pytest.mark.parametrize("compression", ["none", "xz", "zstd"])
@@ -224,25 +208,25 @@ class TestNix:
         return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
 
     @pytest.mark.parametrize(("name", "surface"), [("small", "api"), ("large", "api"), ("incident", "https")])
-    def test_it_copies_and_verifies(self, attic_lab: Lab, tmp_path: Path, name: str, surface: str) -> None:
-        done = self.copy(attic_lab, tmp_path, name, surface=surface)
+    def test_it_copies_and_verifies(self, lab: Lab, tmp_path: Path, name: str, surface: str) -> None:
+        done = self.copy(lab, tmp_path, name, surface=surface)
         assert done.returncode == 0, done.stderr
         assert list((tmp_path / "store" / "nix" / "store").glob(f"*-gf-{name}"))
 
-    def test_it_refuses_another_key(self, attic_lab: Lab, tmp_path: Path) -> None:
-        attic_lab.bend("attic-wrong-key")
-        done = self.copy(attic_lab, tmp_path, "small")
+    def test_it_refuses_another_key(self, lab: Lab, tmp_path: Path) -> None:
+        lab.bend("attic-wrong-key")
+        done = self.copy(lab, tmp_path, "small")
         assert done.returncode != 0
         assert "lacks a valid signature" in done.stderr
 
-    def test_a_cut_body_is_a_partial_file(self, attic_lab: Lab, tmp_path: Path) -> None:
-        attic_lab.bend("attic-chunk-deleted")
-        done = self.copy(attic_lab, tmp_path, "large")
+    def test_a_cut_body_is_a_partial_file(self, lab: Lab, tmp_path: Path) -> None:
+        lab.bend("attic-chunk-deleted")
+        done = self.copy(lab, tmp_path, "large")
         assert done.returncode != 0
         assert "Transferred a partial file" in done.stderr
 
-    def test_a_flipped_byte_is_a_hash_mismatch(self, attic_lab: Lab, tmp_path: Path) -> None:
-        attic_lab.bend("attic-flipped")
-        done = self.copy(attic_lab, tmp_path, "small")
+    def test_a_flipped_byte_is_a_hash_mismatch(self, lab: Lab, tmp_path: Path) -> None:
+        lab.bend("attic-flipped")
+        done = self.copy(lab, tmp_path, "small")
         assert done.returncode != 0
         assert "hash mismatch" in done.stderr

@@ -31,23 +31,6 @@ DIGEST = content.digest(BLOB)
 KEY = content.blob_key(DIGEST)
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    lab = Lab.start(tmp_path_factory.mktemp("bazel"))
-    try:
-        yield lab
-    finally:
-        lab.stop()
-
-
-@pytest.fixture
-def lab(running: Lab) -> Iterator[Lab]:
-    """The lab, mended and with a cold hot cache after each test."""
-    shutil.rmtree(running.folder / "bazel-data", ignore_errors=True)
-    yield running
-    running.mend()
-
-
 @pytest.fixture
 def cache(lab: Lab) -> Iterator[Cache]:
     made = Cache(section(lab)["grpc"], ca_file=None, deadline=3.0)
