@@ -29,17 +29,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pytest_gf.audit.asked import SHARDS, Asked
-from pytest_gf.audit.progress import Progress
-from pytest_gf.audit.state import State
-from pytest_gf.audit.sweep import READERS, Audit, Scope
-from pytest_gf.formats import casblob
+from pytest_gf.honey.audit.asked import SHARDS, Asked
+from pytest_gf.honey.audit.progress import Progress
+from pytest_gf.honey.audit.state import State
+from pytest_gf.honey.audit.sweep import READERS, Audit, Scope
+from pytest_gf.honey.formats import casblob
+from pytest_gf.honey.observed.s3 import BucketListed
+from pytest_gf.honey.probes.s3 import Access
+from pytest_gf.honey.probes.s3_bulk import Place
+from pytest_gf.honey.target import S3Section
 from pytest_gf.lab.bazel import bulk
 from pytest_gf.lab.seaweedfs import Server, client_of, seaweedfs
-from pytest_gf.observed.s3 import BucketListed
-from pytest_gf.probes.s3 import Access
-from pytest_gf.probes.s3_bulk import Place
-from pytest_gf.target import S3Section
 
 ROOT = Path(__file__).parents[1]
 BUCKET = "bazel-cache"

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pytest_gf.facts import House, facts_in
+from pytest_gf.engine.facts import House, facts_in
 from pytest_gf.lab import Lab
 
 ROOT = Path(__file__).parents[1]

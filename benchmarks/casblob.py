@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import zstandard
 
-from pytest_gf.formats import casblob
+from pytest_gf.honey.formats import casblob
 
 ROUNDS = 7
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 
 import zstandard
 
-from pytest_gf.formats import nar, zstd
+from pytest_gf.honey.formats import nar, zstd
 
 ROUNDS = 5
 PIECE = 64 * 1024

@@ -15,14 +15,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_gf import contract as contracts
-from pytest_gf.audit.asked import Asked
-from pytest_gf.facts import House, facts_in
-from pytest_gf.formats import hcl, workflow
+from pytest_gf.engine.facts import House, facts_in
+from pytest_gf.engine.options import Settings
+from pytest_gf.engine.run import Run
+from pytest_gf.honey import contract as contracts
+from pytest_gf.honey.audit.asked import Asked
+from pytest_gf.honey.formats import hcl, workflow
+from pytest_gf.honey.subject import Subject
 from pytest_gf.lab import model
-from pytest_gf.options import Settings
-from pytest_gf.run import Run
-from pytest_gf.subject import Subject
 
 GIT = shutil.which("git") or "/usr/bin/git"
 FILES = 5_000

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pytest
 
-from pytest_gf import catalog, hookspecs, options
-from pytest_gf.clauses import clause_of
-from pytest_gf.facts import AXES, HOUSE
-from pytest_gf.session import SESSION, ContractSession
+from pytest_gf.engine import catalog, hookspecs, options
+from pytest_gf.engine.clauses import clause_of
+from pytest_gf.engine.facts import AXES, HOUSE
+from pytest_gf.engine.session import SESSION, ContractSession
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
@@ -38,7 +38,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if config.option.gf_faults or config.option.gf_clean:
-        from pytest_gf import commands
+        from pytest_gf.engine import commands
 
         return commands.clean(config) if config.option.gf_clean else commands.list_faults()
     return None

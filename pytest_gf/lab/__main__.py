@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_gf.contract import Contract, load
+from pytest_gf.honey.contract import Contract, load
 from pytest_gf.lab import faults, honey
 from pytest_gf.lab.attic import content
 from pytest_gf.lab.attic.server import AtticServer

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 from aiohttp import web
 
-from pytest_gf.contract import Contract
+from pytest_gf.honey.contract import Contract
 from pytest_gf.lab import faults
 from pytest_gf.lab.bends import Bends, Undo
 from pytest_gf.lab.faults import Bend

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pytest_gf.lab import model
 
 if TYPE_CHECKING:
-    from pytest_gf.contract import Contract
+    from pytest_gf.honey.contract import Contract
 
 Kind = Literal[
     "bucket",

@@ -16,7 +16,7 @@ import msgspec
 from pytest_gf.lab.attic import tokens
 
 if TYPE_CHECKING:
-    from pytest_gf.contract.model import Workload
+    from pytest_gf.honey.contract.model import Workload
 
 ACCESS_KEY = "GF_LAB_S3_ACCESS_KEY"
 SECRET_KEY = "GF_LAB_S3_SECRET_KEY"  # noqa: S105  # The variable's name, not its value.

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from pytest_gf.contract import load
+from pytest_gf.honey.contract import load
 from pytest_gf.lab import honey
 from pytest_gf.lab.faults import parse
 

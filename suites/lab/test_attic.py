@@ -17,13 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gf.errors import DeadlineExceeded
-from pytest_gf.formats import narinfo
-from pytest_gf.formats.nar import Directory, Regular, write
-from pytest_gf.formats.narbody import Body
+from pytest_gf.engine.errors import DeadlineExceeded
+from pytest_gf.honey.formats import narinfo
+from pytest_gf.honey.formats.nar import Directory, Regular, write
+from pytest_gf.honey.formats.narbody import Body
+from pytest_gf.honey.probes.attic import Attic, Way
 from pytest_gf.lab import Lab
 from pytest_gf.lab.attic.tokens import CLAIM, token
-from pytest_gf.probes.attic import Attic, Way
 
 STORE = "/nix/store"
 

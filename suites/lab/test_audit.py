@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 import yaml
 
-from pytest_gf import options
-from pytest_gf.audit import asked, sampling
-from pytest_gf.audit.progress import Progress
-from pytest_gf.audit.state import State
-from pytest_gf.audit.sweep import FAILURES, Audit, Scope
-from pytest_gf.errors import ProbeError
+from pytest_gf.engine import options
+from pytest_gf.engine.errors import ProbeError
+from pytest_gf.honey.audit import asked, sampling
+from pytest_gf.honey.audit.progress import Progress
+from pytest_gf.honey.audit.state import State
+from pytest_gf.honey.audit.sweep import FAILURES, Audit, Scope
+from pytest_gf.honey.observed.s3 import BucketListed
+from pytest_gf.honey.probes.s3 import Access
+from pytest_gf.honey.probes.s3_bulk import Place
+from pytest_gf.honey.target import S3Section
 from pytest_gf.lab import Lab
 from pytest_gf.lab.bazel import content
 from pytest_gf.lab.faults import ACTION_DEFECTS, ENDINGS
-from pytest_gf.observed.s3 import BucketListed
-from pytest_gf.probes.s3 import Access
-from pytest_gf.probes.s3_bulk import Place
-from pytest_gf.target import S3Section
 
 ROOT = Path(__file__).parents[2]
 

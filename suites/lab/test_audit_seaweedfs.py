@@ -24,8 +24,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from pytest_gf.audit.state import Mark
-from pytest_gf.audit.sweep import READERS
+from pytest_gf.honey.audit.state import Mark
+from pytest_gf.honey.audit.sweep import READERS
 from pytest_gf.lab.bazel import bulk
 
 pytestmark = pytest.mark.real

@@ -20,11 +20,11 @@ from typing import Any
 import httpx
 import pytest
 
-from pytest_gf.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered
-from pytest_gf.formats import casblob, reapi
+from pytest_gf.engine.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered
+from pytest_gf.honey.formats import casblob, reapi
+from pytest_gf.honey.probes.reapi import Cache
 from pytest_gf.lab import Lab, faults
 from pytest_gf.lab.bazel import content
-from pytest_gf.probes.reapi import Cache
 
 BLOB = content.largest()
 DIGEST = content.digest(BLOB)
@@ -161,7 +161,7 @@ def test_a_server_that_ends_in_a_call_leaves_stderr_alone(tmp_path: Path) -> Non
     """Grpc's core tells its troubles to stderr unless it is told otherwise before it is imported."""
     with Lab.start(tmp_path, ["bazel-silent"]) as lab:
         script = (
-            "import threading, sys; from pytest_gf.probes.reapi import Cache; "
+            "import threading, sys; from pytest_gf.honey.probes.reapi import Cache; "
             f"cache = Cache({section(lab)['grpc']!r}, ca_file=None, deadline=20.0); "
             "threading.Timer(0.5, lambda: (print('asked', flush=True))).start(); cache.capabilities()"
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.formats import casblob
+from pytest_gf.honey.formats import casblob
 from pytest_gf.lab import Lab
 from pytest_gf.lab.bazel import content
 

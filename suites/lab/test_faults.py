@@ -60,7 +60,7 @@ def test_no_clause_without_a_fault(catalog: set[str]) -> None:
 
 def catalog_rows(catalog: set[str]) -> set[str]:
     """Return rows enough for every pattern: each id bare, and with every bucket and stack."""
-    from pytest_gf import contract
+    from pytest_gf.honey import contract
 
     known = contract.load()
     pairs = itertools.product(known.every("surface"), known.every("nar"))

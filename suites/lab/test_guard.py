@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from pytest_gf import baselines, contract
-from pytest_gf.formats import baseline
+from pytest_gf.honey import baselines, contract
+from pytest_gf.honey.formats import baseline
 from pytest_gf.lab import Lab, model
 
 ROOT = Path(__file__).parents[2]

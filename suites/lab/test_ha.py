@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_gf import contract
+from pytest_gf.honey import contract
 from pytest_gf.lab import Lab
 from pytest_gf.lab.faults import CANDIDATES, COMPONENTS
 from pytest_gf.lab.kube import stores

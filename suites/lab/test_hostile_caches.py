@@ -16,16 +16,16 @@ import pytest
 import zstandard
 
 from pytest_gf import Unproven, facts_in
-from pytest_gf.errors import Unanswered
-from pytest_gf.facts import HOUSE
-from pytest_gf.formats import reapi
-from pytest_gf.formats.nar import Regular, write
-from pytest_gf.formats.narbody import Body
-from pytest_gf.observed.archive import Archive
-from pytest_gf.observed.attic import Family, Said
-from pytest_gf.observed.s3 import BucketListed
-from pytest_gf.probes.attic import Attic, Reply, Way
-from pytest_gf.probes.reapi import Cache
+from pytest_gf.engine.errors import Unanswered
+from pytest_gf.engine.facts import HOUSE
+from pytest_gf.honey.formats import reapi
+from pytest_gf.honey.formats.nar import Regular, write
+from pytest_gf.honey.formats.narbody import Body
+from pytest_gf.honey.observed.archive import Archive
+from pytest_gf.honey.observed.attic import Family, Said
+from pytest_gf.honey.observed.s3 import BucketListed
+from pytest_gf.honey.probes.attic import Attic, Reply, Way
+from pytest_gf.honey.probes.reapi import Cache
 
 FACTS = facts_in(Path(__file__).parents[2] / "fixtures")[HOUSE].facts
 NAR = b"".join(write(Regular(os.urandom(3_000_000))))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pytest_gf import contract
+from pytest_gf.honey import contract
 from pytest_gf.lab import Lab
 
 ROOT = Path(__file__).parents[2]

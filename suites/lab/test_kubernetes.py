@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, ProbeError, Unanswered, Unproven
+from pytest_gf.engine.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, ProbeError, Unanswered, Unproven
+from pytest_gf.honey.probes import folder, kube_exec, upgrade
+from pytest_gf.honey.probes.kube import Kube
+from pytest_gf.honey.target import KubernetesSection
 from pytest_gf.lab import Lab
 from pytest_gf.lab.honey import ADMIN_KUBECONFIG
-from pytest_gf.probes import folder, kube_exec, upgrade
-from pytest_gf.probes.kube import Kube
-from pytest_gf.target import KubernetesSection
 
 NAMESPACE = "nix-cache"
 
@@ -290,7 +290,7 @@ def test_a_pods_own_service_account(lab: Lab, kube: Kube, tmp_path: Path, monkey
 
 
 def test_pages_are_read_to_the_last(kube: Kube, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pytest_gf.probes import kube as probe
+    from pytest_gf.honey.probes import kube as probe
 
     monkeypatch.setattr(probe, "PAGE", 1)
     lab.reset()

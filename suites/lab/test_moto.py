@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from pytest_gf import contract
+from pytest_gf.honey import contract
 
 pytestmark = pytest.mark.real
 

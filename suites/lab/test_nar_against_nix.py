@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_gf.formats import nixbase32
-from pytest_gf.formats.nar import Directory, Node, Reader, Regular, Symlink, write
+from pytest_gf.honey.formats import nixbase32
+from pytest_gf.honey.formats.nar import Directory, Node, Reader, Regular, Symlink, write
 
 pytestmark = [
     pytest.mark.real,

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from pytest_gf import facts_in
-from pytest_gf.facts import HOUSE
+from pytest_gf.engine.facts import HOUSE
 from pytest_gf.lab import Lab
 from pytest_gf.lab.kube.rights import PROBE_CLUSTER_ROLE, PROBE_ROLE
 

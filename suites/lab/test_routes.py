@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from pytest_gf import routes
+from pytest_gf.honey import routes
+from pytest_gf.honey.probes.kube import Kube
+from pytest_gf.honey.target import PortForward, load
 from pytest_gf.lab import Lab
 from pytest_gf.lab.honey import ROUTED
-from pytest_gf.probes.kube import Kube
-from pytest_gf.target import PortForward, load
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from threading import Thread
 
 import pytest
 
-from pytest_gf.contract import load
+from pytest_gf.honey.contract import load
+from pytest_gf.honey.target import load as load_target
 from pytest_gf.lab import Lab, LabError, process
-from pytest_gf.target import load as load_target
 
 WAIT = 20.0
 """Seconds; what is waited for comes in tens of milliseconds."""

@@ -16,7 +16,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from pytest_gf.contract import load
+from pytest_gf.honey.contract import load
 from pytest_gf.lab import Lab, LabError, faults
 from pytest_gf.lab.faults import FAULTS, parse
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_gf import contract
+from pytest_gf.honey import contract
 
 pytestmark = pytest.mark.real
 

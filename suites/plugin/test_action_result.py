@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gf.formats import action_result, reapi
-from pytest_gf.formats.action_result import Malformed, Reference
+from pytest_gf.honey.formats import action_result, reapi
+from pytest_gf.honey.formats.action_result import Malformed, Reference
 
 DIGESTS = st.binary(min_size=1, max_size=8).map(lambda seed: hashlib.sha256(seed).hexdigest())
 FOLDERS = st.lists(st.lists(st.tuples(DIGESTS, st.integers(0, 10**12)), max_size=4), max_size=5)

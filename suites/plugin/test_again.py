@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pytest_gf.errors import NotUnderstood, ProbeError, Unanswered
-from pytest_gf.probes import again
-from pytest_gf.probes.again import NotNow, Throttled, settled
+from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unanswered
+from pytest_gf.honey.probes import again
+from pytest_gf.honey.probes.again import NotNow, Throttled, settled
 
 SECONDS = 5.0
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from pytest_gf.audit.results import Results
-from pytest_gf.formats import pieces, reapi
-from pytest_gf.observed.audit import Finding
-from pytest_gf.observed.blobs import StoredBlob
-from pytest_gf.probes.http_bulk import Watchdog
-from pytest_gf.probes.s3 import Access
-from pytest_gf.probes.s3_bulk import Place, Reader
-from pytest_gf.target import S3Section
+from pytest_gf.honey.audit.results import Results
+from pytest_gf.honey.formats import pieces, reapi
+from pytest_gf.honey.observed.audit import Finding
+from pytest_gf.honey.observed.blobs import StoredBlob
+from pytest_gf.honey.probes.http_bulk import Watchdog
+from pytest_gf.honey.probes.s3 import Access
+from pytest_gf.honey.probes.s3_bulk import Place, Reader
+from pytest_gf.honey.target import S3Section
 
 Objects = Mapping[str, tuple[int, int, bytes]]
 """By key: the status of HEAD, that of GET, and the body."""

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gf.audit.state import Mark, State
-from pytest_gf.errors import ProbeError
-from pytest_gf.observed.audit import Finding, Tally
+from pytest_gf.engine.errors import ProbeError
+from pytest_gf.honey.audit.state import Mark, State
+from pytest_gf.honey.observed.audit import Finding, Tally
 
 KEY = st.text(st.characters(codec="utf-8"), min_size=1, max_size=200)
 
@@ -102,8 +102,8 @@ def test_a_key_that_no_s3_has_is_one_line(tmp_path: Path) -> None:
 FULL = """
 import resource, sys
 from pathlib import Path
-from pytest_gf.audit.state import Mark
-from pytest_gf.errors import ProbeError
+from pytest_gf.honey.audit.state import Mark
+from pytest_gf.engine.errors import ProbeError
 resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
 try:
     Mark(Path(sys.argv[1]))

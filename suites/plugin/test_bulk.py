@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, ProbeError, Unanswered
-from pytest_gf.formats import casblob, pieces
+from pytest_gf.engine.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, ProbeError, Unanswered
+from pytest_gf.honey.formats import casblob, pieces
+from pytest_gf.honey.probes import sigv4
+from pytest_gf.honey.probes.deadline import LEAST_RATE
+from pytest_gf.honey.probes.http_bulk import BUFFER, IDLE, TICK, Cut, Watchdog
+from pytest_gf.honey.probes.s3 import Access
+from pytest_gf.honey.probes.s3_bulk import PAGE, Place, Reader
+from pytest_gf.honey.target import S3Section
 from pytest_gf.lab.kube import tls
 from pytest_gf.lab.rustfs import sigv4 as server_side
 from pytest_gf.lab.rustfs.call import Call, Refusal
-from pytest_gf.probes import sigv4
-from pytest_gf.probes.deadline import LEAST_RATE
-from pytest_gf.probes.http_bulk import BUFFER, IDLE, TICK, Cut, Watchdog
-from pytest_gf.probes.s3 import Access
-from pytest_gf.probes.s3_bulk import PAGE, Place, Reader
-from pytest_gf.target import S3Section
 
 Serve = Callable[[socket.socket, int], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"

@@ -15,9 +15,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gf.formats import casblob, zstd
-from pytest_gf.formats.casblob import IDENTITY, ZSTD, Malformed, decode, decode_stream, encode
-from pytest_gf.formats.pieces import Pieces
+from pytest_gf.honey.formats import casblob, zstd
+from pytest_gf.honey.formats.casblob import IDENTITY, ZSTD, Malformed, decode, decode_stream, encode
+from pytest_gf.honey.formats.pieces import Pieces
 
 PAYLOAD = random.Random(7).randbytes(700) + b"a" * 2000  # noqa: S311  # Test data.
 
@@ -174,7 +174,7 @@ def test_a_flip_in_a_checksummed_frame_is_malformed() -> None:
 
 BOMB = """
 import resource, struct, sys
-from pytest_gf.formats import casblob
+from pytest_gf.honey.formats import casblob
 frame = b"\\x28\\xb5\\x2f\\xfd\\x00\\x58" + b"".join(
     ((131072 << 3) | 2 | (at == 8191)).to_bytes(3, "little") + b"a" for at in range(8192))
 head = struct.pack("<IIqBIq", casblob.MAGIC, 37, {logical}, 1, {chunk}, 2)
@@ -204,7 +204,7 @@ def test_a_gibibyte_out_of_a_small_object_costs_no_memory(logical: int, chunk: i
 
 MANY_CHUNKS = """
 import struct, tracemalloc
-from pytest_gf.formats import casblob
+from pytest_gf.honey.formats import casblob
 count = casblob.MOST_CHUNKS + 1
 head = struct.pack("<IIqBIq", casblob.MAGIC, 21 + 8 * count, casblob.MOST_CHUNKS, 1, 1, count)
 first = 29 + 8 * count

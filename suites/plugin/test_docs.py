@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from pytest_gf import contract, options, target
-from pytest_gf.facts import AXES, GIVENS
-from pytest_gf.vantage import VANTAGES
-from pytest_gf.verdict import Exit, Verdict
+from pytest_gf.engine import options
+from pytest_gf.engine.facts import AXES, GIVENS
+from pytest_gf.engine.verdict import Exit, Verdict
+from pytest_gf.honey import contract, target
+from pytest_gf.honey.vantage import VANTAGES
 
 ROOT = Path(__file__).parents[2]
 USAGE = (ROOT / "docs" / "usage.md").read_text()
@@ -55,7 +56,7 @@ def test_the_page_of_clauses_is_what_the_generator_makes(tmp_path: Path) -> None
 
     made = tmp_path / "clauses.md"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest_gf.clauses_page", str(made)],
+        [sys.executable, "-m", "pytest_gf.engine.clauses_page", str(made)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -64,7 +65,7 @@ def test_the_page_of_clauses_is_what_the_generator_makes(tmp_path: Path) -> None
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert made.read_text() == (ROOT / "docs" / "clauses.md").read_text(), (
-        "run: python -m pytest_gf.clauses_page docs/clauses.md"
+        "run: python -m pytest_gf.engine.clauses_page docs/clauses.md"
     )
 
 

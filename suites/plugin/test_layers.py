@@ -95,7 +95,7 @@ ALLOWED: dict[str, set[str]] = {
 
 
 def name_of(path: Path) -> str:
-    """Return ``probes.s3`` for ``pytest_gf/probes/s3.py``, ``lab`` for ``pytest_gf/lab/__init__.py``."""
+    """Return ``probes.s3`` for ``pytest_gf/honey/probes/s3.py``, ``lab`` for ``pytest_gf/lab/__init__.py``."""
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
 
 
@@ -243,7 +243,7 @@ def test_these_rules_can_be_broken() -> None:
     assert imported(inside, in_functions=False) == set()
     assert first(imported(tried, in_functions=False)) == {"boto3", "grpc"}
     assert first(imported("from . import x\nfrom .y import z\n")) == {""}
-    assert ours("from pytest_gf import lab\nimport pytest_gf.probes.s3\n") == {"lab", "probes"}
+    assert ours("from pytest_gf import lab\nimport pytest_gf.honey.probes.s3\n") == {"lab", "probes"}
     assert hooks("async def pytest_a(): ...\n@pytest.hookimpl(tryfirst=True)\ndef b(): ...\ndef c(): ...\n") == {
         "pytest_a",
         "b",

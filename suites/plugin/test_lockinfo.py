@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_gf.formats import baseline, lockinfo, strict_json
-from pytest_gf.observed.authority import StateBaseline, describe
+from pytest_gf.honey.formats import baseline, lockinfo, strict_json
+from pytest_gf.honey.observed.authority import StateBaseline, describe
 
 CANARY = "a-value-that-must-not-leave"
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gf.formats import nar
-from pytest_gf.formats.nar import Directory, Malformed, Node, Reader, Regular, Symlink, string, write
+from pytest_gf.honey.formats import nar
+from pytest_gf.honey.formats.nar import Directory, Malformed, Node, Reader, Regular, Symlink, string, write
 
 NAMES = st.binary(min_size=1, max_size=8).filter(lambda name: name not in {b".", b".."} and not set(name) & set(b"/\0"))
 LEAVES = st.builds(Regular, st.binary(max_size=40), st.booleans()) | st.builds(
@@ -145,7 +145,7 @@ def test_each_malformed_kind_is_its_own(name: str) -> None:
 
 MEMORY = """
 import resource, sys
-from pytest_gf.formats.nar import Reader, string, MAGIC
+from pytest_gf.honey.formats.nar import Reader, string, MAGIC
 import struct
 reader = Reader()
 size = 2**30

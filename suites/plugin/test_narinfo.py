@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gf.formats import nixbase32
-from pytest_gf.formats.narinfo import Malformed, NarInfo, PublicKey, nar_hash, parse
+from pytest_gf.honey.formats import nixbase32
+from pytest_gf.honey.formats.narinfo import Malformed, NarInfo, PublicKey, nar_hash, parse
 
 KEY = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"a key for tests").digest())
 PUBLIC = PublicKey("main", KEY.public_key().public_bytes_raw())

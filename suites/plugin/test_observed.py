@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.answers import Answer, Folder
-from pytest_gf.formats import tfstate
-from pytest_gf.observed.bazel import CacheSurface
-from pytest_gf.observed.bucket import BucketOnDisk, BucketView, ListAfter, Surroundings
-from pytest_gf.observed.disk import Disk
-from pytest_gf.observed.exposure import Endpoint
-from pytest_gf.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
-from pytest_gf.observed.state import StateBody, StateListing
-from pytest_gf.observed.surface import AnonymousView
-from pytest_gf.observed.workload import ClusterSeen, Node, Readiness
+from pytest_gf.honey.answers import Answer, Folder
+from pytest_gf.honey.formats import tfstate
+from pytest_gf.honey.observed.bazel import CacheSurface
+from pytest_gf.honey.observed.bucket import BucketOnDisk, BucketView, ListAfter, Surroundings
+from pytest_gf.honey.observed.disk import Disk
+from pytest_gf.honey.observed.exposure import Endpoint
+from pytest_gf.honey.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
+from pytest_gf.honey.observed.state import StateBody, StateListing
+from pytest_gf.honey.observed.surface import AnonymousView
+from pytest_gf.honey.observed.workload import ClusterSeen, Node, Readiness
 
 OK = Answer(200)
 LOST = Answer(404, "NoSuchBucket")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_gf import target
-from pytest_gf.contract import ContractError, load
+from pytest_gf.honey import target
+from pytest_gf.honey.contract import ContractError, load
 
 TARGET = 'name = "{name}"\nvantage = "operator"\nallow = ["scratch", "publication"]\n'
 

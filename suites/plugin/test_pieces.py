@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gf.formats.pieces import Pieces, each, joined
+from pytest_gf.honey.formats.pieces import Pieces, each, joined
 
 
 @given(

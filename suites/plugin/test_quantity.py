@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gf.formats.quantity import parse
+from pytest_gf.honey.formats.quantity import parse
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.formats import reapi
+from pytest_gf.honey.formats import reapi
 
 NESTED = {
     "Upload": "BatchUpdateBlobsRequest.Request",

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_gf.engine.redaction import MARK, Redactor
 from pytest_gf.lab import Lab
-from pytest_gf.redaction import MARK, Redactor
 
 LOUD = ["-vvv", "--showlocals", "--log-level=DEBUG", "-rA", "--tb=long"]
 
@@ -25,7 +25,7 @@ globals().update(facts_in(Path(__file__).parent / "fixtures"))
 FACTS = '''
 import logging, warnings
 from pytest_gf import ProbeError, Unproven, fact
-from pytest_gf.target import Target
+from pytest_gf.honey.target import Target
 
 def secret_of(target):
     return target.credential(target.s3.secret_key_env)
@@ -226,8 +226,8 @@ def test_credentials_by_their_form(text: str, clean: str) -> None:
 
 
 def test_log_records_are_made_clean_and_the_factory_is_given_back() -> None:
-    from pytest_gf.redacting import redact_log_records
-    from pytest_gf.redaction import redactor
+    from pytest_gf.engine.redacting import redact_log_records
+    from pytest_gf.engine.redaction import redactor
 
     redactor().learn(["a-canary-of-the-log-test"])
     before = logging.getLogRecordFactory()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.reports import github
+from pytest_gf.engine.reports import github
 
 
 def row(verdict: str, reason: str) -> dict[str, str]:

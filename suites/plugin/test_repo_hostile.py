@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_gf.formats import envrc, expression, hcl, markdown, shell, workflow
-from pytest_gf.formats.expression import Truth
-from pytest_gf.formats.expression_values import UNKNOWN
-from pytest_gf.formats.yaml_nodes import Malformed, read, read_all
-from pytest_gf.probes import repository
+from pytest_gf.honey.formats import envrc, expression, hcl, markdown, shell, workflow
+from pytest_gf.honey.formats.expression import Truth
+from pytest_gf.honey.formats.expression_values import UNKNOWN
+from pytest_gf.honey.formats.yaml_nodes import Malformed, read, read_all
+from pytest_gf.honey.probes import repository
 
 WORKFLOW = "on: pull_request\njobs: {t: {runs-on: x, steps: [{run: make}]}}\n"
 BAD_YAML = {

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_gf import contract as contracts
-from pytest_gf.formats import markdown, workflow
-from pytest_gf.formats.yaml_nodes import Scalar, Table, read
-from pytest_gf.lab import model
-from pytest_gf.observed.repository import (
+from pytest_gf.honey import contract as contracts
+from pytest_gf.honey.formats import markdown, workflow
+from pytest_gf.honey.formats.yaml_nodes import Scalar, Table, read
+from pytest_gf.honey.observed.repository import (
     Findings,
     acceleration,
     addresses,
@@ -21,6 +20,7 @@ from pytest_gf.observed.repository import (
     page,
     stacks,
 )
+from pytest_gf.lab import model
 
 RULES = contracts.load().repository
 FOLDER = "tofu/stacks/attic"

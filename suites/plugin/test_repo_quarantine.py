@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_gf.observed.repository import Finding, quarantine
-from pytest_gf.observed.repository import publication as publications
+from pytest_gf.honey.observed.repository import Finding, quarantine
+from pytest_gf.honey.observed.repository import publication as publications
 
 FOLDER = Path(__file__).parent / "workflows"
 FILES = sorted(FOLDER.glob("*.yml"))

@@ -26,7 +26,7 @@ FACTS = '''
 import os, time, warnings
 from pathlib import Path
 from pytest_gf import Every, ProbeError, Unproven, fact
-from pytest_gf.run import Run
+from pytest_gf.engine.run import Run
 
 def note(word):
     with open(os.environ["NOTES"], "a") as file:

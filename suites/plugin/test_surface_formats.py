@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.formats import bazel_remote, routing
-from pytest_gf.formats.bazel_remote import BUCKET, DIR, ENDPOINT, PREFIX
+from pytest_gf.honey.formats import bazel_remote, routing
+from pytest_gf.honey.formats.bazel_remote import BUCKET, DIR, ENDPOINT, PREFIX
 
 BACKEND = {"service": {"name": "cache", "port": {"number": 1}}}
 PODS = ({"metadata": {"namespace": "ns", "name": "p", "labels": {"app": "cache", "tier": "x"}}},)

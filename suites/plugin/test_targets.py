@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_gf import target
-from pytest_gf.target import PortForward, TargetError
+from pytest_gf.honey import target
+from pytest_gf.honey.target import PortForward, TargetError
 
 READY = Path(__file__).parents[2] / "fixtures" / "targets"
 S3 = '[s3]\nendpoint = "http://s3.example:9000"\n'

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gf.formats import tfstate
+from pytest_gf.honey.formats import tfstate
 
 CANARY = "a-value-of-the-body-that-must-not-leave"
 

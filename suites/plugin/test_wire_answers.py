@@ -16,15 +16,16 @@ from typing import Any
 
 import pytest
 
-from pytest_gf import IfSeen, Unproven, contract, facts_in
-from pytest_gf.errors import NotUnderstood, ProbeError, Unanswered
-from pytest_gf.facts import HOUSE
-from pytest_gf.formats import checksums
-from pytest_gf.observed.workload import ClusterSeen
-from pytest_gf.probes.folder import SCRIPT
-from pytest_gf.probes.kube import Kube
-from pytest_gf.probes.s3 import S3
-from pytest_gf.target import KubernetesSection, S3Section
+from pytest_gf import IfSeen, Unproven, facts_in
+from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unanswered
+from pytest_gf.engine.facts import HOUSE
+from pytest_gf.honey import contract
+from pytest_gf.honey.formats import checksums
+from pytest_gf.honey.observed.workload import ClusterSeen
+from pytest_gf.honey.probes.folder import SCRIPT
+from pytest_gf.honey.probes.kube import Kube
+from pytest_gf.honey.probes.s3 import S3
+from pytest_gf.honey.target import KubernetesSection, S3Section
 
 Given = tuple[int, dict[str, str], bytes]
 Script = Callable[[str], Given]

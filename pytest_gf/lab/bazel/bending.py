@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gf.formats import casblob
+from pytest_gf.honey.formats import casblob
 from pytest_gf.lab.bazel import content
 from pytest_gf.lab.bends import Undo, nothing
 from pytest_gf.lab.faults import Bend

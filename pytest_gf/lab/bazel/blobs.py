@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_gf.formats import casblob
+from pytest_gf.honey.formats import casblob
 from pytest_gf.lab.bazel import content
 from pytest_gf.lab.rustfs.servant import Servant, Unavailable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 
-from pytest_gf.formats import casblob, reapi
+from pytest_gf.honey.formats import casblob, reapi
 from pytest_gf.lab.bazel import content
 
 PLANTED = (

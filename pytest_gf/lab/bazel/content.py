@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_gf.formats import casblob, reapi
+from pytest_gf.honey.formats import casblob, reapi
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 """The blob that is always there and never stored."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import zstandard
 
-from pytest_gf.formats import reapi
+from pytest_gf.honey.formats import reapi
 from pytest_gf.lab.bazel.blobs import Blobs, Failed
 from pytest_gf.lab.bazel.content import EMPTY
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from pytest_gf.formats import reapi
+from pytest_gf.honey.formats import reapi
 from pytest_gf.lab.bazel import bending
 from pytest_gf.lab.bazel.blobs import Blobs, Failed
 from pytest_gf.lab.bazel.methods import Methods

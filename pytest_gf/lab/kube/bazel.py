@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_gf.contract import Contract
+from pytest_gf.honey.contract import Contract
 from pytest_gf.lab.bends import Bends
 
 PORT = 9092

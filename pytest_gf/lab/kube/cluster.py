@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_gf.contract import Contract
-from pytest_gf.contract.model import Workload
+from pytest_gf.honey.contract import Contract
+from pytest_gf.honey.contract.model import Workload
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.kube import bazel, exposing, stores
 from pytest_gf.lab.kube.resources import RESOURCES

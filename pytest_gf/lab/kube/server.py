@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from pytest_gf.contract import Contract
+from pytest_gf.honey.contract import Contract
 from pytest_gf.lab.bends import Bends, Undo, nothing
 from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Exchange, Journal

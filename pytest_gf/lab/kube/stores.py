@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pytest_gf.contract import Contract
+from pytest_gf.honey.contract import Contract
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.kube import bazel
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_gf.contract import Contract
+from pytest_gf.honey.contract import Contract
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.faults import ALL
 from pytest_gf.lab.journal import Exchange

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.archive import Archive
+from pytest_gf.honey.observed.archive import Archive
 
 
 @pytest.mark.canary

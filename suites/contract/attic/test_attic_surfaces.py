@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.attic import AnonymousPush, CacheInfo, Family, Miss, Pinned, PublicRead, Signed
+from pytest_gf.honey.observed.attic import AnonymousPush, CacheInfo, Family, Miss, Pinned, PublicRead, Signed
 
 pytestmark = pytest.mark.canary
 

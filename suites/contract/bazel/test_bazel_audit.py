@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.audit import AuditedBucket, AuditServed, ShardAudit
+from pytest_gf.honey.observed.audit import AuditedBucket, AuditServed, ShardAudit
 
 pytestmark = pytest.mark.audit
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.bazel import CacheMiss, CacheSurface, WrittenBlob
-from pytest_gf.observed.blobs import ServedBlobs, StoredBlobs
+from pytest_gf.honey.observed.bazel import CacheMiss, CacheSurface, WrittenBlob
+from pytest_gf.honey.observed.blobs import ServedBlobs, StoredBlobs
 
 pytestmark = pytest.mark.canary
 

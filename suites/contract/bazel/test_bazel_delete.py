@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.bucket import ListAfter
+from pytest_gf.honey.observed.bucket import ListAfter
 
 pytestmark = pytest.mark.cache_delete
 

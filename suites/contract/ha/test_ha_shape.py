@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.ha import InterimShape, Limit, Strict
+from pytest_gf.honey.observed.ha import InterimShape, Limit, Strict
 
 pytestmark = pytest.mark.ha
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_gf import clause
-from pytest_gf.observed.web import Page
+from pytest_gf.honey.observed.web import Page
 
 
 @clause("acceleration.flakehub-answers", "FlakeHub's page of the flake answers", proves="S015")

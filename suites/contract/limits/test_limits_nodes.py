@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.workload import ClusterNodes
+from pytest_gf.honey.observed.workload import ClusterNodes
 
 pytestmark = pytest.mark.canary
 

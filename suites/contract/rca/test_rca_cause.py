@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.rca import Rca, RcaEvidence
+from pytest_gf.honey.observed.rca import Rca, RcaEvidence
 
 pytestmark = pytest.mark.rca
 

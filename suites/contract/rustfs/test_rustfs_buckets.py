@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.bucket import BucketView
-from pytest_gf.observed.surface import AnonymousView
+from pytest_gf.honey.observed.bucket import BucketView
+from pytest_gf.honey.observed.surface import AnonymousView
 
 pytestmark = pytest.mark.canary
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.bucket import BucketOnDisk
-from pytest_gf.observed.disk import Markers, ScratchMarkers, ScratchMarkersGone
+from pytest_gf.honey.observed.bucket import BucketOnDisk
+from pytest_gf.honey.observed.disk import Markers, ScratchMarkers, ScratchMarkersGone
 
 pytestmark = pytest.mark.canary
 

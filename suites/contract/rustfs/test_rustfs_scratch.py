@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.bucket import ListAfter
-from pytest_gf.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
+from pytest_gf.honey.observed.bucket import ListAfter
+from pytest_gf.honey.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
 
 pytestmark = pytest.mark.canary
 

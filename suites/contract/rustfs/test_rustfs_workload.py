@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.exposure import Exposure
-from pytest_gf.observed.workload import Claim, Placement, Readiness, RustFS, StorageNode, Volume
+from pytest_gf.honey.observed.exposure import Exposure
+from pytest_gf.honey.observed.workload import Claim, Placement, Readiness, RustFS, StorageNode, Volume
 
 pytestmark = pytest.mark.canary
 

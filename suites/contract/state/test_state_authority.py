@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.authority import (
+from pytest_gf.honey.observed.authority import (
     StateBaseline,
     StateLock,
     StateResources,
     StateUnchanged,
     WriteProof,
 )
-from pytest_gf.observed.bucket import ListAfter
-from pytest_gf.observed.errored import Errored
+from pytest_gf.honey.observed.bucket import ListAfter
+from pytest_gf.honey.observed.errored import Errored
 
 pytestmark = pytest.mark.guard
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.state import StateBody, StateListing
+from pytest_gf.honey.observed.state import StateBody, StateListing
 
 pytestmark = [pytest.mark.canary, pytest.mark.guard]
 

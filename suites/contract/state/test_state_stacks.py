@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.observed.repository import Findings
+from pytest_gf.honey.observed.repository import Findings
 
 pytestmark = pytest.mark.repository
 

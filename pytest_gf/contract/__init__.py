@@ -1,6 +1,0 @@
-"""The contract: what GloriousFlywheel promises, as data (contract.txt of the infrastructure repository is its prose)."""
-
-from pytest_gf.contract.load import ContractError, load
-from pytest_gf.contract.model import Bucket, Claim, Contract, Scratch, Stack, Statement
-
-__all__ = ["Bucket", "Claim", "Contract", "ContractError", "Scratch", "Stack", "Statement", "load"]

@@ -1,0 +1,1 @@
+"""What any live contract needs: clauses, facts, verdicts, evidence, reports. It knows no system."""

@@ -1,0 +1,103 @@
+"""The @clause decorator, and the row that a clause makes for each value of its axes."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_gf.honey.contract import Contract
+
+ATTRIBUTE = "__gf_clause__"
+
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One requirement of the contract: a literal id, a title, and the statements that it proves.
+
+    ``proves`` holds statement ids; ``S100~`` says that the clause proves a part of S100, and ``{stack}`` stands for the
+    statements that the contract ties to the stack at hand.
+    """
+
+    id: str
+    title: str
+    proves: tuple[str, ...]
+    function: Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One clause for one set of axis values: what a report shows as one line."""
+
+    clause: str
+    title: str
+    params: Mapping[str, str]
+    statements: tuple[str, ...]
+    in_part: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """``rustfs.list-buckets[tofu-state]``: the clause's id and its axis values."""
+        return f"{self.clause}[{'-'.join(self.params.values())}]" if self.params else self.clause
+
+
+def clause(id: str, title: str, *, proves: str) -> Callable[[Test], Test]:  # noqa: A002  # It is the id, in every report.
+    """Make a test function a clause of the contract.
+
+    ``id`` is ``<system>.<kebab>``, literal and stable. ``title`` is one indicative sentence of at most 70 characters in
+    which ``{axis}`` stands for the value at hand. ``proves`` names statements, separated by spaces (see `Clause`).
+    What is wrong with them is told at collection (`pytest_gf.engine.catalog`), not here.
+    """
+
+    def decorate(function: Test) -> Test:
+        setattr(function, ATTRIBUTE, Clause(id, title, tuple(proves.split()), function))
+        marked: Test = pytest.mark.clause(id=id)(function)
+        return marked
+
+    return decorate
+
+
+def clause_of(function: object) -> Clause | None:
+    """Return the clause that ``function`` was decorated with, if any."""
+    found = getattr(function, ATTRIBUTE, None)
+    return found if isinstance(found, Clause) else None
+
+
+def row_of(made: Clause, params: Mapping[str, str], contract: Contract) -> Row:
+    """Return the row of a clause for these axis values. Raises KeyError where title or proves names no such axis."""
+    statements: dict[str, bool] = {}
+    for word in made.proves:
+        if word.startswith("{"):
+            axis = word.strip("{}")
+            words = contract.axis_statements(axis, params[axis])
+        else:
+            words = (word,)
+        statements.update({each.removesuffix("~"): each.endswith("~") for each in words})
+    return Row(
+        clause=made.id,
+        title=made.title.format_map(params),
+        params=dict(params),
+        statements=tuple(statements),
+        in_part=frozenset(name for name, part in statements.items() if part),
+    )
+
+
+def title_fields(title: str) -> set[str]:
+    """Return the axes that a title names. Raises ValueError where its braces don't match."""
+    return {field for _, field, _, _ in string.Formatter().parse(title) if field is not None}
+
+
+def row_as_data(row: Row) -> dict[str, Any]:
+    """Return the part of a record's verdict that is known before the clause runs."""
+    return {
+        "clause": row.clause,
+        "params": dict(row.params),
+        "title": row.title,
+        "statements": list(row.statements),
+    }

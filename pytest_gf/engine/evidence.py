@@ -1,0 +1,61 @@
+"""What a probe exchanged on behalf of a fact: bounded, redacted where it is taken in, kept as one JSON file a fact."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_gf.engine.redaction import redact
+
+MOST_EXCHANGES = 500
+MOST_CHARACTERS = 2_000
+
+_current: contextvars.ContextVar[Evidence | None] = contextvars.ContextVar("gf_evidence", default=None)
+
+
+@dataclass
+class Evidence:
+    """The exchanges of one fact, in the order in which they ended."""
+
+    fact: str
+    params: Mapping[str, str]
+    exchanges: list[dict[str, Any]] = field(default_factory=list)
+    left_out: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, exchange: dict[str, Any]) -> None:
+        """Keep one exchange; past `MOST_EXCHANGES` it is only counted."""
+        with self._lock:
+            if len(self.exchanges) < MOST_EXCHANGES:
+                self.exchanges.append(exchange)
+            else:
+                self.left_out += 1
+
+
+def collect_into(evidence: Evidence | None) -> None:
+    """Let everything that this context records go into ``evidence``."""
+    _current.set(evidence)
+
+
+def record(system: str, operation: str, *, seconds: float, **details: Any) -> None:
+    """Record one exchange with a system for the fact that is being observed; outside of a fact, nothing.
+
+    ``details`` are JSON-like: request, answer, attempt. Bodies never stand here: a probe gives digest and length.
+    """
+    evidence = _current.get()
+    if evidence is not None:
+        entry = {"system": system, "operation": operation, "seconds": round(seconds, 6)}
+        evidence.add(entry | {name: _bounded(value) for name, value in details.items()})
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)[:MOST_CHARACTERS]
+    if isinstance(value, Mapping):
+        return {redact(str(name)): _bounded(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_bounded(each) for each in value]
+    return value

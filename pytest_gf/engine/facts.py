@@ -1,0 +1,191 @@
+"""Facts: one observation each, made once a run; how a folder of them becomes pytest fixtures over one graph."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin, get_type_hints, overload
+
+import pytest
+
+from pytest_gf.engine.errors import Unproven
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ATTRIBUTE = "__gf_fact__"
+AXES = ("bucket", "stack", "surface", "nar", "store_hash", "evidence", "component", "shard")
+GIVENS = ("contract", "target", "run")
+HOUSE = "gf_house"
+
+GRAPH = pytest.StashKey[Any]()
+"""The run's `pytest_gf.engine.graph.Graph`, which imports this file."""
+UNPROVEN = pytest.StashKey[Unproven]()
+
+Value = TypeVar("Value")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Every(dict[str, Value]):
+    """Annotation of a fact's parameter: the fact of that name for every value of its one axis, keyed by the value.
+
+    All the values that the contract has, also where ``--gf-bucket`` or ``--gf-stack`` narrowed the axis.
+    """
+
+
+@dataclass(frozen=True)
+class IfSeen(Generic[Value]):
+    """Annotation of a fact's parameter: the fact of that name if it could be observed, else why it could not.
+
+    What is only half of a diagnosis must not take the other half with it: without a right to exec, S3 is judged still.
+    ``failure`` is what the observation raised, `Unproven` or a `ProbeError`; ``value`` is None then.
+    """
+
+    value: Value | None
+    failure: BaseException | None = None
+
+    @property
+    def why_not(self) -> str:
+        """The reason why nothing was seen, "" where something was."""
+        return str(self.failure) if self.failure is not None else ""
+
+    def raise_for(self, kind: type[BaseException]) -> None:
+        """Raise the failure where it is of this kind; nothing where it is another, or none."""
+        if isinstance(self.failure, kind):
+            raise self.failure
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One observation. ``needs`` are its parameters; ``changes`` is the word that a target must allow, if any.
+
+    ``asks`` names what it asks of which system, as ``S3 ListBuckets`` or ``Kubernetes list pods``.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    needs: tuple[str, ...]
+    every: frozenset[str]
+    if_seen: frozenset[str]
+    changes: str | None
+    asks: tuple[str, ...]
+    patient: bool
+    """Whether it bounds its own time, and may take hours: the run's deadline for a fact is not its."""
+
+
+@overload
+def fact(function: Function) -> Function: ...
+@overload
+def fact(
+    *, changes: str | None = None, asks: tuple[str, ...] = (), patient: bool = False
+) -> Callable[[Function], Function]: ...
+def fact(function: Any = None, *, changes: str | None = None, asks: tuple[str, ...] = (), patient: bool = False) -> Any:
+    """Make a function a fact.
+
+    Its parameters are other facts, axes (`AXES`) or given things (`GIVENS`). A fact that changes something outside this
+    process says with ``changes`` which word of the target's ``allow`` permits it; it is never prefetched. What it asks of a
+    system stands in ``asks``, for ``--gf-plan``; a test compares it with the evidence.
+    ``patient`` says that the fact bounds its own time. A fact raises `Unproven` where it can't observe from here, and
+    `ProbeError` where its probe broke.
+    """
+
+    def decorate(observe: Function) -> Function:
+        setattr(observe, ATTRIBUTE, (changes, asks, patient))
+        return observe
+
+    return decorate if function is None else decorate(function)
+
+
+class House:
+    """The facts of one folder, by name."""
+
+    def __init__(self, facts: Mapping[str, Fact]) -> None:
+        self.facts = dict(facts)
+        self._axes: dict[str, tuple[str, ...]] = {}
+
+    def axes_of(self, name: str) -> tuple[str, ...]:
+        """Return the axes that the fact varies over, found through its needs, in the order of `AXES`."""
+        if name not in self._axes:
+            self._axes[name] = ()  # A cycle ends here; the lint at collection names it.
+            made = self.facts[name]
+            found = {need for need in made.needs if need in AXES}
+            for need in made.needs:
+                if need in self.facts and need not in made.every:
+                    found.update(self.axes_of(need))
+            self._axes[name] = tuple(axis for axis in AXES if axis in found)
+        return self._axes[name]
+
+    def closure(self, name: str) -> dict[str, Fact]:
+        """Return the fact and all that it needs, transitively, by name."""
+        found: dict[str, Fact] = {}
+        pending = [name]
+        while pending:
+            current = pending.pop()
+            if current in self.facts and current not in found:
+                found[current] = self.facts[current]
+                pending.extend(self.facts[current].needs)
+        return found
+
+    def returns(self, name: str) -> Any:
+        """Return the annotated return type of the fact."""
+        return get_type_hints(self.facts[name].function).get("return")
+
+
+def facts_in(folder: Path) -> dict[str, Any]:
+    """Return pytest fixtures for all facts in ``folder/*.py``, for a conftest's ``globals().update``.
+
+    Each is function-scoped, has the fact's axes as its parameters, and takes its value from the run's graph. Raises
+    `pytest.UsageError` where two files define a fact of one name, and whatever importing a file raises.
+    """
+    facts: dict[str, Fact] = {}
+    for path in sorted(folder.glob("*.py")):
+        for name, function in vars(_load(path)).items():
+            if not inspect.isfunction(function) or not hasattr(function, ATTRIBUTE):
+                continue
+            if name in facts:
+                raise pytest.UsageError(f"{path}: fact {name!r} is defined twice; rename one")
+            facts[name] = _fact(name, function)
+    house = House(facts)
+    return {HOUSE: house} | {name: _fixture(name, house) for name in facts}
+
+
+def _load(path: Path) -> ModuleType:
+    name = f"gf_facts_{abs(hash(path.parent)):x}.{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise pytest.UsageError(f"{path}: cannot be imported as a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and get_type_hints look a function's module up here.
+    spec.loader.exec_module(module)
+    return module
+
+
+def _fact(name: str, function: Callable[..., Any]) -> Fact:
+    hints = get_type_hints(function)
+    needs = tuple(inspect.signature(function).parameters)
+    every = frozenset(need for need in needs if get_origin(hints.get(need)) is Every)
+    if_seen = frozenset(need for need in needs if get_origin(hints.get(need)) is IfSeen)
+    return Fact(name, function, needs, every, if_seen, *getattr(function, ATTRIBUTE))
+
+
+def _fixture(name: str, house: House) -> Any:
+    axes = house.axes_of(name)
+
+    def observe(request: pytest.FixtureRequest, **params: str) -> Any:
+        try:
+            return request.config.stash[GRAPH].value(name, params)
+        except Unproven as unproven:
+            request.node.stash[UNPROVEN] = unproven
+            raise pytest.skip.Exception(unproven.reason, _use_item_location=True) from None
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = ("request", *axes)
+    observe.__signature__ = inspect.Signature([inspect.Parameter(each, kind) for each in names])  # type: ignore[attr-defined]
+    observe.__name__ = name
+    observe.__doc__ = house.facts[name].function.__doc__
+    setattr(observe, ATTRIBUTE, house.facts[name])
+    return pytest.fixture(observe)

@@ -1,0 +1,198 @@
+"""From a phase of a pytest item to a verdict, with the texts that a person reads."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_gf.engine.errors import ProbeError, Unproven
+from pytest_gf.engine.facts import UNPROVEN
+from pytest_gf.engine.redaction import redact
+from pytest_gf.engine.run import evidence_path, outcome
+from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.waiving import EXPIRED
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_gf.engine.clauses import Row
+    from pytest_gf.engine.graph import Graph, Node
+    from pytest_gf.engine.run import Run
+
+LABEL = 12
+OPTION_OF = {"bucket": "--gf-bucket", "stack": "--gf-stack", "store_hash": "--gf-store-hash"}
+"""The options that narrow an axis; a row over another one is chosen by its name."""
+
+
+def verdict_of(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> Verdict | None:
+    """Return what this phase says about its clause; None for a set-up or tear-down that went well."""
+    expected_failure = hasattr(report, "wasxfail")
+    if report.skipped:
+        return Verdict.INTERIM if expected_failure else Verdict.UNPROVEN
+    if report.passed:
+        if report.when != "call":
+            return None
+        return Verdict.FIXED if expected_failure else Verdict.HOLDS
+    if report.when == "call":
+        if call.excinfo is None:  # pytest's strict xfail fails a test that raised nothing.
+            return Verdict.FIXED
+        if is_judgement(item, call.excinfo):
+            return Verdict.VIOLATED
+    return Verdict.ERROR
+
+
+def is_judgement(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Return whether this is an ``assert`` of the clause itself, not one in a library that it called."""
+    return excinfo.errisinstance(AssertionError) and Path(excinfo.traceback[-1].path) == item.path
+
+
+def account(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> dict[str, Any]:
+    """Return the record's account of a clause: verdict, reason, next_step, facts, evidence (all redacted)."""
+    reason, next_step = _why(item, call, verdict)
+    facts, evidence = _seen(item, row, run)
+    return {
+        "verdict": str(verdict),
+        "reason": redact(reason),
+        "next_step": redact(next_step),
+        "facts": facts,
+        "evidence": evidence,
+    }
+
+
+def _seen(item: pytest.Item, row: Row, run: Run) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the record's facts and evidence of a clause; clauses of the same facts share them."""
+    direct = tuple(_direct(item, row, run.graph))
+    if direct in run.seen:
+        return run.seen[direct]
+    nodes = _nodes(item, row, run.graph)
+    facts = [
+        {
+            "fact": node.key[0],
+            "params": node.params,
+            "outcome": outcome(node),
+            "seconds": round(node.seconds, 6),
+            "exchanges": len(node.evidence.exchanges) + node.evidence.left_out if node.evidence is not None else 0,
+        }
+        for node in nodes
+    ]
+    found = facts, [evidence_path(node) for node in nodes if node.evidence is not None and node.evidence.exchanges]
+    if all(node.done for node in nodes):
+        run.seen[direct] = found
+    return found
+
+
+def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: Run) -> str | None:
+    """Return what a red clause shows: requirement, expected, observed, diagnosis, next step, repeat, evidence.
+
+    None where pytest's own traceback says it better: an exception that is no verdict and no probe's.
+    """
+    if call.excinfo is None:
+        return None
+    raised = call.excinfo.value
+    lines = [("requirement", row.title)]
+    lines += [(name, run.contract.statements[name].text) for name in row.statements]
+    if is_judgement(item, call.excinfo):
+        seen = [value for value in _arguments(item) if hasattr(value, "promised") and hasattr(value, "seen")]
+        for value in seen:
+            lines += [
+                ("expected", value.promised),
+                ("observed", value.seen),
+                ("diagnosis", value.diagnosis),
+                ("next step", value.next_step),
+            ]
+        # The value's own words say more than pytest's introspection of it, which is cut at some length.
+        lines.append(("asserted", str(call.excinfo.traceback[-1].statement) if seen else _assertion(call.excinfo)))
+    elif isinstance(raised, ProbeError):
+        lines += [("tried", raised.tried), ("came back", raised.came_back), ("next step", raised.next_step)]
+    else:
+        return None
+    lines.append(("repeat", repeat(item, row)))
+    nodes = _nodes(item, row, run.graph)
+    lines += [
+        ("evidence", str(run.shown_folder / evidence_path(node)))
+        for node in nodes
+        if node.evidence is not None and node.evidence.exchanges
+    ]
+    return redact("\n".join(_labelled(label, text) for label, text in lines if text))
+
+
+def repeat(item: pytest.Item, row: Row) -> str:
+    """Return the command that judges this one row again."""
+    option = item.config.option
+    words = ["pytest", f"-m \"clause(id='{row.clause}')\""]
+    words += ["--gf"] if option.gf else []
+    if OPTION_OF.keys() >= row.params.keys():
+        words += [shlex.quote(f"{OPTION_OF[axis]}={value}") for axis, value in row.params.items()]
+    else:
+        words += ["-k", shlex.quote(row.name)]
+    for name in (
+        "gf_target",
+        "gf_vantage",
+        "gf_contract",
+        "gf_repository",
+        "gf_contract_page",
+        "gf_baseline",
+        "gf_errored",
+    ):
+        value = getattr(option, name)
+        words += [shlex.quote(f"--{name.replace('_', '-')}={value}")] if value else []
+    words += [shlex.quote(f"--gf-seed={each.seed}") for each in _arguments(item) if hasattr(each, "seed")]
+    words += ["--gf-expect-interim"] if option.gf_expect_interim else []
+    words += [shlex.quote(f"--gf-fault={fault}") for fault in option.gf_fault]
+    return " ".join(words)
+
+
+def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tuple[str, str]:  # noqa: PLR0911  # One a verdict.
+    raised = call.excinfo.value if call.excinfo is not None else None
+    if verdict is Verdict.UNPROVEN:
+        unproven = item.stash.get(UNPROVEN, None) or Unproven(str(raised))
+        return unproven.reason, unproven.next_step
+    if verdict in {Verdict.VIOLATED, Verdict.INTERIM}:
+        judged = [value for value in _arguments(item) if getattr(value, "diagnosis", "")]
+        due = item.stash.get(EXPIRED, "")
+        if judged:
+            seen = f"\nobserved: {judged[0].seen}"
+            step = judged[0].next_step
+            return f"{judged[0].diagnosis}{due and f'; {due}'}{seen}", f"review the waiver; {step}" if due else step
+        return _assertion(call.excinfo) if call.excinfo is not None else "", ""
+    if verdict is Verdict.FIXED:
+        return (
+            "it holds, and is still waived",
+            "remove it from the waiver in the contract; what else does the waiver wait for?",
+        )
+    if isinstance(raised, ProbeError):
+        return str(raised), raised.next_step
+    if raised is not None:
+        return f"{type(raised).__name__}: {raised}", "this is a fault of the suite: its traceback says where"
+    return "", ""
+
+
+def _assertion(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    return excinfo.exconly(tryshort=True)
+
+
+def _arguments(item: pytest.Item) -> list[Any]:
+    values = getattr(item, "funcargs", {})
+    return [values[name] for name in getattr(item, "_fixtureinfo").argnames if name in values]  # noqa: B009  # Private, and mypy says so.
+
+
+def _direct(item: pytest.Item, row: Row, graph: Graph | None) -> list[tuple[str, Node]]:
+    """Return the facts that a clause asks for by name."""
+    if graph is None:
+        return []
+    names = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # As above.
+    found = [(name, graph.find(name, row.params)) for name in names if name in graph.house.facts]
+    return [(name, node) for name, node in found if node is not None]
+
+
+def _nodes(item: pytest.Item, row: Row, graph: Graph | None) -> list[Node]:
+    """Return these facts and all that they need, each once, needs first."""
+    if graph is None:
+        return []
+    return list(dict.fromkeys(node for _, direct in _direct(item, row, graph) for node in graph.with_needs(direct)))
+
+
+def _labelled(label: str, text: str) -> str:
+    first, *rest = text.splitlines() or [""]
+    return "\n".join([f"{label:<{LABEL}} {first}", *(f"{'':<{LABEL}} {line}" for line in rest)])

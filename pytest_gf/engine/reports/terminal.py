@@ -1,0 +1,157 @@
+"""The terminal: a line per clause as it falls, and at the end what was proved, what was not, what green does not prove."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_gf.engine.redaction import redact
+from pytest_gf.engine.reports.summary import LAB_BANNER, counts, gate, interim, proved, row_name
+from pytest_gf.engine.verdict import Verdict
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_gf.engine.clauses import Row
+    from pytest_gf.engine.run import Run
+
+PYTEST_WORDS: Mapping[Verdict, tuple[str, str, str]] = {
+    Verdict.HOLDS: ("passed", ".", "HOLDS"),
+    Verdict.VIOLATED: ("failed", "V", "VIOLATED"),
+    Verdict.FIXED: ("failed", "F", "FIXED"),
+    Verdict.ERROR: ("error", "E", "ERROR"),
+    Verdict.UNPROVEN: ("skipped", "u", "UNPROVEN"),
+    Verdict.INTERIM: ("xfailed", "i", "INTERIM"),
+}
+"""Category, letter and word for pytest's own terminal."""
+
+_COLOURS: Mapping[Verdict, dict[str, bool]] = {
+    Verdict.HOLDS: {"green": True},
+    Verdict.VIOLATED: {"red": True, "bold": True},
+    Verdict.FIXED: {"red": True, "bold": True},
+    Verdict.ERROR: {"red": True},
+    Verdict.UNPROVEN: {"yellow": True},
+    Verdict.INTERIM: {"yellow": True},
+}
+_WIDEST_NAME = 48
+
+
+def header(run: Run) -> list[str]:
+    """Return the lines that say what is judged, from where."""
+    settings = run.settings
+    return [
+        f"gf: contract {run.contract.name}, target {settings.target_name}, vantage {settings.vantage}, reports in {run.shown_folder}"
+    ]
+
+
+def banner(run: Run) -> list[str]:
+    """Return the line that says that the target is a lab, where a selected clause asks it anything."""
+    if not run.is_live and run.settings.subject.is_model:
+        return ["gf: the checkout and the machine are the lab's model (--gf-repository=PATH for a real checkout)"]
+    if not run.is_lab:
+        return []
+    faults = run.settings.faults
+    bent = f", bent by {' '.join(str(fault) for fault in faults)}" if faults else ""
+    return [f"gf: {LAB_BANNER}: the target is a lab{bent} (--gf-target=FILE for a real one)"]
+
+
+def width(rows: Iterable[Row]) -> int:
+    """Return how wide the column of names is."""
+    return min(_WIDEST_NAME, max((len(row.name) for row in rows), default=0))
+
+
+def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any], name_width: int) -> None:
+    """Write one clause's line; a shard in which all is well has none, since there are hundreds."""
+    kind = Verdict(verdict["verdict"])
+    if kind is Verdict.HOLDS and "shard" in verdict["params"]:
+        return
+    terminal.ensure_newline()
+    word = kind.upper() if kind in {Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR} else str(kind)
+    terminal.write(f"{word:<9} ", **_COLOURS[kind])
+    why = f": {verdict['reason'].splitlines()[0]}" if kind is Verdict.UNPROVEN and verdict["reason"] else ""
+    terminal.write_line(f"{row_name(verdict):<{name_width}} {verdict['title']}{why}")
+
+
+def ending(
+    terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run, catalog: Mapping[str, frozenset[str]]
+) -> None:
+    """Write what the run proved, what it did not and why, and what green does not prove."""
+    whole, some = proved(record, catalog)
+    terminal.section("the contract")
+    terminal.write_line(f"verdicts: {counts(record)}")
+    if interim(record):
+        terminal.write_line(interim(record), yellow=True, bold=True)
+    if gate(record):
+        terminal.write_line(gate(record))
+    terminal.write_line(f"proved: {' '.join(whole) or 'nothing'}")
+    if some:
+        terminal.write_line(f"proved in part: {' '.join(some)}")
+    for reason, rows in _by_reason(record).items():
+        terminal.write_line(f"not proved, {reason}: {rows}", yellow=True)
+    left = len(run.contract.statements) - len(whole) - len(some)
+    terminal.write_line(
+        f"not looked at, or not proved: {left} of {len(run.contract.statements)} statements (docs/clauses.md)"
+    )
+    for name, text in run.shown().items():
+        terminal.write_line(f"{name}: {text}")
+    for claim in record["does_not_prove"]:
+        terminal.write_line(f"green does not prove: {claim}")
+    terminal.write_line(
+        f"record: {run.shown_folder / 'record.json'} (also summary.md, junit.xml, allure-results/, evidence/)"
+    )
+
+
+def shorten(terminal: pytest.TerminalReporter, account: str) -> None:
+    """Let pytest's short summary, which comes last, give each red clause its reason's first line.
+
+    The whole text stands above it; where ``CI`` is set, pytest would print it there a second time. ``account`` is the
+    attribute of a report that holds its verdict.
+    """
+    for report in (each for group in terminal.stats.values() for each in group):
+        made = getattr(report, account, None)
+        if made and isinstance(report.longrepr, str):
+            report.longrepr = (made["reason"].splitlines() or [report.longrepr])[0]
+
+
+def last_line(terminal: pytest.TerminalReporter, run: Run) -> None:
+    """Write what must be read last: that a lab is no evidence about honey."""
+    if run.is_lab:
+        terminal.write_line(LAB_BANNER, yellow=True, bold=True)
+
+
+def voice() -> Callable[[str], None]:
+    """Return what writes a line at once, while a clause runs: pytest captures what is written then. Call it between tests."""
+    try:
+        kept = os.dup(sys.stdout.fileno())
+    except (OSError, io.UnsupportedOperation):
+        return lambda _: None
+
+    def say(line: str) -> None:
+        os.write(kept, f"{redact(line)}\n".encode())
+
+    return say
+
+
+def _by_reason(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return for each verdict and reason that keeps something from being proved the clauses that share it."""
+    selected = Counter(verdict["clause"] for verdict in record["verdicts"])
+    found: dict[str, dict[str, list[str]]] = {}
+    for verdict in record["verdicts"]:
+        if verdict["verdict"] != Verdict.HOLDS:
+            first = (verdict["reason"].splitlines() or [""])[0]
+            clauses = found.setdefault(f"{verdict['verdict']}: {first}", {})
+            clauses.setdefault(verdict["clause"], []).append("-".join(verdict["params"].values()))
+    return {
+        reason: ", ".join(_shortened(clause, rows, selected[clause]) for clause, rows in clauses.items())
+        for reason, clauses in found.items()
+    }
+
+
+def _shortened(clause: str, rows: list[str], selected: int) -> str:
+    if rows == [""]:
+        return clause
+    return f"{clause} (all {selected})" if len(rows) == selected > 1 else f"{clause}[{', '.join(rows)}]"

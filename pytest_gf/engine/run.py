@@ -1,0 +1,270 @@
+"""One contract run: its folder, its target (the lab is started here), its graph of facts, its ledger."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_gf.engine import ledger as ledgers
+from pytest_gf.engine.errors import ProbeError, Unproven
+from pytest_gf.engine.graph import Graph, Node
+from pytest_gf.engine.redaction import redact, redactor
+from pytest_gf.honey import baselines
+from pytest_gf.honey import subject as subjects
+from pytest_gf.honey import target as targets
+
+if TYPE_CHECKING:
+    from pytest_gf.engine.facts import House
+    from pytest_gf.engine.options import Settings
+    from pytest_gf.honey.contract import Contract
+    from pytest_gf.honey.formats.baseline import Known
+    from pytest_gf.honey.target import Target
+    from pytest_gf.lab import Lab
+
+
+def new_id() -> str:
+    """Return ``20261123T235959Z-1a2b3c4d``: a run's name, unique and sorted by time."""
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}"
+
+
+class Run:
+    """What facts may ask of the run that they belong to.
+
+    ``id`` is the run's name, ``folder`` where it writes, ``deadline`` the longest time for one exchange in seconds,
+    ``seed`` what samples are chosen by.
+    """
+
+    def __init__(self, settings: Settings, run_id: str) -> None:
+        self.settings = settings
+        self.id = run_id
+        self.folder = settings.reports / run_id
+        self.deadline = settings.deadline
+        self.seed = settings.seed
+        self.progress: Callable[[str], None] = _unheard
+        """Says a line to the person who waits, where there is one."""
+        self.is_live = True
+        """Whether a clause was selected that asks the target anything; files and variables are no target."""
+        self.graph: Graph | None = None
+        self.seen: dict[tuple[tuple[str, Node], ...], tuple[list[dict[str, Any]], list[str]]] = {}
+        """What the record says of the facts that a clause asks for: many clauses ask for the same."""
+        self._target = settings.target
+        self._lab: Lab | None = None
+        self._lab_failure: ProbeError | None = None
+        self._ledger: ledgers.Ledger | None = None
+        self._lock = threading.RLock()
+        self._endings: list[Callable[[], None]] = []
+        self._subject: subjects.Subject | None = None
+        if self._target is not None:
+            redactor().learn(self._target.secrets())
+
+    @property
+    def contract(self) -> Contract:
+        """What is promised, with its axes narrowed as the command line says."""
+        return self.settings.contract
+
+    @property
+    def is_lab(self) -> bool:
+        """Whether a lab is judged in place of a real system."""
+        return self.settings.is_lab and self.is_live
+
+    @property
+    def target_name(self) -> str:
+        """What every report calls the system that was judged; "files" where only a checkout or a machine was."""
+        return self.settings.target_name if self.is_live or self.settings.target is not None else "files"
+
+    @property
+    def shown_folder(self) -> Path:
+        """The folder as a person at this prompt would type it."""
+        return Path(os.path.relpath(self.folder))
+
+    @property
+    def target(self) -> Target:
+        """The system under test; the lab is started the first time. Raises ProbeError where it does not come up."""
+        with self._lock:
+            if self._lab_failure is not None:
+                raise self._lab_failure
+            if self._target is None:
+                self._target = self._start_lab()
+            return self._target
+
+    @property
+    def subject(self) -> subjects.Subject:
+        """The checkout and the machine that are judged, or the lab's model of them, laid out the first time."""
+        with self._lock:
+            if self._subject is None:
+                faults = [str(fault) for fault in self.settings.faults]
+                self._subject = subjects.laid(self.settings.subject, self.folder / "model", faults)
+            return self._subject
+
+    @property
+    def ledger(self) -> ledgers.Ledger:
+        """Where a fact enters what it is about to make."""
+        with self._lock:
+            if self._ledger is None:
+                self._ledger = ledgers.Ledger(self.folder / ledgers.NAME, self.where())
+            return self._ledger
+
+    def where(self) -> dict[str, str]:
+        """Return how a later ``--gf-clean`` finds the target that this run changed."""
+        if self._lab is not None:
+            return {"target": "lab", "folder": str(self._lab.folder)}
+        endpoint = self.target.s3.endpoint if self.target.s3 is not None else ""
+        return {"target": self.target.name, "endpoint": endpoint}
+
+    def permit(self, word: str) -> None:
+        """Raise Unproven where the target does not allow this change, or the vantage forbids every one."""
+        target = self.target
+        if target.vantage == "pull-request":
+            raise Unproven("the vantage pull-request changes nothing", "run it from a runner or an operator's machine")
+        if not target.permits(word):
+            allowed = ", ".join(sorted(target.allow)) or "nothing"
+            raise Unproven(
+                f"target {target.name!r} does not allow {word!r} (it allows {allowed})",
+                f"add {word!r} to the target's allow",
+            )
+        if not self.is_confirmed(word):
+            raise Unproven(f"{word!r} was not confirmed", f"--gf-confirm={targets.CONFIRMED[word]}, if it is meant")
+
+    def is_confirmed(self, word: str) -> bool:
+        """Tell whether the command line confirmed this change, or it needs no more than the target's word."""
+        return targets.CONFIRMED.get(word) in {None, self.settings.confirmed}
+
+    def begin(self, house: House) -> Graph:
+        """Make the graph of this run's facts."""
+        self.graph = Graph(
+            house,
+            givens={"contract": lambda: self.contract, "target": lambda: self.target, "run": lambda: self},
+            axis_values=self.contract.every,
+            permit=self.permit,
+            finished=self._keep_evidence,
+            deadline=self.settings.fact_deadline,
+        )
+        return self.graph
+
+    def observe(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+        """Start observing these facts, with the lab up beforehand where one of them needs the target."""
+        if self.graph is None:
+            return
+        wanted = list(wanted)
+        needed = {need for name, _ in wanted for each in self.graph.house.closure(name).values() for need in each.needs}
+        if "target" in needed:
+            with contextlib.suppress(ProbeError):  # Each fact that needs the target raises it again.
+                self.target  # noqa: B018  # Started here, so that no fact's seconds hold the lab's start.
+        self.graph.start(wanted)
+
+    def tidy(self, *, deadline: float | None = None) -> list[str]:
+        """Delete what this run made and did not see gone; return a line for each thing that is left.
+
+        Facts delete what they made; this is for runs that stopped, or whose facts failed, before that.
+        """
+        with self._lock:
+            if self._ledger is None:
+                return []
+            left = self._ledger.open_things()
+            if not left:
+                return []
+            from pytest_gf.honey import cleaning
+
+            try:
+                with cleaning.client(self.target, self.deadline if deadline is None else deadline) as s3:
+                    return list(cleaning.delete(left, s3, self._ledger.gone))
+            except targets.TargetError as wrong:
+                return [str(wrong)]
+
+    def offer(self, stack: str, now: Known) -> None:
+        """Keep what a baseline of this stack would say: the process that reports records it, if the clauses hold."""
+        baselines.offer(self.folder, stack, now)
+
+    def keep(self, name: str, text: str) -> None:
+        """Keep a text in the run's folder, as the file of that name, redacted."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(redact(text), encoding="utf-8")
+
+    def show(self, name: str, text: str) -> None:
+        """Keep a text that the terminal and the summary show at the end, and the run's folder as ``shown/NAME.txt``."""
+        self.keep(f"shown/{name}.txt", f"{text}\n")
+
+    def shown(self) -> dict[str, str]:
+        """Return what was kept to be shown, by name; also what another process of this run kept."""
+        return {path.stem: path.read_text("utf-8").rstrip() for path in sorted((self.folder / "shown").glob("*.txt"))}
+
+    def at_end(self, close: Callable[[], None]) -> None:
+        """Call this when the run closes, however it ends; it must not raise."""
+        with self._lock:
+            self._endings.append(close)
+
+    def close(self) -> None:
+        """Close what facts opened, stop the lab and release the ledger. Safe to call twice."""
+        with self._lock:
+            while self._endings:
+                self._endings.pop()()
+            left = self._ledger is not None and bool(self._ledger.open_things())
+            if self._ledger is not None:
+                self._ledger.close()
+            if self._lab is not None:
+                self._lab.stop()
+                if not left:
+                    shutil.rmtree(self._lab.folder, ignore_errors=True)
+                self._lab = None
+
+    def _start_lab(self) -> Target:
+        from pytest_gf.lab import Lab, LabError
+
+        faults = [str(fault) for fault in self.settings.faults]
+        try:
+            self._lab = Lab.start(self.folder / "lab", faults, contract=self.settings.contract_file)
+        except LabError as failed:
+            log = self.shown_folder / "lab" / "lab.log"
+            self._lab_failure = ProbeError("starting the lab", str(failed), f"see {log}")
+            raise self._lab_failure from None
+        target = targets.load(self._lab.target_file, environment=self._lab.environment)
+        redactor().learn(target.secrets())
+        return target.with_vantage(self.settings.vantage)
+
+    def _keep_evidence(self, node: Node) -> None:
+        if node.evidence is None:
+            return
+        kept: dict[str, Any] = {
+            "fact": node.key[0],
+            "params": node.params,
+            "outcome": outcome(node),
+            "started": round(node.started or 0.0, 6),
+            "ended": round((node.started or 0.0) + node.seconds, 6),
+            "seconds": round(node.seconds, 6),
+            "exchanges": node.evidence.exchanges,
+            "left_out": node.evidence.left_out,
+        }
+        path = self.folder / evidence_path(node)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def _unheard(_: str) -> None:
+    """Say nothing: nobody is there."""
+
+
+def evidence_path(node: Node) -> str:
+    """Return where a fact's evidence lies, relative to the run's folder."""
+    return f"evidence/{node.name.replace(os.sep, '_')}.json"
+
+
+def outcome(node: Node) -> str:
+    """Return in one line what became of a fact."""
+    if not node.done and node.failure is None and node.started is None:
+        return "not observed"
+    if isinstance(node.failure, Unproven):
+        return redact(f"unproven: {node.failure.reason}")
+    if isinstance(node.failure, ProbeError):
+        return redact(f"error: {node.failure}")
+    if node.failure is not None:
+        return redact(f"error: {type(node.failure).__name__}: {node.failure}")
+    return "observed"

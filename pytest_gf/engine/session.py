@@ -1,0 +1,399 @@
+"""A contract run as pytest sees it: what each hook does, in the process that judges and in the one that reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+from pytest_gf.engine import catalog, judging, waiving
+from pytest_gf.engine.clauses import Row, clause_of
+from pytest_gf.engine.facts import GRAPH, House
+from pytest_gf.engine.redacting import redact_log_records, redact_shown_warnings, redact_warning, redact_within
+from pytest_gf.engine.redaction import redact, redactor
+from pytest_gf.engine.reports import github, summary, terminal
+from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
+from pytest_gf.engine.run import Run, new_id
+from pytest_gf.engine.verdict import Exit, Verdict
+from pytest_gf.honey import baselines
+
+if TYPE_CHECKING:
+    from pytest_gf.engine.options import Settings
+    from pytest_gf.engine.reports.allure import AllureHooks
+
+ACCOUNT = "gf_account"
+"""The attribute of a report on which a clause's verdict travels between processes."""
+
+_MOMENT = 0.5
+"""Seconds that an interrupted run spends on each thing that it made."""
+
+
+SESSION = pytest.StashKey["ContractSession"]()
+Phase = Literal["setup", "call", "teardown"]
+_OURS = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+"""The exit codes that verdicts may replace; the others say that pytest itself could not go on."""
+
+
+class ContractSession:
+    """The state of one contract run in one process: the main one, xdist's controller, or one of its workers."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        worker = getattr(config, "workerinput", None)
+        self.config = config
+        self.is_worker = worker is not None
+        self.is_controller = (
+            not self.is_worker
+            and getattr(config.option, "dist", "no") != "no"
+            and bool(getattr(config.option, "tx", None))
+        )
+        if config.option.gf_plan and (self.is_worker or self.is_controller):
+            raise pytest.UsageError("--gf-plan is made in one process: leave -n out")
+        self.run = Run(settings, worker["gf_run"] if worker is not None else new_id())
+        self.rows: dict[str, Row] = {}
+        self.record: Record | None = None
+        self.house: House | None = None
+        self._whole: dict[str, Any] | None = None
+        self._plain_failures = 0
+        self._started = self._taking_in = self._tidied = self._lacking = False
+        self._failed_before: dict[str, Any] = {}
+        self.left: list[str] = []
+        self._recorded: list[str] = []
+        self._allure: AllureHooks | None = None
+        self._undo = [redact_log_records(), redact_shown_warnings()]
+        option = config.option
+        self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan or option.gf_plan)
+        if not self.looks_only:
+            self._point_reports_here()
+
+    # Before anything runs
+
+    def move_in(self, house: House) -> None:
+        """Take in the facts of a conftest."""
+        if self.house is not None and self.house is not house:
+            raise pytest.UsageError("two conftest.py files call facts_in; a run has one house of facts")
+        self.house = house
+        self.config.stash[GRAPH] = self.run.begin(house)
+
+    def header(self) -> list[str]:
+        return terminal.header(self.run)
+
+    def add_keywords(self, item: pytest.Item) -> None:
+        """Let -k select a clause by its id and by its values."""
+        made = clause_of(getattr(item, "function", None))
+        if made is not None:
+            params = catalog.params_of(item)
+            item.extra_keyword_matches.update({made.id, *params.values(), f"{made.id}[{'-'.join(params.values())}]"})
+
+    def collected(self, every: list[pytest.Item], selected: list[pytest.Item]) -> None:
+        """Lint all clauses that were collected (in one process only), and note the rows that were selected."""
+        contract = self.run.contract
+        if not self.is_worker:
+            made = [found for item in every if (found := clause_of(getattr(item, "function", None)))]
+            lines = catalog.lint(made, self.house, contract)
+            if any(redactor().shows(item.nodeid) for item in every):
+                lines.append("a node id holds a secret; it is not shown here, and nothing was run")
+            if lines:
+                raise pytest.UsageError(*map(redact, lines))
+        self.rows = catalog.rows_of(selected, contract, self.run.settings.audit.sample_of(self.run.seed))
+        self.run.is_live = any("target" in needs for needs in self._needs(selected))
+        if self.rows and not self.is_worker and not self.looks_only:
+            self.record = Record(self.run, self.rows)
+            self._failed_before = {str(nodeid): nodeid for nodeid in self._last_failed()}
+            reporter = self._terminal()
+            if reporter is not None:
+                self.run.progress = terminal.voice()
+                reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
+
+    def _needs(self, items: list[pytest.Item]) -> Iterator[set[str]]:
+        """Yield what the facts of each selected clause need, transitively."""
+        for name, _ in self._wanted(items):
+            if self.house is not None:
+                yield {need for each in self.house.closure(name).values() for need in each.needs}
+
+    def after_collection(self) -> list[str]:
+        return terminal.banner(self.run) if self.rows else []
+
+    def scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Return xdist's scheduler for a run that judges clauses; None lets xdist choose."""
+        if not self.rows:
+            return None
+        from pytest_gf.engine.scheduling import ClausesTogether
+
+        return ClausesTogether(config, log, self.rows)
+
+    def planned(self, session: pytest.Session) -> bool | None:
+        """Under --gf-plan write the plan instead of running anything, and set the exit code; else None."""
+        if not self.config.option.gf_plan or session.testsfailed or not self.rows:
+            return None
+        from pytest_gf.engine.plan import plan
+
+        wanted = {row.name: list(self._wanted([item])) for item in session.items if (row := self.rows.get(item.nodeid))}
+        reporter = self._terminal()
+        for line, lacks in plan(self.run, wanted):
+            self._lacking = self._lacking or lacks
+            if reporter is not None:
+                reporter.write_line(redact(line))
+        return True
+
+    # In the process that judges
+
+    def before(self, item: pytest.Item) -> None:
+        """Start observing what the selected clauses need, before the first of them."""
+        row = self.rows.get(item.nodeid)
+        if row is None:
+            return
+        if not self._started and not self.looks_only:
+            self._started = True
+            self.run.observe(self._wanted(item.session.items))
+        if self._allure is not None:
+            from pytest_gf.engine.reports.allure import Current
+
+            self._allure.current = Current(row)
+        item.user_properties += [("clause", row.clause), ("statements", " ".join(row.statements))]
+
+    def ready(self, item: pytest.Item) -> None:
+        """Waive what is known to be red, once the item's values are there."""
+        if item.nodeid in self.rows:
+            waiving.waive(item, self.rows[item.nodeid], self.run)
+
+    def after(self, item: pytest.Item) -> None:
+        if self._allure is not None and item.nodeid in self.rows:
+            self._allure.current = None
+
+    def clean_report(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+        """Give a red clause its text, and strike secrets out of whatever pytest made, before any other plugin sees it."""
+        row = self.rows.get(item.nodeid)
+        if row is not None and report.failed:
+            text = judging.failure_text(item, call, row, self.run)
+            if text is not None:
+                report.longrepr = text
+        if report.longrepr is not None:
+            report.longrepr = redact_within(report.longrepr)
+        if report.sections:
+            report.sections = redact_within(report.sections)
+
+    def judge(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+        """Put a clause's verdict for this phase on its report, on which it travels to the process that reports."""
+        if item.nodeid not in self.rows or self.looks_only:
+            return
+        verdict = judging.verdict_of(item, call, report)
+        if verdict is None:
+            return
+        account = judging.account(item, call, verdict, self.rows[item.nodeid], self.run)
+        vars(report)[ACCOUNT] = account
+        if report.when != "teardown":
+            report.user_properties.append(("verdict", account["verdict"]))
+        if self._allure is not None and self._allure.current is not None:
+            self._allure.current.account = account
+
+    # In the process that reports
+
+    def status(self, report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:
+        """Return pytest's category, letter and word.
+
+        While a report is taken in, pytest would print letter or word: they are empty then, since `show` writes the line
+        (under -q pytest prints its letters).
+        """
+        if not isinstance(report, pytest.TestReport) or report.nodeid not in self.rows or self.looks_only:
+            return None
+        account = getattr(report, ACCOUNT, None)
+        if account is None and report.failed:
+            return ("error", "E", "ERROR")
+        if account is None:
+            return ("", "", "")
+        category, letter, word = terminal.PYTEST_WORDS[Verdict(account["verdict"])]
+        silent = self._taking_in and self.config.option.verbose >= 0
+        return (category, "", "") if silent else (category, letter, word)
+
+    def take_in(self, report: pytest.TestReport) -> Phase:
+        """Begin to take in a phase, before pytest's plugins do; return its true name for `taken_in`."""
+        when = report.when
+        if self.is_worker or self.looks_only:
+            return when
+        if report.nodeid not in self.rows:
+            self._plain_failures += report.failed
+            return when
+        self._taking_in = True
+        account = getattr(report, ACCOUNT, None)
+        if account is not None and account["verdict"] == Verdict.ERROR and when == "call":
+            report.when = "setup"  # JUnit knows an error only in set-up; a broken probe is never its <failure>.
+        return when
+
+    def taken_in(self, report: pytest.TestReport, when: Phase) -> None:
+        """Take a phase into the record, after pytest's plugins, and settle its clause when it was the last."""
+        if self._taking_in:
+            self._taking_in = False
+            report.when = when
+            self._note(report, getattr(report, ACCOUNT, None))
+
+    def _note(self, report: pytest.TestReport, account: dict[str, Any] | None) -> None:
+        if self.record is None:
+            return
+        if str(report.when) == "???":
+            self._crashed(report)
+        elif report.nodeid not in self.record.verdicts:
+            self.record.phase(report.nodeid, account, report.duration)
+            if report.when == "teardown":
+                self._settle(report.nodeid)
+
+    def _crashed(self, report: pytest.TestReport) -> None:
+        """Settle the row that a crashed worker was judging, as xdist names it; also one that it had just settled."""
+        if self.record is None:
+            return
+        account = empty_account(Verdict.ERROR, CRASHED, "run it again; if it crashes again, run it without -n")
+        self.record.phase(report.nodeid, account, report.duration)
+        self._settle(report.nodeid)
+        self._write_unseen(report.nodeid, account, ran=True)
+        self._end(report, account)
+
+    def _settle(self, nodeid: str) -> None:
+        if self.record is None:
+            return
+        self.config.hook.pytest_gf_verdict(verdict=self.record.close(nodeid))
+
+    def show(self, verdict: dict[str, Any]) -> None:
+        """Write a settled clause's line; -q has its letter instead."""
+        reporter = self._terminal()
+        if reporter is not None and self.config.option.verbose >= 0:
+            terminal.line(reporter, verdict, terminal.width(self.rows.values()))
+
+    def clean_collect_report(self, report: pytest.CollectReport) -> None:
+        report.longrepr = redact_within(report.longrepr)
+
+    def clean_warning(self, recorded: Any) -> None:
+        recorded.message = redact_warning(recorded.message)
+
+    def clean_object(self, value: object) -> None:
+        redact_within(value)
+
+    # At the end
+
+    def interrupted(self) -> None:
+        """Spend at most a moment on what the run made; facts are daemon threads, so there is nothing to wait for."""
+        self._tidy(_MOMENT)
+
+    def finish(self, session: pytest.Session) -> None:
+        """Delete what the run made; give every row its verdict, and the run its exit code, before pytest reports."""
+        self._tidy()
+        if self._lacking and self.run.settings.strict:
+            session.exitstatus = Exit.UNPROVEN
+        if self.record is None or self._whole is not None:
+            return
+        for nodeid in self.record.missing():
+            self._not_run(nodeid)
+        self._keep_last_failed()
+        code = int(session.exitstatus)
+        if code in _OURS or self._stopped_by_maxfail(code):
+            code = 1 if self._plain_failures else self.record.exit_code()
+            session.exitstatus = code
+        self._recorded = baselines.record(self.run, self.record.verdicts.values())
+        self._whole = self.record.finish(code)
+        page = summary.page(self._whole, self.run.contract, self._in_part(), self.run.shown())
+        (self.run.folder / "summary.md").write_text(page, encoding="utf-8")
+        summary.append_to_github(page)
+
+    def _tidy(self, deadline: float | None = None) -> None:
+        if self._tidied:
+            return
+        self._tidied = True
+        self.left += self.run.tidy(deadline=deadline)
+        if self.is_worker:
+            self.config.workeroutput["gf_left"] = self.left  # type: ignore[attr-defined]  # xdist's, on its workers.
+
+    def take_left(self, workeroutput: dict[str, Any]) -> None:
+        """Take in what a worker could not delete."""
+        self.left += workeroutput.get("gf_left", ())
+
+    def write_ending(self, reporter: pytest.TerminalReporter) -> None:
+        if self._whole is not None:
+            terminal.ending(reporter, self._whole, self.run, self._in_part())
+            terminal.shorten(reporter, ACCOUNT)
+            for line in github.lines(self._whole) if github.wanted() else ():
+                reporter.write_line(line)
+            reporter.write("".join(f"{line}\n" for line in self._recorded))
+            for line in self.left:
+                reporter.write_line(f"left behind: {line} (pytest --gf-clean finishes it)", red=True)
+
+    def write_last_line(self) -> None:
+        reporter = self._terminal()
+        if reporter is not None and self._whole is not None:
+            terminal.last_line(reporter, self.run)
+
+    def close(self) -> None:
+        """Stop what the run started. Safe to call twice."""
+        self.run.close()
+        while self._undo:
+            self._undo.pop()()
+
+    def _not_run(self, nodeid: str) -> None:
+        if self.record is None:
+            return
+        account = empty_account(Verdict.UNPROVEN, NOT_RUN, "something stopped the run before it: see the red rows")
+        location = (nodeid.partition("::")[0], None, nodeid)
+        report = pytest.TestReport(nodeid, location, {}, "skipped", (location[0], 0, f"Skipped: {NOT_RUN}"), "setup")
+        vars(report)[ACCOUNT] = account
+        self.config.hook.pytest_runtest_logreport(report=report)
+        self._end(report, account)
+        self._write_unseen(nodeid, account, ran=False)
+
+    def _end(self, report: pytest.TestReport, account: dict[str, Any]) -> None:
+        """Let pytest's reports see the end of a clause that nobody will end: JUnit keeps its properties only then."""
+        row = self.rows[report.nodeid]
+        ending = pytest.TestReport(report.nodeid, report.location, {}, "passed", None, "teardown")
+        vars(ending).update({name: value for name, value in vars(report).items() if name in {"node", "worker_id"}})
+        statements = " ".join(row.statements)
+        ending.user_properties = [("clause", row.clause), ("statements", statements), ("verdict", account["verdict"])]
+        self.config.hook.pytest_runtest_logreport(report=ending)
+
+    def _write_unseen(self, nodeid: str, account: dict[str, Any], *, ran: bool) -> None:
+        if self._allure is not None:
+            from pytest_gf.engine.reports import allure
+
+            allure.write_unseen(self.rows[nodeid], account, ran=ran)
+
+    def _last_failed(self) -> dict[Any, bool]:
+        """Return what --lf knows, by node id (a str, or pytest's own type of it); {} without it."""
+        return getattr(self.config.pluginmanager.get_plugin("lfplugin"), "lastfailed", {})
+
+    def _keep_last_failed(self) -> None:
+        """Let --lf keep what was red and became unproven: pytest takes a skipped test for a mended one."""
+        if self.record is not None:
+            for nodeid, key in self._failed_before.items():
+                if self.record.verdicts.get(nodeid, {}).get("verdict") == Verdict.UNPROVEN:
+                    self._last_failed()[key] = True
+
+    def _stopped_by_maxfail(self, code: int) -> bool:
+        """With xdist, -x ends in an interrupt; the verdicts still make the exit code, as they do without it."""
+        dsession = self.config.pluginmanager.get_plugin("dsession")
+        return code == pytest.ExitCode.INTERRUPTED and bool(getattr(dsession, "shouldstop", False))
+
+    def _wanted(self, items: list[pytest.Item]) -> Iterator[tuple[str, Mapping[str, str]]]:
+        facts = self.house.facts if self.house is not None else {}
+        for item in items:
+            if item.nodeid in self.rows:
+                for name in getattr(item, "_fixtureinfo").argnames:  # noqa: B009  # Private, and mypy says so.
+                    if name in facts:
+                        yield name, self.rows[item.nodeid].params
+
+    def _in_part(self) -> dict[str, frozenset[str]]:
+        return {row.clause: row.in_part for row in self.rows.values()}
+
+    def _terminal(self) -> pytest.TerminalReporter | None:
+        found = self.config.pluginmanager.get_plugin("terminalreporter")
+        return found if isinstance(found, pytest.TerminalReporter) else None
+
+    def _point_reports_here(self) -> None:
+        """Point JUnit and Allure at the run's folder, unless the command line already said where."""
+        option = self.config.option
+        if hasattr(option, "xmlpath"):
+            option.xmlpath = option.xmlpath or str(self.run.folder / "junit.xml")
+        if hasattr(option, "allure_report_dir"):
+            option.allure_report_dir = option.allure_report_dir or str(self.run.folder / "allure-results")
+            import allure_commons
+
+            from pytest_gf.engine.reports.allure import AllureHooks
+
+            self._allure = AllureHooks()
+            allure_commons.plugin_manager.register(self._allure)
+            self.config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(self._allure))

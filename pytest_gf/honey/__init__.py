@@ -1,0 +1,1 @@
+"""GloriousFlywheel: what is promised, how it is observed and judged."""

@@ -1,0 +1,149 @@
+"""What a killed audit goes on from: a mark a shard, moved past every object that was judged, and its findings beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import mmap
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from pytest_gf.engine.errors import ProbeError
+from pytest_gf.honey.observed.audit import Finding, Tally
+
+HEADER = "audit.json"
+_LINE = 8_192
+"""Bytes in which a mark's line stands, with two keys in it; S3's keys have 1,024 at most."""
+_SIZE = 1 + 2 * _LINE
+_Kept = tuple[bool, int, int, int, int, int, tuple[str, int] | None, str]
+
+
+class State:
+    """The folder of an audit's state. ``about`` is what it is of; one of something else is refused (ProbeError).
+
+    Several processes may share a folder: each shard's mark is locked by who audits it.
+    """
+
+    def __init__(self, folder: Path, about: Mapping[str, str]) -> None:
+        self._folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            header = folder / HEADER
+            if not header.exists():
+                temporary = folder / f".{HEADER}.{os.getpid()}"
+                temporary.write_bytes(msgspec.json.encode(about))
+                with contextlib.suppress(FileExistsError):  # Another process, maybe with another audit, was first.
+                    os.link(temporary, header)
+                temporary.unlink()
+            known = msgspec.json.decode(header.read_bytes(), type=dict[str, str])
+        except (OSError, msgspec.MsgspecError) as wrong:
+            raise ProbeError(f"reading the audit's state in {folder}", str(wrong), "name another folder") from None
+        different = [name for name, value in about.items() if known.get(name) != value]
+        if different:
+            name = different[0]
+            raise ProbeError(
+                f"going on with the audit in {folder}",
+                f"its {name} is {known.get(name)!r}, and this run's is {about[name]!r}",
+                "ask for the same (--gf-seed, --gf-sample, target), or name another folder",
+            )
+
+    def open(self, shard: str) -> Mark:
+        """Return a shard's mark. Raises ProbeError where another process has it, or it can't be used."""
+        return Mark(self._folder / shard.replace("/", "-"))
+
+
+class Mark:
+    """How far a shard was read: ``after`` is the last key that was judged. `close` it.
+
+    The file is mapped, since a write for each of millions of objects would cost a system call, and the interpreter's lock with it.
+    It holds two lines in turn, and a first byte that says which of them counts (0: none does yet).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.objects = self.gone = self.bytes = self.bad = 0
+        self.done = False
+        self.good: tuple[str, int] | None = None
+        self.after = ""
+        self._findings = path.with_name(f"{path.name}.findings.jsonl")
+        self._file, self._found = -1, 0
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._make()
+            if os.fstat(self._file).st_size != _SIZE:
+                raise ValueError  # noqa: TRY301  # As for a line that can't be read.
+            self._map = mmap.mmap(self._file, _SIZE)
+            self._line = self._map[0]
+            if self._line:
+                self._read(self._map[self._at : self._at + _LINE].partition(b"\n")[0])
+            self._drop_unmarked()
+        except (OSError, ValueError) as wrong:
+            if self._file >= 0:
+                os.close(self._file)
+            came_back = str(wrong) if isinstance(wrong, OSError) else "it is no mark of this version"
+            if isinstance(wrong, BlockingIOError):
+                came_back = "another process audits this shard"
+            raise ProbeError(f"reading {path}", came_back, "name another folder for the audit's state") from None
+
+    def _make(self) -> None:
+        """Write the file where nothing in it counts yet. A full disk is an error here, and would be a crash later."""
+        if os.pread(self._file, 1, 0) in {b"", b"\0"} and os.pwrite(self._file, bytes(_SIZE), 0) < _SIZE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    @property
+    def _at(self) -> int:
+        return 1 + (self._line - 1) * _LINE
+
+    def _read(self, line: bytes) -> None:
+        kept = msgspec.json.decode(line, type=_Kept)
+        self.done, self.objects, self.gone, self.bytes, self.bad, self._found, self.good, self.after = kept
+
+    @property
+    def tally(self) -> Tally:
+        """What was read so far, by all processes."""
+        return Tally(self.objects, self.gone, self.bytes, self.bad)
+
+    def keep(self) -> None:
+        """Write the mark: the line that does not count, then the byte that makes it count. A kill leaves the old one or the new."""
+        kept = (self.done, self.objects, self.gone, self.bytes, self.bad, self._found, self.good, self.after)
+        line = msgspec.json.encode(kept) + b"\n"
+        if len(line) > _LINE:
+            came_back = f"a key of {len(self.after)} characters, where S3 has 1,024 bytes at most"
+            raise ProbeError("noting how far a shard was read", came_back, "is this an S3 server?")
+        self._line = 1 + self._line % 2
+        self._map[self._at : self._at + len(line)] = line
+        self._map[0] = self._line
+
+    def add(self, finding: Finding) -> None:
+        """Keep a finding. It counts once the mark is kept."""
+        with self._findings.open("ab") as file:
+            file.write(msgspec.json.encode(dataclasses.asdict(finding)) + b"\n")
+            file.flush()
+            self._found = file.tell()
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what was found. Raises ProbeError where someone changed it."""
+        if not self._findings.exists():
+            return
+        with self._findings.open("rb") as file:
+            for line in file:
+                try:
+                    yield msgspec.json.decode(line, type=Finding)
+                except msgspec.MsgspecError as wrong:
+                    step = "name another folder for the audit's state"
+                    raise ProbeError(f"reading {self._findings}", str(wrong), step) from None
+
+    def _drop_unmarked(self) -> None:
+        """Drop a finding that the mark was not moved past before a kill, or half of one: its object is judged again."""
+        if self._findings.exists() and self._findings.stat().st_size > self._found:
+            os.truncate(self._findings, self._found)
+
+    def close(self) -> None:
+        """Let go of the shard."""
+        self._map.close()
+        os.close(self._file)

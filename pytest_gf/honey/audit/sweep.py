@@ -1,0 +1,229 @@
+"""The audit itself: each shard listed, each object of it read, decoded and hashed in the thread that fetched it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from pytest_gf.engine.errors import ProbeError
+from pytest_gf.honey.answers import Answer
+from pytest_gf.honey.audit import sampling
+from pytest_gf.honey.audit.asked import SHARDS, Asked
+from pytest_gf.honey.audit.progress import Progress
+from pytest_gf.honey.audit.refusals import Refused, check
+from pytest_gf.honey.audit.results import Results
+from pytest_gf.honey.audit.state import Mark, State
+from pytest_gf.honey.observed.audit import GONE, Finding, ShardAudit
+from pytest_gf.honey.observed.blobs import StoredBlob, judged
+from pytest_gf.honey.observed.s3 import BucketListed
+from pytest_gf.honey.probes.http_bulk import Cut, Watchdog
+from pytest_gf.honey.probes.s3_bulk import PAGE, Page, Place, Reader
+
+READERS = 8
+"""Connections, each used by one thread at a time: more only wait for the interpreter."""
+MOST_PAYLOAD = 16 * 1024**3
+"""Decoded bytes of one object: what claims more is not decoded to its end."""
+MOST_SHOWN = 100
+"""Findings of a shard that are held in memory; findings.jsonl has all."""
+FAILURES = 3
+"""Shards that fail one after another before the rest is not tried: the system is gone, not one object."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is audited: a bucket, the prefix before its keys, the areas where something lies, and the seed of samples."""
+
+    place: Place
+    bucket: BucketListed
+    prefix: str
+    areas: tuple[str, ...]
+    seed: str
+
+
+class Audit:
+    """One audit of one bucket by one process. `shard` may be called from any number of threads; `close` it."""
+
+    def __init__(self, scope: Scope, asked: Asked, state: State, progress: Progress) -> None:
+        self._scope, self._asked, self._state = scope, asked, state
+        self.progress = progress
+        self.sample = asked.sample_of(scope.seed)
+        self._watchdog = Watchdog()
+        address = scope.place.address()
+        self._results = Results(scope.prefix, scope.areas)
+        self._readers: queue.LifoQueue[Reader] = queue.LifoQueue()
+        for _ in range(READERS):
+            self._readers.put(Reader(scope.place, address, self._watchdog))
+        self._lock, self._listing = threading.Lock(), threading.Lock()
+        self._pages: list[Page] | None = None
+        self._failures: list[ProbeError] = []
+        self._due = time.monotonic()
+
+    def shard(self, name: str) -> ShardAudit:
+        """Read one shard to its end, from where an earlier process left it. Raises Unproven, and what a probe raises."""
+        with contextlib.closing(self._state.open(name)) as mark:
+            self.progress.begin(name, mark)
+            try:
+                answer = Answer(200) if mark.done else self._read(name, mark)
+            finally:
+                self.progress.end(name)
+            return self._told(name, mark, answer)
+
+    def publish(self, name: str, file: Path) -> None:
+        """Append what was found of a shard to a file, a line of JSON each."""
+        with contextlib.closing(self._state.open(name)) as mark, self._lock, file.open("ab") as findings:
+            findings.writelines(msgspec.json.encode(dataclasses.asdict(each)) + b"\n" for each in mark.findings())
+
+    def close(self) -> None:
+        """End the connections."""
+        self._watchdog.close()
+        self.progress.close()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._readers.get_nowait().close()
+
+    def _read(self, name: str, mark: Mark) -> Answer:
+        with self._reader() as reader:
+            try:
+                for key, size in self._objects(reader, name, mark):
+                    self._note(mark, self._judged(reader, name, key, size), key, size)
+                    self._wait(size)
+            except Refused as refused:
+                return refused.answer
+        mark.done = True
+        mark.keep()
+        return Answer(200)
+
+    @contextlib.contextmanager
+    def _reader(self) -> Iterator[Reader]:
+        """Lend a reader. Raises the last failure where shard after shard failed."""
+        reader = self._readers.get()
+        try:
+            self._check_failures()
+            yield reader
+            self._failures.clear()
+        except ProbeError as failure:
+            self._failures.append(failure)
+            raise
+        finally:
+            self._readers.put(reader)
+
+    def _check_failures(self) -> None:
+        failures = tuple(self._failures)
+        if len(failures) >= FAILURES:
+            last = failures[FAILURES - 1]
+            raise ProbeError(last.tried, f"{last.came_back} (the audit stopped there)", last.next_step)
+
+    def _note(self, mark: Mark, found: StoredBlob | Finding, key: str, size: int) -> None:
+        """Take in what an object is, then move the mark past it."""
+        mark.objects += 1
+        if isinstance(found, StoredBlob) and found.state == "whole":
+            mark.bytes += size
+            mark.good = mark.good or (key, found.size or 0)
+        else:
+            finding = Finding.of(found, size) if isinstance(found, StoredBlob) else found
+            mark.gone += not finding.bad
+            mark.bad += finding.bad
+            mark.bytes += size if finding.bad else 0
+            mark.add(finding)
+        mark.after = key
+        mark.keep()
+
+    def _judged(self, reader: Reader, name: str, key: str, size: int) -> StoredBlob | Finding:
+        answer, body = reader.get(key)
+        digest = key.rpartition("/")[2]
+        if answer.code == "NoSuchKey":
+            return Finding(key, GONE, size)
+        check(answer, key)
+        if not answer.ok:
+            return StoredBlob(key, digest, "unreadable", detail=str(answer))
+        try:
+            if name.startswith("ac/"):
+                return self._results.judged(reader, key, size, body)
+            return judged(key, body, most=MOST_PAYLOAD)
+        except Cut as cut:
+            return StoredBlob(key, digest, "unreadable", detail=str(cut))
+
+    def _objects(self, reader: Reader, name: str, mark: Mark) -> Iterator[tuple[str, int]]:
+        """Yield the keys and sizes that are to be read, in their order, from the mark on."""
+        below, sample = f"{self._scope.prefix}{name}/", self._asked.sample
+        if sample is not None and sample.count is not None:
+            yield from self._picked(reader, name, below, mark)
+            return
+        after, more = mark.after, True
+        while more:
+            page = _listed(reader, below, after)
+            for key, size in _blobs(page):
+                if sample is None or sampling.chosen(key, sample.fraction, self._scope.seed):
+                    yield key, size
+            more = page.truncated
+            after = page.objects[-1][0] if page.objects else after
+
+    def _picked(self, reader: Reader, name: str, below: str, mark: Mark) -> Iterator[tuple[str, int]]:
+        """Yield so many objects of a shard as its share of the sample is: of a few keys in all, those that were drawn."""
+        if self._asked.sample is None or name.partition("/")[0] not in self._scope.areas:
+            return
+        seed, few = self._scope.seed, self._few(reader)
+        if few is not None:
+            keys = sampling.picked(sorted(few), self._asked.sample.count or 0, "", seed)
+            yield from ((key, few[key]) for key in sorted(keys) if key.startswith(below) and key > mark.after)
+            return
+        shards = [each for each in SHARDS if each.partition("/")[0] in self._scope.areas]
+        count = sampling.quotas(self._asked.sample, shards, seed)[name]
+        page = _listed(reader, below) if count else Page(Answer(200))
+        found = dict(_blobs(page))
+        if page.truncated:
+            found = {}
+            for place in sampling.places(below, name, count, seed):
+                found.update(_blobs(_listed(reader, below, place, most=1)))
+        keys = sampling.picked(sorted(found), count, name, seed)
+        yield from ((key, found[key]) for key in sorted(keys) if key > mark.after)
+
+    def _few(self, reader: Reader) -> dict[str, int] | None:
+        """Return every key with its size where each area is one page: shares of shards would mostly be of nothing there."""
+        with self._listing:
+            if self._pages is None:
+                self._pages = [_listed(reader, f"{self._scope.prefix}{area}/") for area in self._scope.areas]
+            if any(page.truncated for page in self._pages):
+                return None
+            return {key: size for page in self._pages for key, size in _blobs(page)}
+
+    def _wait(self, size: int) -> None:
+        """Keep to the rate that was asked for."""
+        cost = (
+            1 / self._asked.objects if self._asked.objects else size / self._asked.bytes if self._asked.bytes else 0.0
+        )
+        if cost:
+            with self._lock:
+                self._due = max(self._due, time.monotonic()) + cost
+                until = self._due
+            time.sleep(max(0.0, until - time.monotonic()))
+
+    def _told(self, name: str, mark: Mark, answer: Answer) -> ShardAudit:
+        findings = tuple(islice((each for each in mark.findings() if each.bad), MOST_SHOWN))
+        good: tuple[StoredBlob, ...] = ()
+        if mark.good is not None and not name.startswith("ac/"):
+            key, size = mark.good
+            good = (StoredBlob(key, key.rpartition("/")[2], "whole", size),)
+        return ShardAudit(name, self._scope.bucket, mark.tally, findings, good, str(answer), self.sample)
+
+
+def _blobs(page: Page) -> Iterator[tuple[str, int]]:
+    """Yield what is no folder marker: browsers of buckets make those, and bazel-remote ignores them."""
+    return (each for each in page.objects if not each[0].endswith("/"))
+
+
+def _listed(reader: Reader, below: str, after: str = "", most: int = PAGE) -> Page:
+    page = reader.list(below, after=after, most=most)
+    if not page.answer.ok:
+        check(page.answer, below)
+        raise Refused(page.answer)
+    return page

@@ -1,0 +1,190 @@
+"""Reading a contract: TOML that may extend another, checked, with one clear line for what is wrong."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_gf.honey.contract.model import (
+    HA,
+    Attic,
+    Bazel,
+    Bucket,
+    Claim,
+    Cluster,
+    Contract,
+    InventoryRules,
+    Limit,
+    Scratch,
+    Stack,
+    Statement,
+    StateRules,
+    Waiver,
+    Workload,
+)
+from pytest_gf.honey.contract.repository import Repository
+
+HERE = Path(__file__).parent
+DEFAULT = HERE / "gloriousflywheel.toml"
+STATEMENTS = HERE / "statements.toml"
+REPOSITORY = HERE / "repository.toml"
+"""A part of `DEFAULT`, in a file of its own."""
+DEEPEST = 8
+"""How many files may extend one another."""
+
+
+class ContractError(ValueError):
+    """A contract that can't be used: one line with the file, the key and what was expected."""
+
+
+class _Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    text: str
+    statements: str
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    scratch: Scratch
+    buckets: dict[str, Bucket]
+    stacks: dict[str, Stack]
+    cluster: Cluster | None = None
+    rustfs: Workload | None = None
+    attic: Attic | None = None
+    bazel: Bazel | None = None
+    state: StateRules = StateRules()
+    ha: HA | None = None
+    inventory: InventoryRules | None = None
+    waivers: tuple[Waiver, ...] = ()
+    limits: dict[str, Limit] = {}
+    repository: Repository = Repository()
+    tickets: dict[str, str] = {}
+    does_not_prove: tuple[_Claim, ...] = ()
+    statements: str = ""
+
+
+def load(path: Path | None = None) -> Contract:
+    """Return the contract in ``path``, or GloriousFlywheel's own. Raises ContractError."""
+    file = path or DEFAULT
+    try:
+        read = msgspec.convert(_merged(file, ()), _File)
+    except msgspec.ValidationError as wrong:
+        raise ContractError(f"{file}: {wrong}") from None
+    statements = _statements((file.parent / read.statements) if read.statements else STATEMENTS)
+    contract = Contract(
+        name=read.name,
+        buckets=read.buckets,
+        stacks=read.stacks,
+        scratch=read.scratch,
+        cluster=read.cluster,
+        rustfs=read.rustfs,
+        attic=read.attic,
+        bazel=read.bazel,
+        state=read.state,
+        ha=read.ha,
+        inventory=read.inventory,
+        waivers=read.waivers,
+        limits=read.limits,
+        tickets=read.tickets,
+        does_not_prove=tuple(Claim(each.text, tuple(each.statements.split())) for each in read.does_not_prove),
+        statements=statements,
+        repository=read.repository,
+    )
+    _check(contract, file)
+    return contract
+
+
+def parse_toml(path: Path, error: type[ValueError]) -> dict[str, Any]:
+    """Return the tables of a TOML file. Raises ``error`` with one line for a missing, unreadable or malformed one."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as missing:
+        raise error(f"{path}: {missing.strerror or missing}") from None
+    except UnicodeDecodeError:
+        raise error(f"{path}: not UTF-8; expected a TOML file") from None
+    except tomllib.TOMLDecodeError as malformed:
+        raise error(f"{path}: malformed TOML: {malformed}") from None
+    except RecursionError:
+        raise error(f"{path}: malformed TOML: nested too deeply") from None
+
+
+def _merged(path: Path, extending: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in extending or len(extending) > DEEPEST:
+        raise ContractError(f"{path}: extends itself, through {extending[-1]}")
+    tables = parse_toml(path, ContractError)
+    base = tables.pop("extends", None)
+    if base is None:
+        return _over(parse_toml(REPOSITORY, ContractError), tables) if path == DEFAULT else tables
+    if not isinstance(base, str):
+        raise ContractError(f"{path}: key 'extends': expected the name of a contract or a file")
+    below = DEFAULT if base == DEFAULT.stem else path.parent / base
+    return _over(_merged(below, (*extending, path.resolve())), tables)
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables of ``above`` laid over those of ``below``; an entry that is false takes the one below away."""
+    merged = dict(below)
+    for key, value in above.items():
+        if value is False:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _over(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _statements(path: Path) -> dict[str, Statement]:
+    found: dict[str, Statement] = {}
+    for section, table in parse_toml(path, ContractError).get("section", {}).items():
+        for name, entry in table.items():
+            if isinstance(entry, Mapping):
+                try:
+                    found[name] = Statement(id=name, how=str(entry["how"]), text=str(entry["text"]), section=section)
+                except KeyError as missing:
+                    raise ContractError(f"{path}: statement {name}: expected the key {missing}") from None
+    return found
+
+
+def _check(contract: Contract, path: Path) -> None:
+    named = {f"stacks.{name}.proves": stack.proves.split() for name, stack in contract.stacks.items()}
+    named |= {f"limits.{name}.proves": limit.proves.replace("~", "").split() for name, limit in contract.limits.items()}
+    named |= {
+        f"does_not_prove[{index}].statements": list(each.statements)
+        for index, each in enumerate(contract.does_not_prove)
+    }
+    for key, statements in named.items():
+        for statement in statements:
+            if statement not in contract.statements:
+                raise ContractError(f"{path}: key {key!r}: unknown statement {statement}")
+    prefix = contract.state.proof_prefix
+    if (
+        not prefix.endswith("/")
+        or prefix.startswith(("/", "env:/"))
+        or any(stack.key.startswith(prefix) for stack in contract.stacks.values())
+    ):
+        raise ContractError(
+            f"{path}: key 'state.proof_prefix': expected a folder with a slash at its end, outside of every state and of env:/"
+        )
+    for key, instant in _instants(contract):
+        if instant.tzinfo is None:
+            raise ContractError(f"{path}: key {key!r}: expected an instant with its zone, as 2027-01-31T12:00:00Z")
+    for name, stack in contract.stacks.items():
+        if stack.bucket not in contract.buckets:
+            known = ", ".join(contract.buckets)
+            raise ContractError(
+                f"{path}: key 'stacks.{name}.bucket': {stack.bucket!r} is no bucket of this contract ({known})"
+            )
+
+
+def _instants(contract: Contract) -> Iterator[tuple[str, datetime]]:
+    """Yield what the contract dates, each with its key."""
+    for index, waiver in enumerate(contract.waivers):
+        yield f"waivers[{index}].review", waiver.review
+    for name, piece in contract.ha.evidence.items() if contract.ha is not None else ():
+        if piece.recorded is not None:
+            yield f"ha.evidence.{name}.recorded", piece.recorded

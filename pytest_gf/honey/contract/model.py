@@ -1,0 +1,229 @@
+"""The model of a contract: what its TOML may say, and the axes that clauses vary over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from pytest_gf.honey.contract.repository import Repository
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """One checkable sentence of the contract. ``how``: what can show it (see statements.toml)."""
+
+    id: str
+    how: str
+    text: str
+    section: str
+
+
+class Bucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A protected bucket."""
+
+    purpose: str = ""
+
+
+class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An OpenTofu stack: where its state object lies, and the statements that name it (ids, separated by spaces)."""
+
+    bucket: str
+    key: str
+    proves: str = ""
+
+
+class StateRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the state is handled: after how many seconds a lock is stale, and what proof objects are named by."""
+
+    lock_stale_after: float = 3_600.0
+    proof_prefix: str = "gf-proof/"
+
+
+class Scratch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the scratch probe names its buckets, and how many seconds their markers may stay after a delete."""
+
+    prefix: str
+    markers_gone_within: float = 5.0
+
+
+class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The one cluster that the contract is about, known by its nodes; ``losses`` says what goes with which of them."""
+
+    name: str
+    nodes: tuple[str, ...]
+    losses: Mapping[str, str] = {}
+
+
+class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """RustFS as it runs in the cluster: names in ``namespace``, ``size`` a Kubernetes quantity, ``data`` a path in the pod."""
+
+    namespace: str
+    deployment: str
+    service: str
+    port: int
+    node: str
+    claim: str
+    storage_class: str
+    provisioner: str
+    access_mode: str
+    size: str
+    data: str = "/data"
+
+    @property
+    def address(self) -> str:
+        """Its S3 endpoint inside of the cluster."""
+        return f"http://{self.service}.{self.namespace}.svc.cluster.local:{self.port}"
+
+
+class Attic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The Nix cache: its bucket, its cache, the surfaces it answers on, and what the archives are that a target names."""
+
+    bucket: str
+    cache: str
+    surfaces: tuple[str, ...]
+    nars: tuple[str, ...]
+    node: str = ""
+    """With which node it goes."""
+
+
+class Bazel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The Bazel remote cache: its bucket, and how many seconds after its acknowledgement a blob lies there at the latest.
+
+    ``endpoint`` is what runners are promised; ``service`` and ``deployment`` are names in RustFS's namespace, ``data`` is
+    the path of the hot cache in the pod. "" promises nothing.
+    """
+
+    bucket: str
+    written_within: float = 10.0
+    endpoint: str = ""
+    service: str = ""
+    deployment: str = ""
+    data: str = "/data"
+    node: str = ""
+    """With which node it goes."""
+
+
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One piece of evidence that strict HA waits for: what it is, and when and where it was produced, once it was."""
+
+    what: str
+    recorded: datetime | None = None
+    where: str = ""
+
+
+class HA(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What strict HA asks of the state authority: ready replicas on so many nodes, and pieces of evidence."""
+
+    replicas: int = 2
+    nodes: int = 2
+    evidence: Mapping[str, Evidence] = {}
+
+
+class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A component that the page says is not highly available: a word in its image's name, the page's words, statements."""
+
+    image: str
+    says: str
+    proves: str
+
+
+class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Clauses that are known to be red until a ticket closes: why, until when (an instant), and what closes it."""
+
+    clauses: tuple[str, ...]
+    ticket: str
+    reason: str
+    review: datetime
+    closes: str
+
+
+class InventoryRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """By what the inventory knows workloads: words in the names of images, and the storage classes of one node."""
+
+    stores: tuple[str, ...]
+    caches: tuple[str, ...] = ()
+    local_classes: tuple[str, ...] = ()
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """One thing that a green run doesn't prove, with the statements that say so."""
+
+    text: str
+    statements: tuple[str, ...]
+
+
+class Contract(msgspec.Struct, frozen=True, kw_only=True):
+    """What is promised. Axis values stand in the order of the file."""
+
+    name: str
+    buckets: Mapping[str, Bucket]
+    stacks: Mapping[str, Stack]
+    scratch: Scratch
+    tickets: Mapping[str, str]
+    does_not_prove: tuple[Claim, ...]
+    statements: Mapping[str, Statement]
+    cluster: Cluster | None = None
+    rustfs: Workload | None = None
+    attic: Attic | None = None
+    bazel: Bazel | None = None
+    state: StateRules = StateRules()
+    ha: HA | None = None
+    inventory: InventoryRules | None = None
+    waivers: tuple[Waiver, ...] = ()
+    limits: Mapping[str, Limit] = {}
+    repository: Repository = Repository()
+    store_hashes: tuple[str, ...] = ()
+    """What the command line asks to stream; no contract's data."""
+    shards: tuple[str, ...] = ()
+    """What the command line asks to audit; no contract's data."""
+    chosen: Mapping[Literal["bucket", "stack"], tuple[str, ...]] = {}
+
+    def every(self, axis: str) -> tuple[str, ...]:
+        """Return all values of an axis, also where it was narrowed. Raises KeyError for an unknown axis."""
+        attic = self.attic
+        return {
+            "bucket": tuple(self.buckets),
+            "stack": tuple(self.stacks),
+            "surface": attic.surfaces if attic is not None else (),
+            "nar": attic.nars if attic is not None else (),
+            "store_hash": self.store_hashes if attic is not None else (),
+            "shard": self.shards if self.bazel is not None else (),
+            "component": tuple(self.limits),
+            "evidence": tuple(self.ha.evidence) if self.ha is not None else (),
+        }[axis]
+
+    def axis(self, axis: str) -> tuple[str, ...]:
+        """Return the values of an axis that this run looks at. Raises KeyError for an unknown axis."""
+        chosen = {str(name): values for name, values in self.chosen.items()}
+        return chosen.get(axis, self.every(axis))
+
+    def axis_statements(self, axis: str, value: str) -> tuple[str, ...]:
+        """Return the statements that name this value of an axis, each with a ``~`` where it is one in part."""
+        if axis == "stack":
+            return tuple(self.stacks[value].proves.split())
+        return tuple(self.limits[value].proves.split()) if axis == "component" else ()
+
+    def waiver(self, clause: str) -> Waiver | None:
+        """Return what waives this clause, if anything does."""
+        return next((each for each in self.waivers if clause in each.clauses), None)
+
+    def narrow(self, *, buckets: Sequence[str] = (), stacks: Sequence[str] = ()) -> Contract:
+        """Return the contract with its axes narrowed to these values; an empty sequence leaves an axis whole.
+
+        Raises ContractError naming an unknown value and the known ones.
+        """
+        from pytest_gf.honey.contract.load import ContractError
+
+        chosen: dict[Literal["bucket", "stack"], tuple[str, ...]] = {}
+        if buckets:
+            chosen["bucket"] = tuple(dict.fromkeys(buckets))
+        if stacks:
+            chosen["stack"] = tuple(dict.fromkeys(stacks))
+        for axis, values in chosen.items():
+            for value in values:
+                if value not in self.every(axis):
+                    known = ", ".join(self.every(axis))
+                    raise ContractError(f"unknown {axis} {value!r}; contract {self.name} has {known}")
+        return msgspec.structs.replace(self, chosen=chosen)

@@ -1,0 +1,229 @@
+"""GitHub's expressions over sets of possible values: what can't be known stays UNKNOWN, and is never guessed.
+
+Syntax and comparison as https://docs.github.com/actions/reference/evaluate-expressions-in-workflows-and-actions has them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from itertools import product
+from typing import TypeAlias
+
+from pytest_gf.honey.formats import expression_values as values
+from pytest_gf.honey.formats.expression_values import UNKNOWN, Number, Set, Value
+
+LONGEST = 4_000
+"""Characters."""
+DEEPEST = 40
+_WHOLE = re.compile(r"\s*\$\{\{((?:(?!\}\}).)*)\}\}\s*", re.DOTALL)
+_PART = re.compile(r"\$\{\{((?:(?!\}\}).)*)\}\}", re.DOTALL)
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>-?(?:0x[0-9a-fA-F]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?))|'(?P<text>(?:[^']|'')*)'"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_-]*)|(?P<sign>&&|\|\||==|!=|<=|>=|[!<>()\[\].,*]))"
+)
+_ALWAYS = frozenset({True})
+_BOTH = frozenset({True, False})
+_STATUS: dict[str, frozenset[Value]] = {
+    "always": _ALWAYS,
+    "success": _ALWAYS,
+    "failure": _BOTH,
+    "cancelled": _BOTH,
+}
+"""A job may fail and may be cancelled: both come in life, so both are possible, not unknown."""
+
+Lookup: TypeAlias = Callable[[str], Set]
+"""From ``github.ref``, in lower case, to what it may be."""
+
+
+class Truth(Enum):
+    """What a condition may come to."""
+
+    NEVER = "never"
+    POSSIBLE = "possible"
+    UNDECIDED = "undecided"
+
+
+class NoExpression(ValueError):
+    """A text that GitHub would refuse as an expression."""
+
+
+def condition(text: str, lookup: Lookup) -> Truth:
+    """Return whether ``if: text`` may be true. A text that is no expression is undecided."""
+    whole = _WHOLE.fullmatch(text)
+    if whole is None and "${{" in text:
+        return Truth.POSSIBLE  # GitHub formats it to a text, and a text that is not empty is true.
+    return truth(_evaluated(whole[1] if whole else text, lookup))
+
+
+def truth(found: Set) -> Truth:
+    """Return what a set of values comes to where a truth is asked for."""
+    if any(each is not UNKNOWN and values.truthy(each) for each in found):
+        return Truth.POSSIBLE
+    return Truth.UNDECIDED if UNKNOWN in found else Truth.NEVER
+
+
+def texts(text: str, lookup: Lookup) -> Set:
+    """Return what a text with ``${{ }}`` in it may become: texts, and UNKNOWN."""
+    parts: list[Set] = []
+    end = 0
+    for found in _PART.finditer(text):
+        parts += [frozenset({text[end : found.start()]}), _evaluated(found[1], lookup)]
+        end = found.end()
+    parts.append(frozenset({text[end:]}))
+    made: set[Value] = set()
+    for words in product(*parts) if _few(parts) else ():
+        made.add(UNKNOWN if UNKNOWN in words else "".join(values.shown(each) for each in words))
+    return values.bounded(made or {UNKNOWN})
+
+
+def _few(parts: Iterable[Set]) -> bool:
+    count = 1
+    for each in parts:
+        count *= len(each)
+    return count <= values.MOST
+
+
+def _evaluated(text: str, lookup: Lookup) -> Set:
+    try:
+        return _Parser(text, lookup).whole()
+    except NoExpression:
+        return frozenset({UNKNOWN})
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    text: str
+
+
+def _tokens(text: str) -> list[_Token]:
+    if len(text) > LONGEST:
+        raise NoExpression("too long")
+    found: list[_Token] = []
+    at = 0
+    while text[at:].strip():
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise NoExpression(f"not understood: {text[at : at + 20]!r}")
+        kind = str(match.lastgroup)
+        found.append(_Token(kind, match[kind]))
+        at = match.end()
+    return found
+
+
+class _Parser:
+    """Reads and evaluates at once: nothing that it calls has an effect. Raises NoExpression."""
+
+    def __init__(self, text: str, lookup: Lookup) -> None:
+        self.tokens = _tokens(text)
+        self.lookup = lookup
+        self.at = 0
+        self.depth = 0
+
+    def whole(self) -> Set:
+        found = self._either()
+        if self.at != len(self.tokens):
+            raise NoExpression("something follows the expression")
+        return found
+
+    def _sign(self, *signs: str) -> str:
+        """Take one of these signs, or nothing ("")."""
+        if self.at < len(self.tokens) and self.tokens[self.at].kind == "sign" and self.tokens[self.at].text in signs:
+            self.at += 1
+            return self.tokens[self.at - 1].text
+        return ""
+
+    def _must(self, sign: str) -> None:
+        if not self._sign(sign):
+            raise NoExpression(f"{sign} is missing")
+
+    def _either(self) -> Set:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise NoExpression("nested too deeply")
+        found = self._both()
+        while self._sign("||"):
+            found = values.either(found, self._both())
+        self.depth -= 1
+        return found
+
+    def _both(self) -> Set:
+        found = self._compared()
+        while self._sign("&&"):
+            found = values.both(found, self._compared())
+        return found
+
+    def _compared(self) -> Set:
+        found = self._negated()
+        while sign := self._sign("==", "!=", "<", "<=", ">", ">="):
+            found = values.compare(sign, found, self._negated())
+        return found
+
+    def _negated(self) -> Set:
+        count = 0
+        while self._sign("!"):
+            count += 1
+        found = self._value()
+        return found if count == 0 else values.negated(found) if count % 2 else values.negated(values.negated(found))
+
+    def _value(self) -> Set:
+        if self._sign("("):
+            found = self._either()
+            self._must(")")
+            return self._below(found)
+        if self.at >= len(self.tokens) or self.tokens[self.at].kind == "sign":
+            raise NoExpression("a value is missing")
+        token = self.tokens[self.at]
+        self.at += 1
+        if token.kind == "text":
+            return frozenset({token.text.replace("''", "'")})
+        if token.kind == "number":
+            return frozenset({Number(float(int(token.text, 0)) if "x" in token.text else float(token.text))})
+        return self._named(token.text.lower())
+
+    def _named(self, name: str) -> Set:
+        if name in {"true", "false", "null"}:
+            return frozenset({{"true": True, "false": False, "null": None}[name]})
+        if self._sign("("):
+            return self._below(self._called(name))
+        path, known = name, True
+        while sign := self._sign(".", "["):
+            step = self._step(sign)
+            known = known and step is not None
+            path = f"{path}.{step}"
+        return self.lookup(path) if known else frozenset({UNKNOWN})
+
+    def _step(self, sign: str) -> str | None:
+        """Take what follows a dot or a bracket; None where only a run would know it."""
+        if sign == ".":
+            if self._sign("*"):
+                return None
+            if self.at >= len(self.tokens) or self.tokens[self.at].kind != "name":
+                raise NoExpression("a name is missing after the dot")
+            self.at += 1
+            return self.tokens[self.at - 1].text.lower()
+        if self._sign("*"):
+            self._must("]")
+            return None
+        index = self._either()
+        self._must("]")
+        only = next(iter(index)) if len(index) == 1 else None
+        return only.lower() if isinstance(only, str) else None
+
+    def _below(self, found: Set) -> Set:
+        """Return what stands below a value that is no context: nobody here knows it."""
+        while sign := self._sign(".", "["):
+            self._step(sign)
+            found = frozenset({UNKNOWN})
+        return found
+
+    def _called(self, name: str) -> Set:
+        given: list[Set] = []
+        while not self._sign(")"):
+            if given:
+                self._must(",")
+            given.append(self._either())
+        return _STATUS[name] if name in _STATUS else values.call(name, given)

@@ -1,0 +1,207 @@
+"""narinfo: what a binary cache says of a store path, its fingerprint and its signatures (facts/attic.md)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_gf.honey.formats import nixbase32
+
+LONGEST = 1024 * 1024
+"""Bytes; a path with thousands of references has some 100 kB."""
+MOST_REFERENCES = 20_000
+MOST_SIGNATURES = 100
+COMPRESSIONS = ("none", "br", "xz", "zstd", "bzip2", "gzip", "lzip", "lz4")
+
+Kind = Literal[
+    "text", "line", "duplicate", "missing", "path", "url", "compression", "hash", "size", "references", "signature"
+]
+
+_BASE = r"[0-9abcdfghijklmnpqrsvwxyz]{32}-[0-9A-Za-z+\-_?=][0-9A-Za-z+\-._?=]{0,210}"
+_PATH = re.compile(rf"(?P<store>/[0-9A-Za-z+\-._?=/]{{1,200}})/(?P<base>{_BASE})")
+_REFERENCE = re.compile(_BASE)
+_SIZE = re.compile(r"[0-9]{1,18}")
+_KEY_BYTES, _SIGNATURE_BYTES, _HASH_BYTES = 32, 64, 32
+_HEX, _BASE64 = 64, 44
+_KNOWN = {"StorePath", "URL", "Compression", "NarHash", "NarSize", "References", "Deriver", "CA"}
+
+
+class Malformed(ValueError):
+    """No narinfo, or no key. ``kind`` says in what way."""
+
+    def __init__(self, kind: Kind, text: str) -> None:
+        super().__init__(f"{kind}: {text}")
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Who signed, and what: ``value`` has 64 bytes, none where it is no signature."""
+
+    name: str
+    value: bytes
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """``main:<base64>``: a cache's ed25519 key, 32 bytes."""
+
+    name: str
+    value: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> PublicKey:
+        """Return the key. Raises Malformed."""
+        name, value = _named(text, _KEY_BYTES)
+        return cls(name, value)
+
+
+@dataclass(frozen=True)
+class NarInfo:
+    """The fields that count. ``nar_hash`` is the SHA-256 of the NAR, ``nar_size`` its bytes; references are base names."""
+
+    store_path: str
+    url: str
+    compression: str
+    nar_hash: bytes
+    nar_size: int
+    references: tuple[str, ...]
+    signatures: tuple[Signature, ...]
+    deriver: str = ""
+    ca: str = ""
+
+    @property
+    def store_hash(self) -> str:
+        """The 32 characters by which the path is asked for."""
+        return self.store_path.rpartition("/")[2][:32]
+
+    @property
+    def fingerprint(self) -> str:
+        """What is signed: neither URL nor compression, deriver or CA stand in it. Nix sorts references, and knows each once."""
+        store = self.store_path.rpartition("/")[0]
+        full = ",".join(f"{store}/{each}" for each in sorted(set(self.references)))
+        return f"1;{self.store_path};sha256:{nixbase32.encode(self.nar_hash)};{self.nar_size};{full}"
+
+    def signed_by(self, key: PublicKey) -> bool:
+        """Tell whether a signature of this key's name is good; key and name must both match.
+
+        One of this name that is no signature at all makes Nix give up, whatever others stand beside it.
+        """
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        public = Ed25519PublicKey.from_public_bytes(key.value)
+        own = [signature.value for signature in self.signatures if signature.name == key.name]
+        for value in own if all(own) else ():
+            try:
+                public.verify(value, self.fingerprint.encode())
+            except InvalidSignature:
+                continue
+            return True
+        return False
+
+
+def parse(data: bytes) -> NarInfo:
+    """Return what a narinfo says. Fields that Nix does not know are passed over, as Nix does. Raises Malformed."""
+    fields, signatures = _fields(data)
+    for name in ("StorePath", "URL", "NarHash", "NarSize"):
+        if name not in fields:
+            raise Malformed("missing", f"no {name}")
+    if _PATH.fullmatch(fields["StorePath"]) is None:
+        raise Malformed("path", f"StorePath {fields['StorePath'][:300]!r}")
+    if not fields["URL"]:
+        raise Malformed("url", "an empty URL")
+    compression = fields.get("Compression", "bzip2")  # Nix's default where the field is absent.
+    if compression not in COMPRESSIONS:
+        raise Malformed("compression", f"{compression[:50]!r}")
+    if _SIZE.fullmatch(fields["NarSize"]) is None or not int(fields["NarSize"]):
+        raise Malformed("size", f"NarSize {fields['NarSize'][:50]!r}")
+    return NarInfo(
+        store_path=fields["StorePath"],
+        url=fields["URL"],
+        compression=compression,
+        nar_hash=nar_hash(fields["NarHash"]),
+        nar_size=int(fields["NarSize"]),
+        references=_references(fields.get("References", "")),
+        signatures=tuple(map(_signature, signatures)),
+        deriver=fields.get("Deriver", ""),
+        ca=fields.get("CA", ""),
+    )
+
+
+def nar_hash(text: str) -> bytes:
+    """Return the 32 bytes of ``sha256:…``, in hexadecimal (Attic), Nix's base 32 (Nix itself), base 64 or SRI (``sha256-…``).
+
+    Raises Malformed.
+    """
+    kind, colon, value = text.partition(":")
+    if not colon:
+        kind, _, value = text.partition("-")
+    try:
+        if len(value) == _BASE64 or not colon:
+            data = base64.b64decode(value, validate=True)
+        else:
+            data = binascii.unhexlify(value) if len(value) == _HEX else nixbase32.decode(value)
+    except ValueError:
+        data = b""
+    if kind != "sha256" or len(data) != _HASH_BYTES:
+        raise Malformed("hash", f"{text[:100]!r} is no SHA-256")
+    return data
+
+
+def _fields(data: bytes) -> tuple[dict[str, str], list[str]]:
+    if len(data) > LONGEST:
+        raise Malformed("text", f"{len(data)} bytes; {LONGEST} are allowed")
+    try:
+        text = data.decode("ascii")
+    except UnicodeDecodeError:
+        raise Malformed("text", "bytes that are no ASCII") from None
+    if not text.endswith("\n"):
+        raise Malformed("text", "the last line has no end: cut?")
+    fields: dict[str, str] = {}
+    signatures: list[str] = []
+    for line in text.removesuffix("\n").split("\n"):
+        name, colon, value = line.partition(": ")
+        if not colon and line.endswith(":"):  # "References:" where there is none, in some caches.
+            name, value = line.removesuffix(":"), ""
+        elif not colon or not name:
+            raise Malformed("line", f"{line[:100]!r}")
+        if name == "Sig":
+            signatures.append(value)
+        elif name in fields and name in _KNOWN:
+            raise Malformed("duplicate", f"two lines {name}")
+        else:
+            fields[name] = value
+    if len(signatures) > MOST_SIGNATURES:
+        raise Malformed("signature", f"{len(signatures)} of them")
+    return fields, signatures
+
+
+def _references(text: str) -> tuple[str, ...]:
+    found = tuple(filter(None, text.split(" ")))
+    strange = [each for each in found if _REFERENCE.fullmatch(each) is None]
+    if strange or len(found) > MOST_REFERENCES:
+        raise Malformed("references", f"{strange[0][:250]!r}" if strange else f"{len(found)} of them")
+    return found
+
+
+def _signature(text: str) -> Signature:
+    try:
+        return Signature(*_named(text, _SIGNATURE_BYTES))
+    except Malformed:  # Another's key may be of another kind: Nix looks at its own keys' signatures alone.
+        return Signature(text.partition(":")[0][:120], b"")
+
+
+def _named(text: str, size: int) -> tuple[str, bytes]:
+    """Return name and bytes of ``name:<base64>``."""
+    name, _, value = text.partition(":")
+    try:
+        data = base64.b64decode(value, validate=True)
+    except ValueError:
+        data = b""
+    if not name or len(data) != size or base64.b64encode(data).decode() != value:
+        raise Malformed("signature", f"{text[:120]!r} is not NAME:BASE64 of {size} bytes")
+    return name, data

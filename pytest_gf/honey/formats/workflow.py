@@ -1,0 +1,233 @@
+"""GitHub workflows and composite actions: text in, what they run and when out, each with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read
+
+MOST_STEPS = 1_000
+INHERIT = "inherit"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: it uses an action or runs a script."""
+
+    line: int
+    name: str
+    id: str
+    uses: Scalar | None
+    run: Scalar | None
+    condition: Scalar | None
+    inputs: Mapping[str, Scalar]
+    env: Mapping[str, Scalar]
+    timeout: Scalar | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job: steps, or a call of a reusable workflow with inputs and secrets (`INHERIT`: all of them)."""
+
+    id: str
+    line: int
+    condition: Scalar | None
+    env: Mapping[str, Scalar]
+    steps: tuple[Step, ...]
+    uses: Scalar | None
+    inputs: Mapping[str, Scalar]
+    secrets: Mapping[str, Scalar] | str
+    runs_on: tuple[Scalar, ...]
+    matrix: Mapping[str, frozenset[str]] | None
+    needs: tuple[str, ...]
+    permissions: Node | None
+    timeout: Scalar | None
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input of an action, of a dispatch or of a call; ``default`` is None where it has none."""
+
+    line: int
+    default: Scalar | None
+    kind: str = "string"
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A workflow. ``triggers``: by event, what stands below it (None: nothing)."""
+
+    name: str
+    triggers: Mapping[str, Node | None]
+    trigger_lines: Mapping[str, int]
+    inputs: Mapping[str, Input]
+    env: Mapping[str, Scalar]
+    jobs: tuple[Job, ...]
+    permissions: Node | None
+
+
+@dataclass(frozen=True)
+class Action:
+    """A composite action; ``steps`` is empty for one of another kind."""
+
+    name: str
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+
+
+def workflow(text: str) -> Workflow:
+    """Read a workflow. Raises Malformed with the line for what GitHub would refuse too."""
+    return workflow_of(_table(read(text), 1, "a workflow"))
+
+
+def workflow_of(top: Table) -> Workflow:
+    """Make a workflow of what was read. Raises Malformed."""
+    triggers, lines = _triggers(top)
+    jobs = _entries(top.get("jobs"))
+    if not jobs:
+        raise Malformed(top.line, "a workflow without jobs")
+    inputs: dict[str, Input] = {}
+    for event in ("workflow_dispatch", "workflow_call"):
+        below = triggers.get(event)
+        inputs |= _inputs(below.get("inputs")) if isinstance(below, Table) else {}
+    return Workflow(
+        name=_text(top.get("name")),
+        triggers=triggers,
+        trigger_lines=lines,
+        inputs=inputs,
+        env=_scalars(top.get("env")),
+        jobs=tuple(_job(key, _table(node, key.line, "a job")) for key, node in jobs),
+        permissions=top.get("permissions"),
+    )
+
+
+def action(text: str) -> Action:
+    """Read an ``action.yml``. Raises Malformed."""
+    top = _table(read(text), 1, "an action")
+    runs = top.get("runs")
+    steps = steps_of(runs.get("steps")) if isinstance(runs, Table) else ()
+    return Action(_text(top.get("name")), _inputs(top.get("inputs")), steps)
+
+
+def steps_of(node: Node | None) -> tuple[Step, ...]:
+    """Return the steps of a sequence. Raises Malformed."""
+    if node is None or (isinstance(node, Scalar) and not node.value):
+        return ()
+    if not isinstance(node, Items) or len(node.nodes) > MOST_STEPS:
+        raise Malformed(node.line, f"steps are a list of at most {MOST_STEPS}")
+    return tuple(_step(_table(each, each.line, "a step")) for each in node.nodes)
+
+
+def _triggers(top: Table) -> tuple[dict[str, Node | None], dict[str, int]]:
+    """Return the events of ``on``: a word, a list or a mapping. The runner reads it as a word, never as true."""
+    node = top.get("on")
+    if isinstance(node, Scalar):
+        return {node.text: None}, {node.text: node.line}
+    if isinstance(node, Items):
+        words = [each for each in node.nodes if isinstance(each, Scalar)]
+        return {each.text: None for each in words}, {each.text: each.line for each in words}
+    found = _entries(node)
+    return {key.text: below for key, below in found}, {key.text: key.line for key, _ in found}
+
+
+def _job(key: Scalar, table: Table) -> Job:
+    secrets = table.get("secrets")
+    return Job(
+        id=key.text,
+        line=key.line,
+        condition=_scalar(table.get("if")),
+        env=_scalars(table.get("env")),
+        steps=steps_of(table.get("steps")),
+        uses=_scalar(table.get("uses")),
+        inputs=_scalars(table.get("with")),
+        secrets=INHERIT if _text(secrets) == INHERIT else _scalars(secrets),
+        runs_on=_labels(table.get("runs-on")),
+        matrix=_matrix(table.get("strategy")),
+        needs=tuple(each.text for each in _listed(table.get("needs"))),
+        permissions=table.get("permissions"),
+        timeout=_scalar(table.get("timeout-minutes")),
+    )
+
+
+def _step(table: Table) -> Step:
+    return Step(
+        line=table.line,
+        name=_text(table.get("name")),
+        id=_text(table.get("id")),
+        uses=_scalar(table.get("uses")),
+        run=_scalar(table.get("run")),
+        condition=_scalar(table.get("if")),
+        inputs=_scalars(table.get("with")),
+        env=_scalars(table.get("env")),
+        timeout=_scalar(table.get("timeout-minutes")),
+    )
+
+
+def _labels(node: Node | None) -> tuple[Scalar, ...]:
+    """Return the labels of ``runs-on`` in any of its four spellings; a group counts as one."""
+    if isinstance(node, Table):
+        return (*_listed(node.get("group")), *_listed(node.get("labels")))
+    return _listed(node)
+
+
+def _matrix(strategy: Node | None) -> dict[str, frozenset[str]] | None:
+    """Return the values of each axis of a matrix, ``include`` counted in; None where an expression makes it."""
+    matrix = strategy.get("matrix") if isinstance(strategy, Table) else None
+    if matrix is None:
+        return {}
+    if not isinstance(matrix, Table):
+        return None
+    found: dict[str, set[str]] = {}
+    for key, node in matrix.entries:
+        if key.text not in {"include", "exclude"}:
+            if not isinstance(node, Items):
+                return None
+            found.setdefault(key.text.lower(), set()).update(each.value for each in _listed(node))
+    include = matrix.get("include")
+    if include is not None and not isinstance(include, Items):
+        return None
+    for entry in include.nodes if isinstance(include, Items) else ():
+        for key, node in _entries(entry):
+            found.setdefault(key.text.lower(), set()).add(node.value if isinstance(node, Scalar) else "")
+    return {name: frozenset(words) for name, words in found.items()}
+
+
+def _inputs(node: Node | None) -> dict[str, Input]:
+    found: dict[str, Input] = {}
+    for key, below in _entries(node):
+        table = below if isinstance(below, Table) else Table((), key.line)
+        options = tuple(each.value for each in _listed(table.get("options")))
+        found[key.text.lower()] = Input(
+            key.line, _scalar(table.get("default")), _text(table.get("type")) or "string", options
+        )
+    return found
+
+
+def _table(node: Node | None, line: int, what: str) -> Table:
+    if not isinstance(node, Table):
+        raise Malformed(node.line if node is not None else line, f"{what} is a mapping")
+    return node
+
+
+def _entries(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:
+    return node.entries if isinstance(node, Table) else ()
+
+
+def _scalars(node: Node | None) -> dict[str, Scalar]:
+    return {key.text: below for key, below in _entries(node) if isinstance(below, Scalar)}
+
+
+def _scalar(node: Node | None) -> Scalar | None:
+    return node if isinstance(node, Scalar) else None
+
+
+def _text(node: Node | None) -> str:
+    return node.value if isinstance(node, Scalar) else ""
+
+
+def _listed(node: Node | None) -> tuple[Scalar, ...]:
+    if isinstance(node, Scalar):
+        return (node,)
+    return tuple(each for each in node.nodes if isinstance(each, Scalar)) if isinstance(node, Items) else ()

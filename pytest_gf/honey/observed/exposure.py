@@ -1,0 +1,100 @@
+"""Who can come to the Bazel cache and to RustFS from outside of the cluster, and where runners find the cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_gf.honey.formats.routing import Way
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What leads to a Service from outside. Statements S016 and S048."""
+
+    service: str
+    through: tuple[str, ...]
+    """Every Service that leads to the same pods, itself among them."""
+    ways: tuple[Way, ...]
+
+    @property
+    def closed(self) -> bool:
+        return not self.ways
+
+    @property
+    def promised(self) -> str:
+        return f"no Ingress, LoadBalancer, NodePort, gateway route or public name leads to {self.service}"
+
+    @property
+    def seen(self) -> str:
+        return f"{', '.join(map(str, self.ways)) or 'nothing'} leads to {', '.join(self.through)}"
+
+    @property
+    def diagnosis(self) -> str:
+        return "" if self.closed else f"{self.service} is exposed: {', '.join(map(str, self.ways))}"
+
+    @property
+    def next_step(self) -> str:
+        if self.closed:
+            return ""
+        return "find out which stack or hand made it, and have it taken away there; what is stored lay open to whom it let in"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The address that the target gives for the Bazel cache, and the Service that the contract's address names.
+
+    ``is_local``: it is this machine's own, a forward or the lab. ``retired`` says what stands in its place, where it is
+    out of contract. ``ports`` are the Service's, None where there is no such Service.
+    """
+
+    address: str
+    contract: str
+    vantage: str
+    service: str
+    port: int
+    ports: tuple[int, ...] | None
+    is_local: bool = False
+    retired: str = ""
+
+    @property
+    def as_promised(self) -> bool:
+        return not self.diagnosis
+
+    @property
+    def is_contracts(self) -> bool:
+        """Whether the address is the contract's, to the letter but for a slash at its end."""
+        return self.address.rstrip("/") == self.contract
+
+    @property
+    def promised(self) -> str:
+        return f"runners find the cache at {self.contract}, and Service {self.service} offers port {self.port}"
+
+    @property
+    def seen(self) -> str:
+        if self.ports is None:
+            service = f"there is no Service {self.service}"
+        else:
+            service = f"Service {self.service} offers {', '.join(map(str, self.ports)) or 'no port'}"
+        local = ", this machine's own: a forward, or the lab" if self.is_local else ""
+        return f"[bazel] says {self.address}{local} (vantage {self.vantage}); {service}"
+
+    @property
+    def diagnosis(self) -> str:
+        if self.retired:
+            return f"{self.address} is out of contract: {self.retired}"
+        if not self.is_contracts and not self.is_local:
+            tls = ": TLS, where the contract says plain" if self.address.startswith("grpcs:") else ""
+            return f"{self.address} is not the address that runners are promised{tls}"
+        if self.ports is None:
+            return f"the contract's address leads nowhere: there is no Service {self.service}"
+        return "" if self.port in self.ports else f"Service {self.service} does not offer port {self.port}"
+
+    @property
+    def next_step(self) -> str:
+        if self.as_promised:
+            return ""
+        if self.ports is not None and self.port in self.ports:
+            return f'give [bazel] of the target grpc = "{self.contract}"'
+        return "runners can't reach the cache by the address they are given: see who changed the Service"

@@ -1,0 +1,245 @@
+"""Root cause analysis of a bucket-index loss: which class it looks like and why, and what is to be preserved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pytest_gf.engine.errors import DeadlineExceeded, IdentityRejected, Unanswered, Unproven
+from pytest_gf.honey.answers import Answer
+from pytest_gf.honey.observed.bucket import TICKETS, BucketView
+from pytest_gf.honey.observed.disk import NOT_TO_DO, Disk
+from pytest_gf.honey.observed.workload import Readiness, RustFS, StorageNode
+
+NOTHING = "nothing found: S3 shows every bucket that was looked at"
+UNKNOWN = "not known: too little was seen"
+PRESERVE = (
+    "this folder, as an artifact: a restart destroys what it shows",
+    "the logs of the failed workflow and of the apply, whole",
+    "any errored.tfstate, where it lies",
+    "the pod as it is: start nothing, restart nothing before the above is kept",
+)
+
+
+@dataclass(frozen=True)
+class RcaBucket:
+    """One bucket as S3 shows it: the whole view, or why there is none, and HeadObject, which 500 tells the offline disk by."""
+
+    bucket: str
+    view: BucketView | None
+    head_object: Answer | None
+    failure: BaseException | None = None
+
+    @property
+    def text(self) -> str:
+        """What stands in the bucket's file."""
+        seen = self.view.seen if self.view is not None else f"not seen: {self.failure}"
+        diagnosis = self.view.diagnosis if self.view is not None else ""
+        head = self.head_object if self.head_object is not None else "not asked"
+        return "\n".join(
+            filter(None, (f"bucket {self.bucket}", f"diagnosis: {diagnosis or 'none'}", seen, f"HeadObject {head}"))
+        )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a cause is told from: each None where it could not be seen."""
+
+    buckets: tuple[RcaBucket, ...]
+    rustfs: RustFS | None = None
+    storage_node: StorageNode | None = None
+    readiness: Readiness | None = None
+    disk: Disk | None = None
+
+    @property
+    def lost(self) -> tuple[RcaBucket, ...]:
+        """The buckets that were seen whole, and are not coherent: a refused read shows nothing of a loss."""
+        seen = [each for each in self.buckets if each.view is not None and not each.view.forbidden]
+        return tuple(each for each in seen if each.view is not None and not each.view.coherent)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """The class that a scene looks like, and each thing that speaks for it.
+
+    ``failure`` is what kept S3 from being seen, where that is the cause: no verdict on any bucket.
+    """
+
+    name: str
+    why: tuple[str, ...] = ()
+    failure: BaseException | None = None
+
+
+def cause_of(scene: Scene) -> Cause:
+    """Return what the scene looks like: what explains the most comes first."""
+    return next(_causes(scene))
+
+
+def _causes(scene: Scene) -> Iterator[Cause]:
+    node, rustfs = scene.storage_node, scene.rustfs
+    if node is not None and not node.ready:
+        yield Cause("storage node down: no bucket-index loss", (node.diagnosis, *_silence(scene)))
+    if rustfs is not None and rustfs.found and not any(pod.serves for pod in rustfs.pods):
+        yield Cause("pod down: nobody serves S3", (rustfs.diagnosis, *_silence(scene)))
+    failures = [each.failure for each in scene.buckets if each.failure is not None]
+    rejected = [each for each in failures if isinstance(each, IdentityRejected)]
+    if rejected:
+        yield Cause("credentials: S3 does not take them", (str(rejected[0]),), rejected[0])
+    unanswered = [each for each in failures if isinstance(each, (Unanswered, DeadlineExceeded))]
+    if unanswered:
+        yield Cause(
+            "network: S3 does not answer, and its pod and node are not known to be down",
+            (str(unanswered[0]),),
+            unanswered[0],
+        )
+    if scene.lost:
+        yield from _losses(scene)
+    broken = [each for each in failures if not isinstance(each, Unproven)]
+    for failure in (*broken, *failures):
+        yield Cause(UNKNOWN, tuple(dict.fromkeys(map(str, failures))), failure)
+    denied = [
+        f"{each.bucket}: {', '.join(each.view.forbidden)}"
+        for each in scene.buckets
+        if each.view and each.view.forbidden
+    ]
+    if denied:
+        said = f"this identity may not ask: {'; '.join(denied)}"
+        yield Cause(UNKNOWN, (said,), Unproven(said, "grant it"))
+    yield Cause(NOTHING)
+
+
+def _losses(scene: Scene) -> Iterator[Cause]:
+    views = [each.view for each in scene.lost if each.view is not None]
+    why = tuple(f"{view.bucket}: {view.diagnosis}" for view in views)
+    disk, ready = scene.disk, scene.readiness
+    empty = not views[0].listed and views[0].listing.ok
+    heads = [f"{each.bucket}: HeadObject {each.head_object}" for each in scene.lost if each.head_object is not None]
+    if disk is not None and disk.stalled:
+        yield Cause("disk offline inside RustFS: it stalls, and may come back by itself", (disk.trouble, *heads, *why))
+    if empty and ready is not None and not ready.ready:
+        yield Cause(
+            "disk offline inside RustFS",
+            (f"ListBuckets answers {views[0].listing} and is empty", f"/health/ready {ready.status}", *heads, *why),
+        )
+    if disk is not None and (disk.trouble or disk.foreign):
+        said = disk.trouble or "nothing of RustFS's stands in /data: something is mounted over it"
+        yield Cause("permissions or mount", (said, *why))
+    if disk is None:
+        yield Cause("bucket-index loss or bucket gone: nobody could look at the disk", why)
+    markers = [view.markers for view in views if view.markers is not None]
+    if markers and all(each.stand for each in markers):
+        yield Cause("bucket-index loss: S3 lost the bucket, and its markers stand on disk", why)
+    if markers and all(each.data == each.metadata == "absent" for each in markers):
+        yield Cause("truly deleted: neither marker stands on disk", why)
+    if any(each.metadata == "folder" and each.data != "folder" for each in markers):
+        yield Cause("single folder gone, or something stands in its place", why)
+    yield Cause("incoherent in a way of its own: see the buckets' files", why)
+
+
+def _silence(scene: Scene) -> tuple[str, ...]:
+    failures = [str(each.failure) for each in scene.buckets if each.failure is not None]
+    return (f"S3: {failures[0]}",) if failures else ()
+
+
+@dataclass(frozen=True)
+class Rca:
+    """The evidence of one run. ``files`` maps each name to what it holds; ``missing`` to why it could not be collected."""
+
+    cause: Cause
+    build: str
+    since: str
+    files: Mapping[str, str]
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def found_nothing(self) -> bool:
+        return self.cause.name == NOTHING
+
+    @property
+    def promised(self) -> str:
+        return "S3 shows every protected bucket, and nothing speaks for a loss"
+
+    @property
+    def seen(self) -> str:
+        return f"{'; '.join(self.cause.why) or 'every bucket is coherent'}; {self.build}"
+
+    @property
+    def diagnosis(self) -> str:
+        return "" if self.found_nothing else f"it looks like: {self.cause.name}"
+
+    @property
+    def next_step(self) -> str:
+        if self.found_nothing:
+            return ""
+        return (
+            f"read rca/README.md in the run's folder and keep that folder; then docs/bucket-index-gone.md; {NOT_TO_DO}"
+        )
+
+    @property
+    def page(self) -> str:
+        """The first page: class, reasons, what to preserve, what a restart does, and the index of the files."""
+        lines = [
+            f"# RCA: {self.cause.name}",
+            "",
+            *(f"- {why}" for why in self.cause.why),
+            "",
+            f"Build: {self.build}.",
+            "",
+        ]
+        lines += ["## Preserve", "", *(f"- {each}" for each in PRESERVE), ""]
+        lines += [
+            "## Then",
+            "",
+            "A restart of the Deployment may restore the API's view. It repairs nothing, and this suite never restarts anything.",
+            f"{TICKETS}. In the meantime: {NOT_TO_DO}.",
+            "",
+            f"## Files (logs and events of the last {self.since})",
+            "",
+            "| file | holds |",
+            "|---|---|",
+        ]
+        lines += [f"| `{name}` | {holds} |" for name, holds in self.files.items()]
+        if self.missing:
+            lines += ["", "## Not collected", "", *(f"- {name}: {why}" for name, why in self.missing.items())]
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class RcaEvidence:
+    """For how many seconds the containers run that were looked into, by pod, and how far back RCA looks. Statement S091."""
+
+    ages: Mapping[str, float]
+    since: int
+
+    @property
+    def restarted(self) -> tuple[str, ...]:
+        return tuple(f"{name} {age / 60:.0f} minutes ago" for name, age in self.ages.items() if age < self.since)
+
+    @property
+    def untouched(self) -> bool:
+        return not self.restarted
+
+    @property
+    def promised(self) -> str:
+        return f"nothing was restarted in the last {self.since / 60:g} minutes"
+
+    @property
+    def seen(self) -> str:
+        return (
+            "; ".join(f"{name} runs for {age / 60:.0f} minutes" for name, age in self.ages.items())
+            or "no container runs"
+        )
+
+    @property
+    def diagnosis(self) -> str:
+        if self.untouched:
+            return ""
+        return f"it came too late: {'; '.join(self.restarted)} a container was started, and what it knew before is gone"
+
+    @property
+    def next_step(self) -> str:
+        if self.untouched:
+            return ""
+        return (
+            "keep the log of what ran before (rca/log-*-previous.txt) and who restarted it; a restart proves no repair"
+        )

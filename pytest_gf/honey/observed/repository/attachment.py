@@ -1,0 +1,180 @@
+"""How a developer's machine is attached: what .envrc derives, that it searches for nothing, what ``just info`` reports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_gf.honey.formats import envrc
+from pytest_gf.honey.formats.envrc import Assigned, Hole
+from pytest_gf.honey.observed.repository import Finding, Findings, Sources
+
+SERVER, CACHE, BAZEL, EXECUTOR = "ATTIC_SERVER", "ATTIC_CACHE", "BAZEL_REMOTE_CACHE", "BAZEL_REMOTE_EXECUTOR"
+_SEARCHES = re.compile(
+    r"\b(?:dig|host|nslookup|getent|avahi-\w+|dns-sd|kubectl|tailscale|nmap|nc|curl|wget|ping|resolvectl|consul)\b"
+)
+_SIMPLE = re.compile(r"\$\{?[A-Za-z_]\w*\}?")
+Values = Mapping[str, tuple[Assigned, ...]]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What .envrc derives: ``https://HOST.<domain>`` and the cache's name; which variables an operator gives an endpoint by."""
+
+    envrc: str
+    host: str
+    cache: str
+    endpoints: tuple[str, ...]
+
+
+def attic(sources: Sources, promise: Promise) -> Findings:
+    """Find where .envrc derives another Attic address or cache (S062)."""
+    read = _read(sources, promise)
+    found = [] if read is not None else [_absent(promise)]
+    derived = re.compile(rf"https://{re.escape(promise.host)}\.(?:<.+>|[a-z0-9-]+(?:\.[a-z0-9-]+)+)/?")
+    for name, expected, fits in (
+        (SERVER, f"https://{promise.host}.<domain>", lambda text: derived.fullmatch(text) is not None),
+        (CACHE, promise.cache, lambda text: text == promise.cache),
+    ):
+        given = (read or {}).get(name, ())
+        if read is not None and not given:
+            found.append(
+                Finding(
+                    promise.envrc,
+                    1,
+                    f"envrc-{name.lower().replace('_', '-')}",
+                    f"{name} is not assigned",
+                    f"derive {expected}",
+                )
+            )
+        for each in {one.line: one for one in reversed(given) if not fits(one.text)}.values():
+            if not fits(each.text) and not _only_without_domain(each, given, f"https://{promise.host}."):
+                undecided = "" if _tells(each, expected) else f"not literal, cannot prove: {each.text}"
+                what = f"{name}={each.text or 'empty'}, and {expected} is promised"
+                found.append(
+                    Finding(
+                        promise.envrc,
+                        each.line or 1,
+                        f"envrc-{name.lower().replace('_', '-')}",
+                        what,
+                        f"derive {expected}",
+                        undecided,
+                    )
+                )
+    return Findings(
+        f"{promise.envrc} derives https://{promise.host}.<domain> and {promise.cache}", promise.envrc, tuple(found)
+    )
+
+
+def _only_without_domain(each: Assigned, given: Sequence[Assigned], start: str) -> bool:
+    """Return whether this is the address without a domain, where another branch knows one."""
+    return each.text.rstrip("/") == start and any(
+        other.text.startswith(start) and other.text != start for other in given
+    )
+
+
+def _tells(each: Assigned, expected: str) -> bool:
+    """Return whether the literal beginning already differs from what is promised."""
+    first = each.word[0] if each.word else ""
+    return not isinstance(first, Hole) and (
+        not each.holes or not expected.startswith(first[: len(expected)].split("<")[0])
+    )
+
+
+def bazel(sources: Sources, promise: Promise) -> Findings:
+    """Find where .envrc sets BAZEL_REMOTE_CACHE by itself (S063). Empty holds."""
+    read = _read(sources, promise)
+    found = [] if read is not None else [_absent(promise)]
+    for each in (read or {}).get(BAZEL, ()):
+        holes = [
+            hole
+            for hole in each.holes
+            if not any(re.fullmatch(rf"\$\{{?{name}\}}?", hole) for name in promise.endpoints)
+        ]
+        if not each.text or (each.holes and not holes):
+            continue
+        literal = any(isinstance(part, str) and "://" in part for part in each.word)
+        undecided = "" if literal or not holes else f"not literal, cannot prove: {each.text}"
+        mend = 'leave it empty unless an operator gives it: "${BAZEL_REMOTE_CACHE:-}"'
+        found.append(Finding(promise.envrc, each.line, "envrc-bazel", f"{BAZEL}={each.text}", mend, undecided))
+    return Findings(f"{promise.envrc} leaves {BAZEL} empty unless an operator provides it", promise.envrc, tuple(found))
+
+
+def explicit(sources: Sources, promise: Promise) -> Findings:
+    """Find where .envrc searches the network for an endpoint (S067)."""
+    read = _read(sources, promise)
+    found = [] if read is not None else [_absent(promise)]
+    for name in (SERVER, CACHE, BAZEL, EXECUTOR):
+        for each in (read or {}).get(name, ()):
+            for hole in each.holes:
+                if _SEARCHES.search(hole) and not _SIMPLE.fullmatch(hole):
+                    what = f"{name} comes from {hole}, which searches for it"
+                    found.append(Finding(promise.envrc, each.line, "envrc-discovers", what, "let the developer set it"))
+    return Findings("attachment is explicit: nothing is discovered", promise.envrc, tuple(found))
+
+
+def separate(sources: Sources, promise: Promise) -> Findings:
+    """Find where .envrc derives the executor from the cache (S050)."""
+    read = _read(sources, promise)
+    found = [] if read is not None else [_absent(promise)]
+    text = sources.get(promise.envrc, "")
+    given = {each.word for each in (read or {}).get(BAZEL, ()) if each.text}
+    for line, command in envrc.commands(text):
+        if re.match(rf"(?:export\s+)?{EXECUTOR}=", command) and re.search(rf"\b{BAZEL}\b", command):
+            found.append(Finding(promise.envrc, line, "executor-from-cache", command, f"set {EXECUTOR} by itself"))
+    for each in (read or {}).get(EXECUTOR, ()):
+        if each.word in given:
+            what = f"{EXECUTOR} and {BAZEL} are both {each.text}"
+            found.append(Finding(promise.envrc, each.line, "executor-from-cache", what, f"set {EXECUTOR} by itself"))
+    return Findings(f"{EXECUTOR} is set apart from {BAZEL}", promise.envrc, tuple(dict.fromkeys(found)))
+
+
+def _read(sources: Sources, promise: Promise) -> Values | None:
+    text = sources.get(promise.envrc)
+    return envrc.read(text) if text is not None else None
+
+
+def _absent(promise: Promise) -> Finding:
+    return Finding(
+        promise.envrc, 1, "no-envrc", "it is not in this checkout", "add it, with the attachment's variables"
+    )
+
+
+def reported(sources: Sources, status: str) -> Findings:
+    """Find whether the recipe ``info`` has no word for an empty cache (S065, what the text shows)."""
+    found = []
+    for path in ("Justfile", "justfile", ".justfile"):
+        text = sources.get(path)
+        recipe = None if text is None else recipe_of(text, "info")
+        if recipe is not None:
+            line, body = recipe
+            if status not in body:
+                what = f"just info never reports {status}"
+                found.append(Finding(path, line, "no-status", what, f"report {status} where {BAZEL} is empty"))
+            return Findings(f"just info reports {status} where {BAZEL} is empty", path, tuple(found))
+    missing = Finding("Justfile", 1, "no-recipe", "there is no recipe info", f"add one that reports {status}")
+    return Findings(f"just info reports {status} where {BAZEL} is empty", "Justfile", (missing,))
+
+
+def said(output: str, status: str) -> Findings:
+    """Find whether what ``just info`` said lacks the status (S065)."""
+    missing = Finding("Justfile", 1, "status-not-reported", f"just info does not say {status}", f"report {status}")
+    promise = f"just info reports {status} where {BAZEL} is empty"
+    return Findings(promise, f"just info, {len(output.splitlines())} line(s)", () if status in output else (missing,))
+
+
+def recipe_of(text: str, name: str) -> tuple[int, str] | None:
+    """Return the line and the body of a just recipe, with the scripts that it names left as they are."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        if re.match(rf"@?{name}(?:\s+[^:=]*)?:(?!=)", line):
+            return number, "\n".join(_indented(lines[number:]))
+    return None
+
+
+def _indented(lines: Sequence[str]) -> Iterator[str]:
+    for line in lines:
+        if line.strip() and not line[0].isspace():
+            return
+        yield line

@@ -1,0 +1,191 @@
+"""The canary workflow: when it runs, where, what in which order, and what it leaves."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from pytest_gf.honey.formats.expression import Truth, condition
+from pytest_gf.honey.formats.shell import lines
+from pytest_gf.honey.formats.workflow import Job, Step, Workflow
+from pytest_gf.honey.formats.yaml_nodes import Items, Scalar, Table
+from pytest_gf.honey.observed.repository import Finding, Findings
+from pytest_gf.honey.observed.repository.scene import Scene, View
+
+_PINNED = re.compile(r"@[0-9a-f]{40}$|@sha256:[0-9a-f]{64}$")
+_HOURLY = re.compile(r"(?:\d{1,2}|\*/(?:[1-5]?\d)|\*) \* \* \* \*")
+_WRITES = re.compile(r"^(?:write|write-all)$")
+
+Workflows = Mapping[str, Workflow]
+
+
+def the_canary(workflows: Workflows, name: str) -> tuple[str, Workflow] | None:
+    """Return the workflow of this name, if the checkout has it."""
+    return next(((path, each) for path, each in workflows.items() if each.name.casefold() == name.casefold()), None)
+
+
+def triggers(path: str, read: Workflow, branch: str) -> Findings:
+    """Find an event that is missing: a push to the default branch, on demand, hourly (S103)."""
+    found: list[Finding] = []
+    push = read.triggers.get("push")
+    branches = push.get("branches") if isinstance(push, Table) else None
+    words = [each.value for each in branches.nodes if isinstance(each, Scalar)] if isinstance(branches, Items) else []
+    if "push" not in read.triggers or (branches is not None and branch not in words):
+        found.append(_at(path, read, "push", f"it does not run on {branch}", f"add push: branches: [{branch}]"))
+    if "workflow_dispatch" not in read.triggers:
+        found.append(_at(path, read, "workflow_dispatch", "it can't be run on demand", "add workflow_dispatch"))
+    if not any(_HOURLY.fullmatch(" ".join(each.value.split())) for each in _crons(read)):
+        found.append(_at(path, read, "schedule", "no schedule runs every hour", 'add schedule: - cron: "17 * * * *"'))
+    return Findings(f"the canary runs on {branch}, on demand and hourly", path, tuple(found))
+
+
+def _crons(read: Workflow) -> Iterator[Scalar]:
+    schedule = read.triggers.get("schedule")
+    for each in schedule.nodes if isinstance(schedule, Items) else ():
+        cron = each.get("cron") if isinstance(each, Table) else None
+        if isinstance(cron, Scalar):
+            yield cron
+
+
+def _at(path: str, read: Workflow, event: str, what: str, mend: str) -> Finding:
+    line = read.trigger_lines.get(event, min(read.trigger_lines.values(), default=1))
+    return Finding(path, line, "canary-trigger", what, mend)
+
+
+def lane(path: str, read: Workflow, wanted: str) -> Findings:
+    """Find a job that runs elsewhere than on the operators' lane (S104)."""
+    found: list[Finding] = []
+    for job in read.jobs:
+        mend = f"say runs-on: {wanted}"
+        if job.uses is not None:
+            found.append(
+                Finding(
+                    path, job.line, "canary-lane", f"job {job.id} runs where {job.uses.text} says", mend, job.uses.text
+                )
+            )
+        elif not job.runs_on:
+            found.append(Finding(path, job.line, "canary-lane", f"job {job.id} says no runs-on", mend))
+        for label in job.runs_on:
+            given = _label_values(label, job)
+            if given != {wanted} and not (
+                label.value == "self-hosted" and wanted in {each.value for each in job.runs_on}
+            ):
+                undecided = label.value if given is None else ""
+                found.append(
+                    Finding(path, label.line, "canary-lane", f"job {job.id} runs on {label.value}", mend, undecided)
+                )
+    return Findings(f"the canary runs on {wanted} and nowhere else", path, tuple(found))
+
+
+def _label_values(label: Scalar, job: Job) -> set[str] | None:
+    """Return what a label may be; None where an expression hides it."""
+    if "${{" not in label.value:
+        return {label.value}
+    axis = re.fullmatch(r"\$\{\{\s*matrix\.([\w-]+)\s*\}\}", label.value)
+    values = (job.matrix or {}).get(axis[1].lower()) if axis else None
+    return set(values) if values else None
+
+
+def order(path: str, read: Workflow, commands: Sequence[str], always: Sequence[str]) -> Findings:
+    """Find a command that is missing or stands before its time, and evidence that a red step would skip (S105)."""
+    found: list[Finding] = []
+    places = [next(iter(_places(read, command)), None) for command in commands]
+    for command, place in zip(commands, places, strict=True):
+        if place is None:
+            first = read.jobs[0].line
+            found.append(Finding(path, first, "canary-step", f"no step runs {_plain(command)}", "add it, in its place"))
+    present = [(command, place) for command, place in zip(commands, places, strict=True) if place is not None]
+    for (before, earlier), (after, later) in itertools.pairwise(present):
+        if later[0] < earlier[0]:
+            what = f"{_plain(after)} runs before {_plain(before)}"
+            found.append(Finding(path, later[0], "canary-order", what, "put it behind"))
+    for command in always:
+        for line, step in _places(read, command):
+            if not _always(step):
+                mend = "say if: always(), so that a red state check does not hide it"
+                found.append(
+                    Finding(path, line, "canary-always", f"{_plain(command)} is skipped after a red step", mend)
+                )
+    return Findings("the canary's steps stand in their order, Attic's evidence with if: always()", path, tuple(found))
+
+
+def _plain(command: str) -> str:
+    return re.sub(r"\\b|\[ =\]|\|.*", " ", command).replace(".*", " ").replace("  ", " ").strip()
+
+
+def _places(read: Workflow, command: str) -> Iterator[tuple[int, Step]]:
+    pattern = re.compile(command)
+    for job in read.jobs:
+        for step in job.steps:
+            for offset, line in lines(step.run.text) if step.run is not None else ():
+                if pattern.search(line) and step.run is not None:
+                    yield step.run.line + offset + ("\n" in step.run.text), step
+
+
+def _always(step: Step) -> bool:
+    return (
+        step.condition is not None
+        and bool(re.search(r"\balways\(\s*\)|!\s*cancelled\(\s*\)", step.condition.value))
+        and (condition(step.condition.value, View(Scene("push", "refs/heads/main"))) is not Truth.NEVER)
+    )
+
+
+def artifacts(path: str, read: Workflow) -> Findings:
+    """Find a job whose logs are not published, or only where all is well (S105)."""
+    found: list[Finding] = []
+    for job in read.jobs:
+        uploads = [
+            step
+            for step in job.steps
+            if step.uses is not None and step.uses.text.startswith("actions/upload-artifact@")
+        ]
+        if not uploads:
+            found.append(
+                Finding(
+                    path,
+                    job.line,
+                    "canary-artifacts",
+                    f"job {job.id} uploads nothing",
+                    "upload its logs, with if: always()",
+                )
+            )
+        found += [
+            Finding(path, step.line, "canary-artifacts", "a red run uploads no logs", "say if: always()")
+            for step in uploads
+            if not _always(step)
+        ]
+    return Findings("the canary's logs are artifacts, also of a red run", path, tuple(found))
+
+
+def hygiene(path: str, read: Workflow) -> Findings:
+    """Find what is unbounded, may write, or may change under us: timeouts, permissions, pins (S106)."""
+    found = list(_permissions(path, read))
+    for job in read.jobs:
+        if job.timeout is None or not job.timeout.value.isdigit():
+            found.append(Finding(path, job.line, "canary-timeout", f"job {job.id} has no timeout-minutes", "add one"))
+        for step in job.steps:
+            if step.uses is not None and not step.uses.text.startswith("./") and not _PINNED.search(step.uses.text):
+                what = f"{step.uses.text} is not pinned"
+                found.append(
+                    Finding(path, step.uses.line, "canary-pin", what, "pin the action by its commit's 40 digits")
+                )
+    return Findings("the canary is bounded, reads only, and uses pinned actions", path, tuple(found))
+
+
+def _permissions(path: str, read: Workflow) -> Iterator[Finding]:
+    given = [(1, read.permissions)] if read.permissions is not None else []
+    given += [(job.line, job.permissions) for job in read.jobs if job.permissions is not None]
+    if not given or (read.permissions is None and any(job.permissions is None for job in read.jobs)):
+        yield Finding(
+            path,
+            1,
+            "canary-permissions",
+            "no permissions, so the repository's default holds",
+            "say permissions: contents: read",
+        )
+    for line, node in given:
+        words = node.entries if isinstance(node, Table) else ((Scalar("permissions", plain=True, line=line), node),)
+        for name, word in words:
+            if isinstance(word, Scalar) and _WRITES.match(word.value):
+                yield Finding(path, word.line, "canary-permissions", f"{name.text}: {word.value}", "read is enough")

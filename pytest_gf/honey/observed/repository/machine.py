@@ -1,0 +1,139 @@
+"""This machine against the contract: the runner's variables, its state path, its substituters; dead addresses in use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from pytest_gf.honey.observed.repository import Finding, Findings
+
+ENVIRONMENT = "environment"
+"""The path that findings about variables carry; their line is always 1."""
+S3_FAMILY = "TOFU_BACKEND_S3_"
+BACKEND_FILES = ("TOFU_BACKEND_CONFIG_FILE", "TOFU_BACKEND_CONFIG_DIR")
+_SUBSTITUTERS = re.compile(r"^\s*(?:extra-|trusted-)?substituters\s*=\s*(.*)$", re.MULTILINE)
+
+
+def variable(variables: Mapping[str, str], name: str, promised: str) -> Findings:
+    """Find a variable that is set to something else (S060, S061). An empty one is none: it is no failure."""
+    given = variables.get(name, "")
+    found = [
+        _wrong(name, f"{name}={_address(given)}, and {promised} is promised", f"set it to {promised}, or not at all")
+    ]
+    ok = not given or given.rstrip("/") == promised
+    return Findings(
+        f"{name} is {promised}, or not set", f"{name}={_address(given) or 'not set'}", () if ok else tuple(found)
+    )
+
+
+def state_path(names: frozenset[str], kept: Sequence[str] = ()) -> Findings:
+    """Find TF_HTTP_* in the environment (S076). Only names are looked at."""
+    http = sorted(name for name in names if name.startswith("TF_HTTP_"))
+    found = tuple(
+        _wrong("TF_HTTP_*", f"{name} is set, and is for compatibility only", "unset it; use TOFU_BACKEND_S3_*")
+        for name in http
+        if name not in kept
+    )
+    return Findings("no TF_HTTP_* is set", f"{len(names)} variable(s) of the contract", found)
+
+
+def operator_path(names: frozenset[str], known: Sequence[str] = ()) -> Findings:
+    """Find a half-given state path: TOFU_BACKEND_* as the operator's way to the state (S075).
+
+    ``known`` are the single variables that the contract names; without any, only the family is judged.
+    """
+    family = sorted(name for name in names if name.startswith("TOFU_BACKEND_"))
+    by_file = any(name.startswith(BACKEND_FILES) for name in family)
+    strange = [
+        name
+        for name in family
+        if not name.startswith(BACKEND_FILES) and (name not in known if known else not name.startswith(S3_FAMILY))
+    ]
+    missing = [] if by_file else [name for name in known if name not in names]
+    found = tuple(
+        _wrong(
+            name, f"{name} is of no family that just tofu-init reads", f"use {', '.join(known) or 'TOFU_BACKEND_S3_*'}"
+        )
+        for name in strange
+    ) + tuple(
+        _wrong(name, f"{name} is not set, and no backend file is", "set it, or TOFU_BACKEND_CONFIG_FILE")
+        for name in missing
+    )
+    return Findings("the state is reached by TOFU_BACKEND_S3_* or a backend file", f"{len(family)} variable(s)", found)
+
+
+def executor(variables: Mapping[str, str]) -> Findings:
+    """Find an executor that is the cache (S050)."""
+    cache, given = variables.get("BAZEL_REMOTE_CACHE", ""), variables.get("BAZEL_REMOTE_EXECUTOR", "")
+    same = bool(given) and given.rstrip("/") == cache.rstrip("/")
+    what = f"BAZEL_REMOTE_EXECUTOR and BAZEL_REMOTE_CACHE are both {_address(given)}"
+    found = (_wrong("BAZEL_REMOTE_EXECUTOR", what, "set the executor by itself, or not at all"),) if same else ()
+    return Findings("an executor is set apart from the cache", f"executor {_address(given) or 'not set'}", found)
+
+
+def retired(variables: Mapping[str, str], files: Mapping[str, str], names: Mapping[str, str]) -> Findings:
+    """Find dead addresses in variables, bazelrc and nix.conf (S131 to S135)."""
+    pattern = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))) or r"(?!)")
+    found = [
+        _wrong(name, f"{name} names {match[0]}, which is out of contract", names[match[0]])
+        for name, value in variables.items()
+        for match in pattern.finditer(value)
+    ]
+    for path, text in files.items():
+        for number, line in enumerate(text.splitlines(), 1):
+            found += [
+                Finding(path, number, "retired-address", f"{match[0]} is out of contract", names[match[0]])
+                for match in pattern.finditer(line.partition("#")[0])
+            ]
+    return Findings(
+        "no address that is out of contract is in use",
+        f"{len(files)} file(s), {len(variables)} variable(s)",
+        tuple(found),
+    )
+
+
+def substituters(
+    variables: Mapping[str, str], files: Mapping[str, str], hosts: Sequence[str], promised: str, cache: str
+) -> Findings:
+    """Find FlakeHub as a substituter, or the shared cache under another address (S004, S066)."""
+    found: list[Finding] = []
+    texts = {**files, **({"NIX_CONFIG": variables["NIX_CONFIG"]} if "NIX_CONFIG" in variables else {})}
+    own = urlsplit(promised).hostname or ""
+    for path, text in texts.items():
+        for match in _SUBSTITUTERS.finditer(text):
+            line = text.count("\n", 0, match.start(1)) + 1
+            for url in match[1].partition("#")[0].split():
+                host = urlsplit(url).hostname or ""
+                if host in hosts:
+                    found.append(Finding(path, line, "flakehub-substituter", f"{host} is a substituter", "take it out"))
+                elif host == own and url.rstrip("/") != f"{promised}/{cache}":
+                    found.append(
+                        Finding(
+                            path,
+                            line,
+                            "other-cache",
+                            f"{_address(url)} is no cache that is promised",
+                            f"use {promised}/{cache}",
+                        )
+                    )
+    return Findings(
+        f"FlakeHub substitutes nothing here; the shared cache is {cache}",
+        f"{len(texts)} configuration(s)",
+        tuple(found),
+    )
+
+
+def _wrong(name: str, what: str, mend: str) -> Finding:
+    return Finding(ENVIRONMENT, 1, f"variable-{name.lower().replace('_', '-')}", what, mend)
+
+
+def _address(url: str) -> str:
+    """Return an address without user, password and query: they may be secrets."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "<no URL>"
+    return f"{parts.scheme}://{host}{port}{parts.path}" if parts.scheme and host else parts.path[:60]

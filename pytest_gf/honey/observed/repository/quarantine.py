@@ -1,0 +1,220 @@
+"""The write quarantine of the Attic cache: who may never push, who may only from the default branch, and who says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_gf.honey.formats import workflow as workflows
+from pytest_gf.honey.formats.expression import Truth, condition, texts
+from pytest_gf.honey.formats.expression_values import UNKNOWN
+from pytest_gf.honey.formats.workflow import Step, Workflow
+from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table
+from pytest_gf.honey.observed.repository import Finding, Findings, Sources
+from pytest_gf.honey.observed.repository.pushing import SWITCH, Push, last, local, pushes
+from pytest_gf.honey.observed.repository.scene import TOKEN, Scene, View
+from pytest_gf.honey.observed.repository.searching import is_among
+
+WORKFLOWS = (".github/workflows/*.yml", ".github/workflows/*.yaml")
+PULL_REQUEST_EVENTS: Mapping[str, str] = {
+    "pull_request": "refs/pull/1/merge",
+    "pull_request_target": "refs/heads/{branch}",
+    "pull_request_review": "refs/pull/1/merge",
+    "pull_request_review_comment": "refs/pull/1/merge",
+    "merge_group": "refs/heads/gh-readonly-queue/{branch}/pr-1",
+}
+"""Events of a pull request, and the ref that GitHub runs them on."""
+_FEATURE = "refs/heads/a-feature"
+_TAG = "refs/tags/v1.0.0"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which workflow is what: patterns of paths (fnmatch), and the default branch."""
+
+    pilots: tuple[str, ...] = ()
+    publication: tuple[str, ...] = ()
+    branch: str = "main"
+
+
+@dataclass(frozen=True)
+class Read:
+    """The workflows that could be read, by path, and a finding for each that could not."""
+
+    workflows: Mapping[str, Workflow]
+    refused: tuple[Finding, ...]
+
+
+def read(sources: Sources, patterns: Sequence[str] = WORKFLOWS) -> Read:
+    """Read all workflows among the sources."""
+    found: dict[str, Workflow] = {}
+    refused: list[Finding] = []
+    for path, text in sources.items():
+        if is_among(path, patterns):
+            try:
+                found[path] = workflows.workflow(text)
+            except Malformed as wrong:
+                mend = "make it a workflow that GitHub runs, or remove it"
+                refused.append(Finding(path, wrong.line, "unreadable-workflow", wrong.what, mend, "what it would run"))
+    return Read(found, tuple(refused))
+
+
+def pull_requests(sources: Sources, known: Read, plan: Plan) -> Findings:
+    """Find what a pull request can make push (S027)."""
+    found = list(known.refused)
+    for path, each in known.workflows.items():
+        for scene, doubt in _pull_request_scenes(path, each, known, plan):
+            for push in pushes(path, each, scene, sources):
+                what = f"{push.how}, and {scene.event} reaches it"
+                mend = "gate it on github.event_name == 'push' and the default branch, or say push-cache: \"false\""
+                found.append(_finding(push, "pull-request-pushes", what, mend, doubt))
+    return Findings("no event of a pull request writes to Attic", _counted(known), tuple(found))
+
+
+def proofs(sources: Sources, known: Read, plan: Plan) -> Findings:
+    """Find broad proof workflows that don't say ``push-cache: "false"``, or push in another way (S029)."""
+    found = list(known.refused)
+    for path, each in known.workflows.items():
+        if is_among(path, (*plan.pilots, *plan.publication)):
+            continue
+        switched = [_switch(path, step, sources, plan) for job in each.jobs for step in job.steps]
+        found += [finding for finding in switched if finding is not None]
+        lines = {finding.line for finding in switched if finding is not None}
+        for scene in _scenes(each, plan):
+            for push in pushes(path, each, scene, sources):
+                if push.line not in lines:
+                    mend = 'broad proof workflows don\'t write while the recurrence is unresolved: say push-cache: "false", or take it out'
+                    found.append(_finding(push, "proof-pushes", f"a broad proof workflow {push.how}", mend))
+    return Findings('broad proof workflows keep push-cache: "false"', _counted(known), tuple(found))
+
+
+def pilots(sources: Sources, known: Read, plan: Plan) -> Findings:
+    """Find pilots that push from elsewhere than the default branch, or without ATTIC_TOKEN (S028)."""
+    found = list(known.refused)
+    chosen = {path: each for path, each in known.workflows.items() if is_among(path, plan.pilots)}
+    for path, each in chosen.items():
+        found += ungated(path, each, sources, plan)
+    return Findings(
+        f"pilots push only on the default branch and with {TOKEN}", _counted(known, len(chosen)), tuple(found)
+    )
+
+
+def ungated(path: str, read_: Workflow, sources: Sources, plan: Plan) -> Iterator[Finding]:
+    """Yield what a pilot or an example pushes past its two gates, once a line and gate."""
+    seen: set[tuple[str, int, str]] = set()
+    for scene in _scenes(read_, plan):
+        on_default = scene.ref == f"refs/heads/{plan.branch}"
+        bare = Scene(scene.event, scene.ref, plan.branch, token=not on_default, inputs=scene.inputs)
+        rule = "not-gated-on-token" if on_default else "not-gated-on-default-branch"
+        for push in pushes(path, read_, bare, sources):
+            mend = f"gate it: if: github.ref == 'refs/heads/{plan.branch}' && env.{TOKEN} != ''"
+            if (push.path, push.line, rule) not in seen:
+                seen.add((push.path, push.line, rule))
+                yield _finding(push, rule, f"{push.how} on {bare}", mend)
+
+
+def _finding(push: Push, rule: str, what: str, mend: str, doubt: str = "") -> Finding:
+    return Finding(push.path, push.line, rule, what, mend, push.undecided or doubt)
+
+
+def _counted(known: Read, chosen: int | None = None) -> str:
+    count = len(known.workflows) if chosen is None else chosen
+    return f"{count} workflow(s)"
+
+
+def _pull_request_scenes(path: str, each: Workflow, known: Read, plan: Plan) -> Iterator[tuple[Scene, str]]:
+    """Yield the scenes of a pull request in which a workflow runs, each with what is in doubt about it."""
+    for event in each.triggers:
+        if event in PULL_REQUEST_EVENTS:
+            yield Scene(event, PULL_REQUEST_EVENTS[event].format(branch=plan.branch), plan.branch), ""
+    if "workflow_run" in each.triggers:
+        doubt = _run_of(each, known)
+        if doubt is not None:
+            yield Scene("workflow_run", f"refs/heads/{plan.branch}", plan.branch), doubt
+    called = any(
+        job.uses is not None and job.uses.text == f"./{path}"
+        for other in known.workflows.values()
+        for job in other.jobs
+    )
+    if "workflow_call" in each.triggers and not called:
+        yield (
+            Scene("pull_request", PULL_REQUEST_EVENTS["pull_request"], plan.branch),
+            "whether a pull request's workflow calls it",
+        )
+
+
+def _run_of(each: Workflow, known: Read) -> str | None:
+    """Return what is in doubt about a workflow_run being a pull request's; None where it can't be one."""
+    below = each.triggers["workflow_run"]
+    names = _words(below.get("workflows")) if isinstance(below, Table) else ()
+    named = [other for other in known.workflows.values() if other.name in names]
+    if any(set(other.triggers) & set(PULL_REQUEST_EVENTS) for other in named):
+        return ""
+    return (
+        None
+        if {other.name for other in named} == set(names) and names
+        else "what triggers the workflow that it follows"
+    )
+
+
+def _words(node: Node | None) -> tuple[str, ...]:
+    if isinstance(node, Scalar):
+        return (node.value,)
+    return tuple(each.value for each in node.nodes if isinstance(each, Scalar)) if isinstance(node, Items) else ()
+
+
+def _scenes(each: Workflow, plan: Plan) -> Iterator[Scene]:
+    """Yield the scenes in which a workflow runs by itself: on the default branch, and elsewhere where it can."""
+    for event, below in each.triggers.items():
+        if event in PULL_REQUEST_EVENTS or event == "workflow_run":
+            continue
+        for ref in _refs(event, below, plan.branch):
+            yield Scene("push" if event == "workflow_call" else event, ref, plan.branch)
+
+
+def _refs(event: str, below: Node | None, branch: str) -> tuple[str, ...]:
+    default = f"refs/heads/{branch}"
+    if event in {"workflow_dispatch", "workflow_call"}:
+        return default, _FEATURE
+    if event in {"release", "create"}:
+        return (_TAG,)
+    if event != "push":
+        return (default,)
+    filters = below if isinstance(below, Table) else Table((), 0)
+    branches, tags = _words(filters.get("branches")), _words(filters.get("tags"))
+    found = [default]
+    found += [f"refs/heads/{each}" for each in branches if each != branch and not each.startswith("!")][:1]
+    found += [_FEATURE] if not branches and not tags else []
+    found += [_TAG] if tags or (not branches and filters.get("branches-ignore") is None) else []
+    return tuple(found) if branches or not tags else (_TAG,)
+
+
+def _switch(path: str, step: Step, sources: Sources, plan: Plan) -> Finding | None:
+    """Return the finding where a step uses an action with the switch and does not turn it off."""
+    if step.uses is None or not has_switch(step.uses.text, sources):
+        return None
+    view = View(Scene("push", f"refs/heads/{plan.branch}", plan.branch))
+    if step.condition is not None and condition(step.condition.value, view) is Truth.NEVER:
+        return None
+    mend = f'say {SWITCH}: "false"'
+    given = step.inputs.get(SWITCH)
+    if given is None:
+        what = f"{last(step.uses.text)} without {SWITCH}, which is true by default"
+        return Finding(path, step.uses.line, "push-cache-not-false", what, mend)
+    values = texts(given.value, view)
+    if values == {"false"}:
+        return None
+    undecided = given.value if values <= {UNKNOWN, "false"} else ""
+    return Finding(path, given.line, "push-cache-not-false", f"{SWITCH}: {given.text!r} is not false", mend, undecided)
+
+
+def has_switch(uses: str, sources: Sources) -> bool:
+    """Return whether an action has the input push-cache: as this checkout defines it, or by its known name."""
+    folder = local(uses, sources)
+    for path in (f"{folder}/action.yml", f"{folder}/action.yaml"):
+        if folder and path in sources:
+            try:
+                return SWITCH in workflows.action(sources[path]).inputs
+            except Malformed:
+                return False
+    return last(uses) in {"nix-job", "nix-build"}

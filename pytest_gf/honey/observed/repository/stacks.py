@@ -1,0 +1,191 @@
+"""OpenTofu's stacks in a checkout: the backend that each declares, what was materialized, and what still speaks HTTP."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from pytest_gf.honey.formats import hcl
+from pytest_gf.honey.formats.hcl import Backend, NoHcl
+from pytest_gf.honey.observed.repository import Finding, Findings, Sources
+from pytest_gf.honey.observed.repository.searching import any_of, around, chosen, headings_above, hits, is_among, shown
+
+SUFFIXES = (".tofu", ".tf", ".tofu.json", ".tf.json")
+RECORD = ".terraform/terraform.tfstate"
+_MENTIONS = re.compile(r"\bbackend\b")
+_SAID = any_of([r"compatib\w*", r"archiv\w*", r"repair", r"retired", r"legacy"])
+_HTTP_VARIABLE = re.compile(r"\bTF_HTTP_[A-Z_]+\b|\bTF_HTTP_\*")
+
+
+def stack_files(sources: Sources, folder: str) -> dict[str, str]:
+    """Return OpenTofu's files of a stack, those that count: ``x.tofu`` stands before ``x.tf``."""
+    found = {
+        path: text
+        for path, text in sources.items()
+        if path.startswith(f"{folder}/") and path.endswith(SUFFIXES) and posixpath.dirname(path) == folder
+    }
+    beaten = {path.replace(".tofu", ".tf") for path in found if ".tofu" in posixpath.basename(path)}
+    return {path: text for path, text in found.items() if path not in beaten}
+
+
+def declared(sources: Sources, stack: str, folder: str, key: str) -> Findings:
+    """Find what is wrong with the backend that a stack declares: it is s3, once, with this literal key (S074)."""
+    files = stack_files(sources, folder)
+    base: list[tuple[str, Backend]] = []
+    over: list[tuple[str, Backend]] = []
+    found: list[Finding] = []
+    for path, text in files.items():
+        if not _MENTIONS.search(text):
+            continue
+        try:
+            blocks = hcl.backends(text, is_json=path.endswith(".json"))
+        except NoHcl as wrong:
+            mend = "make it a file that OpenTofu reads"
+            found.append(Finding(path, 1, "unreadable-stack", "it can't be read", mend, str(wrong)))
+            continue
+        stem = posixpath.basename(path).partition(".")[0]
+        is_override = stem == "override" or stem.endswith("_override")
+        (over if is_override else base).extend((path, each) for each in blocks)
+    found += _effective(base, over, files, folder, key)
+    return Findings(
+        f'stack {stack} declares backend "s3" with the key {key}', f"{len(files)} file(s) in {folder}", tuple(found)
+    )
+
+
+def _effective(
+    base: Sequence[tuple[str, Backend]],
+    over: Sequence[tuple[str, Backend]],
+    files: Mapping[str, str],
+    folder: str,
+    key: str,
+) -> Iterator[Finding]:
+    for path, each in base[1:]:
+        yield Finding(
+            path,
+            each.line,
+            "two-backends",
+            f"a second backend block, beside {base[0][0]}:{base[0][1].line}",
+            "keep one",
+        )
+    if not base and not over:
+        path = next(iter(files), f"{folder}/backend.tf")
+        what = (
+            "no backend block: init warns and keeps the state in a local file"
+            if files
+            else "the stack is not in this checkout"
+        )
+        yield Finding(path, 1, "no-backend", what, 'declare backend "s3"')
+        return
+    yield from _block(*(over or base)[-1], key)
+
+
+def _block(path: str, block: Backend, key: str) -> Iterator[Finding]:
+    """Yield what is wrong with the block that counts."""
+    mend = f'write key = "{key}"'
+    given = block.attributes.get("key")
+    if block.kind != "s3":
+        what = f'backend "{block.kind}"'
+        yield Finding(path, block.line, "backend-not-s3", what, f'declare backend "s3" with key = "{key}"')
+    elif given is None:
+        yield Finding(
+            path, block.line, "key-not-literal", "the key is not in the block", mend, "the key that init is given"
+        )
+    elif not hcl.is_literal(given):
+        yield Finding(path, block.key_line, "key-not-literal", "not literal, cannot prove", mend, given)
+    elif given != key:
+        what = f'key = "{given}", and the contract says "{key}"'
+        yield Finding(path, block.key_line, "wrong-key", what, "change the one that is wrong")
+
+
+def materialized(sources: Sources, folder: str, patterns: Sequence[str], bucket: str, key: str) -> Findings:
+    """Find where a materialized backend disagrees with the contract (S075). Nothing but bucket and key is ever shown."""
+    files = chosen(sources, patterns)
+    found = [each for path, text in files.items() for each in _config(path, text, bucket, key)]
+    record = f"{folder}/{RECORD}"
+    if record in sources:
+        found += _record(record, sources[record], bucket, key)
+        files[record] = sources[record]
+    promise = f"a materialized backend says bucket {bucket} and key {key}"
+    return Findings(promise, f"{len(files)} materialized file(s)", tuple(found))
+
+
+def has_materialized(sources: Sources, folder: str, patterns: Sequence[str]) -> bool:
+    """Return whether this checkout holds a materialized backend of the stack."""
+    return bool(chosen(sources, patterns)) or f"{folder}/{RECORD}" in sources
+
+
+def _config(path: str, text: str, bucket: str, key: str) -> Iterator[Finding]:
+    try:
+        read = hcl.attributes(text)
+    except NoHcl:
+        yield Finding(path, 1, "unreadable-backend-config", "it can't be read", "write it again", "no HCL")
+        return
+    yield from _agree(path, text, read, bucket, key)
+
+
+def _record(path: str, text: str, bucket: str, key: str) -> Iterator[Finding]:
+    try:
+        backend = json.loads(text)["backend"]
+        kind, config = backend["type"], backend["config"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        yield Finding(path, 1, "unreadable-record", "no backend is recorded in it", "run just tofu-init", "no backend")
+        return
+    if kind != "s3" or not isinstance(config, dict):
+        yield Finding(path, 1, "record-not-s3", f"init recorded backend {str(kind)[:20]!r}", "run just tofu-init again")
+        return
+    yield from _agree(
+        path, text, {name: value for name, value in config.items() if isinstance(value, str)}, bucket, key
+    )
+
+
+def _agree(path: str, text: str, read: Mapping[str, str], bucket: str, key: str) -> Iterator[Finding]:
+    for name, promised in (("bucket", bucket), ("key", key)):
+        given = read.get(name)
+        if given is not None and given != promised:
+            at = text.find(f'"{name}"') if path.endswith(RECORD) else max(0, text.find(name))
+            what = f"{name} is {shown(given)!r}, and the contract says {promised!r}"
+            yield Finding(path, text.count("\n", 0, at) + 1, "materialized-elsewhere", what, "materialize it again")
+
+
+def http_backends(sources: Sources, folders: Sequence[str], compatibility: Sequence[str]) -> Findings:
+    """Find GitLab-managed HTTP state in the active stacks (S130)."""
+    found: list[Finding] = []
+    count = 0
+    for folder in folders:
+        for path, text in chosen(stack_files(sources, folder), ("*",), compatibility).items():
+            count += 1
+            if _MENTIONS.search(text):
+                found += _http(path, text)
+    return Findings("no active stack keeps its state in GitLab over HTTP", f"{count} file(s)", tuple(found))
+
+
+def _http(path: str, text: str) -> Iterator[Finding]:
+    try:
+        blocks = hcl.backends(text, is_json=path.endswith(".json"))
+    except NoHcl:
+        return  # stack.backend-s3 names it.
+    for block in blocks:
+        if block.kind == "http":
+            mend = 'declare backend "s3"; HTTP state is compatibility-only'
+            yield Finding(path, block.line, "http-state", 'backend "http"', mend)
+
+
+def http_variables(sources: Sources, compatibility: Sequence[str]) -> Findings:
+    """Find TF_HTTP_* outside of what is archived, repairs, or says itself that it is for compatibility (S006, S076)."""
+    found: list[Finding] = []
+    for path, text in sources.items():
+        if "TF_HTTP_" not in text or is_among(path, compatibility):
+            continue
+        standing = [
+            (line, match[0])
+            for line, match in hits(text, _HTTP_VARIABLE)
+            if not _SAID.search(around(text, line)) and not _SAID.search(" ".join(headings_above(text, line)))
+        ]
+        if standing:
+            line, name = standing[0]
+            more = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
+            mend = "use TOFU_BACKEND_S3_*, or keep it in an archived or repair path"
+            found.append(Finding(path, line, "tf-http", f"{name}{more}", mend))
+    return Findings("TF_HTTP_* stands only where it is for compatibility", f"{len(sources)} file(s)", tuple(found))

@@ -1,0 +1,137 @@
+"""What the scratch probe saw of its own bucket: that it appeared, could be read, and went alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_gf.honey.answers import Answer
+from pytest_gf.honey.observed.bucket import PRESERVE, TICKETS
+
+LEFT = "pytest --gf-clean deletes what was left, by the ledger"
+
+
+@dataclass(frozen=True)
+class ScratchBucket:
+    """The answers to CreateBucket and to what looked for the bucket right after it."""
+
+    bucket: str
+    created: Answer
+    listed: bool
+    head: Answer
+
+    @property
+    def appeared(self) -> bool:
+        return self.created.ok and self.listed and self.head.ok
+
+    @property
+    def promised(self) -> str:
+        return f"CreateBucket {self.bucket} 200; ListBuckets shows it; HeadBucket 200"
+
+    @property
+    def seen(self) -> str:
+        return f"CreateBucket {self.created}; ListBuckets {'shows it' if self.listed else 'does not show it'}; HeadBucket {self.head}"
+
+    @property
+    def diagnosis(self) -> str:
+        if self.appeared:
+            return ""
+        if not self.created.ok:
+            return f"S3 can't create a bucket: {self.created}: {self.created.message}"
+        return "a bucket that S3 says it created does not appear: the bucket index does not follow the API"
+
+    @property
+    def next_step(self) -> str:
+        if self.appeared:
+            return ""
+        if not self.created.ok:
+            return "look at RustFS's disk (full, read-only, offline?) and its log"
+        return f"{PRESERVE}; {TICKETS}"
+
+
+@dataclass(frozen=True)
+class ScratchObject:
+    """An object as it was written and as it was read back; sizes in bytes."""
+
+    bucket: str
+    key: str
+    put: Answer
+    get: Answer
+    written_sha256: str
+    read_sha256: str
+    written_size: int
+    read_size: int
+
+    @property
+    def readable(self) -> bool:
+        return self.put.ok and self.get.ok and self.written_sha256 == self.read_sha256
+
+    @property
+    def promised(self) -> str:
+        return f"PutObject 200; GetObject 200 with the same {self.written_size} bytes"
+
+    @property
+    def seen(self) -> str:
+        return (
+            f"PutObject {self.put}; GetObject {self.get}; wrote {self.written_size} bytes, sha256 {self.written_sha256[:12]}…, "
+            f"read {self.read_size} bytes, sha256 {self.read_sha256[:12]}…"
+        )
+
+    @property
+    def diagnosis(self) -> str:
+        if self.readable:
+            return ""
+        if not self.put.ok:
+            return f"S3 can't write: {self.put}: {self.put.message} (a full disk answers so while every read is well)"
+        if not self.get.ok:
+            return f"what S3 says it wrote can't be read: {self.get}"
+        return "S3 gave other bytes than were written"
+
+    @property
+    def next_step(self) -> str:
+        return (
+            ""
+            if self.readable
+            else "start no tofu apply: its state could not be persisted; look at RustFS's disk and log"
+        )
+
+
+@dataclass(frozen=True)
+class ScratchGone:
+    """The answer to DeleteBucket, and what ListBuckets showed after it."""
+
+    bucket: str
+    bucket_deleted: Answer
+    still_listed: bool
+    protected_missing: tuple[str, ...]
+
+    @property
+    def gone(self) -> bool:
+        return self.bucket_deleted.ok and not self.still_listed and not self.protected_missing
+
+    @property
+    def promised(self) -> str:
+        return f"{self.bucket} deleted and no longer listed; every protected bucket still listed"
+
+    @property
+    def seen(self) -> str:
+        missing = ", ".join(self.protected_missing) or "none"
+        return (
+            f"DeleteBucket {self.bucket_deleted}; "
+            f"ListBuckets {'still shows it' if self.still_listed else 'no longer shows it'}; protected buckets missing: {missing}"
+        )
+
+    @property
+    def diagnosis(self) -> str:
+        if self.gone:
+            return ""
+        if self.protected_missing:
+            return f"bucket-index loss after a delete (the 2026-05-25 class): {', '.join(self.protected_missing)} left the listing"
+        if self.still_listed:
+            return "a bucket that S3 says it deleted is still listed: the bucket index does not follow the API"
+        return f"S3 can't delete the scratch bucket: {self.bucket_deleted}"
+
+    @property
+    def next_step(self) -> str:
+        if self.gone:
+            return ""
+        return f"{PRESERVE}; {TICKETS}" if self.protected_missing else f"{LEFT}; look at RustFS's log"

@@ -1,0 +1,92 @@
+"""When a question is asked again: one policy for every wire (design.md, Verdicts)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import tenacity
+
+from pytest_gf.engine.errors import ProbeError, Unanswered
+
+Value = TypeVar("Value")
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 2.0
+"""Seconds between two attempts, where the server names none: they double from the first to the longest, with jitter."""
+SILENCE = 2.0
+"""Seconds for which a read that nobody answered is asked again: a reset or a restart of half a second costs no row."""
+
+
+class Throttled(ProbeError):
+    """The system refused to answer now, to the last attempt. It says nothing about the contract: an error, never violated."""
+
+
+@dataclass(frozen=True)
+class NotNow:
+    """An answer that is a request to come again: 429, or a 503 that says throttled or not ready yet.
+
+    ``said`` is the answer in a few words; ``pause`` the seconds that its Retry-After names, None where it names none.
+    """
+
+    said: str
+    pause: float | None = None
+
+
+def settled(
+    tried: str,
+    ask: Callable[[float], Value],
+    *,
+    seconds: float,
+    not_now: Callable[[Value], NotNow | None] = lambda _: None,
+    reads: bool = True,
+) -> Value:
+    """Return the first answer that is one, asking again within ``seconds``.
+
+    ``ask`` gets the seconds that are left, makes one exchange and keeps its evidence. It is asked again while ``not_now``
+    finds its answer throttled, and for `SILENCE` while nothing comes back (`Unanswered`; only where it ``reads``: a write
+    may have landed). Any other answer, also a wrong one, is returned at once, and any other failure raised.
+    Raises `Throttled` where the refusals last as long as the deadline.
+    """
+    ends = time.monotonic() + seconds
+
+    def refusal(state: tenacity.RetryCallState) -> NotNow | None:
+        outcome = state.outcome
+        return None if outcome is None or outcome.failed else not_now(outcome.result())
+
+    def again(state: tenacity.RetryCallState) -> bool:
+        silent = state.outcome is not None and isinstance(state.outcome.exception(), Unanswered)
+        return (silent and reads) or refusal(state) is not None
+
+    def pause(state: tenacity.RetryCallState) -> float:
+        named = refusal(state)
+        return named.pause if named is not None and named.pause is not None else backed_off(state)
+
+    def too_late(state: tenacity.RetryCallState) -> bool:
+        patience = seconds if refusal(state) is not None else min(SILENCE, seconds)
+        return (state.seconds_since_start or 0.0) + state.upcoming_sleep > patience
+
+    backed_off = tenacity.wait_exponential(FIRST_PAUSE, LONGEST_PAUSE) + tenacity.wait_random(0, FIRST_PAUSE)
+    retrying = tenacity.Retrying(
+        retry=again, wait=pause, stop=too_late, retry_error_callback=lambda state: _last(tried, state, refusal(state))
+    )
+    value: Value = retrying(lambda: ask(max(0.0, ends - time.monotonic())))
+    return value
+
+
+def _last(tried: str, state: tenacity.RetryCallState, refused: NotNow | None) -> object:
+    if refused is not None:
+        raise Throttled(
+            tried,
+            f"{refused.said}, {state.attempt_number} times in {state.seconds_since_start or 0.0:.3g} s",
+            "the system is overloaded or starting: run again when it is quiet",
+        )
+    assert state.outcome is not None
+    return state.outcome.result()  # Raises what the last attempt raised.
+
+
+def retry_after(value: str | None) -> float | None:
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), None for an absent one and for a date."""
+    text = (value or "").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) <= len("86400") else None

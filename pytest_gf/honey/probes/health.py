@@ -1,0 +1,84 @@
+"""RustFS's health over HTTP: the version by which it is known, and whether it says that it is ready."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pytest_gf.engine import evidence
+from pytest_gf.engine.errors import ProbeError, Unanswered
+from pytest_gf.engine.redaction import redact
+from pytest_gf.honey.probes.deadline import within
+from pytest_gf.honey.probes.s3_client import is_loopback
+
+if TYPE_CHECKING:
+    from pytest_gf.honey.probes.s3 import Route
+    from pytest_gf.honey.target import S3Section
+
+MOST_BODY = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Health:
+    """One answer: ``document`` is {} where the body is no JSON object; ``server`` is the Server header."""
+
+    status: int
+    document: dict[str, Any]
+    server: str
+
+
+def ask(section: S3Section, path: str, *, deadline: float, route: Route | None = None) -> Health:
+    """GET a health path without a credential, no redirect followed. Raises Unanswered, DeadlineExceeded."""
+    tried = f"GET {path} at {section.endpoint}"
+    started = time.monotonic()
+    try:
+        found = within(deadline, tried, lambda: _exchange(section, path, tried, deadline, route))
+    except ProbeError as broken:
+        evidence.record("HTTP", f"GET {path}", seconds=time.monotonic() - started, failed=broken.came_back)
+        raise
+    answer = {"status": found.status, "document": found.document}
+    evidence.record("HTTP", f"GET {path}", seconds=time.monotonic() - started, answer=answer)
+    return found
+
+
+def _exchange(section: S3Section, path: str, tried: str, deadline: float, route: Route | None) -> Health:
+    import httpx
+
+    parts = urlsplit(section.endpoint)
+    headers = {"Host": parts.netloc}
+    base = parts._replace(netloc=route.address).geturl() if route is not None else section.endpoint
+    verify: Any = section.ca_file if section.ca_file is not None else True
+    if isinstance(verify, str):
+        import ssl
+
+        verify = ssl.create_default_context(cafile=verify)
+    proxied = route is None and not is_loopback(section.endpoint)
+    try:
+        with (
+            httpx.Client(timeout=deadline, verify=verify, trust_env=proxied, follow_redirects=False) as client,
+            client.stream("GET", f"{base.rstrip('/')}{path}", headers=headers) as response,
+        ):
+            body = b""
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > MOST_BODY:
+                    break
+            return Health(response.status_code, _document(body), response.headers.get("Server", ""))
+    except httpx.HTTPError as broken:
+        said = redact(str(broken))[:300] or type(broken).__name__
+        if route is not None and route.broken:
+            said = f"the route broke: {route.broken}"
+        raise Unanswered(
+            tried, said, "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?"
+        ) from None
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body) if len(body) <= MOST_BODY else {}
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

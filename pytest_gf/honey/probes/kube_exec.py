@@ -1,0 +1,185 @@
+"""Commands in a pod: arguments in, whole output out, its end proved by a mark of its own."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_gf.engine import evidence
+from pytest_gf.engine.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered, Unproven
+from pytest_gf.engine.redaction import redact
+from pytest_gf.honey.probes.deadline import within
+from pytest_gf.honey.probes.kube import Kube
+from pytest_gf.honey.probes.upgrade import Upgrade, upgrade
+
+STDOUT, STDERR, STATUS = 1, 2, 3
+MOST_OUTPUT = 16 * 1024 * 1024
+"""Bytes of both streams together."""
+BEGIN, END = b"gf-begin\0", b"gf-end\0"
+"""What a script of ours prints first and last: between them stands all that it had to say."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a command gave: both streams whole (``stdout`` without its marks), and its exit code.
+
+    ``hung``: the script began, and did not end within the deadline; what it had said until then stands in ``stdout``.
+    """
+
+    stdout: bytes
+    stderr: bytes = b""
+    exit_code: int = 0
+    hung: bool = False
+
+
+@dataclass
+class _Streams:
+    channels: dict[int, bytearray] = field(default_factory=lambda: {STDOUT: bytearray(), STDERR: bytearray()})
+    status: Mapping[str, Any] | None = None
+    connection: Upgrade | None = None
+    given_up: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def connected(self, connection: Upgrade) -> None:
+        """Note the connection; end it at once where its deadline is over."""
+        with self.lock:
+            self.connection = connection
+            if self.given_up:
+                connection.end()
+
+    def end(self) -> None:
+        with self.lock:
+            self.given_up = True
+            if self.connection is not None:
+                self.connection.end()
+
+
+def run(kube: Kube, namespace: str, pod: str, container: str, command: Sequence[str]) -> Output:
+    """Run a command to its end within the client's deadline, an argument list and never a line for a shell.
+
+    Raises `Unproven` (a right or the binary is missing), `DeadlineExceeded`, `Unanswered` where the connection was cut
+    before the status came, `NotUnderstood`.
+    """
+    tried = f"Kubernetes exec pod {pod} in {namespace} at {kube.address}"
+    started = time.monotonic()
+    streams = _Streams()
+    failed = ""
+    try:
+        within(kube.deadline, tried, lambda: _exchange(kube, namespace, pod, container, command, streams))
+        return _output(tried, streams)
+    except DeadlineExceeded as late:
+        failed = late.came_back
+        raise _Hung(late, bytes(streams.channels[STDOUT])) from None
+    except (ProbeError, Unproven) as broken:
+        failed = broken.came_back if isinstance(broken, ProbeError) else broken.reason
+        raise
+    finally:
+        streams.end()
+        out, err = streams.channels[STDOUT], streams.channels[STDERR]
+        evidence.record(
+            "Kubernetes",
+            "create pods/exec",
+            seconds=time.monotonic() - started,
+            request={"namespace": namespace, "name": pod, "container": container, "command": list(command)},
+            answer={
+                "stdout_bytes": len(out),
+                "stderr": bytes(err[:500]).decode(errors="replace"),
+                "status": streams.status,
+            },
+            **({"failed": failed} if failed else {}),
+        )
+
+
+def run_marked(kube: Kube, namespace: str, pod: str, container: str, script: str, *arguments: str) -> Output:
+    """Run a constant shell script that prints `BEGIN` first and `END` last; names are positional arguments only.
+
+    Raises as `run` does, and Unanswered where a mark is missing: an output that ends early is no answer.
+    """
+    try:
+        output = run(kube, namespace, pod, container, ["sh", "-c", script, "sh", *arguments])
+    except _Hung as late:
+        if late.said.startswith(BEGIN):
+            return Output(late.said.removeprefix(BEGIN), hung=True)
+        raise
+    tried = f"Kubernetes exec pod {pod} in {namespace} at {kube.address}"
+    if output.exit_code:
+        said = redact(output.stderr[:300].decode(errors="replace")).strip()
+        raise NotUnderstood(tried, f"exit code {output.exit_code}: {said}", "what shell does the container have?")
+    if not (output.stdout.startswith(BEGIN) and output.stdout.endswith(END)):
+        raise Unanswered(
+            tried,
+            f"{len(output.stdout)} bytes without their end mark: the node side died in the middle",
+            "is the node up? kubectl get nodes",
+        )
+    return Output(output.stdout[len(BEGIN) : -len(END)], output.stderr)
+
+
+class _Hung(DeadlineExceeded):
+    """A command that was still running at its deadline; ``said`` is its output until then."""
+
+    def __init__(self, late: DeadlineExceeded, said: bytes) -> None:
+        super().__init__(late.tried, late.came_back, late.next_step)
+        self.said = said
+
+
+def _exchange(  # noqa: PLR0917  # One call site.
+    kube: Kube, namespace: str, pod: str, container: str, command: Sequence[str], streams: _Streams
+) -> None:
+    query = [("command", word) for word in command]
+    query += [("container", container), ("stdin", "false"), ("stdout", "true"), ("stderr", "true"), ("tty", "false")]
+    connection = upgrade(kube, namespace, pod, "exec", query)
+    streams.connected(connection)
+    try:
+        _read(connection, streams)
+    finally:
+        connection.close()
+
+
+def _read(connection: Upgrade, streams: _Streams) -> None:
+    size = 0
+    while (frame := connection.receive()) is not None:
+        channel, data = frame[0], frame[1:]
+        size += len(data)
+        if size > MOST_OUTPUT:
+            raise NotUnderstood(
+                connection.tried, f"more than {MOST_OUTPUT} bytes of output", "what does the container run?"
+            )
+        if channel == STATUS:
+            streams.status = _status(connection.tried, data)
+            return
+        if channel in streams.channels:
+            streams.channels[channel] += data
+    raise Unanswered(connection.tried, "closed before the command's status came", "is the node up? kubectl get nodes")
+
+
+def _status(tried: str, data: bytes) -> Mapping[str, Any]:
+    try:
+        status = json.loads(data)
+    except (ValueError, RecursionError):
+        status = None
+    if not isinstance(status, dict):
+        raise NotUnderstood(
+            tried, f"a status that is no JSON object: {redact(repr(data[:60]))}", "which API server is this?"
+        )
+    return status
+
+
+def _output(tried: str, streams: _Streams) -> Output:
+    out, err = bytes(streams.channels[STDOUT]), bytes(streams.channels[STDERR])
+    status = streams.status or {}
+    if status.get("status") == "Success":
+        return Output(out, err)
+    causes = (status.get("details") or {}).get("causes") or ()
+    codes = [each.get("message", "") for each in causes if each.get("reason") == "ExitCode"]
+    if status.get("reason") == "NonZeroExitCode" and codes and str(codes[0]).isdigit():
+        return Output(out, err, int(codes[0]))
+    said = redact(str(status.get("message") or status))[:300]
+    if "executable file not found" in said or "no such file or directory" in said:
+        raise Unproven(
+            f"the container could not run the command: {said}", "does the image have a shell? kubectl describe pod"
+        )
+    raise Unanswered(tried, said, "is the node up? kubectl get nodes")

@@ -1,0 +1,344 @@
+"""The S3 wire, by boto3: one exchange a call, judged at once, with a total deadline and bounded bodies."""
+
+from __future__ import annotations
+
+import email.utils
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_gf.engine import evidence
+from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, ProbeError, Unanswered
+from pytest_gf.engine.redaction import redact
+from pytest_gf.honey.answers import Answer
+from pytest_gf.honey.formats.checksums import CHECKSUMS
+from pytest_gf.honey.probes.deadline import within
+from pytest_gf.honey.probes.s3_client import make_client
+
+if TYPE_CHECKING:
+    from pytest_gf.honey.target import S3Section
+
+MOST_BODY = 64 * 1024 * 1024
+"""Bytes. A state body is at most this long (formats.tfstate); a longer one is not read to its end."""
+READ_ATTEMPTS = 2
+"""A read that was never answered is asked once more. An answer, also a wrong one, is judged at once."""
+
+REJECTED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "RequestTimeTooSkewed"}
+
+
+@dataclass(frozen=True)
+class Objects:
+    """One ListObjectsV2 answer: sizes in bytes and ETags (unquoted) by key."""
+
+    answer: Answer
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    etags: Mapping[str, str] = field(default_factory=dict)
+    truncated: bool = False
+    next_token: str = ""
+    """Where the listing goes on: S3 may end any page early, an empty one too."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """One HeadObject or GetObject answer's metadata; ``length`` is Content-Length, ``checksums`` base64 by algorithm."""
+
+    answer: Answer
+    length: int | None = None
+    etag: str = ""
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    keyed: bool = False
+    """Whether the object lies encrypted under a key of its own: its ETag is then no digest of its bytes."""
+    date: float | None = None
+    """The server's clock as it answered, in Unix seconds."""
+
+
+class Route(Protocol):
+    """A way to the endpoint that is not the endpoint: what it breaks says nothing about S3."""
+
+    address: str
+    """``127.0.0.1:PORT``."""
+    broken: str
+    """Why it broke, "" while it stands."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """How an S3 server is reached: its address, an identity's two halves, and a route to it where there is one."""
+
+    section: S3Section
+    credentials: tuple[str, str] = field(repr=False)
+    route: Route | None = None
+
+
+@dataclass(frozen=True)
+class Body:
+    """One GetObject answer with the bytes that arrived; ``cut`` says why they are not all."""
+
+    head: Head
+    data: bytes = field(default=b"", repr=False)
+    cut: str = ""
+
+
+class S3:
+    """An S3 server, as one identity (or none: ``credentials=None``) sees it. Safe to share between threads.
+
+    Every call makes one exchange within ``deadline`` seconds and raises `Unanswered`, `DeadlineExceeded`, `NotUnderstood` or
+    `IdentityRejected`; any other refusal is an `Answer`. Only reads that were never answered are asked again.
+    """
+
+    def __init__(
+        self, section: S3Section, credentials: tuple[str, str] | None, *, deadline: float, route: Route | None = None
+    ) -> None:
+        self.endpoint = section.endpoint
+        self._deadline = deadline
+        self._route = route
+        self._client = make_client(section, credentials, deadline, route.address if route is not None else "")
+
+    def list_buckets(self) -> tuple[Answer, tuple[str, ...]]:
+        """Return the names that ListBuckets shows, in its order."""
+        answer, parsed = self._call("ListBuckets", {}, attempts=READ_ATTEMPTS)
+        return answer, tuple(str(bucket["Name"]) for bucket in parsed.get("Buckets", ()))
+
+    def head_bucket(self, bucket: str) -> Answer:
+        """Return HeadBucket's answer, which carries no code."""
+        return self._call("HeadBucket", {"Bucket": bucket}, attempts=READ_ATTEMPTS)[0]
+
+    def list_objects(
+        self, bucket: str, *, prefix: str = "", most: int = 1000, after: str = "", token: str = ""
+    ) -> Objects:
+        """Return the first page of keys below ``prefix``, or the one after ``after`` or at an earlier page's ``token``."""
+        asked = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": most} | ({"StartAfter": after} if after else {})
+        asked |= {"ContinuationToken": token} if token else {}
+        answer, parsed = self._call("ListObjectsV2", asked, attempts=READ_ATTEMPTS)
+        found = parsed.get("Contents", ())
+        return Objects(
+            answer,
+            sizes={each["Key"]: int(each["Size"]) for each in found},
+            etags={each["Key"]: str(each.get("ETag", "")).strip('"') for each in found},
+            truncated=bool(parsed.get("IsTruncated")),
+            next_token=str(parsed.get("NextContinuationToken", "")),
+        )
+
+    def list_versions(self, bucket: str, key: str) -> list[str]:
+        """Return the ids of every version and delete marker of exactly this key; none where versions are unknown."""
+        answer, parsed = self._call("ListObjectVersions", {"Bucket": bucket, "Prefix": key}, attempts=READ_ATTEMPTS)
+        found = [*parsed.get("Versions", ()), *parsed.get("DeleteMarkers", ())] if answer.ok else []
+        return [str(each["VersionId"]) for each in found if each["Key"] == key]
+
+    def head_object(self, bucket: str, key: str) -> Head:
+        """Return the object's metadata."""
+        asked = {"Bucket": bucket, "Key": key}
+        answer, parsed = self._call("HeadObject", asked, attempts=READ_ATTEMPTS)
+        return _head(answer, parsed)
+
+    def get_object(self, bucket: str, key: str, *, most: int = MOST_BODY) -> Body:
+        """Return the object's body: all that arrived, up to ``most`` bytes."""
+        asked = {"Bucket": bucket, "Key": key}
+        answer, parsed = self._call("GetObject", asked, attempts=READ_ATTEMPTS, most=most)
+        return Body(_head(answer, parsed), parsed.get("Data", b""), parsed.get("Cut", ""))
+
+    def create_bucket(self, bucket: str) -> Answer:
+        """Create the bucket; asked once."""
+        return self._call("CreateBucket", {"Bucket": bucket})[0]
+
+    def put_object(self, bucket: str, key: str, body: bytes, *, only_new: bool = False) -> Answer:
+        """Write the object; asked once: a hidden retry of a conditional write would answer 412 to our own first one.
+
+        With ``only_new`` on the condition that there is none (If-None-Match: *): 412 or 409 where there is.
+        """
+        asked = {"Bucket": bucket, "Key": key, "Body": body} | ({"IfNoneMatch": "*"} if only_new else {})
+        return self._call("PutObject", asked)[0]
+
+    def delete_object(self, bucket: str, key: str, *, version: str = "") -> Answer:
+        """Delete the key, or one version of it. A key that is absent is deleted well (S3: 204)."""
+        asked = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
+        return self._call("DeleteObject", asked)[0]
+
+    def delete_bucket(self, bucket: str) -> Answer:
+        """Delete an empty bucket; asked once."""
+        return self._call("DeleteBucket", {"Bucket": bucket})[0]
+
+    def _call(
+        self, operation: str, asked: Mapping[str, Any], *, attempts: int = 1, most: int = MOST_BODY
+    ) -> tuple[Answer, Mapping[str, Any]]:
+        shown = {
+            name: value
+            for name, value in asked.items()
+            if name in {"Bucket", "Key", "Prefix", "MaxKeys", "VersionId", "StartAfter", "IfNoneMatch"}
+        }
+        tried = " ".join(
+            [f"S3 {operation}", *(str(shown[name]) for name in ("Bucket", "Key", "Prefix") if shown.get(name))]
+        )
+        ends = time.monotonic() + self._deadline
+        for attempt in range(1, attempts + 1):
+            started = time.monotonic()
+            try:
+                answer, parsed = within(
+                    ends - started, f"{tried} at {self.endpoint}", lambda: self._exchange(operation, asked, tried, most)
+                )
+            except ProbeError as broken:
+                _keep(operation, shown, attempt, time.monotonic() - started, failed=broken.came_back)
+                if not isinstance(broken, Unanswered) or attempt == attempts:
+                    raise
+            else:
+                _keep(operation, shown, attempt, time.monotonic() - started, answer=answer, parsed=parsed)
+                if answer.code in REJECTED:
+                    raise IdentityRejected(
+                        tried, f"{answer}: {answer.message}", "check the two variables that the target names for [s3]"
+                    )
+                return answer, parsed
+        raise AssertionError("unreachable: attempts is at least 1")
+
+    def _exchange(
+        self, operation: str, asked: Mapping[str, Any], tried: str, most: int
+    ) -> tuple[Answer, Mapping[str, Any]]:
+        from botocore import exceptions
+        from botocore.parsers import ResponseParserError
+        from urllib3.exceptions import HTTPError
+
+        where = f"{tried} at {self.endpoint}"
+        try:
+            parsed: dict[str, Any] = getattr(self._client, _METHODS[operation])(**asked)
+            _check_members(operation, parsed)
+            if operation == "GetObject":
+                parsed["Data"], parsed["Cut"] = _read(parsed.pop("Body"), most)
+                if parsed["Cut"] and self._route is not None and self._route.broken:
+                    raise Unanswered(
+                        where, f"the route broke: {self._route.broken}", "ask again; see the cluster's nodes"
+                    )
+        except exceptions.ClientError as refused:
+            return _refusal(operation, refused.response), {}
+        except (
+            ResponseParserError,
+            ValueError,
+        ) as strange:  # ValueError: of a date or number that botocore can't read.
+            raise NotUnderstood(
+                where, redact(str(strange))[:300], "is this an S3 server? a proxy's page answers so"
+            ) from None
+        except (exceptions.HTTPClientError, exceptions.ConnectionError, HTTPError) as unanswered:
+            came_back = redact(str(unanswered))[:300]
+            if self._route is not None and self._route.broken:
+                came_back = f"the route broke: {self._route.broken}"
+            raise Unanswered(
+                where,
+                came_back,
+                "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?",
+            ) from None
+        return Answer(int(parsed["ResponseMetadata"]["HTTPStatusCode"])), parsed
+
+
+_METHODS = {
+    "ListBuckets": "list_buckets",
+    "HeadBucket": "head_bucket",
+    "ListObjectsV2": "list_objects_v2",
+    "ListObjectVersions": "list_object_versions",
+    "HeadObject": "head_object",
+    "GetObject": "get_object",
+    "CreateBucket": "create_bucket",
+    "PutObject": "put_object",
+    "DeleteObject": "delete_object",
+    "DeleteBucket": "delete_bucket",
+}
+
+
+_MEMBERS = {
+    "Buckets": ("Name",),
+    "Contents": ("Key", "Size"),
+    "Versions": ("Key", "VersionId"),
+    "DeleteMarkers": ("Key", "VersionId"),
+}
+
+
+def _check_members(operation: str, parsed: Mapping[str, Any]) -> None:
+    """Refuse a listing whose entries lack what each must have."""
+    for name, needed in _MEMBERS.items():
+        for each in parsed.get(name, ()):
+            missing = [member for member in needed if member not in each]
+            if missing:
+                raise NotUnderstood(
+                    f"S3 {operation}", f"an entry of {name} without {', '.join(missing)}", "is this an S3 server?"
+                )
+
+
+def _head(answer: Answer, parsed: Mapping[str, Any]) -> Head:
+    length = parsed.get("ContentLength")
+    return Head(
+        answer,
+        length=int(length) if length is not None else None,
+        etag=str(parsed.get("ETag", "")).strip('"'),
+        checksums={name: str(parsed[f"Checksum{name}"]) for name in CHECKSUMS if f"Checksum{name}" in parsed},
+        keyed="kms" in str(parsed.get("ServerSideEncryption", "")) or "SSECustomerAlgorithm" in parsed,
+        date=_date(parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")),
+    )
+
+
+def _date(text: str) -> float | None:
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return None
+
+
+def _refusal(operation: str, response: Mapping[str, Any]) -> Answer:
+    error = response.get("Error", {})
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    code = str(error.get("Code", ""))
+    # A HEAD has no body: botocore puts the status, or a guess made from it, where the code would be.
+    headless = operation.startswith("Head") or code == str(status)
+    return Answer(status, "" if headless else redact(code)[:100], redact(str(error.get("Message", "")))[:300])
+
+
+def _read(stream: Any, most: int) -> tuple[bytes, str]:
+    """Return what arrives of a body, and why it is not all (or "")."""
+    from botocore import exceptions
+    from urllib3.exceptions import SSLError
+
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        for chunk in stream.iter_chunks(64 * 1024):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > most:
+                stream.close()
+                raise NotUnderstood(
+                    "reading the object's body", f"more than {most} bytes came", "is the right object at this key?"
+                )
+    except (exceptions.IncompleteReadError, exceptions.ResponseStreamingError, SSLError) as cut:
+        return b"".join(chunks), f"the body was cut: {redact(str(cut))[:200]}"
+    except exceptions.ReadTimeoutError as stalled:
+        return b"".join(chunks), f"the body stalled: {redact(str(stalled))[:200]}"
+    return b"".join(chunks), ""
+
+
+def _keep(
+    operation: str,
+    request: Mapping[str, Any],
+    attempt: int,
+    seconds: float,
+    *,
+    answer: Answer | None = None,
+    parsed: Mapping[str, Any] | None = None,
+    failed: str = "",
+) -> None:
+    seen: dict[str, Any] = (
+        {"failed": failed}
+        if answer is None
+        else {"status": answer.status, "code": answer.code, "message": answer.message}
+    )
+    parsed = parsed or {}
+    if "Buckets" in parsed:
+        seen["buckets"] = [bucket["Name"] for bucket in parsed["Buckets"]]
+    if "Contents" in parsed:
+        seen["keys"] = {each["Key"]: each["Size"] for each in parsed["Contents"][:100]}
+    if "ETag" in parsed:
+        seen |= {"etag": parsed["ETag"], "length": parsed.get("ContentLength")}
+    if "Data" in parsed:
+        seen |= {
+            "received": len(parsed["Data"]),
+            "sha256": hashlib.sha256(parsed["Data"]).hexdigest(),
+            "cut": parsed["Cut"],
+        }
+    evidence.record("s3", operation, seconds=seconds, request=dict(request), attempt=attempt, answer=seen)

@@ -1,0 +1,118 @@
+"""What clauses about files and variables judge: a checkout and this machine, or the lab's model of both."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_gf.engine import evidence
+from pytest_gf.engine.errors import Unproven
+
+if TYPE_CHECKING:
+    from pytest_gf.honey.target import Target
+
+LAB = "lab"
+LARGEST = 1_000_000
+"""Bytes of one configuration file of the machine."""
+PREFIXES = ("ATTIC_", "BAZEL_REMOTE_", "TF_HTTP_", "TOFU_BACKEND_", "NIX_CONFIG")
+SHOWN = ("ATTIC_SERVER", "ATTIC_CACHE", "BAZEL_REMOTE_CACHE", "BAZEL_REMOTE_EXECUTOR", "NIX_CONFIG")
+"""The variables whose values are read; of the other ones only the names are."""
+FILES = ("~/.bazelrc", "/etc/bazel.bazelrc", "/etc/nix/nix.conf", "~/.config/nix/nix.conf")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """This machine's variables and configuration files. ``set_names`` holds every name that `PREFIXES` fits."""
+
+    variables: Mapping[str, str]
+    set_names: frozenset[str]
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the command line and the target chose: a checkout, or the lab's model with its faults (``is_model``)."""
+
+    checkout: Path | None = None
+    page: Path | None = None
+    run_just: bool = False
+    is_model: bool = False
+    model: Path | None = None
+    """Where the lab's model lies, once it does."""
+
+    def repository(self) -> Path:
+        """Return the checkout to judge. Raises Unproven where none was given."""
+        if self.model is not None:
+            return self.model / "repository"
+        if self.checkout is None:
+            raise Unproven("no checkout was given", "say --gf-repository=PATH, or [repository] path in the target")
+        return self.checkout
+
+    def contract_page(self) -> Path:
+        """Return the contract document to compare. Raises Unproven where none was given."""
+        if self.page is not None:
+            return self.page
+        if self.model is not None:
+            return self.model / "repository" / "docs" / "contract.md"
+        raise Unproven("no contract document was given", "say --gf-contract-page=FILE")
+
+    def machine(self) -> Machine:
+        """Return this machine's variables and files, or the model's."""
+        if self.model is None:
+            return machine(os.environ, FILES)
+        folder = self.model / "environment"
+        given = (line.partition("=") for line in (folder / "variables").read_text(encoding="utf-8").splitlines())
+        return machine(
+            {name: value for name, _, value in given if name}, [str(folder / "bazelrc"), str(folder / "nix.conf")]
+        )
+
+
+def chosen(option: Any, target: Target | None) -> Subject:
+    """Return what the options choose. Raises `pytest.UsageError` for a path that is not there."""
+    given = option.gf_repository
+    page = Path(os.path.abspath(option.gf_contract_page)) if option.gf_contract_page else None
+    if page is not None and not page.is_file():
+        raise pytest.UsageError(f"--gf-contract-page={option.gf_contract_page}: no such file")
+    if given == LAB or (option.gf_fault and given is None):
+        return Subject(page=page, run_just=option.gf_run_just, is_model=True)
+    if given is not None and option.gf_fault:
+        raise pytest.UsageError(
+            f"--gf-fault={option.gf_fault[0]}: only the lab's model can be bent; say --gf-repository=lab"
+        )
+    checkout = Path(os.path.abspath(given)) if given else target.repository if target is not None else None
+    if checkout is not None and not checkout.is_dir():
+        raise pytest.UsageError(f"--gf-repository={checkout}: no such folder")
+    return Subject(checkout, page, option.gf_run_just)
+
+
+def laid(subject: Subject, folder: Path, faults: Sequence[str]) -> Subject:
+    """Return the subject with the lab's model laid out and bent, where it is one."""
+    if not subject.is_model:
+        return subject
+    from pytest_gf.lab import model
+
+    model.lay(folder, faults)
+    return replace(subject, model=folder)
+
+
+def machine(variables: Mapping[str, str], files: Sequence[str]) -> Machine:
+    """Return what these variables and files say; a file that is not there, or can't be read, is left out."""
+    begun = time.monotonic()
+    names = frozenset(name for name, value in variables.items() if name.startswith(PREFIXES) and value)
+    texts: dict[str, str] = {}
+    for name in files:
+        path = Path(name).expanduser()
+        if path.is_file():
+            try:
+                with path.open("rb") as stream:
+                    texts[name] = stream.read(LARGEST).decode("utf-8", "replace")
+            except OSError:
+                continue
+    evidence.record("machine", "read", seconds=time.monotonic() - begun, variables=sorted(names), files=sorted(texts))
+    return Machine({name: variables[name] for name in SHOWN if variables.get(name)}, names, texts)
