@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pytest
 
-from pytest_gf.engine import catalog, hookspecs, options
+from pytest_gf.engine import hookspecs, options
 from pytest_gf.engine.clauses import clause_of
-from pytest_gf.engine.facts import AXES, HOUSE
+from pytest_gf.engine.facts import FOLDER
 from pytest_gf.engine.session import SESSION, ContractSession
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ Result = TypeVar("Result")
 Wrapper: TypeAlias = Generator[None, Result, Result]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    options.add_options(parser)
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    options.add_options(parser, pluginmanager.get_plugin("pytestconfig"))  # type: ignore[arg-type]  # It is the Config.
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -37,16 +37,18 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    if config.option.gf_faults or config.option.gf_clean:
+    if options.HOUSE in config.stash and (config.option.gf_faults or config.option.gf_clean):
         from pytest_gf.engine import commands
 
-        return commands.clean(config) if config.option.gf_clean else commands.list_faults()
+        return commands.clean(config) if config.option.gf_clean else commands.list_faults(config)
     return None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    for name, meaning in options.MARKERS.items():
+    if options.HOUSE not in config.stash:
+        return
+    for name, meaning in options.markers_of(config.stash[options.HOUSE].whole()).items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
     if not options.holds_clauses(config):
         return
@@ -56,68 +58,29 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Hooks(session), "gf")
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(XdistHooks(session), "gf-xdist")
+    session.move_in()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if clause_of(metafunc.function) is None or SESSION not in metafunc.config.stash:
         return
-    contract = metafunc.config.stash[SESSION].run.contract
-    for axis in AXES:
+    axes = metafunc.config.stash[SESSION].run.axes
+    for axis in axes.names:
         if axis in metafunc.fixturenames:
-            metafunc.parametrize(axis, contract.axis(axis))
+            metafunc.parametrize(axis, axes.values(axis))
 
 
 @pytest.hookimpl(tryfirst=True)  # Before pytest selects by -m.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    _leave_empty_axes(config, items)
-    _mark_authority(config, items)
-    _mark_evidence(config, items)
+    if SESSION in config.stash:
+        config.stash[SESSION].select(items)
     made = [found for item in items if (found := clause_of(getattr(item, "function", None)))]
     if made and SESSION not in config.stash:
         where = made[0].function.__code__.co_filename
         raise pytest.UsageError(
-            f"{where} holds clauses, and its folder is not in gf_suites: add it to gf_suites in pytest's ini file"
+            f"{where} holds clauses, and no House names its folder: add it to gf_suites in pytest's ini file"
         )
-
-
-def _leave_empty_axes(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect clauses over an axis without values (a contract without stacks, no --gf-store-hash): they have no row."""
-    if SESSION not in config.stash:
-        return
-    contract = config.stash[SESSION].run.contract
-    empty = {axis for axis in AXES if not contract.axis(axis)}
-    left = [
-        item
-        for item in items
-        if clause_of(getattr(item, "function", None)) is None or not empty & set(catalog.params_of(item))
-    ]
-    if len(left) != len(items):
-        config.hook.pytest_deselected(items=[item for item in items if item not in left])
-        items[:] = left
-
-
-def _mark_authority(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let the rows of a state's own bucket belong to guard, for the stacks that this run looks at."""
-    if SESSION not in config.stash:
-        return
-    contract = config.stash[SESSION].run.contract
-    buckets = {contract.stacks[stack].bucket for stack in contract.axis("stack")}
-    for item in items:
-        if item.get_closest_marker("authority") and catalog.params_of(item).get("bucket") in buckets:
-            item.add_marker("guard")
-
-
-def _mark_evidence(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let what the canary only looks at belong to rca: its evidence is wanted too."""
-    house = config.stash[SESSION].house if SESSION in config.stash else None
-    if house is None:
-        return
-    for item in items:
-        names = [name for name in getattr(item, "_fixtureinfo").argnames if name in house.facts]  # noqa: B009  # Private, and mypy says so.
-        changes = any(each.changes for name in names for each in house.closure(name).values())
-        if item.get_closest_marker("canary") and not changes:
-            item.add_marker("rca")
 
 
 class Hooks:
@@ -128,9 +91,9 @@ class Hooks:
 
     @pytest.hookimpl
     def pytest_plugin_registered(self, plugin: object) -> None:
-        house = getattr(plugin, HOUSE, None)
-        if house is not None:
-            self.session.move_in(house)
+        folder = getattr(plugin, FOLDER, None)
+        if folder is not None:
+            self.session.add_facts(folder)
 
     @pytest.hookimpl
     def pytest_report_header(self) -> list[str]:

@@ -13,33 +13,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pytest_gf.engine.clauses import Clause, Row, clause_of, row_of, title_fields
-from pytest_gf.engine.facts import AXES, GIVENS, House
+from pytest_gf.engine.facts import GIVENS, Facts
 
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_gf.honey.contract import Contract
+    from pytest_gf.engine.options import Settings
 
 LONGEST_TITLE = 70
 LONGEST_CLAUSE = 15
-GUARD = "coherent_buckets"
-"""The fact that is unproven while a protected bucket is incoherent: whatever changes something needs it."""
-
 _ID = re.compile(r"[a-z][a-z0-9]*\.[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
-def rows_of(items: Iterable[pytest.Item], contract: Contract, sample: str = "") -> dict[str, Row]:
-    """Return the row of each item that is a clause, by node id, in the order of collection.
-
-    ``sample`` says what a sampled audit reads; the titles of its rows say it, and so every report does.
-    """
+def rows_of(items: Iterable[pytest.Item], settings: Settings) -> dict[str, Row]:
+    """Return the row of each item that is a clause, by node id, in the order of collection."""
     rows: dict[str, Row] = {}
     for item in items:
         made = clause_of(getattr(item, "function", None))
         if made is not None:
-            row = row_of(made, params_of(item), contract)
-            sampled = sample and "shard" in row.params
-            rows[item.nodeid] = replace(row, title=f"{row.title} ({sample})") if sampled else row
+            row = row_of(made, params_of(item), settings.axes)
+            note = settings.note(tuple(row.params))
+            rows[item.nodeid] = replace(row, title=f"{row.title} ({note})") if note else row
     return rows
 
 
@@ -49,13 +43,12 @@ def params_of(item: pytest.Item) -> dict[str, str]:
     return {name: str(value) for name, value in callspec.params.items()} if callspec else {}
 
 
-def lint(clauses: Iterable[Clause], house: House | None, contract: Contract) -> list[str]:
-    """Return what is wrong with these clauses and with the house's facts, a line each, the clauses' first."""
+def lint(clauses: Iterable[Clause], facts: Facts, settings: Settings) -> list[str]:
+    """Return what is wrong with these clauses and with the facts, a line each, the clauses' first."""
     found = {made.function: made for made in clauses}
-    facts = House({}) if house is None else house
-    lines = [line for made in found.values() for line in _lint_clause(made, facts, contract)]
+    lines = [line for made in found.values() for line in _lint_clause(made, facts, settings)]
     lines += _lint_ids(list(found.values()))
-    lines += _lint_facts(facts)
+    lines += _lint_facts(facts, settings.house.guard)
     return lines
 
 
@@ -76,25 +69,30 @@ def _lint_ids(clauses: list[Clause]) -> Iterator[str]:
             yield f"clause {one!r} is a prefix of {longer!r}, so -k can't select it alone; rename one"
 
 
-def _lint_clause(made: Clause, house: House, contract: Contract) -> Iterator[str]:
+def _lint_clause(made: Clause, facts: Facts, settings: Settings) -> Iterator[str]:
     where = f"clause {made.id!r} at {_where(made.function)}"
     if not _ID.fullmatch(made.id):
         yield f"{where}: the id is not of the form system.kebab-case"
     if not inspect.getdoc(made.function):
         yield f"{where}: no docstring; say in a sentence what the contract claims"
-    yield from (f"{where}: {line}" for line in _lint_title(made, house, contract))
-    yield from (f"{where}: {line}" for line in _lint_statements(made, house, contract))
+    yield from (f"{where}: {line}" for line in _lint_title(made, facts, settings))
+    yield from (f"{where}: {line}" for line in _lint_statements(made, facts, settings))
     yield from (f"{where}: {line}" for line in _lint_body(made))
-    yield from (f"{where}: {line}" for line in _lint_parameters(made, house))
+    yield from (f"{where}: {line}" for line in _lint_parameters(made, facts))
 
 
-def _axes(made: Clause, house: House) -> set[str]:
+def _axes(made: Clause, facts: Facts) -> set[str]:
     names = inspect.signature(made.function).parameters
-    return {axis for name in names for axis in (house.axes_of(name) if name in house.facts else [name]) if axis in AXES}
+    return {
+        axis
+        for name in names
+        for axis in (facts.axes_of(name) if name in facts.facts else [name])
+        if axis in facts.axes
+    }
 
 
-def _lint_title(made: Clause, house: House, contract: Contract) -> Iterator[str]:
-    axes = _axes(made, house)
+def _lint_title(made: Clause, facts: Facts, settings: Settings) -> Iterator[str]:
+    axes = _axes(made, facts)
     try:
         strange = title_fields(made.title) - axes
     except ValueError as wrong:
@@ -103,19 +101,19 @@ def _lint_title(made: Clause, house: House, contract: Contract) -> Iterator[str]
     if strange:
         yield f"the title names {{{min(strange)}}}, which is no axis of this clause (axes: {', '.join(sorted(axes)) or 'none'})"
         return
-    longest = {axis: max(contract.every(axis), key=len, default="") for axis in axes}
+    longest = {axis: max(settings.axes.every(axis), key=len, default="") for axis in axes}
     text = made.title.format_map(longest)
     if not text or len(text) > LONGEST_TITLE or text.endswith("."):
         yield f"the title {text!r} is empty, longer than {LONGEST_TITLE} characters, or ends in a full stop"
 
 
-def _lint_statements(made: Clause, house: House, contract: Contract) -> Iterator[str]:
+def _lint_statements(made: Clause, facts: Facts, settings: Settings) -> Iterator[str]:
     if not made.proves:
         yield "it proves no statement"
     for word in made.proves:
-        if word.startswith("{") and word.strip("{}") not in _axes(made, house):
+        if word.startswith("{") and word.strip("{}") not in _axes(made, facts):
             yield f"proves names {word}, which is no axis of this clause"
-        elif not word.startswith("{") and word.removesuffix("~") not in contract.statements:
+        elif not word.startswith("{") and word.removesuffix("~") not in settings.contract.statements:
             yield f"unknown statement {word.removesuffix('~')}"
 
 
@@ -144,32 +142,32 @@ def _definitions(path: str) -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-def _lint_parameters(made: Clause, house: House) -> Iterator[str]:
+def _lint_parameters(made: Clause, facts: Facts) -> Iterator[str]:
     hints = get_type_hints(made.function)
     for name in inspect.signature(made.function).parameters:
-        if name in house.facts and name not in hints:
+        if name in facts.facts and name not in hints:
             yield f"parameter {name!r} has no annotation"
-        elif name in house.facts and hints[name] != house.returns(name):
-            yield f"parameter {name!r} is annotated {_name(hints[name])}, and the fact returns {_name(house.returns(name))}"
+        elif name in facts.facts and hints[name] != facts.returns(name):
+            yield f"parameter {name!r} is annotated {_name(hints[name])}, and the fact returns {_name(facts.returns(name))}"
 
 
 def _name(annotation: Any) -> str:
     return getattr(annotation, "__name__", str(annotation))
 
 
-def _lint_facts(house: House) -> Iterator[str]:
-    for made in house.facts.values():
+def _lint_facts(facts: Facts, guard: str) -> Iterator[str]:
+    for made in facts.facts.values():
         where = f"fact {made.name!r} at {_where(made.function)}"
         for need in made.needs:
-            if need not in house.facts and need not in AXES and need not in GIVENS:
-                known = ", ".join((*AXES, *GIVENS))
+            if need not in facts.facts and need not in facts.axes and need not in GIVENS:
+                known = ", ".join((*facts.axes, *GIVENS))
                 yield f"{where}: unknown parameter {need!r}; expected another fact or one of {known}"
         for need in made.every:
-            if need in house.facts and len(house.axes_of(need)) != 1:
+            if need in facts.facts and len(facts.axes_of(need)) != 1:
                 yield f"{where}: Every[...] of {need!r} needs a fact of exactly one axis"
-        if made.name in {need for each in made.needs for need in house.closure(each)}:
+        if made.name in {need for each in made.needs for need in facts.closure(each)}:
             yield f"{where}: it needs itself, through {', '.join(made.needs)}"
-        if made.changes is not None and GUARD not in house.closure(made.name):
-            yield f"{where}: it changes something and doesn't need {GUARD!r}, so it could bury evidence"
-        if house.returns(made.name) is None:
+        if made.changes is not None and guard and guard not in facts.closure(made.name):
+            yield f"{where}: it changes something and doesn't need {guard!r}, so it could bury evidence"
+        if facts.returns(made.name) is None:
             yield f"{where}: no return annotation"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_gf.honey.contract import Contract
+    from pytest_gf.engine.axes import Axes
 
 ATTRIBUTE = "__gf_clause__"
 
@@ -69,13 +69,13 @@ def clause_of(function: object) -> Clause | None:
     return found if isinstance(found, Clause) else None
 
 
-def row_of(made: Clause, params: Mapping[str, str], contract: Contract) -> Row:
+def row_of(made: Clause, params: Mapping[str, str], axes: Axes) -> Row:
     """Return the row of a clause for these axis values. Raises KeyError where title or proves names no such axis."""
     statements: dict[str, bool] = {}
     for word in made.proves:
         if word.startswith("{"):
             axis = word.strip("{}")
-            words = contract.axis_statements(axis, params[axis])
+            words = axes.statements(axis, params[axis])
         else:
             words = (word,)
         statements.update({each.removesuffix("~"): each.endswith("~") for each in words})

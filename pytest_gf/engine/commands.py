@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
-from pytest_gf.engine import options
-from pytest_gf.honey import cleaning
-from pytest_gf.honey.target import TargetError
-
-if TYPE_CHECKING:
-    from pytest_gf.lab.faults import Fault
+from pytest_gf.engine import cleaning, options
+from pytest_gf.engine.house import BadInput
 
 
-def list_faults() -> int:
+def list_faults(config: pytest.Config) -> int:
     """Print every fault of the lab, a line each."""
-    from pytest_gf.lab.faults import FAULTS
-
-    width = max(len(_signature(fault)) for fault in FAULTS.values())
-    for fault in FAULTS.values():
+    faults = importlib.import_module(f"{config.stash[options.HOUSE].whole().lab}.faults").FAULTS
+    width = max(len(_signature(fault)) for fault in faults.values())
+    for fault in faults.values():
         _say(f"{_signature(fault):<{width}}  {fault.about}")
     return pytest.ExitCode.OK
 
 
 def clean(config: pytest.Config) -> int:
     """Delete what killed runs left on the target; exit 1 where something is left. Raises `pytest.UsageError`."""
-    from pytest_gf.lab import LabError
-
+    lab = importlib.import_module(config.stash[options.HOUSE].whole().lab)
     failed = False
     try:
         for line, failure in cleaning.clean(options.read(config)):
             failed = failed or failure
             _say(line)
-    except (TargetError, LabError) as wrong:
+    except (BadInput, lab.LabError) as wrong:
         raise pytest.UsageError(str(wrong)) from None
     return pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK
 
 
-def _signature(fault: Fault) -> str:
-    if fault.argument is None:
-        return fault.name
-    return f"{fault.name}:{fault.argument.upper()}"
+def _signature(fault: Any) -> str:
+    return str(fault.name) if fault.argument is None else f"{fault.name}:{fault.argument.upper()}"
 
 
 def _say(line: str) -> None:

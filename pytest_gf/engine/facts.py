@@ -5,22 +5,21 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin, get_type_hints, overload
+from types import ModuleType
+from typing import Any, Generic, TypeVar, get_origin, get_type_hints, overload
 
 import pytest
 
 from pytest_gf.engine.errors import Unproven
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
 ATTRIBUTE = "__gf_fact__"
-AXES = ("bucket", "stack", "surface", "nar", "store_hash", "evidence", "component", "shard")
 GIVENS = ("contract", "target", "run")
-HOUSE = "gf_house"
+FOLDER = "gf_facts"
+"""The name under which a conftest holds what `facts_in` returned."""
 
 GRAPH = pytest.StashKey[Any]()
 """The run's `pytest_gf.engine.graph.Graph`, which imports this file."""
@@ -86,7 +85,7 @@ def fact(
 def fact(function: Any = None, *, changes: str | None = None, asks: tuple[str, ...] = (), patient: bool = False) -> Any:
     """Make a function a fact.
 
-    Its parameters are other facts, axes (`AXES`) or given things (`GIVENS`). A fact that changes something outside this
+    Its parameters are other facts, axes of the House, or given things (`GIVENS`). A fact that changes something outside this
     process says with ``changes`` which word of the target's ``allow`` permits it; it is never prefetched. What it asks of a
     system stands in ``asks``, for ``--gf-plan``; a test compares it with the evidence.
     ``patient`` says that the fact bounds its own time. A fact raises `Unproven` where it can't observe from here, and
@@ -100,23 +99,32 @@ def fact(function: Any = None, *, changes: str | None = None, asks: tuple[str, .
     return decorate if function is None else decorate(function)
 
 
-class House:
+@dataclass(frozen=True)
+class Folder:
     """The facts of one folder, by name."""
 
-    def __init__(self, facts: Mapping[str, Fact]) -> None:
+    path: Path
+    facts: Mapping[str, Fact]
+
+
+class Facts:
+    """All facts of a run, by name. ``axes`` are the House's axes, in order."""
+
+    def __init__(self, facts: Mapping[str, Fact], axes: tuple[str, ...] = ()) -> None:
         self.facts = dict(facts)
+        self.axes = axes
         self._axes: dict[str, tuple[str, ...]] = {}
 
     def axes_of(self, name: str) -> tuple[str, ...]:
-        """Return the axes that the fact varies over, found through its needs, in the order of `AXES`."""
+        """Return the axes that the fact varies over, found through its needs, in the House's order."""
         if name not in self._axes:
             self._axes[name] = ()  # A cycle ends here; the lint at collection names it.
             made = self.facts[name]
-            found = {need for need in made.needs if need in AXES}
+            found = {need for need in made.needs if need in self.axes}
             for need in made.needs:
                 if need in self.facts and need not in made.every:
                     found.update(self.axes_of(need))
-            self._axes[name] = tuple(axis for axis in AXES if axis in found)
+            self._axes[name] = tuple(axis for axis in self.axes if axis in found)
         return self._axes[name]
 
     def closure(self, name: str) -> dict[str, Fact]:
@@ -134,33 +142,51 @@ class House:
         """Return the annotated return type of the fact."""
         return get_type_hints(self.facts[name].function).get("return")
 
+    def fixtures(self) -> ModuleType:
+        """Return a plugin that has a pytest fixture for each fact.
+
+        Each is function-scoped, has the fact's axes as its parameters, and takes its value from the run's graph.
+        """
+        module = types.ModuleType("gf_facts")
+        vars(module).update({name: _fixture(name, self) for name in self.facts})
+        return module
+
 
 def facts_in(folder: Path) -> dict[str, Any]:
-    """Return pytest fixtures for all facts in ``folder/*.py``, for a conftest's ``globals().update``.
+    """Return the facts of ``folder/*.py``, for a conftest's ``globals().update``; a folder that the House has too is one.
 
-    Each is function-scoped, has the fact's axes as its parameters, and takes its value from the run's graph. Raises
-    `pytest.UsageError` where two files define a fact of one name, and whatever importing a file raises.
+    Raises `pytest.UsageError` where two files define a fact of one name, and whatever importing a file raises.
     """
+    return {FOLDER: read_folder(folder)}
+
+
+def read_folder(path: Path) -> Folder:
+    """Return the facts of ``path/*.py``. Raises as `facts_in`."""
     facts: dict[str, Fact] = {}
-    for path in sorted(folder.glob("*.py")):
-        for name, function in vars(_load(path)).items():
+    for file in sorted(path.glob("*.py")):
+        for name, function in vars(_load(file)).items():
             if not inspect.isfunction(function) or not hasattr(function, ATTRIBUTE):
                 continue
             if name in facts:
-                raise pytest.UsageError(f"{path}: fact {name!r} is defined twice; rename one")
+                raise pytest.UsageError(f"{file}: fact {name!r} is defined twice; rename one")
             facts[name] = _fact(name, function)
-    house = House(facts)
-    return {HOUSE: house} | {name: _fixture(name, house) for name in facts}
+    return Folder(path.resolve(), facts)
 
 
 def _load(path: Path) -> ModuleType:
-    name = f"gf_facts_{abs(hash(path.parent)):x}.{path.stem}"
+    name = f"gf_facts_{abs(hash(path.parent.resolve())):x}.{path.stem}"
+    if name in sys.modules:  # A conftest names the folder that the House names too.
+        return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise pytest.UsageError(f"{path}: cannot be imported as a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and get_type_hints look a function's module up here.
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 
@@ -172,8 +198,8 @@ def _fact(name: str, function: Callable[..., Any]) -> Fact:
     return Fact(name, function, needs, every, if_seen, *getattr(function, ATTRIBUTE))
 
 
-def _fixture(name: str, house: House) -> Any:
-    axes = house.axes_of(name)
+def _fixture(name: str, facts: Facts) -> Any:
+    axes = facts.axes_of(name)
 
     def observe(request: pytest.FixtureRequest, **params: str) -> Any:
         try:
@@ -186,6 +212,6 @@ def _fixture(name: str, house: House) -> Any:
     names = ("request", *axes)
     observe.__signature__ = inspect.Signature([inspect.Parameter(each, kind) for each in names])  # type: ignore[attr-defined]
     observe.__name__ = name
-    observe.__doc__ = house.facts[name].function.__doc__
-    setattr(observe, ATTRIBUTE, house.facts[name])
+    observe.__doc__ = facts.facts[name].function.__doc__
+    setattr(observe, ATTRIBUTE, facts.facts[name])
     return pytest.fixture(observe)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine import evidence
 from pytest_gf.engine.errors import DeadlineExceeded, Unproven
-from pytest_gf.engine.facts import AXES, GIVENS, Fact, House, IfSeen
+from pytest_gf.engine.facts import GIVENS, Fact, Facts, IfSeen
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -74,7 +74,7 @@ class Graph:
 
     def __init__(
         self,
-        house: House,
+        facts: Facts,
         *,
         givens: Mapping[str, Callable[[], Any]],
         axis_values: Callable[[str], tuple[str, ...]],
@@ -83,7 +83,7 @@ class Graph:
         deadline: float,
         width: int = WIDTH,
     ) -> None:
-        self.house = house
+        self.facts = facts
         self._givens = givens
         self._axis_values = axis_values
         self._permit = permit
@@ -91,7 +91,7 @@ class Graph:
         self._deadline = deadline
         self._width = width
         self._nodes: dict[Key, Node] = {}
-        self._changing: set[str] = {name for name, made in house.facts.items() if self._is_changing(made)}
+        self._changing: set[str] = {name for name, made in facts.facts.items() if self._is_changing(made)}
         self._chain: list[Node] = []
         self._running: set[Node] = set()
         self._waiting: list[Node] = []
@@ -151,22 +151,22 @@ class Graph:
         return self._nodes.get(self._key(name, params))
 
     def _is_changing(self, made: Fact) -> bool:
-        return any(each.changes for each in self.house.closure(made.name).values())
+        return any(each.changes for each in self.facts.closure(made.name).values())
 
     def _key(self, name: str, params: Mapping[str, str]) -> Key:
-        return name, tuple((axis, params[axis]) for axis in self.house.axes_of(name))
+        return name, tuple((axis, params[axis]) for axis in self.facts.axes_of(name))
 
     def _plan(self, name: str, params: Mapping[str, str]) -> Node:
         key = self._key(name, params)
         if key in self._nodes:
             return self._nodes[key]
-        made = self.house.facts[name]
+        made = self.facts.facts[name]
         node = self._nodes[key] = Node(key, made)
         for need in made.needs:
             if need in made.every:
-                (axis,) = self.house.axes_of(need)
+                (axis,) = self.facts.axes_of(need)
                 node.every[need] = {each: self._plan(need, {axis: each}) for each in self._axis_values(axis)}
-            elif need in self.house.facts:
+            elif need in self.facts.facts:
                 node.needs[need] = self._plan(need, params)
         return node
 
@@ -272,7 +272,7 @@ class Graph:
         for need, group in node.every.items():
             arguments[need] = {value: each.value for value, each in group.items()}
         for need in node.fact.needs:
-            if need in AXES:
+            if need in self.facts.axes:
                 arguments[need] = node.params[need]
             elif need in GIVENS:
                 arguments[need] = self._givens[need]()

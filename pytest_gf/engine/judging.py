@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.engine.facts import UNPROVEN
+from pytest_gf.engine.options import options_of
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.run import evidence_path, outcome
 from pytest_gf.engine.verdict import Verdict
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from pytest_gf.engine.run import Run
 
 LABEL = 12
-OPTION_OF = {"bucket": "--gf-bucket", "stack": "--gf-stack", "store_hash": "--gf-store-hash"}
-"""The options that narrow an axis; a row over another one is chosen by its name."""
 
 
 def verdict_of(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> Verdict | None:
@@ -107,7 +106,7 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
         lines += [("tried", raised.tried), ("came back", raised.came_back), ("next step", raised.next_step)]
     else:
         return None
-    lines.append(("repeat", repeat(item, row)))
+    lines.append(("repeat", repeat(item, row, run)))
     nodes = _nodes(item, row, run.graph)
     lines += [
         ("evidence", str(run.shown_folder / evidence_path(node)))
@@ -117,26 +116,21 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
     return redact("\n".join(_labelled(label, text) for label, text in lines if text))
 
 
-def repeat(item: pytest.Item, row: Row) -> str:
+def repeat(item: pytest.Item, row: Row, run: Run) -> str:
     """Return the command that judges this one row again."""
     option = item.config.option
+    settings = run.settings
     words = ["pytest", f"-m \"clause(id='{row.clause}')\""]
     words += ["--gf"] if option.gf else []
-    if OPTION_OF.keys() >= row.params.keys():
-        words += [shlex.quote(f"{OPTION_OF[axis]}={value}") for axis, value in row.params.items()]
+    narrowing = {each.axis: each.name for each in settings.house.options() if each.axis}
+    if narrowing.keys() >= row.params.keys():
+        words += [shlex.quote(f"{narrowing[axis]}={value}") for axis, value in row.params.items()]
     else:
         words += ["-k", shlex.quote(row.name)]
-    for name in (
-        "gf_target",
-        "gf_vantage",
-        "gf_contract",
-        "gf_repository",
-        "gf_contract_page",
-        "gf_baseline",
-        "gf_errored",
-    ):
-        value = getattr(option, name)
-        words += [shlex.quote(f"--{name.replace('_', '-')}={value}")] if value else []
+    for each in options_of(settings.house):
+        value = getattr(option, each.attribute) if each.repeated else None
+        values = value if isinstance(value, list) else [value] if value else []
+        words += [shlex.quote(f"{each.name}={value}") for value in values]
     words += [shlex.quote(f"--gf-seed={each.seed}") for each in _arguments(item) if hasattr(each, "seed")]
     words += ["--gf-expect-interim"] if option.gf_expect_interim else []
     words += [shlex.quote(f"--gf-fault={fault}") for fault in option.gf_fault]
@@ -182,7 +176,7 @@ def _direct(item: pytest.Item, row: Row, graph: Graph | None) -> list[tuple[str,
     if graph is None:
         return []
     names = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # As above.
-    found = [(name, graph.find(name, row.params)) for name in names if name in graph.house.facts]
+    found = [(name, graph.find(name, row.params)) for name in names if name in graph.facts.facts]
     return [(name, node) for name, node in found if node is not None]
 
 

@@ -16,11 +16,10 @@ NAME = "ledger.jsonl"
 
 @dataclass(frozen=True)
 class Thing:
-    """Something that a run makes on its target: a bucket, or an object in one."""
+    """Something that a run makes on its target: its kind, in the House's words, and its name there."""
 
     kind: str
-    bucket: str
-    key: str = ""
+    name: str
 
 
 class Ledger:
@@ -68,7 +67,7 @@ class Ledger:
                 self._file = self.path.open("a", encoding="utf-8")
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._line({"event": "run", **self._where})
-            self._line({"event": event, "kind": thing.kind, "bucket": thing.bucket, "key": thing.key})
+            self._line({"event": event, "kind": thing.kind, "name": thing.name})
             self._named.add(thing)
 
     def _line(self, entry: dict[str, Any]) -> None:
@@ -123,10 +122,16 @@ def _left(path: Path, text: str) -> Left:
         if event == "run":
             where = entry
         elif event == "made":
-            open_things[Thing(**entry)] = None
+            open_things[_thing(entry)] = None
         elif event == "gone":
-            open_things.pop(Thing(**entry), None)
+            open_things.pop(_thing(entry), None)
     return Left(path, where, tuple(reversed(open_things)))
+
+
+def _thing(entry: dict[str, Any]) -> Thing:
+    """Return the thing of a line. Earlier versions wrote a place and a key apart."""
+    kind = entry.pop("kind")
+    return Thing(kind, "/".join(filter(None, entry.values())))
 
 
 def settle(left: Left, thing: Thing) -> None:

@@ -6,22 +6,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_gf.engine.errors import ProbeError, Unproven
-from pytest_gf.honey.target import CONFIRMED
+from pytest_gf.engine.errors import ProbeError
 
 if TYPE_CHECKING:
     from pytest_gf.engine.graph import Node
+    from pytest_gf.engine.house import PlanLine
     from pytest_gf.engine.run import Run
-    from pytest_gf.honey.probes.kube import Kube
 
 Wanted = Sequence[tuple[str, Mapping[str, str]]]
-Line = tuple[str, bool]
-"""A line for people, and whether it says that something is lacking."""
-
-KUBERNETES = "Kubernetes"
 
 
-def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[Line]:
+def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
     """Yield the plan of a run: row name -> the facts that it asks for. Nothing is sent but access reviews, and nothing is changed.
 
     A right that can't be reviewed (S3's, a cluster that does not answer) is said to be unknown, not lacking.
@@ -37,27 +32,24 @@ def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[Line]:
     asked = {row: graph.plan(facts) for row, facts in wanted.items()}
     nodes = {row: graph.with_needs(*direct) for row, direct in asked.items()}
     hard = {row: graph.required(direct) for row, direct in asked.items()}
-    every = [node for node in dict.fromkeys(node for found in nodes.values() for node in found) if _applies(run, node)]
+    every = [
+        node
+        for node in dict.fromkeys(node for found in nodes.values() for node in found)
+        if run.house.applies(run, node)
+    ]
     yield f"plan: {len(wanted)} rows, {len(every)} facts, on target {target.name} (vantage {target.vantage})", False
     yield from _asks(run, every)
     yield from _changes(run, every)
-    yield from _rights(run, nodes, hard)
+    yield from run.house.plan(run, nodes, hard) if run.house.plan is not None else ()
 
 
-def _applies(run: Run, node: Node) -> bool:
-    """Tell whether a fact would ask at all: a route's only where the target has that route, a system's where it has it."""
-    name, target = node.fact.name, run.target
-    if name.endswith("_route"):
-        return name.removesuffix("_route") in target.routes
-    return True
-
-
-def _asks(run: Run, nodes: Sequence[Node]) -> Iterator[Line]:
+def _asks(run: Run, nodes: Sequence[Node]) -> Iterator[PlanLine]:
     counts = Counter(ask for node in nodes for ask in node.fact.asks)
     addresses = {
-        "S3": run.target.s3.endpoint if run.target.s3 is not None else "",
-        "HTTP": run.target.s3.endpoint if run.target.s3 is not None else "",
-        KUBERNETES: "the cluster of [kubernetes]" if run.target.kubernetes is not None else "",
+        system: where(run.target.sections[section.name])
+        for section in run.house.sections
+        if section.name in run.target.sections
+        for system, where in section.asks.items()
     }
     yield "it asks, at least:", False
     for system in sorted({ask.partition(" ")[0] for ask in counts}):
@@ -70,7 +62,7 @@ def _asks(run: Run, nodes: Sequence[Node]) -> Iterator[Line]:
         yield f"  {system} ({where or 'the target has no such section: nothing'}): {', '.join(asked)}", False
 
 
-def _changes(run: Run, nodes: Sequence[Node]) -> Iterator[Line]:
+def _changes(run: Run, nodes: Sequence[Node]) -> Iterator[PlanLine]:
     words = dict.fromkeys(node.fact.changes for node in nodes if node.fact.changes)
     if not words:
         yield "it changes nothing", False
@@ -79,62 +71,5 @@ def _changes(run: Run, nodes: Sequence[Node]) -> Iterator[Line]:
         allowed = run.target.permits(str(word))
         says = "" if allowed else f" - not allowed: add {word!r} to the target's allow"
         if allowed and not run.is_confirmed(str(word)):
-            allowed, says = False, f" - not confirmed: --gf-confirm={CONFIRMED[str(word)]}"
+            allowed, says = False, f" - not confirmed: --gf-confirm={run.house.confirm[str(word)]}"
         yield f"it {'changes' if allowed else 'would change'} ({word}): {facts}{says}", False
-
-
-def _rights(run: Run, nodes: Mapping[str, Sequence[Node]], hard: Mapping[str, Sequence[Node]]) -> Iterator[Line]:
-    """Yield a line for each right; the rows that can't be judged without it are named, not those that it would only explain."""
-    needed: dict[tuple[str, str, str], list[str]] = {}
-    for row, found in nodes.items():
-        for node in found:
-            for right in _needs(run, node) if _applies(run, node) else ():
-                needed.setdefault(right, []).extend([row] if node in hard[row] else [])
-    if not needed:
-        return
-    target = run.target
-    if target.kubernetes is None:
-        many = len({row for found in needed.values() for row in found})
-        yield f"rights: the target has no [kubernetes] section; {many} rows need one", False
-        return
-    from pytest_gf.honey.probes.kube import Kube
-
-    try:
-        kube = Kube(target.kubernetes, deadline=run.deadline)
-        yield f"rights at {kube.address}, by access review:", False
-        for (verb, resource, namespace), rows in sorted(needed.items()):
-            yield _right(kube, verb, resource, namespace, rows)
-    except (ProbeError, Unproven) as failed:
-        yield f"  unknown: {failed}", True
-
-
-def _needs(run: Run, node: Node) -> Iterator[tuple[str, str, str]]:
-    """Yield the rights behind what a fact asks; exec and port-forward need get and create both."""
-    from pytest_gf.honey.probes.kube import EVERYWHERE, PLACES, UPGRADES
-
-    target, workload = run.target, run.contract.rustfs
-    route = target.routes.get(node.fact.name.removesuffix("_route"))
-    own = target.namespace(workload.namespace if workload is not None else "")
-    home = route.namespace if route is not None else own
-    for ask in node.fact.asks:
-        system, _, asked = ask.partition(" ")
-        verb, _, resource = asked.partition(" ")
-        if system == KUBERNETES:
-            everywhere = resource.endswith(EVERYWHERE)
-            resource = resource.removesuffix(EVERYWHERE)
-            namespace = "" if everywhere or not PLACES[resource.partition("/")[0]].namespaced else home
-            for each in ("get", "create") if resource in UPGRADES else (verb,):
-                yield each, resource, namespace
-
-
-def _right(kube: Kube, verb: str, resource: str, namespace: str, rows: Sequence[str]) -> Line:
-    from pytest_gf.honey.probes.kube import rule
-
-    where = f"in namespace {namespace}" if namespace else "in the cluster"
-    if kube.allowed(verb, resource, namespace):
-        return f"  has    {verb} {resource} {where}", False
-    clauses = ", ".join(dict.fromkeys(row.partition("[")[0] for row in rows))
-    return (
-        f"  LACKS  {verb} {resource} {where}: grant {rule((verb,), resource)}; unproven without it: {clauses or 'nothing'}",
-        True,
-    )

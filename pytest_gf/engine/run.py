@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import secrets
@@ -11,23 +12,23 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_gf.engine import ledger as ledgers
+from pytest_gf.engine import target as targets
 from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.engine.graph import Graph, Node
+from pytest_gf.engine.house import BadInput
 from pytest_gf.engine.redaction import redact, redactor
-from pytest_gf.honey import baselines
-from pytest_gf.honey import subject as subjects
-from pytest_gf.honey import target as targets
 
 if TYPE_CHECKING:
-    from pytest_gf.engine.facts import House
+    from pytest_gf.engine.axes import Axes
+    from pytest_gf.engine.facts import Facts
+    from pytest_gf.engine.house import House
     from pytest_gf.engine.options import Settings
-    from pytest_gf.honey.contract import Contract
-    from pytest_gf.honey.formats.baseline import Known
-    from pytest_gf.honey.target import Target
-    from pytest_gf.lab import Lab
+    from pytest_gf.engine.target import Target
+
+Asked = TypeVar("Asked")
 
 
 def new_id() -> str:
@@ -56,19 +57,28 @@ class Run:
         self.seen: dict[tuple[tuple[str, Node], ...], tuple[list[dict[str, Any]], list[str]]] = {}
         """What the record says of the facts that a clause asks for: many clauses ask for the same."""
         self._target = settings.target
-        self._lab: Lab | None = None
+        self._lab: Any = None
         self._lab_failure: ProbeError | None = None
         self._ledger: ledgers.Ledger | None = None
         self._lock = threading.RLock()
         self._endings: list[Callable[[], None]] = []
-        self._subject: subjects.Subject | None = None
         if self._target is not None:
             redactor().learn(self._target.secrets())
 
     @property
-    def contract(self) -> Contract:
-        """What is promised, with its axes narrowed as the command line says."""
+    def house(self) -> House:
+        """The House that is judged by, with all that it extends."""
+        return self.settings.house
+
+    @property
+    def contract(self) -> Any:
+        """What is promised; of the type that the House reads."""
         return self.settings.contract
+
+    @property
+    def axes(self) -> Axes:
+        """The axes' values: all, and those that this run looks at."""
+        return self.settings.axes
 
     @property
     def is_lab(self) -> bool:
@@ -96,15 +106,6 @@ class Run:
             return self._target
 
     @property
-    def subject(self) -> subjects.Subject:
-        """The checkout and the machine that are judged, or the lab's model of them, laid out the first time."""
-        with self._lock:
-            if self._subject is None:
-                faults = [str(fault) for fault in self.settings.faults]
-                self._subject = subjects.laid(self.settings.subject, self.folder / "model", faults)
-            return self._subject
-
-    @property
     def ledger(self) -> ledgers.Ledger:
         """Where a fact enters what it is about to make."""
         with self._lock:
@@ -116,14 +117,13 @@ class Run:
         """Return how a later ``--gf-clean`` finds the target that this run changed."""
         if self._lab is not None:
             return {"target": "lab", "folder": str(self._lab.folder)}
-        endpoint = self.target.s3.endpoint if self.target.s3 is not None else ""
-        return {"target": self.target.name, "endpoint": endpoint}
+        return {"target": self.target.name} | (self.house.where(self.target) if self.house.where is not None else {})
 
     def permit(self, word: str) -> None:
         """Raise Unproven where the target does not allow this change, or the vantage forbids every one."""
         target = self.target
-        if target.vantage == "pull-request":
-            raise Unproven("the vantage pull-request changes nothing", "run it from a runner or an operator's machine")
+        if target.vantage == target.read_only:
+            raise Unproven(f"the vantage {target.vantage} changes nothing", "run it from another vantage")
         if not target.permits(word):
             allowed = ", ".join(sorted(target.allow)) or "nothing"
             raise Unproven(
@@ -131,18 +131,22 @@ class Run:
                 f"add {word!r} to the target's allow",
             )
         if not self.is_confirmed(word):
-            raise Unproven(f"{word!r} was not confirmed", f"--gf-confirm={targets.CONFIRMED[word]}, if it is meant")
+            raise Unproven(f"{word!r} was not confirmed", f"--gf-confirm={self.house.confirm[word]}, if it is meant")
 
     def is_confirmed(self, word: str) -> bool:
         """Tell whether the command line confirmed this change, or it needs no more than the target's word."""
-        return targets.CONFIRMED.get(word) in {None, self.settings.confirmed}
+        return self.house.confirm.get(word) in {None, self.settings.confirmed}
 
-    def begin(self, house: House) -> Graph:
+    def asked(self, kind: type[Asked]) -> Asked:
+        """Return what a selection of the House read of the command line, by its type. Raises KeyError."""
+        return self.settings.asked(kind)
+
+    def begin(self, facts: Facts) -> Graph:
         """Make the graph of this run's facts."""
         self.graph = Graph(
-            house,
+            facts,
             givens={"contract": lambda: self.contract, "target": lambda: self.target, "run": lambda: self},
-            axis_values=self.contract.every,
+            axis_values=self.axes.every,
             permit=self.permit,
             finished=self._keep_evidence,
             deadline=self.settings.fact_deadline,
@@ -154,7 +158,7 @@ class Run:
         if self.graph is None:
             return
         wanted = list(wanted)
-        needed = {need for name, _ in wanted for each in self.graph.house.closure(name).values() for need in each.needs}
+        needed = {need for name, _ in wanted for each in self.graph.facts.closure(name).values() for need in each.needs}
         if "target" in needed:
             with contextlib.suppress(ProbeError):  # Each fact that needs the target raises it again.
                 self.target  # noqa: B018  # Started here, so that no fact's seconds hold the lab's start.
@@ -171,17 +175,14 @@ class Run:
             left = self._ledger.open_things()
             if not left:
                 return []
-            from pytest_gf.honey import cleaning
-
+            remover = self.house.removers
+            if remover is None:
+                return [f"{thing.kind} {thing.name} is left: the House has nothing that removes it" for thing in left]
             try:
-                with cleaning.client(self.target, self.deadline if deadline is None else deadline) as s3:
-                    return list(cleaning.delete(left, s3, self._ledger.gone))
-            except targets.TargetError as wrong:
+                with remover(self.target, self.deadline if deadline is None else deadline) as remove:
+                    return list(remove(left, self._ledger.gone))
+            except BadInput as wrong:
                 return [str(wrong)]
-
-    def offer(self, stack: str, now: Known) -> None:
-        """Keep what a baseline of this stack would say: the process that reports records it, if the clauses hold."""
-        baselines.offer(self.folder, stack, now)
 
     def keep(self, name: str, text: str) -> None:
         """Keep a text in the run's folder, as the file of that name, redacted."""
@@ -217,16 +218,15 @@ class Run:
                 self._lab = None
 
     def _start_lab(self) -> Target:
-        from pytest_gf.lab import Lab, LabError
-
         faults = [str(fault) for fault in self.settings.faults]
+        lab = importlib.import_module(self.house.lab)
         try:
-            self._lab = Lab.start(self.folder / "lab", faults, contract=self.settings.contract_file)
-        except LabError as failed:
-            log = self.shown_folder / "lab" / "lab.log"
-            self._lab_failure = ProbeError("starting the lab", str(failed), f"see {log}")
+            self._lab = lab.Lab.start(self.folder / "lab", faults, contract=self.settings.contract_file)
+        except lab.LabError as failed:
+            log_file = self.shown_folder / "lab" / "lab.log"
+            self._lab_failure = ProbeError("starting the lab", str(failed), f"see {log_file}")
             raise self._lab_failure from None
-        target = targets.load(self._lab.target_file, environment=self._lab.environment)
+        target = targets.load(self.house, self._lab.target_file, environment=self._lab.environment)
         redactor().learn(target.secrets())
         return target.with_vantage(self.settings.vantage)
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from pytest_gf.engine import catalog, judging, waiving
 from pytest_gf.engine.clauses import Row, clause_of
-from pytest_gf.engine.facts import GRAPH, House
+from pytest_gf.engine.facts import GRAPH, Facts, Folder, read_folder
+from pytest_gf.engine.house import Candidate
+from pytest_gf.engine.options import HOUSE
 from pytest_gf.engine.redacting import redact_log_records, redact_shown_warnings, redact_warning, redact_within
 from pytest_gf.engine.redaction import redact, redactor
 from pytest_gf.engine.reports import github, summary, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.run import Run, new_id
 from pytest_gf.engine.verdict import Exit, Verdict
-from pytest_gf.honey import baselines
 
 if TYPE_CHECKING:
     from pytest_gf.engine.options import Settings
@@ -52,13 +54,14 @@ class ContractSession:
         self.run = Run(settings, worker["gf_run"] if worker is not None else new_id())
         self.rows: dict[str, Row] = {}
         self.record: Record | None = None
-        self.house: House | None = None
+        self.facts = Facts({}, self.run.axes.names)
+        self._folders: dict[Path, Folder] = {}
         self._whole: dict[str, Any] | None = None
         self._plain_failures = 0
         self._started = self._taking_in = self._tidied = self._lacking = False
         self._failed_before: dict[str, Any] = {}
         self.left: list[str] = []
-        self._recorded: list[str] = []
+        self._endings: list[str] = []
         self._allure: AllureHooks | None = None
         self._undo = [redact_log_records(), redact_shown_warnings()]
         option = config.option
@@ -68,12 +71,40 @@ class ContractSession:
 
     # Before anything runs
 
-    def move_in(self, house: House) -> None:
-        """Take in the facts of a conftest."""
-        if self.house is not None and self.house is not house:
-            raise pytest.UsageError("two conftest.py files call facts_in; a run has one house of facts")
-        self.house = house
-        self.config.stash[GRAPH] = self.run.begin(house)
+    def move_in(self) -> None:
+        """Take in the facts of the House and of all that it extends."""
+        for layer in self.config.stash[HOUSE].layers():
+            if layer.facts is not None:
+                self.add_facts(read_folder(Path(layer.facts)))
+
+    def add_facts(self, folder: Folder) -> None:
+        """Take in a folder of facts, once; one of a name that is known stands in the place of the known one."""
+        if folder.path in self._folders:
+            return
+        self._folders[folder.path] = folder
+        self.facts = Facts({**self.facts.facts, **folder.facts}, self.run.axes.names)
+        self.config.stash[GRAPH] = self.run.begin(self.facts)
+        self.config.pluginmanager.register(self.facts.fixtures(), f"gf-facts-{len(self._folders)}")
+
+    def select(self, items: list[pytest.Item]) -> None:
+        """Give rows the markers of the selections that take them, and deselect clauses over an axis without values."""
+        empty = {axis for axis in self.run.axes.names if not self.run.axes.values(axis)}
+        clauses = [item for item in items if clause_of(getattr(item, "function", None)) is not None]
+        left_out = {item for item in clauses if empty & set(catalog.params_of(item))}
+        for item in clauses:
+            candidate = self._candidate(item)
+            for selection in self.run.settings.house.selections:
+                if item not in left_out and selection.takes(candidate, self.run):
+                    item.add_marker(selection.marker)
+        if left_out:
+            self.config.hook.pytest_deselected(items=list(left_out))
+            items[:] = [item for item in items if item not in left_out]
+
+    def _candidate(self, item: pytest.Item) -> Candidate:
+        names = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # Private, and mypy says so.
+        known = [name for name in names if name in self.facts.facts]
+        changes = any(each.changes for name in known for each in self.facts.closure(name).values())
+        return Candidate(frozenset(mark.name for mark in item.iter_markers()), catalog.params_of(item), changes)
 
     def header(self) -> list[str]:
         return terminal.header(self.run)
@@ -87,15 +118,14 @@ class ContractSession:
 
     def collected(self, every: list[pytest.Item], selected: list[pytest.Item]) -> None:
         """Lint all clauses that were collected (in one process only), and note the rows that were selected."""
-        contract = self.run.contract
         if not self.is_worker:
             made = [found for item in every if (found := clause_of(getattr(item, "function", None)))]
-            lines = catalog.lint(made, self.house, contract)
+            lines = catalog.lint(made, self.facts, self.run.settings)
             if any(redactor().shows(item.nodeid) for item in every):
                 lines.append("a node id holds a secret; it is not shown here, and nothing was run")
             if lines:
                 raise pytest.UsageError(*map(redact, lines))
-        self.rows = catalog.rows_of(selected, contract, self.run.settings.audit.sample_of(self.run.seed))
+        self.rows = catalog.rows_of(selected, self.run.settings)
         self.run.is_live = any("target" in needs for needs in self._needs(selected))
         if self.rows and not self.is_worker and not self.looks_only:
             self.record = Record(self.run, self.rows)
@@ -108,8 +138,7 @@ class ContractSession:
     def _needs(self, items: list[pytest.Item]) -> Iterator[set[str]]:
         """Yield what the facts of each selected clause need, transitively."""
         for name, _ in self._wanted(items):
-            if self.house is not None:
-                yield {need for each in self.house.closure(name).values() for need in each.needs}
+            yield {need for each in self.facts.closure(name).values() for need in each.needs}
 
     def after_collection(self) -> list[str]:
         return terminal.banner(self.run) if self.rows else []
@@ -256,7 +285,7 @@ class ContractSession:
         """Write a settled clause's line; -q has its letter instead."""
         reporter = self._terminal()
         if reporter is not None and self.config.option.verbose >= 0:
-            terminal.line(reporter, verdict, terminal.width(self.rows.values()))
+            terminal.line(reporter, verdict, terminal.width(self.rows.values()), self.run)
 
     def clean_collect_report(self, report: pytest.CollectReport) -> None:
         report.longrepr = redact_within(report.longrepr)
@@ -287,9 +316,10 @@ class ContractSession:
         if code in _OURS or self._stopped_by_maxfail(code):
             code = 1 if self._plain_failures else self.record.exit_code()
             session.exitstatus = code
-        self._recorded = baselines.record(self.run, self.record.verdicts.values())
+        verdicts = list(self.record.verdicts.values())
+        self._endings = [line for each in self.run.settings.house.selections for line in each.ends(self.run, verdicts)]
         self._whole = self.record.finish(code)
-        page = summary.page(self._whole, self.run.contract, self._in_part(), self.run.shown())
+        page = summary.page(self._whole, self.run.settings, self._in_part(), self.run.shown())
         (self.run.folder / "summary.md").write_text(page, encoding="utf-8")
         summary.append_to_github(page)
 
@@ -311,7 +341,7 @@ class ContractSession:
             terminal.shorten(reporter, ACCOUNT)
             for line in github.lines(self._whole) if github.wanted() else ():
                 reporter.write_line(line)
-            reporter.write("".join(f"{line}\n" for line in self._recorded))
+            reporter.write("".join(f"{line}\n" for line in self._endings))
             for line in self.left:
                 reporter.write_line(f"left behind: {line} (pytest --gf-clean finishes it)", red=True)
 
@@ -369,11 +399,10 @@ class ContractSession:
         return code == pytest.ExitCode.INTERRUPTED and bool(getattr(dsession, "shouldstop", False))
 
     def _wanted(self, items: list[pytest.Item]) -> Iterator[tuple[str, Mapping[str, str]]]:
-        facts = self.house.facts if self.house is not None else {}
         for item in items:
             if item.nodeid in self.rows:
                 for name in getattr(item, "_fixtureinfo").argnames:  # noqa: B009  # Private, and mypy says so.
-                    if name in facts:
+                    if name in self.facts.facts:
                         yield name, self.rows[item.nodeid].params
 
     def _in_part(self) -> dict[str, frozenset[str]]:

@@ -11,7 +11,6 @@ from pytest_gf.engine.verdict import Verdict
 from pytest_gf.honey.formats import baseline
 
 if TYPE_CHECKING:
-    from pytest_gf.engine.run import Run
     from pytest_gf.honey.formats.baseline import Known
 
 OFFERED = "baseline"
@@ -30,9 +29,13 @@ def offer(folder: Path, stack: str, now: Known) -> None:
     (folder / OFFERED / _name(stack)).write_bytes(baseline.write({stack: now}))
 
 
-def record(run: Run, verdicts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Write the baseline anew where --gf-update-baseline asks for it; return a line for each stack: old and new, or why not."""
-    file, known = run.settings.baseline_file, run.settings.baseline or {}
+def record(
+    folder: Path, file: Path | None, known: Mapping[str, Known], verdicts: Iterable[Mapping[str, Any]]
+) -> list[str]:
+    """Write the baseline anew into ``file``, where there is one; return a line for each stack: old and new, or why not.
+
+    ``folder`` is the run's, in which facts offered what stands now.
+    """
     if file is None:
         return []
     rows: dict[str, dict[str, str]] = {}
@@ -42,7 +45,7 @@ def record(run: Run, verdicts: Iterable[Mapping[str, Any]]) -> list[str]:
     made, lines = dict(known), []
     for stack, found in rows.items():
         why_not = _why_not(found)
-        offered = run.folder / OFFERED / _name(stack)
+        offered = folder / OFFERED / _name(stack)
         if why_not or not offered.exists():
             lines.append(f"baseline of {stack}: not recorded: {why_not or 'the state was not read'}")
             continue

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from pytest_gf.engine import evidence
 from pytest_gf.engine.errors import Unproven
+from pytest_gf.engine.house import BadInput
 
 if TYPE_CHECKING:
+    from pytest_gf.engine.run import Run
     from pytest_gf.honey.target import Target
 
 LAB = "lab"
@@ -74,21 +74,26 @@ class Subject:
 
 
 def chosen(option: Any, target: Target | None) -> Subject:
-    """Return what the options choose. Raises `pytest.UsageError` for a path that is not there."""
+    """Return what the options choose. Raises `BadInput` for a path that is not there."""
     given = option.gf_repository
     page = Path(os.path.abspath(option.gf_contract_page)) if option.gf_contract_page else None
     if page is not None and not page.is_file():
-        raise pytest.UsageError(f"--gf-contract-page={option.gf_contract_page}: no such file")
+        raise BadInput(f"--gf-contract-page={option.gf_contract_page}: no such file")
     if given == LAB or (option.gf_fault and given is None):
         return Subject(page=page, run_just=option.gf_run_just, is_model=True)
     if given is not None and option.gf_fault:
-        raise pytest.UsageError(
-            f"--gf-fault={option.gf_fault[0]}: only the lab's model can be bent; say --gf-repository=lab"
-        )
+        raise BadInput(f"--gf-fault={option.gf_fault[0]}: only the lab's model can be bent; say --gf-repository=lab")
     checkout = Path(os.path.abspath(given)) if given else target.repository if target is not None else None
     if checkout is not None and not checkout.is_dir():
-        raise pytest.UsageError(f"--gf-repository={checkout}: no such folder")
+        raise BadInput(f"--gf-repository={checkout}: no such folder")
     return Subject(checkout, page, option.gf_run_just)
+
+
+def banner(run: Run) -> list[str]:
+    """Return what a run says first where it judges the lab's model of a checkout and a machine."""
+    if not run.asked(Subject).is_model:
+        return []
+    return ["gf: the checkout and the machine are the lab's model (--gf-repository=PATH for a real checkout)"]
 
 
 def laid(subject: Subject, folder: Path, faults: Sequence[str]) -> Subject:

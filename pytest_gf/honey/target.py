@@ -1,25 +1,22 @@
-"""Targets: the system under test, as a TOML file of addresses, the names of credentials, and what a run may change."""
+"""The sections of a target file: where each system of honey is reached, and by which credentials."""
 
 from __future__ import annotations
 
-import os
 import re
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from pytest_gf.honey.contract.load import parse_toml
+from pytest_gf.engine import target as targets
+from pytest_gf.engine.house import Section
+from pytest_gf.engine.target import TargetError, Unset
 from pytest_gf.honey.formats import narinfo, nixbase32
-from pytest_gf.honey.vantage import READ_ONLY, VANTAGES, Vantage
 
-ALLOWED = ("scratch", "state-proof", "cache-blob", "cache-delete", "publication")
-"""What a run may change: the words of ``allow``."""
-CONFIRMED = {"cache-delete": "delete-from-bazel-cache"}
-"""Words of ``allow`` that are not enough: each run says what it means, by ``--gf-confirm``."""
+__all__ = ["Target", "TargetError", "Unset"]
 
 ROUTED = ("s3",)
 """The systems that a route can reach."""
@@ -32,18 +29,6 @@ _CACHE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,49}")
 _ROUTE = re.compile(
     r"port-forward:(?P<namespace>[a-z0-9-]{1,63})/svc/(?P<service>[a-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})"
 )
-
-
-class TargetError(ValueError):
-    """A target that can't be used: one line with the file, the key and what was expected."""
-
-
-class Unset(Exception):  # It is no error: the fact that meets it makes its clauses unproven.
-    """A variable that the target names is not set, or empty."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"variable {name} is not set")
-        self.name = name
 
 
 class S3Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,102 +101,61 @@ class FlakeHubSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     page: str
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: str
-    vantage: Vantage
-    allow: tuple[str, ...] = ()
-    s3: S3Section | None = None
-    kubernetes: KubernetesSection | None = None
-    routes: dict[str, str] = {}
-    attic: AtticSection | None = None
-    bazel: BazelSection | None = None
-    repository: RepositorySection | None = None
-    flakehub: FlakeHubSection | None = None
+@dataclass(frozen=True)
+class Routes:
+    """``[routes]``: ways to systems from outside of the cluster, by the system's name."""
+
+    ways: Mapping[str, PortForward]
 
 
 @dataclass(frozen=True)
-class Target:
-    """The system under test. Credentials are held, and shown nowhere."""
+class Target(targets.Target):
+    """The system under test, with honey's sections by name."""
 
-    name: str
-    vantage: Vantage
-    allow: frozenset[str] = frozenset()
-    s3: S3Section | None = None
-    kubernetes: KubernetesSection | None = None
-    routes: Mapping[str, PortForward] = field(default_factory=dict)
-    attic: AtticSection | None = None
-    bazel: BazelSection | None = None
-    repository: Path | None = None
-    flakehub: str | None = None
-    _credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    @property
+    def s3(self) -> S3Section | None:
+        """``[s3]``."""
+        return self.section(S3Section)
+
+    @property
+    def kubernetes(self) -> KubernetesSection | None:
+        """``[kubernetes]``."""
+        return self.section(KubernetesSection)
+
+    @property
+    def attic(self) -> AtticSection | None:
+        """``[attic]``."""
+        return self.section(AtticSection)
+
+    @property
+    def bazel(self) -> BazelSection | None:
+        """``[bazel]``."""
+        return self.section(BazelSection)
+
+    @property
+    def routes(self) -> Mapping[str, PortForward]:
+        """``[routes]``, by system; {} where the target has none."""
+        routes = self.section(Routes)
+        return routes.ways if routes is not None else {}
+
+    @property
+    def repository(self) -> Path | None:
+        """The checkout of ``[repository]``."""
+        section = self.section(RepositorySection)
+        return Path(section.path) if section is not None else None
+
+    @property
+    def flakehub(self) -> str | None:
+        """The page of ``[flakehub]``."""
+        section = self.section(FlakeHubSection)
+        return section.page if section is not None else None
 
     def namespace(self, promised: str) -> str:
         """Return the namespace that RustFS runs in: the target's, or else the contract's."""
         return (self.kubernetes and self.kubernetes.namespace) or promised
 
-    def permits(self, word: str) -> bool:
-        """Return whether a run may change this. Never in the vantage pull-request."""
-        return self.vantage != READ_ONLY and word in self.allow
 
-    def credential(self, name: str) -> str:
-        """Return the value of a variable that the target names. Raises Unset."""
-        value = self._credentials.get(name, "")
-        if not value:
-            raise Unset(name)
-        return value
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return the values that must never be shown."""
-        return tuple(value for value in self._credentials.values() if value)
-
-    def with_vantage(self, vantage: str) -> Target:
-        """Return the target as seen from another vantage. Raises TargetError for an unknown one."""
-        for known in VANTAGES:
-            if vantage == known:
-                return replace(self, vantage=vantage)  # type: ignore[arg-type]  # It is one of the literals, just checked.
-        raise TargetError(f"unknown vantage {vantage!r}; expected one of {', '.join(VANTAGES)}")
-
-
-def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
-    """Return the target in a TOML file, with its credentials from ``environment`` (default: this process's).
-
-    Only the variables that the file names are read. Raises TargetError.
-    """
-    tables = parse_toml(path, TargetError)
-    try:
-        read = msgspec.convert(tables, _File)
-    except msgspec.ValidationError as wrong:
-        raise TargetError(f"{path}: {wrong}") from None
-    for word in read.allow:
-        if word not in ALLOWED:
-            raise TargetError(f"{path}: key 'allow': unknown word {word!r}; expected some of {', '.join(ALLOWED)}")
-    s3 = None if read.s3 is None else _s3(read.s3, path)
-    attic = None if read.attic is None else _attic(read.attic, path)
-    bazel = None if read.bazel is None else _bazel(read.bazel, path)
-    names = [] if s3 is None else [s3.access_key_env, s3.secret_key_env]
-    names += [] if attic is None or attic.token_env is None else [attic.token_env]
-    variables = os.environ if environment is None else environment
-    credentials = {name: variables.get(name, "") for name in names}
-    kubernetes = None if read.kubernetes is None else _kubernetes(read.kubernetes, path)
-    routes = _routes(read, path)
-    repository = None if read.repository is None else path.absolute().parent / Path(read.repository.path).expanduser()
-    flakehub = None if read.flakehub is None else _page(read.flakehub.page, path)
-    return Target(
-        read.name,
-        read.vantage,
-        frozenset(read.allow),
-        s3,
-        kubernetes=kubernetes,
-        routes=routes,
-        attic=attic,
-        bazel=bazel,
-        repository=repository,
-        flakehub=flakehub,
-        _credentials=credentials,
-    )
-
-
-def _kubernetes(section: KubernetesSection, path: Path) -> KubernetesSection:
+def _kubernetes(section: KubernetesSection, path: Path, _read: Mapping[str, Any]) -> KubernetesSection:
     if section.kubeconfig is None:
         if section.context is not None:
             raise TargetError(f"{path}: key 'kubernetes.context': expected a kubeconfig beside it")
@@ -220,15 +164,15 @@ def _kubernetes(section: KubernetesSection, path: Path) -> KubernetesSection:
     return msgspec.structs.replace(section, kubeconfig=str(kubeconfig))
 
 
-def _routes(read: _File, path: Path) -> dict[str, PortForward]:
-    routes = {name: _route(name, text, path) for name, text in read.routes.items()}
-    if routes and read.kubernetes is None:
+def _routes(table: dict[str, str], path: Path, read: Mapping[str, Any]) -> Routes:
+    ways = {name: _route(name, text, path) for name, text in table.items()}
+    if ways and "kubernetes" not in read:
         raise TargetError(f"{path}: key 'routes': a port-forward needs a [kubernetes] section")
-    if "s3" in routes and (read.s3 is None or not read.s3.endpoint.startswith("http://")):
+    if "s3" in ways and ("s3" not in read or not read["s3"].endpoint.startswith("http://")):
         raise TargetError(
             f"{path}: key 'routes.s3': expected an [s3] endpoint with http://, which a port-forward reaches"
         )
-    return routes
+    return Routes(ways)
 
 
 def _route(name: str, text: str, path: Path) -> PortForward:
@@ -240,12 +184,12 @@ def _route(name: str, text: str, path: Path) -> PortForward:
     return PortForward(found["namespace"], found["service"], int(found["port"]))
 
 
-def _s3(section: S3Section, path: Path) -> S3Section:
+def _s3(section: S3Section, path: Path, _read: Mapping[str, Any]) -> S3Section:
     _check_endpoint(section.endpoint, "s3.endpoint", path)
     return msgspec.structs.replace(section, ca_file=_file(section.ca_file, "s3.ca_file", path))
 
 
-def _attic(section: AtticSection, path: Path) -> AtticSection:
+def _attic(section: AtticSection, path: Path, _read: Mapping[str, Any]) -> AtticSection:
     for name, url in (("api", section.api), ("https", section.https)):
         if url is not None:
             _check_endpoint(url, f"attic.{name}", path)
@@ -264,7 +208,7 @@ def _attic(section: AtticSection, path: Path) -> AtticSection:
     return msgspec.structs.replace(section, ca_file=_file(section.ca_file, "attic.ca_file", path))
 
 
-def _bazel(section: BazelSection, path: Path) -> BazelSection:
+def _bazel(section: BazelSection, path: Path, _read: Mapping[str, Any]) -> BazelSection:
     parts = _split(section.grpc)
     good = parts is not None and parts.scheme in {"grpc", "grpcs"} and parts.hostname and parts.port
     if not good or parts.username or parts.query or parts.fragment or parts.path not in {"", "/"}:
@@ -297,11 +241,15 @@ def _check_endpoint(url: str, key: str, path: Path) -> None:
         raise TargetError(f"{path}: key '{key}': expected http(s)://host[:port] without user, path, query or fragment")
 
 
-def _page(url: str, path: Path) -> str:
-    parts = _split(url)
+def _repository(section: RepositorySection, path: Path, _read: Mapping[str, Any]) -> RepositorySection:
+    return RepositorySection(str(path.absolute().parent / Path(section.path).expanduser()))
+
+
+def _flakehub(section: FlakeHubSection, path: Path, _read: Mapping[str, Any]) -> FlakeHubSection:
+    parts = _split(section.page)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
         raise TargetError(f"{path}: key 'flakehub.page': expected http(s)://host/path without user")
-    return url
+    return section
 
 
 def _split(url: str) -> Any:
@@ -311,3 +259,32 @@ def _split(url: str) -> Any:
     except ValueError:
         return None
     return parts
+
+
+def _keys(section: S3Section) -> tuple[str, ...]:
+    return section.access_key_env, section.secret_key_env
+
+
+def honeys(target: targets.Target) -> Target:
+    """Return a target of honey's House as what it is. Raises TypeError for another House's."""
+    if not isinstance(target, Target):
+        raise TypeError(f"target {target.name} was not made by honey's House")
+    return target
+
+
+SECTIONS = (
+    Section("s3", S3Section, _s3, _keys, asks={"S3": lambda s3: s3.endpoint, "HTTP": lambda s3: s3.endpoint}),
+    Section("kubernetes", KubernetesSection, _kubernetes, asks={"Kubernetes": lambda _: "the cluster of [kubernetes]"}),
+    Section("routes", dict[str, str], _routes),
+    Section(
+        "attic",
+        AtticSection,
+        _attic,
+        lambda attic: (attic.token_env,) if attic.token_env else (),
+        asks={"Attic": lambda attic: " and ".join(filter(None, (attic.api, attic.https)))},
+    ),
+    Section("bazel", BazelSection, _bazel, asks={"REAPI": lambda bazel: bazel.grpc}),
+    Section("repository", RepositorySection, _repository),
+    Section("flakehub", FlakeHubSection, _flakehub, asks={"Web": lambda flakehub: flakehub.page}),
+)
+"""The sections of honey's targets, each after those that it looks at."""

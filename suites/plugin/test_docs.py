@@ -56,7 +56,7 @@ def test_the_page_of_clauses_is_what_the_generator_makes(tmp_path: Path) -> None
 
     made = tmp_path / "clauses.md"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest_gf.engine.clauses_page", str(made)],
+        [sys.executable, "-m", "pytest_gf.pages.clauses", str(made)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -65,7 +65,7 @@ def test_the_page_of_clauses_is_what_the_generator_makes(tmp_path: Path) -> None
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert made.read_text() == (ROOT / "docs" / "clauses.md").read_text(), (
-        "run: python -m pytest_gf.engine.clauses_page docs/clauses.md"
+        "run: python -m pytest_gf.pages.clauses docs/clauses.md"
     )
 
 

@@ -44,7 +44,7 @@ class Record:
             "schema": SCHEMA,
             "target": run.target_name,
             "vantage": run.settings.vantage,
-            "part": str(run.settings.audit.part) if run.settings.audit.part is not None else None,
+            "part": run.settings.part(),
             "started": now(),
             "finished": None,
             "exit": None,

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from pytest_gf.engine.verdict import Verdict
 
 if TYPE_CHECKING:
-    from pytest_gf.honey.contract import Contract
+    from pytest_gf.engine.house import Gate
+    from pytest_gf.engine.options import Settings
 
 MOST_BYTES = 1_000_000
 """GitHub refuses a job summary of more than 1 MiB; what other steps wrote counts too."""
 
 LAB_BANNER = "LAB - honey was not observed"
-GATE = "cluster"
-"""The fact that says which cluster this is: a gate before everything live, no clause."""
 _MEANING = {
     0: "green: nothing selected is red",
     1: "red: something is not as promised",
@@ -57,14 +56,17 @@ def proved(record: Mapping[str, Any], catalog: Mapping[str, frozenset[str]]) -> 
     return sorted(whole), sorted(some)
 
 
-def gate(record: Mapping[str, Any]) -> str:
-    """Return what became of the gate before everything live, S001: which cluster this is; "" where no row asked."""
-    outcomes = {fact["outcome"] for verdict in record["verdicts"] for fact in verdict["facts"] if fact["fact"] == GATE}
+def gate(record: Mapping[str, Any], made: Gate | None) -> str:
+    """Return what became of the House's gate before everything live; "" where no row asked, or there is none."""
+    if made is None:
+        return ""
+    facts = [fact for verdict in record["verdicts"] for fact in verdict["facts"] if fact["fact"] == made.fact]
+    outcomes = {fact["outcome"] for fact in facts}
     if not outcomes:
         return ""
     if outcomes == {"observed"}:
-        return "gate S001: passed, the cluster is the contract's"
-    return f"gate S001: not passed, {'; '.join(sorted(outcomes - {'observed'}))}"
+        return f"gate {made.statement}: passed, {made.passed}"
+    return f"gate {made.statement}: not passed, {'; '.join(sorted(outcomes - {'observed'}))}"
 
 
 def interim(record: Mapping[str, Any]) -> str:
@@ -77,12 +79,13 @@ def interim(record: Mapping[str, Any]) -> str:
 
 def page(
     record: Mapping[str, Any],
-    contract: Contract,
+    settings: Settings,
     catalog: Mapping[str, frozenset[str]],
     shown: Mapping[str, str] | None = None,
 ) -> str:
     """Return the page. What needs hands comes first."""
     whole, some = proved(record, catalog)
+    every = len(settings.contract.statements)
     lines = [f"# Contract run on {record['target']}: {counts(record)}", ""]
     if record["target"] == "lab":
         lines += [f"**{LAB_BANNER}.**", ""]
@@ -91,13 +94,14 @@ def page(
         "",
     ]
     lines += [f"**{interim(record)}.**", ""] if interim(record) else []
-    lines += [f"{gate(record)}.", ""] if gate(record) else []
+    passed = gate(record, settings.house.gate)
+    lines += [f"{passed}.", ""] if passed else []
     for verdict in Verdict:
         lines += _section(verdict, [each for each in record["verdicts"] if each["verdict"] == verdict])
     lines += ["## What this run proved", "", _listed(whole) or "Nothing.", ""]
     lines += [f"In part: {_listed(some)}.", ""] if some else []
     lines += [
-        f"{len(contract.statements) - len(whole) - len(some)} of the contract's {len(contract.statements)} statements are not proved by this run.",
+        f"{every - len(whole) - len(some)} of the contract's {every} statements are not proved by this run.",
         "",
     ]
     for name, text in (shown or {}).items():

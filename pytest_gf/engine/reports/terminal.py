@@ -44,16 +44,16 @@ def header(run: Run) -> list[str]:
     """Return the lines that say what is judged, from where."""
     settings = run.settings
     return [
-        f"gf: contract {run.contract.name}, target {settings.target_name}, vantage {settings.vantage}, reports in {run.shown_folder}"
+        f"gf: house {settings.house.name} ({settings.house.file}), contract {run.contract.name}",
+        f"gf: target {settings.target_name}, vantage {settings.vantage}, reports in {run.shown_folder}",
     ]
 
 
 def banner(run: Run) -> list[str]:
     """Return the line that says that the target is a lab, where a selected clause asks it anything."""
-    if not run.is_live and run.settings.subject.is_model:
-        return ["gf: the checkout and the machine are the lab's model (--gf-repository=PATH for a real checkout)"]
     if not run.is_lab:
-        return []
+        banner = run.settings.house.banner
+        return banner(run) if banner is not None and not run.is_live else []
     faults = run.settings.faults
     bent = f", bent by {' '.join(str(fault) for fault in faults)}" if faults else ""
     return [f"gf: {LAB_BANNER}: the target is a lab{bent} (--gf-target=FILE for a real one)"]
@@ -64,10 +64,10 @@ def width(rows: Iterable[Row]) -> int:
     return min(_WIDEST_NAME, max((len(row.name) for row in rows), default=0))
 
 
-def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any], name_width: int) -> None:
-    """Write one clause's line; a shard in which all is well has none, since there are hundreds."""
+def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any], name_width: int, run: Run) -> None:
+    """Write one clause's line; one over a quiet axis that holds has none, since there are hundreds."""
     kind = Verdict(verdict["verdict"])
-    if kind is Verdict.HOLDS and "shard" in verdict["params"]:
+    if kind is Verdict.HOLDS and run.axes.is_quiet(verdict["params"]):
         return
     terminal.ensure_newline()
     word = kind.upper() if kind in {Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR} else str(kind)
@@ -85,8 +85,9 @@ def ending(
     terminal.write_line(f"verdicts: {counts(record)}")
     if interim(record):
         terminal.write_line(interim(record), yellow=True, bold=True)
-    if gate(record):
-        terminal.write_line(gate(record))
+    passed = gate(record, run.settings.house.gate)
+    if passed:
+        terminal.write_line(passed)
     terminal.write_line(f"proved: {' '.join(whole) or 'nothing'}")
     if some:
         terminal.write_line(f"proved in part: {' '.join(some)}")

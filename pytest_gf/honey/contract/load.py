@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from pytest_gf.engine.house import BadInput
+from pytest_gf.engine.target import parse_toml
 from pytest_gf.honey.contract.model import (
     HA,
     Attic,
@@ -38,7 +39,7 @@ DEEPEST = 8
 """How many files may extend one another."""
 
 
-class ContractError(ValueError):
+class ContractError(BadInput):
     """A contract that can't be used: one line with the file, the key and what was expected."""
 
 
@@ -96,20 +97,6 @@ def load(path: Path | None = None) -> Contract:
     )
     _check(contract, file)
     return contract
-
-
-def parse_toml(path: Path, error: type[ValueError]) -> dict[str, Any]:
-    """Return the tables of a TOML file. Raises ``error`` with one line for a missing, unreadable or malformed one."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as missing:
-        raise error(f"{path}: {missing.strerror or missing}") from None
-    except UnicodeDecodeError:
-        raise error(f"{path}: not UTF-8; expected a TOML file") from None
-    except tomllib.TOMLDecodeError as malformed:
-        raise error(f"{path}: malformed TOML: {malformed}") from None
-    except RecursionError:
-        raise error(f"{path}: malformed TOML: nested too deeply") from None
 
 
 def _merged(path: Path, extending: tuple[Path, ...]) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
@@ -174,56 +173,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     waivers: tuple[Waiver, ...] = ()
     limits: Mapping[str, Limit] = {}
     repository: Repository = Repository()
-    store_hashes: tuple[str, ...] = ()
-    """What the command line asks to stream; no contract's data."""
-    shards: tuple[str, ...] = ()
-    """What the command line asks to audit; no contract's data."""
-    chosen: Mapping[Literal["bucket", "stack"], tuple[str, ...]] = {}
-
-    def every(self, axis: str) -> tuple[str, ...]:
-        """Return all values of an axis, also where it was narrowed. Raises KeyError for an unknown axis."""
-        attic = self.attic
-        return {
-            "bucket": tuple(self.buckets),
-            "stack": tuple(self.stacks),
-            "surface": attic.surfaces if attic is not None else (),
-            "nar": attic.nars if attic is not None else (),
-            "store_hash": self.store_hashes if attic is not None else (),
-            "shard": self.shards if self.bazel is not None else (),
-            "component": tuple(self.limits),
-            "evidence": tuple(self.ha.evidence) if self.ha is not None else (),
-        }[axis]
-
-    def axis(self, axis: str) -> tuple[str, ...]:
-        """Return the values of an axis that this run looks at. Raises KeyError for an unknown axis."""
-        chosen = {str(name): values for name, values in self.chosen.items()}
-        return chosen.get(axis, self.every(axis))
-
-    def axis_statements(self, axis: str, value: str) -> tuple[str, ...]:
-        """Return the statements that name this value of an axis, each with a ``~`` where it is one in part."""
-        if axis == "stack":
-            return tuple(self.stacks[value].proves.split())
-        return tuple(self.limits[value].proves.split()) if axis == "component" else ()
 
     def waiver(self, clause: str) -> Waiver | None:
         """Return what waives this clause, if anything does."""
         return next((each for each in self.waivers if clause in each.clauses), None)
-
-    def narrow(self, *, buckets: Sequence[str] = (), stacks: Sequence[str] = ()) -> Contract:
-        """Return the contract with its axes narrowed to these values; an empty sequence leaves an axis whole.
-
-        Raises ContractError naming an unknown value and the known ones.
-        """
-        from pytest_gf.honey.contract.load import ContractError
-
-        chosen: dict[Literal["bucket", "stack"], tuple[str, ...]] = {}
-        if buckets:
-            chosen["bucket"] = tuple(dict.fromkeys(buckets))
-        if stacks:
-            chosen["stack"] = tuple(dict.fromkeys(stacks))
-        for axis, values in chosen.items():
-            for value in values:
-                if value not in self.every(axis):
-                    known = ", ".join(self.every(axis))
-                    raise ContractError(f"unknown {axis} {value!r}; contract {self.name} has {known}")
-        return msgspec.structs.replace(self, chosen=chosen)

@@ -1,0 +1,54 @@
+"""The values of a run's axes: what the contract has, and what the command line looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pytest_gf.engine.contract import Contract
+from pytest_gf.engine.house import BadInput, House
+
+
+class Axes:
+    """The axes of one run: what the contract has, and what the command line looks at.
+
+    ``filled`` has the values that selections give; ``chosen`` those that options narrow an axis to. Raises `BadInput` for a
+    chosen value that the contract does not have.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        contract: Contract,
+        filled: Mapping[str, tuple[str, ...]],
+        chosen: Mapping[str, Sequence[str]],
+    ) -> None:
+        self._house = house
+        self._contract = contract
+        self._every = {axis.name: filled.get(axis.name, axis.values(contract)) for axis in house.axes}
+        self._chosen = {name: tuple(dict.fromkeys(values)) for name, values in chosen.items() if values}
+        for name, values in self._chosen.items():
+            for value in values:
+                if value not in self._every[name]:
+                    known = ", ".join(self._every[name])
+                    raise BadInput(f"unknown {name} {value!r}; contract {contract.name} has {known}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The axes' names, in the House's order."""
+        return self._house.axis_names
+
+    def every(self, name: str) -> tuple[str, ...]:
+        """Return all values of an axis, also where it was narrowed. Raises KeyError for an unknown one."""
+        return self._every[name]
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Return the values of an axis that this run looks at. Raises KeyError for an unknown one."""
+        return self._chosen.get(name, self._every[name])
+
+    def statements(self, name: str, value: str) -> tuple[str, ...]:
+        """Return the statements that name this value of an axis, each with ``~`` where it is one in part."""
+        return self._house.axis(name).statements(self._contract, value)
+
+    def is_quiet(self, names: Iterable[str]) -> bool:
+        """Tell whether one of these axes is quiet."""
+        return any(self._house.axis(name).quiet for name in names)

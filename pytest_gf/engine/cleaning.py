@@ -1,0 +1,78 @@
+"""Deletion by the ledger for runs that were killed (``pytest --gf-clean``)."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_gf.engine import ledger as ledgers
+from pytest_gf.engine import target as targets
+from pytest_gf.engine.ledger import Left, Thing
+
+if TYPE_CHECKING:
+    from pytest_gf.engine.house import Remove
+    from pytest_gf.engine.options import Settings
+    from pytest_gf.engine.target import Target
+
+
+def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
+    """Finish what killed runs left on the target; yield lines for people, each with whether it is a failure.
+
+    Raises BadInput where the target can't be used.
+    """
+    found = False
+    for left in ledgers.unfinished(settings.reports):
+        found = True
+        if isinstance(left, Path):
+            yield f"{left.parent.name}: still running; its things are its own", False
+        elif settings.target is None and "folder" in left.where:
+            yield from _clean_lab(left, settings)
+        elif settings.target is not None and _is_there(left, settings.target, settings):
+            yield from _clean_on(settings.target, left, settings)
+        else:
+            where = left.where.get("target", "an unknown target")
+            yield (
+                f"{left.path.parent.name}: left {len(left.things)} things on {where}: run --gf-clean with that target",
+                True,
+            )
+    if not found:
+        yield f"nothing is left: no open ledger below {settings.reports}", False
+
+
+def _is_there(left: Left, target: Target, settings: Settings) -> bool:
+    """Tell whether this target is the one that the ledger names; its name alone is not enough."""
+    known = settings.house.where(target) if settings.house.where is not None else {}
+    return bool(known) and all(left.where.get(name) == value for name, value in known.items())
+
+
+def _clean_lab(left: Left, settings: Settings) -> Iterator[tuple[str, bool]]:
+    folder = Path(left.where["folder"])
+    if not folder.is_dir():
+        for thing in left.things:
+            ledgers.settle(left, thing)
+        yield f"{left.path.parent.name}: its lab's folder is gone, and all in it", False
+        return
+    with importlib.import_module(settings.house.lab).Lab.start(folder, contract=settings.contract_file) as lab:
+        target = targets.load(settings.house, lab.target_file, environment=lab.environment)
+        yield from _clean_on(target, left, settings)
+
+
+def _clean_on(target: Target, left: Left, settings: Settings) -> Iterator[tuple[str, bool]]:
+    if settings.house.removers is None:
+        yield f"{left.path.parent.name}: the House has nothing that removes what is left", True
+        return
+    with settings.house.removers(target, settings.deadline) as remove:
+        yield from _clean_run(left, remove)
+
+
+def _clean_run(left: Left, remove: Remove) -> Iterator[tuple[str, bool]]:
+    run = left.path.parent.name
+    gone: list[Thing] = []
+    lines = list(remove(left.things, gone.append))
+    for thing in gone:
+        ledgers.settle(left, thing)
+    yield from ((f"{run}: {line}", True) for line in lines)
+    for thing in gone:
+        yield f"{run}: {thing.kind} {thing.name} is gone", False

@@ -1,0 +1,239 @@
+"""A House: all that a contract's suite is made of, as data. The engine asks it; it asks nothing of pytest."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_gf.engine.ledger import Thing
+
+if TYPE_CHECKING:
+    from pytest_gf.engine.graph import Node
+    from pytest_gf.engine.run import Run
+    from pytest_gf.engine.target import Target
+
+
+class BadInput(ValueError):
+    """Something that was given can't be meant: one line with what was given and what was expected. Exit 4."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What clauses and facts vary over.
+
+    ``values`` gives all that a contract has, in order. ``option`` narrows it (repeatable). ``statements`` gives the
+    statements that name one value, with ``~`` where it is one in part. A ``quiet`` axis has hundreds of values: a row over
+    it that holds has no line on the terminal.
+    """
+
+    name: str
+    values: Callable[[Any], tuple[str, ...]] = lambda _: ()
+    option: str = ""
+    about: str = ""
+    statements: Callable[[Any, str], tuple[str, ...]] = lambda _contract, _value: ()
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of the command line: its name, argparse's words for it, and what the engine must know of it.
+
+    A ``path`` is refused in its spaced form, which pytest would take for a folder of tests. A ``repeated`` one is said again
+    by the command that repeats a row. Its values are those of an ``axis``, where it names one.
+    """
+
+    name: str
+    words: Mapping[str, Any]
+    path: bool = False
+    repeated: bool = False
+    axis: str = ""
+
+    @property
+    def attribute(self) -> str:
+        """The option's name in argparse's namespace."""
+        return self.name.removeprefix("--").replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Given:
+    """The command line, as a selection reads it. ``expression`` is -m, ``keyword`` is -k, ``folder`` where pytest was called."""
+
+    option: argparse.Namespace
+    expression: str
+    keyword: str
+    args: tuple[str, ...]
+    folder: Path
+    contract: Any
+    target: Target | None
+    seed: str
+
+    def selects(self, marker: str) -> bool:
+        """Tell whether -m asks for this marker."""
+        return re.search(rf"(?<!not )\b{re.escape(marker)}\b", self.expression) is not None
+
+    def mentions(self, word: str) -> bool:
+        """Tell whether -m, -k or a path of tests holds this word."""
+        return any(word in text for text in (self.expression, self.keyword, *(Path(each).name for each in self.args)))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A collected row, as a selection looks at it: its markers, its axes' values, whether its facts change anything."""
+
+    markers: frozenset[str]
+    params: Mapping[str, str]
+    changes: bool
+    clause: str = ""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A set of clauses that a marker names, with the options that belong to it.
+
+    ``read`` makes the selection's own settings of the command line and raises `BadInput`; facts get them by
+    ``run.asked(TYPE)``. ``fills`` names the axis whose values are ``values(settings)``. ``confirm`` maps words of a target's
+    ``allow`` to the word that --gf-confirm must say for them. ``takes`` says which other rows belong to this selection.
+    ``note`` is appended to the titles of rows over the axis it fills. ``part`` names one run's share of the whole.
+    ``ends`` gives the lines that a run shows last.
+    """
+
+    marker: str
+    about: str
+    options: tuple[Option, ...] = ()
+    read: Callable[[Given], Any] = lambda _: None
+    fills: str = ""
+    values: Callable[[Any], tuple[str, ...]] = lambda _: ()
+    confirm: Mapping[str, str] = field(default_factory=dict)
+    takes: Callable[[Candidate, Run], bool] = lambda _candidate, _run: False
+    note: Callable[[Any], str] = lambda _: ""
+    part: Callable[[Any], str | None] = lambda _: None
+    ends: Callable[[Run, Sequence[Mapping[str, Any]]], Iterable[str]] = lambda _run, _verdicts: ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table of a target file: its name, its type (a msgspec.Struct, or what msgspec makes of it), and its check.
+
+    ``check(value, file, read)`` returns the section as it is used and raises `BadInput`; ``read`` has the sections before
+    it, by name. ``credentials`` names the variables that it names. ``asks`` maps the first word of a fact's ``asks`` to
+    where that system is reached.
+    """
+
+    name: str
+    type: Any
+    check: Callable[[Any, Path, Mapping[str, Any]], Any] = lambda value, _file, _read: value
+    credentials: Callable[[Any], tuple[str, ...]] = lambda _: ()
+    asks: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The fact that must be observed before anything live is judged, and the statement that it shows."""
+
+    fact: str
+    statement: str
+    passed: str
+
+
+Remove = Callable[[Iterable[Thing], Callable[[Thing], None]], Iterator[str]]
+"""Deletes things; calls back for each that is gone, and yields a line for each that is left."""
+PlanLine = tuple[str, bool]
+"""A line for people, and whether it says that something is lacking."""
+
+
+@dataclass(frozen=True)
+class House:
+    """A contract's suite. Paths may be relative to the file that defines the House.
+
+    ``read_contract`` reads a contract file (None: the default one); ``contract`` is a file of a fork's own. ``facts`` and
+    ``suites`` are folders of facts and of clauses. ``guard`` is the fact that every changing fact must need. ``lab`` is the
+    package of the emulated system. ``removers(target, deadline)`` gives what deletes things of the ledger there.
+    ``where(target)`` tells by what a later clean knows the target again. ``plan`` adds lines to --gf-plan: what the facts of
+    each row need, and what they can't do without. ``applies`` says whether a fact would ask on this target.
+    A House that ``extends`` another has all of that one's, and its own in front.
+    """
+
+    name: str
+    extends: House | None = None
+    contract: str | Path | None = None
+    read_contract: Callable[[Path | None], Any] | None = None
+    facts: str | Path | None = None
+    suites: str | Path | None = None
+    axes: tuple[Axis, ...] = ()
+    selections: tuple[Selection, ...] = ()
+    sections: tuple[Section, ...] = ()
+    vantages: tuple[str, ...] = ()
+    read_only: str = ""
+    allows: tuple[str, ...] = ()
+    target: Callable[..., Target] | None = None
+    guard: str = ""
+    gate: Gate | None = None
+    lab: str = ""
+    banner: Callable[[Run], list[str]] | None = None
+    removers: Callable[[Any, float], AbstractContextManager[Remove]] | None = None
+    where: Callable[[Any], dict[str, str]] | None = None
+    plan: Callable[[Any, Mapping[str, Sequence[Node]], Mapping[str, Sequence[Node]]], Iterator[PlanLine]] | None = None
+    applies: Callable[[Any, Node], bool] = lambda _run, _node: True
+    file: Path | None = None
+    """Where it is defined; set where it is loaded."""
+
+    def whole(self) -> House:
+        """Return this House with all that it extends laid below it."""
+        if self.extends is None:
+            return self
+        below = self.extends.whole()
+        merged: dict[str, Any] = {
+            name: _laid_over(getattr(below, name), getattr(self, name)) for name in ("axes", "selections", "sections")
+        }
+        merged |= {name: (*getattr(below, name), *getattr(self, name)) for name in ("allows", "vantages")}
+        plain = {each.name for each in fields(self)} - merged.keys() - {"name", "file", "extends"}
+        merged |= {name: getattr(self, name) or getattr(below, name) for name in plain}
+        return replace(self, **merged)
+
+    def layers(self) -> list[House]:
+        """Return this House and those that it extends, the lowest first."""
+        return [*(self.extends.layers() if self.extends is not None else ()), self]
+
+    def axis(self, name: str) -> Axis:
+        """Return the axis of this name. Raises KeyError."""
+        return next(axis for axis in self.axes if axis.name == name) if name in self.axis_names else _unknown(name)
+
+    @property
+    def axis_names(self) -> tuple[str, ...]:
+        """The axes' names, in order."""
+        return tuple(axis.name for axis in self.axes)
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """The markers of the selections."""
+        return tuple(each.marker for each in self.selections)
+
+    @property
+    def confirm(self) -> dict[str, str]:
+        """The words of ``allow`` that need --gf-confirm too, each with the word that says it."""
+        return {word: said for each in self.selections for word, said in each.confirm.items()}
+
+    def options(self) -> Iterator[Option]:
+        """Yield the options of axes and selections."""
+        for axis in self.axes:
+            if axis.option:
+                words = {"action": "append", "default": [], "metavar": "NAME", "help": axis.about}
+                yield Option(axis.option, words, axis=axis.name)
+        for selection in self.selections:
+            yield from selection.options
+
+
+def _unknown(name: str) -> Axis:
+    raise KeyError(name)
+
+
+def _laid_over(below: Sequence[Any], above: Sequence[Any]) -> tuple[Any, ...]:
+    """Return both, where one of the same name or marker stands in the place of the one below."""
+    made = {getattr(each, "marker", None) or each.name: each for each in below}
+    made.update({getattr(each, "marker", None) or each.name: each for each in above})
+    return tuple(made.values())

@@ -1,0 +1,49 @@
+"""Finding a House: by a file and a name, or by a module and a name."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pytest_gf.engine.house import BadInput, House
+
+
+def load(said: str, base: Path) -> House:
+    """Return the House that ``file.py:NAME`` (relative to ``base``) or ``package.module:NAME`` names. Raises `BadInput`."""
+    where, _, name = said.rpartition(":")
+    if not where or not name.isidentifier():
+        raise BadInput(f"gf_house = {said}: expected FILE.py:NAME or package.module:NAME")
+    try:
+        module = _module(base / where) if where.endswith(".py") else importlib.import_module(where)
+    except BadInput:
+        raise
+    except Exception as wrong:  # noqa: BLE001  # Whatever the file raises, it is one line for the person who wrote it.
+        raise BadInput(f"gf_house = {said}: can't be loaded: {type(wrong).__name__}: {wrong}") from None
+    house = getattr(module, name, None)
+    if not isinstance(house, House):
+        raise BadInput(f"gf_house = {said}: {name} is no House there")
+    return located(house, Path(str(module.__file__)))
+
+
+def located(house: House, file: Path) -> House:
+    """Return the House with its paths made absolute, from the file that defines it."""
+    given = {name: getattr(house, name) for name in ("contract", "facts", "suites")}
+    paths = {name: file.parent / value for name, value in given.items() if value is not None}
+    return replace(house, file=house.file or file, **paths)
+
+
+def _module(path: Path) -> Any:
+    if not path.is_file():
+        raise BadInput(f"gf_house: {path}: no such file")
+    name = f"gf_house_{path.stem}_{abs(hash(path)):x}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise BadInput(f"gf_house: {path}: is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look a class's module up here.
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,138 @@
+"""Targets: the system under test, as a TOML file of sections, the names of credentials, and what a run may change."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import msgspec
+
+from pytest_gf.engine.house import BadInput
+
+if TYPE_CHECKING:
+    from pytest_gf.engine.house import House, Section
+
+Kind = TypeVar("Kind")
+
+
+class TargetError(BadInput):
+    """A target that can't be used: one line with the file, the key and what was expected."""
+
+
+class Unset(Exception):  # It is no error: the fact that meets it makes its clauses unproven.
+    """A variable that the target names is not set, or empty."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"variable {name} is not set")
+        self.name = name
+
+
+@dataclass(frozen=True)
+class Target:
+    """The system under test. Credentials are held, and shown nowhere. ``sections`` are its tables by name, checked."""
+
+    name: str
+    vantage: str
+    allow: frozenset[str] = frozenset()
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    read_only: str = ""
+    _vantages: tuple[str, ...] = ()
+    _credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def section(self, kind: type[Kind]) -> Kind | None:
+        """Return the section of this type, None where the target has none."""
+        return next((each for each in self.sections.values() if isinstance(each, kind)), None)
+
+    def permits(self, word: str) -> bool:
+        """Return whether a run may change this. Never in the read-only vantage."""
+        return self.vantage != self.read_only and word in self.allow
+
+    def credential(self, name: str) -> str:
+        """Return the value of a variable that the target names. Raises Unset."""
+        value = self._credentials.get(name, "")
+        if not value:
+            raise Unset(name)
+        return value
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the values that must never be shown."""
+        return tuple(value for value in self._credentials.values() if value)
+
+    def with_vantage(self, vantage: str) -> Self:
+        """Return the target as seen from another vantage. Raises TargetError for an unknown one."""
+        if vantage not in self._vantages:
+            raise TargetError(f"unknown vantage {vantage!r}; expected one of {', '.join(self._vantages)}")
+        return replace(self, vantage=vantage)
+
+
+def parse_toml(path: Path, error: type[ValueError]) -> dict[str, Any]:
+    """Return the tables of a TOML file. Raises ``error`` with one line for a missing, unreadable or malformed one."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as missing:
+        raise error(f"{path}: {missing.strerror or missing}") from None
+    except UnicodeDecodeError:
+        raise error(f"{path}: not UTF-8; expected a TOML file") from None
+    except tomllib.TOMLDecodeError as malformed:
+        raise error(f"{path}: malformed TOML: {malformed}") from None
+    except RecursionError:
+        raise error(f"{path}: malformed TOML: nested too deeply") from None
+
+
+def load(house: House, path: Path, environment: Mapping[str, str] | None = None) -> Target:
+    """Return the target in a TOML file, with its credentials from ``environment`` (default: this process's).
+
+    Only the variables that the file names are read. Raises TargetError.
+    """
+    tables = parse_toml(path, TargetError)
+    top = _top(house, path, tables)
+    sections: dict[str, Any] = {}
+    names: list[str] = []
+    for section in house.sections:
+        if section.name in tables:
+            sections[section.name] = made = _section(section, tables[section.name], path, sections)
+            names += section.credentials(made)
+    variables = os.environ if environment is None else environment
+    make = house.target or Target
+    return make(
+        top.name,
+        top.vantage,
+        frozenset(top.allow),
+        sections,
+        house.read_only,
+        house.vantages,
+        {name: variables.get(name, "") for name in names},
+    )
+
+
+class _Top(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    vantage: str
+    allow: tuple[str, ...] = ()
+
+
+def _top(house: House, path: Path, tables: Mapping[str, Any]) -> _Top:
+    named = {section.name for section in house.sections}
+    try:
+        top = msgspec.convert({name: value for name, value in tables.items() if name not in named}, _Top)
+    except msgspec.ValidationError as wrong:
+        raise TargetError(f"{path}: {wrong}") from None
+    if top.vantage not in house.vantages:
+        raise TargetError(
+            f"{path}: Invalid enum value {top.vantage!r} - at `$.vantage`: expected one of {', '.join(house.vantages)}"
+        )
+    for word in top.allow:
+        if word not in house.allows:
+            raise TargetError(f"{path}: key 'allow': unknown word {word!r}; expected some of {', '.join(house.allows)}")
+    return top
+
+
+def _section(section: Section, table: Any, path: Path, read: Mapping[str, Any]) -> Any:
+    try:
+        return section.check(msgspec.convert(table, section.type), path, read)
+    except msgspec.ValidationError as wrong:
+        raise TargetError(f"{path}: [{section.name}]: {wrong}") from None

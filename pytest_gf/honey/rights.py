@@ -1,0 +1,80 @@
+"""What ``--gf-plan`` says of the cluster: each right that the run's facts need, and whether this identity has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pytest_gf.engine.errors import ProbeError, Unproven
+from pytest_gf.honey.target import honeys
+
+if TYPE_CHECKING:
+    from pytest_gf.engine.graph import Node
+    from pytest_gf.engine.house import PlanLine
+    from pytest_gf.engine.run import Run
+    from pytest_gf.honey.probes.kube import Kube
+
+KUBERNETES = "Kubernetes"
+
+
+def applies(run: Run, node: Node) -> bool:
+    """Tell whether a fact would ask at all: a route's only where the target has that route."""
+    name = node.fact.name
+    return not name.endswith("_route") or name.removesuffix("_route") in honeys(run.target).routes
+
+
+def lines(run: Run, nodes: Mapping[str, Sequence[Node]], hard: Mapping[str, Sequence[Node]]) -> Iterator[PlanLine]:
+    """Yield a line for each right; the rows that can't be judged without it are named, not those that it would only explain."""
+    needed: dict[tuple[str, str, str], list[str]] = {}
+    for row, found in nodes.items():
+        for node in found:
+            for right in _needs(run, node) if applies(run, node) else ():
+                needed.setdefault(right, []).extend([row] if node in hard[row] else [])
+    if not needed:
+        return
+    target = honeys(run.target)
+    if target.kubernetes is None:
+        many = len({row for found in needed.values() for row in found})
+        yield f"rights: the target has no [kubernetes] section; {many} rows need one", False
+        return
+    from pytest_gf.honey.probes.kube import Kube
+
+    try:
+        kube = Kube(target.kubernetes, deadline=run.deadline)
+        yield f"rights at {kube.address}, by access review:", False
+        for (verb, resource, namespace), rows in sorted(needed.items()):
+            yield _right(kube, verb, resource, namespace, rows)
+    except (ProbeError, Unproven) as failed:
+        yield f"  unknown: {failed}", True
+
+
+def _needs(run: Run, node: Node) -> Iterator[tuple[str, str, str]]:
+    """Yield the rights behind what a fact asks; exec and port-forward need get and create both."""
+    from pytest_gf.honey.probes.kube import EVERYWHERE, PLACES, UPGRADES
+
+    target, workload = honeys(run.target), run.contract.rustfs
+    route = target.routes.get(node.fact.name.removesuffix("_route"))
+    own = target.namespace(workload.namespace if workload is not None else "")
+    home = route.namespace if route is not None else own
+    for ask in node.fact.asks:
+        system, _, asked = ask.partition(" ")
+        verb, _, resource = asked.partition(" ")
+        if system == KUBERNETES:
+            everywhere = resource.endswith(EVERYWHERE)
+            resource = resource.removesuffix(EVERYWHERE)
+            namespace = "" if everywhere or not PLACES[resource.partition("/")[0]].namespaced else home
+            for each in ("get", "create") if resource in UPGRADES else (verb,):
+                yield each, resource, namespace
+
+
+def _right(kube: Kube, verb: str, resource: str, namespace: str, rows: Sequence[str]) -> PlanLine:
+    from pytest_gf.honey.probes.kube import rule
+
+    where = f"in namespace {namespace}" if namespace else "in the cluster"
+    if kube.allowed(verb, resource, namespace):
+        return f"  has    {verb} {resource} {where}", False
+    clauses = ", ".join(dict.fromkeys(row.partition("[")[0] for row in rows))
+    return (
+        f"  LACKS  {verb} {resource} {where}: grant {rule((verb,), resource)}; unproven without it: {clauses or 'nothing'}",
+        True,
+    )

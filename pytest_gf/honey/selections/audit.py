@@ -1,0 +1,68 @@
+"""``-m audit``: every object of the Bazel cache's bucket, read, decoded and hashed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_gf.engine.house import BadInput, Given, Option, Selection
+from pytest_gf.honey.audit import asked as audits
+
+
+@dataclass(frozen=True)
+class AuditAsked:
+    """What the command line asks of the audit, and the rows that it makes: hundreds, so none where no audit is named."""
+
+    options: audits.Asked
+    shards: tuple[str, ...]
+    sample: str
+    """What a sampled audit reads, in words; "" for all."""
+
+
+def _read(given: Given) -> AuditAsked:
+    option = given.option
+    try:
+        options = audits.read(option.gf_shard, option.gf_sample, option.gf_rate, option.gf_audit_state)
+    except ValueError as wrong:
+        raise BadInput(str(wrong)) from None
+    named = bool(option.gf_shard or option.gf_sample or given.mentions("audit")) and given.contract.bazel is not None
+    return AuditAsked(options, options.shards if named else (), options.sample_of(given.seed))
+
+
+def _part(asked: AuditAsked) -> str | None:
+    return str(asked.options.part) if asked.options.part is not None else None
+
+
+AUDIT = Selection(
+    "audit",
+    "every object of the Bazel cache's bucket, read, decoded and hashed; with --gf-sample, --gf-shard, --gf-audit-state",
+    options=(
+        Option(
+            "--gf-sample",
+            {"metavar": "N|PERCENT%", "help": "with -m audit: read so many objects only, chosen by --gf-seed"},
+        ),
+        Option(
+            "--gf-shard",
+            {
+                "metavar": "I/N",
+                "help": f"with -m audit: every N-th shard from the I-th on (0 <= I < N; or {audits.INDEX}/N)",
+            },
+        ),
+        Option(
+            "--gf-rate",
+            {"metavar": "N/s|NMB/s", "help": "with -m audit: read so many objects or bytes a second at most"},
+        ),
+        Option(
+            "--gf-audit-state",
+            {
+                "metavar": "DIR",
+                "help": "with -m audit: where it is noted how far the audit is; one that was killed goes on from there",
+            },
+            path=True,
+        ),
+    ),
+    read=_read,
+    fills="shard",
+    values=lambda asked: asked.shards,
+    note=lambda asked: asked.sample,
+    part=_part,
+)

@@ -1,0 +1,114 @@
+"""``-m guard``: state authority before an apply."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_gf.engine.house import BadInput, Candidate, Given, Option, Selection
+from pytest_gf.engine.run import Run
+from pytest_gf.honey import baselines
+from pytest_gf.honey.formats import baseline
+from pytest_gf.honey.formats.baseline import Known
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """What is known of stacks (None where no baseline was named), where it is recorded anew, and an errored.tfstate."""
+
+    baseline: Mapping[str, Known] | None = None
+    record_to: Path | None = None
+    errored: Path | None = None
+
+
+def _read(given: Given) -> Guarded:
+    option = given.option
+    return Guarded(
+        _baseline(option.gf_baseline),
+        _to_record(option.gf_baseline, update=option.gf_update_baseline),
+        _errored(option.gf_errored, option.gf_stack),
+    )
+
+
+def _baseline(name: str | None) -> dict[str, Known] | None:
+    """Return the baseline in a file; an absent one knows no stack yet."""
+    if name is None:
+        return None
+    try:
+        return baseline.read(Path(name).read_bytes())
+    except FileNotFoundError:
+        return {}
+    except OSError as wrong:
+        raise BadInput(f"--gf-baseline={name}: can't be read: {wrong.strerror or wrong}") from None
+    except baseline.Malformed as wrong:
+        raise BadInput(f"--gf-baseline={name}: no baseline: {wrong}") from None
+
+
+def _to_record(name: str | None, *, update: bool) -> Path | None:
+    if update and name is None:
+        raise BadInput("--gf-update-baseline: --gf-baseline=FILE says what to write")
+    if not update or name is None:
+        return None
+    file = Path(os.path.abspath(name))
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise BadInput(f"--gf-baseline={name}: can't be written: is its folder there, and ours to write?")
+    return file
+
+
+def _errored(name: str | None, stacks: list[str]) -> Path | None:
+    if name is None:
+        return None
+    if len(set(stacks)) != 1:
+        raise BadInput(f"--gf-errored={name}: --gf-stack=NAME says of which one stack it is")
+    file = Path(os.path.abspath(name))
+    if not file.is_file():
+        raise BadInput(f"--gf-errored={name}: no such file")
+    return file
+
+
+def _takes(row: Candidate, run: Run) -> bool:
+    """Take the rows of a state's own bucket, for the stacks that this run looks at."""
+    buckets = {run.contract.stacks[stack].bucket for stack in run.axes.values("stack")}
+    return "authority" in row.markers and row.params.get("bucket") in buckets
+
+
+def _ends(run: Run, verdicts: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    guarded = run.asked(Guarded)
+    return baselines.record(run.folder, guarded.record_to, guarded.baseline or {}, verdicts)
+
+
+AUTHORITY = Selection("authority", "clauses whose rows for a state's bucket belong to guard too")
+GUARD = Selection(
+    "guard",
+    "state authority before an apply; with --gf-stack for one stack; writes a proof object where the target allows it",
+    options=(
+        Option(
+            "--gf-baseline",
+            {"metavar": "FILE", "help": "serial, lineage, resources and ETag of each stack when all was well"},
+            path=True,
+            repeated=True,
+        ),
+        Option(
+            "--gf-errored",
+            {
+                "metavar": "FILE",
+                "help": "the errored.tfstate of the one --gf-stack; else the one in the stack's folder of the checkout",
+            },
+            path=True,
+            repeated=True,
+        ),
+        Option(
+            "--gf-update-baseline",
+            {
+                "action": "store_true",
+                "help": "record them anew for each stack whose other clauses all hold (with --gf-baseline)",
+            },
+        ),
+    ),
+    read=_read,
+    takes=_takes,
+    ends=_ends,
+)

@@ -1,0 +1,50 @@
+"""``-m rca``: root cause analysis, with evidence as files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pytest_gf.engine.house import BadInput, Candidate, Given, Option, Selection
+from pytest_gf.engine.run import Run
+
+LONGEST = 7 * 24 * 3_600
+
+
+@dataclass(frozen=True)
+class Since:
+    """How many seconds logs and events reach back."""
+
+    seconds: int
+
+
+def _read(given: Given) -> Since:
+    text = given.option.gf_since
+    found = re.fullmatch(r"([0-9]{1,6})([smh])", text)
+    seconds = int(found[1]) * {"s": 1, "m": 60, "h": 3_600}[found[2]] if found else 0
+    if not 0 < seconds <= LONGEST:
+        raise BadInput(f"--gf-since={text}: expected a time such as 90s, 30m or 12h, a week at most")
+    return Since(seconds)
+
+
+def _takes(row: Candidate, _: Run) -> bool:
+    """Take what the canary only looks at: its evidence is wanted too."""
+    return "canary" in row.markers and not row.changes
+
+
+RCA = Selection(
+    "rca",
+    "root cause analysis: evidence as files, and the canary's clauses that only look; with --gf-bucket, --gf-since",
+    options=(
+        Option(
+            "--gf-since",
+            {
+                "default": "30m",
+                "metavar": "30m",
+                "help": "how far back -m rca reads logs and events: seconds (s), minutes (m) or hours (h)",
+            },
+        ),
+    ),
+    read=_read,
+    takes=_takes,
+)
