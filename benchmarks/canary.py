@@ -15,7 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pytest_gf.engine.facts import House, facts_in
+from pytest_gf.engine.facts import Facts, read_folder
+from pytest_gf.honey import HOUSE
 from pytest_gf.lab import Lab
 
 ROOT = Path(__file__).parents[1]
@@ -29,9 +30,9 @@ Observed = dict[tuple[str, str], dict[str, Any]]
 def main() -> int:
     """Run the canary `RUNS` times, print the median run's table, and return 1 where a bar is missed."""
     late = sys.argv[1] if len(sys.argv) > 1 else "100"
-    house: House = facts_in(ROOT / "fixtures")["gf_house"]
+    facts = Facts(read_folder(ROOT / "fixtures").facts, HOUSE.axis_names)
     with tempfile.TemporaryDirectory() as folder, Lab.start(Path(folder) / "lab", [f"latency:{late}"]) as lab:
-        runs = [measure(house, run(lab, Path(folder) / "reports")) for _ in range(RUNS)]
+        runs = [measure(facts, run(lab, Path(folder) / "reports")) for _ in range(RUNS)]
     elapsed, path, total, exchanges = sorted(runs, key=lambda each: each[0] / each[1])[RUNS // 2]
     print(f"{exchanges} exchanges of reading facts, each {late} ms late; the median of {RUNS} runs")
     print(f"elapsed          {elapsed:7.3f} s")
@@ -40,11 +41,11 @@ def main() -> int:
     return int(elapsed > MOST_PATHS * path or total < LEAST_SPEEDUP * elapsed)
 
 
-def measure(house: House, observed: Observed) -> tuple[float, float, float, int]:
+def measure(facts: Facts, observed: Observed) -> tuple[float, float, float, int]:
     """Return elapsed, critical path and sum in seconds, and the number of exchanges."""
-    reading = {key: each for key, each in observed.items() if not changes(house, key[0]) and each["exchanges"]}
+    reading = {key: each for key, each in observed.items() if not changes(facts, key[0]) and each["exchanges"]}
     elapsed = max(each["ended"] for each in reading.values()) - min(each["started"] for each in reading.values())
-    path = max(critical(house, observed, key) for key in reading)
+    path = max(critical(facts, observed, key) for key in reading)
     total = sum(busy(each) for each in reading.values())
     return elapsed, path, total, sum(len(each["exchanges"]) for each in reading.values())
 
@@ -66,9 +67,9 @@ def run(lab: Lab, reports: Path) -> Observed:
     return {(each["fact"], "-".join(each["params"].values())): each for each in files}
 
 
-def changes(house: House, name: str) -> bool:
+def changes(facts: Facts, name: str) -> bool:
     """Return whether a fact changes something, or waits for one that does."""
-    return any(each.changes for each in house.closure(name).values())
+    return any(each.changes for each in facts.closure(name).values())
 
 
 def busy(observed: dict[str, Any]) -> float:
@@ -76,18 +77,18 @@ def busy(observed: dict[str, Any]) -> float:
     return sum(float(exchange["seconds"]) for exchange in observed["exchanges"])
 
 
-def critical(house: House, observed: Observed, key: tuple[str, str]) -> float:
+def critical(facts: Facts, observed: Observed, key: tuple[str, str]) -> float:
     """Return the seconds of the longest chain of needs that ends in this fact."""
     name, value = key
     below = [0.0]
-    for need in house.facts[name].needs:
-        if need in house.facts:
+    for need in facts.facts[name].needs:
+        if need in facts.facts:
             values = [
                 each
                 for each in observed
-                if each[0] == need and (need in house.facts[name].every or each[1] in {value, ""})
+                if each[0] == need and (need in facts.facts[name].every or each[1] in {value, ""})
             ]
-            below += [critical(house, observed, each) for each in values]
+            below += [critical(facts, observed, each) for each in values]
     return max(below) + busy(observed[key])
 
 

@@ -15,11 +15,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_gf.engine.facts import House, facts_in
+from pytest_gf.engine.axes import Axes
+from pytest_gf.engine.facts import Facts, read_folder
 from pytest_gf.engine.options import Settings
 from pytest_gf.engine.run import Run
+from pytest_gf.honey import HOUSE
 from pytest_gf.honey import contract as contracts
-from pytest_gf.honey.audit.asked import Asked
 from pytest_gf.honey.formats import hcl, workflow
 from pytest_gf.honey.subject import Subject
 from pytest_gf.lab import model
@@ -46,26 +47,27 @@ def fill(folder: Path) -> None:
 
 def judge(root: Path, reports: Path) -> None:
     """Observe every fact of a checkout, as a run does."""
-    loaded = facts_in(Path(__file__).parents[1] / "fixtures")
-    house: House = loaded["gf_house"]
+    facts = Facts(read_folder(Path(__file__).parents[1] / "fixtures").facts, HOUSE.axis_names)
+    contract = contracts.load()
     settings = Settings(
-        contract=contracts.load(),
+        house=HOUSE,
+        contract=contract,
         contract_file=None,
+        axes=Axes(HOUSE, contract, {}, {}),
         target=None,
         vantage="runner",
         faults=(),
         reports=reports,
         strict=False,
         deadline=60.0,
-        subject=Subject(checkout=root),
         seed="",
-        audit=Asked(),
+        selected={"repository": Subject(checkout=root)},
     )
     run = Run(settings, "benchmark")
-    graph = run.begin(house)
-    wanted = [name for name in house.facts if "checkout" in house.closure(name) and not house.axes_of(name)]
+    graph = run.begin(facts)
+    wanted = [name for name in facts.facts if "checkout" in facts.closure(name) and not facts.axes_of(name)]
     graph.start([(name, {}) for name in wanted])
-    for stack in settings.contract.every("stack"):
+    for stack in contract.stacks:
         graph.value("stack_backend", {"stack": stack})
     for name in wanted:
         if name != "info_report":

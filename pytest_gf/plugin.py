@@ -79,7 +79,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if made and SESSION not in config.stash:
         where = made[0].function.__code__.co_filename
         raise pytest.UsageError(
-            f"{where} holds clauses, and no House names its folder: add it to gf_suites in pytest's ini file"
+            f"{where} holds clauses, and its folder is not in gf_suites: add it to gf_suites in pytest's ini file, or to a House"
         )
 
 

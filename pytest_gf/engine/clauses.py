@@ -21,8 +21,8 @@ Test = TypeVar("Test", bound=Callable[..., None])
 class Clause:
     """One requirement of the contract: a literal id, a title, and the statements that it proves.
 
-    ``proves`` holds statement ids; ``S100~`` says that the clause proves a part of S100, and ``{stack}`` stands for the
-    statements that the contract ties to the stack at hand.
+    ``proves`` holds statement ids; ``S100~`` says that the clause proves a part of S100, and ``{AXIS}`` stands for the
+    statements that the contract ties to that axis's value at hand.
     """
 
     id: str
@@ -43,7 +43,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        """``rustfs.list-buckets[tofu-state]``: the clause's id and its axis values."""
+        """The clause's id and its axis values, as ``system.requirement[value]``."""
         return f"{self.clause}[{'-'.join(self.params.values())}]" if self.params else self.clause
 
 

@@ -32,7 +32,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Every(dict[str, Value]):
     """Annotation of a fact's parameter: the fact of that name for every value of its one axis, keyed by the value.
 
-    All the values that the contract has, also where ``--gf-bucket`` or ``--gf-stack`` narrowed the axis.
+    All the values that the contract has, also where an option narrowed the axis.
     """
 
 
@@ -40,7 +40,7 @@ class Every(dict[str, Value]):
 class IfSeen(Generic[Value]):
     """Annotation of a fact's parameter: the fact of that name if it could be observed, else why it could not.
 
-    What is only half of a diagnosis must not take the other half with it: without a right to exec, S3 is judged still.
+    What is only half of a diagnosis must not take the other half with it.
     ``failure`` is what the observation raised, `Unproven` or a `ProbeError`; ``value`` is None then.
     """
 
@@ -62,7 +62,7 @@ class IfSeen(Generic[Value]):
 class Fact:
     """One observation. ``needs`` are its parameters; ``changes`` is the word that a target must allow, if any.
 
-    ``asks`` names what it asks of which system, as ``S3 ListBuckets`` or ``Kubernetes list pods``.
+    ``asks`` names what it asks of which system, as ``SYSTEM OPERATION``.
     """
 
     name: str

@@ -49,7 +49,7 @@ class Node:
 
     @functools.cached_property
     def name(self) -> str:
-        """``bucket_view-tofu-state``: names the evidence file, and the fact to people."""
+        """The fact and its axes' values, as ``fact-value``: names the evidence file, and the fact to people."""
         return "-".join((self.key[0], *(value for _, value in self.key[1])))
 
     @functools.cached_property

@@ -35,7 +35,7 @@ LONGEST_DEADLINE = 3600.0
 _FACT_DEADLINES = 6
 """A fact makes several exchanges; each has the deadline, all together this many."""
 _OWN_MARKERS = {
-    "clause(id)": "one clause of the contract, for -m \"clause(id='rustfs.list-buckets')\"",
+    "clause(id)": "one clause of the contract, for -m \"clause(id='SYSTEM.REQUIREMENT')\"",
     "upholds(statement)": "a test of this suite that holds a policy statement of the contract",
     "real": "tests against real clients and servers; in CI",
 }

@@ -19,7 +19,7 @@ Wanted = Sequence[tuple[str, Mapping[str, str]]]
 def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
     """Yield the plan of a run: row name -> the facts that it asks for. Nothing is sent but access reviews, and nothing is changed.
 
-    A right that can't be reviewed (S3's, a cluster that does not answer) is said to be unknown, not lacking.
+    A right that can't be reviewed is said to be unknown, not lacking.
     """
     if run.graph is None:
         return

@@ -15,6 +15,7 @@ import yaml
 
 from pytest_gf.engine import options
 from pytest_gf.engine.errors import ProbeError
+from pytest_gf.honey import HOUSE
 from pytest_gf.honey.audit import asked, sampling
 from pytest_gf.honey.audit.progress import Progress
 from pytest_gf.honey.audit.state import State
@@ -192,8 +193,6 @@ def test_the_job_asks_for_what_there_is() -> None:
     given = dict(each.split("=", 1) for each in container["args"] if each.startswith("--gf-"))
     assert asked.part(given["--gf-shard"], {asked.INDEX: "15"}) == asked.Part(15, job["spec"]["completions"])
     assert asked.rate(given["--gf-rate"])
-    parser = pytest.Parser(_ispytest=True)
-    options.add_options(parser)
-    known = {name for option in parser.getgroup("gf").options for name in option.names()}
+    known = {option.name for option in options.options_of(HOUSE)}
     assert {each.partition("=")[0] for each in container["args"] if each.startswith("--gf")} <= known
     assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never", "backoffLimitPerIndex asks for it"

@@ -60,17 +60,18 @@ def test_no_clause_without_a_fault(catalog: set[str]) -> None:
 
 def catalog_rows(catalog: set[str]) -> set[str]:
     """Return rows enough for every pattern: each id bare, and with every bucket and stack."""
-    from pytest_gf.honey import contract
+    from pytest_gf.engine.axes import Axes
+    from pytest_gf.honey import HOUSE, contract
 
-    known = contract.load()
-    pairs = itertools.product(known.every("surface"), known.every("nar"))
-    surfaces = (*known.every("surface"), *map("-".join, pairs))
+    axes = Axes(HOUSE, contract.load(), {}, {})
+    pairs = itertools.product(axes.every("surface"), axes.every("nar"))
+    surfaces = (*axes.every("surface"), *map("-".join, pairs))
     values = (
-        *known.buckets,
-        *known.stacks,
+        *axes.every("bucket"),
+        *axes.every("stack"),
         *surfaces,
-        *known.every("evidence"),
-        *known.every("component"),
+        *axes.every("evidence"),
+        *axes.every("component"),
         "cas.v2/e0",
         "ac/d7",
     )

@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.honey import contract
+from pytest_gf.engine.axes import Axes
+from pytest_gf.honey import HOUSE, contract
 from pytest_gf.lab import Lab
 from pytest_gf.lab.faults import CANDIDATES, COMPONENTS
 from pytest_gf.lab.kube import stores
 
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["ha"]
-EVIDENCE = {f"ha.evidence[{name}]" for name in contract.load().every("evidence")}
+AXES = Axes(HOUSE, contract.load(), {}, {})
+EVIDENCE = {f"ha.evidence[{name}]" for name in AXES.every("evidence")}
 STRICT = {"ha.replicas", "ha.volume"} | EVIDENCE
-DOCUMENTED = {"ha.interim-shape", *(f"ha.limit[{name}]" for name in contract.load().every("component"))}
+DOCUMENTED = {"ha.interim-shape", *(f"ha.limit[{name}]" for name in AXES.every("component"))}
 ROWS = STRICT | DOCUMENTED
 
 

@@ -15,9 +15,9 @@ import grpc
 import pytest
 import zstandard
 
-from pytest_gf import Unproven, facts_in
+from pytest_gf import Unproven
 from pytest_gf.engine.errors import Unanswered
-from pytest_gf.engine.facts import HOUSE
+from pytest_gf.engine.facts import read_folder
 from pytest_gf.honey.formats import reapi
 from pytest_gf.honey.formats.nar import Regular, write
 from pytest_gf.honey.formats.narbody import Body
@@ -27,7 +27,7 @@ from pytest_gf.honey.observed.s3 import BucketListed
 from pytest_gf.honey.probes.attic import Attic, Reply, Way
 from pytest_gf.honey.probes.reapi import Cache
 
-FACTS = facts_in(Path(__file__).parents[2] / "fixtures")[HOUSE].facts
+FACTS = read_folder(Path(__file__).parents[2] / "fixtures").facts
 NAR = b"".join(write(Regular(os.urandom(3_000_000))))
 BASE = f"{'c' * 32}-c"
 INFO = f"""StorePath: /nix/store/{BASE}

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pytest_gf import facts_in
-from pytest_gf.engine.facts import HOUSE
+from pytest_gf.engine.facts import read_folder
 from pytest_gf.lab import Lab
 from pytest_gf.lab.kube.rights import PROBE_CLUSTER_ROLE, PROBE_ROLE
 
@@ -108,7 +107,7 @@ def test_what_facts_say_they_ask_is_what_they_ask(run_pytest: Any, lab: Lab) -> 
         asked.setdefault(kept["fact"], set()).update(each[0].upper() + each[1:] for each in said)
     declared = {
         name: {ask for ask in value.asks if ask != "Kubernetes create pods/portforward"}
-        for name, value in facts_in(ROOT / "fixtures")[HOUSE].facts.items()
+        for name, value in read_folder(ROOT / "fixtures").facts.items()
         if name in asked
     }
     assert asked == declared

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from pytest_gf.honey import routes
+from pytest_gf.honey.house import load_target
 from pytest_gf.honey.probes.kube import Kube
-from pytest_gf.honey.target import PortForward, load
+from pytest_gf.honey.target import PortForward
 from pytest_gf.lab import Lab
 from pytest_gf.lab.honey import ROUTED
 
@@ -27,7 +28,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 @pytest.fixture
 def kube(lab: Lab) -> Kube:
-    section = load(lab.target_file, environment=lab.environment).kubernetes
+    section = load_target(lab.target_file, environment=lab.environment).kubernetes
     assert section is not None
     return Kube(section, deadline=5)
 

@@ -21,7 +21,7 @@ from threading import Thread
 import pytest
 
 from pytest_gf.honey.contract import load
-from pytest_gf.honey.target import load as load_target
+from pytest_gf.honey.house import load_target
 from pytest_gf.lab import Lab, LabError, process
 
 WAIT = 20.0

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+SMALL = Path(__file__).parent / "houses" / "small.py"
+"""Honey without its facts and clauses: these tests bring a few of their own."""
 TARGET = 'name = "t"\nvantage = "runner"\n[s3]\nendpoint = "http://127.0.0.1:9"\naccess_key_env = "GF_A"\nsecret_key_env = "GF_B"\n'
 FORK = 'extends = "gloriousflywheel"\nname = "fork"\n'
 
@@ -155,7 +157,7 @@ def house(folder: Path, *clauses: dict[str, str], facts: str = FACTS) -> None:
         for each in clauses
     ]
     (folder / "suite" / "test_clauses.py").write_text("\n".join(sources))
-    (folder / "pytest.ini").write_text("[pytest]\ngf_suites = suite\n")
+    (folder / "pytest.ini").write_text(f"[pytest]\ngf_house = {SMALL}:HOUSE\ngf_suites = suite\n")
 
 
 def _clause(each: dict[str, str]) -> str:

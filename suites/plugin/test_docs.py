@@ -11,20 +11,19 @@ from typing import Any
 import pytest
 
 from pytest_gf.engine import options
-from pytest_gf.engine.facts import AXES, GIVENS
+from pytest_gf.engine.axes import Axes
+from pytest_gf.engine.facts import GIVENS
 from pytest_gf.engine.verdict import Exit, Verdict
-from pytest_gf.honey import contract, target
+from pytest_gf.honey import HOUSE, contract
+from pytest_gf.honey.house import load_target
 from pytest_gf.honey.vantage import VANTAGES
 
 ROOT = Path(__file__).parents[2]
 USAGE = (ROOT / "docs" / "usage.md").read_text()
 
 
-def test_every_option_is_documented_and_no_other(pytestconfig: pytest.Config) -> None:
-    parser = pytest.Parser(_ispytest=True)
-    options.add_options(parser)
-    group = parser.getgroup("gf")
-    known = {name for option in group.options for name in option.names()}
+def test_every_option_is_documented_and_no_other() -> None:
+    known = {option.name for option in options.options_of(HOUSE)}
     assert set(re.findall(r"^\| `(--gf[a-z-]*)", USAGE, re.MULTILINE)) == known
     assert set(re.findall(r"--gf(?:-[a-z]+)*", _everything())) - known == set()
 
@@ -34,7 +33,7 @@ def _everything() -> str:
 
 
 def test_markers_verdicts_exit_codes_vantages_and_words_are_documented() -> None:
-    for marker in options.MARKERS:
+    for marker in options.markers_of(HOUSE):
         assert f"| `{marker.partition('(')[0]}` |" in USAGE
     for verdict in Verdict:
         assert f"| {verdict} |" in USAGE
@@ -42,10 +41,10 @@ def test_markers_verdicts_exit_codes_vantages_and_words_are_documented() -> None
     for code in Exit:
         assert re.search(rf"\b{int(code)}\b", USAGE)
     targets = (ROOT / "docs" / "targets.md").read_text()
-    for word in (*target.ALLOWED, *VANTAGES, "bazel"):
+    for word in (*HOUSE.allows, *VANTAGES, "bazel"):
         assert re.search(rf"\b{word}\b", targets)
     writing = (ROOT / "docs" / "writing-clauses.md").read_text()
-    for word in (*AXES, *GIVENS):
+    for word in (*HOUSE.axis_names, *GIVENS):
         assert f"`{word}`" in writing
     assert "pytest_gf_verdict" in USAGE
 
@@ -109,11 +108,11 @@ def test_the_target_and_the_contract_in_the_documents_are_read(tmp_path: Path) -
     for name in ("README.md", "docs/targets.md"):
         (text,) = re.findall(r"```toml\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
         (tmp_path / "t.toml").write_text(text)
-        assert target.load(tmp_path / "t.toml").permits("scratch")
+        assert load_target(tmp_path / "t.toml").permits("scratch")
     (text,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "contract.md").read_text(), re.DOTALL)
     (tmp_path / "c.toml").write_text(text)
     fork = contract.load(tmp_path / "c.toml")
-    assert fork.axis("bucket") == ("tofu-state", "attic", "my-cache")
+    assert Axes(HOUSE, fork, {}, {}).values("bucket") == ("tofu-state", "attic", "my-cache")
     assert fork.stacks["attic"].bucket == "tofu-state"
 
 

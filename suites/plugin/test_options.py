@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.honey import target
+from pytest_gf.engine.axes import Axes
+from pytest_gf.engine.house import BadInput
+from pytest_gf.honey import HOUSE, target
 from pytest_gf.honey.contract import ContractError, load
+from pytest_gf.honey.house import load_target
 
 TARGET = 'name = "{name}"\nvantage = "operator"\nallow = ["scratch", "publication"]\n'
 
@@ -33,7 +36,7 @@ def test_option_before_variable_before_ini(targets: dict[str, Path], run_pytest:
 
 
 def test_a_pull_request_changes_nothing(targets: dict[str, Path], run_pytest: Any) -> None:
-    made = target.load(targets["option"])
+    made = load_target(targets["option"])
     assert made.permits("scratch")
     assert not made.permits("cache-blob")
     assert not made.with_vantage("pull-request").permits("scratch")
@@ -53,7 +56,7 @@ def test_credentials_are_read_by_name_and_never_shown(tmp_path: Path) -> None:
     path.write_text(
         TARGET.format(name="t") + '[s3]\nendpoint = "https://s3.example"\naccess_key_env = "A"\nsecret_key_env = "B"\n'
     )
-    made = target.load(path, environment={"A": "access", "B": "", "C": "another"})
+    made = load_target(path, environment={"A": "access", "B": "", "C": "another"})
     assert made.credential("A") == "access"
     assert made.secrets() == ("access",)
     for name in ("B", "C"):
@@ -68,13 +71,12 @@ def test_a_fork_extends_replaces_and_takes_away(tmp_path: Path) -> None:
         'extends = "base.toml"\nname = "fork"\n[buckets]\nattic = false\n[stacks.attic]\nkey = "k"\n'
     )
     fork = load(tmp_path / "fork.toml")
-    assert fork.axis("bucket") == ("tofu-state", "bazel-cache", "more")
+    axes = Axes(HOUSE, fork, {}, {"bucket": ["more"]})
+    assert axes.every("bucket") == ("tofu-state", "bazel-cache", "more")
     assert (fork.stacks["attic"].key, fork.stacks["attic"].proves) == ("k", "S070")
-    narrowed = fork.narrow(buckets=["more"])
-    assert narrowed.axis("bucket") == ("more",)
-    assert narrowed.every("bucket") == fork.axis("bucket")
-    with pytest.raises(ContractError, match="unknown stack 'x'"):
-        fork.narrow(stacks=["x"])
+    assert axes.values("bucket") == ("more",)
+    with pytest.raises(BadInput, match="unknown stack 'x'"):
+        Axes(HOUSE, fork, {}, {"stack": ["x"]})
 
 
 def test_a_fork_with_statements_of_its_own(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from pytest_gf.engine.redaction import MARK, Redactor
 from pytest_gf.lab import Lab
 
+SMALL = Path(__file__).parent / "houses" / "small.py"
+"""Honey without its facts and clauses: these tests bring a few of their own."""
 LOUD = ["-vvv", "--showlocals", "--log-level=DEBUG", "-rA", "--tb=long"]
 
 CONFTEST = """
@@ -128,7 +130,7 @@ def test_a_house_that_says_it_everywhere(workers: list[str], lab: Lab, run_pytes
     (house / "conftest.py").write_text(CONFTEST)
     (house / "fixtures" / "facts.py").write_text(FACTS)
     (house / "test_loud.py").write_text(CLAUSES)
-    (house / "pytest.ini").write_text("[pytest]\ngf_suites = .\n")
+    (house / "pytest.ini").write_text(f"[pytest]\ngf_house = {SMALL}:HOUSE\ngf_suites = .\n")
     log = tmp_path / "reports" / "log.txt"
     arguments = [*LOUD, *workers, f"--log-file={log}", "--log-file-level=DEBUG", f"--gf-target={lab.target_file}"]
     summary = tmp_path / "reports" / "github.md"

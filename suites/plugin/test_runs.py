@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+SMALL = Path(__file__).parent / "houses" / "small.py"
+"""Honey without its facts and clauses: these tests bring a few of their own."""
 ALONE_AND_SPREAD = pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "n2"])
 
 CONFTEST = """
@@ -153,7 +155,7 @@ def write_house(folder: Path, clauses: str) -> None:
     (folder / "fixtures" / "facts.py").write_text(FACTS)
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_house.py").write_text(HEAD + clauses)
-    (folder / "pytest.ini").write_text("[pytest]\ngf_suites = .\n")
+    (folder / "pytest.ini").write_text(f"[pytest]\ngf_house = {SMALL}:HOUSE\ngf_suites = .\n")
     (folder / "target.toml").write_text('name = "house"\nvantage = "operator"\nallow = ["scratch"]\n')
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_gf.honey import target
+from pytest_gf.honey.house import load_target
 from pytest_gf.honey.target import PortForward, TargetError
 
 READY = Path(__file__).parents[2] / "fixtures" / "targets"
@@ -16,12 +17,12 @@ S3 = '[s3]\nendpoint = "http://s3.example:9000"\n'
 def read(folder: Path, text: str) -> target.Target:
     path = folder / "t.toml"
     path.write_text(f'name = "t"\nvantage = "operator"\n{text}')
-    return target.load(path, environment={})
+    return load_target(path, environment={})
 
 
 @pytest.mark.parametrize("path", sorted(READY.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_ready_files_are_read(path: Path) -> None:
-    made = target.load(path, environment={})
+    made = load_target(path, environment={})
     assert path.stem.endswith(made.vantage)
     of_honey = made.name != "candidate"
     assert (made.s3 is not None) == (made.vantage in {"runner", "operator"})

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from pytest_gf import IfSeen, Unproven, facts_in
+from pytest_gf import IfSeen, Unproven
 from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unanswered
-from pytest_gf.engine.facts import HOUSE
+from pytest_gf.engine.facts import read_folder
 from pytest_gf.honey import contract
 from pytest_gf.honey.formats import checksums
 from pytest_gf.honey.observed.workload import ClusterSeen
@@ -63,7 +63,7 @@ def kube(serve: Callable[..., str], tmp_path: Path) -> Callable[[Script], Kube]:
 
 
 def observe(name: str, **needs: Any) -> Any:
-    return facts_in(HOME / "fixtures")[HOUSE].facts[name].function(**needs)
+    return read_folder(HOME / "fixtures").facts[name].function(**needs)
 
 
 def listing(entries: str, more: str = "") -> bytes:
@@ -220,7 +220,7 @@ def test_a_folder_behind_one_that_may_not_be_entered_is_not_absent(closed: str, 
 
 
 def test_words_of_commands_are_not_kept() -> None:
-    without = facts_in(HOME / "fixtures")[HOUSE].facts["rca"].function.__globals__["_without_values"]
+    without = read_folder(HOME / "fixtures").facts["rca"].function.__globals__["_without_values"]
     kept = without(
         {"command": ["mc", "alias", "set", "x"], "args": ["--secret-key=hush", "hush"], "env": [{"name": "A"}]}
     )

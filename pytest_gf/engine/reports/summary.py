@@ -27,7 +27,7 @@ _MEANING = {
 
 
 def row_name(verdict: Mapping[str, Any]) -> str:
-    """Return ``rustfs.list-buckets[tofu-state]`` for one verdict of a record."""
+    """Return the row's name, as ``system.requirement[value]``, for one verdict of a record."""
     return (
         f"{verdict['clause']}[{'-'.join(verdict['params'].values())}]" if verdict["params"] else str(verdict["clause"])
     )

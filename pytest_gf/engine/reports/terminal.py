@@ -119,7 +119,7 @@ def shorten(terminal: pytest.TerminalReporter, account: str) -> None:
 
 
 def last_line(terminal: pytest.TerminalReporter, run: Run) -> None:
-    """Write what must be read last: that a lab is no evidence about honey."""
+    """Write what must be read last: that a lab is no evidence about the real system."""
     if run.is_lab:
         terminal.write_line(LAB_BANNER, yellow=True, bold=True)
 
