@@ -1,7 +1,20 @@
-"""pytest_gf: GloriousFlywheel's contract as a live-infrastructure test suite. What clauses and facts import."""
+"""pytest_gf: a contract as a live-infrastructure test suite. What clauses, facts and forks import."""
 
 from pytest_gf.engine.clauses import clause
 from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.engine.facts import Every, IfSeen, fact, facts_in
+from pytest_gf.engine.house import Axis, House, Section, Selection
 
-__all__ = ["Every", "IfSeen", "ProbeError", "Unproven", "clause", "fact", "facts_in"]
+__all__ = [
+    "Axis",
+    "Every",
+    "House",
+    "IfSeen",
+    "ProbeError",
+    "Section",
+    "Selection",
+    "Unproven",
+    "clause",
+    "fact",
+    "facts_in",
+]

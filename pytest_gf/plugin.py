@@ -10,6 +10,7 @@ import pytest
 from pytest_gf.engine import hookspecs, options
 from pytest_gf.engine.clauses import clause_of
 from pytest_gf.engine.facts import FOLDER
+from pytest_gf.engine.selecting import select
 from pytest_gf.engine.session import SESSION, ContractSession
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)  # Before pytest selects by -m.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if SESSION in config.stash:
-        config.stash[SESSION].select(items)
+        session = config.stash[SESSION]
+        select(config, items, session.facts, session.run)
     made = [found for item in items if (found := clause_of(getattr(item, "function", None)))]
     if made and SESSION not in config.stash:
         where = made[0].function.__code__.co_filename

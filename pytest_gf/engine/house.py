@@ -151,8 +151,8 @@ class House:
     """A contract's suite. Paths may be relative to the file that defines the House.
 
     ``read_contract`` reads a contract file (None: the default one); ``contract`` is a file of a fork's own. ``facts`` and
-    ``suites`` are folders of facts and of clauses. ``guard`` is the fact that every changing fact must need. ``lab`` is the
-    package of the emulated system. ``removers(target, deadline)`` gives what deletes things of the ledger there.
+    ``suites`` are folders of facts and of clauses. ``guard`` is the fact that every changing fact must need. ``system`` is
+    the real system's name, and ``lab`` the package that emulates it. ``removers(target, deadline)`` gives what deletes things of the ledger there.
     ``where(target)`` tells by what a later clean knows the target again. ``plan`` adds lines to --gf-plan: what the facts of
     each row need, and what they can't do without. ``applies`` says whether a fact would ask on this target.
     A House that ``extends`` another has all of that one's, and its own in front.
@@ -174,6 +174,7 @@ class House:
     guard: str = ""
     gate: Gate | None = None
     lab: str = ""
+    system: str = ""
     banner: Callable[[Run], list[str]] | None = None
     removers: Callable[[Any, float], AbstractContextManager[Remove]] | None = None
     where: Callable[[Any], dict[str, str]] | None = None
@@ -207,6 +208,11 @@ class House:
     def axis_names(self) -> tuple[str, ...]:
         """The axes' names, in order."""
         return tuple(axis.name for axis in self.axes)
+
+    @property
+    def lab_banner(self) -> str:
+        """What every report says of a run on the lab."""
+        return f"LAB - {self.system} was not observed"
 
     @property
     def markers(self) -> tuple[str, ...]:

@@ -191,7 +191,7 @@ def markers_of(house: House) -> dict[str, str]:
 
 
 def _asks_for_us(config: pytest.Config) -> bool:
-    given = [*_words(config), *shlex.split(str(config.inicfg.get("addopts", "")))]
+    given = [*_words(config), *config.getini("addopts")]
     return hasattr(config.option, "gf") or any(
         word.startswith("--gf") or word in {"-h", "--help", "--markers"} for word in given
     )

@@ -11,7 +11,6 @@ import pytest
 from pytest_gf.engine import catalog, judging, waiving
 from pytest_gf.engine.clauses import Row, clause_of
 from pytest_gf.engine.facts import GRAPH, Facts, Folder, read_folder
-from pytest_gf.engine.house import Candidate
 from pytest_gf.engine.options import HOUSE
 from pytest_gf.engine.redacting import redact_log_records, redact_shown_warnings, redact_warning, redact_within
 from pytest_gf.engine.redaction import redact, redactor
@@ -85,26 +84,6 @@ class ContractSession:
         self.facts = Facts({**self.facts.facts, **folder.facts}, self.run.axes.names)
         self.config.stash[GRAPH] = self.run.begin(self.facts)
         self.config.pluginmanager.register(self.facts.fixtures(), f"gf-facts-{len(self._folders)}")
-
-    def select(self, items: list[pytest.Item]) -> None:
-        """Give rows the markers of the selections that take them, and deselect clauses over an axis without values."""
-        empty = {axis for axis in self.run.axes.names if not self.run.axes.values(axis)}
-        clauses = [item for item in items if clause_of(getattr(item, "function", None)) is not None]
-        left_out = {item for item in clauses if empty & set(catalog.params_of(item))}
-        for item in clauses:
-            candidate = self._candidate(item)
-            for selection in self.run.settings.house.selections:
-                if item not in left_out and selection.takes(candidate, self.run):
-                    item.add_marker(selection.marker)
-        if left_out:
-            self.config.hook.pytest_deselected(items=list(left_out))
-            items[:] = [item for item in items if item not in left_out]
-
-    def _candidate(self, item: pytest.Item) -> Candidate:
-        names = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # Private, and mypy says so.
-        known = [name for name in names if name in self.facts.facts]
-        changes = any(each.changes for name in known for each in self.facts.closure(name).values())
-        return Candidate(frozenset(mark.name for mark in item.iter_markers()), catalog.params_of(item), changes)
 
     def header(self) -> list[str]:
         return terminal.header(self.run)

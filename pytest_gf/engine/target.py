@@ -135,4 +135,4 @@ def _section(section: Section, table: Any, path: Path, read: Mapping[str, Any]) 
     try:
         return section.check(msgspec.convert(table, section.type), path, read)
     except msgspec.ValidationError as wrong:
-        raise TargetError(f"{path}: [{section.name}]: {wrong}") from None
+        raise TargetError(f"{path}: {str(wrong).replace('`$.', f'`$.{section.name}.', 1)}") from None

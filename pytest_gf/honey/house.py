@@ -72,6 +72,7 @@ HOUSE = House(
     target=Target,
     guard="coherent_buckets",
     gate=Gate("cluster", "S001", "the cluster is the contract's"),
+    system="honey",
     lab="pytest_gf.lab",
     banner=subject.banner,
     removers=cleaning.removers,

@@ -124,7 +124,7 @@ def test_the_newcomers_clause_works_as_it_stands(run_pytest: Any, tmp_path: Path
         path.write_text(body)
     outcome = run_pytest("-m", "canary", cwd=tmp_path)
     assert outcome.exit == 0, outcome.text
-    assert outcome.rows("holds") == {f"lab.name-fits[{bucket}]" for bucket in contract.load().buckets}
+    assert outcome.rows("holds") > {f"lab.name-fits[{bucket}]" for bucket in contract.load().buckets}
 
 
 def test_the_files_of_a_run_are_the_documented_ones(run_pytest: Any) -> None:

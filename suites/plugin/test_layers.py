@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import statistics
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 import pytest_gf
 
@@ -29,74 +28,110 @@ CLIENTS = {"aiohttp", "allure", "allure_commons", "boto3", "botocore", "grpc", "
 INPUT_OUTPUT = {"asyncio", "http", "io", "os", "pathlib", "shutil", "socket", "subprocess", "tempfile", "urllib"}
 
 # What each part of the package may import of ours. A part that is not here fails a test: give it its place.
-ALLOWED: dict[str, set[str]] = {
-    # values and bytes
-    "answers": set(),
+ENGINE: dict[str, set[str]] = {
+    "contract": set(),
     "errors": set(),
-    "formats": {"formats"},
     "ledger": set(),
     "redaction": set(),
-    "vantage": set(),
     "verdict": set(),
-    "observed": {"observed", "formats", "answers", "errors"},
-    # what is promised, and where
-    "contract": {"contract"},
-    "target": {"contract", "formats", "vantage"},
-    # wires, and the emulated honey, which knows nothing of them
-    "evidence": {"redaction"},
-    "probes": {"probes", "formats", "answers", "errors", "evidence", "redaction"},
-    "lab": {"lab", "contract", "formats"},
-    # facts, clauses, verdicts
-    "clauses": set(),
-    "facts": {"errors"},
-    "graph": {"evidence", "errors", "facts"},
-    "catalog": {"clauses", "facts"},
-    "routes": {"errors", "probes", "target"},
-    "audit": {"audit", "answers", "errors", "formats", "observed", "probes"},
-    "cleaning": {"errors", "lab", "ledger", "probes", "redaction", "routes", "target"},
-    "plan": {"errors", "probes", "target"},
-    "findings": {"errors", "evidence", "observed", "probes"},
-    "subject": {"errors", "evidence", "lab", "target"},
-    "baselines": {"formats", "verdict"},
-    "run": {"baselines", "cleaning", "errors", "graph", "lab", "ledger", "redaction", "subject", "target"},
-    "waiving": {"clauses", "run"},
-    "judging": {"errors", "facts", "redaction", "run", "verdict", "waiving"},
-    # reports
-    "redacting": {"redaction"},
-    "reports": {"reports", "clauses", "redacting", "redaction", "verdict"},
-    # pytest's side
     "hookspecs": set(),
     "scheduling": set(),
-    "options": {"audit", "contract", "formats", "lab", "subject", "target", "vantage"},
-    "commands": {"cleaning", "lab", "options", "target"},
+    "clauses": set(),
+    "house": {"ledger"},
+    "axes": {"contract", "house"},
+    "loading": {"house"},
+    "target": {"house"},
+    "evidence": {"redaction"},
+    "facts": {"errors"},
+    "graph": {"errors", "evidence", "facts"},
+    "catalog": {"clauses", "facts"},
+    "cleaning": {"ledger", "target"},
+    "plan": {"errors"},
+    "options": {"axes", "contract", "house", "loading", "target"},
+    "run": {"errors", "graph", "house", "ledger", "redaction", "target"},
+    "waiving": set(),
+    "judging": {"errors", "facts", "options", "redaction", "run", "verdict", "waiving"},
+    "redacting": {"redaction"},
+    "reports": {"clauses", "redacting", "redaction", "verdict"},
+    "selecting": {"catalog", "clauses", "house"},
+    "commands": {"cleaning", "house", "options"},
     "session": {
-        *(
-            "baselines",
-            "catalog",
-            "clauses",
-            "facts",
-            "waiving",
-            "judging",
-            "plan",
-            "redacting",
-            "redaction",
-            "reports",
-            "run",
-            "scheduling",
-        ),
-        "verdict",
+        *("catalog", "clauses", "facts", "house", "judging", "options", "plan", "redacting", "redaction", "reports"),
+        *("run", "scheduling", "verdict", "waiving"),
     },
-    "plugin": {"catalog", "clauses", "commands", "facts", "hookspecs", "options", "session"},
-    # the door, and the generators of documents
-    "__init__": {"clauses", "errors", "facts"},
-    "clauses_page": {"clauses", "contract", "facts", "faults_page", "session"},
-    "faults_page": {"lab"},
 }
+PUBLIC = {"errors", "evidence", "graph", "house", "ledger", "redaction", "run", "target", "verdict"}
+"""What honey may import of the engine."""
+HONEY: dict[str, set[str]] = {
+    "answers": set(),
+    "formats": set(),
+    "stored": set(),
+    "vantage": set(),
+    "contract": set(),
+    "observed": {"answers", "formats"},
+    "probes": {"answers", "formats"},
+    "target": {"formats"},
+    "routes": {"probes"},
+    "rights": {"probes", "target"},
+    "cleaning": {"probes", "routes", "stored"},
+    "baselines": {"formats"},
+    "audit": {"answers", "formats", "observed", "probes"},
+    "findings": {"observed"},
+    "subject": set(),
+    "selections": {"audit", "baselines", "formats", "subject", "target"},
+    "house": {"cleaning", "contract", "rights", "selections", "subject", "target", "vantage"},
+    "__init__": {"house"},
+}
+ALLOWED: dict[str, set[str]] = {
+    **{f"engine.{part}": {f"engine.{each}" for each in others} for part, others in ENGINE.items()},
+    **{
+        f"honey.{part}": {f"honey.{each}" for each in others} | {f"engine.{each}" for each in PUBLIC}
+        for part, others in HONEY.items()
+    },
+    "engine.__init__": set(),
+    "lab": {"honey.contract", "honey.formats"},
+    "pages": {
+        "engine.axes",
+        "engine.clauses",
+        "engine.facts",
+        "engine.session",
+        "honey.__init__",
+        "honey.contract",
+        "lab",
+    },
+    "plugin": {
+        f"engine.{each}" for each in ("clauses", "commands", "facts", "hookspecs", "options", "selecting", "session")
+    },
+    "reports": {"engine.reports"},
+    "__init__": {"engine.clauses", "engine.errors", "engine.facts", "engine.house"},
+}
+LAB_IN_A_FUNCTION = {"honey.subject"}
+"""Parts that lay the lab's model out, and import the lab only then."""
+DOMAIN = {
+    *(
+        "attic",
+        "bazel",
+        "bucket",
+        "buckets",
+        "kube",
+        "kubernetes",
+        "nar",
+        "rustfs",
+        "s3",
+        "shard",
+        "shards",
+        "stack",
+        "stacks",
+    ),
+    "tofu",
+}
+"""Words of honey that the engine does not know."""
+NOT_THE_DOMAIN = {"ExitStack", "stack_info", "stacklevel"}
 
 
 def name_of(path: Path) -> str:
     """Return ``probes.s3`` for ``pytest_gf/honey/probes/s3.py``, ``lab`` for ``pytest_gf/lab/__init__.py``."""
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
 
 
 def at_run_time(node: ast.AST, *, in_functions: bool = True) -> Iterator[ast.AST]:
@@ -126,9 +161,33 @@ def first(modules: set[str]) -> set[str]:
     return {each.partition(".")[0] for each in modules}
 
 
-def ours(source: str) -> set[str]:
-    """Return the parts of pytest_gf that a source imports: ``probes``, ``contract``."""
-    return first({each.removeprefix("pytest_gf.") for each in imported(source) if each.startswith("pytest_gf.")})
+def part_of(module: str) -> str:
+    """Return the part that a module below pytest_gf belongs to: ``honey.probes`` for ``honey.probes.s3``, ``lab`` for all of it."""
+    words = module.split(".")
+    if words[0] in {"engine", "honey"}:
+        known = ENGINE if words[0] == "engine" else HONEY
+        return f"{words[0]}.{words[1] if len(words) > 1 and words[1] in known else '__init__'}"
+    return words[0] or "__init__"
+
+
+def ours(source: str, *, in_functions: bool = True) -> set[str]:
+    """Return the parts of pytest_gf that a source imports: ``honey.probes``, ``lab``."""
+    modules = {each for each in imported(source, in_functions=in_functions) if each.startswith("pytest_gf.")}
+    below = {each.removeprefix("pytest_gf.") for each in modules}
+    # ``from pytest_gf.honey import x`` names both honey and honey.x: the longer one counts.
+    return {part_of(each) for each in below if not any(other.startswith(f"{each}.") for other in below)}
+
+
+def words(source: str) -> dict[str, int]:
+    """Return the words of a source's identifiers and strings, lower case, each with the line of its first use."""
+    found: dict[str, int] = {}
+    for node in ast.walk(ast.parse(source)):
+        for name in ("id", "attr", "name", "arg", "value"):
+            text = getattr(node, name, None)
+            if isinstance(text, str) and text not in NOT_THE_DOMAIN:
+                for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", text):
+                    found.setdefault(word.lower(), getattr(node, "lineno", 0))
+    return found
 
 
 def hooks(source: str) -> set[str]:
@@ -165,61 +224,97 @@ def strangers(source: str) -> set[str]:
     return first(imported(source)) - {"pytest_gf", "pytest"} - sys.stdlib_module_names
 
 
+def told(wrong: dict[str, object]) -> str:
+    """Return what is wrong, a line a file; "" where nothing is."""
+    return "".join(f"\n  {name}: {each}" for name, each in wrong.items() if each)
+
+
 def test_each_part_of_the_package_has_its_place() -> None:
-    assert {name_of(path).partition(".")[0] for path in FILES} == set(ALLOWED)
+    assert {part_of(name_of(path)) for path in FILES} == set(ALLOWED)
     below = {part: others - {part} for part, others in ALLOWED.items()}
     graphlib.TopologicalSorter(below).prepare()  # Raises CycleError where two parts stand above each other.
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_imports_go_downwards(path: Path) -> None:
-    source = path.read_text()
-    assert "" not in first(imported(source)), "a relative import"
-    assert ours(source) <= ALLOWED[name_of(path).partition(".")[0]]
-    assert not first(imported(source)) & {"fixtures", "suites", "conftest"}
+def test_imports_go_downwards() -> None:
+    wrong: dict[str, object] = {}
+    for path in FILES:
+        part, source = part_of(name_of(path)), path.read_text()
+        above = ours(source) - ALLOWED[part] - {part} - ({"lab"} if part in LAB_IN_A_FUNCTION else set())
+        wrong[name_of(path)] = sorted({*above, *(first(imported(source)) & {"", "fixtures", "suites", "conftest"})})
+        assert "lab" not in ours(source, in_functions=False) or part in {"lab", "pages"}, name_of(path)
+    assert not told(wrong), f"these import what stands above or beside them:{told(wrong)}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_client_libraries_are_imported_where_they_are_used(path: Path) -> None:
-    own = {"aiohttp"} if name_of(path).startswith("lab.") else set()
-    own |= {"allure", "allure_commons"} if name_of(path) == "reports.allure" else set()
-    assert not first(imported(path.read_text(), in_functions=False)) & CLIENTS - own
+def test_the_engine_knows_no_system() -> None:
+    wrong: dict[str, object] = {}
+    for path in FILES:
+        if part_of(name_of(path)).startswith("engine."):
+            found = words(path.read_text())
+            wrong[name_of(path)] = ", ".join(f"{word} (line {found[word]})" for word in sorted(found.keys() & DOMAIN))
+    assert not told(wrong), f"the engine knows words of honey:{told(wrong)}"
 
 
-@pytest.mark.parametrize("path", [*FILES, *FACTS, *CLAUSES], ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_the_plugin_defines_pytests_hooks(path: Path) -> None:
-    known = {
-        PACKAGE / "plugin.py": hooks(path.read_text()),
-        PACKAGE / "hookspecs.py": {"pytest_gf_verdict"},
-        PACKAGE / "clauses_page.py": {"pytest_collection_finish"},  # A collection of its own, for the page.
+def test_honey_knows_no_pytest() -> None:
+    wrong = {
+        name_of(path): first(imported(path.read_text())) & {"pytest"} for path in (PACKAGE / "honey").rglob("*.py")
     }
-    assert hooks(path.read_text()) == known.get(path, set())
+    assert not told(dict(wrong)), f"these import pytest:{told(dict(wrong))}"
 
 
-@pytest.mark.parametrize("path", [*FACTS, *CLAUSES], ids=lambda path: path.stem)
-def test_facts_and_clauses_import_only_the_package(path: Path) -> None:
-    source = path.read_text()
-    assert not strangers(source)
-    assert not ours(source) & {"lab", "plugin", "session", "options"}
-    assert path in FACTS or not ours(source) & {"probes", "formats"}, "a clause judges; a fact observes"
+def test_client_libraries_are_imported_where_they_are_used() -> None:
+    wrong: dict[str, object] = {}
+    for path in FILES:
+        own = {"aiohttp"} if name_of(path).startswith("lab.") else set()
+        own |= {"allure", "allure_commons"} if name_of(path) == "engine.reports.allure" else set()
+        wrong[name_of(path)] = first(imported(path.read_text(), in_functions=False)) & CLIENTS - own
+    assert not told(wrong), f"these import a client library for everybody:{told(wrong)}"
 
 
-@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
-def test_nothing_imports_facts_or_clauses_by_name(path: Path) -> None:
-    assert not first(imported(path.read_text())) & {"fixtures", "suites", "conftest"}
+def test_only_the_plugin_defines_pytests_hooks() -> None:
+    known = {
+        PACKAGE / "plugin.py": hooks((PACKAGE / "plugin.py").read_text()),
+        PACKAGE / "engine" / "hookspecs.py": {"pytest_gf_verdict"},
+        PACKAGE / "pages" / "clauses.py": {"pytest_collection_finish"},  # A collection of its own, for the page.
+    }
+    wrong: dict[str, object] = {
+        str(path): hooks(path.read_text()) ^ known.get(path, set()) for path in [*FILES, *FACTS, *CLAUSES]
+    }
+    assert not told(wrong), f"these define hooks:{told(wrong)}"
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "formats").glob("*.py")), ids=name_of)
-def test_formats_do_no_io(path: Path) -> None:
-    assert not does_io(path.read_text())
+def test_facts_and_clauses_import_only_the_package() -> None:
+    wrong: dict[str, object] = {}
+    for path in [*FACTS, *CLAUSES]:
+        source = path.read_text()
+        apart = {"lab", "plugin", "engine.session", "engine.options"}
+        apart |= set() if path in FACTS else {"honey.probes", "honey.formats"}  # A clause judges; a fact observes.
+        wrong[path.name] = strangers(source) | (ours(source) & apart)
+    assert not told(wrong), f"these import what is not theirs:{told(wrong)}"
 
 
-@pytest.mark.parametrize("path", [*FILES, *FACTS, *CLAUSES, *TESTS], ids=lambda path: str(path.relative_to(ROOT)))
-def test_files_and_functions_are_short(path: Path) -> None:
-    source = path.read_text()
-    assert len(source.splitlines()) <= LONGEST_FILE
-    assert path in TESTS or not long_functions(source)
-    assert ast.get_docstring(ast.parse(source)), "the first line says what the file is for"
+def test_nothing_imports_facts_or_clauses_by_name() -> None:
+    wrong: dict[str, object] = {
+        path.name: first(imported(path.read_text())) & {"fixtures", "suites", "conftest"} for path in TESTS
+    }
+    assert not told(wrong), f"these import facts or clauses:{told(wrong)}"
+
+
+def test_formats_do_no_io() -> None:
+    wrong: dict[str, object] = {
+        name_of(path): does_io(path.read_text()) for path in (PACKAGE / "honey" / "formats").glob("*.py")
+    }
+    assert not told(wrong), f"these reach outside:{told(wrong)}"
+
+
+def test_files_and_functions_are_short() -> None:
+    wrong: dict[str, object] = {}
+    for path in [*FILES, *FACTS, *CLAUSES, *TESTS]:
+        source = path.read_text()
+        lines = len(source.splitlines())
+        name = str(path.relative_to(ROOT))
+        wrong[name] = f"{lines} lines" if lines > LONGEST_FILE else "" if path in TESTS else long_functions(source)
+        assert ast.get_docstring(ast.parse(source)), f"{name}: the first line says what the file is for"
+    assert not told(wrong), f"longer than {LONGEST_FILE} lines a file and {LONGEST_FUNCTION} a function:{told(wrong)}"
 
 
 def test_the_package_is_made_of_small_files() -> None:
@@ -243,7 +338,9 @@ def test_these_rules_can_be_broken() -> None:
     assert imported(inside, in_functions=False) == set()
     assert first(imported(tried, in_functions=False)) == {"boto3", "grpc"}
     assert first(imported("from . import x\nfrom .y import z\n")) == {""}
-    assert ours("from pytest_gf import lab\nimport pytest_gf.honey.probes.s3\n") == {"lab", "probes"}
+    assert ours("from pytest_gf import lab\nimport pytest_gf.honey.probes.s3\n") == {"lab", "honey.probes"}
+    assert ours("from pytest_gf.honey import HOUSE, contract\n") == {"honey.__init__", "honey.contract"}
+    assert words("def by_bucket(S3Section): return 'a stack'").keys() >= {"bucket", "s3", "stack"}
     assert hooks("async def pytest_a(): ...\n@pytest.hookimpl(tryfirst=True)\ndef b(): ...\ndef c(): ...\n") == {
         "pytest_a",
         "b",

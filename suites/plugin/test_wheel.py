@@ -61,13 +61,12 @@ def test_the_wheel_holds_the_house_and_its_data(installed: Path) -> None:
     package = installed / "pytest_gf"
     for name in (
         "py.typed",
-        "contract/gloriousflywheel.toml",
-        "contract/statements.toml",
-        "house/conftest.py",
-        "house/fixtures/rustfs.py",
+        "honey/contract/gloriousflywheel.toml",
+        "honey/contract/statements.toml",
+        "honey/suite/fixtures/rustfs.py",
     ):
         assert (package / name).is_file(), name
-    assert list((package / "house" / "suites" / "contract").rglob("test_*.py"))
+    assert list((package / "honey" / "suite" / "suites" / "contract").rglob("test_*.py"))
     assert {path.name for path in installed.iterdir()} == {
         "pytest_gf",
         *(path.name for path in installed.glob("*.dist-info")),

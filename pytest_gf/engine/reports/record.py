@@ -112,7 +112,7 @@ def does_not_prove(run: Run) -> list[str]:
     """Return what a green run on this target doesn't prove, a sentence each, with its statements."""
     claims = [f"{each.text} ({' '.join(each.statements)})" for each in run.contract.does_not_prove]
     if run.is_lab:
-        claims.insert(0, "LAB - honey was not observed: a green run on the lab says nothing about any real system")
+        claims.insert(0, f"{run.house.lab_banner}: a green run on the lab says nothing about any real system")
     return claims
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 MOST_BYTES = 1_000_000
 """GitHub refuses a job summary of more than 1 MiB; what other steps wrote counts too."""
 
-LAB_BANNER = "LAB - honey was not observed"
 _MEANING = {
     0: "green: nothing selected is red",
     1: "red: something is not as promised",
@@ -88,7 +87,7 @@ def page(
     every = len(settings.contract.statements)
     lines = [f"# Contract run on {record['target']}: {counts(record)}", ""]
     if record["target"] == "lab":
-        lines += [f"**{LAB_BANNER}.**", ""]
+        lines += [f"**{settings.house.lab_banner}.**", ""]
     lines += [
         f"Exit {record['exit']}, {_MEANING.get(record['exit'], 'see pytest')}. Vantage {record['vantage']}, {record['started']} to {record['finished']}.",
         "",

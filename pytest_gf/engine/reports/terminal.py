@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports.summary import LAB_BANNER, counts, gate, interim, proved, row_name
+from pytest_gf.engine.reports.summary import counts, gate, interim, proved, row_name
 from pytest_gf.engine.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def banner(run: Run) -> list[str]:
         return banner(run) if banner is not None and not run.is_live else []
     faults = run.settings.faults
     bent = f", bent by {' '.join(str(fault) for fault in faults)}" if faults else ""
-    return [f"gf: {LAB_BANNER}: the target is a lab{bent} (--gf-target=FILE for a real one)"]
+    return [f"gf: {run.house.lab_banner}: the target is a lab{bent} (--gf-target=FILE for a real one)"]
 
 
 def width(rows: Iterable[Row]) -> int:
@@ -121,7 +121,7 @@ def shorten(terminal: pytest.TerminalReporter, account: str) -> None:
 def last_line(terminal: pytest.TerminalReporter, run: Run) -> None:
     """Write what must be read last: that a lab is no evidence about the real system."""
     if run.is_lab:
-        terminal.write_line(LAB_BANNER, yellow=True, bold=True)
+        terminal.write_line(run.house.lab_banner, yellow=True, bold=True)
 
 
 def voice() -> Callable[[str], None]:
