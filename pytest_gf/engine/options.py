@@ -255,8 +255,9 @@ def _read(config: pytest.Config, house: House) -> Settings:
     if not 0 < option.gf_deadline <= LONGEST_DEADLINE:
         raise BadInput(f"--gf-deadline={option.gf_deadline:g}: expected seconds between 0 and 3600")
     assert house.read_contract is not None
-    contract_file = Path(os.path.abspath(option.gf_contract)) if option.gf_contract else None
-    contract = house.read_contract(contract_file or (Path(house.contract) if house.contract is not None else None))
+    said = option.gf_contract or house.contract
+    contract_file = Path(os.path.abspath(said)) if said else None
+    contract = house.read_contract(contract_file)
     target = _target(config, house)
     seed = option.gf_seed or time.strftime("%Y-%m-%dT%H", time.gmtime())
     given = Given(
