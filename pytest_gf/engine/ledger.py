@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import IO, Any
 
 NAME = "ledger.jsonl"
+LONGEST = 16 * 1024 * 1024
+"""Characters of a ledger; a run makes a dozen things."""
 
 
 @dataclass(frozen=True)
@@ -85,48 +87,118 @@ class Ledger:
                 self._file = None
 
 
+def stamp(run_id: str) -> str:
+    """Return a run's id as a bucket's name can carry it: ``20261123235959-1a2b3c4d``."""
+    return run_id.replace("T", "").replace("Z", "").lower()
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a run's things are called, so that a ledger, which anybody may have written, can name nothing else."""
+
+    scratch: str
+    """The prefix of scratch buckets, ``gf-rca-``."""
+    proof: str
+    """The prefix of proof objects in a state's bucket, ``gf-proof/``."""
+    protected: tuple[str, ...]
+
+    def why_not(self, thing: Thing, run_id: str) -> str:
+        """Return why a run of this id never made this thing; "" where it may have."""
+        own = f"{self.scratch}{stamp(run_id)}"
+        if thing.bucket == own and own not in self.protected:
+            return "" if thing.kind == "bucket" or thing.key else "an object without a key"
+        if thing.kind == "bucket":
+            return f"a run deletes no bucket but its own, {own}"
+        name = thing.key.removeprefix(self.proof)
+        if thing.bucket in self.protected and name != thing.key and run_id in name and "/" not in name:
+            return ""
+        return f"a run deletes nothing in it but {self.proof}…{run_id}"
+
+
 @dataclass(frozen=True)
 class Left:
-    """The ledger of a run that is over, with what it made and never saw gone, the latest first."""
+    """The ledger of a run that is over, with what it made and never saw gone, the latest first.
+
+    ``foreign`` are things that a run of this id never makes, with why; ``corrupt`` the numbers of lines that say nothing.
+    """
 
     path: Path
     where: dict[str, str]
     things: tuple[Thing, ...]
+    foreign: tuple[tuple[Thing, str], ...] = ()
+    corrupt: tuple[int, ...] = ()
+
+    @property
+    def run(self) -> str:
+        """The id of the run whose ledger this is."""
+        return self.path.parent.name
+
+    @property
+    def problems(self) -> Iterator[str]:
+        """Yield a line for each entry that is left as it is."""
+        for number in self.corrupt:
+            yield f"line {number} of its ledger is corrupt, and was skipped: {self.path}"
+        for thing, why in self.foreign:
+            yield f"{thing.kind} {'/'.join(filter(None, (thing.bucket, thing.key)))} is left: {why}"
 
 
-def unfinished(reports: Path) -> Iterator[Left | Path]:
+def unfinished(reports: Path, names: Names) -> Iterator[Left | Path]:
     """Yield what runs left open below ``reports``; for a run that still lives, the path of its ledger alone."""
     for path in sorted(reports.glob(f"*/{NAME}")):
-        if path.parent.is_symlink():
-            continue  # ``latest``: it is one of the others.
-        with path.open("a+", encoding="utf-8") as file:
+        if path.parent.is_symlink() or path.is_symlink() or not path.is_file():
+            continue  # ``latest`` is one of the others; a link or a device is no ledger of ours.
+        with path.open("a+", encoding="utf-8", errors="replace") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield path
                 continue
             file.seek(0)
-            left = _left(path, file.read())
-        if left.things:
+            left = _left(path, file.read(LONGEST), names)
+        if left.things or left.foreign or left.corrupt:
             yield left
 
 
-def _left(path: Path, text: str) -> Left:
+def _left(path: Path, text: str, names: Names) -> Left:
     where: dict[str, str] = {}
-    open_things: dict[Thing, None] = {}
-    for line in text.splitlines():
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:
-            continue  # Cut by a kill in the middle of the line: then the thing was not made yet.
-        event = entry.pop("event")
-        if event == "run":
-            where = entry
+    opened: dict[Thing, None] = {}
+    corrupt: list[int] = []
+    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+        entry = _entry(line)
+        if entry is None:
+            if line.endswith("\n"):
+                corrupt.append(number)
+            continue  # The last line was cut by a kill: then the thing was not made yet.
+        event, value = entry
+        if isinstance(value, dict):
+            where = value
         elif event == "made":
-            open_things[Thing(**entry)] = None
+            opened[value] = None
         elif event == "gone":
-            open_things.pop(Thing(**entry), None)
-    return Left(path, where, tuple(reversed(open_things)))
+            opened.pop(value, None)
+    reasons = {thing: names.why_not(thing, path.parent.name) for thing in reversed(opened)}
+    return Left(
+        path,
+        where,
+        tuple(thing for thing, why in reasons.items() if not why),
+        tuple((thing, why) for thing, why in reasons.items() if why),
+        tuple(corrupt),
+    )
+
+
+def _entry(line: str) -> tuple[str, Thing | dict[str, str]] | None:
+    """Return what a line says, None for one that says nothing."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict) or not all(isinstance(value, str) for value in entry.values()):
+        return None
+    event = entry.pop("event", "")
+    if event == "run":
+        return event, entry
+    whole = event in {"made", "gone", "left"} and entry.keys() == {"kind", "bucket", "key"} and entry["bucket"]
+    return (event, Thing(**entry)) if whole and entry["kind"] in {"bucket", "object"} else None
 
 
 def settle(left: Left, thing: Thing) -> None:

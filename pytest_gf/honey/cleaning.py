@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_gf.engine import ledger as ledgers
 from pytest_gf.engine.errors import ProbeError, Unproven
-from pytest_gf.engine.ledger import Left, Thing
+from pytest_gf.engine.ledger import Left, Names, Thing
 from pytest_gf.engine.redaction import redact, redactor
 from pytest_gf.honey import target as targets
 
@@ -87,11 +87,17 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
     Raises TargetError where the target can't be used.
     """
     found = False
-    for left in ledgers.unfinished(settings.reports):
+    contract = settings.contract
+    names = Names(contract.scratch.prefix, contract.state.proof_prefix, contract.every("bucket"))
+    for left in ledgers.unfinished(settings.reports, names):
         found = True
         if isinstance(left, Path):
             yield f"{left.parent.name}: still running; its things are its own", False
-        elif settings.target is None and "folder" in left.where:
+            continue
+        yield from ((redact(f"{left.run}: {problem}"), True) for problem in left.problems)
+        if not left.things:
+            continue
+        if settings.target is None and "folder" in left.where:
             yield from _clean_lab(left, settings)
         elif (
             settings.target is not None
@@ -113,7 +119,10 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
 def _clean_lab(left: Left, settings: Settings) -> Iterator[tuple[str, bool]]:
     from pytest_gf.lab import Lab
 
-    folder = Path(left.where["folder"])
+    folder = left.path.parent / "lab"
+    if Path(left.where["folder"]) != folder.absolute():
+        yield f"{left.run}: left {len(left.things)} things in a lab that is not its own; nothing is deleted there", True
+        return
     if not folder.is_dir():
         for thing in left.things:
             ledgers.settle(left, thing)

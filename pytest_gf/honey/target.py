@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from pytest_gf.engine.errors import ProbeError
+from pytest_gf.engine.variables import Wrong, check_lengths, named
 from pytest_gf.honey.contract.load import parse_toml
 from pytest_gf.honey.formats import narinfo, nixbase32
 from pytest_gf.honey.vantage import READ_ONLY, VANTAGES, Vantage
@@ -27,6 +29,7 @@ HIGHEST_PORT = 65_535
 
 STORE_HASH = 32
 """Characters."""
+SECTIONS = ("s3", "kubernetes", "attic", "bazel", "repository", "flakehub")
 
 _CACHE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,49}")
 _ROUTE = re.compile(
@@ -127,6 +130,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bazel: BazelSection | None = None
     repository: RepositorySection | None = None
     flakehub: FlakeHubSection | None = None
+    expects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,10 @@ class Target:
     repository: Path | None = None
     flakehub: str | None = None
     _credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _shown: frozenset[str] = frozenset()
+    """The variables that hold no secret."""
+    _expected: Mapping[str, str] = field(default_factory=dict)
+    """The section that the target expects, by each variable that it names."""
 
     def namespace(self, promised: str) -> str:
         """Return the namespace that RustFS runs in: the target's, or else the contract's."""
@@ -154,15 +162,21 @@ class Target:
         return self.vantage != READ_ONLY and word in self.allow
 
     def credential(self, name: str) -> str:
-        """Return the value of a variable that the target names. Raises Unset."""
+        """Return the value of a variable that the target names. Raises Unset, or ProbeError where it is expected."""
         value = self._credentials.get(name, "")
+        if not value and name in self._expected:
+            raise ProbeError(
+                f"reading the credentials of [{self._expected[name]}]",
+                f"variable {name} is not set, and the target expects {self._expected[name]!r}",
+                "set it in the environment of this run",
+            )
         if not value:
             raise Unset(name)
         return value
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be shown."""
-        return tuple(value for value in self._credentials.values() if value)
+        return tuple(value for name, value in self._credentials.items() if value and name not in self._shown)
 
     def with_vantage(self, vantage: str) -> Target:
         """Return the target as seen from another vantage. Raises TargetError for an unknown one."""
@@ -192,6 +206,11 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
     names += [] if attic is None or attic.token_env is None else [attic.token_env]
     variables = os.environ if environment is None else environment
     credentials = {name: variables.get(name, "") for name in names}
+    try:
+        known = named({name: getattr(read, name) for name in SECTIONS}, read.expects)
+        check_lengths(credentials, known)
+    except Wrong as wrong:
+        raise TargetError(f"{path}: {wrong}") from None
     kubernetes = None if read.kubernetes is None else _kubernetes(read.kubernetes, path)
     routes = _routes(read, path)
     repository = None if read.repository is None else path.absolute().parent / Path(read.repository.path).expanduser()
@@ -208,6 +227,8 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
         repository=repository,
         flakehub=flakehub,
         _credentials=credentials,
+        _shown=frozenset(each.name for each in known if each.is_shown),
+        _expected={each.name: each.section for each in known if each.section in read.expects},
     )
 
 

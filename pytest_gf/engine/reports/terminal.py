@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports.summary import LAB_BANNER, counts, gate, interim, proved, row_name
+from pytest_gf.engine.reports.summary import LAB_BANNER, counts, gate, interim, not_looked_at, proved, row_name
 from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.visible import MOST, visible
 
 if TYPE_CHECKING:
     import pytest
@@ -87,6 +88,9 @@ def ending(
         terminal.write_line(interim(record), yellow=True, bold=True)
     if gate(record):
         terminal.write_line(gate(record))
+    if not_looked_at(record):
+        strict = "" if run.settings.strict else " (--gf-strict makes that exit 11)"
+        terminal.write_line(f"{not_looked_at(record)}{strict}", yellow=True, bold=True)
     terminal.write_line(f"proved: {' '.join(whole) or 'nothing'}")
     if some:
         terminal.write_line(f"proved in part: {' '.join(some)}")
@@ -131,7 +135,7 @@ def voice() -> Callable[[str], None]:
         return lambda _: None
 
     def say(line: str) -> None:
-        os.write(kept, f"{redact(line)}\n".encode())
+        os.write(kept, f"{visible(redact(line), most=len(line) + MOST)}\n".encode())
 
     return say
 
