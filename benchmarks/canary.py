@@ -7,6 +7,7 @@ path through the graph of facts, and the sum of all exchanges as if one came aft
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import subprocess
@@ -44,7 +45,8 @@ def main() -> int:
 def measure(facts: Facts, observed: Observed) -> tuple[float, float, float, int]:
     """Return elapsed, critical path and sum in seconds, and the number of exchanges."""
     reading = {key: each for key, each in observed.items() if not changes(facts, key[0]) and each["exchanges"]}
-    elapsed = max(each["ended"] for each in reading.values()) - min(each["started"] for each in reading.values())
+    last, first = max(each["ended"] for each in reading.values()), min(each["started"] for each in reading.values())
+    elapsed = (datetime.datetime.fromisoformat(last) - datetime.datetime.fromisoformat(first)).total_seconds()
     path = max(critical(facts, observed, key) for key in reading)
     total = sum(busy(each) for each in reading.values())
     return elapsed, path, total, sum(len(each["exchanges"]) for each in reading.values())

@@ -53,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
     if not options.holds_clauses(config):
         return
+    config.addinivalue_line("filterwarnings", "default")  # What a library warns of is no error of a contract's row.
     config.addinivalue_line("filterwarnings", NO_NEWS)
     session = ContractSession(config, options.read(config))
     config.stash[SESSION] = session
@@ -187,6 +188,12 @@ class Hooks:
         self.session.finish(session)
         yield
         self.session.write_last_line()
+
+    @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_sessionfinish")
+    def pytest_gf_reports_of_others(self, session: pytest.Session) -> Wrapper[None]:
+        with self.session.run.reporting():
+            yield
+        self.session.finished(session)
 
     @pytest.hookimpl
     def pytest_unconfigure(self) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import dis
 import functools
 import inspect
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 LONGEST_TITLE = 70
 LONGEST_CLAUSE = 15
+_STRIPPED = (
+    "Python was started without assertions (-O, -OO or PYTHONOPTIMIZE), so no clause could fail: start it without them"
+)
 _ID = re.compile(r"[a-z][a-z0-9]*\.[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
@@ -46,10 +51,21 @@ def params_of(item: pytest.Item) -> dict[str, str]:
 def lint(clauses: Iterable[Clause], facts: Facts, settings: Settings) -> list[str]:
     """Return what is wrong with these clauses and with the facts, a line each, the clauses' first."""
     found = {made.function: made for made in clauses}
+    if (sys.flags.optimize and not all(asserts(function) for function in found)) or sys.flags.optimize > 1:
+        return [_STRIPPED]
     lines = [line for made in found.values() for line in _lint_clause(made, facts, settings)]
     lines += _lint_ids(list(found.values()))
     lines += _lint_facts(facts, settings.house.guard)
     return lines
+
+
+def asserts(function: Callable[..., Any]) -> bool:
+    """Return whether a compiled function can fail: whether its code, rewritten by pytest or not, raises AssertionError."""
+    return any(
+        step.opname == "LOAD_ASSERTION_ERROR" or step.argval in {"AssertionError", AssertionError}
+        for step in dis.get_instructions(function)
+        if step.argval.__hash__ is not None
+    )
 
 
 def _where(function: Any) -> str:
@@ -134,6 +150,8 @@ def _lint_body(made: Clause) -> Iterator[str]:
             yield f"line {node.lineno}: a clause doesn't skip; the fact raises Unproven"
     if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
         yield "it asserts nothing, so it can't fail"
+    elif not asserts(made.function):
+        yield "its assertion was compiled away, so it can't fail"
 
 
 @functools.cache

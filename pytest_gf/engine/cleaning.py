@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_gf.engine import ledger as ledgers
 from pytest_gf.engine import target as targets
 from pytest_gf.engine.ledger import Left, Thing
+from pytest_gf.engine.redaction import redact
 
 if TYPE_CHECKING:
     from pytest_gf.engine.house import Remove
@@ -23,11 +25,15 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
     Raises BadInput where the target can't be used.
     """
     found = False
-    for left in ledgers.unfinished(settings.reports):
+    for left in ledgers.unfinished(settings.reports, partial(settings.house.why_not, settings.contract)):
         found = True
         if isinstance(left, Path):
             yield f"{left.parent.name}: still running; its things are its own", False
-        elif settings.target is None and "folder" in left.where:
+            continue
+        yield from ((redact(f"{left.run}: {problem}"), True) for problem in left.problems)
+        if not left.things:
+            continue
+        if settings.target is None and "folder" in left.where:
             yield from _clean_lab(left, settings)
         elif settings.target is not None and _is_there(left, settings.target, settings):
             yield from _clean_on(settings.target, left, settings)
@@ -48,7 +54,10 @@ def _is_there(left: Left, target: Target, settings: Settings) -> bool:
 
 
 def _clean_lab(left: Left, settings: Settings) -> Iterator[tuple[str, bool]]:
-    folder = Path(left.where["folder"])
+    folder = left.path.parent / "lab"
+    if Path(left.where["folder"]) != folder.absolute():
+        yield f"{left.run}: left {len(left.things)} things in a lab that is not its own; nothing is deleted there", True
+        return
     if not folder.is_dir():
         for thing in left.things:
             ledgers.settle(left, thing)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from pytest_gf.engine.visible import visible_lines
+
 
 class Unproven(Exception):  # It is no error: it is a verdict, and this is its name in every report.
     """The fact could not be observed from here. Makes every clause that needs it unproven."""
 
     def __init__(self, reason: str, next_step: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.next_step = next_step
+        self.reason = visible_lines(reason)
+        self.next_step = visible_lines(next_step)
+        super().__init__(self.reason)
 
 
 class ProbeError(Exception):
     """The probe broke, which says nothing about the clause. Makes every clause that needs the fact an error."""
 
     def __init__(self, tried: str, came_back: str, next_step: str) -> None:
-        super().__init__(f"{tried}: {came_back}")
-        self.tried = tried
-        self.came_back = came_back
-        self.next_step = next_step
+        self.tried = visible_lines(tried)
+        self.came_back = visible_lines(came_back)
+        self.next_step = visible_lines(next_step)
+        super().__init__(f"{self.tried}: {self.came_back}")
 
 
 class Unanswered(ProbeError):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextvars
+import datetime
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_gf.engine.redaction import redact
+from pytest_gf.engine.visible import visible_lines
 
 MOST_EXCHANGES = 500
 MOST_CHARACTERS = 2_000
@@ -47,15 +50,23 @@ def record(system: str, operation: str, *, seconds: float, **details: Any) -> No
     """
     evidence = _current.get()
     if evidence is not None:
-        entry = {"system": system, "operation": operation, "seconds": round(seconds, 6)}
+        began = instant(time.time() - seconds)
+        entry = {"system": system, "operation": operation, "at": began, "seconds": round(seconds, 6)}
         evidence.add(entry | {name: _bounded(value) for name, value in details.items()})
+
+
+def instant(seconds: float) -> str:
+    """Return an instant of the wall clock in UTC, RFC 3339, to the millisecond: what can be laid beside a server's log."""
+    return (
+        datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
 
 
 def _bounded(value: Any) -> Any:
     if isinstance(value, str):
-        return redact(value)[:MOST_CHARACTERS]
+        return visible_lines(redact(value), MOST_CHARACTERS)
     if isinstance(value, Mapping):
-        return {redact(str(name)): _bounded(each) for name, each in value.items()}
+        return {visible_lines(redact(str(name)), MOST_CHARACTERS): _bounded(each) for name, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_bounded(each) for each in value]
     return value

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_gf.engine.ledger import Thing
 
 if TYPE_CHECKING:
-    from pytest_gf.engine.graph import Node
+    from pytest_gf.engine.nodes import Node
     from pytest_gf.engine.run import Run
     from pytest_gf.engine.target import Target
 
@@ -120,14 +120,13 @@ class Section:
     """One table of a target file: its name, its type (a msgspec.Struct, or what msgspec makes of it), and its check.
 
     ``check(value, file, read)`` returns the section as it is used and raises `BadInput`; ``read`` has the sections before
-    it, by name. ``credentials`` names the variables that it names. ``asks`` maps the first word of a fact's ``asks`` to
+    it, by name. A key that ends in ``_env`` names a variable. ``asks`` maps the first word of a fact's ``asks`` to
     where that system is reached.
     """
 
     name: str
     type: Any
     check: Callable[[Any, Path, Mapping[str, Any]], Any] = lambda value, _file, _read: value
-    credentials: Callable[[Any], tuple[str, ...]] = lambda _: ()
     asks: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
 
 
@@ -153,7 +152,8 @@ class House:
     ``read_contract`` reads a contract file (None: the default one); ``contract`` is a file of a fork's own. ``facts`` and
     ``suites`` are folders of facts and of clauses. ``guard`` is the fact that every changing fact must need. ``system`` is
     the real system's name, and ``lab`` the package that emulates it. ``removers(target, deadline)`` gives what deletes things of the ledger there.
-    ``where(target)`` tells by what a later clean knows the target again. ``plan`` adds lines to --gf-plan: what the facts of
+    ``where(target)`` tells by what a later clean knows the target again.
+    ``why_not(contract, thing, run)`` says why a run never made a thing that its ledger names. ``plan`` adds lines to --gf-plan: what the facts of
     each row need, and what they can't do without. ``applies`` says whether a fact would ask on this target.
     A House that ``extends`` another has all of that one's, and its own in front.
     """
@@ -178,6 +178,7 @@ class House:
     banner: Callable[[Run], list[str]] | None = None
     removers: Callable[[Any, float], AbstractContextManager[Remove]] | None = None
     where: Callable[[Any], dict[str, str]] | None = None
+    why_not: Callable[[Any, Thing, str], str] = lambda _contract, _thing, _run: ""
     plan: Callable[[Any, Mapping[str, Sequence[Node]], Mapping[str, Sequence[Node]]], Iterator[PlanLine]] | None = None
     applies: Callable[[Any, Node], bool] = lambda _run, _node: True
     file: Path | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +13,20 @@ from pytest_gf.engine.facts import UNPROVEN
 from pytest_gf.engine.options import options_of
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.run import evidence_path, outcome
-from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.verdict import Verdict, worst
+from pytest_gf.engine.visible import visible_lines
 from pytest_gf.engine.waiving import EXPIRED
 
 if TYPE_CHECKING:
     import pytest
 
     from pytest_gf.engine.clauses import Row
-    from pytest_gf.engine.graph import Graph, Node
+    from pytest_gf.engine.graph import Graph
+    from pytest_gf.engine.nodes import Node
     from pytest_gf.engine.run import Run
 
 LABEL = 12
+_OF_THIS_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EMFILE, errno.ENFILE}
 
 
 def verdict_of(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> Verdict | None:
@@ -46,14 +51,21 @@ def is_judgement(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]
     return excinfo.errisinstance(AssertionError) and Path(excinfo.traceback[-1].path) == item.path
 
 
+def say(properties: list[tuple[str, object]], verdict: Verdict) -> None:
+    """Let a row's properties, which JUnit shows, hold the worst of its verdicts."""
+    said = [Verdict(str(value)) for name, value in properties if name == "verdict"]
+    properties[:] = [each for each in properties if each[0] != "verdict"]
+    properties.append(("verdict", str(worst([*said, verdict]))))
+
+
 def account(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> dict[str, Any]:
     """Return the record's account of a clause: verdict, reason, next_step, facts, evidence (all redacted)."""
-    reason, next_step = _why(item, call, verdict)
+    reason, next_step = _why(item, call, verdict) or _broken(call, _nodes(item, row, run.graph))
     facts, evidence = _seen(item, row, run)
     return {
         "verdict": str(verdict),
-        "reason": redact(reason),
-        "next_step": redact(next_step),
+        "reason": visible_lines(redact(reason)),
+        "next_step": visible_lines(redact(next_step)),
         "facts": facts,
         "evidence": evidence,
     }
@@ -113,7 +125,8 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
         for node in nodes
         if node.evidence is not None and node.evidence.exchanges
     ]
-    return redact("\n".join(_labelled(label, text) for label, text in lines if text))
+    text = "\n".join(_labelled(label, text) for label, text in lines if text)
+    return visible_lines(redact(text), most=len(text) * 2)
 
 
 def repeat(item: pytest.Item, row: Row, run: Run) -> str:
@@ -137,7 +150,8 @@ def repeat(item: pytest.Item, row: Row, run: Run) -> str:
     return " ".join(words)
 
 
-def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tuple[str, str]:  # noqa: PLR0911  # One a verdict.
+def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tuple[str, str] | None:
+    """Return reason and next step of a verdict; None where something broke that is no probe's error."""
     raised = call.excinfo.value if call.excinfo is not None else None
     if verdict is Verdict.UNPROVEN:
         unproven = item.stash.get(UNPROVEN, None) or Unproven(str(raised))
@@ -155,11 +169,24 @@ def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tu
             "it holds, and is still waived",
             "remove it from the waiver in the contract; what else does the waiver wait for?",
         )
-    if isinstance(raised, ProbeError):
-        return str(raised), raised.next_step
-    if raised is not None:
-        return f"{type(raised).__name__}: {raised}", "this is a fault of the suite: its traceback says where"
-    return "", ""
+    return (str(raised), raised.next_step) if isinstance(raised, ProbeError) else None
+
+
+def _broken(call: pytest.CallInfo[None], nodes: Sequence[Node]) -> tuple[str, str]:
+    """Say whose fault an exception is: of this machine, of an answer that was not understood, or of the suite."""
+    if call.excinfo is None:
+        return "", ""
+    raised = call.excinfo.value
+    said = f"{type(raised).__name__}: {raised}"
+    if isinstance(raised, OSError) and raised.errno in _OF_THIS_MACHINE:
+        return said, "make room on this machine, or let this user write there, and run again"
+    failed = next((node for node in nodes if node.failure is raised), None)
+    if failed is not None and failed.evidence is not None and failed.evidence.exchanges:
+        return (
+            f"observing {failed.name}: what was answered was not understood ({said})",
+            "the evidence holds the answer: if it is what this system should say, report it as a gap of the suite",
+        )
+    return said, "this is a fault of the suite: its traceback says where"
 
 
 def _assertion(excinfo: pytest.ExceptionInfo[BaseException]) -> str:

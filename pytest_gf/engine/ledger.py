@@ -6,12 +6,14 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 NAME = "ledger.jsonl"
+LONGEST = 16 * 1024 * 1024
+"""Characters of a ledger; a run makes a dozen things."""
 
 
 @dataclass(frozen=True)
@@ -84,54 +86,101 @@ class Ledger:
                 self._file = None
 
 
+WhyNot = Callable[[Thing, str], str]
+"""Says why a run of this id never made this thing; "" where it may have. A ledger is a file that anybody may have written."""
+
+
 @dataclass(frozen=True)
 class Left:
-    """The ledger of a run that is over, with what it made and never saw gone, the latest first."""
+    """The ledger of a run that is over, with what it made and never saw gone, the latest first.
+
+    ``foreign`` are things that a run of this id never makes, with why; ``corrupt`` the numbers of lines that say nothing.
+    """
 
     path: Path
     where: dict[str, str]
     things: tuple[Thing, ...]
+    foreign: tuple[tuple[Thing, str], ...] = ()
+    corrupt: tuple[int, ...] = ()
+
+    @property
+    def run(self) -> str:
+        """The id of the run whose ledger this is."""
+        return self.path.parent.name
+
+    @property
+    def problems(self) -> Iterator[str]:
+        """Yield a line for each entry that is left as it is."""
+        for number in self.corrupt:
+            yield f"line {number} of its ledger is corrupt, and was skipped: {self.path}"
+        for thing, why in self.foreign:
+            yield f"{thing.kind} {thing.name} is left: {why}"
 
 
-def unfinished(reports: Path) -> Iterator[Left | Path]:
+def unfinished(reports: Path, why_not: WhyNot) -> Iterator[Left | Path]:
     """Yield what runs left open below ``reports``; for a run that still lives, the path of its ledger alone."""
     for path in sorted(reports.glob(f"*/{NAME}")):
-        if path.parent.is_symlink():
-            continue  # ``latest``: it is one of the others.
-        with path.open("a+", encoding="utf-8") as file:
+        if path.parent.is_symlink() or path.is_symlink() or not path.is_file():
+            continue  # ``latest`` is one of the others; a link or a device is no ledger of ours.
+        with path.open("a+", encoding="utf-8", errors="replace") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield path
                 continue
             file.seek(0)
-            left = _left(path, file.read())
-        if left.things:
+            left = _left(path, file.read(LONGEST), why_not)
+        if left.things or left.foreign or left.corrupt:
             yield left
 
 
-def _left(path: Path, text: str) -> Left:
+def _left(path: Path, text: str, why_not: WhyNot) -> Left:
     where: dict[str, str] = {}
-    open_things: dict[Thing, None] = {}
-    for line in text.splitlines():
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:
-            continue  # Cut by a kill in the middle of the line: then the thing was not made yet.
-        event = entry.pop("event")
-        if event == "run":
-            where = entry
+    opened: dict[Thing, None] = {}
+    corrupt: list[int] = []
+    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+        entry = _entry(line)
+        if entry is None:
+            if line.endswith("\n"):
+                corrupt.append(number)
+            continue  # The last line was cut by a kill: then the thing was not made yet.
+        event, value = entry
+        if isinstance(value, dict):
+            where = value
         elif event == "made":
-            open_things[_thing(entry)] = None
+            opened[value] = None
         elif event == "gone":
-            open_things.pop(_thing(entry), None)
-    return Left(path, where, tuple(reversed(open_things)))
+            opened.pop(value, None)
+    reasons = {thing: why_not(thing, path.parent.name) for thing in reversed(opened)}
+    return Left(
+        path,
+        where,
+        tuple(thing for thing, why in reasons.items() if not why),
+        tuple((thing, why) for thing, why in reasons.items() if why),
+        tuple(corrupt),
+    )
 
 
-def _thing(entry: dict[str, Any]) -> Thing:
-    """Return the thing of a line. Earlier versions wrote a place and a key apart."""
-    kind = entry.pop("kind")
-    return Thing(kind, "/".join(filter(None, entry.values())))
+def _entry(line: str) -> tuple[str, Thing | dict[str, str]] | None:
+    """Return what a line says, None for one that says nothing."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict) or not all(isinstance(value, str) for value in entry.values()):
+        return None
+    event = entry.pop("event", "")
+    if event == "run":
+        return event, entry
+    kind = entry.pop("kind", "")
+    name = entry.get("name", "") if entry.keys() == {"name"} else _old_name(entry)
+    return (event, Thing(kind, name)) if event in {"made", "gone", "left"} and kind and name else None
+
+
+def _old_name(entry: dict[str, str]) -> str:
+    """Return the name that an earlier version wrote as a place and a key; "" for anything else."""
+    place, *keys = entry.values() if len(entry) == len(("place", "key")) and "key" in entry else ("",)
+    return "/".join(filter(None, (place, *keys))) if place else ""
 
 
 def settle(left: Left, thing: Thing) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pytest_gf.engine.errors import ProbeError
 
 if TYPE_CHECKING:
-    from pytest_gf.engine.graph import Node
     from pytest_gf.engine.house import PlanLine
+    from pytest_gf.engine.nodes import Node
     from pytest_gf.engine.run import Run
 
 Wanted = Sequence[tuple[str, Mapping[str, str]]]

@@ -1,13 +1,17 @@
-"""Redaction in place: the values that pytest, Allure and logging pass around, before anybody writes them."""
+"""Redaction in place: the values that pytest, Allure and logging pass around, before anybody writes them; made visible too."""
 
 from __future__ import annotations
 
 import logging
+import sys
+import threading
+import traceback
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 from pytest_gf.engine.redaction import redact
+from pytest_gf.engine.visible import MOST_OF_A_TEXT, visible_lines
 
 _DEEPEST = 12
 """A traceback's repr is about seven levels deep."""
@@ -16,9 +20,9 @@ Factory = Callable[..., logging.LogRecord]
 
 
 def redact_within(value: Any, depth: int = _DEEPEST) -> Any:
-    """Return ``value`` without secrets: strings anew, containers and objects with their attributes changed in place."""
+    """Return ``value`` without secrets and visible: strings anew, containers and objects with their attributes changed in place."""
     if isinstance(value, str):
-        return redact(value)
+        return _shown(value, most=max(MOST_OF_A_TEXT, len(value) * 2))
     if depth == 0 or value is None or isinstance(value, bool | int | float | bytes):
         return value
     if isinstance(value, tuple) and type(value) is tuple:
@@ -49,14 +53,14 @@ def redact_log_records() -> Callable[[], None]:
         made = before(*args, **kwargs)
         try:
             text = made.getMessage()
-        except (TypeError, ValueError):
-            return made  # A caller's mistake in its arguments: logging itself reports it.
-        made.msg, made.args = redact(text), ()
+        except Exception as wrong:  # noqa: BLE001  # The caller's mistake in its arguments, which logging would print.
+            text = f"{made.msg!r} with the arguments {made.args!r}: {wrong!r}"
+        made.msg, made.args = _shown(text), ()
         if made.exc_info and made.exc_info[0] is not None:
-            made.exc_text = redact(formatter.formatException(made.exc_info))
+            made.exc_text = _shown(formatter.formatException(made.exc_info))
             made.exc_info = None
         if made.stack_info:
-            made.stack_info = redact(made.stack_info)
+            made.stack_info = _shown(made.stack_info)
         return made
 
     logging.setLogRecordFactory(make)
@@ -82,8 +86,49 @@ def redact_shown_warnings() -> Callable[[], None]:
 
 
 def redact_warning(warning: Warning | str) -> Warning | str:
-    """Return a warning whose text holds no secret; its class stays."""
+    """Return a warning whose text holds no secret, whatever its arguments are; its class stays where that can be."""
     if isinstance(warning, str):
-        return redact(warning)
-    warning.args = tuple(redact(each) if isinstance(each, str) else each for each in warning.args)
-    return warning
+        return _shown(warning)
+    warning.args = tuple(each if _is_clean(each) else _shown(str(each)) for each in warning.args)
+    return warning if _is_clean(warning) else RuntimeWarning(_shown(str(warning)))
+
+
+def _is_clean(value: object) -> bool:
+    return all(redact(text) == text for text in (str(value), repr(value)))
+
+
+def redact_uncaught() -> Callable[[], None]:
+    """Let exceptions that nobody catches, in threads and finalizers too, be shown without secrets. Returns how to undo that."""
+    before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
+
+    def write(where: str, error: BaseException | None) -> None:
+        text = "".join(traceback.format_exception(error)) if error is not None else "an exception without a value\n"
+        sys.stderr.write(_shown(f"{where}\n{text}", most=len(text) * 2 + 1_000))
+
+    def in_thread(raised: threading.ExceptHookArgs) -> None:
+        if raised.exc_type is not SystemExit:
+            write(f"Exception in thread {raised.thread.name if raised.thread else '?'}:", raised.exc_value)
+
+    def unraisable(raised: sys.UnraisableHookArgs) -> None:
+        write(f"Exception ignored in {raised.object!r}:", raised.exc_value)
+
+    def in_main(_: type[BaseException], error: BaseException, __: object) -> None:
+        write("Uncaught exception:", error)
+
+    sys.excepthook, threading.excepthook, sys.unraisablehook = in_main, in_thread, unraisable
+
+    def undo() -> None:
+        sys.excepthook, threading.excepthook, sys.unraisablehook = before
+
+    return undo
+
+
+def redact_traces(root: Any) -> None:
+    """Let ``--debug`` write without secrets: it shows the arguments of every hook. ``root`` is pytest's tracer."""
+    write = getattr(root, "_writer", None)
+    if write is not None:
+        root.setwriter(lambda text: write(_shown(text, most=len(text) * 2 + 1_000)))
+
+
+def _shown(text: str, most: int = MOST_OF_A_TEXT) -> str:
+    return visible_lines(redact(text), most)

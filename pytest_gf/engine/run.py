@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import json
 import os
+import re
 import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_gf.engine import ledger as ledgers
 from pytest_gf.engine import target as targets
 from pytest_gf.engine.errors import ProbeError, Unproven
-from pytest_gf.engine.graph import Graph, Node
+from pytest_gf.engine.evidence import instant
+from pytest_gf.engine.graph import Graph
 from pytest_gf.engine.house import BadInput
+from pytest_gf.engine.nodes import Node
 from pytest_gf.engine.redaction import redact, redactor
+from pytest_gf.engine.visible import MOST_OF_A_TEXT, visible_lines, visible_within
 
 if TYPE_CHECKING:
     from pytest_gf.engine.axes import Axes
@@ -29,6 +34,11 @@ if TYPE_CHECKING:
     from pytest_gf.engine.target import Target
 
 Asked = TypeVar("Asked")
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._+=@:-]|^\.+|\.+$")
+_ENDING = re.compile(r"[a-z0-9]{1,10}")
+_LONGEST_NAME = 180
+"""Characters of a file's name; a file system takes 255 bytes."""
 
 
 def new_id() -> str:
@@ -56,6 +66,8 @@ class Run:
         self.graph: Graph | None = None
         self.seen: dict[tuple[tuple[str, Node], ...], tuple[list[dict[str, Any]], list[str]]] = {}
         """What the record says of the facts that a clause asks for: many clauses ask for the same."""
+        self.unwritten: list[str] = []
+        """What of the reports could not be written, and why."""
         self._target = settings.target
         self._lab: Any = None
         self._lab_failure: ProbeError | None = None
@@ -186,9 +198,26 @@ class Run:
 
     def keep(self, name: str, text: str) -> None:
         """Keep a text in the run's folder, as the file of that name, redacted."""
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(redact(text), encoding="utf-8")
+        self.write(name, visible_lines(redact(text), most=len(text) + MOST_OF_A_TEXT))
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the run's folder. A disk that is full makes the reports incomplete, and stops nothing."""
+        with self.reporting():
+            path = self.folder / safe_path(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+    @contextlib.contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Note what can't be written in here, for the run's end, and go on."""
+        try:
+            yield
+        except OSError as wrong:
+            self.not_written(wrong)
+
+    def not_written(self, wrong: OSError) -> None:
+        """Note that a part of the reports could not be written, and why."""
+        self.unwritten.append(f"{wrong.filename or self.shown_folder}: {wrong.strerror or wrong}")
 
     def show(self, name: str, text: str) -> None:
         """Keep a text that the terminal and the summary show at the end, and the run's folder as ``shown/NAME.txt``."""
@@ -237,15 +266,30 @@ class Run:
             "fact": node.key[0],
             "params": node.params,
             "outcome": outcome(node),
-            "started": round(node.started or 0.0, 6),
-            "ended": round((node.started or 0.0) + node.seconds, 6),
+            "started": instant(node.began or 0.0),
+            "ended": instant((node.began or 0.0) + node.seconds),
             "seconds": round(node.seconds, 6),
-            "exchanges": node.evidence.exchanges,
+            "exchanges": list(node.evidence.exchanges),
             "left_out": node.evidence.left_out,
         }
-        path = self.folder / evidence_path(node)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        self.write(evidence_path(node), json.dumps(visible_within(kept), indent=1) + "\n")
+
+
+def safe_path(name: str) -> str:
+    """Return a relative path that stays below its folder, whatever a server's name in it says.
+
+    A part that had to be changed ends in a digest, so that two names never become one file.
+    """
+    return "/".join(_safe_part(part) for part in name.split("/"))
+
+
+def _safe_part(part: str) -> str:
+    stem, dot, ending = part.rpartition(".")
+    stem, ending = (stem, f".{ending}") if dot and _ENDING.fullmatch(ending) else (part, "")
+    safe = _UNSAFE.sub("_", stem)[:_LONGEST_NAME]
+    if safe == stem and safe:
+        return part
+    return f"{safe}-{hashlib.sha256(part.encode(errors='surrogatepass')).hexdigest()[:8]}{ending}"
 
 
 def _unheard(_: str) -> None:
@@ -254,7 +298,7 @@ def _unheard(_: str) -> None:
 
 def evidence_path(node: Node) -> str:
     """Return where a fact's evidence lies, relative to the run's folder."""
-    return f"evidence/{node.name.replace(os.sep, '_')}.json"
+    return safe_path(f"evidence/{node.name.replace(os.sep, '_')}.json")
 
 
 def outcome(node: Node) -> str:
@@ -262,9 +306,11 @@ def outcome(node: Node) -> str:
     if not node.done and node.failure is None and node.started is None:
         return "not observed"
     if isinstance(node.failure, Unproven):
-        return redact(f"unproven: {node.failure.reason}")
-    if isinstance(node.failure, ProbeError):
-        return redact(f"error: {node.failure}")
-    if node.failure is not None:
-        return redact(f"error: {type(node.failure).__name__}: {node.failure}")
-    return "observed"
+        said = f"unproven: {node.failure.reason}"
+    elif isinstance(node.failure, ProbeError):
+        said = f"error: {node.failure}"
+    elif node.failure is not None:
+        said = f"error: {type(node.failure).__name__}: {node.failure}"
+    else:
+        return "observed"
+    return visible_lines(redact(said))

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from pytest_gf.engine import catalog, judging, waiving
+from pytest_gf.engine import catalog, judging, pytests, redacting, waiving
 from pytest_gf.engine.clauses import Row, clause_of
 from pytest_gf.engine.facts import GRAPH, Facts, Folder, read_folder
 from pytest_gf.engine.options import HOUSE
-from pytest_gf.engine.redacting import redact_log_records, redact_shown_warnings, redact_warning, redact_within
 from pytest_gf.engine.redaction import redact, redactor
-from pytest_gf.engine.reports import github, summary, terminal
+from pytest_gf.engine.reports import github, places, summary, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.run import Run, new_id
+from pytest_gf.engine.terminating import interrupt_on_sigterm
 from pytest_gf.engine.verdict import Exit, Verdict
 
 if TYPE_CHECKING:
@@ -43,11 +43,7 @@ class ContractSession:
         worker = getattr(config, "workerinput", None)
         self.config = config
         self.is_worker = worker is not None
-        self.is_controller = (
-            not self.is_worker
-            and getattr(config.option, "dist", "no") != "no"
-            and bool(getattr(config.option, "tx", None))
-        )
+        self.is_controller = not self.is_worker and pytests.is_controller(config)
         if config.option.gf_plan and (self.is_worker or self.is_controller):
             raise pytest.UsageError("--gf-plan is made in one process: leave -n out")
         self.run = Run(settings, worker["gf_run"] if worker is not None else new_id())
@@ -62,11 +58,14 @@ class ContractSession:
         self.left: list[str] = []
         self._endings: list[str] = []
         self._allure: AllureHooks | None = None
-        self._undo = [redact_log_records(), redact_shown_warnings()]
+        self._undo = [redacting.redact_log_records(), redacting.redact_shown_warnings(), redacting.redact_uncaught()]
+        redacting.redact_traces(config.trace.root)
         option = config.option
         self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan or option.gf_plan)
         if not self.looks_only:
-            self._point_reports_here()
+            if not self.is_worker:
+                places.check(self.run)
+            self._allure = places.point(config, self.run)
 
     # Before anything runs
 
@@ -107,9 +106,10 @@ class ContractSession:
         self.rows = catalog.rows_of(selected, self.run.settings)
         self.run.is_live = any("target" in needs for needs in self._needs(selected))
         if self.rows and not self.is_worker and not self.looks_only:
-            self.record = Record(self.run, self.rows)
-            self._failed_before = {str(nodeid): nodeid for nodeid in self._last_failed()}
-            reporter = self._terminal()
+            self.record = Record(self.run, self.rows, pytests.asked(self.config))
+            self._undo.append(interrupt_on_sigterm())
+            self._failed_before = {str(nodeid): nodeid for nodeid in pytests.last_failed(self.config)}
+            reporter = pytests.terminal(self.config)
             if reporter is not None:
                 self.run.progress = terminal.voice()
                 reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
@@ -137,7 +137,7 @@ class ContractSession:
         from pytest_gf.engine.plan import plan
 
         wanted = {row.name: list(self._wanted([item])) for item in session.items if (row := self.rows.get(item.nodeid))}
-        reporter = self._terminal()
+        reporter = pytests.terminal(self.config)
         for line, lacks in plan(self.run, wanted):
             self._lacking = self._lacking or lacks
             if reporter is not None:
@@ -177,9 +177,9 @@ class ContractSession:
             if text is not None:
                 report.longrepr = text
         if report.longrepr is not None:
-            report.longrepr = redact_within(report.longrepr)
+            report.longrepr = redacting.redact_within(report.longrepr)
         if report.sections:
-            report.sections = redact_within(report.sections)
+            report.sections = redacting.redact_within(report.sections)
 
     def judge(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Put a clause's verdict for this phase on its report, on which it travels to the process that reports."""
@@ -190,8 +190,8 @@ class ContractSession:
             return
         account = judging.account(item, call, verdict, self.rows[item.nodeid], self.run)
         vars(report)[ACCOUNT] = account
-        if report.when != "teardown":
-            report.user_properties.append(("verdict", account["verdict"]))
+        for properties in (item.user_properties, report.user_properties):
+            judging.say(properties, verdict)
         if self._allure is not None and self._allure.current is not None:
             self._allure.current.account = account
 
@@ -241,7 +241,7 @@ class ContractSession:
         if str(report.when) == "???":
             self._crashed(report)
         elif report.nodeid not in self.record.verdicts:
-            self.record.phase(report.nodeid, account, report.duration)
+            self.record.phase(report.nodeid, account, report)
             if report.when == "teardown":
                 self._settle(report.nodeid)
 
@@ -250,7 +250,7 @@ class ContractSession:
         if self.record is None:
             return
         account = empty_account(Verdict.ERROR, CRASHED, "run it again; if it crashes again, run it without -n")
-        self.record.phase(report.nodeid, account, report.duration)
+        self.record.phase(report.nodeid, account, report)
         self._settle(report.nodeid)
         self._write_unseen(report.nodeid, account, ran=True)
         self._end(report, account)
@@ -262,18 +262,18 @@ class ContractSession:
 
     def show(self, verdict: dict[str, Any]) -> None:
         """Write a settled clause's line; -q has its letter instead."""
-        reporter = self._terminal()
+        reporter = pytests.terminal(self.config)
         if reporter is not None and self.config.option.verbose >= 0:
             terminal.line(reporter, verdict, terminal.width(self.rows.values()), self.run)
 
     def clean_collect_report(self, report: pytest.CollectReport) -> None:
-        report.longrepr = redact_within(report.longrepr)
+        report.longrepr = redacting.redact_within(report.longrepr)
 
     def clean_warning(self, recorded: Any) -> None:
-        recorded.message = redact_warning(recorded.message)
+        recorded.message = redacting.redact_warning(recorded.message)
 
     def clean_object(self, value: object) -> None:
-        redact_within(value)
+        redacting.redact_within(value)
 
     # At the end
 
@@ -284,6 +284,10 @@ class ContractSession:
     def finish(self, session: pytest.Session) -> None:
         """Delete what the run made; give every row its verdict, and the run its exit code, before pytest reports."""
         self._tidy()
+        if self.run.graph is not None:
+            self.run.graph.write()
+        if self.is_worker:
+            self.config.workeroutput |= {"gf_left": self.left, "gf_unwritten": self.run.unwritten}  # type: ignore[attr-defined]  # xdist's.
         if self._lacking and self.run.settings.strict:
             session.exitstatus = Exit.UNPROVEN
         if self.record is None or self._whole is not None:
@@ -292,27 +296,36 @@ class ContractSession:
             self._not_run(nodeid)
         self._keep_last_failed()
         code = int(session.exitstatus)
-        if code in _OURS or self._stopped_by_maxfail(code):
+        if code in _OURS or pytests.stopped_by_maxfail(self.config, code):
             code = 1 if self._plain_failures else self.record.exit_code()
             session.exitstatus = code
-        verdicts = list(self.record.verdicts.values())
-        self._endings = [line for each in self.run.settings.house.selections for line in each.ends(self.run, verdicts)]
+        with self.run.reporting():
+            verdicts = list(self.record.verdicts.values())
+            self._endings = [line for each in self.run.house.selections for line in each.ends(self.run, verdicts)]
+        if self._allure is not None:
+            self._allure.write_environment()
         self._whole = self.record.finish(code)
         page = summary.page(self._whole, self.run.settings, self._in_part(), self.run.shown())
-        (self.run.folder / "summary.md").write_text(page, encoding="utf-8")
-        summary.append_to_github(page)
+        self.run.write("summary.md", page)
+        with self.run.reporting():
+            summary.append_to_github(page)
+
+    def finished(self, session: pytest.Session) -> None:
+        """Make a green exit code an error where a report could not be written; call it when pytest has written its own."""
+        if self.record is not None and self.run.unwritten and session.exitstatus == Exit.GREEN:
+            session.exitstatus = Exit.ERROR
+            self._whole = self.record.finish(Exit.ERROR)
 
     def _tidy(self, deadline: float | None = None) -> None:
         if self._tidied:
             return
         self._tidied = True
         self.left += self.run.tidy(deadline=deadline)
-        if self.is_worker:
-            self.config.workeroutput["gf_left"] = self.left  # type: ignore[attr-defined]  # xdist's, on its workers.
 
     def take_left(self, workeroutput: dict[str, Any]) -> None:
         """Take in what a worker could not delete."""
         self.left += workeroutput.get("gf_left", ())
+        self.run.unwritten += workeroutput.get("gf_unwritten", ())
 
     def write_ending(self, reporter: pytest.TerminalReporter) -> None:
         if self._whole is not None:
@@ -325,8 +338,10 @@ class ContractSession:
                 reporter.write_line(f"left behind: {line} (pytest --gf-clean finishes it)", red=True)
 
     def write_last_line(self) -> None:
-        reporter = self._terminal()
+        reporter = pytests.terminal(self.config)
         if reporter is not None and self._whole is not None:
+            if places.incomplete(self.run):
+                reporter.write_line(f"{places.incomplete(self.run)}; exit {int(self._whole['exit'])}", red=True)
             terminal.last_line(reporter, self.run)
 
     def close(self) -> None:
@@ -359,23 +374,14 @@ class ContractSession:
         if self._allure is not None:
             from pytest_gf.engine.reports import allure
 
-            allure.write_unseen(self.rows[nodeid], account, ran=ran)
-
-    def _last_failed(self) -> dict[Any, bool]:
-        """Return what --lf knows, by node id (a str, or pytest's own type of it); {} without it."""
-        return getattr(self.config.pluginmanager.get_plugin("lfplugin"), "lastfailed", {})
+            allure.write_unseen(self._allure, self.rows[nodeid], account, ran=ran)
 
     def _keep_last_failed(self) -> None:
         """Let --lf keep what was red and became unproven: pytest takes a skipped test for a mended one."""
         if self.record is not None:
             for nodeid, key in self._failed_before.items():
                 if self.record.verdicts.get(nodeid, {}).get("verdict") == Verdict.UNPROVEN:
-                    self._last_failed()[key] = True
-
-    def _stopped_by_maxfail(self, code: int) -> bool:
-        """With xdist, -x ends in an interrupt; the verdicts still make the exit code, as they do without it."""
-        dsession = self.config.pluginmanager.get_plugin("dsession")
-        return code == pytest.ExitCode.INTERRUPTED and bool(getattr(dsession, "shouldstop", False))
+                    pytests.last_failed(self.config)[key] = True
 
     def _wanted(self, items: list[pytest.Item]) -> Iterator[tuple[str, Mapping[str, str]]]:
         for item in items:
@@ -386,22 +392,3 @@ class ContractSession:
 
     def _in_part(self) -> dict[str, frozenset[str]]:
         return {row.clause: row.in_part for row in self.rows.values()}
-
-    def _terminal(self) -> pytest.TerminalReporter | None:
-        found = self.config.pluginmanager.get_plugin("terminalreporter")
-        return found if isinstance(found, pytest.TerminalReporter) else None
-
-    def _point_reports_here(self) -> None:
-        """Point JUnit and Allure at the run's folder, unless the command line already said where."""
-        option = self.config.option
-        if hasattr(option, "xmlpath"):
-            option.xmlpath = option.xmlpath or str(self.run.folder / "junit.xml")
-        if hasattr(option, "allure_report_dir"):
-            option.allure_report_dir = option.allure_report_dir or str(self.run.folder / "allure-results")
-            import allure_commons
-
-            from pytest_gf.engine.reports.allure import AllureHooks
-
-            self._allure = AllureHooks()
-            allure_commons.plugin_manager.register(self._allure)
-            self.config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(self._allure))

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
+from pytest_gf.engine.errors import ProbeError
 from pytest_gf.engine.house import BadInput
+from pytest_gf.engine.variables import Wrong, check_lengths, named
 
 if TYPE_CHECKING:
     from pytest_gf.engine.house import House, Section
@@ -42,6 +44,10 @@ class Target:
     read_only: str = ""
     _vantages: tuple[str, ...] = ()
     _credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _shown: frozenset[str] = frozenset()
+    """The variables that hold no secret."""
+    _expected: Mapping[str, str] = field(default_factory=dict)
+    """The section that the target expects, by each variable that it names."""
 
     def section(self, kind: type[Kind]) -> Kind | None:
         """Return the section of this type, None where the target has none."""
@@ -52,15 +58,21 @@ class Target:
         return self.vantage != self.read_only and word in self.allow
 
     def credential(self, name: str) -> str:
-        """Return the value of a variable that the target names. Raises Unset."""
+        """Return the value of a variable that the target names. Raises Unset, or ProbeError where it is expected."""
         value = self._credentials.get(name, "")
+        if not value and name in self._expected:
+            raise ProbeError(
+                f"reading the credentials of [{self._expected[name]}]",
+                f"variable {name} is not set, and the target expects {self._expected[name]!r}",
+                "set it in the environment of this run",
+            )
         if not value:
             raise Unset(name)
         return value
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be shown."""
-        return tuple(value for value in self._credentials.values() if value)
+        return tuple(value for name, value in self._credentials.items() if value and name not in self._shown)
 
     def with_vantage(self, vantage: str) -> Self:
         """Return the target as seen from another vantage. Raises TargetError for an unknown one."""
@@ -91,12 +103,16 @@ def load(house: House, path: Path, environment: Mapping[str, str] | None = None)
     tables = parse_toml(path, TargetError)
     top = _top(house, path, tables)
     sections: dict[str, Any] = {}
-    names: list[str] = []
     for section in house.sections:
         if section.name in tables:
-            sections[section.name] = made = _section(section, tables[section.name], path, sections)
-            names += section.credentials(made)
+            sections[section.name] = _section(section, tables[section.name], path, sections)
     variables = os.environ if environment is None else environment
+    try:
+        known = named({section.name: sections.get(section.name) for section in house.sections}, top.expects)
+        credentials = {each.name: variables.get(each.name, "") for each in known}
+        check_lengths(credentials, known)
+    except Wrong as wrong:
+        raise TargetError(f"{path}: {wrong}") from None
     make = house.target or Target
     return make(
         top.name,
@@ -105,7 +121,9 @@ def load(house: House, path: Path, environment: Mapping[str, str] | None = None)
         sections,
         house.read_only,
         house.vantages,
-        {name: variables.get(name, "") for name in names},
+        credentials,
+        frozenset(each.name for each in known if each.is_shown),
+        {each.name: each.section for each in known if each.section in top.expects},
     )
 
 
@@ -113,6 +131,7 @@ class _Top(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     vantage: str
     allow: tuple[str, ...] = ()
+    expects: tuple[str, ...] = ()
 
 
 def _top(house: House, path: Path, tables: Mapping[str, Any]) -> _Top:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pytest_gf.engine.visible import visible
+
+MOST_OF_A_CODE = 100
+"""Characters; S3's longest code has 37."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -13,6 +18,11 @@ class Answer:
     status: int
     code: str = ""
     message: str = ""
+
+    def __post_init__(self) -> None:
+        """Make the server's words visible, and bound them."""
+        object.__setattr__(self, "code", visible(self.code, MOST_OF_A_CODE))
+        object.__setattr__(self, "message", visible(self.message))
 
     @property
     def ok(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_gf.engine import target as targets
 from pytest_gf.engine.house import Axis, Gate, House
-from pytest_gf.honey import cleaning, contract, rights, subject
+from pytest_gf.honey import cleaning, contract, rights, stored, subject
 from pytest_gf.honey.contract import Contract
 from pytest_gf.honey.selections.audit import AUDIT
 from pytest_gf.honey.selections.cache_delete import CACHE_DELETE
@@ -77,6 +77,7 @@ HOUSE = House(
     banner=subject.banner,
     removers=cleaning.removers,
     where=cleaning.where,
+    why_not=stored.why_not,
     plan=rights.lines,
     applies=rights.applies,
 )

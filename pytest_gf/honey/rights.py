@@ -9,8 +9,8 @@ from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.honey.target import honeys
 
 if TYPE_CHECKING:
-    from pytest_gf.engine.graph import Node
     from pytest_gf.engine.house import PlanLine
+    from pytest_gf.engine.nodes import Node
     from pytest_gf.engine.run import Run
     from pytest_gf.honey.probes.kube import Kube
 

@@ -261,10 +261,6 @@ def _split(url: str) -> Any:
     return parts
 
 
-def _keys(section: S3Section) -> tuple[str, ...]:
-    return section.access_key_env, section.secret_key_env
-
-
 def honeys(target: targets.Target) -> Target:
     """Return a target of honey's House as what it is. Raises TypeError for another House's."""
     if not isinstance(target, Target):
@@ -273,18 +269,17 @@ def honeys(target: targets.Target) -> Target:
 
 
 SECTIONS = (
-    Section("s3", S3Section, _s3, _keys, asks={"S3": lambda s3: s3.endpoint, "HTTP": lambda s3: s3.endpoint}),
+    Section("s3", S3Section, _s3, asks={"S3": lambda s3: s3.endpoint, "HTTP": lambda s3: s3.endpoint}),
     Section("kubernetes", KubernetesSection, _kubernetes, asks={"Kubernetes": lambda _: "the cluster of [kubernetes]"}),
-    Section("routes", dict[str, str], _routes),
     Section(
         "attic",
         AtticSection,
         _attic,
-        lambda attic: (attic.token_env,) if attic.token_env else (),
         asks={"Attic": lambda attic: " and ".join(filter(None, (attic.api, attic.https)))},
     ),
     Section("bazel", BazelSection, _bazel, asks={"REAPI": lambda bazel: bazel.grpc}),
     Section("repository", RepositorySection, _repository),
     Section("flakehub", FlakeHubSection, _flakehub, asks={"Web": lambda flakehub: flakehub.page}),
+    Section("routes", dict[str, str], _routes),
 )
 """The sections of honey's targets, each after those that it looks at."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -193,3 +194,61 @@ def test_another_target_is_named_and_not_touched(lab: Lab, run_pytest: Any, tmp_
     assert cleaned.exit == 1
     assert "run --gf-clean with that target" in cleaned.text
     assert folders(lab.folder) >= before - {FOREIGN}
+
+
+def killed_while_writing(lab: Lab, reports: Path) -> Path:
+    """Leave a run's scratch bucket and object behind, and return the run's ledger."""
+    run = scratch_run(lab, reports)
+    try:
+        wait_for_step(lab, WRITTEN, run)
+    finally:
+        kill(run)
+    time.sleep(0.5)
+    lab.mend()
+    (path,) = (path for path in reports.glob("*/ledger.jsonl") if not path.parent.is_symlink())
+    return path
+
+
+def test_a_forged_ledger_deletes_no_state(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+    path = killed_while_writing(lab, tmp_path / "reports")
+    states = {each: each.read_bytes() for each in (lab.folder / "data" / "tofu-state").rglob("xl.meta")}
+    keys = sorted(str(each.parent.relative_to(lab.folder / "data" / "tofu-state")) for each in states)
+    forged = [{"kind": "object", "bucket": "tofu-state", "key": key} for key in keys]
+    forged += [{"kind": "bucket", "bucket": name, "key": ""} for name in ("attic", FOREIGN)]
+    with path.open("a") as file:
+        file.write("not json\n")
+        file.writelines(json.dumps({"event": "made", **each}) + "\n" for each in forged)
+    cleaned = run_pytest(
+        "--gf-clean", f"--gf-target={lab.target_file}", environment=dict(lab.environment), reports=tmp_path / "reports"
+    )
+    assert cleaned.exit == 1, cleaned.text
+    assert states
+    assert {each: each.read_bytes() for each in (lab.folder / "data" / "tofu-state").rglob("xl.meta")} == states
+    assert folders(lab.folder) == {*BUCKETS, FOREIGN}, "the run's own bucket went, and nothing else"
+    for name in (*keys, FOREIGN, "line "):
+        assert name in cleaned.text
+    assert "is corrupt, and was skipped" in cleaned.text
+    assert "Traceback" not in cleaned.text
+
+
+def test_a_forged_folder_of_a_lab_is_not_entered(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+    path = killed_while_writing(lab, tmp_path / "reports")
+    first, *rest = path.read_text().splitlines(keepends=True)
+    path.write_text(json.dumps({"event": "run", "target": "lab", "folder": str(lab.folder)}) + "\n" + "".join(rest))
+    assert "endpoint" in first
+    before = folders(lab.folder)
+    cleaned = run_pytest("--gf-clean", reports=tmp_path / "reports")
+    assert (cleaned.exit, "in a lab that is not its own" in cleaned.text) == (1, True), cleaned.text
+    assert folders(lab.folder) == before
+
+
+def test_sigterm_cleans(lab: Lab, tmp_path: Path) -> None:
+    run = scratch_run(lab, tmp_path / "reports")
+    try:
+        wait_for_step(lab, WRITTEN, run)
+        time.sleep(0.4)  # Until the object is written.
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(60) == 2
+    finally:
+        kill(run)
+    assert folders(lab.folder) == {*BUCKETS, FOREIGN}

@@ -30,37 +30,55 @@ INPUT_OUTPUT = {"asyncio", "http", "io", "os", "pathlib", "shutil", "socket", "s
 # What each part of the package may import of ours. A part that is not here fails a test: give it its place.
 ENGINE: dict[str, set[str]] = {
     "contract": set(),
-    "errors": set(),
+    "visible": set(),
+    "errors": {"visible"},
     "ledger": set(),
-    "redaction": set(),
+    "spelling": set(),
+    "redaction": {"spelling"},
+    "variables": set(),
     "verdict": set(),
     "hookspecs": set(),
     "scheduling": set(),
+    "terminating": set(),
+    "pytests": set(),
     "clauses": set(),
     "house": {"ledger"},
     "axes": {"contract", "house"},
     "loading": {"house"},
-    "target": {"house"},
-    "evidence": {"redaction"},
+    "target": {"errors", "house", "variables"},
+    "evidence": {"redaction", "visible"},
     "facts": {"errors"},
-    "graph": {"errors", "evidence", "facts"},
+    "nodes": {"errors", "evidence", "facts"},
+    "graph": {"errors", "evidence", "facts", "nodes"},
     "catalog": {"clauses", "facts"},
-    "cleaning": {"ledger", "target"},
+    "cleaning": {"ledger", "redaction", "target"},
     "plan": {"errors"},
     "options": {"axes", "contract", "house", "loading", "target"},
-    "run": {"errors", "graph", "house", "ledger", "redaction", "target"},
+    "run": {"errors", "evidence", "graph", "house", "ledger", "nodes", "redaction", "target", "visible"},
     "waiving": set(),
-    "judging": {"errors", "facts", "options", "redaction", "run", "verdict", "waiving"},
-    "redacting": {"redaction"},
-    "reports": {"clauses", "redacting", "redaction", "verdict"},
+    "judging": {"errors", "facts", "options", "redaction", "run", "verdict", "visible", "waiving"},
+    "redacting": {"redaction", "visible"},
+    "reports": {"clauses", "evidence", "redacting", "redaction", "verdict", "visible"},
     "selecting": {"catalog", "clauses", "house"},
     "commands": {"cleaning", "house", "options"},
     "session": {
-        *("catalog", "clauses", "facts", "house", "judging", "options", "plan", "redacting", "redaction", "reports"),
-        *("run", "scheduling", "verdict", "waiving"),
+        *(
+            "catalog",
+            "clauses",
+            "facts",
+            "house",
+            "judging",
+            "options",
+            "plan",
+            "pytests",
+            "redacting",
+            "redaction",
+            "reports",
+        ),
+        *("run", "scheduling", "terminating", "verdict", "waiving"),
     },
 }
-PUBLIC = {"errors", "evidence", "graph", "house", "ledger", "redaction", "run", "target", "verdict"}
+PUBLIC = {"errors", "evidence", "house", "ledger", "nodes", "redaction", "run", "target", "verdict", "visible"}
 """What honey may import of the engine."""
 HONEY: dict[str, set[str]] = {
     "answers": set(),
@@ -79,7 +97,7 @@ HONEY: dict[str, set[str]] = {
     "findings": {"observed"},
     "subject": set(),
     "selections": {"audit", "baselines", "formats", "subject", "target"},
-    "house": {"cleaning", "contract", "rights", "selections", "subject", "target", "vantage"},
+    "house": {"cleaning", "contract", "rights", "selections", "stored", "subject", "target", "vantage"},
     "__init__": {"house"},
 }
 ALLOWED: dict[str, set[str]] = {
@@ -174,8 +192,11 @@ def ours(source: str, *, in_functions: bool = True) -> set[str]:
     """Return the parts of pytest_gf that a source imports: ``honey.probes``, ``lab``."""
     modules = {each for each in imported(source, in_functions=in_functions) if each.startswith("pytest_gf.")}
     below = {each.removeprefix("pytest_gf.") for each in modules}
-    # ``from pytest_gf.honey import x`` names both honey and honey.x: the longer one counts.
-    return {part_of(each) for each in below if not any(other.startswith(f"{each}.") for other in below)}
+    # ``from pytest_gf.honey import x`` names both honey and honey.x: the longer one counts, if it is a part.
+    parts = {part_of(each) for each in below}
+    packages = {each for each in below if any(other.startswith(f"{each}.") for other in below)}
+    named = {part_of(each) for each in below - packages}
+    return parts & named - {f"{each}.__init__" for each in packages if f"{each}.__init__" in parts - named}
 
 
 def words(source: str) -> dict[str, int]:

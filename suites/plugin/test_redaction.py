@@ -133,6 +133,8 @@ def test_a_house_that_says_it_everywhere(workers: list[str], lab: Lab, run_pytes
     (house / "pytest.ini").write_text(f"[pytest]\ngf_house = {SMALL}:HOUSE\ngf_suites = .\n")
     log = tmp_path / "reports" / "log.txt"
     arguments = [*LOUD, *workers, f"--log-file={log}", "--log-file-level=DEBUG", f"--gf-target={lab.target_file}"]
+    arguments.append(f"--debug={tmp_path / 'reports' / 'debug.log'}")
+    (tmp_path / "reports").mkdir()
     summary = tmp_path / "reports" / "github.md"
     outcome = run_pytest(
         *arguments, cwd=house, environment=dict(lab.environment) | {"GITHUB_STEP_SUMMARY": str(summary)}

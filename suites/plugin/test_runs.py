@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 SMALL = Path(__file__).parent / "houses" / "small.py"
-"""Honey without its facts and clauses: these tests bring a few of their own."""
 ALONE_AND_SPREAD = pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "n2"])
 
 CONFTEST = """

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_gf.engine.errors import ProbeError
 from pytest_gf.honey import target
 from pytest_gf.honey.house import load_target
 from pytest_gf.honey.target import PortForward, TargetError
@@ -83,3 +84,58 @@ def test_what_can_not_be_meant_is_one_line(text: str, says: str, tmp_path: Path)
     assert says in str(raised.value)
     assert str(raised.value).startswith(str(tmp_path / "t.toml"))
     assert len(str(raised.value).splitlines()) == 1
+
+
+SECRETS = '[attic]\napi = "http://a:1"\ntoken_env = "TOKEN"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "says"),
+    [
+        ('expects = ["s4"]\n', {}, "unknown section 's4'; expected some of s3, kubernetes, attic"),
+        ('expects = ["s3"]\n', {}, "the target expects [s3], and has no such section"),
+        (
+            f"{S3}secret_key_env = 'wJalrXUtnFEMI/K7MDENG'\n",
+            {},
+            "key 's3.secret_key_env': expected the name of a variable",
+        ),
+        (f"{S3}secret_key_env = 'lowercase_secret'\n", {}, "key 's3.secret_key_env': expected the name of a variable"),
+        (f"{S3}access_key_env = 'AKIAIOSFODNN7EXAMPLE'\n", {}, "key 's3.access_key_env': expected the name"),
+        (
+            '[attic]\napi = "http://a:1"\ntoken_env = "eyJhbGciOi.eyJ.x"\n',
+            {},
+            "key 'attic.token_env': expected the name",
+        ),
+        (S3, {"AWS_SECRET_ACCESS_KEY": "seven77"}, "variable AWS_SECRET_ACCESS_KEY: expected a secret of at least 8"),
+        (SECRETS, {"TOKEN": "x"}, "variable TOKEN: expected a secret of at least 8 characters, and it has 1"),
+    ],
+)
+def test_what_a_variable_cannot_be_is_one_line_that_shows_no_value(
+    text: str, environment: dict[str, str], says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text(f'name = "t"\nvantage = "operator"\n{text}')
+    with pytest.raises(TargetError) as wrong:
+        load_target(path, environment=environment)
+    assert says in str(wrong.value)
+    for shown in ("wJalr", "lowercase_secret", "AKIAIOS", "eyJ", "seven77"):
+        assert shown not in str(wrong.value)
+    assert "\n" not in str(wrong.value)
+
+
+def test_key_ids_are_shown_and_secrets_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text(f'name = "t"\nvantage = "operator"\n{S3}{SECRETS}')
+    made = load_target(
+        path,
+        environment={"AWS_ACCESS_KEY_ID": "ID", "AWS_SECRET_ACCESS_KEY": "a-long-secret", "TOKEN": "another-one"},
+    )
+    assert set(made.secrets()) == {"a-long-secret", "another-one"}
+
+
+def test_an_unset_variable_of_an_expected_section_is_an_error_and_of_another_unset(tmp_path: Path) -> None:
+    made = read(tmp_path, f'expects = ["s3"]\n{S3}{SECRETS}')
+    with pytest.raises(ProbeError, match="variable AWS_ACCESS_KEY_ID is not set, and the target expects 's3'"):
+        made.credential("AWS_ACCESS_KEY_ID")
+    with pytest.raises(target.Unset):
+        made.credential("TOKEN")

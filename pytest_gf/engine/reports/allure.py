@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
+import shutil
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import allure_commons
-from allure_commons.model2 import Label, Parameter, Status, StatusDetails, TestResult
+from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDetails, TestResult
 
 from pytest_gf.engine.clauses import Row
 from pytest_gf.engine.redacting import redact_within
+from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.visible import visible
+
+if TYPE_CHECKING:
+    from pytest_gf.engine.run import Run
+
+JSON = "application/json"
+Outcome: TypeAlias = Generator[None, Any, None]
 
 STATUS: Mapping[Verdict, str] = {
     Verdict.HOLDS: Status.PASSED,
@@ -36,20 +47,68 @@ class Current:
 
 
 class AllureHooks:
-    """Registered with Allure before its file writer: what it passes on is what is written."""
+    """Registered with Allure around its file writer: what it passes on is what is written, and a full disk stops nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: Run, folder: Path) -> None:
         self.current: Current | None = None
+        self._run = run
+        self._folder = folder
+        self._attached: dict[str, str] = {}
 
-    @allure_commons.hookimpl(tryfirst=True)
-    def report_result(self, result: TestResult) -> None:
+    @allure_commons.hookimpl(hookwrapper=True, tryfirst=True)
+    def report_result(self, result: TestResult) -> Outcome:
         if self.current is not None and self.current.account is not None:
             apply(result, self.current.row, self.current.account)
+            self.complete(result, self.current.account)
         redact_within(result)
+        self._written((yield))
 
-    @allure_commons.hookimpl(tryfirst=True)
-    def report_container(self, container: Any) -> None:
+    @allure_commons.hookimpl(hookwrapper=True, tryfirst=True)
+    def report_container(self, container: Any) -> Outcome:
         redact_within(container)
+        self._written((yield))
+
+    @allure_commons.hookimpl(hookwrapper=True, tryfirst=True)
+    def report_attached_file(self) -> Outcome:
+        self._written((yield))
+
+    @allure_commons.hookimpl(hookwrapper=True, tryfirst=True)
+    def report_attached_data(self) -> Outcome:
+        self._written((yield))
+
+    def _written(self, outcome: Any) -> None:
+        if isinstance(outcome.exception, OSError):
+            self._run.not_written(outcome.exception)
+            outcome.force_result([])
+
+    def complete(self, result: TestResult, account: Mapping[str, Any]) -> None:
+        """Give a result what it needs to be read alone: the evidence, and the word LAB where no real system was judged."""
+        if self._run.is_lab:
+            result.labels.append(Label(name="tag", value="LAB"))
+            result.description = f"{self._run.house.lab_banner}. {result.description or ''}".strip()
+        for evidence in account["evidence"]:
+            if evidence not in self._attached:
+                with self._run.reporting():
+                    source = f"{evidence.rpartition('/')[2].removesuffix('.json')}-attachment.json"
+                    shutil.copyfile(self._run.folder / evidence, self._folder / source)
+                    self._attached[evidence] = source
+            if evidence in self._attached:
+                result.attachments.append(Attachment(name=evidence, source=self._attached[evidence], type=JSON))
+
+    def write_environment(self) -> None:
+        """Write what Allure shows as the environment of all results."""
+        settings = self._run.settings
+        values = {
+            "target": self._run.target_name + (f" ({self._run.house.lab_banner})" if self._run.is_lab else ""),
+            "vantage": settings.vantage,
+            "contract": self._run.contract.name,
+            "pytest_gf": importlib.metadata.version("pytest-gf"),
+            "run": self._run.id,
+            "faults": " ".join(str(fault) for fault in settings.faults),
+        }
+        with self._run.reporting():
+            text = "".join(f"{name}={visible(redact(value))}\n" for name, value in values.items() if value)
+            (self._folder / "environment.properties").write_text(text, encoding="utf-8")
 
 
 def apply(result: TestResult, row: Row, account: Mapping[str, Any]) -> None:
@@ -76,7 +135,7 @@ def _now() -> int:
     return round(time.time() * 1000)
 
 
-def write_unseen(row: Row, account: Mapping[str, Any], *, ran: bool) -> None:
+def write_unseen(hooks: AllureHooks, row: Row, account: Mapping[str, Any], *, ran: bool) -> None:
     """Write the result of a row that Allure's own listener never finished: it did not run, or its worker crashed.
 
     Allure's word for a clause that was selected and did not run is "unknown".
@@ -84,6 +143,7 @@ def write_unseen(row: Row, account: Mapping[str, Any], *, ran: bool) -> None:
     result = TestResult(uuid=str(uuid.uuid4()), name=row.name, start=_now(), stop=_now())
     result.parameters = [Parameter(name=name, value=value) for name, value in row.params.items()]
     apply(result, row, account)
+    hooks.complete(result, account)
     if not ran:
         result.status = Status.UNKNOWN
     allure_commons.plugin_manager.hook.report_result(result=result)

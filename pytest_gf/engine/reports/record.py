@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import datetime
+import importlib.metadata
+import time
 from collections.abc import Mapping
-from typing import IO, TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pytest_gf.engine.clauses import Row, row_as_data
+from pytest_gf.engine.evidence import instant
+from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.verdict import Verdict, exit_code, worst
+from pytest_gf.engine.visible import visible_within
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from pytest_gf.engine.run import Run
 
@@ -22,42 +29,64 @@ CRASHED = "the worker that judged it crashed"
 
 
 def now() -> str:
-    """Return the time in UTC, RFC 3339, to the second."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return the time in UTC."""
+    return instant(time.time())
+
+
+@dataclass
+class Span:
+    """The time of one row: of all its phases."""
+
+    started: float = 0.0
+    ended: float = 0.0
+    seconds: float = 0.0
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as the record has it; a row that was never begun has no instants."""
+        started, ended = (instant(each) if each else None for each in (self.started, self.ended))
+        return {"started": started, "ended": ended, "seconds": round(self.seconds, 6)}
 
 
 class Record:
     """The verdicts of a run, one for each selected clause and set of axis values.
 
-    Top level of ``record.json``: ``schema, target, vantage, part, started, finished, exit, verdicts, does_not_prove``; each verdict:
-    ``clause, params, title, statements, verdict, reason, next_step, seconds, facts, evidence``. ``record.jsonl`` holds the
+    Top level of ``record.json``: ``schema, target, vantage, part, contract, version, faults, selection, command, started,
+    finished, exit, verdicts, does_not_prove``; each verdict: ``clause, params, title, statements, started, ended, verdict, reason,
+    next_step, seconds, facts, evidence``. Instants are UTC. ``record.jsonl`` holds the
     top level as it is at the start, then a verdict a line as they fall, then ``finished`` and ``exit``.
     """
 
-    def __init__(self, run: Run, rows: Mapping[str, Row]) -> None:
+    def __init__(self, run: Run, rows: Mapping[str, Row], asked: Mapping[str, Any]) -> None:
         self.run = run
         self.rows = rows
         self.verdicts: dict[str, dict[str, Any]] = {}
         self._phases: dict[str, list[dict[str, Any]]] = {}
-        self._seconds: dict[str, float] = {}
+        self._spans: dict[str, Span] = {}
         self._top: dict[str, Any] = {
             "schema": SCHEMA,
             "target": run.target_name,
             "vantage": run.settings.vantage,
             "part": run.settings.part(),
+            "contract": run.contract.name,
+            "version": importlib.metadata.version("pytest-gf"),
+            "faults": [str(fault) for fault in run.settings.faults],
+            **_clean(dict(asked)),
             "started": now(),
             "finished": None,
             "exit": None,
             "does_not_prove": does_not_prove(run),
         }
-        run.folder.mkdir(parents=True, exist_ok=True)
-        self._growing: IO[bytes] = (run.folder / "record.jsonl").open("ab")
-        self._append(self._top)
-        point_latest_at(run.folder)
+        with run.reporting():
+            run.folder.mkdir(parents=True, exist_ok=True)
+            self._append(self._top)
+            point_latest_at(run.folder)
 
-    def phase(self, nodeid: str, account: Mapping[str, Any] | None, seconds: float) -> None:
+    def phase(self, nodeid: str, account: Mapping[str, Any] | None, report: pytest.TestReport) -> None:
         """Take in one phase of a clause; ``account`` is None where the phase says nothing."""
-        self._seconds[nodeid] = self._seconds.get(nodeid, 0.0) + seconds
+        span = self._spans.setdefault(nodeid, Span())
+        span.seconds += report.duration
+        if report.start:  # A crashed worker's report has no time.
+            span.started, span.ended = span.started or report.start, report.stop
         if account is not None:
             self._phases.setdefault(nodeid, []).append(dict(account))
 
@@ -66,9 +95,10 @@ class Record:
         phases = self._phases.pop(nodeid, [])
         verdict = worst(Verdict(phase["verdict"]) for phase in phases) if phases else Verdict.UNPROVEN
         account = next((phase for phase in phases if phase["verdict"] == verdict), empty_account(verdict, NOT_RUN))
-        settled = row_as_data(self.rows[nodeid]) | {"seconds": round(self._seconds.get(nodeid, 0.0), 6)} | account
+        settled = row_as_data(self.rows[nodeid]) | self._spans.get(nodeid, Span()).as_data() | account
         self.verdicts[nodeid] = settled
-        self._append(settled)
+        with self.run.reporting():
+            self._append(settled)
         return settled
 
     def missing(self) -> list[str]:
@@ -83,24 +113,41 @@ class Record:
 
     def finish(self, code: int) -> dict[str, Any]:
         """Write ``record.json`` (in one rename) and return what stands in it."""
-        ending = {"finished": now(), "exit": code}
-        self._append(ending)
-        self._growing.close()
+        ending = {"finished": now(), "exit": int(code)}
+        with self.run.reporting():
+            self._append(ending)
         verdicts = [self.verdicts[nodeid] for nodeid in self.rows if nodeid in self.verdicts]
         whole = self._top | ending | {"verdicts": verdicts, "does_not_prove": self._top["does_not_prove"]}
-        write(self.run.folder, whole)
+        with self.run.reporting():
+            write(self.run.folder, whole)
         return whole
 
     def _append(self, entry: Mapping[str, Any]) -> None:
-        self._growing.write(msgspec.json.encode(entry) + b"\n")
-        self._growing.flush()
+        with (self.run.folder / "record.jsonl").open("ab", buffering=0) as growing:
+            growing.write(_encoded(entry) + b"\n")
 
 
 def write(folder: Path, record: Mapping[str, Any]) -> None:
     """Write ``record.json`` into a folder, whole or not at all."""
     path = folder / "record.json"
-    path.with_suffix(".json.part").write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+    path.with_suffix(".json.part").write_bytes(msgspec.json.format(_encoded(record), indent=1) + b"\n")
     path.with_suffix(".json.part").replace(path)
+
+
+def _encoded(entry: Mapping[str, Any]) -> bytes:
+    """Return an entry as JSON. A lone surrogate, which a command line may hold, is no Unicode: it is made visible."""
+    try:
+        return msgspec.json.encode(entry)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(visible_within(dict(entry)))
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _clean(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_clean(each) for each in value]
+    return redact(value) if isinstance(value, str) else value
 
 
 def empty_account(verdict: Verdict, reason: str, next_step: str = "") -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 MOST_BYTES = 1_000_000
 """GitHub refuses a job summary of more than 1 MiB; what other steps wrote counts too."""
 
+MOST_REASONS = 3
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&#58;//", "www.": "www&#46;", "@": "&#64;"}
+_MARKDOWN = re.compile(r"[\\`*_\[\]|~$]")
 _MEANING = {
     0: "green: nothing selected is red",
     1: "red: something is not as promised",
@@ -85,7 +90,7 @@ def page(
     """Return the page. What needs hands comes first."""
     whole, some = proved(record, catalog)
     every = len(settings.contract.statements)
-    lines = [f"# Contract run on {record['target']}: {counts(record)}", ""]
+    lines = [f"# Contract run on {_cell(record['target'])}: {counts(record)}", ""]
     if record["target"] == "lab":
         lines += [f"**{settings.house.lab_banner}.**", ""]
     lines += [
@@ -95,6 +100,7 @@ def page(
     lines += [f"**{interim(record)}.**", ""] if interim(record) else []
     passed = gate(record, settings.house.gate)
     lines += [f"{passed}.", ""] if passed else []
+    lines += [f"**{_cell(not_looked_at(record))}.**", ""] if not_looked_at(record) else []
     for verdict in Verdict:
         lines += _section(verdict, [each for each in record["verdicts"] if each["verdict"] == verdict])
     lines += ["## What this run proved", "", _listed(whole) or "Nothing.", ""]
@@ -116,7 +122,7 @@ def append_to_github(text: str) -> None:
         return
     path = Path(named)
     room = MOST_BYTES - (path.stat().st_size if path.exists() else 0)
-    data = text.encode()
+    data = text.encode(errors="backslashreplace")
     if len(data) > room:
         note = "\n\n(cut: the whole page is summary.md in the run's folder)\n"
         data = data[: max(0, room - len(note))].decode(errors="ignore").encode() + note.encode()
@@ -133,19 +139,41 @@ def _section(verdict: Verdict, rows: list[Mapping[str, Any]]) -> list[str]:
         lines += [
             "| clause | title |",
             "|---|---|",
-            *(f"| `{row_name(row)}` | {_cell(row['title'])} |" for row in rows),
+            *(f"| `{_code(row_name(row))}` | {_cell(row['title'])} |" for row in rows),
         ]
     else:
         lines += ["| clause | title | why | next step |", "|---|---|---|---|"]
         lines += [
-            f"| `{row_name(row)}` | {_cell(row['title'])} | {_cell(row['reason'])} | {_cell(row['next_step'])} |"
+            f"| `{_code(row_name(row))}` | {_cell(row['title'])} | {_cell(row['reason'])} | {_cell(row['next_step'])} |"
             for row in rows
         ]
     return [*lines, ""]
 
 
+def not_looked_at(record: Mapping[str, Any]) -> str:
+    """Return in a line how many rows nobody looked at, and why; "" where each was."""
+    reasons = Counter(
+        (each["reason"].splitlines() or ["no reason was given"])[0]
+        for each in record["verdicts"]
+        if each["verdict"] == Verdict.UNPROVEN
+    )
+    if not reasons:
+        return ""
+    most = [f"{reason} ({count})" for reason, count in reasons.most_common(MOST_REASONS)]
+    more = [f"{len(reasons) - len(most)} other reasons"] if len(reasons) > len(most) else []
+    rows = len(record["verdicts"])
+    return f"nobody looked at {reasons.total()} of {rows} rows: {'; '.join(most + more)}"
+
+
+def _code(name: str) -> str:
+    return name.replace("`", "'").replace("|", "\\|")
+
+
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", "<br>").replace("<script", "&lt;script")
+    """Return a text that is a text in a page of Markdown: no HTML, no link, no emphasis, no end of the table's cell."""
+    for character, spelt in _ENTITIES.items():
+        text = text.replace(character, spelt)
+    return _MARKDOWN.sub(r"\\\g<0>", text).replace("\n", "<br>").replace("\t", " ")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports.summary import counts, gate, interim, proved, row_name
+from pytest_gf.engine.reports.summary import counts, gate, interim, not_looked_at, proved, row_name
 from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.visible import MOST, visible
 
 if TYPE_CHECKING:
     import pytest
@@ -88,6 +89,9 @@ def ending(
     passed = gate(record, run.settings.house.gate)
     if passed:
         terminal.write_line(passed)
+    if not_looked_at(record):
+        strict = "" if run.settings.strict else " (--gf-strict makes that exit 11)"
+        terminal.write_line(f"{not_looked_at(record)}{strict}", yellow=True, bold=True)
     terminal.write_line(f"proved: {' '.join(whole) or 'nothing'}")
     if some:
         terminal.write_line(f"proved in part: {' '.join(some)}")
@@ -132,7 +136,7 @@ def voice() -> Callable[[str], None]:
         return lambda _: None
 
     def say(line: str) -> None:
-        os.write(kept, f"{redact(line)}\n".encode())
+        os.write(kept, f"{visible(redact(line), most=len(line) + MOST)}\n".encode())
 
     return say
 

@@ -1,0 +1,159 @@
+"""The nodes of the graph of facts: one for each fact and set of axis values, with what it needs. Nothing is observed here."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_gf.engine import evidence
+from pytest_gf.engine.errors import Unproven
+from pytest_gf.engine.facts import Fact, Facts
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+Key = tuple[str, tuple[tuple[str, str], ...]]
+"""A fact's name, and the values of its axes."""
+
+
+@dataclass(eq=False, repr=False)
+class Node:
+    """One fact for one set of axis values, and what became of it."""
+
+    key: Key
+    fact: Fact
+    needs: dict[str, Node] = field(default_factory=dict)
+    every: dict[str, dict[str, Node]] = field(default_factory=dict)
+    after: list[Node] = field(default_factory=list)
+    """What must be done before this is observed, although this needs nothing of it."""
+    evidence: evidence.Evidence | None = None
+    height: int = 0
+    """How long the longest chain is that waits for this; the highest begin first."""
+    started: float | None = None
+    """When it began by the monotonic clock, and ``began`` by the wall's."""
+    began: float | None = None
+    seconds: float = 0.0
+    done: bool = False
+    value: Any = None
+    failure: BaseException | None = None
+    traceback: TracebackType | None = None
+
+    def __repr__(self) -> str:
+        """Return the name: with its needs, a node's text would double with every level of the house."""
+        return f"Node({self.name})"
+
+    @functools.cached_property
+    def name(self) -> str:
+        """The fact and its axes' values, as ``fact-value``: names the evidence file, and the fact to people."""
+        return "-".join((self.key[0], *(value for _, value in self.key[1])))
+
+    @functools.cached_property
+    def params(self) -> dict[str, str]:
+        """The axes' values, by name."""
+        return dict(self.key[1])
+
+    def all_needs(self) -> Iterator[Node]:
+        """Yield every node whose value or failure this one gets."""
+        yield from self.needs.values()
+        for group in self.every.values():
+            yield from group.values()
+
+    def hard_needs(self) -> Iterator[Node]:
+        """Yield the nodes without which this one can't be observed: not those that are only asked for `IfSeen`."""
+        yield from (need for name, need in self.needs.items() if name not in self.fact.if_seen)
+        for group in self.every.values():
+            yield from group.values()
+
+    def is_ready(self) -> bool:
+        """Tell whether all is done that must be done before this is observed."""
+        return all(need.done for need in self.all_needs()) and all(other.done for other in self.after)
+
+    def inherited(self) -> BaseException | None:
+        """Return the failure of a need that is this node's too. An error wins over an unproven need."""
+        failures = [need.failure for need in self.hard_needs() if need.failure is not None]
+        errors = [failure for failure in failures if not isinstance(failure, Unproven)]
+        return next(iter(errors or failures), None)
+
+    def begin(self) -> None:
+        """Note that its observation begins now."""
+        self.started, self.began = time.monotonic(), time.time()
+        self.evidence = evidence.Evidence(self.key[0], self.params)
+
+    def end(self, value: Any, failure: BaseException | None) -> None:
+        """Note what became of it."""
+        self.value, self.failure = value, failure
+        self.traceback = failure.__traceback__ if failure is not None else None
+        self.seconds = time.monotonic() - self.started if self.started is not None else 0.0
+        self.done = True
+
+
+class Plan:
+    """The nodes of a run's facts. ``axis_values(axis)`` gives every value that the contract has."""
+
+    def __init__(self, facts: Facts, axis_values: Callable[[str], tuple[str, ...]]) -> None:
+        self.facts = facts
+        self.nodes: dict[Key, Node] = {}
+        self._axis_values = axis_values
+        self.changing = frozenset(
+            name for name in facts.facts if any(each.changes for each in facts.closure(name).values())
+        )
+        """The facts that change something, and those that depend on one that does."""
+
+    def plan(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> list[Node]:
+        """Return the nodes of these facts, in their order; nothing is observed."""
+        return [self._node(name, params) for name, params in wanted]
+
+    def find(self, name: str, params: Mapping[str, str]) -> Node | None:
+        """Return the node of a fact that was planned."""
+        return self.nodes.get(self._key(name, params))
+
+    def with_needs(self, *nodes: Node) -> list[Node]:
+        """Return these nodes and all that they need, each once, needs first; recursion is as deep as the house is."""
+        found: dict[Node, None] = {}
+
+        def visit(node: Node) -> None:
+            if node not in found:
+                for need in node.all_needs():
+                    visit(need)
+                found[node] = None
+
+        for node in nodes:
+            visit(node)
+        return list(found)
+
+    def required(self, nodes: Iterable[Node]) -> list[Node]:
+        """Return these nodes and what they can't be observed without."""
+        found: dict[Node, None] = {}
+        pending = list(nodes)
+        while pending:
+            node = pending.pop()
+            if node not in found:
+                found[node] = None
+                pending += node.hard_needs()
+        return list(found)
+
+    def measure(self) -> None:
+        """Give every node its height."""
+        for node in reversed(self.with_needs(*self.nodes.values())):
+            for need in (*node.all_needs(), *node.after):
+                need.height = max(need.height, node.height + 1)
+
+    def _key(self, name: str, params: Mapping[str, str]) -> Key:
+        return name, tuple((axis, params[axis]) for axis in self.facts.axes_of(name))
+
+    def _node(self, name: str, params: Mapping[str, str]) -> Node:
+        key = self._key(name, params)
+        if key in self.nodes:
+            return self.nodes[key]
+        made = self.facts.facts[name]
+        node = self.nodes[key] = Node(key, made)
+        for need in made.needs:
+            if need in made.every:
+                (axis,) = self.facts.axes_of(need)
+                node.every[need] = {value: self._node(need, {axis: value}) for value in self._axis_values(axis)}
+            elif need in self.facts.facts:
+                node.needs[need] = self._node(need, params)
+        return node

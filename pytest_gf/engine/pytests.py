@@ -1,0 +1,41 @@
+"""What pytest and its plugins know, and say through no hook."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import pytest
+
+
+def last_failed(config: pytest.Config) -> dict[Any, bool]:
+    """Return what --lf knows, by node id (a str, or pytest's own type of it); {} without it."""
+    return getattr(config.pluginmanager.get_plugin("lfplugin"), "lastfailed", {})
+
+
+def stopped_by_maxfail(config: pytest.Config, code: int) -> bool:
+    """With xdist, -x ends in an interrupt; the verdicts still make the exit code, as they do without it."""
+    dsession = config.pluginmanager.get_plugin("dsession")
+    return code == pytest.ExitCode.INTERRUPTED and bool(getattr(dsession, "shouldstop", False))
+
+
+def terminal(config: pytest.Config) -> pytest.TerminalReporter | None:
+    """Return what writes to the terminal; an xdist worker has none."""
+    found = config.pluginmanager.get_plugin("terminalreporter")
+    return found if isinstance(found, pytest.TerminalReporter) else None
+
+
+def is_controller(config: pytest.Config) -> bool:
+    """Tell whether this process only hands out tests to xdist's workers."""
+    option = config.option
+    return getattr(option, "dist", "no") != "no" and bool(getattr(option, "tx", None))
+
+
+def asked(config: pytest.Config) -> dict[str, Any]:
+    """Return what the record says of how this run was asked for."""
+    option = config.option
+    paths = [str(arg) for arg in config.args]
+    return {
+        "selection": {"markers": option.markexpr, "keywords": option.keyword, "paths": paths},
+        "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
+    }

@@ -1,0 +1,60 @@
+"""Where a run's reports lie: that they can be written, before anything is asked; JUnit and Allure are pointed there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_gf.engine.reports.allure import AllureHooks
+    from pytest_gf.engine.run import Run
+
+TRIED = 64 * 1024
+"""Bytes that are written to see whether the disk takes any."""
+
+
+def check(run: Run) -> None:
+    """Make the folder of reports, and write to it. Raises `pytest.UsageError` with one line where that fails."""
+    folder = run.settings.reports
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".gf-") as file:
+            file.write(b"\0" * TRIED)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as wrong:
+        why = wrong.strerror or wrong
+        raise pytest.UsageError(
+            f"reports can't be written to {folder}: {why}. Make room or name another folder with --gf-reports=DIR"
+        ) from None
+
+
+def point(config: pytest.Config, run: Run) -> AllureHooks | None:
+    """Point JUnit and Allure at the run's folder, unless the command line already said where. Return Allure's hooks."""
+    option = config.option
+    if hasattr(option, "xmlpath"):
+        option.xmlpath = option.xmlpath or str(run.folder / "junit.xml")
+    if not hasattr(option, "allure_report_dir"):
+        return None
+    option.allure_report_dir = option.allure_report_dir or str(run.folder / "allure-results")
+    import allure_commons
+
+    from pytest_gf.engine.reports.allure import AllureHooks
+
+    hooks = AllureHooks(run, Path(option.allure_report_dir))
+    allure_commons.plugin_manager.register(hooks)
+    config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(hooks))
+    return hooks
+
+
+def incomplete(run: Run) -> str:
+    """Return in a line what of the reports could not be written; "" where all was."""
+    missing = list(dict.fromkeys(run.unwritten))
+    if not missing:
+        return ""
+    more = f", and {len(missing) - 1} more" if missing[1:] else ""
+    return f"reports are incomplete: {missing[0]}{more}"

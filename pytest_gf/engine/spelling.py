@@ -1,0 +1,221 @@
+"""Where a secret stands in a text, however it is spelt: texts are compared after escapes, spaces and quotes are gone."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import urllib.parse
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+FRAGMENT = 8
+"""Characters. A secret that somebody's truncation cut in two is struck out where at least about this much is left."""
+ROUNDS = 4
+"""How often escapes are decoded: percent in HTML in JSON takes three. Repeated ones (``%2525``) are decoded at once."""
+_LEAST = 6
+"""A secret of which less is left without its escapes, spaces and quotes is looked for as it is spelt."""
+
+_ESCAPE = re.compile(
+    rb"%(?:25)*(?P<percent>[0-9A-Fa-f]{2})"
+    rb"|&(?:amp;)*(?P<entity>#[0-9]{1,8};?|#[xX][0-9A-Fa-f]{1,8};?|[A-Za-z][A-Za-z0-9]{1,31};?)"
+    rb"|\\\\*(?:x(?P<byte>[0-9A-Fa-f]{2})|u\{(?P<braced>[0-9A-Fa-f]{1,6})\}"
+    rb"|u(?P<short>[0-9A-Fa-f]{4})|U(?P<long>[0-9A-Fa-f]{8})|(?P<octal>[0-3][0-7]{2})|(?P<letter>[abefnrtv])|(?P<any>.))",
+    re.DOTALL,
+)
+_DROPPED = b" \t\r\n\v\f\0\a\b\x1b\"'`\\"
+"""What may stand between the characters of a secret: white space, quotes, what is left of escapes."""
+_HEX = b"0123456789abcdef"
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_AS_BASE64 = bytes.maketrans(b"-_", b"+/")
+_NO_HEX = bytes(byte for byte in range(256) if byte not in _HEX)
+_NO_BASE64 = bytes(byte for byte in range(256) if byte not in _BASE64 + b"-_" + b"=")
+_HIGHEST = 0x10FFFF
+
+
+@dataclass(frozen=True)
+class Needles:
+    """What is looked for: ``raw`` in the text as it is, the others in what is left of it."""
+
+    raw: tuple[bytes, ...] = ()
+    plain: tuple[bytes, ...] = ()
+    base64: tuple[bytes, ...] = ()
+    hex: tuple[bytes, ...] = ()
+    probes: tuple[bytes, ...] = ()
+    """Parts of ``plain``, so chosen that a part of `FRAGMENT` and a few more characters holds one of them."""
+    fragments: re.Pattern[bytes] | None = None
+
+    @staticmethod
+    def of(secrets: Iterable[str]) -> Needles:
+        """Return what these secrets are found by."""
+        raw: set[bytes] = set()
+        plain: set[bytes] = set()
+        encoded: set[bytes] = set()
+        hexed: set[bytes] = set()
+        for secret in secrets:
+            data = _bytes(secret)
+            bare = {_bare(_decoded(_bytes(form))) for form in _texts(secret)}
+            raw |= {data} | (_spellings(secret) if min(map(len, bare)) < _LEAST else set())
+            plain |= {form for form in bare if len(form) >= _LEAST}
+            encoded |= set(_base64_cores(data))
+            hexed.add(data.hex().encode())
+        probes = {part for form in plain for part in _parts(form, 4)}
+        parts = sorted({part for form in plain for part in _parts(form, 1)})
+        fragments = re.compile(b"(?=(" + b"|".join(map(re.escape, parts)) + b"))") if parts else None
+        return Needles(tuple(raw), tuple(plain), tuple(encoded), tuple(hexed), tuple(probes), fragments)
+
+
+def strike(text: str, needles: Needles, mark: str) -> str:
+    """Return the text with ``mark`` in the place of every secret."""
+    data = _bytes(text)
+    decoded = _decoded(data)
+    if not _is_in(data, decoded, needles):
+        return text
+    merged: list[list[int]] = []
+    for start, end in sorted(_regions(data, needles)):
+        while start > 0 and data[start] & 0xC0 == 0x80:  # noqa: PLR2004  # In the middle of a character of UTF-8.
+            start -= 1  # noqa: PLW2901
+        while end < len(data) and data[end] & 0xC0 == 0x80:  # noqa: PLR2004
+            end += 1  # noqa: PLW2901
+        if merged and start <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], end)
+        else:
+            merged.append([start, end])
+    kept, position = b"", 0
+    for start, end in merged:
+        kept += data[position:start] + mark.encode()
+        position = end
+    return (kept + data[position:]).decode("utf-8", "surrogatepass")
+
+
+def _is_in(data: bytes, decoded: bytes, needles: Needles) -> bool:
+    if any(needle in data for needle in needles.raw):
+        return True
+    bare = _bare(decoded)
+    if any(needle in bare for needle in needles.plain) or any(probe in bare for probe in needles.probes):
+        return True
+    dense = decoded.translate(_AS_BASE64, _NO_BASE64)
+    if any(needle in dense for needle in needles.base64):
+        return True
+    digits = bare.lower().replace(b"0x", b"").translate(None, _NO_HEX)
+    return any(needle in digits for needle in needles.hex)
+
+
+def _regions(data: bytes, needles: Needles) -> Iterator[tuple[int, int]]:
+    """Yield the bytes of the text that spell a secret, from and to."""
+    for needle in needles.raw:
+        yield from ((start, start + len(needle)) for start in _places(data, needle))
+    decoded, spans = _decoded_with_spans(data)
+    kept = [index for index, byte in enumerate(decoded) if byte not in _DROPPED]
+    bare, where = bytes(decoded[index] for index in kept), [spans[index] for index in kept]
+    for needle in needles.plain:
+        yield from _found(bare, needle, where)
+    if needles.fragments is not None:
+        for found in needles.fragments.finditer(bare):
+            yield where[found.start()][0], where[found.start() + len(found[1]) - 1][1]
+    lower = bare.lower().replace(b"0x", b"  ")
+    kept = [index for index, byte in enumerate(lower) if byte in _HEX]
+    for needle in needles.hex:
+        yield from _found(bytes(lower[index] for index in kept), needle, [where[index] for index in kept])
+    dense = decoded.translate(_AS_BASE64)
+    kept = [index for index, byte in enumerate(dense) if byte not in _NO_BASE64]
+    dense, where = bytes(dense[index] for index in kept), [spans[index] for index in kept]
+    for needle in needles.base64:
+        yield from _found(dense, needle, where, more=2)
+
+
+def _found(view: bytes, needle: bytes, where: list[tuple[int, int]], more: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield where a needle stands; ``more`` characters on both sides hold bits of it (base 64)."""
+    for place in _places(view, needle):
+        first, last = max(0, place - more), min(len(where), place + len(needle) + more) - 1
+        yield where[first][0], where[last][1]
+
+
+def _places(view: bytes, needle: bytes) -> Iterator[int]:
+    place = view.find(needle)
+    while place >= 0:
+        yield place
+        place = view.find(needle, place + 1)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _bare(decoded: bytes) -> bytes:
+    return decoded.translate(None, _DROPPED)
+
+
+def _decoded(data: bytes) -> bytes:
+    for _ in range(ROUNDS):
+        if b"%" not in data and b"&" not in data and b"\\" not in data:
+            break
+        after = _ESCAPE.sub(_character, data)
+        if after == data:
+            break
+        data = after
+    return data
+
+
+def _decoded_with_spans(data: bytes) -> tuple[bytes, list[tuple[int, int]]]:
+    """Return the decoded text, and of each of its bytes where it began and ended."""
+    spans = list(zip(range(len(data)), range(1, len(data) + 1), strict=True))
+    for _ in range(ROUNDS):
+        pieces: list[bytes] = []
+        after: list[tuple[int, int]] = []
+        position = 0
+        for found in _ESCAPE.finditer(data):
+            character = _character(found)
+            pieces += [data[position : found.start()], character]
+            after += spans[position : found.start()]
+            after += [(spans[found.start()][0], spans[found.end() - 1][1])] * len(character)
+            position = found.end()
+        if not pieces:
+            break
+        data = b"".join(pieces) + data[position:]
+        spans = after + spans[position:]
+    return data, spans
+
+
+def _character(found: re.Match[bytes]) -> bytes:
+    """Return what an escape stands for."""
+    kind, said = str(found.lastgroup), found[str(found.lastgroup)]
+    if kind in {"percent", "byte"}:
+        return bytes([int(said, 16)])
+    if kind == "entity":
+        return _bytes(html.unescape(f"&{said.decode()}"))
+    if kind == "octal":
+        return bytes([int(said, 8)])
+    if kind == "letter":
+        return b" "
+    if kind == "any":
+        return said
+    code = int(said, 16)
+    return _bytes(chr(code)) if code <= _HIGHEST else b"?"
+
+
+def _texts(secret: str) -> set[str]:
+    """Return the secret in texts that decode to other bytes: not ASCII, spaces as in a query, what looks like escapes split."""
+    split = {" ".join(secret), re.sub(r"([%&\\])", r"\1 ", secret)}
+    return {secret, ascii(secret)[1:-1], json.dumps(secret)[1:-1], secret.replace(" ", "+"), *split}
+
+
+def _spellings(secret: str) -> set[bytes]:
+    quoted = {urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret), html.escape(secret)}
+    return {_bytes(each) for each in quoted | {json.dumps(secret)[1:-1], repr(secret)[1:-1]}}
+
+
+def _base64_cores(data: bytes) -> Iterator[bytes]:
+    """Yield what the base 64 of any bytes with these in them holds, whatever stands before and after them."""
+    for offset in range(3):
+        encoded = base64.b64encode(b"\0" * offset + data)
+        core = encoded[(offset * 8 + 5) // 6 : (offset + len(data)) * 8 // 6]
+        if len(core) > _LEAST:
+            yield core
+
+
+def _parts(form: bytes, step: int) -> set[bytes]:
+    if len(form) <= FRAGMENT:
+        return set()
+    return {form[start : start + FRAGMENT] for start in range(0, len(form) - FRAGMENT + 1, step)}

@@ -1,0 +1,73 @@
+"""The variables that a target names: whose they are, which of them hold secrets, and what can't be one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+LEAST_SECRET = 8
+"""Characters of a password, key or token: a shorter one could not be struck out of texts without taking words with it."""
+_SHOWN = ("access_key_env", "username_env")
+"""Keys whose variables hold a name, which may be shown; what the other ``…_env`` hold is secret."""
+_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+_KEY_ID = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}")
+"""An access key id is spelt as a variable's name is."""
+
+
+class Wrong(ValueError):
+    """What a target can't mean: a line without the file's name."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable that a section of a target names."""
+
+    section: str
+    key: str
+    name: str
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether its value is a name, and no secret."""
+        return self.key in _SHOWN
+
+
+def named(sections: Mapping[str, Any], expects: Collection[str]) -> list[Variable]:
+    """Return the variables that these sections name (None: the target has no such section).
+
+    Raises Wrong for an expected section that is absent, and for what is no name of a variable, which is not shown.
+    """
+    for section in expects:
+        if section not in sections:
+            known = ", ".join(sections)
+            raise Wrong(f"key 'expects': unknown section {section!r}; expected some of {known}")
+        if sections[section] is None:
+            raise Wrong(f"key 'expects': the target expects [{section}], and has no such section")
+    found = [
+        Variable(section, key, str(value))
+        for section, made in sections.items()
+        if made is not None
+        for key, value in (msgspec.structs.asdict(made) if isinstance(made, msgspec.Struct) else {}).items()
+        if key.endswith("_env") and value is not None
+    ]
+    for each in found:
+        if not _NAME.fullmatch(each.name) or _KEY_ID.fullmatch(each.name):
+            raise Wrong(
+                f"key '{each.section}.{each.key}': expected the name of a variable (capitals, digits, _);"
+                " what stands there is not shown, since it may be the credential itself"
+            )
+    return found
+
+
+def check_lengths(values: Mapping[str, str], variables: Collection[Variable]) -> None:
+    """Raise Wrong for a secret that is too short to be struck out; an empty one is unset."""
+    for each in variables:
+        value = values.get(each.name, "")
+        if not each.is_shown and 0 < len(value) < LEAST_SECRET:
+            raise Wrong(
+                f"variable {each.name}: expected a secret of at least {LEAST_SECRET} characters, and it has {len(value)}"
+            )

@@ -1,0 +1,54 @@
+"""Text of servers is made visible: nothing in it acts on a terminal, a workflow's log or a parser, and its length is bounded."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+MOST = 500
+"""Characters of one line that a server said."""
+MOST_OF_A_TEXT = 20_000
+"""Characters of a text of several lines, ours and a server's."""
+_CUT = " [cut]"
+_COMMAND = re.compile(r"^(?P<before>\s*)::|##(?=\[|vso\[)", re.MULTILINE)
+"""What a workflow takes for a command: ``::`` at the beginning of a line, ``##[`` anywhere (GitHub), ``##vso[`` (Azure)."""
+
+
+def visible(text: str, most: int = MOST) -> str:
+    r"""Return what a server said as one line of at most ``most`` characters: a probe calls this where it takes text in.
+
+    Control, format (bidi, zero width), surrogate and unassigned characters stand as ``\x1b`` or ``\u202e``, line breaks too.
+    Text that is visible already stays as it is, so it may be called twice.
+    """
+    return _bounded(_escaped(text[:most], kept=""), most, len(text) > most)
+
+
+def visible_lines(text: str, most: int = MOST_OF_A_TEXT) -> str:
+    """Return a text of several lines so; its line breaks and tabs stay."""
+    return _bounded(_escaped(text[:most], kept="\n\t"), most, len(text) > most)
+
+
+def visible_within(value: Any) -> Any:
+    """Return a JSON-like value with all its texts visible, names included; what is no text stays."""
+    if isinstance(value, str):
+        return visible_lines(value)
+    if isinstance(value, dict):
+        return {visible_lines(str(name)): visible_within(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [visible_within(each) for each in value]
+    return value
+
+
+def _escaped(text: str, kept: str) -> str:
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() or each in kept else _spelt(each) for each in text)
+    return _COMMAND.sub(lambda found: "\\x23#" if found["before"] is None else f"{found['before']}\\x3a:", text)
+
+
+def _spelt(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004  # The spellings of Python.
+
+
+def _bounded(text: str, most: int, cut: bool) -> str:
+    return f"{text[: max(0, most - len(_CUT))]}{_CUT}" if cut or len(text) > most else text
