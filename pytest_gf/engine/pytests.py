@@ -34,7 +34,7 @@ def is_controller(config: pytest.Config) -> bool:
 def asked(config: pytest.Config) -> dict[str, Any]:
     """Return what the record says of how this run was asked for."""
     option = config.option
-    paths = [str(arg) for arg in config.args]
+    paths = [str(arg).removeprefix(f"{config.rootpath}/") for arg in config.args]
     return {
         "selection": {"markers": option.markexpr, "keywords": option.keyword, "paths": paths},
         "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),

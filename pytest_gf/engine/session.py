@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -138,7 +139,7 @@ class ContractSession:
 
         wanted = {row.name: list(self._wanted([item])) for item in session.items if (row := self.rows.get(item.nodeid))}
         reporter = pytests.terminal(self.config)
-        for line, lacks in plan(self.run, wanted):
+        for line, lacks in within(self.run.settings.fact_deadline, plan(self.run, wanted)):
             self._lacking = self._lacking or lacks
             if reporter is not None:
                 reporter.write_line(redact(line))
@@ -392,3 +393,13 @@ class ContractSession:
 
     def _in_part(self) -> dict[str, frozenset[str]]:
         return {row.clause: row.in_part for row in self.rows.values()}
+
+
+def within(seconds: float, lines: Iterable[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
+    """Yield the lines of a plan as long as their time is not over; then one that says so, which is a lack."""
+    ends = time.monotonic() + seconds
+    for line in lines:
+        yield line
+        if time.monotonic() > ends:
+            yield f"plan: the rest was not asked within {seconds:g} s: is the cluster slow? (--gf-deadline)", True
+            return

@@ -14,12 +14,13 @@ DRILL = ["-m", "canary", "--gf-fault=bucket-index-lost:tofu-state"]
 def normal(folder: Path) -> dict[str, str]:
     """Return the run's record and summary with every time set to nothing."""
     record: dict[str, Any] = json.loads((folder / "record.json").read_text())
-    record |= {"started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:01Z"}
+    record |= {"started": "2026-01-01T00:00:00.000Z", "finished": "2026-01-01T00:00:01.000Z"}
+    record["command"] = "pytest " + " ".join(DRILL)
     for verdict in record["verdicts"]:
-        verdict["seconds"] = 0.0
+        verdict |= {"seconds": 0.0, "started": "2026-01-01T00:00:00.000Z", "ended": "2026-01-01T00:00:00.000Z"}
         for fact in verdict["facts"]:
             fact["seconds"] = 0.0
-    summary = re.sub(r"\d{4}-\d\d-\d\dT[\d:]+Z", "2026-01-01T00:00:00Z", (folder / "summary.md").read_text())
+    summary = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "2026-01-01T00:00:00.000Z", (folder / "summary.md").read_text())
     return {"record.json": json.dumps(record, indent=1) + "\n", "summary.md": summary}
 
 

@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pytest_gf.engine.session import within
 
 Built = Callable[..., Any]
 FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY)); return 1"
@@ -228,3 +231,16 @@ def test_sigterm_ends_a_run_as_an_interrupt_does(built: Built, tmp_path: Path) -
     assert run.returncode == 2, text
     record = json.loads((tmp_path / "reports" / "latest" / "record.json").read_text())
     assert (record["exit"], [row["clause"] for row in record["verdicts"]]) == (2, ["lab.hangs"])
+
+
+def test_a_release_day_of_a_library_breaks_no_canary() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert [each for each in project["dependencies"] if "<" not in each] == []
+
+
+def test_a_plan_ends_at_the_deadline_of_a_run() -> None:
+    lines = [("one", False), ("two", True), ("three", False)]
+    assert list(within(60, lines)) == lines
+    first, last = within(-1, iter(lines))
+    assert first == ("one", False)
+    assert (last[0].startswith("plan: the rest was not asked within"), last[1]) == (True, True)

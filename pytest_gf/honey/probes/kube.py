@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 from pytest_gf.engine import evidence
 from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, ProbeError, Unanswered, Unproven
 from pytest_gf.engine.redaction import redact, redactor
+from pytest_gf.honey.probes.bounds import check_json
 from pytest_gf.honey.probes.deadline import within
 from pytest_gf.honey.probes.s3_client import is_loopback
 
@@ -304,6 +305,7 @@ def _said(document: Mapping[str, Any]) -> str:
 
 
 def _decoded(tried: str, status: int, data: bytes) -> Mapping[str, Any]:
+    check_json(data, tried)
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):

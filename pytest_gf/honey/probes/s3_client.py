@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.errors import NotUnderstood, Unanswered
 from pytest_gf.engine.redaction import redact
+from pytest_gf.honey.probes.bounds import check_xml
 
 if TYPE_CHECKING:
     from pytest_gf.honey.target import S3Section
@@ -122,6 +123,7 @@ def _send(session: Any, via: str, request: Any, event_name: str, **_: Any) -> An
         length = "" if bodiless else str(response.headers.get("Content-Length", ""))
         response = AWSResponse(response.url, response.status_code, response.headers, _Bounded(response.raw, length))
         content = response.content
+        check_xml(content, f"S3 {event_name.rpartition('.')[2]}")
         if response.status_code < 300:  # noqa: PLR2004  # RFC 9110, 15.3.
             _check_root(event_name.rpartition(".")[2], response.status_code, content)
     return response

@@ -1,0 +1,26 @@
+"""Bounds before decoding: how many parts a document has is counted in its bytes, since each becomes an object of Python."""
+
+from __future__ import annotations
+
+from pytest_gf.engine.errors import NotUnderstood
+
+MOST_TAGS = 200_000
+"""In XML: a page of S3's listing has 1,000 keys of at most ten elements, a listing of 10,000 buckets 60,000 tags."""
+MOST_CONTAINERS = 1_000_000
+"""Objects and lists in JSON: a page of 500 pods with all their managed fields has 300,000."""
+MOST_VALUES = 2_000_000
+_STEP = "no answer of this system has so many parts: what stands at this address?"
+
+
+def check_xml(body: bytes, tried: str) -> None:
+    """Raise NotUnderstood for XML that would take more memory and time than an answer may."""
+    tags = body.count(b"<") + body.count(b'="') + body.count(b"='")
+    if tags > MOST_TAGS:
+        raise NotUnderstood(tried, f"XML of {tags} tags and attributes, more than {MOST_TAGS}", _STEP)
+
+
+def check_json(body: bytes, tried: str) -> None:
+    """Raise NotUnderstood for JSON that would take more memory and time than an answer may."""
+    containers, values = body.count(b"{") + body.count(b"["), body.count(b",")
+    if containers > MOST_CONTAINERS or values > MOST_VALUES:
+        raise NotUnderstood(tried, f"JSON of {containers} objects and lists, and {values} values", _STEP)
