@@ -175,7 +175,7 @@ class Run:
 
             try:
                 with cleaning.client(self.target, self.deadline if deadline is None else deadline) as s3:
-                    return list(cleaning.delete(left, s3, self._ledger.gone))
+                    return list(cleaning.delete(left, s3, self.contract.every("bucket"), self._ledger.gone))
             except targets.TargetError as wrong:
                 return [str(wrong)]
 
