@@ -72,7 +72,7 @@ def _clean_on(target: Target, left: Left, settings: Settings) -> Iterator[tuple[
     if settings.house.removers is None:
         yield f"{left.path.parent.name}: the House has nothing that removes what is left", True
         return
-    with settings.house.removers(target, settings.deadline) as remove:
+    with settings.house.removers(target, settings.deadline, settings.contract) as remove:
         yield from _clean_run(left, remove)
 
 

@@ -151,7 +151,7 @@ class House:
 
     ``read_contract`` reads a contract file (None: the default one); ``contract`` is a file of a fork's own. ``facts`` and
     ``suites`` are folders of facts and of clauses. ``guard`` is the fact that every changing fact must need. ``system`` is
-    the real system's name, and ``lab`` the package that emulates it. ``removers(target, deadline)`` gives what deletes things of the ledger there.
+    the real system's name, and ``lab`` the package that emulates it. ``removers(target, deadline, contract)`` gives what deletes things of the ledger there.
     ``where(target)`` tells by what a later clean knows the target again.
     ``why_not(contract, thing, run)`` says why a run never made a thing that its ledger names. ``plan`` adds lines to --gf-plan: what the facts of
     each row need, and what they can't do without. ``applies`` says whether a fact would ask on this target.
@@ -176,7 +176,7 @@ class House:
     lab: str = ""
     system: str = ""
     banner: Callable[[Run], list[str]] | None = None
-    removers: Callable[[Any, float], AbstractContextManager[Remove]] | None = None
+    removers: Callable[[Any, float, Any], AbstractContextManager[Remove]] | None = None
     where: Callable[[Any], dict[str, str]] | None = None
     why_not: Callable[[Any, Thing, str], str] = lambda _contract, _thing, _run: ""
     plan: Callable[[Any, Mapping[str, Sequence[Node]], Mapping[str, Sequence[Node]]], Iterator[PlanLine]] | None = None

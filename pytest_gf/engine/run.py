@@ -191,7 +191,7 @@ class Run:
             if remover is None:
                 return [f"{thing.kind} {thing.name} is left: the House has nothing that removes it" for thing in left]
             try:
-                with remover(self.target, self.deadline if deadline is None else deadline) as remove:
+                with remover(self.target, self.deadline if deadline is None else deadline, self.contract) as remove:
                     return list(remove(left, self._ledger.gone))
             except BadInput as wrong:
                 return [str(wrong)]

@@ -18,6 +18,8 @@ class Answer:
     status: int
     code: str = ""
     message: str = ""
+    retry_after: float | None = field(default=None, compare=False, kw_only=True)
+    """Seconds after which S3 wants to be asked again, where it says so."""
 
     def __post_init__(self) -> None:
         """Make the server's words visible, and bound them."""
@@ -36,6 +38,40 @@ class Answer:
 
     def __str__(self) -> str:
         return f"{self.status} {self.code}".strip()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What one ListBuckets was answered, with that answer: a listing that failed shows nothing, and is never an empty one."""
+
+    buckets: tuple[str, ...]
+    answer: Answer
+
+    def shows(self, bucket: str) -> bool:
+        """Whether S3 listed its buckets, and this one among them."""
+        return self.answer.ok and bucket in self.buckets
+
+    def lacks(self, *buckets: str) -> tuple[str, ...]:
+        """Return those of the buckets that S3 listed without; none where it listed nothing, since then nobody knows."""
+        return tuple(bucket for bucket in buckets if self.answer.ok and bucket not in self.buckets)
+
+    def __str__(self) -> str:
+        if not self.answer.ok:
+            return f"not listed: {self.answer}"
+        return ", ".join(self.buckets) or "no bucket at all"
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The ids of every version and delete marker of one key, with the answer that told them."""
+
+    answer: Answer
+    ids: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> bool:
+        """Whether these are all: a server that knows no versions (501) has none."""
+        return self.answer.ok or self.answer.status == 501  # noqa: PLR2004  # RFC 9110, 15.6.2.
 
 
 @dataclass(frozen=True)

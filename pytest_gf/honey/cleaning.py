@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_gf.engine.errors import ProbeError, Unproven
@@ -14,18 +14,33 @@ from pytest_gf.engine.target import TargetError, Unset
 from pytest_gf.honey.stored import Stored
 
 if TYPE_CHECKING:
+    from pytest_gf.honey.contract import Contract
     from pytest_gf.honey.probes.s3 import S3
     from pytest_gf.honey.target import Target
 
+ABSENT_KEY = "gf-probe/never-written"
+"""A key that nobody writes: its GET tells a bucket that is there from one that is not."""
 
-def delete(things: Iterable[Thing], s3: S3, gone: Callable[[Thing], None]) -> Iterator[str]:
+
+def delete(things: Iterable[Thing], s3: S3, protected: Sequence[str], gone: Callable[[Thing], None]) -> Iterator[str]:
     """Delete things, objects before the buckets that hold them, and yield a line for each that could not be.
 
-    ``gone`` is called for each that is confirmed to be gone. A bucket that holds what the ledger doesn't name is left alone.
+    Nothing is deleted while one of the ``protected`` buckets is incoherent: that would bury evidence. ``gone`` is called for
+    each that is confirmed to be gone. A bucket that holds what the ledger doesn't name is left alone.
     """
-    for thing in sorted(things, key=lambda each: each.kind == "bucket"):
+    things = sorted(things, key=lambda each: each.kind == "bucket")
+    try:
+        incoherent = _incoherent(s3, protected)
+    except ProbeError as broken:
+        incoherent = str(broken)
+    for thing in things:
+        stored = Stored(thing.kind, thing.name)
         try:
-            left = _delete_object(thing, s3) if thing.kind == "object" else _delete_bucket(thing, s3)
+            left = incoherent or (
+                _delete_object(stored, s3, protected)
+                if thing.kind == "object"
+                else _delete_bucket(stored, s3, protected)
+            )
         except ProbeError as broken:
             left = str(broken)
         if left:
@@ -34,31 +49,66 @@ def delete(things: Iterable[Thing], s3: S3, gone: Callable[[Thing], None]) -> It
             gone(thing)
 
 
-def _delete_object(thing: Thing, s3: S3) -> str:
-    stored = Stored(thing.kind, thing.name)
-    answer = s3.delete_object(stored.bucket, stored.key)
+def _incoherent(s3: S3, protected: Sequence[str]) -> str:
+    """Return which protected bucket S3 does not list, find or read, "" where all are well."""
+    listing = s3.list_buckets()
+    if not listing.answer.ok:
+        return f"ListBuckets answered {listing.answer}, so nobody knows whether a delete would bury evidence"
+    lost = list(listing.lacks(*protected))
+    for bucket in protected:
+        read = s3.get_object(bucket, ABSENT_KEY).head.answer
+        well = s3.head_bucket(bucket).ok and s3.list_objects(bucket, most=1).answer.ok and read.code == "NoSuchKey"
+        lost += [] if well or bucket in lost else [bucket]
+    if lost:
+        return f"bucket {', '.join(lost)} is incoherent: a delete would bury evidence; preserve logs, run RCA first"
+    return ""
+
+
+def _delete_object(thing: Stored, s3: S3, protected: Sequence[str]) -> str:
+    answer = s3.delete_object(thing.bucket, thing.key)
     if answer.code == "NoSuchBucket":
-        return ""
-    for version in s3.list_versions(stored.bucket, stored.key):
-        answer = s3.delete_object(stored.bucket, stored.key, version=version)
+        return _still_there(thing.bucket, s3, protected)
+    versions = s3.list_versions(thing.bucket, thing.key)
+    if not versions.told:
+        return f"ListObjectVersions answered {versions.answer}"
+    for version in versions.ids:
+        answer = s3.delete_object(thing.bucket, thing.key, version=version)
     return "" if answer.ok else f"DeleteObject answered {answer}"
 
 
-def _delete_bucket(thing: Thing, s3: S3) -> str:
-    found = s3.list_objects(thing.name)
+def _delete_bucket(thing: Stored, s3: S3, protected: Sequence[str]) -> str:
+    found = s3.list_objects(thing.bucket)
     if found.answer.code == "NoSuchBucket":
-        return ""
+        return _still_there(thing.bucket, s3, protected)
+    if not found.answer.ok:
+        return f"ListObjectsV2 answered {found.answer}, so nobody knows what it holds"
     if found.sizes:
         return f"it holds {len(found.sizes)} objects that the ledger does not name, such as {min(found.sizes)}"
-    answer = s3.delete_bucket(thing.name)
-    return "" if answer.ok or answer.code == "NoSuchBucket" else f"DeleteBucket answered {answer}"
+    answer = s3.delete_bucket(thing.bucket)
+    if not answer.ok and answer.code != "NoSuchBucket":
+        return f"DeleteBucket answered {answer}"
+    return _still_there(thing.bucket, s3, protected)
+
+
+def _still_there(bucket: str, s3: S3, protected: Sequence[str]) -> str:
+    """Return why a bucket is not known to be gone: only a listing that shows every protected bucket, and not it, says so.
+
+    NoSuchBucket alone proves nothing: it is what RustFS answers while it lost its buckets, and a restart brings them back.
+    """
+    listing = s3.list_buckets()
+    lost = listing.lacks(*protected)
+    if not listing.answer.ok or lost:
+        return (
+            f"ListBuckets {listing.answer} misses {', '.join(lost) or 'nothing'}: NoSuchBucket proves nothing gone now"
+        )
+    return "ListBuckets still shows it" if listing.shows(bucket) else ""
 
 
 @contextlib.contextmanager
-def removers(target: Target, deadline: float) -> Iterator[Remove]:
+def removers(target: Target, deadline: float, contract: Contract) -> Iterator[Remove]:
     """Give what deletes on this target. Raises TargetError where it has no S3."""
     with client(target, deadline) as s3:
-        yield lambda things, gone: delete(things, s3, gone)
+        yield lambda things, gone: delete(things, s3, tuple(contract.buckets), gone)
 
 
 def where(target: Target) -> dict[str, str]:

@@ -33,6 +33,7 @@ Kind = Literal[
     "component",
     "way",
     "shape",
+    "version",
 ]
 
 ALL = "all"
@@ -75,6 +76,8 @@ WAYS = (
     *("http-route", "grpc-route", "tcp-route", "tls-route"),
 )
 SHAPES = ("claim", "host-path", "bucket", "prefix", "endpoint", "no-s3", "secret", "config-file", "port")
+VERSIONS = ("beta.7", "newer")
+"""RustFS 1.0.0-beta.7, and what was built from June 2026 on: they differ where a disk is offline or mounted over."""
 CUTS = ("fin", "rst", "node", "success")
 RIGHT = re.compile(r"[a-z]+(?:/[a-z]+)?")
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -121,11 +124,18 @@ _STORE = (
     Fault("foreign-folder", "folder", "a folder made by hand lies in /data"),
     Fault("bucket-deleted", "bucket", "the bucket is truly gone, both markers too"),
     Fault("disk-full", None, "no space is left: reads work, writes answer 500"),
+    Fault("bucket-unreadable", "bucket", "nobody may enter /data/BUCKET (chmod 000): listed, HEAD 200, reads 403"),
+    Fault("bucket-ghost", "bucket", "/data/BUCKET is moved away, and S3 lists and reads the bucket as before"),
+    Fault("temporary-missing", None, "/data/.rustfs.sys/tmp is gone: DeleteBucket answers 204, and the bucket stays"),
+    Fault("rustfs-version", "version", "the build: an offline disk and a mount over /data show otherwise", "newer"),
 )
 _RIGHTS = (
     Fault("wrong-secret", None, "the server knows another secret: SignatureDoesNotMatch"),
     Fault("unknown-key", None, "the server does not know the access key: InvalidAccessKeyId"),
     Fault("forbidden", "action", "the accepted identity lacks the right to ACTION: AccessDenied", ALL),
+    Fault("anonymous-lists", None, "ListBuckets alone is answered without a credential"),
+    Fault("forbidden-bucket", "bucket", "the identity has no right to BUCKET: ListBuckets leaves it out, all else 403"),
+    Fault("clock-checked", None, "signatures are refused for their time, as if this machine's clock were an hour late"),
     Fault("anonymous-allowed", "bucket", "reads without a credential are answered, of one bucket or of all", ALL),
 )
 _STATE = (
@@ -144,6 +154,10 @@ _STATE = (
     Fault("state-head-404", "stack", "HEAD of the key answers 404 while listing and GET work"),
     Fault("state-etag-wrong", "stack", "the body is altered behind an unchanged ETag"),
     Fault("state-replaced-midway", "stack", "the listing shows another body than HEAD and GET do"),
+    Fault("state-rotten", "stack", "the object is rotten on disk: HEAD 200, each GET is closed before a status line"),
+    Fault(
+        "state-meta-broken", "stack", "the object's xl.meta is broken: HEAD and GET answer 500, the listing shows it"
+    ),
     Fault("state-older-serial", "stack", "an older snapshot was put back"),
     Fault("state-other-lineage", "stack", "the state of another lineage was put in its place"),
     Fault("state-emptied", "stack", "a good state without any resource, of a later serial, was put in its place"),
@@ -161,6 +175,10 @@ _SCRATCH = (
     Fault(
         "object-delete-empties-list", None, "DeleteObject takes every bucket out of the API (the class of 2026-05-25)"
     ),
+    Fault("scratch-rotten", None, "each GET in a bucket that is none of the contract's is closed before a status line"),
+    Fault("object-delete-breaks-list", None, "after DeleteObject every ListBuckets answers 500"),
+    Fault("busy-after-delete", "number", "after DeleteBucket so many ListBuckets answer 503 SlowDown"),
+    Fault("listing-fails-after-delete", None, "after DeleteBucket every ListBuckets answers 500"),
     Fault("create-refused", None, "CreateBucket answers 500"),
     Fault("if-none-match-ignored", None, "a conditional PUT overwrites"),
     Fault("put-creates-bucket", None, "PutObject creates the bucket that it misses"),
@@ -169,10 +187,12 @@ _SCRATCH = (
 _MARKERS = (
     Fault("data-mounted-over", None, "something is mounted over /data: no folder stands there, ready says 200"),
     Fault("not-ready", None, "/health/ready answers 503 while everything else is well"),
+    Fault("health-minimal", None, "/health says neither version nor service (RUSTFS_HEALTH_MINIMAL_RESPONSE_ENABLE)"),
     Fault("health-strange", None, "/health answers 404, as another S3 server would"),
     Fault(
         "scratch-markers-missing", None, "the metadata marker of a bucket that is none of the contract's never appears"
     ),
+    Fault("scratch-folder-missing", None, "such a bucket's folder never appears in /data, and S3 knows the bucket"),
     Fault("scratch-markers-linger", None, "the metadata marker of such a bucket stays after the delete"),
 )
 _CLUSTER = (
@@ -221,6 +241,11 @@ _WIRE = (
     Fault(
         "server-error", "text", "every exchange answers 500 InternalError, with TEXT in its message", "bent by the lab"
     ),
+    Fault("slow-down", None, "every exchange answers 503 SlowDown"),
+    Fault(
+        "starting", "milliseconds", "for so long all but /health answers 503 Service not ready, and ready 503", "600000"
+    ),
+    Fault("bad-gateway", None, "every exchange answers 502 with an HTML page, as a proxy does before a dead server"),
     Fault("redirect", "url", "every exchange answers 307 to URL"),
     Fault("html-everywhere", None, "every exchange answers 200 with an HTML page"),
     Fault("malformed-xml", None, "every XML answer is cut short"),
@@ -357,6 +382,7 @@ _CHECKS: Mapping[Kind, Callable[[str, Contract], str]] = {
     "component": lambda given, _: _among("component", given, COMPONENTS),
     "way": lambda given, _: _among("way", given, WAYS),
     "shape": lambda given, _: _among("shape", given, SHAPES),
+    "version": lambda given, _: _among("version", given, VERSIONS),
     "cut": lambda given, _: _among("cut", given, CUTS),
     "number": lambda given, _: (
         ""

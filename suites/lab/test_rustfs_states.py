@@ -112,7 +112,7 @@ class Row:
     ready: int
     markers: tuple[bool, bool]
     conditional_put: str = "="
-    create: str = "409 BucketAlreadyOwnedByYou"
+    create: str = "200"
 
 
 LOST = "404 NoSuchBucket"
@@ -125,7 +125,19 @@ ROWS = [
     Row("bucket-index-lost:attic", WITHOUT, "404", "404", LOST, LOST, LOST, 200, (True, True), LOST),
     Row("bucket-moved:attic", WITHOUT, "404", "404", LOST, LOST, LOST, 200, (False, True), LOST, ""),
     Row("bucket-symlink:attic", WITHOUT, "200", "=", "=", "200", "200", 200, (True, True)),
-    Row("bucket-file:attic", WITHOUT, "200", "403", DENIED, DENIED, DENIED, 200, (False, True), DENIED),
+    Row(
+        "bucket-file:attic",
+        WITHOUT,
+        "200",
+        "403",
+        DENIED,
+        DENIED,
+        DENIED,
+        200,
+        (False, True),
+        DENIED,
+        "409 BucketAlreadyOwnedByYou",
+    ),
     Row("objects-removed:attic", BUCKETS, "200", "404", "404 NoSuchKey", "200", "200", 200, (True, True)),
     Row("metadata-removed:attic", BUCKETS, "200", "=", "=", "200", "200", 200, (True, False)),
     Row(
@@ -141,6 +153,8 @@ ROWS = [
         "500 InternalError",
     ),
     Row("bucket-deleted:attic", WITHOUT, "404", "404", LOST, LOST, LOST, 200, (False, False), LOST, ""),
+    Row("bucket-unreadable:attic", BUCKETS, "200", "403", DENIED, DENIED, DENIED, 200, (True, True), DENIED),
+    Row("bucket-ghost:attic", BUCKETS, "200", "=", "=", "200", "200", 200, (False, True), create=""),
     Row("disk-full", BUCKETS, "200", "=", "=", "200", "500 InternalError", 200, (True, True), "500 InternalError"),
 ]
 
@@ -212,7 +226,9 @@ def observe(lab: Lab) -> Iterator[str]:
     steps: list[Callable[[], str]] = [
         lambda: names(said("GET", "/")),
         lambda: ask(lab, "GET", "/attic?list-type=2", sign=False).verdict,
+        lambda: ask(lab, "GET", "/", sign=False).verdict,
         lambda: ask(lab, "GET", "/health/ready", sign=False).verdict,
+        lambda: str(re.findall(rb'"version":"[^"]*"', ask(lab, "GET", "/health", sign=False).body)),
         lambda: said("HEAD", "/attic").verdict,
         lambda: str(re.findall(rb"<Size>\d+|<ETag>[^<]*", said("GET", "/tofu-state?list-type=2&prefix=attic").body)),
         lambda: said("HEAD", STATE).described,
@@ -255,10 +271,11 @@ ARGUMENTS = {
     "cut": "rst",
     "number": "3",
     "defect": "other",
+    "version": "newer",
 }
 NOT_ON_S3 = {
     fault.name for fault in (*faults._ATTIC, *faults._BAZEL, *faults._CLUSTER, *faults._KUBELET, *faults._MODEL)
-} | {"scratch-markers-linger", "state-written-meanwhile", "errored-left"}
+} | {"bucket-ghost", "scratch-folder-missing", "scratch-markers-linger", "state-written-meanwhile", "errored-left"}
 """What shows elsewhere: test_kubernetes.py, test_attic.py, test_bazel.py, test_guard.py, faults.toml, repository_faults.toml."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.honey.answers import Answer, Folder
+from pytest_gf.honey.answers import Answer, Folder, Listing
 from pytest_gf.honey.formats import tfstate
 from pytest_gf.honey.observed.bazel import CacheSurface
 from pytest_gf.honey.observed.bucket import BucketOnDisk, BucketView, ListAfter, Surroundings
@@ -67,7 +67,7 @@ def test_markers_alone_prove_nothing(data: str, metadata: str) -> None:
         (around("absent", "absent"), "bucket truly absent"),
         (around("", "", state="unreadable"), "permissions or mount: /data can't be listed in the pod"),
         (around("", "", state="stalled"), "stalled disk: exec on /data hangs"),
-        (around("", "", state="absent"), "permissions or mount: nothing of RustFS's stands in /data"),
+        (around("", "", state="absent"), "permissions or mount: what RustFS formatted is not in /data"),
     ],
 )
 def test_what_the_disk_makes_of_a_loss(surroundings: Surroundings, says: str) -> None:
@@ -133,26 +133,34 @@ def test_each_way_of_being_incoherent(change: dict[str, Any], says: str) -> None
 
 
 def test_scratch_values() -> None:
-    made = ScratchBucket("b", OK, listed=True, head=OK)
+    listed = Listing(("attic", "b"), OK)
+    made = ScratchBucket("b", OK, listed, head=OK)
     assert made.appeared
     assert made.diagnosis == made.next_step == ""
-    assert "does not appear" in replace(made, listed=False).diagnosis
+    assert "does not appear" in replace(made, listing=Listing(("attic",), OK)).diagnosis
+    failed = replace(made, listing=Listing((), Answer(500)))
+    assert "can't list" in failed.diagnosis
+    assert "loss" not in failed.diagnosis + failed.next_step
     assert "can't create" in replace(made, created=Answer(500, "InternalError")).diagnosis
     written = ScratchObject("b", "k", OK, OK, "aa", "aa", 2, 2)
     assert written.readable
     assert "other bytes" in replace(written, read_sha256="bb").diagnosis
     assert "can't write" in replace(written, put=Answer(500)).diagnosis
     assert "can't be read" in replace(written, get=LOST).diagnosis
-    after = ListAfter.of("b/k", Answer(204), (OK, ("attic",)), ("attic",))
+    after = ListAfter.of("b/k", Answer(204), Listing(("attic",), OK), ("attic",))
     assert after.whole
     assert after.diagnosis == after.next_step == ""
-    assert "2026-05-25" in ListAfter.of("b/k", Answer(204), (OK, ()), ("attic",)).diagnosis
-    assert "can't list" in ListAfter.of("b/k", Answer(204), (Answer(503), ()), ("attic",)).diagnosis
+    assert "2026-05-25" in ListAfter.of("b/k", Answer(204), Listing((), OK), ("attic",)).diagnosis
+    assert "can't list" in ListAfter.of("b/k", Answer(204), Listing((), Answer(503)), ("attic",)).diagnosis
     assert "can't delete: 500 InternalError: full" in replace(after, refused="500 InternalError: full").diagnosis
-    gone = ScratchGone("b", Answer(204), still_listed=False, protected_missing=())
+    gone = ScratchGone("b", Answer(204), Listing(("attic",), OK), ("attic",))
     assert gone.gone
-    assert "2026-05-25" in replace(gone, protected_missing=("attic",)).diagnosis
-    assert "still listed" in replace(gone, still_listed=True).diagnosis
+    assert "2026-05-25" in replace(gone, listing=Listing((), OK)).diagnosis
+    assert "still listed" in replace(gone, listing=listed).diagnosis
+    unlisted = replace(gone, listing=Listing((), Answer(500)))
+    assert not unlisted.gone
+    assert "can't list" in unlisted.diagnosis
+    assert "loss" not in unlisted.diagnosis
     assert "can't delete" in replace(gone, bucket_deleted=Answer(409, "BucketNotEmpty")).diagnosis
 
 

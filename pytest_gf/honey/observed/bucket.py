@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Self
 
 from pytest_gf.engine.errors import Unproven
-from pytest_gf.honey.answers import Answer
-from pytest_gf.honey.observed.disk import NOT_TO_DO, Disk, Markers, markers_of
+from pytest_gf.honey.answers import Answer, Listing
+from pytest_gf.honey.observed.disk import FOREIGN, NOT_TO_DO, Disk, Markers, markers_of
 from pytest_gf.honey.observed.workload import Readiness
 
 NOT_FOUND = 404
+FAILS = 500
+"""The status from which on S3 says that it failed itself (RFC 9110, 15.6)."""
+LOOK = "look at RustFS's log, at the node's disk, and at the proxy before S3 where there is one"
 TICKETS = "TIN-1012 and TIN-1046 stay open: a restart restores the API view and proves no repair"
 PRESERVE = "preserve logs, run RCA before any restart (a restart destroys the evidence); start no protected tofu apply"
 
@@ -29,7 +32,8 @@ class Surroundings:
 
     @property
     def build(self) -> str:
-        version = f"RustFS {self.readiness.version}" if self.readiness is not None else "RustFS of unknown version"
+        known = self.readiness is not None and self.readiness.version
+        version = f"RustFS {known}" if known else "RustFS of unknown version"
         return f"{version}, image {self.digest[:19]}" if self.digest else version
 
 
@@ -71,8 +75,35 @@ class BucketView:
     @property
     def forbidden(self) -> tuple[str, ...]:
         """The operations that this identity may not do; what they would show was not observed."""
+        if self.barred:
+            return ()
         asked = {"HeadBucket": self.head, "ListObjectsV2": self.objects, "GetObject": self.get}
         return tuple(operation for operation, answer in asked.items() if answer.forbidden)
+
+    @property
+    def barred(self) -> bool:
+        """Whether it is the disk that refuses reads: RustFS's HeadBucket needs the right to ListObjectsV2, and was answered."""
+        known = self.around.readiness is not None or (
+            self.markers is not None and self.markers.data in {"file", "other"}
+        )
+        return self.head_found and self.objects.forbidden and known
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the listing may leave the bucket out for want of rights: RustFS shows only what the identity may see."""
+        return self.listing.ok and not self.listed_by_s3 and self.head.forbidden and self.objects.forbidden
+
+    @property
+    def failing(self) -> bool:
+        """Whether S3 failed by its own word, wherever it was asked for the bucket: that shows no loss."""
+        return self.listing.status >= FAILS and self.objects.status >= FAILS and self.get.status >= FAILS
+
+    @property
+    def offline(self) -> bool:
+        """Whether RustFS holds its disk for offline: it is not ready, and lists nothing (beta.7) or fails everywhere (newer)."""
+        ready = self.around.readiness
+        unready = ready is not None and not ready.ready
+        return unready and (self.failing or (self.listing.ok and not self.listed))
 
     @property
     def coherent(self) -> bool:
@@ -112,13 +143,17 @@ class BucketView:
     def diagnosis(self) -> str:  # noqa: PLR0911  # One line a cause.
         if self.coherent:
             return ""
+        if self.failing:
+            return self._fails()
         if not self.listing.ok:
             return f"S3 can't list its buckets: it answers {self.listing}: {self.listing.message}"
         if self.listed_by_s3:
             return self._listed_but_unusable()
+        if self.hidden:
+            return f"{self.bucket} is not listed, and everything asked of it is refused: this identity may lack the right to see it"
         if self.head_found and self.get_agrees:
             return f"{self.bucket} answers and is not listed: {self._instead('its folder may be a symlink, or the listing lost it alone')}"
-        if self.head_found and self.forbidden:
+        if self.head_found and self.objects.forbidden:
             instead = self._instead("a file may stand in its folder's place")
             return f"{self.bucket} is not listed, HeadBucket finds it and reads are refused: {instead}"
         if NOT_FOUND in {self.objects.status, self.get.status}:
@@ -129,15 +164,30 @@ class BucketView:
     def next_step(self) -> str:
         if self.coherent:
             return ""
+        if self.hidden:
+            return f"grant this identity s3:ListAllMyBuckets, and s3:ListBucket and s3:GetObject on {self.bucket}"
+        if (self.failing or not self.listing.ok) and not self.offline:
+            return LOOK
         if self.objects.code == "NoSuchBucket" or not self.listed_by_s3:
             return f"{PRESERVE}; {NOT_TO_DO}; {TICKETS}"
         return "look at RustFS's log and disk before anything writes to it"
+
+    def _fails(self) -> str:
+        said = f"S3 answers {self.listing} to ListBuckets and {self.objects} to reads: {self.listing.message}"
+        disk, ready = self.around.disk, self.around.readiness
+        if disk is not None and disk.stalled:
+            return f"stalled disk: exec on /data hangs; {said}"
+        if self.offline and ready is not None:
+            return f"disk offline inside RustFS (ready {ready.status}); {said}"
+        if disk is not None and (disk.trouble or disk.foreign):
+            return f"permissions or mount: {disk.trouble or FOREIGN}; {said}"
+        return f"S3 fails: {said}"
 
     def _absent(self) -> str:  # noqa: PLR0911  # One line a cause.
         disk, ready, markers = self.around.disk, self.around.readiness, self.markers
         if disk is not None and disk.stalled:
             return "stalled disk: exec on /data hangs; RustFS takes it offline, and it may come back by itself"
-        if not self.listed and ready is not None and not ready.ready:
+        if self.offline and ready is not None:
             stand = ", and the markers stand on disk" if markers is not None and markers.stand else ""
             return f"bucket-index loss: disk offline inside RustFS (ready {ready.status}{stand}); after a stall it may come back by itself"
         if disk is not None and not disk.looked_at:
@@ -169,6 +219,9 @@ class BucketView:
             return "the listing shows the bucket, and reads answer NoSuchBucket: the index is half lost"
         if not self.head_found and self.get_agrees:
             return f"HeadBucket answers {self.head} while the bucket is listed and read: a half-lost index"
+        if self.barred:
+            said = f"HeadBucket finds {self.bucket} and ListObjectsV2 answers {self.objects}: no right is lacking, the disk refuses"
+            return f"{said} ({self._instead('is its folder readable for RustFS, and is it a folder?')})"
         return f"the bucket is listed, and S3 answers {self.objects} to ListObjectsV2 and {self.get} to GET"
 
     def __repr__(self) -> str:
@@ -181,12 +234,12 @@ class CoherentBuckets:
 
     buckets: tuple[str, ...]
 
-    def check_again(self, answer: Answer, listed: tuple[str, ...]) -> None:
+    def check_again(self, listing: Listing) -> None:
         """Raise Unproven where a listing of just now misses one: another change of this run came between."""
-        missing = [name for name in self.buckets if name not in listed]
-        if missing or not answer.ok:
+        missing = listing.lacks(*self.buckets)
+        if missing or not listing.answer.ok:
             raise Unproven(
-                f"ListBuckets {answer} misses {', '.join(missing) or 'nothing'} by now: a change would bury evidence",
+                f"ListBuckets {listing.answer} misses {', '.join(missing) or 'nothing'} by now: a change would bury evidence",
                 "preserve logs, run RCA first",
             )
 
@@ -204,11 +257,10 @@ class ListAfter:
     refused: str = ""
 
     @classmethod
-    def of(cls, what: str, deleted: Answer, listed: tuple[Answer, tuple[str, ...]], protected: tuple[str, ...]) -> Self:
+    def of(cls, what: str, deleted: Answer, listing: Listing, protected: tuple[str, ...]) -> Self:
         """Return what a delete and the ListBuckets after it were answered."""
-        answer, names = listed
-        missing = tuple(name for name in protected if name not in names) if answer.ok else ()
-        return cls(what, str(answer), missing, "" if deleted.ok else f"{deleted}: {deleted.message}")
+        refused = "" if deleted.ok else f"{deleted}: {deleted.message}"
+        return cls(what, str(listing.answer), listing.lacks(*protected), refused)
 
     @property
     def whole(self) -> bool:

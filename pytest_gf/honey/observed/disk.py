@@ -6,15 +6,20 @@ from dataclasses import dataclass
 
 from pytest_gf.honey.answers import Folder
 
+FORMAT = b"format.json"
 NOT_TO_DO = "make no folder or metadata by hand, re-create no bucket: RustFS lists any folder as a bucket"
+
+
+FOREIGN = "what RustFS formatted is not in /data (.rustfs.sys/format.json): something is mounted over it, or the volume is another"
 
 
 @dataclass(frozen=True)
 class Disk:
-    """``/data`` and ``/data/.rustfs.sys/buckets`` as exec sees them."""
+    """``/data``, ``/data/.rustfs.sys/buckets`` and, where it was looked at, ``/data/.rustfs.sys`` as exec sees them."""
 
     data: Folder
     buckets: Folder
+    system: Folder | None = None
 
     @property
     def stalled(self) -> bool:
@@ -27,8 +32,14 @@ class Disk:
 
     @property
     def foreign(self) -> bool:
-        """Whether nothing of RustFS's stands there at all, as where something else is mounted over it."""
-        return self.looked_at and b".rustfs.sys" not in self.data.entries
+        """Whether this is no disk that RustFS formatted, as where something else is mounted over it.
+
+        A RustFS of June 2026 or later makes a fresh ``.rustfs.sys`` within 4 s; what it wrote as it formatted is absent.
+        """
+        if not self.looked_at:
+            return False
+        fresh = self.system is not None and self.system.state == "listed" and FORMAT not in self.system.entries
+        return b".rustfs.sys" not in self.data.entries or fresh
 
     @property
     def trouble(self) -> str:
@@ -67,7 +78,7 @@ class Markers:
         if self.stand:
             return ""
         if self.foreign:
-            return "nothing of RustFS's stands in /data: something is mounted over it, or the volume is another"
+            return FOREIGN
         if self.data in {"symlink", "file", "other"}:
             return f"a {self.data} stands in the place of the bucket's folder"
         if self.metadata != "folder":

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from pytest_gf.engine.errors import DeadlineExceeded, IdentityRejected, Unanswered, Unproven
 from pytest_gf.honey.answers import Answer
-from pytest_gf.honey.observed.bucket import TICKETS, BucketView
-from pytest_gf.honey.observed.disk import NOT_TO_DO, Disk
+from pytest_gf.honey.observed.bucket import LOOK, TICKETS, BucketView
+from pytest_gf.honey.observed.disk import FOREIGN, NOT_TO_DO, Disk
 from pytest_gf.honey.observed.workload import Readiness, RustFS, StorageNode
 
 NOTHING = "nothing found: S3 shows every bucket that was looked at"
+FAILS = "S3 fails: it answers for no bucket, by its own word or a proxy's"
 UNKNOWN = "not known: too little was seen"
 PRESERVE = (
     "this folder, as an artifact: a restart destroys what it shows",
@@ -53,7 +54,7 @@ class Scene:
 
     @property
     def lost(self) -> tuple[RcaBucket, ...]:
-        """The buckets that were seen whole, and are not coherent: a refused read shows nothing of a loss."""
+        """The buckets that were seen whole, and are not coherent: a read that a right is lacking for shows nothing of a loss."""
         seen = [each for each in self.buckets if each.view is not None and not each.view.forbidden]
         return tuple(each for each in seen if each.view is not None and not each.view.coherent)
 
@@ -95,12 +96,16 @@ def _causes(scene: Scene) -> Iterator[Cause]:
     if scene.lost:
         yield from _losses(scene)
     broken = [each for each in failures if not isinstance(each, Unproven)]
+    if broken and scene.readiness is not None and not scene.readiness.ready:
+        said = f"/health/ready {scene.readiness.status} {scene.readiness.reason}".rstrip()
+        yield Cause("not ready: S3 refuses for now, it starts or is overloaded", (said, str(broken[0])), broken[0])
     for failure in (*broken, *failures):
         yield Cause(UNKNOWN, tuple(dict.fromkeys(map(str, failures))), failure)
+    views = [each.view for each in scene.buckets if each.view is not None]
     denied = [
-        f"{each.bucket}: {', '.join(each.view.forbidden)}"
-        for each in scene.buckets
-        if each.view and each.view.forbidden
+        f"{view.bucket}: {'ListBuckets, ' if view.hidden else ''}{', '.join(view.forbidden)}"
+        for view in views
+        if view.forbidden
     ]
     if denied:
         said = f"this identity may not ask: {'; '.join(denied)}"
@@ -112,18 +117,19 @@ def _losses(scene: Scene) -> Iterator[Cause]:
     views = [each.view for each in scene.lost if each.view is not None]
     why = tuple(f"{view.bucket}: {view.diagnosis}" for view in views)
     disk, ready = scene.disk, scene.readiness
-    empty = not views[0].listed and views[0].listing.ok
     heads = [f"{each.bucket}: HeadObject {each.head_object}" for each in scene.lost if each.head_object is not None]
     if disk is not None and disk.stalled:
         yield Cause("disk offline inside RustFS: it stalls, and may come back by itself", (disk.trouble, *heads, *why))
-    if empty and ready is not None and not ready.ready:
-        yield Cause(
-            "disk offline inside RustFS",
-            (f"ListBuckets answers {views[0].listing} and is empty", f"/health/ready {ready.status}", *heads, *why),
-        )
+    if views[0].offline and ready is not None:
+        listed = f"ListBuckets answers {views[0].listing}{' and is empty' if views[0].listing.ok else ''}"
+        yield Cause("disk offline inside RustFS", (listed, f"/health/ready {ready.status}", *heads, *why))
     if disk is not None and (disk.trouble or disk.foreign):
-        said = disk.trouble or "nothing of RustFS's stands in /data: something is mounted over it"
-        yield Cause("permissions or mount", (said, *why))
+        yield Cause("permissions or mount", (disk.trouble or FOREIGN, *why))
+    if all(view.failing or not view.listing.ok for view in views):
+        yield Cause(FAILS, why)
+    barred = [view for view in views if view.barred]
+    if barred and len(barred) == len(views) and all(view.listed_by_s3 for view in barred):
+        yield Cause("permissions or mount: the disk refuses reads that no right is lacking for", why)
     if disk is None:
         yield Cause("bucket-index loss or bucket gone: nobody could look at the disk", why)
     markers = [view.markers for view in views if view.markers is not None]
@@ -171,6 +177,8 @@ class Rca:
     def next_step(self) -> str:
         if self.found_nothing:
             return ""
+        if self.cause.name == FAILS:
+            return f"{LOOK}; read rca/README.md in the run's folder and keep that folder"
         return (
             f"read rca/README.md in the run's folder and keep that folder; then docs/bucket-index-gone.md; {NOT_TO_DO}"
         )
@@ -190,8 +198,7 @@ class Rca:
         lines += [
             "## Then",
             "",
-            "A restart of the Deployment may restore the API's view. It repairs nothing, and this suite never restarts anything.",
-            f"{TICKETS}. In the meantime: {NOT_TO_DO}.",
+            *self._then(),
             "",
             f"## Files (logs and events of the last {self.since})",
             "",
@@ -202,6 +209,14 @@ class Rca:
         if self.missing:
             lines += ["", "## Not collected", "", *(f"- {name}: {why}" for name, why in self.missing.items())]
         return "\n".join(lines) + "\n"
+
+    def _then(self) -> tuple[str, ...]:
+        if self.cause.name == FAILS:
+            return (f"{LOOK[0].upper()}{LOOK[1:]}.", "This suite never restarts anything.")
+        return (
+            "A restart of the Deployment may restore the API's view. It repairs nothing, and this suite never restarts anything.",
+            f"{TICKETS}. In the meantime: {NOT_TO_DO}.",
+        )
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_gf.honey.answers import Answer
+from pytest_gf.honey.answers import Listing
 
-
-@dataclass(frozen=True)
-class Listing:
-    """The names that one ListBuckets answered."""
-
-    buckets: tuple[str, ...]
-    answer: Answer
-
-    def __str__(self) -> str:
-        return ", ".join(self.buckets) or "no bucket at all"
+__all__ = ["BucketListed", "Listing"]
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_gf.honey.answers import Answer
-from pytest_gf.honey.observed.bucket import PRESERVE, TICKETS
+from pytest_gf.honey.answers import Answer, Listing
+from pytest_gf.honey.observed.bucket import LOOK, PRESERVE, TICKETS
 
 LEFT = "pytest --gf-clean deletes what was left, by the ledger"
 
@@ -16,8 +16,12 @@ class ScratchBucket:
 
     bucket: str
     created: Answer
-    listed: bool
+    listing: Listing
     head: Answer
+
+    @property
+    def listed(self) -> bool:
+        return self.listing.shows(self.bucket)
 
     @property
     def appeared(self) -> bool:
@@ -29,7 +33,10 @@ class ScratchBucket:
 
     @property
     def seen(self) -> str:
-        return f"CreateBucket {self.created}; ListBuckets {'shows it' if self.listed else 'does not show it'}; HeadBucket {self.head}"
+        listing = (
+            self.listing.answer if not self.listing.answer.ok else "shows it" if self.listed else "does not show it"
+        )
+        return f"CreateBucket {self.created}; ListBuckets {listing}; HeadBucket {self.head}"
 
     @property
     def diagnosis(self) -> str:
@@ -37,6 +44,8 @@ class ScratchBucket:
             return ""
         if not self.created.ok:
             return f"S3 can't create a bucket: {self.created}: {self.created.message}"
+        if not self.listing.answer.ok:
+            return f"S3 can't list its buckets after it created one: {self.listing.answer}"
         return "a bucket that S3 says it created does not appear: the bucket index does not follow the API"
 
     @property
@@ -45,6 +54,8 @@ class ScratchBucket:
             return ""
         if not self.created.ok:
             return "look at RustFS's disk (full, read-only, offline?) and its log"
+        if not self.listing.answer.ok:
+            return LOOK
         return f"{PRESERVE}; {TICKETS}"
 
 
@@ -60,6 +71,8 @@ class ScratchObject:
     read_sha256: str
     written_size: int
     read_size: int
+    unreadable: str = ""
+    """What its reads came to, where six of them failed while S3 answered other ones."""
 
     @property
     def readable(self) -> bool:
@@ -72,7 +85,7 @@ class ScratchObject:
     @property
     def seen(self) -> str:
         return (
-            f"PutObject {self.put}; GetObject {self.get}; wrote {self.written_size} bytes, sha256 {self.written_sha256[:12]}…, "
+            f"PutObject {self.put}; GetObject {self.unreadable or self.get}; wrote {self.written_size} bytes, sha256 {self.written_sha256[:12]}…, "
             f"read {self.read_size} bytes, sha256 {self.read_sha256[:12]}…"
         )
 
@@ -83,7 +96,7 @@ class ScratchObject:
         if not self.put.ok:
             return f"S3 can't write: {self.put}: {self.put.message} (a full disk answers so while every read is well)"
         if not self.get.ok:
-            return f"what S3 says it wrote can't be read: {self.get}"
+            return f"what S3 says it wrote can't be read: {self.unreadable or self.get}"
         return "S3 gave other bytes than were written"
 
     @property
@@ -101,12 +114,25 @@ class ScratchGone:
 
     bucket: str
     bucket_deleted: Answer
-    still_listed: bool
-    protected_missing: tuple[str, ...]
+    listing: Listing
+    protected: tuple[str, ...]
+
+    @property
+    def still_listed(self) -> bool:
+        return self.listing.shows(self.bucket)
+
+    @property
+    def protected_missing(self) -> tuple[str, ...]:
+        return self.listing.lacks(*self.protected)
 
     @property
     def gone(self) -> bool:
-        return self.bucket_deleted.ok and not self.still_listed and not self.protected_missing
+        return self.bucket_deleted.ok and self.unlisted
+
+    @property
+    def unlisted(self) -> bool:
+        """Whether a listing that shows every protected bucket does not show it: NoSuchBucket alone proves nothing gone."""
+        return self.listing.answer.ok and not self.still_listed and not self.protected_missing
 
     @property
     def promised(self) -> str:
@@ -114,6 +140,8 @@ class ScratchGone:
 
     @property
     def seen(self) -> str:
+        if not self.listing.answer.ok:
+            return f"DeleteBucket {self.bucket_deleted}; ListBuckets {self.listing.answer}"
         missing = ", ".join(self.protected_missing) or "none"
         return (
             f"DeleteBucket {self.bucket_deleted}; "
@@ -126,7 +154,9 @@ class ScratchGone:
             return ""
         if self.protected_missing:
             return f"bucket-index loss after a delete (the 2026-05-25 class): {', '.join(self.protected_missing)} left the listing"
-        if self.still_listed:
+        if self.bucket_deleted.ok and not self.listing.answer.ok:
+            return f"S3 can't list its buckets after a delete: {self.listing.answer}"
+        if self.still_listed and self.bucket_deleted.ok:
             return "a bucket that S3 says it deleted is still listed: the bucket index does not follow the API"
         return f"S3 can't delete the scratch bucket: {self.bucket_deleted}"
 

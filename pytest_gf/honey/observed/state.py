@@ -87,6 +87,8 @@ class StateBody:
     state: State | None = None
     malformed: Malformed | None = None
     listed_etag: str = ""
+    unreadable: str = ""
+    """What its reads came to, where six of them failed while HEAD of it and reads of others were answered."""
     keyed: bool = False
     """Whether it lies encrypted under a key of its own: the ETag is then no md5."""
 
@@ -116,7 +118,7 @@ class StateBody:
     @property
     def seen(self) -> str:
         if not self.answer.ok:
-            return f"HEAD {self.head}; GET {self.answer}"
+            return f"HEAD {self.head}; GET {self.unreadable or self.answer}"
         what = self._what()
         length = f", {self.head_length} bytes" if self.head.ok else ""
         return (
@@ -142,11 +144,18 @@ class StateBody:
     def next_step(self) -> str:
         if not self.diagnosis:
             return ""
+        if self.unreadable:
+            return f"{NO_APPLY}; overwrite nothing; look at RustFS's log and the node's disk; find the last good body (versions, backup)"
         if not self.answer.ok or not self.received:
             return _after(self.answer) or f"{NO_APPLY}; look at RustFS's log, then ask again"
         return f"{NO_APPLY}; compare with HEAD's answer and the versions" if self.shaped else RESTORE
 
     def _unreadable(self) -> str:
+        if self.unreadable:
+            said = (
+                "the state object can't be read, and S3 is well otherwise: the object is damaged where RustFS keeps it"
+            )
+            return f"{said}; OpenTofu's plan and apply fail on it"
         if self.listed_size is not None and self.answer.status == 404:  # noqa: PLR2004  # RFC 9110, 15.5.5.
             return f"the key is listed, and GET answers {self.answer}: a half-lost object. {NO_STATE}"
         return _refused(self.answer, self.bucket) or f"the state object can't be read: {self.answer}. {NO_STATE}"

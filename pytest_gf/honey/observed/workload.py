@@ -352,7 +352,9 @@ class Readiness:
 
     @property
     def seen(self) -> str:
-        return f"/health says RustFS {self.version}; /health/ready {self.status} {self.reason}".rstrip()
+        return (
+            f"/health says RustFS {self.version or 'of no version'}; /health/ready {self.status} {self.reason}".rstrip()
+        )
 
     @property
     def diagnosis(self) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pytest_gf.engine import evidence
 from pytest_gf.engine.errors import ProbeError, Unanswered
 from pytest_gf.engine.redaction import redact
+from pytest_gf.honey.probes.again import NotNow, retry_after, settled
 from pytest_gf.honey.probes.deadline import within
 from pytest_gf.honey.probes.s3_client import is_loopback
 
@@ -19,29 +20,42 @@ if TYPE_CHECKING:
     from pytest_gf.honey.target import S3Section
 
 MOST_BODY = 64 * 1024
+TOO_MANY = 429
 
 
 @dataclass(frozen=True)
 class Health:
-    """One answer: ``document`` is {} where the body is no JSON object; ``server`` is the Server header."""
+    """One answer: ``document`` is {} where the body is no JSON object; ``server`` is the Server header, ``pause`` Retry-After."""
 
     status: int
     document: dict[str, Any]
     server: str
+    pause: float | None = None
 
 
 def ask(section: S3Section, path: str, *, deadline: float, route: Route | None = None) -> Health:
-    """GET a health path without a credential, no redirect followed. Raises Unanswered, DeadlineExceeded."""
+    """GET a health path without a credential, no redirect followed. Raises Unanswered, DeadlineExceeded, Throttled.
+
+    A 503 is an answer here, and no request to come again: RustFS speaks of itself.
+    """
     tried = f"GET {path} at {section.endpoint}"
-    started = time.monotonic()
-    try:
-        found = within(deadline, tried, lambda: _exchange(section, path, tried, deadline, route))
-    except ProbeError as broken:
-        evidence.record("HTTP", f"GET {path}", seconds=time.monotonic() - started, failed=broken.came_back)
-        raise
-    answer = {"status": found.status, "document": found.document}
-    evidence.record("HTTP", f"GET {path}", seconds=time.monotonic() - started, answer=answer)
-    return found
+
+    def once(seconds: float) -> Health:
+        started = time.monotonic()
+        try:
+            found = within(seconds, tried, lambda: _exchange(section, path, tried, seconds, route))
+        except ProbeError as broken:
+            evidence.record("HTTP", f"GET {path}", seconds=time.monotonic() - started, failed=broken.came_back)
+            raise
+        answer = {"status": found.status, "document": found.document}
+        evidence.record("HTTP", f"GET {path}", seconds=time.monotonic() - started, answer=answer)
+        return found
+
+    return settled(tried, once, seconds=deadline, not_now=_not_now)
+
+
+def _not_now(found: Health) -> NotNow | None:
+    return NotNow("429", found.pause or None) if found.status == TOO_MANY else None
 
 
 def _exchange(section: S3Section, path: str, tried: str, deadline: float, route: Route | None) -> Health:
@@ -66,7 +80,8 @@ def _exchange(section: S3Section, path: str, tried: str, deadline: float, route:
                 body += chunk
                 if len(body) > MOST_BODY:
                     break
-            return Health(response.status_code, _document(body), response.headers.get("Server", ""))
+            pause = retry_after(response.headers.get("Retry-After"))
+            return Health(response.status_code, _document(body), response.headers.get("Server", ""), pause)
     except httpx.HTTPError as broken:
         said = redact(str(broken))[:300] or type(broken).__name__
         if route is not None and route.broken:

@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import email.utils
 import hashlib
+import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_gf.engine import evidence
 from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, ProbeError, Unanswered
 from pytest_gf.engine.redaction import redact
-from pytest_gf.honey.answers import Answer
+from pytest_gf.honey.answers import Answer, Listing, Versions
 from pytest_gf.honey.formats.checksums import CHECKSUMS
+from pytest_gf.honey.probes.again import NotNow, retry_after, settled
 from pytest_gf.honey.probes.deadline import within
-from pytest_gf.honey.probes.s3_client import make_client
+from pytest_gf.honey.probes.s3_client import SAID, make_client
 
 if TYPE_CHECKING:
     from pytest_gf.honey.target import S3Section
 
 MOST_BODY = 64 * 1024 * 1024
 """Bytes. A state body is at most this long (formats.tfstate); a longer one is not read to its end."""
-READ_ATTEMPTS = 2
-"""A read that was never answered is asked once more. An answer, also a wrong one, is judged at once."""
 
-REJECTED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "RequestTimeTooSkewed"}
+_KEYS = "check the two variables that the target names for [s3]"
+REJECTED = {
+    "InvalidAccessKeyId": _KEYS,
+    "SignatureDoesNotMatch": _KEYS,
+    "ExpiredToken": _KEYS,
+    "InvalidToken": _KEYS,
+    "RequestTimeTooSkewed": "set this machine's clock: S3 compares it with its own",
+    "AuthorizationHeaderMalformed": "check region of [s3] in the target file",
+}
+"""The codes that refuse an identity or its signature, with what to do next."""
+LOOK_UPS = 4
+"""How often a change is sent that nobody answered and that did not land."""
+BUSY = frozenset({"", "SlowDown", "ServiceUnavailable", "ServerNotInitialized", "Busy", "RequestLimitExceeded"})
+"""The codes of a 503 that is to be asked again; a HEAD's and a proxy's carry none."""
+NOT_FOUND, TOO_MANY, UNAVAILABLE = 404, 429, 503
 
 
 @dataclass(frozen=True)
@@ -84,26 +98,35 @@ class Body:
 class S3:
     """An S3 server, as one identity (or none: ``credentials=None``) sees it. Safe to share between threads.
 
-    Every call makes one exchange within ``deadline`` seconds and raises `Unanswered`, `DeadlineExceeded`, `NotUnderstood` or
-    `IdentityRejected`; any other refusal is an `Answer`. Only reads that were never answered are asked again.
+    Every call takes at most ``deadline`` seconds and raises `Unanswered`, `DeadlineExceeded`, `NotUnderstood`, `Throttled` or
+    `IdentityRejected`; any other refusal is an `Answer`. What is asked again is said in `again.settled`.
     """
 
     def __init__(
         self, section: S3Section, credentials: tuple[str, str] | None, *, deadline: float, route: Route | None = None
     ) -> None:
         self.endpoint = section.endpoint
-        self._deadline = deadline
+        self.deadline = deadline
+        self._made = (section, credentials)
         self._route = route
+        self._patient = True
         self._client = make_client(section, credentials, deadline, route.address if route is not None else "")
 
-    def list_buckets(self) -> tuple[Answer, tuple[str, ...]]:
+    def anew(self) -> S3:
+        """Return a client of the same server and identity with a connection of its own, which asks each thing once."""
+        section, credentials = self._made
+        other = S3(section, credentials, deadline=self.deadline, route=self._route)
+        other._patient = False
+        return other
+
+    def list_buckets(self) -> Listing:
         """Return the names that ListBuckets shows, in its order."""
-        answer, parsed = self._call("ListBuckets", {}, attempts=READ_ATTEMPTS)
-        return answer, tuple(str(bucket["Name"]) for bucket in parsed.get("Buckets", ()))
+        answer, parsed = self._call("ListBuckets", {})
+        return Listing(tuple(str(bucket["Name"]) for bucket in parsed.get("Buckets", ())), answer)
 
     def head_bucket(self, bucket: str) -> Answer:
         """Return HeadBucket's answer, which carries no code."""
-        return self._call("HeadBucket", {"Bucket": bucket}, attempts=READ_ATTEMPTS)[0]
+        return self._call("HeadBucket", {"Bucket": bucket})[0]
 
     def list_objects(
         self, bucket: str, *, prefix: str = "", most: int = 1000, after: str = "", token: str = ""
@@ -111,7 +134,7 @@ class S3:
         """Return the first page of keys below ``prefix``, or the one after ``after`` or at an earlier page's ``token``."""
         asked = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": most} | ({"StartAfter": after} if after else {})
         asked |= {"ContinuationToken": token} if token else {}
-        answer, parsed = self._call("ListObjectsV2", asked, attempts=READ_ATTEMPTS)
+        answer, parsed = self._call("ListObjectsV2", asked)
         found = parsed.get("Contents", ())
         return Objects(
             answer,
@@ -121,35 +144,37 @@ class S3:
             next_token=str(parsed.get("NextContinuationToken", "")),
         )
 
-    def list_versions(self, bucket: str, key: str) -> list[str]:
-        """Return the ids of every version and delete marker of exactly this key; none where versions are unknown."""
-        answer, parsed = self._call("ListObjectVersions", {"Bucket": bucket, "Prefix": key}, attempts=READ_ATTEMPTS)
-        found = [*parsed.get("Versions", ()), *parsed.get("DeleteMarkers", ())] if answer.ok else []
-        return [str(each["VersionId"]) for each in found if each["Key"] == key]
+    def list_versions(self, bucket: str, key: str) -> Versions:
+        """Return the ids of every version and delete marker of exactly this key."""
+        answer, parsed = self._call("ListObjectVersions", {"Bucket": bucket, "Prefix": key})
+        found = [*parsed.get("Versions", ()), *parsed.get("DeleteMarkers", ())]
+        return Versions(answer, tuple(str(each["VersionId"]) for each in found if each["Key"] == key))
 
     def head_object(self, bucket: str, key: str) -> Head:
         """Return the object's metadata."""
         asked = {"Bucket": bucket, "Key": key}
-        answer, parsed = self._call("HeadObject", asked, attempts=READ_ATTEMPTS)
+        answer, parsed = self._call("HeadObject", asked)
+        if answer.ok and "ETag" not in parsed:  # A head that was cut between two lines looks so.
+            answer, parsed = self._call("HeadObject", asked)
         return _head(answer, parsed)
 
     def get_object(self, bucket: str, key: str, *, most: int = MOST_BODY) -> Body:
         """Return the object's body: all that arrived, up to ``most`` bytes."""
         asked = {"Bucket": bucket, "Key": key}
-        answer, parsed = self._call("GetObject", asked, attempts=READ_ATTEMPTS, most=most)
+        answer, parsed = self._call("GetObject", asked, most=most)
         return Body(_head(answer, parsed), parsed.get("Data", b""), parsed.get("Cut", ""))
 
     def create_bucket(self, bucket: str) -> Answer:
-        """Create the bucket; asked once."""
-        return self._call("CreateBucket", {"Bucket": bucket})[0]
+        """Create the bucket; where nobody answered, look whether it came before it is asked again."""
+        return self._looked_up("CreateBucket", bucket, lambda head: head.ok)
 
     def put_object(self, bucket: str, key: str, body: bytes, *, only_new: bool = False) -> Answer:
-        """Write the object; asked once: a hidden retry of a conditional write would answer 412 to our own first one.
+        """Write the object. On a condition one that nobody answered is not sent again: 412 would answer our own first one.
 
         With ``only_new`` on the condition that there is none (If-None-Match: *): 412 or 409 where there is.
         """
         asked = {"Bucket": bucket, "Key": key, "Body": body} | ({"IfNoneMatch": "*"} if only_new else {})
-        return self._call("PutObject", asked)[0]
+        return self._call("PutObject", asked, again=not only_new)[0]
 
     def delete_object(self, bucket: str, key: str, *, version: str = "") -> Answer:
         """Delete the key, or one version of it. A key that is absent is deleted well (S3: 204)."""
@@ -157,39 +182,49 @@ class S3:
         return self._call("DeleteObject", asked)[0]
 
     def delete_bucket(self, bucket: str) -> Answer:
-        """Delete an empty bucket; asked once."""
-        return self._call("DeleteBucket", {"Bucket": bucket})[0]
+        """Delete an empty bucket; where nobody answered, look whether it went before it is asked again."""
+        return self._looked_up("DeleteBucket", bucket, lambda head: head.status == NOT_FOUND)
+
+    def _looked_up(self, operation: str, bucket: str, landed: Callable[[Answer], bool]) -> Answer:
+        for left in reversed(range(LOOK_UPS)):
+            try:
+                return self._call(operation, {"Bucket": bucket}, again=False)[0]
+            except Unanswered:
+                if landed(self.head_bucket(bucket)):
+                    return Answer(200)
+                if not left:
+                    raise
+        raise AssertionError("unreachable: LOOK_UPS is at least 1")
 
     def _call(
-        self, operation: str, asked: Mapping[str, Any], *, attempts: int = 1, most: int = MOST_BODY
+        self, operation: str, asked: Mapping[str, Any], *, again: bool = True, most: int = MOST_BODY
     ) -> tuple[Answer, Mapping[str, Any]]:
-        shown = {
-            name: value
-            for name, value in asked.items()
-            if name in {"Bucket", "Key", "Prefix", "MaxKeys", "VersionId", "StartAfter", "IfNoneMatch"}
-        }
+        shown = {name: value for name, value in asked.items() if name in _SHOWN}
         tried = " ".join(
             [f"S3 {operation}", *(str(shown[name]) for name in ("Bucket", "Key", "Prefix") if shown.get(name))]
         )
-        ends = time.monotonic() + self._deadline
-        for attempt in range(1, attempts + 1):
-            started = time.monotonic()
+        where, attempts = f"{tried} at {self.endpoint}", itertools.count(1)
+
+        def ask(seconds: float) -> tuple[Answer, Mapping[str, Any]]:
+            attempt, started = next(attempts), time.monotonic()
             try:
-                answer, parsed = within(
-                    ends - started, f"{tried} at {self.endpoint}", lambda: self._exchange(operation, asked, tried, most)
-                )
+                answer, parsed = within(seconds, where, lambda: self._exchange(operation, asked, tried, most))
             except ProbeError as broken:
                 _keep(operation, shown, attempt, time.monotonic() - started, failed=broken.came_back)
-                if not isinstance(broken, Unanswered) or attempt == attempts:
-                    raise
-            else:
-                _keep(operation, shown, attempt, time.monotonic() - started, answer=answer, parsed=parsed)
-                if answer.code in REJECTED:
-                    raise IdentityRejected(
-                        tried, f"{answer}: {answer.message}", "check the two variables that the target names for [s3]"
-                    )
-                return answer, parsed
-        raise AssertionError("unreachable: attempts is at least 1")
+                raise
+            _keep(operation, shown, attempt, time.monotonic() - started, answer=answer, parsed=parsed)
+            return answer, parsed
+
+        found = settled(
+            where,
+            ask,
+            seconds=self.deadline,
+            not_now=lambda each: not_now(each[0]) if self._patient else None,
+            reads=again and self._patient,
+        )
+        if found[0].code in REJECTED:
+            raise IdentityRejected(tried, f"{found[0]}: {found[0].message}", REJECTED[found[0].code])
+        return found
 
     def _exchange(
         self, operation: str, asked: Mapping[str, Any], tried: str, most: int
@@ -214,6 +249,8 @@ class S3:
             ResponseParserError,
             ValueError,
         ) as strange:  # ValueError: of a date or number that botocore can't read.
+            if operation.startswith("Head"):  # Nothing but its head came, so that a cut in it looks so.
+                raise Unanswered(where, redact(str(strange))[:300], "is a proxy down? ask again") from None
             raise NotUnderstood(
                 where, redact(str(strange))[:300], "is this an S3 server? a proxy's page answers so"
             ) from None
@@ -229,6 +266,7 @@ class S3:
         return Answer(int(parsed["ResponseMetadata"]["HTTPStatusCode"])), parsed
 
 
+_SHOWN = frozenset({"Bucket", "Key", "Prefix", "MaxKeys", "VersionId", "StartAfter", "IfNoneMatch"})
 _METHODS = {
     "ListBuckets": "list_buckets",
     "HeadBucket": "head_bucket",
@@ -282,12 +320,25 @@ def _date(text: str) -> float | None:
 
 
 def _refusal(operation: str, response: Mapping[str, Any]) -> Answer:
-    error = response.get("Error", {})
-    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    error, about = response.get("Error", {}), response.get("ResponseMetadata", {})
+    status, headers = int(about.get("HTTPStatusCode", 0)), about.get("HTTPHeaders", {})
     code = str(error.get("Code", ""))
     # A HEAD has no body: botocore puts the status, or a guess made from it, where the code would be.
     headless = operation.startswith("Head") or code == str(status)
-    return Answer(status, "" if headless else redact(code)[:100], redact(str(error.get("Message", "")))[:300])
+    message = redact(str(headers.get(SAID) or error.get("Message", "")))[:300]
+    return Answer(
+        status, "" if headless else redact(code)[:100], message, retry_after=retry_after(headers.get("retry-after"))
+    )
+
+
+def not_now(answer: Answer) -> NotNow | None:
+    """Return whether an answer asks to come again: 429, or a 503 that says busy or not ready, or says nothing."""
+    if answer.status == TOO_MANY or (answer.status == UNAVAILABLE and answer.code in BUSY):
+        said = f"{answer}: {answer.message}" if answer.message else str(answer)
+        return NotNow(
+            said, answer.retry_after or None
+        )  # Told 0, our own pauses hold: a busy server is not to be hammered.
+    return None
 
 
 def _read(stream: Any, most: int) -> tuple[bytes, str]:

@@ -24,6 +24,9 @@ CONNECTIONS = 32
 MOST_ANSWER = 16 * 1024 * 1024
 """Bytes. A page of a listing has at most 1,000 keys of at most 1,024 bytes each."""
 
+SAID = "x-gf-said"
+"""The header by which a refusal's plain text reaches `probes.s3`."""
+
 _ROOTS = {"ListBuckets": "ListAllMyBucketsResult", "ListObjectsV2": "ListBucketResult"}
 _making = threading.Lock()
 
@@ -80,9 +83,15 @@ def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: flo
         max_pool_connections=CONNECTIONS,
     )
     client.meta.events.register("before-send.s3", functools.partial(_send, session, via))
+    client.meta.events.register("before-call.s3", _stay)
     for operation in ("GetObject", "HeadObject"):
         client.meta.events.register(f"before-sign.s3.{operation}", _ask_for_checksums)
     return client
+
+
+def _stay(params: Any, **_: Any) -> None:
+    """Tell botocore that the request was redirected already: it would send another to the region that a refusal names."""
+    params["context"].setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _ask_for_checksums(request: Any, **_: Any) -> None:
@@ -109,8 +118,10 @@ def _send(session: Any, via: str, request: Any, event_name: str, **_: Any) -> An
         parts = urllib.parse.urlsplit(request.url)
         request.headers["Host"] = parts.netloc
         request.url = parts._replace(netloc=via).geturl()
+    request.headers.pop("Expect", None)  # botocore reads for ever where its answer, 100 Continue, is cut.
     streamed, request.stream_output = request.stream_output, True
     response = session.send(request)
+    _check_head(request, response)
     if 300 <= response.status_code < 400 and response.status_code != 304:  # noqa: PLR2004  # RFC 9110, 15.4.
         to = redact(response.headers.get("Location", "nowhere"))[:300]
         raise NotUnderstood(
@@ -119,14 +130,33 @@ def _send(session: Any, via: str, request: Any, event_name: str, **_: Any) -> An
             "does the endpoint name the S3 server itself, or a proxy before it?",
         )
     if not streamed or response.status_code >= 300:  # noqa: PLR2004  # A refusal is read whole too: boundedly.
-        bodiless = request.method == "HEAD" or response.status_code == 304  # noqa: PLR2004  # RFC 9110, 8.6: it says a length.
+        bodiless = request.method == "HEAD" or response.status_code in {204, 304}  # RFC 9110, 8.6: it says a length.
         length = "" if bodiless else str(response.headers.get("Content-Length", ""))
         response = AWSResponse(response.url, response.status_code, response.headers, _Bounded(response.raw, length))
         content = response.content
         check_xml(content, f"S3 {event_name.rpartition('.')[2]}")
+        _say(response, content)
         if response.status_code < 300:  # noqa: PLR2004  # RFC 9110, 15.3.
             _check_root(event_name.rpartition(".")[2], response.status_code, content)
     return response
+
+
+def _check_head(request: Any, response: Any) -> None:
+    """Refuse a head that was cut between two lines: http.client takes it for a whole one, with an empty body behind it."""
+    said = response.headers
+    defects = getattr(getattr(getattr(response.raw, "_original_response", None), "msg", None), "defects", ())
+    bodiless = request.method == "HEAD" or response.status_code in {204, 304}
+    if defects or (not bodiless and "Content-Length" not in said and "Transfer-Encoding" not in said):
+        response.raw.close()
+        came_back = f"{response.status_code} and a head that was cut: {defects or 'it says no length of its body'}"
+        raise Unanswered("reading S3's answer", came_back, "is a proxy down? ask again")
+
+
+def _say(response: Any, content: bytes) -> None:
+    """Keep what a refusal says where it is no XML, as `SAID`: botocore would put its own words there."""
+    response.headers.pop(SAID, None)
+    if response.status_code >= 300 and content and not content.lstrip().startswith(b"<"):  # noqa: PLR2004  # RFC 9110, 15.
+        response.headers[SAID] = redact(" ".join(content[:200].decode("ascii", "replace").split()))
 
 
 class _Bounded:

@@ -57,6 +57,9 @@ class Container:
             return self._disk.root
         place = self._folder / "mounted-over"
         place.mkdir(parents=True, exist_ok=True)
+        if self._bends.argument("rustfs-version") == "newer":
+            for name in ("tmp", "config", "multipart", "buckets", "datausage"):  # Within 4 s; never format.json.
+                (place / ".rustfs.sys" / name).mkdir(parents=True, exist_ok=True)
         return place
 
     def _path(self) -> str:

@@ -22,7 +22,7 @@ from pytest_gf.lab import honey
 from pytest_gf.lab.bends import Undo, nothing
 from pytest_gf.lab.rustfs import checksums
 from pytest_gf.lab.rustfs.call import Call, Refusal
-from pytest_gf.lab.rustfs.disk import Disk
+from pytest_gf.lab.rustfs.disk import SYSTEM, Disk
 from pytest_gf.lab.rustfs.service import Service
 from pytest_gf.lab.rustfs.store import Version
 
@@ -60,6 +60,42 @@ def _stalled(service: Service, milliseconds: str) -> Undo:
         undo()
 
     return free
+
+
+def _starting(service: Service, milliseconds: str) -> Undo:
+    service.starting = True
+    timer = threading.Timer(int(milliseconds) / 1000, setattr, (service, "starting", False))
+    timer.daemon = True
+    timer.start()
+
+    def undo() -> None:
+        timer.cancel()
+        service.starting = False
+
+    return undo
+
+
+def _closed(service: Service, bucket: str) -> Undo:
+    service.disk.closed.add(bucket)
+    return partial(service.disk.closed.discard, bucket)
+
+
+def _ghost(service: Service, bucket: str) -> Undo:
+    place, back = _away(service.disk, service.disk.root / bucket)
+    service.disk.elsewhere[bucket] = place
+
+    def undo() -> None:
+        del service.disk.elsewhere[bucket]
+        back()
+
+    return undo
+
+
+def _listing_well(service: Service, _: str) -> Undo:
+    def undo() -> None:
+        service.busy, service.listing_fails = 0, False
+
+    return undo
 
 
 def _lost(service: Service, bucket: str) -> Undo:
@@ -249,6 +285,13 @@ BENDING: Mapping[str, Act] = {
     "foreign-folder": _foreign,
     "bucket-deleted": _deleted,
     "disk-full": _flag("full"),
+    "bucket-unreadable": _closed,
+    "bucket-ghost": _ghost,
+    "temporary-missing": lambda service, _: _away(service.disk, service.disk.root / SYSTEM / "tmp")[1],
+    "starting": _starting,
+    "busy-after-delete": _listing_well,
+    "listing-fails-after-delete": _listing_well,
+    "object-delete-breaks-list": _listing_well,
     "wrong-secret": _identities(lambda known: dict.fromkeys(known, secrets.token_hex())),
     "unknown-key": _identities(lambda _: {}),
     "state-missing": _state(lambda _: None),

@@ -9,7 +9,7 @@ from email.utils import formatdate
 from pytest_gf.lab.rustfs import markup
 from pytest_gf.lab.rustfs.call import Call, Refusal, Reply
 from pytest_gf.lab.rustfs.disk import Versioning
-from pytest_gf.lab.rustfs.service import REGION, Service
+from pytest_gf.lab.rustfs.service import BUSY, REGION, Service
 
 STATUSES: Mapping[str, Versioning] = {"Enabled": "Enabled", "Suspended": "Suspended"}
 
@@ -19,9 +19,14 @@ def http_date(seconds: float) -> str:
     return formatdate(seconds, usegmt=True)
 
 
-def list_buckets(service: Service, _: Call) -> Reply:
+def list_buckets(service: Service, call: Call) -> Reply:
     """Answer ListBuckets from the folders in /data, sorted; MaxBuckets and Prefix are ignored, as in RustFS."""
-    names = service.disk.listed()
+    if service.busy:
+        service.busy -= 1
+        return BUSY
+    if service.listing_fails:
+        raise Refusal(500, "InternalError", "We encountered an internal error, please try again.")
+    names = [name for name in service.disk.listed() if service.may_see(call, name)]
     if service.bends.on("scratch-unlisted"):
         names = [name for name in names if name in service.contract.buckets]
     rows = [
@@ -71,6 +76,8 @@ def create(service: Service, call: Call) -> Reply:
     service.disk.create(call.bucket)
     if service.bends.on("scratch-markers-missing"):
         shutil.rmtree(service.disk.metadata_folder(call.bucket))
+    if service.bends.on("scratch-folder-missing"):
+        service.disk.hide(call.bucket)
     return Reply(headers={"Location": f"/{call.bucket}"})
 
 
@@ -82,6 +89,8 @@ def delete(service: Service, call: Call) -> Reply:
         service.disk.remove(call.bucket)
     if service.bends.on("scratch-markers-linger"):
         service.disk.metadata_folder(call.bucket).mkdir(parents=True)
+    service.busy = int(service.bends.argument("busy-after-delete") or 0)
+    service.listing_fails = service.listing_fails or service.bends.on("listing-fails-after-delete")
     if service.bends.on("delete-empties-list"):
         service.disk.lost.update(service.disk.listed())
     return Reply(204)

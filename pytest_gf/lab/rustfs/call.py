@@ -22,7 +22,10 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer: ``length`` is Content-Length in bytes, ``chunks`` the body; ``short`` cuts it before its end."""
+    """An answer: ``length`` is Content-Length in bytes, ``chunks`` the body; ``short`` cuts it before its end.
+
+    Status 0 is none: the connection is closed before any status line.
+    """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)

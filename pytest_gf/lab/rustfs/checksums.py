@@ -36,7 +36,7 @@ def verified(call: Call, payload: bytes) -> dict[str, str]:
     """
     said = call.header("content-md5")
     if said and said != base64.b64encode(hashlib.md5(payload, usedforsecurity=False).digest()).decode():
-        raise Refusal(400, "BadDigest", "The Content-MD5 you specified did not match what we received.")
+        raise Refusal(500, "InternalError", "The Content-MD5 you specified did not match what we received.")
     kept = {}
     for name, value in call.headers:
         algorithm = name.removeprefix(PREFIX)

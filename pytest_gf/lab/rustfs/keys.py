@@ -19,6 +19,13 @@ _WHOLE = {"": "%", ".": "%2E", "..": "%2E%2E", META: "%78l.meta"}
 _UNSAFE = re.compile(r"[%\x00-\x1f\x7f]")
 
 
+def check(key: str) -> None:
+    """Raise Refusal where RustFS refuses a key: ``//``, a leading ``/``, ``.`` and ``..`` as a part, CR, LF."""
+    parts = key.split("/")
+    if "" in parts[:-1] or {".", ".."} & set(parts) or {"\r", "\n"} & set(key):
+        raise Refusal(400, "InvalidArgument", "Object name contains unsupported characters.")
+
+
 def encode(key: str) -> tuple[str, ...]:
     """Return the path components of a key. Raises Refusal KeyTooLongError where a file system can't hold them."""
     parts = tuple(

@@ -12,7 +12,7 @@ from pytest_gf.lab.rustfs import markup
 from pytest_gf.lab.rustfs.call import Call, Refusal, Reply
 from pytest_gf.lab.rustfs.markup import Node
 from pytest_gf.lab.rustfs.service import Service
-from pytest_gf.lab.rustfs.store import Version
+from pytest_gf.lab.rustfs.store import NULL, ZEROS, Version
 
 MOST = 1_000
 """Keys and prefixes in one page."""
@@ -88,14 +88,15 @@ def version_1(service: Service, call: Call) -> Reply:
 def versions(service: Service, call: Call) -> Reply:
     """Answer ListObjectVersions: every version and delete marker, newest first within a key."""
     ask = Ask.of(call)
-    marker, version = call.params.get("key-marker", ""), call.params.get("version-id-marker", "")
+    marker, shown = call.params.get("key-marker", ""), call.params.get("version-id-marker", "")
+    version = NULL if shown == ZEROS else shown
     page = _page(ask, _versions_after(service, ask, marker, version), lambda _: False, marker)
-    nodes = [*ask.nodes(page), ("KeyMarker", ask.encode(marker)), ("VersionIdMarker", version)]
+    nodes = [*ask.nodes(page), ("KeyMarker", ask.encode(marker)), ("VersionIdMarker", shown)]
     if page.following:
-        nodes += [("NextKeyMarker", ask.encode(page.following[0])), ("NextVersionIdMarker", page.following[1])]
+        nodes += [("NextKeyMarker", ask.encode(page.following[0])), ("NextVersionIdMarker", _shown(page.following[1]))]
     for key, each in page.rows:
         latest = service.store.find(ask.bucket, key) == each
-        head: list[Node] = [("Key", ask.encode(key)), ("VersionId", each.id), ("IsLatest", latest)]
+        head: list[Node] = [("Key", ask.encode(key)), ("VersionId", _shown(each.id)), ("IsLatest", latest)]
         body: list[Node] = [("LastModified", markup.moment(each.modified))] if each.deleted else _describe(each)
         nodes.append(("DeleteMarker" if each.deleted else "Version", [*head, *body]))
     return _reply("ListVersionsResult", [*nodes, *ask.prefix_nodes(page)])
@@ -149,6 +150,10 @@ def _page(ask: Ask, rows: Iterable[Row], skip: Callable[[Row], bool], marker: st
             page.rows.append(row)
         last = (prefix, "") if prefix else (key, version.id)
     return page
+
+
+def _shown(version: str) -> str:
+    return ZEROS if version == NULL else version
 
 
 def _contents(ask: Ask, page: Page) -> list[Node]:

@@ -30,7 +30,9 @@ def check_conditions(service: Service, call: Call) -> None:
     """Raise Refusal where If-None-Match: * or If-Match stands against what is there."""
     current = service.store.find(call.bucket, call.key)
     exists = current is not None and not current.deleted
-    if call.header("if-none-match") == "*" and exists and not service.bends.on("if-none-match-ignored"):
+    unwanted = call.header("if-none-match").strip('"')
+    equal = unwanted == "*" or (current is not None and unwanted == current.etag)
+    if unwanted and equal and exists and not service.bends.on("if-none-match-ignored"):
         raise Refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
     wanted = call.header("if-match").strip('"')
     if wanted and not exists:
@@ -68,6 +70,9 @@ def get(service: Service, call: Call) -> Reply:
         # A checksum is of the whole body: S3 leaves it out of a part.
         headers = {name: value for name, value in headers.items() if not name.startswith(checksums.PREFIX)}
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{version.size}"
+    foreign = call.bucket not in service.contract.buckets
+    if service.bends.on("state-rotten", service.stack_of(call)) or (foreign and service.bends.on("scratch-rotten")):
+        return Reply(0)
     short = ending == "cut" or service.bends.on("state-short", service.stack_of(call))
     return Reply(206 if "Content-Range" in headers else 200, headers, chunks, stop - start, short=short)
 
@@ -80,13 +85,20 @@ def head(service: Service, call: Call) -> Reply:
         raise Refusal(403, "AccessDenied", "Access Denied")
     if service.bends.on("state-head-404", service.stack_of(call)):
         raise Refusal(404, "NoSuchKey", "The specified key does not exist.")
-    return _described(call, _existing(service, call))
+    reply = _described(call, _existing(service, call))
+    if reply.status == HTTPStatus.NOT_MODIFIED:
+        raise Refusal(500, "InternalError", "Not modified")  # As measured; its GET answers 304.
+    return reply
 
 
 def delete(service: Service, call: Call) -> Reply:
     """Answer DeleteObject: 204, whether it was there or not."""
     service.disk.folder(call.bucket)
+    wanted, current = call.header("if-match").strip('"'), service.store.find(call.bucket, call.key)
+    if wanted and (current is None or wanted not in {"*", current.etag}):
+        raise Refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
     gone = service.store.delete(call.bucket, call.key, call.params.get("versionId", ""))
+    service.listing_fails = service.bends.on("object-delete-breaks-list")
     if service.bends.on("object-delete-empties-list"):
         service.disk.lost.update(service.disk.listed())
     headers = _version_header(gone) if gone else {}
@@ -94,8 +106,7 @@ def delete(service: Service, call: Call) -> Reply:
 
 
 def delete_many(service: Service, call: Call) -> Reply:
-    """Answer DeleteObjects: each key on its own, errors among the answers."""
-    service.disk.folder(call.bucket)
+    """Answer DeleteObjects: each key on its own, errors among the answers, also where the bucket is absent."""
     checksums.verified(call, call.body)
     pairs, quiet = markup.read_delete(call.body)
     return Reply.of(markup.document("DeleteResult", list(_deleted(service, call.bucket, pairs, quiet=quiet))))
@@ -105,6 +116,7 @@ def _deleted(service: Service, bucket: str, pairs: list[tuple[str, str]], *, qui
     for key, version in pairs:
         asked: list[Node] = [("Key", key), *([("VersionId", version)] if version else [])]
         try:
+            service.disk.folder(bucket)
             gone = service.store.delete(bucket, key, version)
         except Refusal as refused:
             yield "Error", [*asked, ("Code", refused.code), ("Message", refused.message)]
@@ -119,6 +131,8 @@ def _deleted(service: Service, bucket: str, pairs: list[tuple[str, str]], *, qui
 def _existing(service: Service, call: Call) -> Version:
     asked = call.params.get("versionId", "")
     version = service.store.find(call.bucket, call.key, asked)
+    if service.bends.on("state-meta-broken", service.stack_of(call)):
+        raise Refusal(500, "InternalError", "file corrupt")
     if version is None:
         code = "NoSuchVersion" if asked else "NoSuchKey"
         raise Refusal(404, code, "The specified key does not exist.")

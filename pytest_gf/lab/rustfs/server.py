@@ -14,7 +14,7 @@ from pytest_gf.lab.journal import Exchange, Journal
 from pytest_gf.lab.rustfs import bending, checksums, markup
 from pytest_gf.lab.rustfs.call import XML, Call, Refusal, Reply
 from pytest_gf.lab.rustfs.operations import operation
-from pytest_gf.lab.rustfs.service import Service
+from pytest_gf.lab.rustfs.service import BUSY, Service
 from pytest_gf.lab.rustfs.store import CHUNK, Version
 from pytest_gf.lab.wire import LONGEST_WAIT, LOOPBACK, Port, reset
 
@@ -125,6 +125,9 @@ class S3Server:
         if bends.on("connection-reset"):
             return _reset(request, exchange)
         reply = self._instead() or self.service.answer(call, exchange)
+        if reply.status == 0:
+            exchange.finish(None, "")
+            return _closed(request, web.Response())
         if bends.on("reply-cut-after-put") and exchange.operation == "PutObject" and not reply.code:
             return _reset(request, exchange)
         if bends.on("malformed-xml") and reply.headers.get("Content-Type") == XML:
@@ -140,6 +143,11 @@ class S3Server:
         if bends.on("server-error"):
             message = bends.argument("server-error") or ""
             return Reply.of(markup.error("InternalError", message), status=500, code="InternalError")
+        if bends.on("slow-down"):
+            return BUSY
+        if bends.on("bad-gateway"):
+            page = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>\n"
+            return Reply.of(page, "text/html", status=502, code="502")
         if bends.on("redirect"):
             return Reply(307, {"Location": bends.argument("redirect") or ""}, code="TemporaryRedirect")
         if bends.on("html-everywhere"):

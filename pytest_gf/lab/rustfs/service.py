@@ -12,15 +12,31 @@ from pytest_gf.honey.contract import Contract
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.faults import ALL
 from pytest_gf.lab.journal import Exchange
-from pytest_gf.lab.rustfs import markup, sigv4
-from pytest_gf.lab.rustfs.call import Call, Refusal, Reply
+from pytest_gf.lab.rustfs import keys, markup, sigv4
+from pytest_gf.lab.rustfs.call import XML, Call, Refusal, Reply
 from pytest_gf.lab.rustfs.chunked import payload_of
 from pytest_gf.lab.rustfs.disk import Disk
 from pytest_gf.lab.rustfs.store import Store
 from pytest_gf.lab.rustfs.uploads import Uploads
 
-VERSION = "1.0.0-beta.7"
+VERSION, NEWER = "1.0.0-beta.7", "1.0.0-rc.3"
 REGION = "us-east-1"
+
+BUSY = Reply(
+    503,
+    {"Content-Type": XML, "Retry-After": "0"},
+    (markup.error("SlowDown", "Please reduce your request rate."),),
+    len(markup.error("SlowDown", "Please reduce your request rate.")),
+    "SlowDown",
+)
+NOT_READY = Reply(
+    503,
+    {"Content-Type": "text/plain; charset=utf-8", "Retry-After": "5", "x-rustfs-readiness-pending": "iam"},
+    (b"Service not ready: waiting for iam",),
+    len(b"Service not ready: waiting for iam"),
+    "503",
+)
+"""What RustFS answers to all but /health in its first second."""
 
 Handler = Callable[["Service", Call], Reply]
 
@@ -38,12 +54,16 @@ class Service:
         self.contract = contract
         self.bends = bends
         self.id = secrets.token_hex(8)
+        self.starting = False
+        self.busy = 0
+        """How many ListBuckets are still refused by SlowDown."""
+        self.listing_fails = False
         self._handlers = _handlers()
 
     def answer(self, call: Call, exchange: Exchange) -> Reply:
         """Answer a call, a refusal as S3's XML; notes in ``exchange`` whether a signature was accepted."""
         try:
-            reply = self._health(call) or self._admit(call, exchange)
+            reply = self._health(call) or (NOT_READY if self.starting else self._admit(call, exchange))
         except Refusal as refused:
             reply = Reply.of(markup.error(refused.code, refused.message), status=refused.status, code=refused.code)
         return Reply(reply.status, reply.headers, code=reply.code) if call.method == "HEAD" and reply.code else reply
@@ -55,36 +75,62 @@ class Service:
 
     def _admit(self, call: Call, exchange: Exchange) -> Reply:
         signed = sigv4.check(call, self.servants | self.identities)
+        if signed is not None and signed.access_key in self.identities and self.bends.on("clock-checked"):
+            raise Refusal(403, "RequestTimeTooSkewed", "The difference between the request time and ours is too large.")
         exchange.authenticated = signed is not None
         operation = exchange.operation
         action = ACTIONS.get(operation)
         reading = action in READS and self.bends.on("anonymous-allowed", call.bucket or ALL)
+        reading = reading or (operation == "ListBuckets" and self.bends.on("anonymous-lists"))
         if signed is None and not reading:
             raise Refusal(403, "AccessDenied", "Access Denied")
         served = signed is not None and signed.access_key in self.servants
-        if signed is not None and not served and self.bends.on("forbidden", action or ALL):
+        if signed is not None and not served and self._forbidden(action or ALL, call.bucket):
             raise Refusal(403, "AccessDenied", "Access Denied")
+        if self.newer and self.disk.offline:
+            raise Refusal(500, "InternalError", "erasure write quorum")
         if action is None:
             raise Refusal(501, "NotImplemented", f"The lab does not implement {operation}.")
         sigv4.check_payload(call)
         payload, trailers = payload_of(call, signed)
         whole = Call(call.method, call.path, call.query, (*call.headers, *trailers.items()), payload)
+        keys.check(call.key)
         return self._handlers[operation](self, whole)
+
+    @property
+    def newer(self) -> bool:
+        """Whether this plays a RustFS of June 2026 or later."""
+        return self.bends.argument("rustfs-version") == "newer"
+
+    def may_see(self, call: Call, bucket: str) -> bool:
+        """Tell whether ListBuckets shows a bucket to who calls: it leaves out what the caller has no right to."""
+        signed = sigv4.check(call, self.servants | self.identities)
+        if signed is None or signed.access_key in self.servants:
+            return True
+        all_mine = not self.bends.on("forbidden", "ListBuckets")
+        return not self.bends.on("forbidden-bucket", bucket) and (all_mine or not self._forbidden("HeadBucket", bucket))
+
+    def _forbidden(self, action: str, bucket: str) -> bool:
+        """Tell whether the run's identity lacks the right; ListBuckets is never refused, and HEAD needs the listing's right."""
+        if action == "ListBuckets":
+            return False
+        needs = LISTING if action in LISTING else {action}
+        return self.bends.on("forbidden-bucket", bucket) or any(self.bends.on("forbidden", each) for each in needs)
 
     def _health(self, call: Call) -> Reply | None:
         if call.path.startswith("/health") and self.bends.on("health-strange"):
             raise Refusal(404, "NoSuchBucket", "The specified bucket does not exist")
-        if call.path in {"/health", "/health/live"}:
-            said = {"service": "rustfs", "status": "ok", "version": VERSION, "lab": self.id}
-            return Reply.of(msgspec.json.encode(said), "application/json")
-        if call.path == "/health/ready":
-            ready = not self.disk.offline and not self.bends.on("not-ready")
-            said = {
-                "service": "rustfs",
-                "status": "ok" if ready else "degraded",
-                "version": VERSION,
-                "ready": str(ready).lower(),
-            }
+        if call.path in {"/health", "/health/live", "/health/ready"}:
+            probing = call.path == "/health/ready"
+            down = self.disk.offline or self.bends.on("not-ready") or self.starting
+            ready = not (probing and down)
+            said: dict[str, object] = {"status": "ok" if ready else "degraded", "ready": ready}
+            if not self.bends.on("health-minimal"):
+                said |= {"service": "rustfs", "version": NEWER if self.newer else VERSION, "uptime": 60}
+            if not self.bends.on("health-minimal") and probing:
+                storage = {"status": "connected" if ready else "disconnected", "ready": ready}
+                said["details"] = {"storage": storage, "iam": {"status": "connected", "ready": True}}
+            said |= {} if probing else {"lab": self.id}
             return Reply.of(msgspec.json.encode(said), "application/json", 200 if ready else 503)
         if call.path.startswith("/minio/health/") or call.path == "/metrics":
             raise Refusal(403, "AccessDenied", "Access Denied")
@@ -114,6 +160,8 @@ ACTIONS: Mapping[str, str] = {
 }
 """The right that each operation needs, in the words of the fault ``forbidden``."""
 
+LISTING = {"HeadBucket", "ListObjects"}
+"""What the one right s3:ListBucket allows."""
 READS = {"ListBuckets", "HeadBucket", "ListObjects", "GetObject", "HeadObject"}
 
 

@@ -105,8 +105,8 @@ def check_payload(call: Call) -> None:
     said = call.header("x-amz-content-sha256")
     if _HASH.fullmatch(said) and hashlib.sha256(call.body).hexdigest() != said:
         raise Refusal(
-            400,
-            "XAmzContentSHA256Mismatch",
+            500,  # As measured: RustFS tells it as a failure of its own.
+            "InternalError",
             "The provided 'x-amz-content-sha256' header does not match what was computed.",
         )
 

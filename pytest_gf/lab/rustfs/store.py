@@ -23,6 +23,8 @@ INLINE = 128 * 1024
 CHUNK = 256 * 1024
 NULL = "null"
 """The version id of an object in a bucket without versioning."""
+ZEROS = "0" * 32
+"""How ListObjectVersions shows it."""
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,7 +71,8 @@ class Store:
 
     def find(self, bucket: str, key: str, version: str = "") -> Version | None:
         """Return one version, or the newest; None where there is none. It may be a delete marker."""
-        return next((each for each in self.versions(bucket, key) if not version or each.id == version), None)
+        asked = NULL if version == ZEROS else version
+        return next((each for each in self.versions(bucket, key) if not asked or each.id == asked), None)
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
         """Return every key that begins with ``prefix`` and has a version, in the order of its bytes."""
@@ -112,6 +115,8 @@ class Store:
         """
         self.disk.require_writable()
         versioning = self.disk.metadata(bucket).versioning
+        if not version and versioning and not self.versions(bucket, key):
+            return None  # RustFS makes no marker for a key that never was.
         if not version and versioning:
             marker = Version(
                 id=uuid.uuid4().hex if versioning == "Enabled" else NULL, modified=time.time(), deleted=True

@@ -13,9 +13,9 @@ pytestmark = pytest.mark.canary
 
 @pytest.mark.authority
 @clause("rustfs.list-buckets", "S3 list-buckets shows {bucket}", proves="S077~ S094~")
-def test_list_buckets(bucket_view: BucketView) -> None:
+def test_list_buckets(bucket_listed: BucketView) -> None:
     """The S3 API view is the OpenTofu state authority, whatever the disk says."""
-    assert bucket_view.listed_by_s3
+    assert bucket_listed.listed_by_s3
 
 
 @pytest.mark.authority
