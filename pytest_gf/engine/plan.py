@@ -10,7 +10,7 @@ from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.honey.target import CONFIRMED
 
 if TYPE_CHECKING:
-    from pytest_gf.engine.graph import Node
+    from pytest_gf.engine.graph import Graph, Node
     from pytest_gf.engine.run import Run
     from pytest_gf.honey.probes.kube import Kube
 
@@ -18,7 +18,12 @@ Wanted = Sequence[tuple[str, Mapping[str, str]]]
 Line = tuple[str, bool]
 """A line for people, and whether it says that something is lacking."""
 
+Right = tuple[str, str, str, str]
+"""Verb, resource, namespace and name; "" for the whole cluster, and where no name is known."""
+
 KUBERNETES = "Kubernetes"
+DISCOVERY = "get apis"
+"""What every identity may ask (system:discovery)."""
 
 
 def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[Line]:
@@ -36,12 +41,19 @@ def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[Line]:
     graph = run.graph
     asked = {row: graph.plan(facts) for row, facts in wanted.items()}
     nodes = {row: graph.with_needs(*direct) for row, direct in asked.items()}
-    hard = {row: graph.required(direct) for row, direct in asked.items()}
+    hard = {row: _required(graph, direct) for row, direct in asked.items()}
     every = [node for node in dict.fromkeys(node for found in nodes.values() for node in found) if _applies(run, node)]
     yield f"plan: {len(wanted)} rows, {len(every)} facts, on target {target.name} (vantage {target.vantage})", False
     yield from _asks(run, every)
     yield from _changes(run, every)
     yield from _rights(run, nodes, hard)
+
+
+def _required(graph: Graph, direct: Sequence[Node]) -> Sequence[Node]:
+    """Return what a row can't be judged without; of what only collects (an RCA's bucket), all that it collects from."""
+    found = graph.required(direct)
+    collectors = [node for node in found if node.needs and not node.every and set(node.needs) <= set(node.fact.if_seen)]
+    return [*found, *graph.required(need for node in collectors for need in node.needs.values())]
 
 
 def _applies(run: Run, node: Node) -> bool:
@@ -85,7 +97,7 @@ def _changes(run: Run, nodes: Sequence[Node]) -> Iterator[Line]:
 
 def _rights(run: Run, nodes: Mapping[str, Sequence[Node]], hard: Mapping[str, Sequence[Node]]) -> Iterator[Line]:
     """Yield a line for each right; the rows that can't be judged without it are named, not those that it would only explain."""
-    needed: dict[tuple[str, str, str], list[str]] = {}
+    needed: dict[Right, list[str]] = {}
     for row, found in nodes.items():
         for node in found:
             for right in _needs(run, node) if _applies(run, node) else ():
@@ -102,15 +114,15 @@ def _rights(run: Run, nodes: Mapping[str, Sequence[Node]], hard: Mapping[str, Se
     try:
         kube = Kube(target.kubernetes, deadline=run.deadline)
         yield f"rights at {kube.address}, by access review:", False
-        for (verb, resource, namespace), rows in sorted(needed.items()):
-            yield _right(kube, verb, resource, namespace, rows)
+        for right, rows in sorted(needed.items()):
+            yield _right(kube, *right, rows)
     except (ProbeError, Unproven) as failed:
         yield f"  unknown: {failed}", True
 
 
-def _needs(run: Run, node: Node) -> Iterator[tuple[str, str, str]]:
-    """Yield the rights behind what a fact asks; exec and port-forward need get and create both."""
-    from pytest_gf.honey.probes.kube import EVERYWHERE, PLACES, UPGRADES
+def _needs(run: Run, node: Node) -> Iterator[Right]:
+    """Yield the rights behind what a fact asks; exec and port-forward need get and create both, discovery none."""
+    from pytest_gf.honey.probes.kube_places import EVERYWHERE, PLACES, UPGRADES
 
     target, workload = run.target, run.contract.rustfs
     route = target.routes.get(node.fact.name.removesuffix("_route"))
@@ -119,19 +131,34 @@ def _needs(run: Run, node: Node) -> Iterator[tuple[str, str, str]]:
     for ask in node.fact.asks:
         system, _, asked = ask.partition(" ")
         verb, _, resource = asked.partition(" ")
-        if system == KUBERNETES:
+        if system == KUBERNETES and asked != DISCOVERY:
             everywhere = resource.endswith(EVERYWHERE)
             resource = resource.removesuffix(EVERYWHERE)
             namespace = "" if everywhere or not PLACES[resource.partition("/")[0]].namespaced else home
+            name = _name(run, node, resource) if verb == "get" else ""
             for each in ("get", "create") if resource in UPGRADES else (verb,):
-                yield each, resource, namespace
+                yield each, resource, namespace, name
 
 
-def _right(kube: Kube, verb: str, resource: str, namespace: str, rows: Sequence[str]) -> Line:
-    from pytest_gf.honey.probes.kube import rule
+def _name(run: Run, node: Node, resource: str) -> str:
+    """Return the name of the one object that a fact gets, "" where only the cluster knows it: a right may be to it alone."""
+    workload, bazel = run.contract.rustfs, run.contract.bazel
+    route = run.target.routes.get(node.fact.name.removesuffix("_route"))
+    if resource == "services":
+        return route.service if route is not None else bazel.service if bazel is not None else ""
+    if resource == "deployments" and node.fact.name.startswith("bazel"):
+        return bazel.deployment if bazel is not None else ""
+    known = {"deployments": "deployment", "persistentvolumeclaims": "claim", "storageclasses": "storage_class"}
+    return str(getattr(workload, known[resource])) if workload is not None and resource in known else ""
 
-    where = f"in namespace {namespace}" if namespace else "in the cluster"
-    if kube.allowed(verb, resource, namespace):
+
+def _right(  # noqa: PLR0917  # The parts of one right.
+    kube: Kube, verb: str, resource: str, namespace: str, name: str, rows: Sequence[str]
+) -> Line:
+    from pytest_gf.honey.probes.kube_places import rule
+
+    where = f"{f'in namespace {namespace}' if namespace else 'in the cluster'}{f' ({name})' if name else ''}"
+    if kube.allowed(verb, resource, namespace, name):
         return f"  has    {verb} {resource} {where}", False
     clauses = ", ".join(dict.fromkeys(row.partition("[")[0] for row in rows))
     return (

@@ -51,7 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     "facts": {"errors"},
     "graph": {"evidence", "errors", "facts"},
     "catalog": {"clauses", "facts"},
-    "routes": {"errors", "probes", "target"},
+    "routes": {"errors", "formats", "probes", "target"},
     "audit": {"audit", "answers", "errors", "formats", "observed", "probes"},
     "cleaning": {"errors", "lab", "ledger", "probes", "redaction", "routes", "target"},
     "plan": {"errors", "probes", "target"},

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pytest_gf.engine import evidence
 from pytest_gf.engine.errors import ProbeError, Unanswered
 from pytest_gf.engine.redaction import redact
+from pytest_gf.honey.probes.again import settled
 from pytest_gf.honey.probes.deadline import within
 from pytest_gf.honey.probes.s3_client import is_loopback
 
@@ -31,11 +32,15 @@ class Health:
 
 
 def ask(section: S3Section, path: str, *, deadline: float, route: Route | None = None) -> Health:
-    """GET a health path without a credential, no redirect followed. Raises Unanswered, DeadlineExceeded."""
+    """GET a health path without a credential, no redirect followed; a 503 is an answer. Raises Unanswered, DeadlineExceeded."""
     tried = f"GET {path} at {section.endpoint}"
     started = time.monotonic()
     try:
-        found = within(deadline, tried, lambda: _exchange(section, path, tried, deadline, route))
+        found = settled(
+            tried,
+            lambda left: within(left, tried, lambda: _exchange(section, path, tried, left, route)),
+            seconds=deadline,
+        )
     except ProbeError as broken:
         evidence.record("HTTP", f"GET {path}", seconds=time.monotonic() - started, failed=broken.came_back)
         raise
@@ -48,7 +53,7 @@ def _exchange(section: S3Section, path: str, tried: str, deadline: float, route:
     import httpx
 
     parts = urlsplit(section.endpoint)
-    headers = {"Host": parts.netloc}
+    headers = {"Host": parts.netloc, "Accept-Encoding": "identity"}
     base = parts._replace(netloc=route.address).geturl() if route is not None else section.endpoint
     verify: Any = section.ca_file if section.ca_file is not None else True
     if isinstance(verify, str):
@@ -62,7 +67,7 @@ def _exchange(section: S3Section, path: str, tried: str, deadline: float, route:
             client.stream("GET", f"{base.rstrip('/')}{path}", headers=headers) as response,
         ):
             body = b""
-            for chunk in response.iter_bytes():
+            for chunk in response.iter_raw():  # Undecoded: what was not asked for is no document.
                 body += chunk
                 if len(body) > MOST_BODY:
                     break
@@ -77,8 +82,10 @@ def _exchange(section: S3Section, path: str, tried: str, deadline: float, route:
 
 
 def _document(body: bytes) -> dict[str, Any]:
+    """Return the members of a JSON object that are one value each: health says nothing by deeper ones."""
     try:
         found = json.loads(body) if len(body) <= MOST_BODY else {}
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    members = found.items() if isinstance(found, dict) else ()
+    return {name: value for name, value in members if not isinstance(value, dict | list)}
