@@ -10,7 +10,7 @@ from pytest_gf.engine.errors import ProbeError
 
 if TYPE_CHECKING:
     from pytest_gf.engine.house import PlanLine
-    from pytest_gf.engine.nodes import Node
+    from pytest_gf.engine.nodes import Node, Plan
     from pytest_gf.engine.run import Run
 
 Wanted = Sequence[tuple[str, Mapping[str, str]]]
@@ -31,7 +31,7 @@ def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
     graph = run.graph
     asked = {row: graph.plan(facts) for row, facts in wanted.items()}
     nodes = {row: graph.with_needs(*direct) for row, direct in asked.items()}
-    hard = {row: graph.required(direct) for row, direct in asked.items()}
+    hard = {row: _required(graph, direct) for row, direct in asked.items()}
     every = [
         node
         for node in dict.fromkeys(node for found in nodes.values() for node in found)
@@ -41,6 +41,13 @@ def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
     yield from _asks(run, every)
     yield from _changes(run, every)
     yield from run.house.plan(run, nodes, hard) if run.house.plan is not None else ()
+
+
+def _required(graph: Plan, direct: Sequence[Node]) -> Sequence[Node]:
+    """Return what a row can't be judged without; of what only collects, all that it collects from."""
+    found = graph.required(direct)
+    collectors = [node for node in found if node.needs and not node.every and set(node.needs) <= set(node.fact.if_seen)]
+    return [*found, *graph.required(need for node in collectors for need in node.needs.values())]
 
 
 def _asks(run: Run, nodes: Sequence[Node]) -> Iterator[PlanLine]:

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from pytest_gf.engine.run import Run
     from pytest_gf.honey.probes.kube import Kube
 
+Right = tuple[str, str, str, str]
+"""Verb, resource, namespace and name; "" for the whole cluster, and where no name is known."""
 KUBERNETES = "Kubernetes"
+DISCOVERY = "get apis"
+"""What every identity may ask (system:discovery)."""
 
 
 def applies(run: Run, node: Node) -> bool:
@@ -25,7 +29,7 @@ def applies(run: Run, node: Node) -> bool:
 
 def lines(run: Run, nodes: Mapping[str, Sequence[Node]], hard: Mapping[str, Sequence[Node]]) -> Iterator[PlanLine]:
     """Yield a line for each right; the rows that can't be judged without it are named, not those that it would only explain."""
-    needed: dict[tuple[str, str, str], list[str]] = {}
+    needed: dict[Right, list[str]] = {}
     for row, found in nodes.items():
         for node in found:
             for right in _needs(run, node) if applies(run, node) else ():
@@ -42,15 +46,15 @@ def lines(run: Run, nodes: Mapping[str, Sequence[Node]], hard: Mapping[str, Sequ
     try:
         kube = Kube(target.kubernetes, deadline=run.deadline)
         yield f"rights at {kube.address}, by access review:", False
-        for (verb, resource, namespace), rows in sorted(needed.items()):
-            yield _right(kube, verb, resource, namespace, rows)
+        for right, rows in sorted(needed.items()):
+            yield _right(kube, *right, rows)
     except (ProbeError, Unproven) as failed:
         yield f"  unknown: {failed}", True
 
 
-def _needs(run: Run, node: Node) -> Iterator[tuple[str, str, str]]:
-    """Yield the rights behind what a fact asks; exec and port-forward need get and create both."""
-    from pytest_gf.honey.probes.kube import EVERYWHERE, PLACES, UPGRADES
+def _needs(run: Run, node: Node) -> Iterator[Right]:
+    """Yield the rights behind what a fact asks; exec and port-forward need get and create both, discovery none."""
+    from pytest_gf.honey.probes.kube_places import EVERYWHERE, PLACES, UPGRADES
 
     target, workload = honeys(run.target), run.contract.rustfs
     route = target.routes.get(node.fact.name.removesuffix("_route"))
@@ -59,19 +63,34 @@ def _needs(run: Run, node: Node) -> Iterator[tuple[str, str, str]]:
     for ask in node.fact.asks:
         system, _, asked = ask.partition(" ")
         verb, _, resource = asked.partition(" ")
-        if system == KUBERNETES:
+        if system == KUBERNETES and asked != DISCOVERY:
             everywhere = resource.endswith(EVERYWHERE)
             resource = resource.removesuffix(EVERYWHERE)
             namespace = "" if everywhere or not PLACES[resource.partition("/")[0]].namespaced else home
+            name = _name(run, node, resource) if verb == "get" else ""
             for each in ("get", "create") if resource in UPGRADES else (verb,):
-                yield each, resource, namespace
+                yield each, resource, namespace, name
 
 
-def _right(kube: Kube, verb: str, resource: str, namespace: str, rows: Sequence[str]) -> PlanLine:
-    from pytest_gf.honey.probes.kube import rule
+def _name(run: Run, node: Node, resource: str) -> str:
+    """Return the name of the one object that a fact gets, "" where only the cluster knows it: a right may be to it alone."""
+    workload, bazel = run.contract.rustfs, run.contract.bazel
+    route = honeys(run.target).routes.get(node.fact.name.removesuffix("_route"))
+    if resource == "services":
+        return route.service if route is not None else bazel.service if bazel is not None else ""
+    if resource == "deployments" and node.fact.name.startswith("bazel"):
+        return bazel.deployment if bazel is not None else ""
+    known = {"deployments": "deployment", "persistentvolumeclaims": "claim", "storageclasses": "storage_class"}
+    return str(getattr(workload, known[resource])) if workload is not None and resource in known else ""
 
-    where = f"in namespace {namespace}" if namespace else "in the cluster"
-    if kube.allowed(verb, resource, namespace):
+
+def _right(  # noqa: PLR0917  # The parts of one right.
+    kube: Kube, verb: str, resource: str, namespace: str, name: str, rows: Sequence[str]
+) -> PlanLine:
+    from pytest_gf.honey.probes.kube_places import rule
+
+    where = f"{f'in namespace {namespace}' if namespace else 'in the cluster'}{f' ({name})' if name else ''}"
+    if kube.allowed(verb, resource, namespace, name):
         return f"  has    {verb} {resource} {where}", False
     clauses = ", ".join(dict.fromkeys(row.partition("[")[0] for row in rows))
     return (

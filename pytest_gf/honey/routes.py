@@ -7,10 +7,11 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unproven
+from pytest_gf.honey.formats import pods
 from pytest_gf.honey.probes.deadline import within
 from pytest_gf.honey.probes.upgrade import Upgrade, upgrade
 
@@ -26,27 +27,44 @@ MOST_BYTES = 4 * 1024**3
 """Bytes carried in a route's life, both ways together."""
 CHUNK = 64 * 1024
 DATA, ERROR = 0, 1
+ECHO = 1.0
+"""Seconds for which a break is told also where the route carries again: who asked may look a moment later."""
+Find = Callable[[], tuple[str, int]]
+"""Names a pod and its port."""
 _LOOPBACK = "127.0.0.1"
 
 
 class Forward:
     """A port of this machine that reaches one port of one pod. ``address`` is ``127.0.0.1:PORT``.
 
-    ``broken`` says why the route itself failed, "" while it stands: what was cut then says nothing about the service.
+    Where that pod is gone, ``find`` names the one that took its place, and the next connection goes there.
     """
 
-    def __init__(self, kube: Kube, namespace: str, pod: str, port: int, *, lifetime: float = LIFETIME) -> None:
-        self.broken = ""
+    def __init__(  # A pod's place, and how long.
+        self, kube: Kube, namespace: str, pod: str, port: int, *, lifetime: float = LIFETIME, find: Find | None = None
+    ) -> None:
         self.pod = pod
-        self._kube, self._namespace, self._port = kube, namespace, port
+        self._kube, self._namespace, self._port, self._find = kube, namespace, port, find
         self._lock = threading.Lock()
         self._connections = 0
         self._bytes = 0
         self._open: set[_Connection] = set()
         self._closed = False
+        self._ended = ""
+        self._cut, self._cut_at, self._carried_at = "", -ECHO, 0.0
         self._ends = time.monotonic() + lifetime
         self._listener = socket.create_server((_LOOPBACK, 0), backlog=128)
         self.address = f"{_LOOPBACK}:{self._listener.getsockname()[1]}"
+
+    @property
+    def broken(self) -> str:
+        """Why the route itself failed the exchange that just ended, "" where it did not: what was cut says nothing of the service.
+
+        A route that broke once and carries again is whole for every later exchange.
+        """
+        with self._lock:
+            recent = time.monotonic() - self._cut_at < ECHO
+            return self._ended or (self._cut if recent or self._carried_at <= self._cut_at else "")
 
     def start(self) -> None:
         """Try the way once, so that a missing right is named before anything is asked through it; then listen.
@@ -72,10 +90,22 @@ class Forward:
             connection.end()
 
     def _upgrade(self) -> Upgrade:
-        tried = f"Kubernetes port-forward pod {self.pod} at {self._kube.address}"
-        query = [("ports", str(self._port))]
+        """Open a way to the pod, or to the one that took its place."""
+        try:
+            return self._to(self.pod, self._port)
+        except (ProbeError, Unproven):
+            found = self._find() if self._find is not None else (self.pod, self._port)
+            if found[0] == self.pod:
+                raise
+            with self._lock:
+                self.pod, self._port = found
+            return self._to(*found)
+
+    def _to(self, pod: str, port: int) -> Upgrade:
+        tried = f"Kubernetes port-forward pod {pod} at {self._kube.address}"
+        query = [("ports", str(port))]
         return within(
-            self._kube.deadline, tried, lambda: upgrade(self._kube, self._namespace, self.pod, "portforward", query)
+            self._kube.deadline, tried, lambda: upgrade(self._kube, self._namespace, pod, "portforward", query)
         )
 
     def _accept(self) -> None:
@@ -85,7 +115,7 @@ class Forward:
                 client, _ = self._listener.accept()
                 client.settimeout(None)
                 threading.Thread(target=self._carry, args=(client,), name=f"route-{self.pod}", daemon=True).start()
-        self._break("its lifetime is over")
+        self._end("its lifetime is over")
         self.close()
 
     def _carry(self, client: socket.socket) -> None:
@@ -93,7 +123,7 @@ class Forward:
             client.close()
             return
         try:
-            connection = _Connection(client, self._upgrade())
+            connection = _Connection(client, self._upgrade(), patience=self._kube.deadline)
         except (ProbeError, Unproven) as refused:
             self._break(str(refused))
             client.close()
@@ -116,29 +146,42 @@ class Forward:
             self._connections += 1
             admitted = self._connections <= MOST_CONNECTIONS
         if not admitted:
-            self._break(f"more than {MOST_CONNECTIONS} connections")
+            self._end(f"more than {MOST_CONNECTIONS} connections")
         return admitted
 
     def _count(self, size: int) -> None:
         with self._lock:
             self._bytes += size
+            self._carried_at = time.monotonic()
             over = self._bytes > MOST_BYTES
         if over:
-            self._break(f"more than {MOST_BYTES} bytes")
+            self._end(f"more than {MOST_BYTES} bytes")
             raise NotUnderstood(f"port-forward to {self.pod}", self.broken, "what was asked through it?")
 
     def _break(self, why: str) -> None:
+        """Note that the way broke under one exchange."""
         with self._lock:
             if not self._closed:
-                self.broken = self.broken or why
+                self._cut, self._cut_at = why, time.monotonic()
+
+    def _end(self, why: str) -> None:
+        """Note that the route carries nothing any more."""
+        with self._lock:
+            if not self._closed:
+                self._ended = self._ended or why
 
 
 class _Connection:
-    """One client's connection and its WebSocket: two pumps, ended together."""
+    """One client's connection and its WebSocket: two pumps.
 
-    def __init__(self, client: socket.socket, upgraded: Upgrade) -> None:
-        self._client, self._upgraded = client, upgraded
+    A client that has said all (a half-close) still gets what the pod has to say, until that is silent for ``patience``.
+    """
+
+    def __init__(self, client: socket.socket, upgraded: Upgrade, *, patience: float) -> None:
+        self._client, self._upgraded, self._patience = client, upgraded, patience
         self._left = False
+        self._heard = time.monotonic()
+        self._over = threading.Event()
         self._up: threading.Thread | None = None
 
     def carry(self, count: Any) -> None:
@@ -149,6 +192,7 @@ class _Connection:
         try:
             while (frame := self._upgraded.receive()) is not None:
                 channel, data = frame[0], frame[1:]
+                self._heard = time.monotonic()
                 if first.pop(channel, False):
                     self._check_port(data)
                 elif channel == ERROR:
@@ -166,6 +210,7 @@ class _Connection:
 
     def end(self) -> None:
         """Shut both sides down; whoever waits is freed."""
+        self._over.set()
         with contextlib.suppress(OSError):
             self._client.shutdown(socket.SHUT_RDWR)
         self._upgraded.end()
@@ -187,6 +232,10 @@ class _Connection:
             while data := self._client.recv(CHUNK):
                 count(len(data))
                 self._upgraded.send(bytes([DATA]) + data)
+            self._left = True
+            while not self._over.wait(max(self._heard + self._patience - time.monotonic(), 0.0)):
+                if time.monotonic() - self._heard >= self._patience:
+                    break
         except (OSError, ProbeError):
             pass  # The other pump says why.
         finally:
@@ -195,7 +244,15 @@ class _Connection:
 
 
 def open_route(kube: Kube, wanted: PortForward) -> Forward:
-    """Return a started route to a service's first ready pod. Raises as `Forward.start` does, and Unproven for no pod."""
+    """Return a started route to a service's ready pod. Raises as `Forward.start` does, and Unproven for no pod."""
+    pod, port = _found(kube, wanted)
+    made = Forward(kube, wanted.namespace, pod, port, find=lambda: _found(kube, wanted))
+    made.start()
+    return made
+
+
+def _found(kube: Kube, wanted: PortForward) -> tuple[str, int]:
+    """Return a ready pod of the service and its port."""
     service = kube.get("services", wanted.service, wanted.namespace)
     if service is None:
         raise Unproven(
@@ -204,23 +261,18 @@ def open_route(kube: Kube, wanted: PortForward) -> Forward:
         )
     spec = service.get("spec") or {}
     selector = spec.get("selector") or {}
-    pods = [pod for pod in kube.list("pods", wanted.namespace) if selector and _matches(pod, selector) and _ready(pod)]
-    if not pods:
+    listed = kube.list("pods", wanted.namespace)
+    ready = [pod for pod in listed if selector and _matches(pod, selector) and pods.is_ready(pod)]
+    ready = [pod for pod in ready if not pods.of_a_job(pod)] or ready
+    if not ready:
         raise Unproven(f"service {wanted.service} has no ready pod", "see rustfs.workload-ready")
-    pod = min(pods, key=lambda each: str(each["metadata"]["name"]))
-    made = Forward(kube, wanted.namespace, str(pod["metadata"]["name"]), _target_port(spec, pod, wanted))
-    made.start()
-    return made
+    pod = min(ready, key=pods.name_of)
+    return pods.name_of(pod), _target_port(spec, pod, wanted)
 
 
 def _matches(pod: Mapping[str, Any], selector: Mapping[str, str]) -> bool:
     labels = pod["metadata"].get("labels") or {}
     return all(labels.get(name) == value for name, value in selector.items())
-
-
-def _ready(pod: Mapping[str, Any]) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
 
 
 def _target_port(spec: Mapping[str, Any], pod: Mapping[str, Any], wanted: PortForward) -> int:

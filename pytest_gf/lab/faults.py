@@ -34,6 +34,10 @@ Kind = Literal[
     "way",
     "shape",
     "version",
+    "beside",
+    "trouble",
+    "data-volume",
+    "volume-shape",
 ]
 
 ALL = "all"
@@ -73,8 +77,14 @@ CANDIDATES = ("dedicated", "dedicated-single", "replicated-rustfs", "local-path"
 COMPONENTS = ("attic-api", "attic-database", "bazel-cache")
 WAYS = (
     *("ingress", "default-backend", "load-balancer", "node-port", "external-ip", "public-name", "alias"),
-    *("http-route", "grpc-route", "tcp-route", "tls-route"),
+    *("http-route", "grpc-route", "tcp-route", "tls-route", "old-route", "mirror", "traefik", "istio"),
+    *("selectorless", "alias-chain", "tcp-services", "host-port", "host-network"),
+    *("internal-name", "tailnet", "tailscale", "internal-balancer"),
 )
+BESIDE = ("job", "terminating", "evicted")
+TROUBLES = ("crash-loop", "oom-killed", "image-pull", "evicted")
+DATA_VOLUMES = ("claim", "empty-dir", "host-path")
+VOLUME_SHAPES = ("hostname", "both", "two-terms", "absent", "released", "foreign", "host-path")
 SHAPES = ("claim", "host-path", "bucket", "prefix", "endpoint", "no-s3", "secret", "config-file", "port")
 VERSIONS = ("beta.7", "newer")
 """RustFS 1.0.0-beta.7, and what was built from June 2026 on: they differ where a disk is offline or mounted over."""
@@ -200,6 +210,9 @@ _CLUSTER = (
     Fault("token-expired", None, "the API server knows no token any more: 401"),
     Fault("kubernetes-forbidden", "right", "the token lacks a right, as in kubernetes-forbidden:'create pods/exec'"),
     Fault("kubernetes-unreachable", None, "the API server's port is closed"),
+    Fault("kubernetes-throttled", "number", "the first so many exchanges with the API server are answered 429"),
+    Fault("kubernetes-list-expires", None, "a listing's second page answers 410, once"),
+    Fault("kubernetes-redirects", "url", "every exchange with the API server answers 307 to URL"),
     Fault("kubernetes-silent", None, "the API server reads requests and never answers"),
     Fault("deployment-missing", None, "the Deployment is gone while its pod still runs"),
     Fault("two-replicas", None, "the Deployment has two replicas, both ready"),
@@ -209,6 +222,18 @@ _CLUSTER = (
     Fault("pod-pending", None, "no node takes the pod: nobody serves S3"),
     Fault("pod-elsewhere", None, "the pod runs on another node than the storage node"),
     Fault("node-down", "node", "the node does not answer; the storage node takes S3 with it"),
+    Fault("pod-terminating", None, "the pod is being taken away, and no other comes"),
+    Fault("pod-replaced", None, "another pod has taken the first one's place"),
+    Fault("pod-beside", "beside", "a pod that is none of RustFS's stands beside it, with its labels"),
+    Fault("pod-broken", "trouble", "the pod's container does not run: nobody serves S3"),
+    Fault("sidecar-first", None, "sidecars stand before RustFS's container, and one mounts /data too"),
+    Fault("data-volume", "data-volume", "something else than the contract's claim is mounted at /data"),
+    Fault("volume-shape", "volume-shape", "the volume behind the claim is of this SHAPE"),
+    Fault("node-gone", "node", "the node has left the cluster; the storage node takes S3 with it"),
+    Fault("foreign-nodes", None, "nodes that nobody promised stand beside honey's"),
+    Fault("cluster-mixed", None, "another cluster answers, one of whose nodes has the storage node's name"),
+    Fault("namespace-empty", None, "none of honey's workloads stands in the namespace"),
+    Fault("component-gone", "component", "the component's workload is gone"),
     Fault("claim-pending", None, "the volume claim is not bound"),
     Fault("claim-small", None, "the volume claim is smaller than promised"),
     Fault("claim-shared", None, "the volume claim is ReadWriteMany"),
@@ -383,6 +408,10 @@ _CHECKS: Mapping[Kind, Callable[[str, Contract], str]] = {
     "way": lambda given, _: _among("way", given, WAYS),
     "shape": lambda given, _: _among("shape", given, SHAPES),
     "version": lambda given, _: _among("version", given, VERSIONS),
+    "beside": lambda given, _: _among("pod", given, BESIDE),
+    "trouble": lambda given, _: _among("trouble", given, TROUBLES),
+    "data-volume": lambda given, _: _among("volume", given, DATA_VOLUMES),
+    "volume-shape": lambda given, _: _among("shape", given, VOLUME_SHAPES),
     "cut": lambda given, _: _among("cut", given, CUTS),
     "number": lambda given, _: (
         ""

@@ -34,8 +34,8 @@ def kube(lab: Lab) -> Kube:
 
 @pytest.fixture
 def pod(kube: Kube) -> str:
-    name: str = kube.list("pods", NAMESPACE)[0]["metadata"]["name"]
-    return name
+    names = (each["metadata"]["name"] for each in kube.list("pods", NAMESPACE))
+    return next(str(name) for name in names if name.startswith("attic-rustfs-openebs-"))
 
 
 # A real kubectl
@@ -72,6 +72,17 @@ def kubectl(lab: Lab) -> Any:
         (("exec", "deploy/attic-rustfs-openebs", "--", "sh", "-c", "echo a; echo b >&2; exit 3"), 3, "a\n", "b\n"),
         (("exec", "deploy/attic-rustfs-openebs", "--", "nosuch"), 1, "", "executable file not found"),
         (("exec", "deploy/attic-rustfs-openebs", "-c", "other", "--", "ls"), 1, "", "container other is not valid"),
+        (("auth", "can-i", "list", "pods"), 0, "yes", ""),
+        (("get", "pods", "-o", "wide"), 0, "1/1     Running     0          10.42.1.20", ""),
+        (("get", "deploy"), 0, "attic-gc", ""),
+        (("logs", "--previous", "deploy/attic-rustfs-openebs"), 1, "", "previous terminated container"),
+        (("port-forward", "deploy/attic-rustfs-openebs", ":9000"), 1, "", "and no SPDY"),
+        (
+            ("describe", "pods", "-l", "app.kubernetes.io/name=attic-rustfs-openebs"),
+            0,
+            "Controlled By:  ReplicaSet/",
+            "",
+        ),
     ],
     ids=lambda each: " ".join(each)[:40] if isinstance(each, tuple) else None,
 )
@@ -89,6 +100,50 @@ def test_kubectl_is_told_success_where_the_node_dies_under_v5(kubectl: Any, lab:
     done = kubectl("exec", "deploy/attic-rustfs-openebs", "--", "seq", "1000")
     assert done.returncode == 0
     assert 0 < len(done.stdout) < 3893
+
+
+@pytest.mark.real
+def test_kubectl_is_told_what_a_token_may_in_protobuf(lab: Lab) -> None:
+    """`kubectl auth can-i` reviews in protobuf: the probes' token, with and without a right, a subresource and a name."""
+    program = shutil.which("kubectl", path=str(Path(sys.executable).parent))
+    assert program
+
+    def may(*words: str) -> str:
+        command = [program, f"--kubeconfig={lab.folder / 'kubeconfig'}", "-n", NAMESPACE, "auth", "can-i", *words]
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False, env={"HOME": str(lab.folder)})
+        return done.stdout.decode().strip()
+
+    assert may("list", "pods") == may("create", "pods", "--subresource=exec") == "yes"
+    assert may("delete", "pods") == may("list", "secrets") == "no"
+    assert (may("list", "configmaps"), may("list", "configmaps/tcp-services")) == ("no", "yes")
+    lab.bend("kubernetes-forbidden:create pods/exec")
+    assert may("create", "pods", "--subresource=exec") == "no"
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [("pod-broken:crash-loop", "container not found"), ("pod-broken:image-pull", "container not found")],
+)
+def test_a_container_that_does_not_run_is_unproven(fault: str, says: str, lab: Lab, kube: Kube, pod: str) -> None:
+    lab.bend(fault)
+    with pytest.raises(Unproven, match=says):
+        kube_exec.run(kube, NAMESPACE, pod, "rustfs", ["true"])
+
+
+def test_a_list_that_expires_in_the_middle_is_read_anew(lab: Lab, kube: Kube, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pytest_gf.honey.probes import kube as probe
+
+    monkeypatch.setattr(probe, "PAGE", 1)
+    lab.bend("kubernetes-list-expires")
+    lab.reset()
+    assert len(kube.list("nodes")) == 3
+    assert lab.counts() == {"kubernetes list nodes": 5}
+
+
+def test_one_configmap_may_be_listed_by_its_name_alone(lab: Lab, kube: Kube) -> None:
+    lab.bend("bazel-exposed:tcp-services")
+    assert [each["metadata"]["name"] for each in kube.list("configmaps")] == ["tcp-services"]
+    assert kube.allowed("list", "configmaps")
 
 
 # Exec, as the probe does it

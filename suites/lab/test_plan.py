@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from pytest_gf.engine.facts import read_folder
+from pytest_gf.honey.probes.kube_places import PLACES
 from pytest_gf.lab import Lab
 from pytest_gf.lab.kube.rights import PROBE_CLUSTER_ROLE, PROBE_ROLE
 
@@ -29,6 +30,15 @@ def granted(path: Path) -> set[str]:
     """Return the pairs of verb and resource that a file grants."""
     rules = [rule for document in yaml.safe_load_all(path.read_text()) for rule in document.get("rules", ())]
     return {f"{verb} {resource}" for rule in rules for verb in rule["verbs"] for resource in rule["resources"]}
+
+
+WHERE_SERVED = {"traefik": "traefik.io", "istio": "networking.istio.io"}
+"""The fault by which the lab serves a group: a right to what is not served is not missed."""
+
+
+def granted_to(group: str) -> set[str]:
+    """Return the pairs of a group's resources."""
+    return {f"list {resource}" for resource, place in PLACES.items() if place.group == group}
 
 
 PAIRS = sorted({pair for path in RBAC for pair in granted(path)})
@@ -76,6 +86,9 @@ def test_a_plan_asks_access_reviews_only(lab: Lab, run_pytest: Any) -> None:
 def test_each_right_that_is_dropped_is_named_and_missed(pair: str, lab: Lab, run_pytest: Any) -> None:
     target = lab.folder / "routed.toml"
     lab.bend(f"kubernetes-forbidden:{pair}")
+    for way, group in WHERE_SERVED.items():
+        if pair in granted_to(group):
+            lab.bend(f"rustfs-exposed:{way}")
     try:
         arguments = ("-m", "canary or rca", f"--gf-target={target}")
         planned = run_pytest(*arguments, "--gf-plan", "--gf-strict", environment=dict(lab.environment))
@@ -88,18 +101,23 @@ def test_each_right_that_is_dropped_is_named_and_missed(pair: str, lab: Lab, run
     assert all(f"LACKS  {pair} in " in line for line in lacks), lacks
     named = {name for line in lacks for name in line.partition("unproven without it: ")[2].split(", ")}
     unproven = {row.partition("[")[0] for row in outcome.rows("unproven")}
-    assert unproven - {"rca.cause"} == named, "rca.cause collects what it can, and needs no right for certain"
+    assert unproven == named
     assert outcome.rows("violated") == outcome.rows("error") == set()
     assert outcome.exit == (11 if len(named) == len({row.partition("[")[0] for row in outcome.verdicts()}) else 0)
     assert any(pair in row["reason"] for row in outcome.verdicts().values() if row["verdict"] == "unproven")
 
 
 def test_what_facts_say_they_ask_is_what_they_ask(run_pytest: Any, lab: Lab) -> None:
-    """The plan is made of ``asks``; the evidence says what was asked, fact by fact."""
-    outcome = run_pytest(
-        "-m", "canary or rca", f"--gf-target={lab.folder / 'routed.toml'}", environment=dict(lab.environment)
-    )
-    assert outcome.exit == 0, outcome.text
+    """The plan is made of ``asks``; the evidence says what was asked, fact by fact, in a cluster that serves every kind."""
+    for fault in ("rustfs-exposed:traefik", "bazel-exposed:istio"):
+        lab.bend(fault)
+    try:
+        outcome = run_pytest(
+            "-m", "canary or rca", f"--gf-target={lab.folder / 'routed.toml'}", environment=dict(lab.environment)
+        )
+    finally:
+        lab.mend()
+    assert outcome.rows("violated") == {"rustfs.not-exposed", "bazel.not-exposed"}, outcome.text
     asked: dict[str, set[str]] = {}
     for path in (outcome.folder / "evidence").glob("*.json"):
         kept = json.loads(path.read_text())

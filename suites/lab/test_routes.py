@@ -36,6 +36,11 @@ def kube(lab: Lab) -> Kube:
 WANTED = PortForward("nix-cache", "attic-rustfs-openebs", 9000)
 
 
+def pod_of(kube: Kube) -> str:
+    names = (str(each["metadata"]["name"]) for each in kube.list("pods", "nix-cache"))
+    return next(name for name in names if name.startswith("attic-rustfs-openebs-"))
+
+
 def connected(route: routes.Forward) -> socket.socket:
     host, port = route.address.split(":")
     return socket.create_connection((host, int(port)), timeout=5)
@@ -136,7 +141,7 @@ def test_bounds_of_a_route(kube: Kube, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_routes_lifetime_ends(kube: Kube) -> None:
-    pod = kube.list("pods", "nix-cache")[0]["metadata"]["name"]
+    pod = pod_of(kube)
     route = routes.Forward(kube, "nix-cache", pod, 9000, lifetime=0.3)
     route.start()
     ends = time.monotonic() + 10
@@ -146,11 +151,55 @@ def test_a_routes_lifetime_ends(kube: Kube) -> None:
 
 
 def test_a_port_that_nobody_listens_on_is_the_routes_failure(kube: Kube) -> None:
-    pod = kube.list("pods", "nix-cache")[0]["metadata"]["name"]
+    pod = pod_of(kube)
     route = routes.Forward(kube, "nix-cache", pod, 9999)
     route.start()
     with connected(route) as client:
         client.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert client.recv(1) == b""
     assert "connection refused" in route.broken
+    route.close()
+
+
+def get(route: routes.Forward, path: str = "/health") -> bytes:
+    """Ask as a client that says all and half-closes; return all that comes."""
+    with connected(route) as client:
+        client.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        client.shutdown(socket.SHUT_WR)
+        parts = []
+        with contextlib.suppress(ConnectionResetError):
+            while data := client.recv(65_536):
+                parts.append(data)
+        return b"".join(parts)
+
+
+def test_a_half_close_passes_on_and_the_answer_comes(kube: Kube) -> None:
+    route = routes.open_route(kube, WANTED)
+    assert get(route).startswith(b"HTTP/1.0 200")
+    assert route.broken == ""
+    route.close()
+
+
+def test_a_route_that_broke_once_is_whole_again(kube: Kube, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    route = routes.open_route(kube, WANTED)
+    lab.bend("kubelet-refuses")
+    assert get(route) == b""
+    assert "error dialing backend" in route.broken
+    lab.mend()
+    assert get(route).startswith(b"HTTP/1.0 200")
+    monkeypatch.setattr(routes, "ECHO", 0.0)
+    assert route.broken == "", "a later exchange is not blamed on it"
+    route.close()
+
+
+def test_a_route_finds_the_pod_that_took_the_others_place(kube: Kube, lab: Lab) -> None:
+    lab.bend("pod-beside:terminating")
+    lab.bend("pod-beside:job")
+    route = routes.open_route(kube, WANTED)
+    first = route.pod
+    assert first.endswith("-x2kqp"), "neither the terminating pod nor a Job's"
+    lab.bend("pod-replaced")
+    assert get(route).startswith(b"HTTP/1.0 200")
+    assert route.pod != first
+    assert route.broken == ""
     route.close()

@@ -89,7 +89,7 @@ HONEY: dict[str, set[str]] = {
     "observed": {"answers", "formats"},
     "probes": {"answers", "formats"},
     "target": {"formats"},
-    "routes": {"probes"},
+    "routes": {"formats", "probes"},
     "rights": {"probes", "target"},
     "cleaning": {"probes", "routes", "stored"},
     "baselines": {"formats"},

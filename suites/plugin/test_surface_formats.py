@@ -40,12 +40,22 @@ MINE = service("cache")
     ],
 )
 def test_services_that_lead_to_the_same_pods(other: dict[str, Any], leads: bool) -> None:
-    found = routing.services_to(MINE, (MINE, other), PODS)
+    found = routing.services_to(MINE, (MINE, other), routing.behind(MINE, PODS, {}))
     assert found == ((MINE, other) if leads else (MINE,))
 
 
-def test_a_service_without_pods_is_known_by_its_name() -> None:
-    assert routing.services_to(MINE, (MINE, service("other")), ()) == (MINE,)
+def test_a_service_leads_to_the_workload_also_when_no_pod_is_up() -> None:
+    template = {"metadata": {"labels": {"app": "cache", "tier": "x"}}}
+    others = service("same"), service("narrow", selector={"tier": "x"}), service("another", selector={"app": "attic"})
+    led_to = routing.behind(MINE, (), template)
+    assert routing.services_to(MINE, (MINE, *others), led_to) == (MINE, *others[:2])
+    assert routing.services_to(MINE, (MINE, *others), routing.behind(MINE, (), {})) == (MINE, others[0])
+
+
+def test_an_alias_of_an_alias_leads_there_too() -> None:
+    first = service("first", namespace="a", selector=None, externalName="cache.ns.svc")
+    second = service("second", namespace="b", selector=None, externalName="first.a.svc.cluster.local")
+    assert routing.services_to(MINE, (second, MINE, first), routing.behind(MINE, (), {})) == (MINE, first, second)
 
 
 @pytest.mark.parametrize(

@@ -171,9 +171,12 @@ def test_what_is_no_list_and_no_object_is_not_understood(
         client.get("nodes", "honey")
 
 
+OF_SET = {"kind": "ReplicaSet", "name": "r", "uid": "r-uid", "controller": True}
+
+
 def pod(name: str, phase: str, statuses: list[dict[str, str]]) -> dict[str, Any]:
     return {
-        "metadata": {"name": name, "labels": {"app": "r"}},
+        "metadata": {"name": name, "labels": {"app": "r"}, "ownerReferences": [OF_SET]},
         "spec": {"nodeName": "bumble", "containers": [{"name": "rustfs", "image": "r@sha256:aa"}, {"name": "a"}]},
         "status": {
             "phase": phase,
@@ -187,12 +190,20 @@ def test_an_evicted_pod_is_no_second_replica_and_a_sidecar_no_image_of_rustfs() 
     known = contract.load()
     statuses = [{"name": "a", "imageID": "a@sha256:bb"}, {"name": "rustfs", "imageID": "r@sha256:aa"}]
     deployment = {"spec": {"replicas": 1, "selector": {"matchLabels": {"app": "r"}}}, "status": {"readyReplicas": 1}}
+    owner = {
+        "kind": "Deployment",
+        "name": known.rustfs.deployment if known.rustfs else "",
+        "uid": "",
+        "controller": True,
+    }
     seen = observe(
         "rustfs",
         cluster=ClusterSeen("honey", "its nodes", None),
         deployment=deployment,
         pod_list=(pod("r-1", "Failed", []), pod("r-2", "Running", statuses)),
+        replica_sets=({"metadata": {"name": "r", "uid": "r-uid", "ownerReferences": [owner]}},),
         workload=known.rustfs,
+        contract=known,
         target=type("Target", (), {"namespace": staticmethod(str)}),
     )
     assert seen.ready

@@ -69,6 +69,8 @@ class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     access_mode: str
     size: str
     data: str = "/data"
+    image: str = "rustfs"
+    """The last part of its image's name: sidecars stand beside its container."""
 
     @property
     def address(self) -> str:
@@ -121,11 +123,17 @@ class HA(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A component that the page says is not highly available: a word in its image's name, the page's words, statements."""
+    """A component that the page says is not highly available: its workload, the page's words, statements.
+
+    ``kind`` and ``name`` are the workload's in RustFS's namespace; a contract that names none is known by ``image``, a
+    word in the image's name.
+    """
 
     image: str
     says: str
     proves: str
+    kind: str = ""
+    name: str = ""
 
 
 class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

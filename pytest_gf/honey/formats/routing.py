@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from pytest_gf.honey.formats import routing_custom
 
 Document = Mapping[str, Any]
 Documents = tuple[Document, ...]
@@ -17,10 +19,32 @@ KINDS = {
     "grpcroutes": "GRPCRoute",
     "tcproutes": "TCPRoute",
     "tlsroutes": "TLSRoute",
+    "configmaps": "ConfigMap of nginx's TCP services",
 }
 """What routes to Services, by resource."""
+OTHERS = {
+    "traefik.io": {
+        "ingressroutes": "IngressRoute",
+        "ingressroutetcps": "IngressRouteTCP",
+        "traefikservices": "TraefikService",
+    },
+    "networking.istio.io": {"virtualservices": "VirtualService"},
+}
+"""What routes to Services where a cluster serves these groups, by resource."""
 OPEN_TYPES = ("LoadBalancer", "NodePort")
 PUBLIC_NAME = "external-dns.alpha.kubernetes.io/hostname"
+PRIVATE_NAME = "external-dns.alpha.kubernetes.io/internal-hostname"
+TAILNET, TAILSCALE, FUNNEL = "tailscale.com/expose", "tailscale", "tailscale.com/funnel"
+INTERNAL = {
+    "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
+    "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
+    "service.beta.kubernetes.io/azure-load-balancer-internal": "true",
+    "networking.gke.io/load-balancer-type": "internal",
+    "cloud.google.com/load-balancer-type": "internal",
+    "service.beta.kubernetes.io/openstack-internal-load-balancer": "true",
+}
+"""The annotation of each cloud that keeps a load balancer in its private net, and its value in lower case."""
+SLICE_OF = "kubernetes.io/service-name"
 
 
 @dataclass(frozen=True)
@@ -30,10 +54,33 @@ class Way:
     kind: str
     place: Place
     hosts: tuple[str, ...] = ()
+    private: bool = False
+    """Whether only somebody in a private net comes by it: a tailnet, an internal load balancer, an internal name."""
 
     def __str__(self) -> str:
         hosts = f" ({', '.join(self.hosts)})" if self.hosts else ""
-        return f"{self.kind} {'/'.join(self.place)}{hosts}"
+        return f"{self.kind} {'/'.join(self.place)}{hosts}{', in a private net alone' if self.private else ''}"
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What stands behind a Service: its pods, and the template that its workload makes pods of ({} where none is known)."""
+
+    namespace: str = ""
+    pods: Documents = ()
+    template: Document = field(default_factory=dict)
+    selector: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> tuple[Mapping[str, str], ...]:
+        """The labels of each, and at least those of the selector: a Service leads there also when no pod is up."""
+        every = (*self.pods, *((self.template,) if self.template else ()))
+        return (self.selector, *((each.get("metadata") or {}).get("labels") or {} for each in every))
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        """Where the pods listen."""
+        return frozenset(ip for pod in self.pods if (ip := str((pod.get("status") or {}).get("podIP") or "")))
 
 
 def place_of(document: Document) -> Place:
@@ -42,28 +89,64 @@ def place_of(document: Document) -> Place:
     return str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
 
 
-def services_to(service: Document, services: Documents, pods: Documents) -> Documents:
-    """Return every Service that leads to the pods behind one: itself, others that select them, and aliases of each by name."""
+def behind(service: Document, pods: Documents, template: Document) -> Behind:
+    """Return what a Service leads to: the pods that it selects, and the template where it selects what comes of it."""
     namespace, _ = place_of(service)
-    mine = [pod for pod in pods if place_of(pod)[0] == namespace and _selects(service, pod)]
-    found = [each for each in services if place_of(each) == place_of(service)]
-    found += [
-        each
-        for each in services
-        if place_of(each)[0] == namespace and each not in found and any(_selects(each, pod) for pod in mine)
-    ]
-    names = {f"{name}.{space}.svc" for space, name in map(place_of, found)}
-    return (*found, *(each for each in services if _alias(each) in names))
+    mine = tuple(pod for pod in pods if place_of(pod)[0] == namespace and _selects(service, pod))
+    selector = (service.get("spec") or {}).get("selector") or {}
+    return Behind(namespace, mine, template if _selects(service, template) else {}, selector)
 
 
-def ways_to(services: Documents, routes: Mapping[str, Documents]) -> tuple[Way, ...]:
-    """Return what leads to these Services: they themselves where they are open, and routes, by resource, whose backend they are."""
+def services_to(service: Document, services: Documents, led_to: Behind, slices: Documents = ()) -> Documents:
+    """Return every Service that leads where one leads: by a selector, by an EndpointSlice of its own, by a name of another."""
+    found = [service]
+    found += [each for each in services if each not in found and _leads_to(each, led_to)]
+    while more := [each for each in services if each not in found and _leads_on(each, found, slices, led_to)]:
+        found += more
+    return tuple(found)
+
+
+def _leads_to(service: Document, led_to: Behind) -> bool:
+    selector = (service.get("spec") or {}).get("selector") or {}
+    near = place_of(service)[0] == led_to.namespace
+    return near and bool(selector) and any(selector.items() <= labels.items() for labels in led_to.labels)
+
+
+def _leads_on(service: Document, found: list[Document], slices: Documents, led_to: Behind) -> bool:
+    """Tell whether a Service is an alias of one of these, or has an EndpointSlice with an address of theirs."""
+    if _alias(service) in {f"{name}.{space}.svc" for space, name in map(place_of, found)}:
+        return True
+    if (service.get("spec") or {}).get("selector"):
+        return False
+    places = {place_of(each) for each in found}
+    known = {*led_to.addresses, *(str((each.get("spec") or {}).get("clusterIP") or "") for each in found)}
+    known |= {address for each in slices if _slice_of(each) in places for address in _addresses(each)}
+    known -= {"", "None"}
+    return any(known.intersection(_addresses(each)) for each in slices if _slice_of(each) == place_of(service))
+
+
+def _slice_of(document: Document) -> Place:
+    labels = (document.get("metadata") or {}).get("labels") or {}
+    return place_of(document)[0], str(labels.get(SLICE_OF) or "")
+
+
+def _addresses(document: Document) -> Iterator[str]:
+    for endpoint in document.get("endpoints") or ():
+        yield from map(str, endpoint.get("addresses") or ())
+
+
+def ways_to(services: Documents, routes: Mapping[str, Documents], led_to: Behind | None = None) -> tuple[Way, ...]:
+    """Return what leads to these Services: they themselves and their pods where they are open, and routes, by resource."""
     backends = {place_of(each) for each in services}
     found = [way for each in services for way in _own(each)]
-    for resource, documents in routes.items():
-        names = _ingress if resource == "ingresses" else _route
-        leading = [each for each in documents if backends.intersection(names(each))]
-        found += [Way(KINDS[resource], place_of(each), _hosts(each)) for each in leading]
+    led_to = led_to or Behind()
+    found += list(dict.fromkeys(way for each in (*led_to.pods, led_to.template) for way in _of_pod(each, led_to)))
+    for resource, kind in KINDS.items():
+        names = {"ingresses": _ingress, "configmaps": routing_custom.tcp_services}.get(resource, _route)
+        leading = [each for each in routes.get(resource, ()) if backends.intersection(names(each))]
+        found += [Way(kind, place_of(each), _hosts(each), _is_tailnets(each)) for each in leading]
+    for kind, document, hosts in routing_custom.leading(backends, routes):
+        found.append(Way(kind, place_of(document), hosts))
     return tuple(found)
 
 
@@ -80,13 +163,37 @@ def _alias(service: Document) -> str:
 
 def _own(service: Document) -> Iterator[Way]:
     spec, place = service.get("spec") or {}, place_of(service)
+    annotations = (service.get("metadata") or {}).get("annotations") or {}
+    tailnets = spec.get("loadBalancerClass") == TAILSCALE
+    internal = any(str(annotations.get(name, "")).lower() == value for name, value in INTERNAL.items())
     if spec.get("type") in OPEN_TYPES:
-        yield Way(f"{spec['type']} Service", place)
+        yield Way(f"{spec['type']} Service", place, private=tailnets or (internal and spec["type"] == "LoadBalancer"))
     if spec.get("externalIPs"):
         yield Way("Service with external addresses", place, tuple(map(str, spec["externalIPs"])))
-    annotations = (service.get("metadata") or {}).get("annotations") or {}
     if annotations.get(PUBLIC_NAME):
         yield Way("Service with a public name", place, (str(annotations[PUBLIC_NAME]),))
+    if annotations.get(PRIVATE_NAME):
+        yield Way("Service with an internal name", place, (str(annotations[PRIVATE_NAME]),), private=True)
+    if str(annotations.get(TAILNET, "")).lower() == "true":
+        yield Way("Service in a tailnet", place, private=str(annotations.get(FUNNEL, "")).lower() != "true")
+
+
+def _of_pod(pod: Document, led_to: Behind) -> Iterator[Way]:
+    """Yield what a pod, or the template of pods, opens on its node."""
+    spec = pod.get("spec") or {}
+    labels = (pod.get("metadata") or {}).get("labels") or {}
+    name = str(next(iter(labels.values()), "")) if pod is led_to.template else place_of(pod)[1]
+    ports = [port for each in spec.get("containers") or () for port in each.get("ports") or () if port.get("hostPort")]
+    if spec.get("hostNetwork"):
+        yield Way("network of the node, of pod", (led_to.namespace, name))
+    elif ports:
+        yield Way("host port of pod", (led_to.namespace, name), tuple(str(port["hostPort"]) for port in ports))
+
+
+def _is_tailnets(document: Document) -> bool:
+    annotations = (document.get("metadata") or {}).get("annotations") or {}
+    named = (document.get("spec") or {}).get("ingressClassName") or annotations.get("kubernetes.io/ingress.class")
+    return named == TAILSCALE and str(annotations.get(FUNNEL, "")).lower() != "true"
 
 
 def _ingress(document: Document) -> Iterator[Place]:
@@ -103,7 +210,10 @@ def _route(document: Document) -> Iterator[Place]:
     if parents and all(parent.get("kind") == "Service" for parent in parents):
         return
     for rule in spec.get("rules") or ():
-        for backend in rule.get("backendRefs") or ():
+        filters = [*(rule.get("filters") or ())]
+        filters += [each for backend in rule.get("backendRefs") or () for each in backend.get("filters") or ()]
+        mirrors = [(each.get("requestMirror") or {}).get("backendRef") or {} for each in filters]
+        for backend in (*(rule.get("backendRefs") or ()), *mirrors):
             if backend.get("kind", "Service") == "Service":
                 yield str(backend.get("namespace") or namespace), str(backend.get("name") or "")
 

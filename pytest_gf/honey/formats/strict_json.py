@@ -80,7 +80,7 @@ def _parse(body: bytes, largest: int) -> tuple[Kind | None, int, dict[str, Any]]
     start = len(text) - len(text.lstrip(_SPACE))
     if text[start : start + 1] == "<":
         return "html", start, {}
-    if _depth(body) > DEEPEST:
+    if depth_of(body) > DEEPEST:
         return "too-deep", 0, {}
     decoder = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_constant, parse_int=_integer)
     try:
@@ -96,7 +96,8 @@ def _parse(body: bytes, largest: int) -> tuple[Kind | None, int, dict[str, Any]]
     return (None, 0, value) if isinstance(value, dict) else ("not-an-object", 0, {})
 
 
-def _depth(body: bytes) -> int:
+def depth_of(body: bytes) -> int:
+    """Return how deep a JSON document is nested."""
     depth = deepest = 0
     for token in _TOKENS.finditer(body):
         first = body[token.start()]

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_gf.honey.formats.routing import Way
 
+UNSEEN = "firewalls, other controllers' own kinds, proxies that run as pods, ConfigMaps of nginx by another name"
+"""What may lead inward too, and is not read (docs/targets.md)."""
+
 
 @dataclass(frozen=True)
 class Exposure:
@@ -17,10 +20,16 @@ class Exposure:
     through: tuple[str, ...]
     """Every Service that leads to the same pods, itself among them."""
     ways: tuple[Way, ...]
+    private_holds: bool = False
+    """Whether a way for a private net alone breaks no promise."""
 
     @property
     def closed(self) -> bool:
-        return not self.ways
+        return not self._open
+
+    @property
+    def _open(self) -> tuple[Way, ...]:
+        return tuple(way for way in self.ways if not (way.private and self.private_holds))
 
     @property
     def promised(self) -> str:
@@ -28,11 +37,13 @@ class Exposure:
 
     @property
     def seen(self) -> str:
-        return f"{', '.join(map(str, self.ways)) or 'nothing'} leads to {', '.join(self.through)}"
+        return (
+            f"{', '.join(map(str, self.ways)) or 'nothing'} leads to {', '.join(self.through)}; not looked at: {UNSEEN}"
+        )
 
     @property
     def diagnosis(self) -> str:
-        return "" if self.closed else f"{self.service} is exposed: {', '.join(map(str, self.ways))}"
+        return "" if self.closed else f"{self.service} is exposed: {', '.join(map(str, self._open))}"
 
     @property
     def next_step(self) -> str:

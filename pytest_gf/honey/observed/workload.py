@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from pytest_gf.honey.observed.storage import Mount
 
 BRING_BACK = (
     "bring the node back (is its ZFS module loaded? 2026-05-11); start no protected tofu apply; repair no bucket"
@@ -16,15 +18,20 @@ class Node:
 
     name: str
     ready: bool
+    labels: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
 class ClusterSeen:
-    """The contract's cluster, and what identified it. ``nodes`` is None where they could not be read."""
+    """The contract's cluster, and what identified it. ``nodes`` is None where they could not be read.
+
+    ``foreign``: nodes that stand beside its own, and that the contract does not name.
+    """
 
     name: str
     known_by: str
     nodes: tuple[Node, ...] | None
+    foreign: tuple[str, ...] = ()
 
     def down(self, node: str) -> bool:
         """Whether this node is known to be down, or to have left the cluster."""
@@ -35,7 +42,10 @@ class ClusterSeen:
 
 @dataclass(frozen=True)
 class Pod:
-    """One pod of the Deployment; ``node`` "" where none took it; ``image`` as the spec says it, ``image_id`` as it runs."""
+    """One pod of the Deployment; ``node`` "" where none took it; ``image`` as the spec says it, ``image_id`` as it runs.
+
+    ``container``, both images and ``runs`` are RustFS's own container's; ``why`` is in Kubernetes' words.
+    """
 
     name: str
     phase: str
@@ -46,10 +56,11 @@ class Pod:
     container: str
     node_ready: bool = True
     why: str = ""
+    runs: bool = True
 
     @property
     def serves(self) -> bool:
-        return self.phase == "Running" and bool(self.node) and self.node_ready
+        return self.phase == "Running" and bool(self.node) and self.node_ready and self.runs
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,12 @@ class RustFS:
     ready_replicas: int
     pods: tuple[Pod, ...]
     promised_node: str
+    left: tuple[str, ...] = ()
+    """Pods of it that are taken away or have ended, each with why."""
+    mounts: tuple[Mount, ...] = ()
+    """What lies at the data path, of each pod that stands; of the Deployment's template where none does."""
+    strange: bool = False
+    """Whether none of the contract's workloads stands in that namespace."""
 
     @property
     def pinned(self) -> bool:
@@ -88,14 +105,15 @@ class RustFS:
 
     @property
     def seen(self) -> str:
-        if not self.found:
-            return f"no Deployment of that name; pods: {', '.join(map(_pod, self.pods)) or 'none'}"
-        return f"{self.ready_replicas} of {self.replicas} ready; pods: {', '.join(map(_pod, self.pods)) or 'none'}"
+        pods = f"pods: {', '.join(map(_pod, self.pods)) or 'none'}{''.join(f'; {each}' for each in self.left)}"
+        return f"{self.ready_replicas} of {self.replicas} ready; {pods}" if self.found else f"no Deployment; {pods}"
 
     @property
     def diagnosis(self) -> str:  # noqa: PLR0911  # One line a cause.
         if self.ready:
             return ""
+        if self.strange:
+            return f"namespace {self.namespace} holds none of honey's workloads: Deployment {self.deployment} is not there either"
         if not self.found:
             return f"Deployment {self.deployment} is gone from namespace {self.namespace}"
         for pod in self.pods:
@@ -104,7 +122,8 @@ class RustFS:
                     f"node down: {pod.node} does not report Ready, and the pod is there; this is no bucket-index loss"
                 )
         if not self.pods:
-            return "pod down: the Deployment has no pod"
+            why = f" that stands ({'; '.join(self.left)})" if self.left else ""
+            return f"pod down: the Deployment has no pod{why}"
         if any(not pod.node for pod in self.pods):
             return f"pod down: no node takes it ({self.pods[0].why or self.pods[0].phase})"
         if self.replicas != 1 or len(self.pods) != 1:
@@ -119,6 +138,8 @@ class RustFS:
     def next_step(self) -> str:
         if self.ready:
             return ""
+        if self.strange:
+            return "does [kubernetes] of the target name the namespace that RustFS runs in?"
         if any(pod.node and not pod.node_ready for pod in self.pods):
             return BRING_BACK
         if self.found and self.ready_replicas == 1 and self.replicas == 1:
@@ -163,6 +184,7 @@ class ClusterNodes:
     down: tuple[str, ...]
     gone: tuple[str, ...]
     losses: Mapping[str, str]
+    foreign: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -175,7 +197,8 @@ class ClusterNodes:
     @property
     def seen(self) -> str:
         if self.ready:
-            return "all report Ready"
+            beside = f"; beside them stand {', '.join(self.foreign)}, which the contract does not name"
+            return f"all report Ready{beside if self.foreign else ''}"
         return "; ".join(
             [*(f"{name} does not report Ready" for name in self.down), *(f"{name} is not listed" for name in self.gone)]
         )
@@ -225,110 +248,6 @@ class Placement:
             ""
             if self.on_promised_node
             else "which volume does it serve? kubectl describe pvc; start no protected tofu apply"
-        )
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The volume claim beside what is promised of it; sizes as Kubernetes quantities. Statements S017, S110."""
-
-    name: str
-    found: bool
-    phase: str
-    modes: tuple[str, ...]
-    storage_class: str
-    size: str
-    size_bytes: int
-    volume: str
-    promised_mode: str
-    promised_class: str
-    promised_size: str
-    promised_bytes: int
-
-    @property
-    def _wrong(self) -> list[str]:
-        checks = {
-            f"it is {self.phase}, not Bound": self.phase != "Bound",
-            f"its access modes are {', '.join(self.modes)}, not {self.promised_mode}": self.modes
-            != (self.promised_mode,),
-            f"its class is {self.storage_class}, not {self.promised_class}": self.storage_class != self.promised_class,
-            f"its size is {self.size}, less than {self.promised_size}": self.size_bytes < self.promised_bytes,
-        }
-        return [text for text, wrong in checks.items() if wrong]
-
-    @property
-    def bound(self) -> bool:
-        return self.found and not self._wrong
-
-    @property
-    def promised(self) -> str:
-        return f"claim {self.name}: Bound, {self.promised_mode}, class {self.promised_class}, at least {self.promised_size}"
-
-    @property
-    def seen(self) -> str:
-        if not self.found:
-            return "no claim of that name"
-        return f"{self.phase}, {', '.join(self.modes)}, class {self.storage_class}, {self.size}"
-
-    @property
-    def diagnosis(self) -> str:
-        if self.bound:
-            return ""
-        return "; ".join(self._wrong) if self.found else f"claim {self.name} is gone: is the data still on its volume?"
-
-    @property
-    def next_step(self) -> str:
-        return (
-            "" if self.bound else "kubectl describe pvc says why; delete no claim and no volume: the state lies on it"
-        )
-
-
-@dataclass(frozen=True)
-class Volume:
-    """The volume behind the claim: where it can be mounted, and whose it is. Statements S017, S110."""
-
-    name: str
-    nodes: tuple[str, ...]
-    storage_class: str
-    provisioner: str
-    promised_node: str
-    promised_provisioner: str
-
-    @property
-    def on_node(self) -> bool:
-        return self.nodes == (self.promised_node,) and self._theirs
-
-    @property
-    def _theirs(self) -> bool:
-        return self.provisioner == self.promised_provisioner or self.provisioner.endswith(
-            f".{self.promised_provisioner}"
-        )
-
-    @property
-    def promised(self) -> str:
-        return f"the volume is {self.promised_node}'s alone, and a provisioner of {self.promised_provisioner} made it"
-
-    @property
-    def seen(self) -> str:
-        where = ", ".join(self.nodes) or "no node in particular"
-        return f"volume {self.name}: {where}; class {self.storage_class}: {self.provisioner or 'no such class'}"
-
-    @property
-    def diagnosis(self) -> str:
-        if self.on_node:
-            return ""
-        if self.nodes != (self.promised_node,):
-            return (
-                f"the volume can be mounted on {', '.join(self.nodes) or 'any node'}, not on {self.promised_node} alone"
-            )
-        return f"storage class {self.storage_class} is {self.provisioner or 'gone'}: it is no OpenEBS class any more"
-
-    @property
-    def next_step(self) -> str:
-        return (
-            ""
-            if self.on_node
-            else "kubectl describe pv and storageclass; the contract page names OpenEBS on the storage node"
         )
 
 

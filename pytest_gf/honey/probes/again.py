@@ -15,6 +15,8 @@ Value = TypeVar("Value")
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 """Seconds between two attempts, where the server names none: they double from the first to the longest, with jitter."""
+LEAST = 0.1
+"""The part of the deadline, or of a second, that must be left for another attempt after a refusal: a shorter one would miss it."""
 SILENCE = 2.0
 """Seconds for which a read that nobody answered is asked again: a reset or a restart of half a second costs no row."""
 
@@ -49,7 +51,7 @@ def settled(
     may have landed). Any other answer, also a wrong one, is returned at once, and any other failure raised.
     Raises `Throttled` where the refusals last as long as the deadline.
     """
-    ends = time.monotonic() + seconds
+    ends, least = time.monotonic() + seconds, LEAST * min(seconds, 1.0)
 
     def refusal(state: tenacity.RetryCallState) -> NotNow | None:
         outcome = state.outcome
@@ -61,10 +63,10 @@ def settled(
 
     def pause(state: tenacity.RetryCallState) -> float:
         named = refusal(state)
-        return named.pause if named is not None and named.pause is not None else backed_off(state)
+        return max(named.pause, least) if named is not None and named.pause is not None else backed_off(state)
 
     def too_late(state: tenacity.RetryCallState) -> bool:
-        patience = seconds if refusal(state) is not None else min(SILENCE, seconds)
+        patience = seconds - least if refusal(state) is not None else min(SILENCE, seconds)
         return (state.seconds_since_start or 0.0) + state.upcoming_sleep > patience
 
     backed_off = tenacity.wait_exponential(FIRST_PAUSE, LONGEST_PAUSE) + tenacity.wait_random(0, FIRST_PAUSE)

@@ -62,7 +62,7 @@ def _exchange(section: S3Section, path: str, tried: str, deadline: float, route:
     import httpx
 
     parts = urlsplit(section.endpoint)
-    headers = {"Host": parts.netloc}
+    headers = {"Host": parts.netloc, "Accept-Encoding": "identity"}
     base = parts._replace(netloc=route.address).geturl() if route is not None else section.endpoint
     verify: Any = section.ca_file if section.ca_file is not None else True
     if isinstance(verify, str):
@@ -76,7 +76,7 @@ def _exchange(section: S3Section, path: str, tried: str, deadline: float, route:
             client.stream("GET", f"{base.rstrip('/')}{path}", headers=headers) as response,
         ):
             body = b""
-            for chunk in response.iter_bytes():
+            for chunk in response.iter_raw():  # Undecoded: what was not asked for is no document.
                 body += chunk
                 if len(body) > MOST_BODY:
                     break
@@ -92,8 +92,10 @@ def _exchange(section: S3Section, path: str, tried: str, deadline: float, route:
 
 
 def _document(body: bytes) -> dict[str, Any]:
+    """Return the members of a JSON object that are one value each: health says nothing by deeper ones."""
     try:
         found = json.loads(body) if len(body) <= MOST_BODY else {}
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    members = found.items() if isinstance(found, dict) else ()
+    return {name: value for name, value in members if not isinstance(value, dict | list)}

@@ -2,72 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import http
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from pytest_gf.engine import evidence
 from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, ProbeError, Unanswered, Unproven
 from pytest_gf.engine.redaction import redact, redactor
+from pytest_gf.honey.formats import kube_shapes
+from pytest_gf.honey.formats.strict_json import DEEPEST, depth_of
+from pytest_gf.honey.probes.again import settled
 from pytest_gf.honey.probes.bounds import check_json
 from pytest_gf.honey.probes.deadline import within
-from pytest_gf.honey.probes.s3_client import is_loopback
+from pytest_gf.honey.probes.kube_answers import Answer, message_of
+from pytest_gf.honey.probes.kube_places import EVERYWHERE, PLACES, rule
+from pytest_gf.honey.probes.kubeconfig import access
 
 if TYPE_CHECKING:
     from pytest_gf.honey.target import KubernetesSection
 
-MOST_ANSWER = 32 * 1024 * 1024
-"""Bytes of one answer; a page of 500 pods has some 5 MiB."""
+MOST_ANSWER = 16 * 1024 * 1024
+"""Bytes of one answer; a page of 500 pods has some 5 MiB. Above it nothing is read, and what needs it is unproven."""
 PAGE = 500
 MOST_LINES = 20_000
 MOST_LOG = 4 * 1024 * 1024
 """Bytes kept of one log, its end."""
 MOST_PAGES = 40
-EVERYWHERE = " in all namespaces"
-UPGRADES = ("pods/exec", "pods/portforward")
-"""What needs ``get`` and ``create`` both (facts/kubernetes.md: since 1.35)."""
-GATEWAY = "gateway.networking.k8s.io"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a resource lies in the API; ``group`` "" is the core group.
-
-    ``others``: versions that a cluster may serve it by instead. None of a custom resource is served where nobody
-    installed it: ``is_custom``, and then the 404 says that there are no such objects.
-    """
-
-    group: str
-    version: str
-    namespaced: bool
-    others: tuple[str, ...] = ()
-    is_custom: bool = False
-
-
-PLACES: Mapping[str, Place] = {
-    "nodes": Place("", "v1", namespaced=False),
-    "persistentvolumes": Place("", "v1", namespaced=False),
-    "storageclasses": Place("storage.k8s.io", "v1", namespaced=False),
-    "persistentvolumeclaims": Place("", "v1", namespaced=True),
-    "pods": Place("", "v1", namespaced=True),
-    "services": Place("", "v1", namespaced=True),
-    "events": Place("", "v1", namespaced=True),
-    "jobs": Place("batch", "v1", namespaced=True),
-    "deployments": Place("apps", "v1", namespaced=True),
-    "statefulsets": Place("apps", "v1", namespaced=True),
-    "ingresses": Place("networking.k8s.io", "v1", namespaced=True),
-    "httproutes": Place(GATEWAY, "v1", namespaced=True, is_custom=True),
-    "grpcroutes": Place(GATEWAY, "v1", namespaced=True, others=("v1alpha2",), is_custom=True),
-    "tcproutes": Place(GATEWAY, "v1alpha2", namespaced=True, others=("v1",), is_custom=True),
-    "tlsroutes": Place(GATEWAY, "v1alpha2", namespaced=True, others=("v1alpha3", "v1"), is_custom=True),
-}
-"""What probes read. A resource that is not here needs a right that deploy/rbac does not grant."""
 
 
 class Kube:
@@ -78,22 +43,39 @@ class Kube:
     """
 
     def __init__(self, section: KubernetesSection, *, deadline: float) -> None:
-        from kubernetes.client.api_client import ApiClient
+        from kubernetes.client.rest import RESTClientObject
 
-        self.configuration = _configuration(section)
+        self.access = access(section, deadline=deadline)
+        self.configuration = self.access.configuration
         self.deadline = deadline
         self.address = str(self.configuration.host).rstrip("/")
-        self._client = ApiClient(self.configuration)
+        self._pool = RESTClientObject(self.configuration).pool_manager
 
     def get(self, resource: str, name: str, namespace: str = "") -> Mapping[str, Any] | None:
         """Return one object, None where there is none of that name."""
         asked = self._path(resource, namespace, name)
-        status, document = self._call(f"get {resource}", namespace, name, lambda: self._exchange("GET", asked))
+        status, document = self._call(f"get {resource}", namespace, name, self._exchanging("GET", asked))
         found: Mapping[str, Any] | None = self._read(status, document, "get", resource, namespace, name, found=None)
-        if found is not None and (found.get("metadata") or {}).get("name") != name:
-            came = f"200 with another object: {str(found.get('kind'))[:60]}"
-            raise NotUnderstood(f"Kubernetes get {resource} {name} at {self.address}", came, _STRANGE)
+        if found is not None:
+            came = kube_shapes.wrong(resource, found)
+            if not came and found["metadata"]["name"] != name:
+                came = "another object"
+            if came:
+                kind = str(found.get("kind"))[:60]
+                raise NotUnderstood(
+                    f"Kubernetes get {resource} {name} at {self.address}", f"200 with a {kind}: {came}", _STRANGE
+                )
         return found
+
+    def served(self) -> frozenset[str]:
+        """Return the API groups that the cluster serves, by discovery: which everyone may ask who has an identity."""
+        status, document = self._call("get apis", "", "", self._exchanging("GET", "/apis"))
+        groups = document.get("groups")
+        if status != http.HTTPStatus.OK or not isinstance(groups, list):
+            raise NotUnderstood(
+                f"Kubernetes discovery at {self.address}", f"{status} {_said(document) or 'without groups'}", _STRANGE
+            )
+        return frozenset(str(each.get("name")) for each in groups if isinstance(each, Mapping))
 
     def list(self, resource: str, namespace: str = "") -> tuple[Mapping[str, Any], ...]:
         """Return every object of a resource in a namespace, or in the whole cluster where none is named; none of what nobody installed."""
@@ -108,21 +90,20 @@ class Kube:
         """Return every object, page after page, at most `MOST_PAGES`; None where a custom resource is not served by this version."""
         items: list[Mapping[str, Any]] = []
         token, again = "", False
-        operation = f"list {resource}{EVERYWHERE if PLACES[resource].namespaced and not namespace else ''}"
+        place = PLACES[resource]
+        operation = f"list {resource}{EVERYWHERE if place.namespaced and not namespace else ''}"
         for _ in range(MOST_PAGES):
             query = {"limit": PAGE} | ({"continue": token} if token else {})
+            query |= {"fieldSelector": f"metadata.name={place.named}"} if place.named else {}
             asked = f"{self._path(resource, namespace, version=version)}?{urlencode(query)}"
-            status, document = self._call(operation, namespace, "", self._exchanging("GET", asked))
-            if status == http.HTTPStatus.NOT_FOUND and PLACES[resource].is_custom:
+            status, document = self._call(operation, namespace, place.named, self._exchanging("GET", asked))
+            if status == http.HTTPStatus.NOT_FOUND and place.is_custom:
                 return None
             if status == http.HTTPStatus.GONE and token and not again:
                 items, token, again = [], "", True  # The token was too old: a list begins anew then, as clients do.
                 continue
-            page = self._read(status, document, "list", resource, namespace, "", found={})
-            if "items" not in page or not str(page.get("kind")).endswith("List"):
-                came = f"200 with what is no list: {str(page.get('kind'))[:60]}"
-                raise NotUnderstood(f"Kubernetes list {resource} at {self.address}", came, _STRANGE)
-            items += page.get("items") or ()
+            page = self._read(status, document, "list", resource, namespace, place.named, found=None)
+            items += self._items(resource, page)
             token = str((page.get("metadata") or {}).get("continue") or "")
             if not token:
                 return tuple(items)
@@ -131,6 +112,20 @@ class Kube:
             f"more than {MOST_PAGES * PAGE} objects",
             "is this the namespace that the target means?",
         )
+
+    def _items(self, resource: str, page: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+        """Return the objects of a page. Raises NotUnderstood for what is no list, and for an object of another shape."""
+        wrong = "404" if page is None else kube_shapes.wrong_list(page)
+        if page is None or wrong or not str(page["kind"]).endswith("List"):
+            kind = str(page.get("kind"))[:60] if page is not None else ""
+            came = f"200 with what is no list: {kind} {wrong}".rstrip()
+            raise NotUnderstood(f"Kubernetes list {resource} at {self.address}", came, _STRANGE)
+        for each in page["items"] or ():
+            wrong = kube_shapes.wrong(resource, each)
+            if wrong:
+                raise NotUnderstood(f"Kubernetes list {resource} at {self.address}", f"an object: {wrong}", _STRANGE)
+        found: Sequence[Mapping[str, Any]] = page["items"] or ()
+        return found
 
     def log(self, pod: str, namespace: str, container: str, *, since: int | None, previous: bool) -> str:
         """Return the log of a container, `MOST_LOG` bytes of its end at most; "" where it has none (yet).
@@ -142,24 +137,10 @@ class Kube:
         query |= {"previous": "true"} if previous else {}
         asked = f"{self._path('pods', namespace, pod)}/log?{urlencode(query)}"
         tried = f"Kubernetes get pods/log {pod} in {namespace} at {self.address}"
-        started = time.monotonic()
         request = {"namespace": namespace, "name": pod, "previous": previous}
-        try:
-            status, data = self._within(tried, lambda: self._exchange("GET", asked, accept="*/*"))
-        except ProbeError as broken:
-            seconds = time.monotonic() - started
-            evidence.record("Kubernetes", "get pods/log", seconds=seconds, request=request, failed=broken.came_back)
-            raise
-        answer = {"status": status, "bytes": len(data)}
-        evidence.record(
-            "Kubernetes", "get pods/log", seconds=time.monotonic() - started, request=request, answer=answer
-        )
-        if status == http.HTTPStatus.UNAUTHORIZED:
-            raise IdentityRejected(
-                tried, "401 Unauthorized", "is the kubeconfig's token expired, or of another cluster?"
-            )
+        status, data = self._told("get pods/log", tried, request, self._exchanging("GET", asked, accept="*/*"))
         if status == http.HTTPStatus.FORBIDDEN:
-            self.lack(("get",), "pods/log", namespace, "403")
+            self.lack(("get",), "pods/log", namespace, "403", pod)
         if status == http.HTTPStatus.OK:
             return data[-MOST_LOG:].decode("utf-8", "replace")
         if status in {http.HTTPStatus.BAD_REQUEST, http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_FOUND}:
@@ -170,28 +151,41 @@ class Kube:
             raise Unproven(f"no log of {pod}: its kubelet does not give it: {said}", "is its node up?")
         raise NotUnderstood(tried, str(status), _STRANGE)
 
-    def allowed(self, verb: str, resource: str, namespace: str = "") -> bool:
-        """Ask a SelfSubjectAccessReview. Cluster-scoped kinds are asked without a namespace: with one the answer may lie."""
+    def allowed(self, verb: str, resource: str, namespace: str = "", name: str = "") -> bool:
+        """Ask a SelfSubjectAccessReview: with the name, since a right may be to that one object alone.
+
+        Cluster-scoped kinds are asked without a namespace: with one the answer may lie. Raises Unproven where the
+        token may not ask for reviews.
+        """
         base, _, sub = resource.partition("/")
         place = PLACES[base]
         attributes = {"verb": verb, "group": place.group, "resource": base, "subresource": sub}
-        attributes |= {"namespace": namespace} if place.namespaced else {}
-        spec = {"resourceAttributes": {name: value for name, value in attributes.items() if value or name == "group"}}
+        attributes |= {"name": name or place.named, "namespace": namespace if place.namespaced else ""}
+        spec = {"resourceAttributes": {each: value for each, value in attributes.items() if value or each == "group"}}
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
         call = self._exchanging("POST", REVIEWS, body)
         status, document = self._call("create selfsubjectaccessreviews", namespace, f"{verb} {resource}", call)
+        if status == http.HTTPStatus.FORBIDDEN:
+            raise Unproven(
+                f"which rights the token has can't be told: it may not ask for reviews: {_said(document)}",
+                "bind the ClusterRole system:basic-user, which Kubernetes gives every identity",
+            )
         answered = document.get("status")
-        if status != http.HTTPStatus.CREATED or not isinstance(answered, Mapping) or "allowed" not in answered:
+        allowed = answered.get("allowed") if isinstance(answered, Mapping) else None
+        if status != http.HTTPStatus.CREATED or not isinstance(allowed, bool):
             raise NotUnderstood(
                 f"Kubernetes access review of {verb} {resource} at {self.address}",
                 f"{status} {_said(document)}",
                 _STRANGE,
             )
-        return bool(answered["allowed"])
+        return allowed
 
-    def lack(self, verbs: tuple[str, ...], resource: str, namespace: str, said: str) -> NoReturn:
+    def lack(self, verbs: tuple[str, ...], resource: str, namespace: str, said: str, name: str = "") -> NoReturn:
         """Raise Unproven naming which of these verbs on a resource the token lacks, as access reviews answer."""
-        missing = [verb for verb in verbs if not self.allowed(verb, resource, namespace)]
+        try:
+            missing = [verb for verb in verbs if not self.allowed(verb, resource, namespace, name)]
+        except Unproven as blind:
+            said, missing = f"{said}; {blind.reason}", []
         right = f"{' and '.join(missing or verbs)} {resource}"
         inside = namespace and PLACES[resource.partition("/")[0]].namespaced
         where = f"in namespace {namespace}" if inside else "in the cluster"
@@ -200,9 +194,18 @@ class Kube:
 
     def authorization(self) -> str:
         """Return the Authorization header's value, refreshed where the library does so; "" where there is none."""
-        value = str(self.configuration.get_api_key_with_prefix("BearerToken", alias="authorization") or "")
+        value = str(self.configuration.get_api_key_with_prefix("BearerToken", alias="authorization") or "").strip()
         redactor().learn([value.removeprefix("Bearer ")])
+        if not value.isprintable():
+            raise ProbeError(
+                "reading the kubeconfig's token", "it is no single line of text", "does tokenFile name the token?"
+            )
         return value
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Return the headers that say who asks, and in whose name."""
+        token = self.authorization()
+        return (*((("Authorization", token),) if token else ()), *self.access.headers)
 
     def _path(self, resource: str, namespace: str, name: str = "", *, version: str = "") -> str:
         place = PLACES[resource]
@@ -212,61 +215,87 @@ class Kube:
         return f"{base}{inside}/{resource}{f'/{name}' if name else ''}"
 
     def _exchanging(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None
-    ) -> Callable[[], tuple[int, bytes]]:
-        return lambda: self._exchange(method, path, body)
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, accept: str = "application/json"
+    ) -> Callable[[float], Answer]:
+        return lambda seconds: self._exchange(method, path, body, accept=accept, seconds=seconds)
 
     def _exchange(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, accept: str = "application/json"
-    ) -> tuple[int, bytes]:
-        headers = {"Accept": accept, "Content-Type": "application/json"}
-        token = self.authorization()
-        headers |= {"authorization": token} if token else {}
-        response = self._client.call_api(
-            method, f"{self.address}{path}", header_params=headers, body=body, _request_timeout=self.deadline
+        self, method: str, path: str, body: Mapping[str, Any] | None, *, accept: str, seconds: float
+    ) -> Answer:
+        """Ask once. No redirect is followed: the credential is for this host alone."""
+        from urllib3 import HTTPHeaderDict
+
+        headers = HTTPHeaderDict({"Accept": accept, "Content-Type": "application/json", "Accept-Encoding": "identity"})
+        for name, value in self.headers():
+            headers.add(name, value)
+        sent = json.dumps(body).encode() if body is not None else None
+        raw = self._pool.request(
+            method,
+            f"{self.address}{path}",
+            body=sent,
+            headers=headers,
+            preload_content=False,
+            decode_content=False,
+            redirect=False,
+            retries=False,
+            timeout=max(seconds, 0.01),
         )
-        raw = response.response
         try:
             data: bytes = raw.read(MOST_ANSWER + 1)
         finally:
             raw.release_conn()
         if len(data) > MOST_ANSWER:
-            raise NotUnderstood(f"Kubernetes {method} {path}", f"more than {MOST_ANSWER} bytes came", _STRANGE)
-        return int(response.status), data
+            raw.close()
+            raise Unproven(
+                f"Kubernetes answered {method} {path.partition('?')[0]} with more than {MOST_ANSWER >> 20} MiB",
+                "is this the API server of the cluster? docs/targets.md has the limits",
+            )
+        if raw.headers.get("Content-Encoding", "identity") != "identity":
+            raise NotUnderstood(f"Kubernetes {method} {path}", "an encoded body, which nobody asked for", _STRANGE)
+        return Answer(int(raw.status), data, dict(raw.headers))
 
     def _call(
-        self, operation: str, namespace: str, name: str, exchange: Callable[[], tuple[int, bytes]]
+        self, operation: str, namespace: str, name: str, exchange: Callable[[float], Answer]
     ) -> tuple[int, Mapping[str, Any]]:
         tried = " ".join(
             filter(None, (f"Kubernetes {operation}", name, namespace and f"in {namespace}", f"at {self.address}"))
         )
-        started = time.monotonic()
-        asked = {"namespace": namespace, "name": name}
-        try:
-            status, data = self._within(tried, exchange)
-            document = _decoded(tried, status, data)
-        except ProbeError as broken:
-            evidence.record(
-                "Kubernetes", operation, seconds=time.monotonic() - started, request=asked, failed=broken.came_back
-            )
-            raise
-        answer = {"status": status} | ({} if status < http.HTTPStatus.BAD_REQUEST else {"message": _said(document)})
-        evidence.record("Kubernetes", operation, seconds=time.monotonic() - started, request=asked, answer=answer)
-        if status == http.HTTPStatus.UNAUTHORIZED:
+        status, data = self._told(operation, tried, {"namespace": namespace, "name": name}, exchange)
+        return status, _decoded(tried, status, data)
+
+    def _told(
+        self, operation: str, tried: str, asked: Mapping[str, Any], exchange: Callable[[float], Answer]
+    ) -> tuple[int, bytes]:
+        """Return what came of an exchange, each attempt kept. Raises IdentityRejected, and what `settled` raises."""
+
+        def once(seconds: float) -> Answer:
+            started = time.monotonic()
+            try:
+                answer = self._within(tried, seconds, exchange)
+            except (ProbeError, Unproven) as broken:
+                came = broken.came_back if isinstance(broken, ProbeError) else broken.reason
+                evidence.record("Kubernetes", operation, seconds=time.monotonic() - started, request=asked, failed=came)
+                raise
+            told = {"status": answer.status, "bytes": len(answer.data), **answer.message}
+            evidence.record("Kubernetes", operation, seconds=time.monotonic() - started, request=asked, answer=told)
+            return answer
+
+        answer = settled(tried, once, seconds=self.deadline, not_now=Answer.not_now)
+        if answer.status == http.HTTPStatus.UNAUTHORIZED:
             raise IdentityRejected(
                 tried, "401 Unauthorized", "is the kubeconfig's token expired, or of another cluster?"
             )
-        return status, document
+        if http.HTTPStatus.MULTIPLE_CHOICES <= answer.status < http.HTTPStatus.BAD_REQUEST:
+            raise NotUnderstood(tried, f"{answer.status}: {answer.leads}", _STRANGE)
+        return answer.status, answer.data
 
-    def _within(self, tried: str, exchange: Callable[[], tuple[int, bytes]]) -> tuple[int, bytes]:
-        from kubernetes.client.exceptions import ApiException
+    def _within(self, tried: str, seconds: float, exchange: Callable[[float], Answer]) -> Answer:
         from urllib3.exceptions import HTTPError
 
         try:
-            return within(self.deadline, tried, exchange)
-        except (ApiException, HTTPError, OSError) as broken:  # ApiException: how the library wraps what TLS raises.
-            said = broken.reason if isinstance(broken, ApiException) else str(broken)
-            came_back = redact(str(said))[:300] or type(broken).__name__
+            return within(seconds, tried, lambda: exchange(seconds))
+        except (HTTPError, OSError) as broken:
+            came_back = redact(str(broken))[:300] or type(broken).__name__
             raise Unanswered(tried, came_back, "is the address right, the VPN up, the CA the cluster's own?") from None
 
     def _read(  # noqa: PLR0917  # One call site a verb, each naming its parts.
@@ -285,7 +314,7 @@ class Kube:
         if status == http.HTTPStatus.NOT_FOUND and name and document.get("kind") == "Status":
             return found
         if status == http.HTTPStatus.FORBIDDEN:
-            self.lack((verb,), resource, namespace, _said(document))
+            self.lack((verb,), resource, namespace, _said(document), name)
         raise NotUnderstood(
             f"Kubernetes {verb} {resource} {name} at {self.address}", f"{status} {_said(document)}", _STRANGE
         )
@@ -294,61 +323,17 @@ class Kube:
 _STRANGE = "is this the API server of the cluster, or a proxy before it?"
 
 
-def rule(verbs: tuple[str, ...], resource: str) -> str:
-    """Return the RBAC rule that grants these verbs on a resource, on one line of YAML."""
-    group = PLACES[resource.partition("/")[0]].group
-    return f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: [{", ".join(f"{chr(34)}{verb}{chr(34)}" for verb in verbs)}]}}'
-
-
 def _said(document: Mapping[str, Any]) -> str:
     return redact(str(document.get("message") or document.get("reason") or ""))[:300]
 
 
 def _decoded(tried: str, status: int, data: bytes) -> Mapping[str, Any]:
     check_json(data, tried)
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        document = None
+    document: Any = None
+    with contextlib.suppress(ValueError, RecursionError):
+        document = json.loads(data) if depth_of(data) <= DEEPEST else None
     if isinstance(document, Mapping):
         return document
     if status >= http.HTTPStatus.BAD_REQUEST:  # The kubelet and proxies refuse in plain text.
-        return {"message": data[:300].decode(errors="replace")}
+        return {"message": message_of(data)}
     raise NotUnderstood(tried, f"{status} with what is no JSON object, beginning {redact(repr(data[:60]))}", _STRANGE)
-
-
-def _configuration(section: KubernetesSection) -> Any:
-    """Return the library's configuration: of the kubeconfig, or of the pod that this runs in. Raises Unproven, ProbeError."""
-    from kubernetes.client.configuration import Configuration
-    from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
-
-    made = Configuration()
-    if section.kubeconfig is None:
-        try:
-            load_incluster_config(client_configuration=made)
-        except ConfigException:
-            raise Unproven(
-                "the target names no kubeconfig, and this is no pod with a ServiceAccount",
-                "add kubeconfig (and context) to [kubernetes] of the target file",
-            ) from None
-    elif not Path(section.kubeconfig).is_file():
-        raise Unproven(
-            f"there is no kubeconfig at {section.kubeconfig}", "log in to the cluster, or name another in [kubernetes]"
-        )
-    else:
-        try:
-            load_kube_config(
-                section.kubeconfig, context=section.context, client_configuration=made, persist_config=False
-            )
-        except Exception as wrong:  # noqa: BLE001  # The library raises whatever a strange file makes it raise.
-            said = redact(str(wrong)).splitlines() or [type(wrong).__name__]
-            raise ProbeError(
-                f"reading kubeconfig {section.kubeconfig}",
-                said[0][:300],
-                "does the file name that context? kubectl config view",
-            ) from None
-    made.retries = False  # An answer is judged at once; what was never answered is an error.
-    if is_loopback(str(made.host)):
-        # Without a proxy here websocket-client would take the environment's: so one that no_proxy never lets it use.
-        made.proxy, made.no_proxy = "http://proxy.invalid:1", urlsplit(str(made.host)).hostname
-    return made

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+
+import msgspec
 
 from pytest_gf.engine import evidence
 from pytest_gf.engine.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered, Unproven
 from pytest_gf.engine.redaction import redact
+from pytest_gf.honey.probes.again import settled
 from pytest_gf.honey.probes.deadline import within
 from pytest_gf.honey.probes.kube import Kube
 from pytest_gf.honey.probes.upgrade import Upgrade, upgrade
@@ -19,6 +21,7 @@ from pytest_gf.honey.probes.upgrade import Upgrade, upgrade
 STDOUT, STDERR, STATUS = 1, 2, 3
 MOST_OUTPUT = 16 * 1024 * 1024
 """Bytes of both streams together."""
+_EXIT_CODE = re.compile(r"[0-9]{1,3}")
 BEGIN, END = b"gf-begin\0", b"gf-end\0"
 """What a script of ours prints first and last: between them stands all that it had to say."""
 
@@ -36,10 +39,28 @@ class Output:
     hung: bool = False
 
 
+class _Cause(msgspec.Struct):
+    reason: str | None = None
+    message: str | None = None
+
+
+class _Details(msgspec.Struct):
+    causes: list[_Cause] | None = None
+
+
+class Status(msgspec.Struct):
+    """What the kubelet says of a command's end, as far as it is read (metav1.Status, on channel 3)."""
+
+    status: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    details: _Details | None = None
+
+
 @dataclass
 class _Streams:
     channels: dict[int, bytearray] = field(default_factory=lambda: {STDOUT: bytearray(), STDERR: bytearray()})
-    status: Mapping[str, Any] | None = None
+    status: Status | None = None
     connection: Upgrade | None = None
     given_up: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -62,9 +83,15 @@ def run(kube: Kube, namespace: str, pod: str, container: str, command: Sequence[
     """Run a command to its end within the client's deadline, an argument list and never a line for a shell.
 
     Raises `Unproven` (a right or the binary is missing), `DeadlineExceeded`, `Unanswered` where the connection was cut
-    before the status came, `NotUnderstood`.
+    before the status came, `NotUnderstood`. What was cut is asked again for a moment: commands of ours only read.
     """
     tried = f"Kubernetes exec pod {pod} in {namespace} at {kube.address}"
+    return settled(tried, lambda _: _once(kube, tried, namespace, pod, container, command), seconds=kube.deadline)
+
+
+def _once(  # noqa: PLR0917  # One call site.
+    kube: Kube, tried: str, namespace: str, pod: str, container: str, command: Sequence[str]
+) -> Output:
     started = time.monotonic()
     streams = _Streams()
     failed = ""
@@ -88,7 +115,7 @@ def run(kube: Kube, namespace: str, pod: str, container: str, command: Sequence[
             answer={
                 "stdout_bytes": len(out),
                 "stderr": bytes(err[:500]).decode(errors="replace"),
-                "status": streams.status,
+                "status": msgspec.to_builtins(streams.status),
             },
             **({"failed": failed} if failed else {}),
         )
@@ -156,30 +183,31 @@ def _read(connection: Upgrade, streams: _Streams) -> None:
     raise Unanswered(connection.tried, "closed before the command's status came", "is the node up? kubectl get nodes")
 
 
-def _status(tried: str, data: bytes) -> Mapping[str, Any]:
+def _status(tried: str, data: bytes) -> Status:
     try:
-        status = json.loads(data)
-    except (ValueError, RecursionError):
-        status = None
-    if not isinstance(status, dict):
+        return msgspec.json.decode(data, type=Status)
+    except (msgspec.DecodeError, ValueError, RecursionError):
         raise NotUnderstood(
-            tried, f"a status that is no JSON object: {redact(repr(data[:60]))}", "which API server is this?"
-        )
-    return status
+            tried, f"what is no status: {redact(repr(data[:60]))}", "which API server is this?"
+        ) from None
 
 
 def _output(tried: str, streams: _Streams) -> Output:
     out, err = bytes(streams.channels[STDOUT]), bytes(streams.channels[STDERR])
-    status = streams.status or {}
-    if status.get("status") == "Success":
+    status = streams.status or Status()
+    if status.status == "Success":
         return Output(out, err)
-    causes = (status.get("details") or {}).get("causes") or ()
-    codes = [each.get("message", "") for each in causes if each.get("reason") == "ExitCode"]
-    if status.get("reason") == "NonZeroExitCode" and codes and str(codes[0]).isdigit():
+    causes = (status.details or _Details()).causes or []
+    codes = [each.message or "" for each in causes if each.reason == "ExitCode"]
+    if status.reason == "NonZeroExitCode" and codes and _EXIT_CODE.fullmatch(codes[0]):
         return Output(out, err, int(codes[0]))
-    said = redact(str(status.get("message") or status))[:300]
+    said = redact(str(status.message or status.reason or "a failure without a message"))[:300]
     if "executable file not found" in said or "no such file or directory" in said:
         raise Unproven(
             f"the container could not run the command: {said}", "does the image have a shell? kubectl describe pod"
+        )
+    if "container not found" in said:
+        raise Unproven(
+            f"its container does not run: {said}", "see rustfs.workload-ready; kubectl describe pod says why"
         )
     raise Unanswered(tried, said, "is the node up? kubectl get nodes")

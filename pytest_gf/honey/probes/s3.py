@@ -73,8 +73,10 @@ class Route(Protocol):
 
     address: str
     """``127.0.0.1:PORT``."""
-    broken: str
-    """Why it broke, "" while it stands."""
+
+    @property
+    def broken(self) -> str:
+        """Why it failed the exchange that just ended, "" where it did not."""
 
 
 @dataclass(frozen=True)

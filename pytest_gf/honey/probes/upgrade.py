@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import http
-import json
 import socket
+import ssl
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode, urlsplit
 
 from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, Unanswered, Unproven
 from pytest_gf.engine.redaction import redact
+from pytest_gf.honey.probes.again import NotNow, settled
+from pytest_gf.honey.probes.kube_answers import Answer, message_of
 
 if TYPE_CHECKING:
     from pytest_gf.honey.probes.kube import Kube
 
 V4 = "v4.channel.k8s.io"
 """With v5 a node side that dies is answered by Success and a clean close: the output is just short (facts/kubernetes.md)."""
+
+
+MOST_MESSAGE = 1024 * 1024
+"""Bytes of one message; a kubelet sends 32 KiB at most."""
 
 
 class Upgrade:
@@ -30,23 +36,38 @@ class Upgrade:
         """Whether the other side ended it with a close frame."""
 
     def receive(self) -> bytes | None:
-        """Return the next frame's bytes, channel first; None at the end. Raises Unanswered where the connection breaks."""
+        """Return the next message's bytes, channel first; None at the end.
+
+        Raises Unanswered where the connection breaks, and NotUnderstood for a message longer than `MOST_MESSAGE`.
+        """
         from websocket import ABNF, WebSocketException
 
+        held = bytearray()
         while True:
             try:
-                opcode, data = self._sock.recv_data(control_frame=False)
+                frame = self._sock.recv_frame()
+                if frame.opcode == ABNF.OPCODE_CLOSE:
+                    self.clean = True
+                    return None
+                if frame.opcode == ABNF.OPCODE_PING:
+                    self._sock.pong(frame.data)
+            except _TooLong as long:
+                raise NotUnderstood(self.tried, str(long), "is this a kubelet, or a proxy before it?") from None
             except (WebSocketException, OSError, AttributeError) as broken:  # AttributeError: it was ended meanwhile.
                 raise Unanswered(
                     self.tried,
                     f"cut: {redact(str(broken)) or type(broken).__name__}",
                     "is the node up? kubectl get nodes",
                 ) from None
-            if opcode == ABNF.OPCODE_CLOSE:
-                self.clean = True
-                return None
-            if data:
-                return bytes(data)
+            if frame.opcode not in {ABNF.OPCODE_BINARY, ABNF.OPCODE_TEXT, ABNF.OPCODE_CONT}:
+                continue
+            held += frame.data if isinstance(frame.data, bytes) else frame.data.encode()
+            if len(held) > MOST_MESSAGE:
+                raise NotUnderstood(
+                    self.tried, f"a message of more than {MOST_MESSAGE} bytes", "is this a kubelet, or a proxy?"
+                )
+            if frame.fin and held:
+                return bytes(held)
 
     def send(self, frame: bytes) -> None:
         """Send one frame. Raises Unanswered."""
@@ -76,51 +97,107 @@ class Upgrade:
 
 
 def upgrade(kube: Kube, namespace: str, pod: str, kind: str, query: Sequence[tuple[str, str]]) -> Upgrade:
-    """Open exec or portforward of a pod. Blocks as long as the network does: the caller holds the deadline.
+    """Open exec or portforward of a pod, asking again what was throttled. The caller holds the deadline.
 
-    Raises `Unproven` (a right is missing, or the pod has no node), `IdentityRejected`, `Unanswered`, `NotUnderstood`.
+    Raises `Unproven` (a right is missing, or the pod or its container does not run), `IdentityRejected`, `Unanswered`,
+    `NotUnderstood`.
     """
-    from kubernetes.stream.ws_client import create_websocket
-    from websocket import WebSocketBadStatusException, WebSocketException
-
     tried = f"Kubernetes {kind} pod {pod} in {namespace} at {kube.address}"
     base = kube.address.replace("https://", "wss://", 1).replace("http://", "ws://", 1)
     url = f"{base}/api/v1/namespaces/{namespace}/pods/{pod}/{kind}?{urlencode(query)}"
-    headers = {"sec-websocket-protocol": V4}
-    token = kube.authorization()
-    headers |= {"authorization": token} if token else {}
+    found = settled(tried, lambda _: _opened(kube, tried, url), seconds=kube.deadline, not_now=_not_now)
+    if isinstance(found, Answer):
+        _refused(kube, tried, namespace, pod, kind, found)
+    return found
+
+
+def _opened(kube: Kube, tried: str, url: str) -> Upgrade | Answer:
+    """Connect once; no redirect is followed, since the credential would go with it."""
+    from websocket import WebSocket, WebSocketBadStatusException, WebSocketException
+
+    made = WebSocket(sslopt=_tls(kube.configuration), skip_utf8_validation=True)
+    made.frame_buffer = _bounded(made.frame_buffer)
+    headers = [f"{name}: {value}" for name, value in kube.headers()]
     try:
-        made = create_websocket(kube.configuration, url, headers)
+        made.connect(
+            url, header=headers, subprotocols=[V4], redirect_limit=0, suppress_origin=True, **_proxy(kube.configuration)
+        )
     except WebSocketBadStatusException as refused:
-        _refused(kube, tried, namespace, kind, refused)
-    except (WebSocketException, OSError) as broken:
+        given = {str(name).title(): str(value) for name, value in (refused.resp_headers or {}).items()}
+        return Answer(int(refused.status_code), bytes(refused.resp_body or b""), given)
+    except (WebSocketException, OSError, ValueError) as broken:
+        response = getattr(made, "handshake_response", None)
+        if response is not None and "redirect" in str(broken).lower():
+            return Answer(int(response.status), b"", {"Location": str(response.headers.get("location"))})
         said = redact(str(broken))[:300] or type(broken).__name__
         raise Unanswered(tried, said, "is the address right, the VPN up, the CA the cluster's own?") from None
     made.settimeout(None)
     return Upgrade(tried, made)
 
 
-def _refused(kube: Kube, tried: str, namespace: str, kind: str, refused: Any) -> NoReturn:
-    status, body = refused.status_code, bytes(refused.resp_body or b"")
-    said = _message(body)
+def _not_now(found: Upgrade | Answer) -> NotNow | None:
+    return found.not_now() if isinstance(found, Answer) else None
+
+
+def _tls(configuration: Any) -> dict[str, Any]:
+    """Return what websocket-client is told of TLS: what the library tells it for `stream`."""
+    import certifi
+
+    if not configuration.verify_ssl:
+        made: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE, "check_hostname": False}
+    else:
+        made = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": configuration.ssl_ca_cert or certifi.where()}
+    names = {"certfile": "cert_file", "keyfile": "key_file", "server_hostname": "tls_server_name"}
+    return made | {name: getattr(configuration, own) for name, own in names.items() if getattr(configuration, own)}
+
+
+def _proxy(configuration: Any) -> dict[str, Any]:
+    if not configuration.proxy:
+        return {}
+    parts = urlsplit(configuration.proxy)
+    # An empty list of exceptions would be taken for the environment's.
+    without = [each for each in (configuration.no_proxy or "").split(",") if each] or ["none.invalid"]
+    made: dict[str, Any] = {"http_proxy_host": parts.hostname, "http_proxy_port": parts.port or 80}
+    if parts.username:
+        made["http_proxy_auth"] = (unquote(parts.username), unquote(parts.password or ""))
+    return made | {"proxy_type": "http", "http_no_proxy": without}
+
+
+class _TooLong(Exception):
+    """A frame that says it is longer than may be held. It never leaves this file."""
+
+
+def _bounded(buffer: Any) -> Any:
+    """Let a connection's buffer refuse a frame by the length that it says, before any of it is held."""
+    told = buffer.recv_length
+
+    def recv_length() -> None:
+        told()
+        if buffer.length > MOST_MESSAGE:
+            raise _TooLong(f"a frame of {buffer.length} bytes, and {MOST_MESSAGE} at most are read")
+
+    buffer.recv_length = recv_length
+    return buffer
+
+
+def _refused(  # noqa: PLR0917  # One call site.
+    kube: Kube, tried: str, namespace: str, pod: str, kind: str, refused: Answer
+) -> NoReturn:
+    status, said = refused.status, message_of(refused.data)
+    if http.HTTPStatus.MULTIPLE_CHOICES <= status < http.HTTPStatus.BAD_REQUEST:
+        raise NotUnderstood(tried, f"{status}: {refused.leads}", "is this the API server, or a proxy before it?")
     if status == http.HTTPStatus.UNAUTHORIZED:
         raise IdentityRejected(tried, "401 Unauthorized", "is the kubeconfig's token expired, or of another cluster?")
     if status == http.HTTPStatus.FORBIDDEN:
-        kube.lack(("get", "create"), f"pods/{kind}", namespace, said)
+        kube.lack(("get", "create"), f"pods/{kind}", namespace, said, pod)
     if status == http.HTTPStatus.BAD_REQUEST and "does not have a host assigned" in said:
         raise Unproven(f"the pod has no node: {said}", "see rustfs.workload-ready; kubectl describe pod says why")
+    if "container not found" in said:
+        raise Unproven(
+            f"its container does not run: {said}", "see rustfs.workload-ready; kubectl describe pod says why"
+        )
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         raise Unanswered(
             tried, f"{status} {said}", "the API server can't reach the kubelet: is the node up? kubectl get nodes"
         )
     raise NotUnderstood(tried, f"{status} {said}", "does the pod still stand? kubectl get pods")
-
-
-def _message(body: bytes) -> str:
-    """Return what a refusal says: a Status, or the kubelet's plain text."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        document = None
-    said = document.get("message", "") if isinstance(document, dict) else body.decode(errors="replace")
-    return redact(str(said).strip())[:300]

@@ -34,17 +34,21 @@ def pod(contract: Contract, bends: Bends) -> dict[str, Any]:
     keys = {f"BAZEL_REMOTE_S3_{name}": SECRET for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")}
     env: list[Mapping[str, Any]] = [{"name": name, "valueFrom": source} for name, source in keys.items()]
     env.append({"name": "BUCKET", **({"valueFrom": SECRET} if shape == "secret" else {"value": bucket})})
-    container = {
+    container: dict[str, Any] = {
         "args": [f"{name}={value}" for name, value in given.items()],
         "env": env,
         "volumeMounts": [{"name": "data", "mountPath": "/data"}],
     }
+    exposed = bends.argument("bazel-exposed")
+    if exposed == "host-port":
+        container["ports"] = [{"name": "grpc", "containerPort": PORT, "hostPort": PORT}]
     kind: dict[str, Any] = {"emptyDir": {"sizeLimit": "50Gi"}}
     if shape == "claim":
         kind = {"persistentVolumeClaim": {"claimName": "bazel-cache-data"}}
     elif shape == "host-path":
         kind = {"hostPath": {"path": "/var/lib/bazel-cache"}}
-    return {"container": container, "volumes": [{"name": "data", **kind}]}
+    network = {"hostNetwork": True} if exposed == "host-network" else {}
+    return {"container": container, "volumes": [{"name": "data", **kind}], "pod": network}
 
 
 def ports(bends: Bends) -> dict[str, int]:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from pytest_gf.honey.contract import Contract
 from pytest_gf.honey.contract.model import Workload
 from pytest_gf.lab.bends import Bends
-from pytest_gf.lab.kube import bazel, exposing, stores
+from pytest_gf.lab.kube import bazel, exposing, rustfs_pods, stores, volumes
+from pytest_gf.lab.kube.objects import CREATED, meta, minute_ago, owned
 from pytest_gf.lab.kube.resources import RESOURCES
+from pytest_gf.lab.kube.rustfs_pods import CONTAINER
+from pytest_gf.lab.kube.volumes import PROVISIONER, VOLUME
 
-CREATED = "2026-03-14T09:26:53Z"
-DIGEST = "sha256:" + "5f" * 32
-IMAGE = "docker.io/rustfs/rustfs"
-VERSION = "1.0.0-beta.7"
-CONTAINER = "rustfs"
 REPLICA_SET = "6d9c7b8f5d"
 POD_SUFFIXES = ("x2kqp", "m7v4d")
 NODE_IPS = "10.42.0."
 STRANGE_NODES = ("kind-control-plane", "kind-worker")
-VOLUME = "pvc-0c1f6f0e-2f5d-4f0b-8f0d-6b7d9f3f2a11"
-PROVISIONER = "zfs.csi.openebs.io"
 
 Object = Mapping[str, Any]
 
@@ -41,13 +35,20 @@ class Cluster:
         """The names of the nodes."""
         if self._bends.on("wrong-cluster"):
             return STRANGE_NODES
-        return self._contract.cluster.nodes if self._contract.cluster is not None else ()
+        if self._bends.on("cluster-mixed"):
+            return (*STRANGE_NODES, *([self.workload.node] if self.workload else []))
+        own = self._contract.cluster.nodes if self._contract.cluster is not None else ()
+        kept = tuple(name for name in own if not self._bends.on("node-gone", name))
+        return (*kept, *(STRANGE_NODES if self._bends.on("foreign-nodes") else ()))
 
     @property
     def storage_down(self) -> bool:
         """Whether nobody can reach RustFS: its pod has no node, or its node is down."""
-        down = self.workload is not None and self._bends.on("node-down", self.workload.node)
-        return down or self._bends.on("pod-pending")
+        workload = self.workload
+        down = workload is not None and any(
+            self._bends.on(fault, workload.node) for fault in ("node-down", "node-gone")
+        )
+        return down or self._bends.on("pod-pending") or self._bends.on("pod-broken")
 
     def objects(self, resource: str) -> list[Object]:
         """Return every object of a resource, sorted by namespace and name."""
@@ -81,6 +82,7 @@ class Cluster:
             "containerRuntimeVersion": "containerd://2.1.4",
         }
         labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}
+        labels |= {volumes.NODE_ID: volumes.node_id(name)}
         return {
             "metadata": meta(name, labels=labels),
             "spec": {},
@@ -92,16 +94,8 @@ class Cluster:
         if workload is None or self._bends.on("claim-pending"):
             return []
         node = self._other_node() if self._bends.on("volume-elsewhere") else workload.node
-        term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}
-        spec = {
-            "capacity": {"storage": self._size()},
-            "accessModes": [self._mode()],
-            "persistentVolumeReclaimPolicy": "Retain",
-            "storageClassName": self._class(),
-            "claimRef": {"kind": "PersistentVolumeClaim", "namespace": workload.namespace, "name": workload.claim},
-            "csi": {"driver": PROVISIONER, "volumeHandle": VOLUME, "fsType": "zfs"},
-        } | ({} if self._bends.on("volume-anywhere") else {"nodeAffinity": {"required": {"nodeSelectorTerms": [term]}}})
-        return [{"metadata": meta(VOLUME), "spec": spec, "status": {"phase": "Bound"}}]
+        claim = self._claim(workload)
+        return volumes.persistent(self._bends, claim, node=node, other=self._other_node(), size=self._size())
 
     def _storageclasses(self) -> list[Object]:
         if self.workload is None or self._bends.on("storage-class-missing"):
@@ -114,6 +108,9 @@ class Cluster:
         workload = self.workload
         if workload is None:
             return []
+        return [self._claim(workload), *volumes.beside(self._bends, self._claim(workload))]
+
+    def _claim(self, workload: Workload) -> Object:
         spec: dict[str, Any] = {
             "accessModes": [self._mode()],
             "storageClassName": self._class(),
@@ -123,11 +120,11 @@ class Cluster:
         if not self._bends.on("claim-pending"):
             spec["volumeName"] = VOLUME
             status = {"phase": "Bound", "accessModes": [self._mode()], "capacity": {"storage": self._size()}}
-        return [{"metadata": meta(workload.claim, workload.namespace), "spec": spec, "status": status}]
+        return {"metadata": meta(workload.claim, workload.namespace), "spec": spec, "status": status}
 
     def _deployments(self) -> list[Object]:
         workload = self.workload
-        if workload is None or self._bends.on("deployment-missing"):
+        if workload is None or self._missing():
             return []
         wanted, ready = len(self._pod_names()), 0 if self._unready() else len(self._pod_names())
         spec = {
@@ -141,41 +138,36 @@ class Cluster:
         return [{"metadata": self._meta(workload.deployment) | {"generation": 7}, "spec": spec, "status": status}]
 
     def _replicasets(self) -> list[Object]:
-        if self.workload is None or self._bends.on("deployment-missing"):
+        if self.workload is None or self._missing():
             return []
         name = f"{self.workload.deployment}-{REPLICA_SET}"
+        owner = owned("apps/v1", "Deployment", self._meta(self.workload.deployment))
         wanted = len(self._pod_names())
-        return [{"metadata": self._meta(name), "spec": {"replicas": wanted}, "status": {"replicas": wanted}}]
+        spec = {"replicas": wanted, "selector": {"matchLabels": self._labels()}}
+        status = {"replicas": wanted, "readyReplicas": 0 if self._unready() else wanted}
+        return [{"metadata": self._meta(name) | owner, "spec": spec, "status": status}]
 
     def _pods(self) -> list[Object]:
-        return [self._pod(name, at) for at, name in enumerate(self._pod_names())]
+        if self.workload is None or self._bends.on("namespace-empty"):
+            return []
+        return [*self._pods_of_rustfs(), *rustfs_pods.beside(self._bends, self._given(self.workload))]
 
-    def _pod(self, name: str, at: int) -> Object:
-        pending = self._bends.on("pod-pending")
-        ready = not self._unready()
-        spec = self._pod_spec() | ({} if pending else {"nodeName": self._pod_node(at)})
-        conditions = [
-            {"type": "PodScheduled", "status": "False" if pending else "True"}
-            | ({"reason": "Unschedulable", "message": "0/3 nodes are available."} if pending else {}),
-            {"type": "Ready", "status": "True" if ready else "False"}
-            | ({} if ready else {"reason": "ContainersNotReady"}),
-        ]
-        status: dict[str, Any] = {"phase": "Pending" if pending else "Running", "conditions": conditions}
-        if not pending:
-            image = f"{IMAGE}@{DIGEST}"
-            running = {"running": {"startedAt": _minute_ago() if self._bends.on("pod-restarted") else CREATED}}
-            status["podIP"] = f"10.43.1.{at + 20}"
-            status["containerStatuses"] = [
-                {
-                    "name": CONTAINER,
-                    "ready": ready,
-                    "restartCount": 2,
-                    "image": image,
-                    "imageID": image,
-                    "state": running,
-                }
-            ]
-        return {"metadata": self._meta(name), "spec": spec, "status": status}
+    def _pods_of_rustfs(self) -> list[Object]:
+        if self.workload is None:
+            return []
+        given = self._given(self.workload)
+        return [rustfs_pods.pod(self._bends, given, name, at) for at, name in enumerate(self._pod_names())]
+
+    def _given(self, workload: Workload) -> rustfs_pods.Given:
+        return rustfs_pods.Given(
+            workload=workload,
+            labels=self._labels(),
+            spec=self._pod_spec(),
+            replica_set=self._meta(f"{workload.deployment}-{REPLICA_SET}"),
+            nodes=(self._pod_node(0), self._pod_node(1)),
+            ready=not self._unready(),
+            spare=next((name for name in self.nodes if name != workload.node), "elsewhere"),
+        )
 
     def _services(self) -> list[Object]:
         if self.workload is None:
@@ -187,28 +179,35 @@ class Cluster:
     def _endpoints(self) -> list[Object]:
         if self.workload is None:
             return []
-        addresses = [{"ip": each["status"]["podIP"]} for each in self._pods() if "podIP" in each["status"]]
+        addresses = [{"ip": each["status"]["podIP"]} for each in self._pods_of_rustfs() if "podIP" in each["status"]]
         ports = [{"name": "s3", "port": self.workload.port}]
         ready = [] if self._unready() else [{"addresses": addresses, "ports": ports}]
         return [{"metadata": self._meta(self.workload.service), "subsets": ready}]
+
+    def _endpointslices(self) -> list[Object]:
+        if self.workload is None:
+            return []
+        ips = [each["status"]["podIP"] for each in self._pods_of_rustfs() if "podIP" in each["status"]]
+        labels = {"labels": {"kubernetes.io/service-name": self.workload.service}}
+        endpoints = [{"addresses": [ip], "conditions": {"ready": not self._unready()}} for ip in ips]
+        ports = [{"name": "s3", "port": self.workload.port}]
+        made = {"addressType": "IPv4", "endpoints": endpoints, "ports": ports}
+        return [{"metadata": self._meta(f"{self.workload.service}-8xk2l") | labels, **made}]
 
     def _events(self) -> list[Object]:
         if self.workload is None:
             return []
         pod = self._pod_names()[0]
-        about = {"kind": "Pod", "namespace": self.workload.namespace, "name": pod}
+        uid = self._meta(pod)["uid"]
+        about = {"kind": "Pod", "namespace": self.workload.namespace, "name": pod, "uid": uid}
         said = {"type": "Normal", "reason": "Started", "message": f"Started container {CONTAINER}"}
         if self._bends.on("pod-pending"):
-            said = {"type": "Warning", "reason": "FailedScheduling", "message": "0/3 nodes are available."}
-        return [
-            {
-                "metadata": self._meta(f"{pod}.18a1"),
-                "involvedObject": about,
-                "lastTimestamp": _minute_ago(),
-                "count": 1,
-                **said,
-            }
-        ]
+            said = {"type": "Warning", "reason": "FailedScheduling", "message": rustfs_pods.SCHEDULER}
+        dated: dict[str, Any] = {"lastTimestamp": minute_ago(), "count": 1}
+        if self._bends.on("pod-broken"):  # A new-style event that began long ago and lasts.
+            said = {"type": "Warning", "reason": "BackOff", "message": rustfs_pods.BACK_OFF}
+            dated = {"eventTime": CREATED, "series": {"count": 41, "lastObservedTime": minute_ago()}}
+        return [{"metadata": self._meta(f"{pod}.18a1"), "involvedObject": about, **dated, **said}]
 
     def _jobs(self) -> list[Object]:
         if self.workload is None:
@@ -230,8 +229,9 @@ class Cluster:
 
     def _backends(self, workload: Workload) -> Mapping[str, exposing.Backend]:
         """Return what the faults expose, by the first word of each."""
-        mine = exposing.Backend(workload.service, workload.port, self._labels())
-        return {"rustfs": mine, "bazel": exposing.Backend("bazel-cache", bazel.PORT, {"app": "bazel-cache"})}
+        mine = exposing.Backend(workload.service, workload.port, self._labels(), "10.42.1.20")
+        cache = exposing.Backend("bazel-cache", bazel.PORT, {"app": "bazel-cache"}, stores.address("bazel-cache"))
+        return {"rustfs": mine, "bazel": cache}
 
     def _meta(self, name: str) -> dict[str, Any]:
         workload = self.workload
@@ -244,10 +244,11 @@ class Cluster:
         if self.workload is None:
             return []
         replicas = 2 if self._bends.on("two-replicas") else 1
-        return [f"{self.workload.deployment}-{REPLICA_SET}-{suffix}" for suffix in POD_SUFFIXES[:replicas]]
+        suffixes = POD_SUFFIXES[1:] if self._bends.on("pod-replaced") else POD_SUFFIXES
+        return [f"{self.workload.deployment}-{REPLICA_SET}-{suffix}" for suffix in suffixes[:replicas]]
 
     def _pod_node(self, at: int) -> str:
-        if self.workload is None or self._bends.on("wrong-cluster"):
+        if self.workload is None or self._bends.on("wrong-cluster") or self._bends.on("cluster-mixed"):
             return STRANGE_NODES[0]
         return self._other_node() if at or self._bends.on("pod-elsewhere") else self.workload.node
 
@@ -257,21 +258,16 @@ class Cluster:
         )
 
     def _pod_spec(self) -> dict[str, Any]:
-        image = f"{IMAGE}:{VERSION}" if self._bends.on("image-by-tag") else f"{IMAGE}@{DIGEST}"
-        workload = self.workload
-        port = workload.port if workload else 0
-        container = {
-            "name": CONTAINER,
-            "image": image,
-            "ports": [{"name": "s3", "containerPort": port}, {"name": "console", "containerPort": port + 1}],
-            "volumeMounts": [{"name": "data", "mountPath": workload.data if workload else ""}],
-            "env": [{"name": "RUSTFS_SECRET_KEY", "value": "a-plain-value-in-the-pod"}],
-        }
-        claim = {"name": "data", "persistentVolumeClaim": {"claimName": workload.claim if workload else ""}}
-        return {"containers": [container], "volumes": [claim]}
+        return rustfs_pods.spec(self._bends, self.workload) if self.workload is not None else {}
+
+    def _missing(self) -> bool:
+        return (
+            self._bends.on("deployment-missing") or self._bends.on("namespace-empty") or self._bends.on("cluster-mixed")
+        )
 
     def _unready(self) -> bool:
-        return self.storage_down or self._bends.on("pod-not-ready")
+        waits = self._bends.on("pod-not-ready") or self._bends.on("pod-terminating")
+        return self.storage_down or waits or self._bends.on("namespace-empty")
 
     def _mode(self) -> str:
         return "ReadWriteMany" if self._bends.on("claim-shared") else "ReadWriteOnce"
@@ -281,14 +277,3 @@ class Cluster:
 
     def _class(self) -> str:
         return "local-path" if self._bends.on("claim-class") or self.workload is None else self.workload.storage_class
-
-
-def _minute_ago() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
-
-
-def meta(name: str, namespace: str = "", *, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return an object's metadata; its uid depends on nothing but its name."""
-    uid = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{namespace}/{name}"))
-    made: dict[str, Any] = {"name": name, "uid": uid, "resourceVersion": "4711", "creationTimestamp": CREATED}
-    return made | ({"namespace": namespace} if namespace else {}) | ({"labels": dict(labels)} if labels else {})

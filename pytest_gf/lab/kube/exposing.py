@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_gf.lab.bends import Bends
+from pytest_gf.lab.kube.objects import meta
 
 Object = Mapping[str, Any]
 DOMAIN = "tinyland.invalid"
 ELSEWHERE = "default"
+INTERNAL = {"service.beta.kubernetes.io/aws-load-balancer-internal": "true"}
 ROUTES = {
     "http-route": "httproutes",
+    "old-route": "httproutes",
+    "mirror": "httproutes",
     "grpc-route": "grpcroutes",
     "tcp-route": "tcproutes",
     "tls-route": "tlsroutes",
@@ -23,8 +27,25 @@ SERVICES: Mapping[str, Object] = {
     "node-port": {"type": "NodePort"},
     "external-ip": {"externalIPs": ["203.0.113.7"]},
     "public-name": {},
+    "internal-name": {},
+    "tailnet": {},
+    "tailscale": {"type": "LoadBalancer", "loadBalancerClass": "tailscale"},
+    "internal-balancer": {"type": "LoadBalancer"},
+    "selectorless": {"type": "LoadBalancer"},
 }
 """What sets another Service of the same pods apart, by way."""
+ANNOTATIONS: Mapping[str, Object] = {
+    "public-name": {"external-dns.alpha.kubernetes.io/hostname": "{host}"},
+    "internal-name": {"external-dns.alpha.kubernetes.io/internal-hostname": "{host}"},
+    "tailnet": {"tailscale.com/expose": "true"},
+    "internal-balancer": INTERNAL,
+}
+CUSTOM = {"traefik": ("traefik.io", "ingressroutes"), "istio": ("networking.istio.io", "virtualservices")}
+"""The group and the resource of each way that somebody's own kind opens."""
+PRIVATE = ("internal-name", "tailnet", "tailscale", "internal-balancer")
+"""Ways that lead from a private net alone."""
+IN_PODS = ("host-port", "host-network")
+"""Ways that stand in the pods' own spec: rustfs_pods.py and bazel.py make them."""
 FAULTS = ("rustfs-exposed", "bazel-exposed")
 
 
@@ -35,11 +56,24 @@ class Backend:
     name: str
     port: int
     selector: Mapping[str, str]
+    address: str = ""
+    """Where one of its pods listens."""
+
+
+def groups(bends: Bends) -> set[str]:
+    """Return the groups of somebody's own kinds that are installed: where a fault leads somewhere by one."""
+    ways = {bends.argument(fault) for fault in FAULTS}
+    return {group for way, (group, _) in CUSTOM.items() if way in ways}
 
 
 def has_gateway(bends: Bends) -> bool:
     """Tell whether a Gateway API is installed: where a fault leads somewhere by it."""
     return any(bends.argument(fault) in ROUTES for fault in FAULTS)
+
+
+def is_old(bends: Bends) -> bool:
+    """Tell whether the Gateway API that is installed is one before v1: HTTPRoutes are served by v1beta1 alone."""
+    return any(bends.argument(fault) == "old-route" for fault in FAULTS)
 
 
 def objects(resource: str, bends: Bends, namespace: str, backends: Mapping[str, Backend]) -> list[Object]:
@@ -53,26 +87,67 @@ def objects(resource: str, bends: Bends, namespace: str, backends: Mapping[str, 
 
 
 def _leading(resource: str, way: str, namespace: str, backend: Backend) -> Iterator[Object]:
-    name, host = f"{backend.name}-outside", f"{backend.name}.{DOMAIN}"
-    if resource == "services" and way in SERVICES:
-        ports = [{"port": backend.port}]
-        annotations = {"external-dns.alpha.kubernetes.io/hostname": host} if way == "public-name" else {}
-        spec = {"type": "ClusterIP", "selector": dict(backend.selector), "ports": ports, **SERVICES[way]}
-        yield {"metadata": _meta(name, namespace) | {"annotations": annotations}, "spec": spec}
-    elif resource == "services" and way == "alias":
-        target = f"{backend.name}.{namespace}.svc.cluster.local"
-        yield {"metadata": _meta(name, ELSEWHERE), "spec": {"type": "ExternalName", "externalName": target}}
-    elif resource == "ingresses" and way in {"ingress", "default-backend", "alias"}:
-        service = {"name": name if way == "alias" else backend.name, "port": {"number": backend.port}}
-        rule = {"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {"service": service}}]}}
-        spec = {"defaultBackend": {"service": service}} if way == "default-backend" else {"rules": [rule]}
-        yield {"metadata": _meta(name, ELSEWHERE if way == "alias" else namespace), "spec": spec}
+    name = f"{backend.name}-outside"
+    if resource == "services":
+        yield from _services(way, name, namespace, backend)
+    elif resource == "endpointslices" and way == "selectorless":
+        labels = {"labels": {"kubernetes.io/service-name": name}}
+        endpoints = [{"addresses": [backend.address], "conditions": {"ready": True}}]
+        made = {"addressType": "IPv4", "endpoints": endpoints, "ports": [{"name": "s3", "port": backend.port}]}
+        yield {"metadata": meta(f"{name}-x", namespace) | labels, **made}
+    elif resource == "configmaps" and way == "tcp-services":
+        port = {str(backend.port): f"{namespace}/{backend.name}:{backend.port}"}
+        yield {"metadata": meta("tcp-services", "ingress-nginx"), "data": port}
+    elif way in CUSTOM and resource == CUSTOM[way][1]:
+        yield {"metadata": meta(name, ELSEWHERE), "spec": _custom(way, namespace, backend)}
+    elif resource == "ingresses" and way in {"ingress", "default-backend", "alias", "alias-chain"}:
+        yield _ingress(way, name, namespace, backend)
     elif ROUTES.get(way) == resource:
-        hosts = {} if way == "tcp-route" else {"hostnames": [host]}
-        rules = [{"backendRefs": [{"name": backend.name, "namespace": namespace, "port": backend.port}]}]
-        yield {"metadata": _meta(name, ELSEWHERE), "spec": {"parentRefs": [{"name": "public"}], "rules": rules} | hosts}
+        yield {"metadata": meta(name, ELSEWHERE), "spec": _route(way, namespace, backend)}
 
 
-def _meta(name: str, namespace: str) -> dict[str, Any]:
-    made = {"name": name, "namespace": namespace, "uid": f"{namespace}-{name}", "resourceVersion": "4711"}
-    return made | {"creationTimestamp": "2026-03-14T09:26:53Z"}
+def _services(way: str, name: str, namespace: str, backend: Backend) -> Iterator[Object]:
+    if way in SERVICES:
+        annotations = {key: value.format(host=_host(backend)) for key, value in ANNOTATIONS.get(way, {}).items()}
+        selected = {} if way == "selectorless" else {"selector": dict(backend.selector)}
+        spec = {"type": "ClusterIP", "ports": [{"port": backend.port}], **selected, **SERVICES[way]}
+        yield {"metadata": meta(name, namespace) | {"annotations": annotations}, "spec": spec}
+    elif way in {"alias", "alias-chain"}:
+        aliases = {name: f"{backend.name}.{namespace}"}
+        aliases |= {f"{name}-again": f"{name}.{ELSEWHERE}"} if way == "alias-chain" else {}
+        for each, target in aliases.items():
+            spec = {"type": "ExternalName", "externalName": f"{target}.svc.cluster.local"}
+            yield {"metadata": meta(each, ELSEWHERE), "spec": spec}
+
+
+def _host(backend: Backend) -> str:
+    return f"{backend.name}.{DOMAIN}"
+
+
+def _ingress(way: str, name: str, namespace: str, backend: Backend) -> Object:
+    led = {"alias": name, "alias-chain": f"{name}-again"}.get(way, backend.name)
+    service = {"name": led, "port": {"number": backend.port}}
+    paths = [{"path": "/", "pathType": "Prefix", "backend": {"service": service}}]
+    spec: Object = {"rules": [{"host": _host(backend), "http": {"paths": paths}}]}
+    if way == "default-backend":
+        spec = {"defaultBackend": {"service": service}}
+    return {"metadata": meta(name, ELSEWHERE if way.startswith("alias") else namespace), "spec": spec}
+
+
+def _route(way: str, namespace: str, backend: Backend) -> Object:
+    reference = {"name": backend.name, "namespace": namespace, "port": backend.port}
+    rules: list[Object] = [{"backendRefs": [reference]}]
+    if way == "mirror":
+        mirrored = [{"type": "RequestMirror", "requestMirror": {"backendRef": reference}}]
+        rules = [{"backendRefs": [{"name": "another"}], "filters": mirrored}]
+    hosts = {} if way == "tcp-route" else {"hostnames": [_host(backend)]}
+    return {"parentRefs": [{"name": "public"}], "rules": rules} | hosts
+
+
+def _custom(way: str, namespace: str, backend: Backend) -> Object:
+    host = _host(backend)
+    if way == "traefik":
+        service = {"name": backend.name, "namespace": namespace, "port": backend.port}
+        return {"entryPoints": ["websecure"], "routes": [{"match": f"Host(`{host}`)", "services": [service]}]}
+    destination = {"destination": {"host": f"{backend.name}.{namespace}.svc.cluster.local"}}
+    return {"hosts": [host], "gateways": ["istio-system/public"], "http": [{"route": [destination]}]}

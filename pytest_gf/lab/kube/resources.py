@@ -30,6 +30,14 @@ _ROUTES = (
     ("tcproutes", "TCPRoute", "v1alpha2"),
     ("tlsroutes", "TLSRoute", "v1alpha3"),
 )
+_CUSTOM = (
+    ("ingressroutes", "IngressRoute", "traefik.io", "v1alpha1"),
+    ("ingressroutetcps", "IngressRouteTCP", "traefik.io", "v1alpha1"),
+    ("traefikservices", "TraefikService", "traefik.io", "v1alpha1"),
+    ("virtualservices", "VirtualService", "networking.istio.io", "v1beta1"),
+)
+CUSTOM_GROUPS = frozenset(group for _, _, group, _ in _CUSTOM)
+"""Served where a fault leads somewhere by them; discovery names them then."""
 _KINDS = (
     Resource("namespaces", "Namespace", namespaced=False, short=("ns",)),
     Resource("nodes", "Node", namespaced=False, short=("no",)),
@@ -44,19 +52,28 @@ _KINDS = (
     Resource("replicasets", "ReplicaSet", "apps", short=("rs",)),
     Resource("jobs", "Job", "batch"),
     Resource("ingresses", "Ingress", "networking.k8s.io", short=("ing",)),
+    Resource("endpointslices", "EndpointSlice", "discovery.k8s.io"),
+    Resource("configmaps", "ConfigMap", short=("cm",)),
     *(Resource(name, kind, GATEWAY, version) for name, kind, version in _ROUTES),
+    *(Resource(name, kind, group, version) for name, kind, group, version in _CUSTOM),
     Resource("storageclasses", "StorageClass", "storage.k8s.io", namespaced=False, short=("sc",)),
 )
 
 RESOURCES = {each.name: each for each in _KINDS}
+REVIEWS = "selfsubjectaccessreviews"
 SUBRESOURCES = ("pods/log", "pods/exec", "pods/portforward")
 VERBS = ("get", "list", "create")
 
 
 def groups() -> dict[str, str]:
     """Return each API group but the core one, with its version."""
-    found = {each.group: each.version for each in _KINDS if each.group not in {"", GATEWAY}}
+    found = {each.group: each.version for each in _KINDS if each.group not in {"", GATEWAY, *CUSTOM_GROUPS}}
     return found | {"authorization.k8s.io": "v1"}
+
+
+def version_of(group: str) -> str:
+    """Return the version by which a group's kinds are served."""
+    return next(each.version for each in _KINDS if each.group == group)
 
 
 _UPGRADES = {"pods/exec": "PodExecOptions", "pods/portforward": "PodPortForwardOptions"}

@@ -49,6 +49,7 @@ PROBE_ROLE = frozenset(
         "get pods/log",
         "list events",
         "list jobs",
+        "list replicasets",
     }
 )
 """What deploy/rbac grants in the namespace, the optional Role included; a test compares them."""
@@ -59,6 +60,7 @@ PROBE_CLUSTER_ROLE = frozenset(
         "get storageclasses",
         "list deployments",
         "list statefulsets",
+        "list replicasets",
         "list pods",
         "list persistentvolumeclaims",
         "list services",
@@ -67,9 +69,17 @@ PROBE_CLUSTER_ROLE = frozenset(
         "list grpcroutes",
         "list tcproutes",
         "list tlsroutes",
+        "list endpointslices",
+        "list configmaps",
+        "list ingressroutes",
+        "list ingressroutetcps",
+        "list traefikservices",
+        "list virtualservices",
     }
 )
 """What the optional ClusterRole of deploy/rbac grants."""
+NAMED: Mapping[str, frozenset[str]] = {"list configmaps": frozenset({"tcp-services"})}
+"""The objects to which a right is, where it is not to all: a listing names one by its field selector."""
 GRANTABLE = tuple(f"{verb} {resource}" for resource in (*RESOURCES, *SUBRESOURCES) for verb in VERBS)
 ANONYMOUS = Identity("system:anonymous")
 
@@ -95,6 +105,8 @@ class Rights:
         if identity.everything:
             return True
         if self._bends.on("kubernetes-forbidden", asked.right):
+            return False
+        if asked.right in NAMED and asked.name not in NAMED[asked.right]:
             return False
         in_namespace = bool(asked.namespace) and asked.namespace == identity.namespace
         return asked.right in identity.cluster_role or (in_namespace and asked.right in identity.role)

@@ -19,6 +19,8 @@ _FIELDS = {
     "status.phase",
     "involvedObject.name",
     "involvedObject.kind",
+    "involvedObject.namespace",
+    "involvedObject.uid",
 }
 _PARTS = re.compile(r",(?![^(]*\))")
 
@@ -32,6 +34,12 @@ def chosen(objects: Sequence[Mapping[str, Any]], labels: str, fields: str) -> li
         for each in objects
         if all(test(each["metadata"].get("labels", {})) for test in by_label) and all(test(each) for test in by_field)
     ]
+
+
+def named(fields: str) -> str:
+    """Return the one name that a field selector leaves, "" where it leaves several: rights to names are asked for by it."""
+    found = [part for part in map(_EQUAL.fullmatch, fields.split(",")) if part and part["key"] == "metadata.name"]
+    return found[0]["value"] if found and found[0]["how"] != "!=" else ""
 
 
 def page(objects: Sequence[Mapping[str, Any]], limit: str, token: str) -> tuple[list[Mapping[str, Any]], str, int]:

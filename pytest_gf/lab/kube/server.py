@@ -14,17 +14,28 @@ from pytest_gf.honey.contract import Contract
 from pytest_gf.lab.bends import Bends, Undo, nothing
 from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Exchange, Journal
-from pytest_gf.lab.kube import exposing, rights, selecting, tls
-from pytest_gf.lab.kube.channels import Channels
-from pytest_gf.lab.kube.cluster import CONTAINER, Cluster
-from pytest_gf.lab.kube.resources import GATEWAY, RESOURCES, Resource, discovery, groups
+from pytest_gf.lab.kube import exposing, protobuf, rights, selecting, table, tls
+from pytest_gf.lab.kube.channels import V4, V5, Channels
+from pytest_gf.lab.kube.cluster import Cluster
+from pytest_gf.lab.kube.resources import (
+    CUSTOM_GROUPS,
+    GATEWAY,
+    RESOURCES,
+    REVIEWS,
+    Resource,
+    discovery,
+    groups,
+    version_of,
+)
 from pytest_gf.lab.kube.rights import Attributes, Identity, Rights
+from pytest_gf.lab.kube.rustfs_pods import CONTAINER
 from pytest_gf.lab.wire import LONGEST_WAIT, LOOPBACK, Port
 
 LONGEST_BODY = 1024 * 1024
 VERSION = {"major": "1", "minor": "36", "gitVersion": "v1.36.3", "platform": "linux/amd64"}
 OPEN = ("/version", "/livez", "/readyz", "/healthz")
 
+NO_SPDY = f"the lab speaks WebSocket with {V4} or {V5}, and no SPDY: neither of its own nor inside of a WebSocket"
 NO_ROUTE = "error dialing backend: dial tcp 10.42.0.11:10250: connect: no route to host"
 
 
@@ -54,6 +65,7 @@ class KubeServer:
         self.cluster = Cluster(contract, bends)
         self._rights = Rights(tokens, bends)
         self._bends, self._journal, self._channels = bends, journal, channels
+        self._asked: dict[str, int] = {}
         app = web.Application(client_max_size=LONGEST_BODY)
         app.router.add_route("*", "/{tail:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
@@ -71,13 +83,15 @@ class KubeServer:
         await self._runner.cleanup()
 
     async def bend(self, bend: Bend) -> Undo:
-        """Close the port where the fault says so."""
+        """Close the port where the fault says so; what was asked before it does not count."""
+        self._asked.clear()
         if bend.name == "kubernetes-unreachable":
             self._port.close()
         return nothing
 
     async def mended(self) -> None:
-        """Listen again where no fault forbids it any more."""
+        """Listen again where no fault forbids it any more, and forget what was asked under it."""
+        self._asked.clear()
         if not self._port.is_open and not self._bends.on("kubernetes-unreachable"):
             await self._port.open()
 
@@ -86,7 +100,7 @@ class KubeServer:
             await asyncio.sleep(LONGEST_WAIT)
         exchange = self._journal.begin(Exchange(self.name, *_asked(request)))
         try:
-            response = await self._answer(request, exchange)
+            response = self._bent(request) or await self._answer(request, exchange)
         except Refused as refused:
             response = _status(refused.code, refused.reason, str(refused))
             exchange.finish(refused.code, refused.reason)
@@ -97,6 +111,25 @@ class KubeServer:
             exchange.finish(response.status, "")
         return response
 
+    def _bent(self, request: web.Request) -> web.Response | None:
+        """Return what a fault answers before anybody is asked who they are."""
+        elsewhere = self._bends.argument("kubernetes-redirects")
+        if elsewhere is not None:
+            return web.Response(status=307, headers={"Location": f"{elsewhere.rstrip('/')}{request.path_qs}"})
+        times = self._bends.argument("kubernetes-throttled")
+        self._asked[request.path_qs] = self._asked.get(request.path_qs, 0) + 1
+        if times is not None and sum(self._asked.values()) <= int(times):
+            refused = _status(
+                429, "TooManyRequests", "the server has received too many requests, please try again later"
+            )
+            refused.headers["Retry-After"] = "1"
+            return refused
+        if self._bends.on("kubernetes-list-expires") and "continue" in request.query:
+            continued = self._asked[request.path] = self._asked.get(request.path, 0) + 1
+            if continued == 1:
+                raise Refused(410, "Expired", "The provided continue parameter is too old")
+        return None
+
     async def _answer(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
         identity = self._rights.identify(request.headers.get("Authorization", ""))
         if identity is None:
@@ -104,7 +137,7 @@ class KubeServer:
         exchange.authenticated = identity is not rights.ANONYMOUS
         if request.path in OPEN:
             return web.json_response(VERSION) if request.path == "/version" else web.Response(text="ok")
-        found = _discovered(request.path)
+        found = _discovered(request.path, exposing.groups(self._bends))
         if found is not None:
             return web.json_response(found)
         if request.path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" and request.method == "POST":
@@ -112,12 +145,15 @@ class KubeServer:
         return await self._object(request, identity)
 
     async def _review(self, request: web.Request, identity: Identity) -> web.Response:
-        if "protobuf" in request.content_type:
-            raise Refused(
-                415, "UnsupportedMediaType", "the body of the request was in an unknown format: the lab reads JSON"
-            )
+        asked = Attributes("create", "authorization.k8s.io", REVIEWS)
+        if self._bends.on("kubernetes-forbidden", asked.right) and not identity.everything:
+            raise Refused(403, "Forbidden", self._rights.refusal(identity, asked))
+        body = await request.read()
         try:
-            document = msgspec.json.decode(await request.read(), type=dict[str, Any])
+            if "protobuf" in request.content_type:
+                document: Mapping[str, Any] = protobuf.review(body)
+            else:
+                document = msgspec.json.decode(body, type=dict[str, Any])
             return web.json_response(rights.review(self._rights, identity, document), status=201)
         except (msgspec.DecodeError, ValueError) as wrong:
             raise Refused(422, "Invalid", str(wrong)) from None
@@ -127,7 +163,8 @@ class KubeServer:
         verb = "get" if name else "list"
         if request.method not in {"GET", "HEAD"} and not (request.method == "POST" and sub in {"exec", "portforward"}):
             raise Refused(405, "MethodNotAllowed", "the lab's cluster is read-only")
-        asked = Attributes(verb, resource.group, f"{resource.name}/{sub}" if sub else resource.name, namespace, name)
+        named = name or selecting.named(request.query.get("fieldSelector", ""))
+        asked = Attributes(verb, resource.group, f"{resource.name}/{sub}" if sub else resource.name, namespace, named)
         if not self._rights.allows(identity, asked):
             raise Refused(403, "Forbidden", self._rights.refusal(identity, asked))
         if not self._serves(resource, request.path):  # As a real one: after RBAC, and in plain text.
@@ -138,15 +175,20 @@ class KubeServer:
                 raise Refused(403, "Forbidden", f'pods "{name}" is forbidden: ')
             return await self._upgrade(request, namespace, name, sub)
         if sub == "log":
-            return self._log(namespace, name)
+            return self._log(request, namespace, name)
         if not name:
             return self._list(request, resource, namespace)
-        return web.json_response(self._one(resource, namespace, name))
+        found = self._one(resource, namespace, name)
+        return web.json_response(table.of(resource, [found], {}) if table.is_wanted(request) else found)
 
     def _serves(self, resource: Resource, path: str) -> bool:
         """Tell whether a resource is served by the version that the path asks for; a gateway's where one is installed."""
         if resource.group == GATEWAY and not exposing.has_gateway(self._bends):
             return False
+        if resource.group in CUSTOM_GROUPS and resource.group not in exposing.groups(self._bends):
+            return False
+        if resource.name == "httproutes" and exposing.is_old(self._bends):
+            return path.startswith(f"/apis/{GATEWAY}/v1beta1/")
         return not resource.group or path.startswith(f"/apis/{resource.group_version}/")
 
     def _one(self, resource: Resource, namespace: str, name: str) -> Mapping[str, Any]:
@@ -170,15 +212,23 @@ class KubeServer:
             raise Refused(400, "BadRequest", str(wrong)) from None
         meta: dict[str, Any] = {"resourceVersion": "4711"}
         meta |= {"continue": token, "remainingItemCount": left} if token else {}
+        if table.is_wanted(request):
+            return web.json_response(table.of(resource, items, meta))
         listed = {"kind": f"{resource.kind}List", "apiVersion": resource.group_version, "metadata": meta}
         return web.json_response(listed | {"items": items})
 
-    def _log(self, namespace: str, name: str) -> web.Response:
+    def _log(self, request: web.Request, namespace: str, name: str) -> web.Response:
         pod = self._one(RESOURCES["pods"], namespace, name)
         if "nodeName" not in pod["spec"]:
             return web.Response(status=204)
         if self._bends.on("node-down", pod["spec"]["nodeName"]):
             raise Refused(500, "InternalError", NO_ROUTE)
+        told = pod["status"].get("containerStatuses") or [{"name": CONTAINER}]
+        container = request.query.get("container") or told[0]["name"]
+        mine: Mapping[str, Any] = next((each for each in told if each["name"] == container), {})
+        if request.query.get("previous") == "true" and not mine.get("restartCount"):
+            said = f'previous terminated container "{container}" in pod "{name}" not found'
+            raise Refused(400, "BadRequest", said)
         lines = ("rustfs: starting, data in /data", "rustfs: listening on 0.0.0.0:9000", "")
         return web.Response(
             text="\n".join(f"2026-03-14T09:27:0{at}Z {line}" if line else "" for at, line in enumerate(lines))
@@ -192,6 +242,9 @@ class KubeServer:
         container = request.query.get("container", CONTAINER)
         if sub == "exec" and (container != CONTAINER or self._bends.on("container-missing")):
             raise Refused(400, "BadRequest", f"container {container} is not valid for pod {name}")
+        if self._bends.on("pod-broken") and sub == "exec":
+            said = f'unable to upgrade connection: container not found ("{container}")'
+            return web.Response(status=500, text=said)
         if self._bends.on("kubelet-silent"):
             await asyncio.sleep(LONGEST_WAIT)
         if self._bends.on("node-down", node):
@@ -200,7 +253,10 @@ class KubeServer:
         if said:
             raise Refused(500, "InternalError", said)
         if request.headers.get("Upgrade", "").lower() != "websocket":
-            raise Refused(400, "BadRequest", "Upgrade request required: the lab speaks WebSocket, not SPDY")
+            raise Refused(400, "BadRequest", NO_SPDY)
+        spoken = {each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",")}
+        if not spoken & {V4, V5}:
+            raise Refused(400, "BadRequest", NO_SPDY)
         if sub == "exec":
             return await self._channels.exec(request)
         return await self._channels.forward(request, self.cluster.workload.port if self.cluster.workload else 0)
@@ -217,18 +273,19 @@ def _asked(request: web.Request) -> tuple[str, str, str]:
     return f"{'get' if name else 'list'} {resource.name}{f'/{sub}' if sub else ''}", namespace, name
 
 
-def _discovered(path: str) -> Mapping[str, object] | None:
-    """Return what kubectl asks first: the groups, and the resources of each."""
+def _discovered(path: str, more: set[str]) -> Mapping[str, object] | None:
+    """Return what kubectl asks first: the groups, ``more`` of somebody's own among them, and the resources of each."""
     if path == "/api":
         return {"kind": "APIVersions", "versions": ["v1"]}
     if path == "/apis":
+        known = groups() | {group: version_of(group) for group in more}
         listed = [
             {
                 "name": group,
                 "versions": [version := {"groupVersion": f"{group}/{v}", "version": v}],
                 "preferredVersion": version,
             }
-            for group, v in groups().items()
+            for group, v in known.items()
         ]
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
     if path == "/api/v1":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from pytest_gf.honey.contract import Contract
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.kube import bazel
+from pytest_gf.lab.kube.objects import CREATED, meta, owned
 
 ELSEWHERE = "object-store"
 Object = Mapping[str, Any]
@@ -34,11 +36,12 @@ class Store:
     ports: Mapping[str, int] = field(default_factory=dict)
     container: Mapping[str, Any] = field(default_factory=dict)
     volumes: tuple[Mapping[str, Any], ...] = ()
+    pod: Mapping[str, Any] = field(default_factory=dict)
 
 
 COMPONENTS: Mapping[str, Store] = {
     "attic-api": Store(
-        "attic-server",
+        "attic",
         "Deployment",
         "ghcr.io/zhaofengli/attic",
         1,
@@ -47,12 +50,20 @@ COMPONENTS: Mapping[str, Store] = {
         service="attic",
         ports={"http": 80},
     ),
-    "attic-database": Store("postgres", "StatefulSet", "docker.io/library/postgres", 1, 1, "local-path", node="honey"),
+    "attic-database": Store(
+        "attic-pg", "Cluster", "ghcr.io/cloudnative-pg/postgresql", 1, 1, "local-path", node="honey"
+    ),
     "bazel-cache": Store(
         "bazel-cache", "Deployment", "docker.io/buchgr/bazel-remote-cache", 1, 1, node="honey", service="bazel-cache"
     ),
 }
 """By the contract's names of the limits."""
+GROUPS: Mapping[str, str] = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "Cluster": "postgresql.cnpg.io/v1"}
+BESIDE = (
+    Store("attic-gc", "Deployment", "ghcr.io/zhaofengli/attic", 1, 1, node="sting"),
+    Store("attic-pg-1-initdb", "Job", "ghcr.io/cloudnative-pg/postgresql", 1, 1, node="sting"),
+)
+"""What runs the images of a component, or ran it, elsewhere, and is none of it: in life too (tofu/stacks/attic)."""
 CANDIDATES: Mapping[str, Store] = {
     each.name: replace(each, namespace=ELSEWHERE)
     for each in (
@@ -68,10 +79,14 @@ CANDIDATES: Mapping[str, Store] = {
 def objects(resource: str, bends: Bends, contract: Contract, nodes: tuple[str, ...]) -> list[Object]:
     """Return the objects of a resource that these workloads stand in the cluster with, as the bends have them."""
     namespace = contract.rustfs.namespace if contract.rustfs is not None else ""
-    standing = [
+    if bends.on("namespace-empty"):
+        return []
+    standing: list[Store] = [
         replace(each, replicas=2, nodes=2) if bends.on("component-spread", name) else each
         for name, each in ({**COMPONENTS, "bazel-cache": _bazel(contract, bends)}).items()
+        if not bends.on("component-gone", name)
     ]
+    standing += BESIDE
     standing += [each for name, each in CANDIDATES.items() if bends.on("candidate", name)]
     placed = [replace(each, namespace=each.namespace or namespace) for each in standing]
     return [made for each in placed for made in _of(resource, each, nodes)]
@@ -79,13 +94,15 @@ def objects(resource: str, bends: Bends, contract: Contract, nodes: tuple[str, .
 
 def _bazel(contract: Contract, bends: Bends) -> Store:
     made = bazel.pod(contract, bends)
-    shaped = {"container": made["container"], "volumes": tuple(made["volumes"])}
+    shaped = {"container": made["container"], "volumes": tuple(made["volumes"]), "pod": made["pod"]}
     return replace(COMPONENTS["bazel-cache"], ports=bazel.ports(bends), **shaped)
 
 
 def _of(resource: str, store: Store, nodes: tuple[str, ...]) -> Iterator[Object]:
     pods = range(store.replicas)
-    if resource == f"{store.kind.lower()}s":
+    if resource == "jobs" and store.kind == "Job":
+        yield {"metadata": _meta(store, store.name), "spec": {"completions": 1}, "status": {"succeeded": 1}}
+    elif resource == f"{store.kind.lower()}s" and store.kind != "Job":
         spec = {
             "replicas": store.replicas,
             "selector": {"matchLabels": {"app": store.name}},
@@ -93,6 +110,12 @@ def _of(resource: str, store: Store, nodes: tuple[str, ...]) -> Iterator[Object]
         }
         status = {"replicas": store.replicas, "readyReplicas": store.replicas}
         yield {"metadata": _meta(store, store.name), "spec": spec, "status": status}
+    elif resource == "replicasets" and store.kind == "Deployment":
+        yield {
+            "metadata": _replica_set(store) | owned("apps/v1", store.kind, _meta(store, store.name)),
+            "spec": {"replicas": store.replicas, "selector": {"matchLabels": {"app": store.name}}},
+            "status": {"replicas": store.replicas, "readyReplicas": store.replicas},
+        }
     elif resource == "pods":
         yield from (_pod(store, at, nodes) for at in pods)
     elif resource == "services" and store.service:
@@ -101,7 +124,9 @@ def _of(resource: str, store: Store, nodes: tuple[str, ...]) -> Iterator[Object]
         yield {"metadata": _meta(store, store.service), "spec": spec}
     elif resource == "persistentvolumeclaims" and store.storage_class:
         for at in pods:
+            size = {"requests": {"storage": "10Gi"}}
             spec = {"storageClassName": store.storage_class, "volumeName": f"pv-{store.name}-{at}"}
+            spec |= {"accessModes": ["ReadWriteOnce"], "resources": size}
             yield {"metadata": _meta(store, f"data-{store.name}-{at}"), "spec": spec, "status": {"phase": "Bound"}}
 
 
@@ -112,15 +137,38 @@ def _pod(store: Store, at: int, nodes: tuple[str, ...]) -> Object:
     if store.storage_class:
         claim = {"persistentVolumeClaim": {"claimName": f"data-{store.name}-{at}"}}
         spec |= {"volumes": [{"name": "data", **claim}]}
-    status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
-    return {"metadata": _meta(store, f"{store.name}-{at}"), "spec": spec, "status": status}
+    if store.kind == "Deployment":
+        owner = owned("apps/v1", "ReplicaSet", _replica_set(store))
+    else:
+        owner = owned(GROUPS.get(store.kind, "batch/v1"), store.kind, _meta(store, store.name))
+    return {"metadata": _meta(store, f"{store.name}-{at}") | owner, "spec": spec, "status": _status(store, at)}
+
+
+def _status(store: Store, at: int) -> Object:
+    finished = store.kind == "Job"
+    ready = {"type": "Ready", "status": "False" if finished else "True"}
+    state: Object = {"running": {"startedAt": CREATED}}
+    if finished:
+        state = {"terminated": {"reason": "Completed", "exitCode": 0}}
+    told = {"name": store.name, "ready": not finished, "restartCount": 0, "image": store.image, "imageID": ""}
+    phase = "Succeeded" if finished else "Running"
+    containers = [{**told, "state": state}]
+    return {"phase": phase, "podIP": address(store.name, at), "conditions": [ready], "containerStatuses": containers}
+
+
+def address(name: str, at: int = 0) -> str:
+    """Return where a workload's pod listens; no other pod has it."""
+    return f"10.42.{zlib.crc32(name.encode()) % 200 + 3}.{at + 20}"
+
+
+def _replica_set(store: Store) -> dict[str, Any]:
+    return _meta(store, f"{store.name}-5c9d8b7f6")
 
 
 def _containers(store: Store) -> dict[str, Any]:
     container = {"name": store.name, "image": f"{store.image}@sha256:{'7c' * 32}", **store.container}
-    return {"containers": [container]} | ({"volumes": list(store.volumes)} if store.volumes else {})
+    return {"containers": [container], **store.pod} | ({"volumes": list(store.volumes)} if store.volumes else {})
 
 
 def _meta(store: Store, name: str) -> dict[str, Any]:
-    made = {"name": name, "namespace": store.namespace, "uid": f"{store.namespace}-{name}", "resourceVersion": "4711"}
-    return made | {"creationTimestamp": "2026-03-14T09:26:53Z", "labels": {"app": store.name}}
+    return meta(name, store.namespace, labels={"app": store.name})

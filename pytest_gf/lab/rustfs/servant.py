@@ -45,7 +45,8 @@ class Servant:
 
     def shut_by(self, bend: Bend) -> bool:
         """Tell whether a fault leaves nobody to answer for this service: its ports closed, or its node down."""
-        return bend.name == f"{self._name}-unreachable" or bend == Bend("node-down", self._node)
+        gone = (Bend(fault, self._node) for fault in ("node-down", "node-gone"))
+        return bend.name == f"{self._name}-unreachable" or bend in gone
 
     def url(self, base: str, key: str) -> str:
         """Return a presigned URL of an object at the S3 server ``base``."""

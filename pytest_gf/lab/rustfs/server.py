@@ -96,8 +96,8 @@ class S3Server:
     def _shut(self, bend: Bend) -> bool:
         """Tell whether a fault leaves nobody to answer: the port closed, no pod, or its node down."""
         workload = self.service.contract.rustfs
-        storage_down = workload is not None and bend == Bend("node-down", workload.node)
-        return bend.name in {"unreachable", "pod-pending"} or storage_down
+        gone = [] if workload is None else [Bend(fault, workload.node) for fault in ("node-down", "node-gone")]
+        return bend.name in {"unreachable", "pod-pending", "pod-broken"} or bend in gone
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         call = _call(request)

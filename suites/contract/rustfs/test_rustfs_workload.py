@@ -6,7 +6,8 @@ import pytest
 
 from pytest_gf import clause
 from pytest_gf.honey.observed.exposure import Exposure
-from pytest_gf.honey.observed.workload import Claim, Placement, Readiness, RustFS, StorageNode, Volume
+from pytest_gf.honey.observed.storage import Claim, Volume
+from pytest_gf.honey.observed.workload import Placement, Readiness, RustFS, StorageNode
 
 pytestmark = pytest.mark.canary
 

@@ -1,0 +1,79 @@
+"""What leads to a Service by somebody's own kinds: Traefik's, Istio's, and nginx's list of TCP services."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+Document = Mapping[str, Any]
+Documents = tuple[Document, ...]
+Place = tuple[str, str]
+TRAEFIK = {"ingressroutes": "IngressRoute", "ingressroutetcps": "IngressRouteTCP"}
+CHAINED = "traefikservices"
+MESH = "mesh"
+"""Istio's word for what comes from inside of the cluster, where a VirtualService names no gateway too."""
+_HOST = re.compile(r"Host(?:SNI)?\(`([^`]+)`")
+
+
+def leading(
+    backends: Collection[Place], routes: Mapping[str, Documents]
+) -> Iterator[tuple[str, Document, tuple[str, ...]]]:
+    """Yield kind, object and hosts of what leads to these Services."""
+    chained = {_place(each): each for each in routes.get(CHAINED, ())}
+    mine: set[Place] = set()
+    while more := {place for place, each in chained.items() if place not in mine and _leads(each, backends, mine)}:
+        mine |= more
+    for resource, kind in TRAEFIK.items():
+        for each in routes.get(resource, ()):
+            if _leads(each, backends, mine):
+                yield kind, each, tuple(_HOST.findall(str(each.get("spec"))))
+    for each in routes.get("virtualservices", ()):
+        spec = each.get("spec") or {}
+        gateways = spec.get("gateways") or [MESH]
+        if any(gateway != MESH for gateway in gateways) and backends_of(each) & set(backends):
+            yield "VirtualService", each, tuple(map(str, spec.get("hosts") or ()))
+
+
+def tcp_services(document: Document) -> Iterator[Place]:
+    """Yield the Services of nginx's ConfigMap: ``PORT: NAMESPACE/SERVICE:PORT``, with an optional ``:PROXY`` behind."""
+    for value in (document.get("data") or {}).values():
+        namespace, _, rest = str(value).partition("/")
+        yield namespace, rest.partition(":")[0]
+
+
+def backends_of(document: Document) -> set[Place]:
+    """Return the Services that a VirtualService sends to: every ``host`` of a destination or a mirror in it."""
+    namespace, _ = _place(document)
+    found = set()
+    for key, each in _mappings(document.get("spec") or {}):
+        if key in {"destination", "mirror"} and each.get("host"):
+            parts = str(each["host"]).removesuffix(".cluster.local").removesuffix(".svc").split(".")
+            found.add((parts[1] if len(parts) > 1 else namespace, parts[0]))
+    return found
+
+
+def _leads(document: Document, backends: Collection[Place], chained: Collection[Place]) -> bool:
+    namespace, _ = _place(document)
+    for key, each in _mappings(document.get("spec") or {}):
+        if key in {"services", "mirroring", "mirrors"} and each.get("name"):
+            place = str(each.get("namespace") or namespace), str(each["name"]).partition("@")[0]
+            if place in (chained if each.get("kind") == "TraefikService" else backends):
+                return True
+    return False
+
+
+def _mappings(value: Any, key: str = "") -> Iterator[tuple[str, Document]]:
+    """Yield every mapping inside of a value with the member that holds it, be it alone or in a list."""
+    if isinstance(value, Mapping):
+        yield key, value
+        for name, each in value.items():
+            yield from _mappings(each, str(name))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _mappings(each, key)
+
+
+def _place(document: Document) -> Place:
+    metadata = document.get("metadata") or {}
+    return str(metadata.get("namespace") or ""), str(metadata.get("name") or "")

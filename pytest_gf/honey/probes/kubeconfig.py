@@ -1,0 +1,228 @@
+"""A kubeconfig as kubectl reads it: what it says of an identity is honoured, or refused by its name, and never dropped."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
+
+from pytest_gf.engine.errors import ProbeError, Unproven
+from pytest_gf.engine.redaction import redact, redactor
+from pytest_gf.honey.probes.deadline import within
+from pytest_gf.honey.probes.s3_client import is_loopback
+
+if TYPE_CHECKING:
+    from pytest_gf.honey.target import KubernetesSection
+
+IMPERSONATE = {"as": "Impersonate-User", "as-uid": "Impersonate-Uid"}
+"""The header of each member of a user that is one value."""
+NOWHERE = "http://proxy.invalid:1"
+
+
+@dataclass(frozen=True)
+class Access:
+    """The library's configuration, and the headers that say in whose name is asked (``as``, ``as-groups``)."""
+
+    configuration: Any
+    headers: tuple[tuple[str, str], ...] = ()
+    proxied: bool = False
+    """Whether the kubeconfig names a proxy: it is used then for loopback too."""
+
+
+def access(section: KubernetesSection, *, deadline: float) -> Access:
+    """Return how a cluster is reached: by the kubeconfig, or as the pod that this runs in. Raises Unproven, ProbeError."""
+    if section.kubeconfig is None:
+        return _of_this_pod()
+    path = Path(section.kubeconfig)
+    if not path.is_file():
+        raise Unproven(
+            f"there is no kubeconfig at {section.kubeconfig}", "log in to the cluster, or name another in [kubernetes]"
+        )
+    try:
+        return _of_file(path, section.context, deadline)
+    except (ProbeError, Unproven):
+        raise
+    except Exception as wrong:  # noqa: BLE001  # The library raises whatever a strange file makes it raise.
+        said = redact(str(wrong)).splitlines() or [type(wrong).__name__]
+        raise ProbeError(
+            f"reading kubeconfig {path}", said[0][:300], "does the file name that context? kubectl config view"
+        ) from None
+
+
+def _of_this_pod() -> Access:
+    from kubernetes.client.configuration import Configuration
+    from kubernetes.config import ConfigException, load_incluster_config
+
+    made = Configuration()
+    try:
+        load_incluster_config(client_configuration=made)
+    except ConfigException:
+        raise Unproven(
+            "the target names no kubeconfig, and this is no pod with a ServiceAccount",
+            "add kubeconfig (and context) to [kubernetes] of the target file",
+        ) from None
+    return Access(_settled(made))
+
+
+def _of_file(path: Path, context: str | None, deadline: float) -> Access:
+    import yaml
+    from kubernetes.client.configuration import Configuration
+    from kubernetes.config.kube_config import KubeConfigLoader
+
+    document = yaml.safe_load(path.read_text())
+    if not isinstance(document, dict):
+        raise ProbeError(f"reading kubeconfig {path}", "it holds no kubeconfig", "kubectl config view")
+    chosen = _entry(path, document, "contexts", "context", context or document.get("current-context"))
+    cluster = _entry(path, document, "clusters", "cluster", chosen.get("cluster"))
+    name = chosen.get("user")
+    user = dict(_entry(path, document, "users", "user", name)) if name else {}
+    headers = _impersonated(path, user)
+    _refused(path, str(name), user)
+    plugin = _Plugin(path, str(name), user.pop("exec"), cluster, deadline) if user.get("exec") else None
+    if plugin is not None:
+        user |= plugin.credential()
+    if user.get("tokenFile"):
+        user.pop("token", None)  # As kubectl: the file is the newer one.
+    made: Any = Configuration()
+    one = {
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": dict(cluster)}],
+        "users": [{"name": "u", "user": user}],
+    }
+    KubeConfigLoader(config_dict=one, config_base_path=str(path.absolute().parent)).load_and_set(made)
+    if plugin is not None:
+        made.refresh_api_key_hook = plugin.refresh
+    proxied = bool(cluster.get("proxy-url"))
+    if proxied:
+        _through(path, made, str(cluster["proxy-url"]))
+    return Access(_settled(made, proxied=proxied), headers, proxied)
+
+
+def _entry(path: Path, document: Mapping[str, Any], many: str, one: str, name: object) -> Mapping[str, Any]:
+    """Return the named entry of one of a kubeconfig's three lists. Raises ProbeError."""
+    listed = document.get(many)
+    entries = listed if isinstance(listed, list) else []
+    for each in entries:
+        if isinstance(each, dict) and each.get("name") == name and name:
+            found = each.get(one) or {}
+            if isinstance(found, dict):
+                return found
+    raise ProbeError(
+        f"reading kubeconfig {path}", f"it names no {one} {name!r}", "kubectl config get-contexts shows what it names"
+    )
+
+
+def _impersonated(path: Path, user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the headers that kubectl sends for ``as`` and its companions. Raises ProbeError for what is none."""
+    found = [(header, user[name]) for name, header in IMPERSONATE.items() if user.get(name)]
+    found += [("Impersonate-Group", each) for each in _several(user.get("as-groups"))]
+    extra = dict(user.get("as-user-extra") or {})
+    found += [(f"Impersonate-Extra-{quote(str(key))}", each) for key in extra for each in _several(extra[key])]
+    for header, value in found:
+        if not isinstance(value, str) or not (header + value).isprintable() or not (header + value).isascii():
+            raise ProbeError(
+                f"reading kubeconfig {path}",
+                f"{header} is not one line of text",
+                "kubectl config view shows whom it impersonates",
+            )
+    if found and not user.get("as"):
+        raise ProbeError(
+            f"reading kubeconfig {path}",
+            "it names groups or a uid to act as, and no user (`as`)",
+            "add `as`: Kubernetes refuses the rest without it",
+        )
+    return tuple(found)
+
+
+def _several(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def _refused(path: Path, name: str, user: Mapping[str, Any]) -> None:
+    """Raise ProbeError where a user authenticates in a way that nobody here honours."""
+    provider = user.get("auth-provider")
+    if provider:
+        kind = provider.get("name") if isinstance(provider, dict) else None
+        raise ProbeError(
+            f"reading kubeconfig {path}",
+            f"user {name!r} authenticates by the auth provider {kind!r}, which is not honoured here",
+            "give that user a token, a client certificate or an exec plugin",
+        )
+
+
+class _Plugin:
+    """The exec plugin of a user, which gives a credential for a while."""
+
+    def __init__(self, path: Path, name: str, settings: Any, cluster: Mapping[str, Any], deadline: float) -> None:
+        self._path, self._name, self._settings, self._cluster, self._deadline = path, name, settings, cluster, deadline
+        self._ends: datetime.datetime | None = None
+
+    def credential(self) -> dict[str, str]:
+        """Run it; return what a kubeconfig says of the same credential. Raises ProbeError with the plugin's own words."""
+        from kubernetes.config.exec_provider import ExecProvider
+        from kubernetes.config.kube_config import ConfigNode
+
+        command = self._settings.get("command") if isinstance(self._settings, dict) else None
+        tried = f"running the auth plugin {command!r} of user {self._name!r} in kubeconfig {self._path}"
+
+        def ask() -> Any:
+            settings, cluster = ConfigNode("exec", self._settings), ConfigNode("cluster", dict(self._cluster))
+            return ExecProvider(settings, str(self._path.absolute().parent), cluster).run()
+
+        try:
+            status = within(self._deadline, tried, ask)
+        except ProbeError:
+            raise
+        except Exception as failed:  # noqa: BLE001  # The library's own errors, and the system's.
+            said = redact(str(failed)).strip()[:300] or type(failed).__name__
+            raise ProbeError(tried, said, "run it by hand; log in again") from None
+        return self._read(tried, status)
+
+    def _read(self, tried: str, status: Any) -> dict[str, str]:
+        found = {str(name): value for name, value in status.items()} if isinstance(status, dict) else {}
+        if isinstance(found.get("expirationTimestamp"), str):
+            self._ends = datetime.datetime.fromisoformat(found["expirationTimestamp"])
+        if isinstance(found.get("token"), str) and found["token"].strip():
+            redactor().learn([found["token"].strip()])
+            return {"token": found["token"].strip()}
+        pair = {"client-certificate-data": "clientCertificateData", "client-key-data": "clientKeyData"}
+        if all(isinstance(found.get(each), str) for each in pair.values()):
+            return {name: base64.b64encode(found[each].encode()).decode() for name, each in pair.items()}
+        raise ProbeError(tried, "it gave neither a token nor a client certificate", "run it by hand; log in again")
+
+    def refresh(self, configuration: Any) -> None:
+        """Run it again where its credential has run out: the library calls this before each request."""
+        if self._ends is not None and self._ends <= datetime.datetime.now(datetime.UTC):
+            token = self.credential().get("token")
+            if token:
+                configuration.api_key["BearerToken"] = f"Bearer {token}"
+
+
+def _through(path: Path, made: Any, url: str) -> None:
+    """Let a configuration use a cluster's ``proxy-url``, as kubectl does: for every host. Raises ProbeError for another kind."""
+    from urllib3.util import make_headers
+
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
+        raise ProbeError(
+            f"reading kubeconfig {path}",
+            f"proxy-url is a proxy of kind {parts.scheme!r}, which is not honoured here",
+            "name an http:// proxy",
+        )
+    made.proxy, made.no_proxy = url, ""
+    if parts.username:
+        redactor().learn([unquote(parts.password or "")])
+        made.proxy_headers = make_headers(proxy_basic_auth=f"{unquote(parts.username)}:{unquote(parts.password or '')}")
+
+
+def _settled(made: Any, *, proxied: bool = False) -> Any:
+    made.retries = False  # Asked again by the one policy (again.py), and by nobody below it.
+    if is_loopback(str(made.host)) and not proxied:
+        # Without a proxy here websocket-client would take the environment's: so one that no_proxy never lets it use.
+        made.proxy, made.no_proxy = NOWHERE, urlsplit(str(made.host)).hostname
+    return made
