@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
 from pytest_gf.honey import contract as contracts
@@ -41,6 +40,7 @@ MARKERS = {
     "rca": "root cause analysis: evidence as files, and the canary's clauses that only look; with --gf-bucket, --gf-since",
     "audit": "every object of the Bazel cache's bucket, read, decoded and hashed; with --gf-sample, --gf-shard, --gf-audit-state",
     "cache_delete": "deletes from the Bazel cache the blob that this run wrote, and looks whether ListBuckets stays whole; never in the canary",
+    "publication": "pushes a small fresh path to Attic, and looks where it is stored; never in the canary",
     "nar": "the archives of --gf-store-hash, streamed whole from Attic",
     "upholds(statement)": "a test of this suite that holds a policy statement of the contract",
     "real": "tests against real clients and servers (SeaweedFS, s5cmd, Nix, Bazel); in CI",
@@ -49,8 +49,7 @@ HOUSE = Path(__file__).parent / "house"
 """Where the wheel carries conftest.py, fixtures and suites; absent in a checkout, which is that house itself."""
 
 LAB = "lab"
-DEADLINE = 10.0
-LONGEST_DEADLINE = 3600.0
+DEADLINE, LONGEST_DEADLINE = 10.0, 3600.0
 MOST_STORE_HASHES = 1_000
 LONGEST_SINCE = 7 * 24 * 3_600
 LONGEST_LIST = 1024 * 1024
@@ -230,11 +229,11 @@ def read(config: pytest.Config) -> Settings:
         raise pytest.UsageError(f"--gf-deadline={option.gf_deadline:g}: expected seconds between 0 and 3600")
     contract_file = Path(os.path.abspath(option.gf_contract)) if option.gf_contract else None
     try:
+        target = _target(config)
         contract = contracts.load(contract_file).narrow(buckets=option.gf_bucket, stacks=option.gf_stack)
         audit = _audit(config)
         shards = audit.shards if _names_the_audit(config) else ()
-        contract = msgspec.structs.replace(contract, store_hashes=_store_hashes(config), shards=shards)
-        target = _target(config)
+        contract = contract.asked(_store_hashes(config), shards, target.surfaces if target is not None else ())
     except (contracts.ContractError, targets.TargetError) as wrong:
         raise pytest.UsageError(str(wrong)) from None
     return Settings(

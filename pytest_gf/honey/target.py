@@ -149,6 +149,12 @@ class Target:
         """Return the namespace that RustFS runs in: the target's, or else the contract's."""
         return (self.kubernetes and self.kubernetes.namespace) or promised
 
+    @property
+    def surfaces(self) -> tuple[str, ...]:
+        """The surfaces of Attic that the target has an address for."""
+        found = {} if self.attic is None else {"api": self.attic.api, "https": self.attic.https}
+        return tuple(name for name, address in found.items() if address is not None)
+
     def permits(self, word: str) -> bool:
         """Return whether a run may change this. Never in the vantage pull-request."""
         return self.vantage != READ_ONLY and word in self.allow

@@ -86,6 +86,9 @@ class Attic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nars: tuple[str, ...]
     node: str = ""
     """With which node it goes."""
+    api: str = ""
+    https: str = ""
+    """Where the surfaces of these names are promised; "" promises no address."""
 
 
 class Bazel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -208,6 +211,14 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     def waiver(self, clause: str) -> Waiver | None:
         """Return what waives this clause, if anything does."""
         return next((each for each in self.waivers if clause in each.clauses), None)
+
+    def asked(self, store_hashes: tuple[str, ...], shards: tuple[str, ...], surfaces: Sequence[str]) -> Contract:
+        """Return the contract with what the command line asks for, and with Attic's surfaces that the target names, if any."""
+        attic = self.attic
+        named = () if attic is None else tuple(each for each in attic.surfaces if each in surfaces)
+        if attic is not None and named:
+            attic = msgspec.structs.replace(attic, surfaces=named)
+        return msgspec.structs.replace(self, attic=attic, store_hashes=store_hashes, shards=shards)
 
     def narrow(self, *, buckets: Sequence[str] = (), stacks: Sequence[str] = ()) -> Contract:
         """Return the contract with its axes narrowed to these values; an empty sequence leaves an axis whole.

@@ -15,6 +15,8 @@ Value = TypeVar("Value")
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 """Seconds between two attempts, where the server names none: they double from the first to the longest, with jitter."""
+LEAST_PAUSE = 0.02
+"""Seconds, where the server names fewer: "Retry-After: 0" is no leave to ask without end."""
 SILENCE = 2.0
 """Seconds for which a read that nobody answered is asked again: a reset or a restart of half a second costs no row."""
 
@@ -61,7 +63,7 @@ def settled(
 
     def pause(state: tenacity.RetryCallState) -> float:
         named = refusal(state)
-        return named.pause if named is not None and named.pause is not None else backed_off(state)
+        return max(named.pause, LEAST_PAUSE) if named is not None and named.pause is not None else backed_off(state)
 
     def too_late(state: tenacity.RetryCallState) -> bool:
         patience = seconds if refusal(state) is not None else min(SILENCE, seconds)
