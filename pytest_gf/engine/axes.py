@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pytest_gf.engine.contract import Contract
 from pytest_gf.engine.house import BadInput, House
+
+if TYPE_CHECKING:
+    from pytest_gf.engine.target import Target
 
 
 class Axes:
     """The axes of one run: what the contract has, and what the command line looks at.
 
-    ``filled`` has the values that selections give; ``chosen`` those that options narrow an axis to. Raises `BadInput` for a
+    ``filled`` has the values that selections give; ``chosen`` those that options narrow an axis to. Values that the target
+    does not have are left out, unless it has none. Raises `BadInput` for a
     chosen value that the contract does not have.
     """
 
@@ -21,10 +26,14 @@ class Axes:
         contract: Contract,
         filled: Mapping[str, tuple[str, ...]],
         chosen: Mapping[str, Sequence[str]],
+        target: Target | None = None,
     ) -> None:
         self._house = house
         self._contract = contract
         self._every = {axis.name: filled.get(axis.name, axis.values(contract)) for axis in house.axes}
+        for axis in house.axes if target is not None else ():
+            there = tuple(value for value in self._every[axis.name] if axis.present(target, value))
+            self._every[axis.name] = there or self._every[axis.name]
         self._chosen = {name: tuple(dict.fromkeys(values)) for name, values in chosen.items() if values}
         for name, values in self._chosen.items():
             for value in values:

@@ -28,7 +28,7 @@ class Axis:
 
     ``values`` gives all that a contract has, in order. ``option`` narrows it (repeatable). ``statements`` gives the
     statements that name one value, with ``~`` where it is one in part. A ``quiet`` axis has hundreds of values: a row over
-    it that holds has no line on the terminal.
+    it that holds has no line on the terminal. ``present`` says whether a target has a value.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Axis:
     about: str = ""
     statements: Callable[[Any, str], tuple[str, ...]] = lambda _contract, _value: ()
     quiet: bool = False
+    present: Callable[[Any, str], bool] = lambda _target, _value: True
 
 
 @dataclass(frozen=True)

@@ -271,7 +271,7 @@ def _read(config: pytest.Config, house: House) -> Settings:
         house=house,
         contract=contract,
         contract_file=contract_file,
-        axes=Axes(house, contract, filled, chosen),
+        axes=Axes(house, contract, filled, chosen, target),
         target=target,
         vantage=target.vantage if target is not None else option.gf_vantage or house.vantages[0],
         faults=_faults(option.gf_fault, house, contract, target),

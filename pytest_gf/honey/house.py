@@ -17,6 +17,7 @@ from pytest_gf.honey.selections.guard import AUTHORITY, GUARD
 from pytest_gf.honey.selections.ha import HA
 from pytest_gf.honey.selections.inventory import INVENTORY
 from pytest_gf.honey.selections.nar import NAR
+from pytest_gf.honey.selections.publication import PUBLICATION
 from pytest_gf.honey.selections.rca import RCA
 from pytest_gf.honey.selections.repository import ENVIRONMENT, QUARANTINE, REPOSITORY
 from pytest_gf.honey.target import SECTIONS, Target, honeys
@@ -43,7 +44,7 @@ AXES = (
         "only this stack (repeatable)",
         statements=lambda promised, stack: tuple(promised.stacks[stack].proves.split()),
     ),
-    Axis("surface", _attic("surfaces")),
+    Axis("surface", _attic("surfaces"), present=lambda target, surface: surface in target.surfaces),
     Axis("nar", _attic("nars")),
     Axis("store_hash"),
     Axis("evidence", lambda promised: tuple(promised.ha.evidence) if promised.ha is not None else ()),
@@ -63,6 +64,7 @@ HOUSE = House(
     axes=AXES,
     selections=(
         *(CANARY, REPOSITORY, QUARANTINE, ENVIRONMENT, GUARD, AUTHORITY, HA, INVENTORY, RCA, AUDIT, CACHE_DELETE),
+        PUBLICATION,
         NAR,
     ),
     sections=SECTIONS,

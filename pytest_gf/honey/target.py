@@ -154,6 +154,12 @@ class Target(targets.Target):
         """Return the namespace that RustFS runs in: the target's, or else the contract's."""
         return (self.kubernetes and self.kubernetes.namespace) or promised
 
+    @property
+    def surfaces(self) -> tuple[str, ...]:
+        """The surfaces of Attic that the target has an address for."""
+        found = {} if self.attic is None else {"api": self.attic.api, "https": self.attic.https}
+        return tuple(name for name, address in found.items() if address is not None)
+
 
 def _kubernetes(section: KubernetesSection, path: Path, _read: Mapping[str, Any]) -> KubernetesSection:
     if section.kubeconfig is None:

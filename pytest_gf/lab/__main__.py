@@ -23,6 +23,7 @@ from pytest_gf.lab.bazel.blobs import Blobs
 from pytest_gf.lab.bazel.server import BazelServer
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.control import Control, Server
+from pytest_gf.lab.flakehub import FlakeHub
 from pytest_gf.lab.journal import Journal
 from pytest_gf.lab.kube import tls
 from pytest_gf.lab.kube.channels import Channels
@@ -98,8 +99,9 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
     kubernetes = _kubernetes(folder, contract, service, s3, held, journal)
     attic = _attic(folder, contract, service, s3, held, journal)
     bazel = _bazel(folder, contract, service, s3, journal)
+    flakehub = FlakeHub(bends, journal)
     _seed(folder, contract, s3, attic, bazel)
-    servers: tuple[Server, ...] = tuple(each for each in (s3, kubernetes, attic, bazel) if each is not None)
+    servers: tuple[Server, ...] = tuple(each for each in (s3, kubernetes, attic, bazel, flakehub) if each is not None)
     control = Control(servers, bends, journal, contract)
     for server in servers:
         await server.start()
@@ -109,8 +111,8 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
         for each in wanted:
             await control.bend(each)
         honey.write_kubeconfigs(folder, kubernetes.address, folder / tls.CA)
-        place = None if bazel is None else honey.BazelPlace(bazel.address, bazel.http)
-        target = honey.write_targets(folder, s3.address, REGION, contract.rustfs, _attic_section(attic), place)
+        places = (_attic_section(attic), _bazel_section(bazel), flakehub.page)
+        target = honey.write_targets(folder, s3.address, REGION, contract.rustfs, *places)
         addresses = {server.name: server.address for server in servers}
         ready = {
             "addresses": addresses,
@@ -164,13 +166,14 @@ def _attic(  # noqa: PLR0917  # Called once, above.
     if contract.attic is None or contract.attic.bucket not in contract.buckets:
         return None
     chunks = Servant(service, "attic", contract.attic.bucket, contract.attic.node, lambda: s3.is_open)
+    other = next((each for each in contract.buckets if each != contract.attic.bucket), contract.attic.bucket)
     workload = contract.rustfs
     inside = "" if workload is None else workload.address
 
     def base(surface: str) -> str:
         return inside if surface.startswith("inside") and inside else s3.address
 
-    return AtticServer(folder, chunks, held[honey.ATTIC_SECRET], journal, tls.context(folder), base)
+    return AtticServer(folder, chunks, chunks.at(other), held[honey.ATTIC_SECRET], journal, tls.context(folder), base)
 
 
 def _bazel(folder: Path, contract: Contract, service: Service, s3: S3Server, journal: Journal) -> BazelServer | None:
@@ -178,6 +181,10 @@ def _bazel(folder: Path, contract: Contract, service: Service, s3: S3Server, jou
         return None
     servant = Servant(service, "bazel", contract.bazel.bucket, contract.bazel.node, lambda: s3.is_open)
     return BazelServer(Blobs(folder / "bazel-data", servant, ""), journal)
+
+
+def _bazel_section(bazel: BazelServer | None) -> honey.BazelPlace | None:
+    return None if bazel is None else honey.BazelPlace(bazel.address, bazel.http)
 
 
 def _attic_section(attic: AtticServer | None) -> honey.AtticPlace | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from pytest_gf.lab import model
+from pytest_gf.lab.attic import known as attic
 
 if TYPE_CHECKING:
     from pytest_gf.honey.contract import Contract
@@ -275,31 +276,12 @@ _WIRE = (
     Fault("html-everywhere", None, "every exchange answers 200 with an HTML page"),
     Fault("malformed-xml", None, "every XML answer is cut short"),
 )
-_ATTIC = (
-    Fault("attic-chunk-deleted", None, "the last object of each path is deleted from the bucket attic"),
-    Fault("attic-wrong-secret", None, "Attic's own credential to S3 is wrong"),
-    Fault("attic-flipped", None, "a byte of each path's last object differs, length and frames are good"),
-    Fault("attic-chunk-unreferenced", None, "the database lost a chunk's reference: 503 IncompleteNar"),
-    Fault("attic-nar-error", None, "archives answer 500 InternalServerError"),
-    Fault("attic-body-cut", "number", "bodies that Attic streams end after so many bytes"),
-    Fault("attic-no-nar", None, "what was uploaded is no archive; hash and size agree with it"),
-    Fault("attic-nar-size-lies", None, "narinfos promise eight bytes more, and are signed"),
-    Fault("attic-nar-hash-lies", None, "narinfos promise another hash, and are signed"),
-    Fault("attic-redirect-elsewhere", None, "small archives are redirected to a host that nobody named"),
-    Fault("attic-url-elsewhere", None, "narinfos name archives on a host that nobody named, and are signed"),
-    Fault("attic-path-missing", None, "the cache knows no path any more: 404 NoSuchObject"),
-    Fault("attic-wrong-key", None, "narinfos are signed by another key of the same name"),
-    Fault("attic-key-renamed", None, "narinfos are signed under another name"),
-    Fault("attic-unsigned", None, "narinfos carry no signature"),
-    Fault("attic-key-rotated", None, "the cache publishes and signs by another key"),
-    Fault("attic-family-other", None, "another cache family answers on HTTPS"),
-    Fault("attic-private", None, "the cache is private: 401 without a token"),
-    Fault("attic-anonymous-write", None, "who has no token may push"),
-    Fault("attic-miss-error", None, "a miss answers 500"),
-    Fault("attic-miss-found", None, "a miss answers 200 with another path"),
-    Fault("attic-html", None, "every exchange answers 200 with an HTML page"),
-    Fault("attic-silent", None, "Attic reads requests and never answers"),
-    Fault("attic-unreachable", None, "Attic's ports are closed"),
+_ATTIC = tuple(Fault(*each) for each in attic.FAULTS)
+_FLAKEHUB = (
+    Fault("flakehub-unpublished", None, "FlakeHub knows no page of the flake: 404"),
+    Fault("flakehub-broken", None, "FlakeHub answers 500"),
+    Fault("flakehub-throttled", None, "FlakeHub answers 429 the first time"),
+    Fault("flakehub-drips", None, "FlakeHub's answer comes a byte at a time, and never ends"),
 )
 _BAZEL = (
     Fault("bazel-blob", "defect", "the object of the largest seeded blob has this DEFECT in the bucket"),
@@ -328,7 +310,20 @@ _BAZEL = (
 )
 
 _MODEL = tuple(Fault(name, None, about) for name, about in model.faults().items())
-_EVERY = (*_STORE, *_RIGHTS, *_STATE, *_SCRATCH, *_MARKERS, *_CLUSTER, *_KUBELET, *_WIRE, *_ATTIC, *_BAZEL, *_MODEL)
+_EVERY = (
+    *_STORE,
+    *_RIGHTS,
+    *_STATE,
+    *_SCRATCH,
+    *_MARKERS,
+    *_CLUSTER,
+    *_KUBELET,
+    *_WIRE,
+    *_ATTIC,
+    *_FLAKEHUB,
+    *_BAZEL,
+    *_MODEL,
+)
 FAULTS: Mapping[str, Fault] = {each.name: each for each in _EVERY}
 
 

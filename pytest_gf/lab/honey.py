@@ -27,7 +27,7 @@ ATTIC_TOKEN = "GF_LAB_ATTIC_TOKEN"  # noqa: S105  # As above.
 ROUTED = "routed.toml"
 KUBECONFIG = "kubeconfig"
 ADMIN_KUBECONFIG = "admin.kubeconfig"
-ALLOWED = ("scratch", "state-proof", "cache-blob", "cache-delete")
+ALLOWED = ("scratch", "state-proof", "cache-blob", "cache-delete", "publication")
 PRIVATE = 0o600
 
 _CREDENTIALS = "credentials.json"
@@ -117,6 +117,7 @@ def write_targets(  # noqa: PLR0917  # Called once, when the lab starts.
     workload: Workload | None,
     attic: AtticPlace | None = None,
     bazel: BazelPlace | None = None,
+    flakehub: str = "",
 ) -> Path:
     """Write the target file that ``pytest --gf-target=FILE`` reads, and ``env.sh`` with the credentials beside it.
 
@@ -125,6 +126,7 @@ def write_targets(  # noqa: PLR0917  # Called once, when the lab starts.
     path = folder / "target.toml"
     api = "" if attic is None else _attic(attic, "api", "https")
     cache = "" if bazel is None else f'\n[bazel]\ngrpc = "{bazel.grpc}"\nhttp = "{bazel.http}"\n'
+    cache += f'\n[flakehub]\npage = "{flakehub}"\n' if flakehub else ""
     path.write_text(_target("runner", endpoint, region, workload) + api + cache, encoding="utf-8")
     if workload is not None:
         route = f"port-forward:{workload.namespace}/svc/{workload.service}:{workload.port}"

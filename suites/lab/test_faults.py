@@ -15,8 +15,8 @@ from pytest_gf.lab.faults import FAULTS
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())
 OF_THE_MODEL: dict[str, Any] = tomllib.loads((Path(__file__).parent / "repository_faults.toml").read_text())["fault"]
 """Those that bend files and variables; test_repository_faults.py tries them."""
-ELSEWHERE = {"acceleration.flakehub-answers", "attic.store-hash-whole"}
-"""Clauses that test_repo_flakehub.py turns red with a server of its own, and test_attic_runs.py on demand."""
+ELSEWHERE = {"attic.store-hash-whole"}
+"""What test_attic_runs.py turns red, on demand."""
 VERDICTS = ("violated", "unproven", "error")
 
 
@@ -51,6 +51,8 @@ def test_no_clause_without_a_fault(catalog: set[str]) -> None:
             *TABLE["ha"].values(),
             *TABLE["rca"].values(),
             *TABLE["audit"].values(),
+            *TABLE["flakehub"].values(),
+            *TABLE["publication"].values(),
             *OF_THE_MODEL.values(),
         )
         for name in expand(fault.get("violated", []), catalog_rows(catalog))
@@ -88,6 +90,8 @@ def test_every_fault_is_in_the_table() -> None:
             *TABLE["ha"],
             *TABLE["rca"],
             *TABLE["audit"],
+            *TABLE["flakehub"],
+            *TABLE["publication"],
             *OF_THE_MODEL,
         )
         for each in name.split(" + ")

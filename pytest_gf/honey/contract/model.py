@@ -87,6 +87,9 @@ class Attic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nars: tuple[str, ...]
     node: str = ""
     """With which node it goes."""
+    api: str = ""
+    https: str = ""
+    """Where the surfaces of these names are promised; "" promises no address."""
 
 
 class Bazel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

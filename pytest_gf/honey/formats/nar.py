@@ -18,6 +18,8 @@ MOST_NAME = 255
 MOST_TARGET = 4095
 """Bytes of a symlink's target."""
 MOST_ENTRIES = 10_000_000
+TAIL = 16 * 1024
+"""Bytes at the end of a piece that wait for the next one, so that a small file across both is read as one."""
 
 Kind = Literal["magic", "token", "padding", "name", "order", "target", "deep", "entries", "cut", "trailing"]
 
@@ -50,6 +52,7 @@ class Reader:
         self._need = 0
         self._skip = 0
         self._held = bytearray()
+        self._tail = b""
         self._at = 0
         self._last = b""
         self._entries = 0
@@ -58,13 +61,42 @@ class Reader:
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises Malformed; nothing may be fed after that."""
-        start, end = 0, len(data)
+        self.size += len(data)
+        start = 0
+        if self._tail:
+            data, start = self._mended(data)
+        self._read(data, start, TAIL)
+
+    def finish(self) -> None:
+        """Raise Malformed where the archive is not complete."""
+        tail, self._tail = self._tail, b""
+        self._read(tail, 0, 0)
+        if not self.complete:
+            raise Malformed("cut", self.size, "the archive goes on")
+
+    def _mended(self, data: bytes) -> tuple[bytes, int]:
+        """Pass over the file in which the last piece ended, and return the bytes to go on with, and where in them."""
+        joined, before = self._tail + data[:TAIL], len(self._tail)
+        at = self._files(joined, 0)
+        if before < at <= before + len(data):
+            self._tail = b""
+            self._at += at
+            return data, at - before
+        joined, self._tail = self._tail + data, b""
+        return joined, 0
+
+    def _read(self, data: bytes, start: int, tail: int) -> None:
+        """Take bytes from ``start`` on; up to ``tail`` of them are held back where a file of a directory may end behind them."""
+        end = len(data)
         while start < end:
             if self.complete:
-                raise Malformed("trailing", self.size + start, "bytes follow the archive")
+                raise Malformed("trailing", self._at, "bytes follow the archive")
             if self._need == _ENTRIES:
                 begun, start = start, self._files(data, start)
                 self._at += start - begun
+                if 0 < end - start <= tail:
+                    self._tail = data[start:]
+                    return
                 self._need = self._parser.send(b"")
                 continue
             if self._skip:
@@ -77,12 +109,6 @@ class Reader:
             self._at += step
             if not self._skip and len(self._held) == self._need:
                 self._step()
-        self.size += end
-
-    def finish(self) -> None:
-        """Raise Malformed where the archive is not complete."""
-        if not self.complete:
-            raise Malformed("cut", self.size, "the archive goes on")
 
     def _step(self) -> None:
         """Give the parser what it asked for, until it asks for bytes that are not here."""
@@ -98,27 +124,35 @@ class Reader:
         """Pass over the regular files that lie whole in these bytes, and return where the first that does not begins.
 
         A directory of small files is most of its tokens: read one by one they cost twenty times their digest. Whatever looks
-        strange is left to the parser, which says what is wrong with it.
+        strange is left to the parser, which says what is wrong with it. Padding is compared with what stands behind it.
         """
-        end = len(data)
-        while data.startswith(_ENTRY, at) and (name_at := at + len(_ENTRY) + _WORD) <= end:
-            (length,) = _LENGTH.unpack_from(data, name_at - _WORD)
-            name = data[name_at : name_at + min(length, MOST_NAME + 1)]
-            node = name_at + length + (-length % _WORD)
-            if length > MOST_NAME or not _is_name(name) or name <= self._last or any(data[name_at + length : node]):
+        starts, last, found = data.startswith, self._last, 0
+        unpack, heads, sizes, following = _FILES.unpack, _FILES.heads, _FILES.sizes, _NEXT
+        more = starts(_ENTRY, at)
+        while more:
+            name_at = at + _ENTRY_LENGTH
+            try:
+                size = data[name_at]
+                length, name, head, contents = unpack[size](data, name_at)
+                passed = sizes[size]
+                if head != heads[size]:
+                    length, name, head, contents = _EXECUTABLES.unpack[size](data, name_at)
+                    passed = _EXECUTABLES.sizes[size]
+                    if head != _EXECUTABLES.heads[size]:
+                        break
+            except (IndexError, struct.error):  # It is not here as a whole.
                 break
-            head = next((each for each in _FILES if data.startswith(each, node)), b"")
-            contents = node + len(head) + _WORD
-            if not head or contents > end:
+            if length != size or name <= last or b"/" in name or b"\0" in name or (size <= _DOTS and name in _NO_NAMES):
                 break
-            (length,) = _LENGTH.unpack_from(data, contents - _WORD)
-            close = contents + length + (-length % _WORD)
-            if any(data[contents + length : close]) or not data.startswith(_CLOSE, close):
+            close, padding = name_at + passed + contents, -contents & 7
+            more = starts(following[padding], close)
+            if not more and not starts(_CLOSED[padding], close):
                 break
-            at = close + len(_CLOSE)
-            self._last = name
-            self._entries += 1
-            self.files += 1
+            at, last = close + padding + _CLOSE_LENGTH, name
+            found += 1
+        self._last = last
+        self._entries += found
+        self.files += found
         return at
 
     def _parse(self) -> Generator[int, bytes, None]:
@@ -270,12 +304,27 @@ def _strings(*texts: bytes) -> bytes:
 
 
 def _is_name(name: bytes) -> bool:
-    return bool(name) and name not in {b".", b".."} and b"/" not in name and b"\0" not in name
+    return bool(name) and name not in _NO_NAMES and b"/" not in name and b"\0" not in name
 
 
+_NO_NAMES = (b".", b"..")
 _ENTRY = _strings(b"entry", b"(", b"name")
-_FILES = (
-    _strings(b"node", b"(", b"type", b"regular", b"contents"),
-    _strings(b"node", b"(", b"type", b"regular", b"executable", b"", b"contents"),
-)
 _CLOSE = _strings(b")", b")")
+_FILE = _strings(b"node", b"(", b"type", b"regular", b"contents")
+_EXECUTABLE = _strings(b"node", b"(", b"type", b"regular", b"executable", b"", b"contents")
+_ENTRY_LENGTH, _CLOSE_LENGTH = len(_ENTRY), len(_CLOSE)
+_DOTS = max(map(len, _NO_NAMES))
+
+
+class _Heads:
+    """What stands before the contents of a file, by the size of its name: how it is read, how long it is, what it must be."""
+
+    def __init__(self, node: bytes) -> None:
+        self.heads = [bytes(-size & 7) + node for size in range(MOST_NAME + 1)]
+        made = [struct.Struct(f"<Q{size}s{len(head)}sQ") for size, head in enumerate(self.heads)]
+        self.unpack = [each.unpack_from for each in made]
+        self.sizes = [each.size for each in made]
+
+
+_FILES, _EXECUTABLES = _Heads(_FILE), _Heads(_EXECUTABLE)
+_CLOSED, _NEXT = ([bytes(padding) + text for padding in range(_WORD)] for text in (_CLOSE, _CLOSE + _ENTRY))

@@ -3,47 +3,46 @@
 from __future__ import annotations
 
 import hashlib
-import lzma
-from collections.abc import Iterator
-from typing import Protocol
 
 from pytest_gf.honey.formats import nar, zstd
+from pytest_gf.honey.formats.packed import Decoder, Malformed, applied, decoder
 
-UNDERSTOOD = ("zstd", "none", "xz")
-"""What Attic compresses by, but for brotli."""
-XZ_MEMORY = 128 * 1024 * 1024
-PIECE = 1024 * 1024
-"""Bytes that are decompressed at once at most."""
-
-
-class Malformed(ValueError):
-    """The body is no whole compressed archive; ``str`` says in what way."""
-
-
-class _Decoder(Protocol):
-    def feed(self, data: bytes) -> Iterator[bytes]: ...
-    def finish(self) -> None: ...
+SLACK = 1024 * 1024
+"""Bytes that a compressed archive may be longer than itself, besides a 64th."""
 
 
 class Body:
     """Takes a body in pieces. The first thing that is wrong with it is kept, and the rest is only counted.
 
-    ``promised`` bounds the archive in bytes. After `finish`, ``trouble`` is "" where the archive is whole and strict.
+    ``promised`` bounds the archive in bytes. After `finish`, ``trouble`` is "" where the archive is whole and strict; it is
+    ``archive`` where the body was read to its end, and what it holds is no archive.
     """
 
     def __init__(self, compression: str, promised: int) -> None:
         self.received = 0
         self.size = 0
         self.trouble = ""
-        self._decoder = _decoder(compression, promised)
+        self.archive = ""
+        self._promised = promised
+        self._decoder = decoder(compression, promised)
+        self._outer: Decoder | None = None
         self._reader = nar.Reader()
         self._digest = hashlib.sha256()
-        self._archive = ""
 
     @property
     def sha256(self) -> bytes:
         """The digest of what was decompressed so far."""
         return self._digest.digest()
+
+    def begin(self, encoding: str) -> None:
+        """Take the Content-Encoding that the body comes with, before its first byte.
+
+        Nix reads one that is `br`, and guesses any other from the bytes, which fails where they are compressed besides.
+        """
+        if encoding == "br":
+            self._outer = decoder("br", self._promised + self._promised // 64 + SLACK)
+        elif applied(encoding):
+            self.trouble = f"the body comes with Content-Encoding {encoding[:40]!r}: Nix 2.8 can't read it"
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -51,8 +50,9 @@ class Body:
         if self.trouble:
             return
         try:
-            for piece in self._decoder.feed(data):
-                self._take(piece)
+            for packed in (data,) if self._outer is None else self._outer.feed(data):
+                for piece in self._decoder.feed(packed):
+                    self._take(piece)
         except (zstd.Malformed, Malformed) as wrong:
             self.trouble = f"the compressed body is malformed: {wrong}"
 
@@ -61,80 +61,26 @@ class Body:
         if self.trouble:
             return
         try:
-            self._decoder.finish()
+            for each in (self._outer, self._decoder):
+                if each is not None:
+                    each.finish()
         except (zstd.Malformed, Malformed) as wrong:
             self.trouble = f"the compressed body is malformed: {wrong}"
             return
-        if not self._archive:
+        if not self.archive:
             try:
                 self._reader.finish()
             except nar.Malformed as wrong:
-                self._archive = str(wrong)
-        if self._archive:
-            self.trouble = f"the archive is malformed: {self._archive}"
+                self.archive = str(wrong)
+        if self.archive:
+            self.trouble = f"the archive is malformed: {self.archive}"
 
     def _take(self, piece: bytes) -> None:
         """Digest all of it, also past a malformed archive: whether the hash agrees is half of the diagnosis."""
         self.size += len(piece)
         self._digest.update(piece)
-        if not self._archive:
+        if not self.archive:
             try:
                 self._reader.feed(piece)
             except nar.Malformed as wrong:
-                self._archive = str(wrong)
-
-
-class _Plain:
-    def __init__(self, promised: int) -> None:
-        self._left = promised
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        self._left -= len(data)
-        if self._left < 0:
-            raise Malformed("it is longer than promised")
-        yield data
-
-    def finish(self) -> None:
-        return
-
-
-class _Xz:
-    """One stream after another: Attic compresses each chunk by itself, and sends them one after another."""
-
-    def __init__(self, promised: int) -> None:
-        self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
-        self._left = promised
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        while True:
-            if self._decoder.eof:
-                data = self._decoder.unused_data + data
-                if not data:
-                    return
-                self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
-            try:
-                piece = self._decoder.decompress(data, PIECE)
-            except lzma.LZMAError as wrong:
-                raise Malformed(f"xz: {wrong}") from None
-            data = b""
-            self._left -= len(piece)
-            if self._left < 0:
-                raise Malformed("it is longer than promised")
-            if piece:
-                yield piece
-            elif self._decoder.needs_input:
-                return
-
-    def finish(self) -> None:
-        if not self._decoder.eof:
-            raise Malformed("the bytes end inside of an xz stream")
-
-
-def _decoder(compression: str, promised: int) -> _Decoder:
-    if compression == "zstd":
-        return zstd.Decoder(most=promised)
-    if compression == "none":
-        return _Plain(promised)
-    if compression == "xz":
-        return _Xz(promised)
-    raise ValueError(f"compression {compression!r} is not among {', '.join(UNDERSTOOD)}")
+                self.archive = str(wrong)

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_gf.honey.formats import nixbase32
+from pytest_gf.honey.formats import contentaddress, nixbase32
 
 LONGEST = 1024 * 1024
 """Bytes; a path with thousands of references has some 100 kB."""
@@ -17,16 +17,43 @@ MOST_SIGNATURES = 100
 COMPRESSIONS = ("none", "br", "xz", "zstd", "bzip2", "gzip", "lzip", "lz4")
 
 Kind = Literal[
-    "text", "line", "duplicate", "missing", "path", "url", "compression", "hash", "size", "references", "signature"
+    "text",
+    "line",
+    "duplicate",
+    "missing",
+    "path",
+    "url",
+    "compression",
+    "hash",
+    "size",
+    "references",
+    "signature",
+    "deriver",
+    "ca",
 ]
 
-_BASE = r"[0-9abcdfghijklmnpqrsvwxyz]{32}-[0-9A-Za-z+\-_?=][0-9A-Za-z+\-._?=]{0,210}"
+# A name begins with a dot where Nix 2.8 and 2.26 both take it: "." and "..", alone or before a dash, 2.26 refuses.
+_BASE = r"[0-9abcdfghijklmnpqrsvwxyz]{32}-(?!\.{1,2}(?:-|$|\s))[0-9A-Za-z+\-._?=]{1,211}"
 _PATH = re.compile(rf"(?P<store>/[0-9A-Za-z+\-._?=/]{{1,200}})/(?P<base>{_BASE})")
 _REFERENCE = re.compile(_BASE)
 _SIZE = re.compile(r"[0-9]{1,18}")
+_URL = re.compile(r"[!-~]+")
+"""No blank and no control character: curl asks for no such URL."""
+_NO_DERIVER = "unknown-deriver"
 _KEY_BYTES, _SIGNATURE_BYTES, _HASH_BYTES = 32, 64, 32
 _HEX, _BASE64 = 64, 44
-_KNOWN = {"StorePath", "URL", "Compression", "NarHash", "NarSize", "References", "Deriver", "CA"}
+_KNOWN = {
+    "StorePath",
+    "URL",
+    "Compression",
+    "NarHash",
+    "NarSize",
+    "References",
+    "Deriver",
+    "CA",
+    "FileHash",
+    "FileSize",
+}
 
 
 class Malformed(ValueError):
@@ -71,7 +98,7 @@ class NarInfo:
     references: tuple[str, ...]
     signatures: tuple[Signature, ...]
     deriver: str = ""
-    ca: str = ""
+    ca: contentaddress.ContentAddress | None = None
 
     @property
     def store_hash(self) -> str:
@@ -84,6 +111,24 @@ class NarInfo:
         store = self.store_path.rpartition("/")[0]
         full = ",".join(f"{store}/{each}" for each in sorted(set(self.references)))
         return f"1;{self.store_path};sha256:{nixbase32.encode(self.nar_hash)};{self.nar_size};{full}"
+
+    @property
+    def ca_trouble(self) -> str:
+        """What Nix finds wrong with the content address, "" where path and hash follow from it, or there is none.
+
+        A signature does not cover it, and a wrong one makes Nix refuse the path beside a good signature.
+        """
+        if self.ca is None:
+            return ""
+        store, _, base = self.store_path.rpartition("/")
+        itself = base in self.references
+        others = [f"{store}/{each}" for each in self.references if each != base]
+        of_archive = (self.ca.method, self.ca.algorithm) == ("fixed:r", "sha256")
+        if of_archive and not itself and self.ca.digest != self.nar_hash:
+            return "CA names another hash than NarHash"
+        if self.ca.path(store, base.partition("-")[2], others, itself=itself) != self.store_path:
+            return "the store path does not follow from CA"
+        return ""
 
     def signed_by(self, key: PublicKey) -> bool:
         """Tell whether a signature of this key's name is good; key and name must both match.
@@ -112,13 +157,14 @@ def parse(data: bytes) -> NarInfo:
             raise Malformed("missing", f"no {name}")
     if _PATH.fullmatch(fields["StorePath"]) is None:
         raise Malformed("path", f"StorePath {fields['StorePath'][:300]!r}")
-    if not fields["URL"]:
-        raise Malformed("url", "an empty URL")
+    if _URL.fullmatch(fields["URL"]) is None:
+        raise Malformed("url", f"{fields['URL'][:120]!r} is empty, or has a blank in it: curl asks for no such URL")
     compression = fields.get("Compression", "bzip2")  # Nix's default where the field is absent.
     if compression not in COMPRESSIONS:
         raise Malformed("compression", f"{compression[:50]!r}")
     if _SIZE.fullmatch(fields["NarSize"]) is None or not int(fields["NarSize"]):
         raise Malformed("size", f"NarSize {fields['NarSize'][:50]!r}")
+    _check_file(fields)
     return NarInfo(
         store_path=fields["StorePath"],
         url=fields["URL"],
@@ -127,8 +173,8 @@ def parse(data: bytes) -> NarInfo:
         nar_size=int(fields["NarSize"]),
         references=_references(fields.get("References", "")),
         signatures=tuple(map(_signature, signatures)),
-        deriver=fields.get("Deriver", ""),
-        ca=fields.get("CA", ""),
+        deriver=_deriver(fields.get("Deriver", _NO_DERIVER)),
+        ca=_ca(fields.get("CA", "")),
     )
 
 
@@ -164,11 +210,12 @@ def _fields(data: bytes) -> tuple[dict[str, str], list[str]]:
     fields: dict[str, str] = {}
     signatures: list[str] = []
     for line in text.removesuffix("\n").split("\n"):
-        name, colon, value = line.partition(": ")
-        if not colon and line.endswith(":"):  # "References:" where there is none, in some caches.
-            name, value = line.removesuffix(":"), ""
-        elif not colon or not name:
-            raise Malformed("line", f"{line[:100]!r}")
+        # Nix passes over one character behind the colon, whatever it is: where the line ends there, the next one is read for
+        # this one's value ("References:" without its blank is refused).
+        name, colon, value = line.partition(":")
+        if not colon or not value or (name in {*_KNOWN, "Sig"} and not value.startswith(" ")):
+            raise Malformed("line", f"{line[:100]!r} is no NAME: VALUE with a blank behind the colon")
+        value = value[1:]
         if name == "Sig":
             signatures.append(value)
         elif name in fields and name in _KNOWN:
@@ -178,6 +225,27 @@ def _fields(data: bytes) -> tuple[dict[str, str], list[str]]:
     if len(signatures) > MOST_SIGNATURES:
         raise Malformed("signature", f"{len(signatures)} of them")
     return fields, signatures
+
+
+def _check_file(fields: dict[str, str]) -> None:
+    """Look at what is said of the compressed file: Nix reads it, and looks no further."""
+    if "FileHash" in fields:
+        nar_hash(fields["FileHash"])
+    if _SIZE.fullmatch(fields.get("FileSize", "0")) is None:
+        raise Malformed("size", f"FileSize {fields['FileSize'][:50]!r}")
+
+
+def _deriver(text: str) -> str:
+    if text != _NO_DERIVER and _REFERENCE.fullmatch(text) is None:
+        raise Malformed("deriver", f"{text[:250]!r} is no base name of a store path")
+    return "" if text == _NO_DERIVER else text
+
+
+def _ca(text: str) -> contentaddress.ContentAddress | None:
+    try:
+        return contentaddress.parse(text) if text else None
+    except contentaddress.Malformed as wrong:
+        raise Malformed("ca", str(wrong)) from None
 
 
 def _references(text: str) -> tuple[str, ...]:

@@ -80,7 +80,9 @@ class Decoder:
                 if frame is None or (not frame.end and frame.blocks <= SMALL):
                     break
                 end = frame.end or frame.header_end
-                decoded = self._at_once(data[at:end], frame) if frame.end else self._begin(data[at:end], frame)
+                decoded = (
+                    self._at_once(memoryview(data)[at:end], frame) if frame.end else self._begin(data[at:end], frame)
+                )
             else:
                 end = self._next(data, at)
                 if not end:
@@ -118,7 +120,7 @@ class Decoder:
         whole = last and end <= len(data) and blocks <= SMALL
         return _Frame(header_end, end if whole else 0, blocks, checksum, content)
 
-    def _at_once(self, data: bytes, frame: _Frame) -> bytes:
+    def _at_once(self, data: memoryview, frame: _Frame) -> bytes:
         most = frame.blocks * MOST_BLOCK
         if frame.content is not None:
             if frame.content > most:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from pytest_gf.honey.formats.narinfo import NarInfo, PublicKey
@@ -25,9 +26,11 @@ class Said:
     """None where the body is not what was asked for."""
     public: bool | None = None
     """What the visibility header says, None where there is none."""
+    more: str = ""
+    """What came besides: a redirect that was not followed, a body that can't be read."""
 
     def __str__(self) -> str:
-        return f"{self.status} {self.error}".strip()
+        return f"{self.status} {self.error}".strip() + self.more
 
 
 @dataclass(frozen=True)
@@ -66,16 +69,21 @@ class CacheInfo:
 
 @dataclass(frozen=True)
 class PublicRead:
-    """What somebody without a token may read. Statement S022."""
+    """What somebody without a token may read. Statement S022.
+
+    ``is_public`` is cache-config's own word, None where it says none: a proxy may strip the header that says so.
+    """
 
     surface: str
     answers: Mapping[str, Said]
+    is_public: bool | None = None
 
     @property
     def open(self) -> bool:
         """Whether no answer asked for a token, none calls itself private, and the cache was there."""
         refused = any(each.status in {PRIVATE, REFUSED} or each.public is False for each in self.answers.values())
-        return not refused and any(each.status == OK and each.public for each in self.answers.values())
+        said = self.is_public or any(each.public for each in self.answers.values())
+        return not refused and self.is_public is not False and bool(said)
 
     @property
     def promised(self) -> str:
@@ -86,9 +94,9 @@ class PublicRead:
         def visibility(said: Said) -> str:
             return "" if said.public is None else f" ({'public' if said.public else 'private'})"
 
-        return f"{self.surface}: " + "; ".join(
-            f"{name} {said}{visibility(said)}" for name, said in self.answers.items()
-        )
+        config = "" if self.is_public is None else f"; cache-config: is_public {str(self.is_public).lower()}"
+        answers = "; ".join(f"{name} {said}{visibility(said)}" for name, said in self.answers.items())
+        return f"{self.surface}: {answers}{config}"
 
     @property
     def diagnosis(self) -> str:
@@ -134,6 +142,9 @@ class Family:
     def diagnosis(self) -> str:
         if self.same:
             return ""
+        without = [surface for surface, key in self.keys.items() if not key]
+        if without:
+            return f"{', '.join(without)} gives no public key, and the other surface does"
         what = "other narinfos" if len(set(self.keys.values())) == 1 else "another key"
         return f"two cache families: the surfaces give {what}"
 
@@ -170,16 +181,18 @@ class Pinned:
 
     @property
     def diagnosis(self) -> str:
-        return (
-            ""
-            if self.same
-            else "the cache's key is not the pinned one: every client that pins it refuses what is signed now"
-        )
+        if self.same:
+            return ""
+        if not self.published:
+            return "cache-config answers 200, and gives no public key"
+        return "the cache's key is not the pinned one: every client that pins it refuses what is signed now"
 
     @property
     def next_step(self) -> str:
         if self.same:
             return ""
+        if not self.published:
+            return f"does Attic answer here, or something before it? {SUBSTITUTE}"
         return "was the key rotated (S026)? then pin the new one everywhere; if not, another cache answers here"
 
 
@@ -253,17 +266,20 @@ class Miss:
 
 @dataclass(frozen=True)
 class AnonymousPush:
-    """The answer to get-missing-paths without a token: it needs the right to push, and changes nothing. Statement S023."""
+    """The answer to get-missing-paths without a token: it needs the right to push, and changes nothing. Statement S023.
+
+    The fact gives it only where the answer says one or the other: a refusal in Attic's own form, or what was asked for.
+    """
 
     said: Said
 
     @property
     def refused(self) -> bool:
-        return self.said.status == REFUSED
+        return self.said.status in {REFUSED, PRIVATE}
 
     @property
     def promised(self) -> str:
-        return "who has no token is refused with 403 where the right to push is needed"
+        return "who has no token is refused by Attic where the right to push is needed"
 
     @property
     def seen(self) -> str:
@@ -271,14 +287,77 @@ class AnonymousPush:
 
     @property
     def diagnosis(self) -> str:
-        if self.refused:
-            return ""
-        if self.said.status == OK:
-            return "anybody may push to the cache"
-        return f"no refusal came back: {self.said}"
+        return (
+            ""
+            if self.refused
+            else "anybody may push to the cache: it tells somebody without a token which paths are missing"
+        )
 
     @property
     def next_step(self) -> str:
         if self.refused:
             return ""
         return "take the anonymous right away, then distrust what was pushed since: signatures are the cache's own"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a surface is asked, beside the contract's address and cache; what the cache says of itself. Statements S010, S011, S021.
+
+    ``is_local``: the address is this machine's own, a forward or the lab. ``substituter`` is where cache-config sends
+    clients, "" where it says nothing.
+    """
+
+    surface: str
+    address: str
+    cache: str
+    contract: str
+    contract_cache: str
+    is_local: bool = False
+    retired: str = ""
+    substituter: str = ""
+    known: tuple[str, ...] = ()
+    """Hosts that cache-config may name: the contract's and the target's."""
+
+    @property
+    def is_contracts(self) -> bool:
+        """Whether the address is the contract's, to the letter but for a slash at its end."""
+        return self.address.rstrip("/") == self.contract.rstrip("/")
+
+    @property
+    def as_promised(self) -> bool:
+        return not self.diagnosis
+
+    @property
+    def promised(self) -> str:
+        return f"{self.surface} is {self.contract}, and its cache is {self.contract_cache}"
+
+    @property
+    def seen(self) -> str:
+        local = ", this machine's own: a forward, or the lab" if self.is_local else ""
+        told = f"; cache-config sends clients to {self.substituter}" if self.substituter else ""
+        return f"[attic] says {self.address}{local}, cache {self.cache}{told}"
+
+    @property
+    def diagnosis(self) -> str:
+        if self.retired:
+            return f"{self.address} is out of contract: {self.retired}"
+        if self.cache != self.contract_cache:
+            return f"the target asks the cache {self.cache}, and the contract promises {self.contract_cache}"
+        if not self.is_contracts and not self.is_local:
+            return f"{self.address} is not the address that is promised for {self.surface}"
+        if self.substituter and self.substituter.rstrip("/").rpartition("/")[2] != self.contract_cache:
+            return (
+                f"the cache that answers is another than {self.contract_cache}: it sends clients to {self.substituter}"
+            )
+        if self.substituter and (urlsplit(self.substituter).hostname or "") not in self.known:
+            return f"the cache sends clients to {self.substituter}, which nobody promised"
+        return ""
+
+    @property
+    def next_step(self) -> str:
+        if self.as_promised:
+            return ""
+        if self.cache == self.contract_cache and (self.is_contracts or self.is_local) and not self.retired:
+            return f"see what rewrites the path before Attic, and its substituter endpoint; {SUBSTITUTE}"
+        return f'give [attic] of the target {self.surface} = "{self.contract}" and cache = "{self.contract_cache}"'

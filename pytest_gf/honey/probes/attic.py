@@ -3,86 +3,57 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import json
-import re
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from pytest_gf.engine import evidence
 from pytest_gf.engine.errors import DeadlineExceeded, ProbeError, Unanswered
 from pytest_gf.engine.redaction import redact
-from pytest_gf.honey.probes.deadline import for_body, within
+from pytest_gf.honey.formats import packed
+from pytest_gf.honey.probes.again import settled
+from pytest_gf.honey.probes.attic_answers import Reply, Sink, Transfer, Way, authority, error_of, not_now, refusal
+from pytest_gf.honey.probes.deadline import Pace, paced, within
 from pytest_gf.honey.probes.s3_client import is_loopback
 
 if TYPE_CHECKING:
     import httpx
 
-    from pytest_gf.honey.probes.s3 import Route
-
 MOST_BODY = 1024 * 1024
-"""Bytes of a small answer; a longer one is cut here, and read by nobody."""
+"""Bytes of a small answer, packed and plain; a longer one is cut here, and read by nobody."""
 SLACK = 1024 * 1024
 """Bytes that a compressed archive may be longer than itself, besides a 64th."""
+REDIRECTS = 10
+"""As many as Nix follows."""
+BEGINS_WITHIN = 60.0
+"""Seconds until an archive's first byte: Attic is silent for 30 to 38 of them while S3 throttles it (facts/second-look.md)."""
 
-_CODE = re.compile(rb"<Code>([A-Za-z]{1,64})</Code>")
-_PORTS = {"http": 80, "https": 443}
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A small answer. ``error`` is the name that Attic gives to a refusal (facts/attic.md), "" where there is none."""
-
-    status: int
-    body: bytes = field(default=b"", repr=False)
-    error: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def ok(self) -> bool:
-        """Whether the status is a 200."""
-        return self.status == 200  # noqa: PLR2004  # RFC 9110, 15.3.1.
-
-    def __str__(self) -> str:
-        return f"{self.status} {self.error}".strip()
+_KEPT = ("x-attic-cache-visibility",)
+_SUCCESS, _REDIRECT, _FAILURE = 200, 300, 400  # RFC 9110, 15.
+_SAME_METHOD = (307, 308)
 
 
 @dataclass(frozen=True)
-class Transfer:
-    """How the body of an archive came. ``code`` is Attic's or S3's error; ``cut`` says how the body ended too early.
+class _Question:
+    """A small question: ``content`` is what a POST says."""
 
-    ``location`` is where a redirect points, a credential: it stands in no repr. ``refused`` says why nobody answered there.
-    """
-
-    status: int
-    code: str = ""
-    received: int = 0
-    cut: str = ""
-    refused: str = ""
-    location: str = field(default="", repr=False)
-
-    @property
-    def host(self) -> str:
-        """The host and port that a redirect names, "" where there is none."""
-        return (authority(self.location) or "nowhere") if self.location else ""
-
-
-@dataclass(frozen=True)
-class Way:
-    """How to reach the S3 server that a redirect may name: its endpoint, and a route to it where there is one."""
-
-    endpoint: str
-    ca_file: str | None = None
-    route: Route | None = None
+    operation: str
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: bytes = b""
 
 
 class Attic:
-    """One surface of an Attic, without a credential. Safe to share between threads.
+    """One surface of an Attic. Safe to share between threads.
 
-    Every call makes one exchange and raises `Unanswered` or `DeadlineExceeded`; every answer is a value.
+    Every call gives the first answer that is one (probes/again.py); it raises `Unanswered`, `Throttled` or `DeadlineExceeded`.
     """
 
     def __init__(self, base: str, cache: str, *, ca_file: str | None, deadline: float) -> None:
@@ -91,134 +62,211 @@ class Attic:
 
     def cache_info(self) -> Reply:
         """GET nix-cache-info."""
-        return self._small("cache-info", "GET", f"/{self.cache}/nix-cache-info")
+        return self._get("cache-info", f"/{self.cache}/nix-cache-info")
 
     def cache_config(self) -> Reply:
         """GET the cache's configuration: its public key among it."""
-        return self._small("cache-config", "GET", f"/_api/v1/cache-config/{self.cache}")
+        return self._get("cache-config", f"/_api/v1/cache-config/{self.cache}")
 
     def narinfo(self, store_hash: str) -> Reply:
         """GET the narinfo of a store hash."""
-        return self._small("narinfo", "GET", f"/{self.cache}/{store_hash}.narinfo")
+        return self._get("narinfo", f"/{self.cache}/{store_hash}.narinfo")
 
     def missing_paths(self, store_hash: str) -> Reply:
         """Ask which of one store hash is missing: what needs the right to push, and changes nothing."""
         asked = json.dumps({"cache": self.cache, "store_path_hashes": [store_hash]}).encode()
-        return self._small("get-missing-paths", "POST", "/_api/v1/get-missing-paths", asked)
+        url = f"{self.base}/_api/v1/get-missing-paths"
+        return self._small(_Question("get-missing-paths", "POST", url, {"Content-Type": "application/json"}, asked))
+
+    def upload(self, token: str, path: str, ca: str, nar: bytes) -> Reply:
+        """PUT a path without references. It is asked once: a push that was never answered may have landed."""
+        said: dict[str, object] = {
+            "cache": self.cache,
+            "store_path_hash": path.rpartition("/")[2][:32],
+            "store_path": path,
+            "references": [],
+            "system": None,
+            "deriver": None,
+            "sigs": [],
+            "ca": ca,
+            "nar_hash": f"sha256:{hashlib.sha256(nar).hexdigest()}",
+            "nar_size": len(nar),
+        }
+        headers = {"X-Attic-Nar-Info": json.dumps(said), "Authorization": f"Bearer {token}"}
+        return self._small(_Question("upload-path", "PUT", f"{self.base}/_api/v1/upload-path", headers, nar))
 
     def elsewhere(self, url: str) -> str:
         """Return the host and port that a narinfo's URL leads away to, "" where it stays: no signature covers it."""
         host = authority(self._absolute(url))
         return "" if host == authority(self.base) else host or "nowhere"
 
-    def nar(self, url: str, promised: int, feed: Callable[[bytes], None]) -> Transfer:
-        """Stream the archive at a narinfo's URL (relative to the cache) into ``feed``; ``promised`` is its NarSize."""
-        return self._stream(self._absolute(url), promised, feed, self._ca_file, None)
+    def nar(self, url: str, promised: int, sink: Sink, way: Way | None = None) -> tuple[Transfer, ...]:
+        """Stream the archive at a narinfo's URL into ``sink``, and return every hop; ``promised`` is its NarSize.
 
-    def redirected(self, location: str, way: Way, promised: int, feed: Callable[[bytes], None]) -> Transfer:
-        """Stream the archive from where a redirect points, without the token; nobody there is a value, since nix meets it."""
-        return self._stream(location, promised, feed, way.ca_file, way)
+        A redirect is followed on the same server, also to its HTTPS, and to the S3 server of ``way``, without a token; with
+        another the hops end.
+        """
+        hops: list[Transfer] = []
+        asked, to_s3 = self._absolute(url), False
+        while len(hops) <= REDIRECTS:
+            hop = self._stream(_Asked(asked, promised, sink, way if to_s3 else None), self._ca_file)
+            hops.append(hop)
+            if not hop.location or to_s3:
+                break
+            asked, to_s3 = hop.location, way is not None and authority(way.endpoint) == hop.host
+            if not to_s3 and hop.host not in {
+                authority(self.base),
+                authority(f"https://{urlsplit(self.base).hostname}"),
+            }:
+                break
+        return tuple(hops)
 
     def _absolute(self, url: str) -> str:
-        try:
-            return urljoin(f"{self.base}/{self.cache}/", url)
-        except ValueError:  # No URL, as "http://[".
-            return ""
+        """Return what Nix asks for: a URL with a scheme as it is, any other text appended to the cache's URL as text."""
+        return url if url.startswith(("http://", "https://", "file://")) else f"{self.base}/{self.cache}/{url}"
 
-    def _small(self, operation: str, method: str, path: str, content: bytes = b"") -> Reply:
-        tried = f"Attic {operation} at {self.base}"
-        with _recorded(operation, self.base) as noted:
-            reply = within(self._deadline, tried, lambda: self._ask(tried, method, path, content))
-            noted["answer"] = {"status": reply.status, "error": reply.error, "bytes": len(reply.body)}
-        return reply
+    def _get(self, operation: str, path: str) -> Reply:
+        return self._small(_Question(operation, "GET", f"{self.base}{path}", {}))
 
-    def _ask(self, tried: str, method: str, path: str, content: bytes) -> Reply:
+    def _small(self, question: _Question) -> Reply:
+        tried = f"Attic {question.operation} at {self.base}"
+
+        def ask(left: float) -> Reply:
+            with _recorded(question.operation, self.base) as noted:
+                reply = within(left, tried, lambda: self._followed(tried, question))
+                noted["answer"] = {"status": reply.status, "error": reply.error, "bytes": len(reply.body)}
+                if reply.moved:
+                    noted["redirects"] = list(reply.moved)
+            return reply
+
+        return settled(
+            tried, ask, seconds=self._deadline, not_now=lambda reply: reply.again, reads=question.method != "PUT"
+        )
+
+    def _followed(self, tried: str, question: _Question) -> Reply:
+        """Ask, and follow redirects as Nix does; what was no GET only where the method stays."""
+        url, moved = question.url, []
+        while True:
+            reply, location = self._ask(tried, question, url)
+            if location:
+                moved.append(authority(location) or "nowhere")
+            known = not location or moved[-1] != "nowhere"
+            # What carries a token goes nowhere else.
+            stays = question.method == "GET" or (question.method == "POST" and reply.status in _SAME_METHOD)
+            if not (location and known and stays and len(moved) <= REDIRECTS):
+                return Reply(
+                    reply.status, reply.body, reply.error, reply.headers, tuple(moved), reply.trouble, reply.again
+                )
+            url = location
+
+    def _ask(self, tried: str, question: _Question, url: str) -> tuple[Reply, str]:
+        """Make one exchange, and return where a redirect points beside the answer."""
         import httpx
 
-        headers = {"Content-Type": "application/json"} if content else {}
+        headers = {"Accept-Encoding": "identity", **question.headers}
+        content = question.content or None
         try:
             with (
-                self._client(self.base, self._ca_file) as client,
-                client.stream(method, f"{self.base}{path}", headers=headers, content=content or None) as response,
+                self._client(url, self._ca_file, self._deadline) as client,
+                client.stream(question.method, url, headers=headers, content=content) as response,
             ):
                 body = _bounded(response)
+        except httpx.InvalidURL as wrong:  # Where a redirect points.
+            return Reply(0, trouble=f"no URL: {redact(str(wrong))[:100]}"), ""
         except httpx.HTTPError as broken:
             raise _unanswered(tried, broken) from None
-        shown = {name: value for name, value in response.headers.items() if name == "x-attic-cache-visibility"}
-        return Reply(response.status_code, body, _error(body) if response.status_code >= 300 else "", shown)  # noqa: PLR2004
+        return _reply(response, body), _location(response, url)
 
-    def _stream(
-        self, url: str, promised: int, feed: Callable[[bytes], None], ca_file: str | None, way: Way | None
-    ) -> Transfer:
-        shown = url.partition("?")[0]
+    def _stream(self, asked: _Asked, ca_file: str | None) -> Transfer:
+        shown = asked.url.partition("?")[0]
         tried = f"Attic nar at {shown}"
-        seconds = for_body(self._deadline, promised)
-        with _recorded("nar", shown) as noted:
-            transfer = within(seconds, tried, lambda: self._transfer(tried, url, promised, feed, ca_file, way, seconds))
-            noted["answer"] = {
-                "status": transfer.status,
-                "code": transfer.code,
-                "bytes": transfer.received,
-                "cut": transfer.cut,
-                "refused": transfer.refused,
-                "redirect": transfer.location.partition("?")[0],
-            }
-        return transfer
 
-    def _transfer(  # noqa: PLR0917  # Called once, above.
-        self,
-        tried: str,
-        url: str,
-        promised: int,
-        feed: Callable[[bytes], None],
-        ca_file: str | None,
-        way: Way | None,
-        seconds: float,
-    ) -> Transfer:
+        def ask(_: float) -> Transfer:
+            pace = Pace(max(BEGINS_WITHIN, self._deadline))
+            with _recorded("nar", shown) as noted:
+                transfer = paced(pace.allowed, tried, lambda: self._transfer(tried, asked, ca_file, pace))
+                noted["answer"] = {
+                    "status": transfer.status,
+                    "code": transfer.code,
+                    "bytes": transfer.received,
+                    "cut": transfer.cut,
+                    "refused": transfer.refused,
+                    "redirect": transfer.location.partition("?")[0],
+                }
+            return transfer
+
+        try:
+            return settled(tried, ask, seconds=self._deadline, not_now=lambda transfer: transfer.again)
+        except Unanswered as silent:
+            if asked.way is None or (asked.way.route is not None and asked.way.route.broken):
+                raise
+            return Transfer(0, refused=silent.came_back)  # Nobody where Attic redirects to: Nix meets it too.
+
+    def _transfer(self, tried: str, asked: _Asked, ca_file: str | None, pace: Pace) -> Transfer:
         import httpx
 
-        route = way.route if way is not None else None
-        parts = urlsplit(url)
-        headers = {"Host": parts.netloc.rpartition("@")[2], "Accept-Encoding": "identity"}
-        asked = parts._replace(netloc=route.address).geturl() if route is not None else url
-        received, ends, head = 0, time.monotonic() + seconds, False
+        url, headers = asked.reached, {"Host": asked.host, "Accept-Encoding": "identity"}
+        began, head = time.monotonic(), False
+        trusted = ca_file if asked.way is None else asked.way.ca_file
         try:
-            with self._client(asked, ca_file) as client, client.stream("GET", asked, headers=headers) as response:
+            with (
+                self._client(url, trusted, pace.allowed()) as client,
+                client.stream("GET", url, headers=headers) as came,
+            ):
                 head = True
-                if response.status_code != 200:  # noqa: PLR2004  # RFC 9110, 15.3.1.
-                    return _refusal(response, url)
-                for piece in response.iter_raw():
-                    received += len(piece)
-                    feed(piece)
-                    if received > promised + promised // 64 + SLACK:
-                        return Transfer(200, received=received, cut="more bytes come than the archive has")
-                    if time.monotonic() > ends:
-                        raise DeadlineExceeded(tried, f"{received} bytes in {seconds:.3g} s", "see --gf-deadline")
+                if came.status_code != _SUCCESS:
+                    return _refused(came, asked.url)
+                asked.sink.begin(came.headers.get("Content-Encoding", "").strip())
+                for piece in came.iter_raw():
+                    pace.received += len(piece)
+                    asked.sink.feed(piece)
+                    if pace.received > asked.most:
+                        return Transfer(200, received=pace.received, cut="more bytes come than the archive has")
+                    if time.monotonic() - began > pace.allowed():
+                        slow = f"{pace.received} bytes in {pace.allowed():.3g} s"
+                        raise DeadlineExceeded(tried, slow, "is the link slow, or the cache overloaded?")
         except httpx.InvalidURL as wrong:  # A narinfo's URL that nobody can ask for.
             return Transfer(0, refused=f"no URL: {wrong}")
         except httpx.HTTPError as broken:
-            return _broken(tried, broken, way, received if head else None)
-        return Transfer(200, received=received)
+            return _broken(tried, broken, asked.way, pace.received if head else None)
+        return Transfer(200, received=pace.received)
 
-    def _client(self, url: str, ca_file: str | None) -> httpx.Client:
+    def _client(self, url: str, ca_file: str | None, timeout: float) -> httpx.Client:
         import httpx
 
         verify: Any = ssl.create_default_context(cafile=ca_file) if ca_file is not None else True
         trust_env = not is_loopback(url)
         hooks = {"response": [_set_apart]}
         return httpx.Client(
-            timeout=self._deadline, verify=verify, trust_env=trust_env, follow_redirects=False, event_hooks=hooks
+            timeout=timeout, verify=verify, trust_env=trust_env, follow_redirects=False, event_hooks=hooks
         )
 
 
-def authority(url: str) -> str:
-    """Return ``host:port`` of a URL, the port as its scheme has it where none stands there; "" where it is none."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme, 0)
-    except ValueError:
-        return ""
-    return f"{parts.hostname}:{port}" if parts.hostname and port else ""
+@dataclass(frozen=True)
+class _Asked:
+    """An archive that is asked for: ``way`` is S3's, where a redirect led there."""
+
+    url: str
+    promised: int
+    sink: Sink
+    way: Way | None
+
+    @property
+    def most(self) -> int:
+        """The bytes that a compressed archive may have."""
+        return self.promised + self.promised // 64 + SLACK
+
+    @property
+    def host(self) -> str:
+        """What the header Host says: also beyond a route, where a presigned URL is signed with it."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+    @property
+    def reached(self) -> str:
+        """The URL that is connected to: the route's, where there is one."""
+        if self.way is None or self.way.route is None:
+            return self.url
+        return urlsplit(self.url)._replace(netloc=self.way.route.address).geturl()
 
 
 @contextlib.contextmanager
@@ -234,27 +282,50 @@ def _recorded(operation: str, where: str) -> Iterator[dict[str, Any]]:
         evidence.record("Attic", operation, seconds=time.monotonic() - started, **noted)
 
 
+def _reply(response: httpx.Response, body: bytes) -> Reply:
+    status, trouble = response.status_code, ""
+    encoding = response.headers.get("Content-Encoding", "").strip()
+    try:
+        body = packed.decoded(body, encoding, MOST_BODY)
+    except packed.Malformed as wrong:
+        body, trouble = b"", str(wrong)
+    shown = {name: value for name, value in response.headers.items() if name in _KEPT}
+    error = error_of(body) if status >= _REDIRECT else ""
+    return Reply(status, body, error, shown, trouble=trouble, again=not_now(status, body, response.headers))
+
+
 def _broken(tried: str, broken: httpx.HTTPError, way: Way | None, received: int | None) -> Transfer:
     """Return what a transfer that broke shows of the cache; ``received`` is None where no answer had begun.
 
-    Raises `DeadlineExceeded` for a stall, and `Unanswered` where it was our route, or Attic did not answer at all.
+    Raises `DeadlineExceeded` for a stall, and `Unanswered` where it was our route, or nobody answered.
     """
     import httpx
 
     if way is not None and way.route is not None and way.route.broken:
         raise Unanswered(tried, f"the route broke: {way.route.broken}", "run again; see the pod") from None
-    if isinstance(broken, httpx.TimeoutException) or (received is None and way is None):
+    if isinstance(broken, httpx.TimeoutException) or received is None:
         raise _unanswered(tried, broken) from None
     said = redact(str(broken))[:300] or type(broken).__name__
-    return Transfer(0, refused=said) if received is None else Transfer(200, received=received, cut=said)
+    return Transfer(200, received=received, cut=said, reset=_is_reset(broken))
 
 
-def _refusal(response: httpx.Response, url: str) -> Transfer:
-    if response.is_redirect and "location" in response.extensions:  # 300 and 304 need not have one.
-        return Transfer(response.status_code, location=_location(response, url))
+def _is_reset(broken: BaseException | None) -> bool:
+    """Tell whether the connection ended by a reset, which is nobody's word: httpx and httpcore wrap the system's error."""
+    while broken is not None:
+        if isinstance(broken, OSError) and broken.errno == errno.ECONNRESET:
+            return True
+        broken = broken.__cause__ or broken.__context__
+    return False
+
+
+def _refused(response: httpx.Response, url: str) -> Transfer:
+    location = _location(response, url)
+    if location:
+        return Transfer(response.status_code, location=location)
     body = _bounded(response)
-    found = _CODE.search(body)
-    return Transfer(response.status_code, code=found[1].decode() if found else _error(body))
+    said = refusal(body, response.headers.get("Server", ""))
+    again = not_now(response.status_code, body, response.headers)
+    return Transfer(response.status_code, code=said.code, by=said.by, again=again)
 
 
 def _set_apart(response: httpx.Response) -> None:
@@ -264,6 +335,11 @@ def _set_apart(response: httpx.Response) -> None:
 
 
 def _location(response: httpx.Response, url: str) -> str:
+    """Return where a redirect points, "" where the answer is none."""
+    if not (
+        _REDIRECT <= response.status_code < _FAILURE and "location" in response.extensions
+    ):  # 304 need not have one.
+        return ""
     try:
         return urljoin(url, str(response.extensions["location"]))
     except ValueError:  # No URL: it names no host, and is followed nowhere.
@@ -271,20 +347,13 @@ def _location(response: httpx.Response, url: str) -> str:
 
 
 def _bounded(response: httpx.Response) -> bytes:
+    """Return a small body as it came, still packed, up to what is read of it."""
     body = b""
-    for piece in response.iter_bytes():
+    for piece in response.iter_raw():
         body += piece
         if len(body) > MOST_BODY:
             return body[:MOST_BODY]
     return body
-
-
-def _error(body: bytes) -> str:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return ""
-    return str(found.get("error", ""))[:64] if isinstance(found, dict) else ""
 
 
 def _unanswered(tried: str, broken: httpx.HTTPError) -> ProbeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,14 +16,37 @@ LEAST_RATE = 256 * 1024
 LONGEST = 24 * 3600.0
 """Seconds that one exchange may take, whatever size a server promises: a lying one is no number that a clock takes."""
 
+LONGEST_JOIN = 1.0
+"""Seconds between two looks at what is allowed."""
+
 
 def for_body(deadline: float, size: int) -> float:
     """Return the seconds within which a body of so many bytes is to be whole, for an answer that has ``deadline`` seconds."""
     return min(deadline + size / LEAST_RATE, LONGEST)
 
 
+class Pace:
+    """What a body may take by the bytes that came: ``first`` seconds for its beginning, the rest at `LEAST_RATE` on average.
+
+    What a server promises does not count: a lying size buys it nothing.
+    """
+
+    def __init__(self, first: float) -> None:
+        self._first = first
+        self.received = 0
+
+    def allowed(self) -> float:
+        """Return the seconds since the question that are allowed by now."""
+        return for_body(self._first, self.received)
+
+
 def within(seconds: float, tried: str, call: Callable[[], Value]) -> Value:
-    """Return what ``call`` returns, or raise what it raises, if that takes at most ``seconds``.
+    """Return what ``call`` returns, or raise what it raises, if that takes at most ``seconds``; see `paced`."""
+    return paced(lambda: seconds, tried, call)
+
+
+def paced(allowed: Callable[[], float], tried: str, call: Callable[[], Value]) -> Value:
+    """Return what ``call`` returns, or raise what it raises, before it took more than the seconds that are ``allowed`` then.
 
     Else raise `DeadlineExceeded`; the call goes on in an abandoned daemon thread, whose outcome nobody sees and which
     does not hold the interpreter's exit. ``tried`` names the exchange to people.
@@ -37,10 +61,12 @@ def within(seconds: float, tried: str, call: Callable[[], Value]) -> Value:
 
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(run,), name=tried, daemon=True)
+    began = time.monotonic()
     thread.start()
-    thread.join(seconds)
+    while thread.is_alive() and (left := allowed() - (time.monotonic() - began)) > 0:
+        thread.join(min(left, LONGEST_JOIN))
     if thread.is_alive():
-        came_back = f"no whole answer within {seconds:.3g} s"
+        came_back = f"no whole answer within {allowed():.3g} s"
         raise DeadlineExceeded(
             tried, came_back, "is the system overloaded, or a link between frozen? --gf-deadline sets the limit"
         )

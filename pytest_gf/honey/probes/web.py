@@ -3,45 +3,44 @@
 from __future__ import annotations
 
 import time
-from http import HTTPStatus
 
-from pytest_gf.engine.errors import Unanswered
+from pytest_gf.engine.errors import DeadlineExceeded, Unanswered
 from pytest_gf.engine.evidence import record
+from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.answers import Answer
 from pytest_gf.honey.probes.again import NotNow, retry_after, settled
 from pytest_gf.honey.probes.deadline import within
 from pytest_gf.honey.probes.s3_client import is_loopback
 
+TOO_MANY, UNAVAILABLE = 429, 503
+
 
 def answers(url: str, *, deadline: float) -> Answer:
-    """Return the answer to a GET, redirects not followed; a 429 is asked again. Raises Unanswered, DeadlineExceeded, Throttled."""
-    tried = f"GET {url}"
-    answer, _ = settled(
-        tried,
-        lambda left: within(left, tried, lambda: _ask(url, left)),
-        seconds=deadline,
-        not_now=lambda asked: (
-            NotNow(str(asked[0]), asked[1]) if asked[0].status == HTTPStatus.TOO_MANY_REQUESTS else None
-        ),
-    )
-    return answer
+    """Return the answer to GET, redirects not followed. Raises Unanswered, DeadlineExceeded, Throttled."""
+    tried = f"GET {redact(url)}"
+
+    def ask(left: float) -> tuple[Answer, NotNow | None]:
+        begun = time.monotonic()
+        answer, again = within(left, tried, lambda: _ask(tried, url, left))
+        record("web", "GET", seconds=time.monotonic() - begun, url=url, answer=str(answer))
+        return answer, again
+
+    return settled(tried, ask, seconds=deadline, not_now=lambda found: found[1])[0]
 
 
-def _ask(url: str, seconds: float) -> tuple[Answer, float | None]:
+def _ask(tried: str, url: str, seconds: float) -> tuple[Answer, NotNow | None]:
     import httpx
 
-    begun = time.monotonic()
-    trusting = not is_loopback(url)
-    headers = {"Accept-Encoding": "identity"}
     try:
         with (
-            httpx.Client(timeout=seconds, trust_env=trusting, follow_redirects=False, headers=headers) as client,
-            client.stream("GET", url) as response,
+            httpx.Client(timeout=seconds, trust_env=not is_loopback(url), follow_redirects=False) as client,
+            client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response,
         ):
-            answer, pause = Answer(response.status_code), retry_after(response.headers.get("Retry-After"))
+            status, pause = response.status_code, retry_after(response.headers.get("Retry-After"))
+    except httpx.TimeoutException:
+        raise DeadlineExceeded(tried, f"no answer within {seconds:.3g} s", "ask again; look at the network") from None
     except (httpx.HTTPError, httpx.InvalidURL) as wrong:
-        raise Unanswered(
-            f"GET {url}", f"{type(wrong).__name__}: {wrong}", "look at the address and the network"
-        ) from None
-    record("web", "GET", seconds=time.monotonic() - begun, url=url, answer=str(answer))
-    return answer, pause
+        said = redact(f"{type(wrong).__name__}: {wrong}")[:300]
+        raise Unanswered(tried, said, "look at the address and the network") from None
+    later = status == TOO_MANY or (status == UNAVAILABLE and pause is not None)
+    return Answer(status), NotNow(str(status), pause) if later else None

@@ -11,18 +11,20 @@ import msgspec
 import zstandard
 
 from pytest_gf.lab.attic.cache import Kept, Key
+from pytest_gf.lab.attic.content import STORE
 from pytest_gf.lab.bends import Bends, Undo, nothing
+from pytest_gf.lab.faults import Bend
 
 if TYPE_CHECKING:
     from pytest_gf.lab.attic.server import AtticServer
 
 
-def act(server: AtticServer, name: str) -> Undo:
+def act(server: AtticServer, bend: Bend) -> Undo:
     """Make what the fault changes at once; nothing for most. Raises ValueError where there is nothing to bend."""
-    change = _ACTS.get(name)
+    change = _ACTS.get(bend.name)
     if change is None:
         return nothing
-    undone = [change(server, path) for path in list(server.database.paths.values())]
+    undone = [change(server, path, bend.argument or "") for path in list(server.database.paths.values())]
 
     def undo() -> None:
         for each in undone:
@@ -31,8 +33,8 @@ def act(server: AtticServer, name: str) -> Undo:
     return undo
 
 
-def narinfo_of(path: Kept, key: Key, bends: Bends) -> str:
-    """Return a path's narinfo, as Attic writes it: no FileHash, no FileSize."""
+def narinfo_of(path: Kept, key: Key, bends: Bends, *, other: bool = False) -> str:
+    """Return a path's narinfo, as Attic writes it: no FileHash, no FileSize. ``other``: as another cache would."""
     if bends.on("attic-nar-size-lies"):
         path = msgspec.structs.replace(path, nar_size=path.nar_size + 8)
     if bends.on("attic-nar-hash-lies"):
@@ -40,11 +42,17 @@ def narinfo_of(path: Kept, key: Key, bends: Bends) -> str:
     lines = [
         f"StorePath: {path.store_path}",
         f"URL: {'http://cdn.invalid/' if bends.on('attic-url-elsewhere') else ''}nar/{path.hash}.nar",
-        "Compression: zstd",
+        f"Compression: {path.compression}",
         f"NarHash: sha256:{path.nar_hash}",
         f"NarSize: {path.nar_size}",
-        f"References: {' '.join(path.references)}",
+        f"References:{'' if bends.on('attic-references-unpadded') else ' '}{' '.join(path.references)}",
     ]
+    if bends.on("attic-deriver-path"):
+        lines.append(f"Deriver: {STORE}/{'d' * 32}-x.drv")
+    if bends.on("attic-ca-wrong"):
+        lines.append(f"CA: fixed:r:sha256:{'0' * 52}")
+    if other:
+        lines.append(f"Deriver: {'d' * 32}-other.drv")
     if bends.on("attic-wrong-key"):
         key = key.other()
     if bends.on("attic-key-renamed"):
@@ -54,14 +62,14 @@ def narinfo_of(path: Kept, key: Key, bends: Bends) -> str:
     return "\n".join((*lines, ""))
 
 
-def _delete(server: AtticServer, path: Kept) -> Undo:
+def _delete(server: AtticServer, path: Kept, _: str) -> Undo:
     key = path.chunks[-1]
     before = server.chunks.peek(key)
     server.chunks.drop(key)
     return partial(server.chunks.keep, key, before)
 
 
-def _flip(server: AtticServer, path: Kept) -> Undo:
+def _flip(server: AtticServer, path: Kept, _: str) -> Undo:
     """Store other content of the same length: whoever reads it sees a good frame."""
     key = path.chunks[-1]
     before = server.chunks.peek(key)
@@ -71,7 +79,7 @@ def _flip(server: AtticServer, path: Kept) -> Undo:
     return partial(server.chunks.keep, key, before)
 
 
-def _garble(server: AtticServer, path: Kept) -> Undo:
+def _garble(server: AtticServer, path: Kept, _: str) -> Undo:
     """Make the path one whose archive is no archive, hash and size being those of its bytes: Attic accepts it so."""
     body = b"this is no archive\n" * (max(path.nar_size // 19, 1))
     chunks = [body[at : at + (256 * 1024)] for at in range(0, len(body), 256 * 1024)]
@@ -83,7 +91,36 @@ def _garble(server: AtticServer, path: Kept) -> Undo:
     return partial(server.database.keep, path)
 
 
-_ACTS: Mapping[str, Callable[[AtticServer, Kept], Undo]] = {
+def _encode(server: AtticServer, path: Kept, encoding: str) -> Undo:
+    """Store the object of a short archive again, with a Content-Encoding that is a lie."""
+    if len(path.chunks) > 1:
+        return nothing
+    before = server.chunks.peek(path.chunks[0])
+    server.chunks.keep(path.chunks[0], before, {"Content-Encoding": encoding})
+    return partial(server.chunks.keep, path.chunks[0], before)
+
+
+def _brotli(server: AtticServer, path: Kept, _: str) -> Undo:
+    """Store each chunk compressed by brotli."""
+    import brotli
+
+    before = {key: server.chunks.peek(key) for key in path.chunks}
+    for key, piece in before.items():
+        plain = zstandard.ZstdDecompressor().decompress(piece)
+        server.chunks.keep(key, brotli.compress(plain, quality=1))
+    server.database.keep(msgspec.structs.replace(path, compression="br"))
+
+    def undo() -> None:
+        server.database.keep(path)
+        for key, piece in before.items():
+            server.chunks.keep(key, piece)
+
+    return undo
+
+
+_ACTS: Mapping[str, Callable[[AtticServer, Kept, str], Undo]] = {
+    "attic-encoded": _encode,
+    "attic-brotli": _brotli,
     "attic-chunk-deleted": _delete,
     "attic-flipped": _flip,
     "attic-no-nar": _garble,

@@ -23,6 +23,9 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     nar_size: int
     references: tuple[str, ...] = ()
     chunks: tuple[str, ...] = ()
+    compression: str = "zstd"
+    elsewhere: bool = False
+    """Whether its chunks lie in another bucket than the contract's."""
 
     @property
     def hash(self) -> str:

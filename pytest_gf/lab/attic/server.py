@@ -3,41 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
 
 import msgspec
 import zstandard
 from aiohttp import web
 
-from pytest_gf.lab.attic import cache, content, tokens
+from pytest_gf.lab.attic import cache, content
 from pytest_gf.lab.attic.bending import act, narinfo_of
 from pytest_gf.lab.attic.cache import Database, Kept, Key
+from pytest_gf.lab.attic.gateway import MOVED, Gateway
+from pytest_gf.lab.attic.refusals import Refused, refuse
+from pytest_gf.lab.attic.tokens import Issuer
+from pytest_gf.lab.attic.writing import Rights, Writing
 from pytest_gf.lab.bends import Undo
 from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Exchange, Journal
 from pytest_gf.lab.rustfs.servant import Servant, Unavailable
-from pytest_gf.lab.wire import LONGEST_WAIT, LOOPBACK, Port
+from pytest_gf.lab.wire import LOOPBACK, Port, reset
 
 CHUNK = 256 * 1024
 """Bytes of an archive that one object holds."""
 ONE_CHUNK = 64 * 1024
 """Bytes. A shorter archive is one object, and its body is S3's business: 307."""
 LONGEST_BODY = 64 * 1024 * 1024
+PART = 100_000
+"""Bytes of an archive that come before a reset."""
 SURFACES = ("api", "https", "inside", "inside-https")
 """Those inside redirect to S3 by its name in the cluster, as a client beyond a port-forward meets it."""
-
-
-class Refused(Exception):
-    """An answer that is no success."""
-
-    def __init__(self, response: web.Response) -> None:
-        super().__init__(response.status)
-        self.response = response
 
 
 Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
@@ -52,6 +50,7 @@ class AtticServer:
         self,
         folder: Path,
         chunks: Servant,
+        elsewhere: Servant,
         secret: str,
         journal: Journal,
         tls: ssl.SSLContext,
@@ -62,7 +61,11 @@ class AtticServer:
         self.database = Database(folder / "attic.json")
         self.key = Key(cache.NAME, hashlib.sha256(f"signing key {secret}".encode()).digest())
         self.chunks, self.bends = chunks, chunks.bends
-        self._secret, self._journal, self._s3 = secret, journal, s3
+        self._elsewhere = elsewhere
+        self._journal, self._s3 = journal, s3
+        self.gateway = Gateway(self.bends)
+        self._rights = Rights(Issuer(secret, folder), self.bends)
+        self._writing = Writing(self, self._rights)
         self._runners = {surface: self._runner(surface) for surface in SURFACES}
         self._ports = {
             surface: Port(runner, tls=tls if surface.endswith("https") else None)
@@ -100,7 +103,8 @@ class AtticServer:
 
     async def bend(self, bend: Bend) -> Undo:
         """Make what the fault changes at once. Raises ValueError where there is nothing to bend."""
-        undo = act(self, bend.name)
+        self.gateway.forget()
+        undo = act(self, bend)
         if self.chunks.shut_by(bend):
             for port in self._ports.values():
                 port.close()
@@ -112,16 +116,32 @@ class AtticServer:
             if not port.is_open and not any(self.chunks.shut_by(each) for each in self.bends):
                 await port.open()
 
-    def _keep(self, path: str, data: bytes, references: tuple[str, ...], store: Callable[[str, bytes], None]) -> None:
+    def take(self, path: str, data: bytes, references: tuple[str, ...]) -> None:
+        """Store an uploaded path. Raises Unavailable."""
+        if self.bends.on("attic-push-lost"):
+            self._keep(path, data, references, lambda _key, _piece: None)
+        elif self.bends.on("attic-other-bucket"):
+            self._keep(path, data, references, self._elsewhere.write, elsewhere=True)
+        else:
+            self._keep(path, data, references, self.chunks.write)
+
+    def _keep(
+        self,
+        path: str,
+        data: bytes,
+        references: tuple[str, ...],
+        store: Callable[[str, bytes], None],
+        *,
+        elsewhere: bool = False,
+    ) -> None:
         keys = []
         for at in range(0, len(data), CHUNK if len(data) >= ONE_CHUNK else ONE_CHUNK):
             piece = data[at : at + (CHUNK if len(data) >= ONE_CHUNK else ONE_CHUNK)]
             keys.append(f"{secrets.token_hex(16)}.chunk")
             store(keys[-1], zstandard.ZstdCompressor().compress(piece))
         digest = hashlib.sha256(data).hexdigest()
-        self.database.keep(
-            Kept(store_path=path, nar_hash=digest, nar_size=len(data), references=references, chunks=tuple(keys))
-        )
+        kept = Kept(store_path=path, nar_hash=digest, nar_size=len(data), references=references, chunks=tuple(keys))
+        self.database.keep(msgspec.structs.replace(kept, elsewhere=elsewhere))
 
     async def _serve(self, request: web.Request, surface: str) -> web.StreamResponse:
         operation, handler, tail = self._route(request)
@@ -137,21 +157,21 @@ class AtticServer:
         return response
 
     async def _answer(self, request: web.Request, surface: str, handler: Handler, tail: str) -> web.StreamResponse:
-        if self.bends.on("attic-silent"):
-            await asyncio.sleep(LONGEST_WAIT)
-        if self.bends.on("attic-html"):
-            return web.Response(text="<!DOCTYPE html><html><body>Welcome</body></html>\n", content_type="text/html")
         request["surface"] = surface
-        return await handler(request, tail)
+        response = await self.gateway.answer(request, surface) or await handler(request, tail)
+        if self.bends.on("attic-headers-stripped"):
+            for name in [each for each in response.headers if each.lower().startswith("x-attic-")]:
+                del response.headers[name]
+        return response
 
     def _route(self, request: web.Request) -> tuple[str, Handler, str]:
-        path, prefix = request.path, f"/{cache.NAME}/"
+        path, prefix = request.path.removeprefix(MOVED), f"/{cache.NAME}/"
         exact: Mapping[tuple[str, str], tuple[str, Handler]] = {
             ("GET", "/"): ("Home", self._home),
             ("GET", f"{prefix}nix-cache-info"): ("CacheInfo", self._cache_info),
             ("GET", f"/_api/v1/cache-config/{cache.NAME}"): ("CacheConfig", self._cache_config),
-            ("POST", "/_api/v1/get-missing-paths"): ("GetMissingPaths", self._missing_paths),
-            ("PUT", "/_api/v1/upload-path"): ("UploadPath", self._upload),
+            ("POST", "/_api/v1/get-missing-paths"): ("GetMissingPaths", self._writing.missing_paths),
+            ("PUT", "/_api/v1/upload-path"): ("UploadPath", self._writing.upload),
         }
         method = "GET" if request.method == "HEAD" else request.method
         if (method, path) in exact:
@@ -166,18 +186,26 @@ class AtticServer:
         return web.Response(text="<html><body>Attic Binary Cache</body></html>", content_type="text/html")
 
     async def _unknown(self, request: web.Request, _: str) -> web.StreamResponse:
-        refuse(404 if not request.path.startswith("/_api/v1/cache-config/") else 401, "NoSuchEndpoint")
+        first, _slash, rest = (
+            request.path.removeprefix(MOVED).removeprefix("/_api/v1/cache-config").strip("/").partition("/")
+        )
+        of_a_cache = request.path.startswith("/_api/v1/cache-config/") or rest.endswith(
+            (".narinfo", ".nar", "cache-info")
+        )
+        if request.method == "GET" and of_a_cache and first != cache.NAME:
+            self._rights.check(request, first, "r")  # There is no such cache: it refuses.
+        refuse(404, "NotFound")
 
     async def _cache_info(self, request: web.Request, _: str) -> web.StreamResponse:
-        self._readable(request)
+        self._rights.check(request, cache.NAME, "r")
         text = f"WantMassQuery: 1\nStoreDir: {content.STORE}\nPriority: 41\n"
         visibility = {"x-attic-cache-visibility": "private" if self.bends.on("attic-private") else "public"}
         return web.Response(body=text.encode(), headers={"Content-Type": "text/x-nix-cache-info"} | visibility)
 
     async def _cache_config(self, request: web.Request, _: str) -> web.StreamResponse:
-        self._readable(request)
+        self._rights.check(request, cache.NAME, "r")
         said = {
-            "substituter_endpoint": f"{self.addresses[request['surface']]}/{cache.NAME}",
+            "substituter_endpoint": self._substituter(request["surface"]),
             "api_endpoint": f"{self.addresses[request['surface']]}/",
             "public_key": self.key_on(request["surface"]).public,
             "is_public": not self.bends.on("attic-private"),
@@ -188,8 +216,12 @@ class AtticServer:
         }
         return web.Response(body=msgspec.json.encode(said), content_type="application/json")
 
+    def _substituter(self, surface: str) -> str:
+        name = "other" if self.bends.on("attic-cache-other") else cache.NAME
+        return f"{'https://cdn.invalid' if self.bends.on('attic-substituter-elsewhere') else self.addresses[surface]}/{name}"
+
     async def _narinfo(self, request: web.Request, tail: str) -> web.StreamResponse:
-        self._readable(request)
+        self._rights.check(request, cache.NAME, "r")
         path = self.database.paths.get(tail)
         if self.bends.on("attic-miss-found") and path is None:
             path = next(iter(self.database.paths.values()))
@@ -199,11 +231,17 @@ class AtticServer:
             refuse(500, "InvalidStorePathHash")
         if path is None or self.bends.on("attic-path-missing"):
             refuse(404, "NoSuchObject")
-        text = narinfo_of(path, self.key_on(request["surface"]), self.bends)
-        return web.Response(body=text.encode(), headers={"Content-Type": "text/x-nix-narinfo"})
+        surface = request["surface"]
+        other = surface.endswith("https") and self.bends.on("attic-narinfo-other")
+        body, headers = narinfo_of(path, self.key_on(surface), self.bends, other=other).encode(), {}
+        if self.bends.on("attic-narinfo-packed"):
+            body, headers = gzip.compress(body), {"Content-Encoding": "gzip"}
+        elif self.bends.on("attic-narinfo-identity"):
+            headers = {"Content-Encoding": "identity"}
+        return web.Response(body=body, headers={"Content-Type": "text/x-nix-narinfo", **headers})
 
     async def _nar(self, request: web.Request, tail: str) -> web.StreamResponse:
-        self._readable(request)
+        self._rights.check(request, cache.NAME, "r")
         path = self.database.paths.get(tail)
         if path is None:
             refuse(404, "NoSuchObject")
@@ -212,21 +250,24 @@ class AtticServer:
         if self.bends.on("attic-chunk-unreferenced"):
             refuse(503, "IncompleteNar")
         if len(path.chunks) == 1:
-            url = self.chunks.url(self._s3(request["surface"]), path.chunks[0])
+            url = self._bucket_of(path).url(self._s3(request["surface"]), path.chunks[0])
             if self.bends.on("attic-redirect-elsewhere"):
                 url = f"http://cdn.invalid/{url.partition('://')[2].partition('/')[2]}"
             return web.Response(status=307, headers={"Location": url})
         return await self._stream(request, path)
 
     async def _stream(self, request: web.Request, path: Kept) -> web.StreamResponse:
+        slow = self.bends.argument("attic-s3-slow")
+        await asyncio.sleep(int(slow or 0) / 1000)
+        resets = self.gateway.cuts(request, request["surface"])
         response = web.StreamResponse(headers={"Content-Type": "application/x-nix-nar"})
         response.enable_chunked_encoding()
         await response.prepare(request)
-        cut = self.bends.argument("attic-body-cut")
-        left = LONGEST_BODY if cut is None else int(cut)
+        cut = "0" if slow is not None else self.bends.argument("attic-body-cut")
+        left = PART if resets else LONGEST_BODY if cut is None else int(cut)
         for key in path.chunks:
             try:
-                piece = self.chunks.read(key)
+                piece = self._bucket_of(path).read(key)
             except Unavailable:
                 left = 0
                 piece = b""
@@ -235,35 +276,14 @@ class AtticServer:
             left -= min(left, len(piece))
             if not left:
                 await asyncio.sleep(0)  # What was written leaves first.
-                if request.transport is not None:
-                    request.transport.close()
+                _end(request, by_reset=resets)
                 return response
         await response.write_eof()
         return response
 
-    async def _missing_paths(self, request: web.Request, _: str) -> web.StreamResponse:
-        self._writable(request)
-        asked = msgspec.json.decode(await request.read(), type=dict[str, Any])
-        missing = [each for each in asked.get("store_path_hashes", ()) if each not in self.database.paths]
-        return web.Response(body=msgspec.json.encode({"missing_paths": missing}), content_type="application/json")
-
-    async def _upload(self, request: web.Request, _: str) -> web.StreamResponse:
-        self._writable(request)
-        body = await request.read()
-        try:
-            said = msgspec.json.decode(request.headers.get("X-Attic-Nar-Info", ""), type=dict[str, Any])
-            path, hashed, size = str(said["store_path"]), str(said["nar_hash"]), int(said["nar_size"])
-        except (ValueError, KeyError, TypeError):
-            refuse(400, "RequestError")
-        if hashlib.sha256(body).hexdigest() != hashed.removeprefix("sha256:") or len(body) != size:
-            refuse(400, "NarHashMismatch")
-        if path.removeprefix(f"{content.STORE}/")[:32] in self.database.paths:
-            return web.Response(body=msgspec.json.encode({"kind": "Deduplicated"}), content_type="application/json")
-        try:
-            self._keep(path, body, tuple(said.get("references", ())), self.chunks.write)
-        except Unavailable:
-            refuse(500, "InternalServerError")
-        return web.Response(body=msgspec.json.encode({"kind": "Uploaded"}), content_type="application/json")
+    def _bucket_of(self, path: Kept) -> Servant:
+        """Return how a path's chunks are reached: each carries its bucket, whatever the server writes to now."""
+        return self._elsewhere if path.elsewhere else self.chunks
 
     def key_on(self, surface: str) -> Key:
         """Return the key by which a surface signs and which it publishes."""
@@ -272,24 +292,10 @@ class AtticServer:
         )
         return self.key.other() if other else self.key
 
-    def _readable(self, request: web.Request) -> None:
-        if self.bends.on("attic-private") and not tokens.may(self._authorization(request), self._secret, "r"):
-            refuse(401, "Unauthorized")
 
-    def _writable(self, request: web.Request) -> None:
-        if self.bends.on("attic-anonymous-write") or tokens.may(self._authorization(request), self._secret, "w"):
-            return
-        refuse(*((401, "Unauthorized") if self.bends.on("attic-private") else (403, "AccessError")))
-
-    def _authorization(self, request: web.Request) -> str:
-        return request.headers.get("Authorization", "")
-
-
-def refuse(status: int, error: str) -> NoReturn:
-    """Answer as Attic refuses: JSON with code, error and message."""
-    made = web.Response(
-        status=status,
-        body=msgspec.json.encode({"code": status, "error": error, "message": f"the lab answers {error}"}),
-        content_type="application/json",
-    )
-    raise Refused(made)
+def _end(request: web.Request, *, by_reset: bool) -> None:
+    """End a connection in the middle of its body."""
+    if by_reset:
+        reset(request)
+    elif request.transport is not None:
+        request.transport.close()

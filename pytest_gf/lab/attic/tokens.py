@@ -1,42 +1,101 @@
-"""Attic's tokens: HS256 with its claim, and what they allow."""
+"""Attic's tokens, as the real server reads them (attic's token/src/lib.rs): HS256 or RS256, `exp`, `nbf`, `iat`, patterns of names."""
 
 from __future__ import annotations
 
 import base64
+import fnmatch
 import hashlib
 import hmac
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 CLAIM = "https://jwt.attic.rs/v1"
 CACHE = "main"
 LIFE = 10 * 365 * 86_400
 """Seconds: as long as a lab's folder is kept."""
+RIGHTS = ("r", "w", "d", "cc", "cr", "cq", "cd")
+RSA_BITS, RSA_EXPONENT = 2048, 65_537
+
+
+class Issuer:
+    """Who signs a lab's tokens and checks them: a secret for HS256, and a key for RS256 that is made when it is first wanted."""
+
+    def __init__(self, secret: str, folder: Path) -> None:
+        self._secret, self._file = secret, folder / "attic-rs256.pem"
+
+    def token(
+        self, *, caches: Mapping[str, Mapping[str, object]], algorithm: str = "HS256", life: int = LIFE, **more: object
+    ) -> str:
+        """Return a token with these rights by the caches' names or patterns; ``more`` are further claims, as ``nbf``."""
+        claims = {"sub": "lab", "exp": int(time.time()) + life, CLAIM: {"caches": caches}} | more
+        head = f"{_text({'alg': algorithm, 'typ': 'JWT'})}.{_text(claims)}"
+        return f"{head}.{_base64(self._signed(algorithm, head))}"
+
+    def rights(self, header: str, cache: str) -> frozenset[str]:
+        """Return the rights on a cache that an Authorization header gives just now; none where its token is not good."""
+        head, _, signature = header.removeprefix("Bearer ").rpartition(".")
+        try:
+            kind, claims = (msgspec.json.decode(_bytes(part), type=dict[str, Any]) for part in head.split("."))
+            good = self._is_signed(str(kind.get("alg")), head, _bytes(signature))
+            return _granted(claims, cache) if good and _is_now(claims) else frozenset()
+        except (ValueError, AttributeError, TypeError):  # It is no token, or its claims are of another shape.
+            return frozenset()
+
+    def _signed(self, algorithm: str, text: str) -> bytes:
+        if algorithm == "RS256":
+            return self._key().sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+        return _mac(self._secret, text) if algorithm == "HS256" else b""
+
+    def _is_signed(self, algorithm: str, text: str, signature: bytes) -> bool:
+        if algorithm == "HS256":
+            return hmac.compare_digest(signature, _mac(self._secret, text))
+        if algorithm != "RS256" or not self._file.exists():
+            return False
+        try:
+            self._key().public_key().verify(signature, text.encode(), padding.PKCS1v15(), hashes.SHA256())
+        except InvalidSignature:
+            return False
+        return True
+
+    def _key(self) -> rsa.RSAPrivateKey:
+        if not self._file.exists():
+            made = rsa.generate_private_key(RSA_EXPONENT, RSA_BITS)
+            form = serialization.PrivateFormat.TraditionalOpenSSL
+            pem = made.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+            self._file.touch(mode=0o600)
+            self._file.write_bytes(pem)
+        key = serialization.load_pem_private_key(self._file.read_bytes(), None)
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise TypeError(f"{self._file} holds no RSA key")
+        return key
 
 
 def token(secret: str, *, life: int = LIFE, **rights: int) -> str:
-    """Return an HS256 token for the cache with Attic's claim, as ``r=1, w=1``; ``life`` in seconds."""
-    claims = {"sub": "lab", "exp": int(time.time()) + life, CLAIM: {"caches": {CACHE: rights}}}
-    head = f"{_text({'alg': 'HS256', 'typ': 'JWT'})}.{_text(claims)}"
-    return f"{head}.{_base64(_mac(secret, head))}"
+    """Return an HS256 token for the lab's cache, as ``r=1, w=1``; ``life`` in seconds."""
+    return Issuer(secret, Path()).token(caches={CACHE: rights}, life=life)
 
 
-def may(header: str, secret: str, right: str) -> bool:
-    """Tell whether an Authorization header carries a token that is good now and has a right (1, as Attic wants it)."""
-    head, _, signature = header.removeprefix("Bearer ").rpartition(".")
-    try:
-        kind, claims = (msgspec.json.decode(_bytes(part), type=dict[str, Any]) for part in head.split("."))
-        given = _bytes(signature)
-    except ValueError:
-        return False
-    good = kind.get("alg") == "HS256" and hmac.compare_digest(given, _mac(secret, head))
+def _is_now(claims: Mapping[str, Any]) -> bool:
     now = time.time()
-    if not good or not claims.get("exp", 0) > now or claims.get("nbf", 0) > now:
-        return False
-    held: Any = claims.get(CLAIM, {}).get("caches", {}).get(CACHE, {})
-    return type(held.get(right)) is int and held[right] == 1
+    ends, begins, issued = claims.get("exp", now + 1), claims.get("nbf", 0), claims.get("iat", 0)
+    return bool(ends > now and begins <= now and issued <= now)
+
+
+def _granted(claims: Mapping[str, Any], cache: str) -> frozenset[str]:
+    """Return the rights on a cache: of its own name, else of the first pattern that matches. A right is 0 or 1, nothing else."""
+    caches = claims[CLAIM]["caches"]
+    for held in caches.values():
+        if any(type(held.get(right, 0)) is not int or held.get(right, 0) not in {0, 1} for right in RIGHTS):
+            return frozenset()  # The whole token is not understood.
+    pattern = cache if cache in caches else next((each for each in caches if fnmatch.fnmatchcase(cache, each)), None)
+    return frozenset(right for right in RIGHTS if pattern is not None and caches[pattern].get(right))
 
 
 def _mac(secret: str, text: str) -> bytes:

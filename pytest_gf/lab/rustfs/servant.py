@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import hmac
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from pytest_gf.lab.faults import Bend
@@ -43,6 +44,12 @@ class Servant:
         self._access_key, self._secret = f"GFLAB{name.upper()}", secrets.token_hex(20)
         service.servants[self._access_key] = self._secret
 
+    def at(self, bucket: str) -> Servant:
+        """Return the same identity on another bucket."""
+        other = copy.copy(self)
+        other._bucket = bucket  # noqa: SLF001  # It is one of this class.
+        return other
+
     def shut_by(self, bend: Bend) -> bool:
         """Tell whether a fault leaves nobody to answer for this service: its ports closed, or its node down."""
         gone = (Bend(fault, self._node) for fault in ("node-down", "node-gone"))
@@ -70,11 +77,12 @@ class Servant:
             return False
         return True
 
-    def keep(self, key: str, data: bytes) -> None:
-        """Put an object in its place as a seed or a fault does: past S3 and what ails it."""
+    def keep(self, key: str, data: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Put an object in its place as a seed or a fault does: past S3 and what ails it. Its ``headers`` are given back."""
         store = self._service.store
-        sums = {"sha256": checksums.sha256(data)}
-        store.put(self._bucket, key, data, Version(size=len(data), etag=checksums.md5(data), checksums=sums))
+        sums, given = {"sha256": checksums.sha256(data)}, dict(headers or {})
+        version = Version(size=len(data), etag=checksums.md5(data), checksums=sums, headers=given)
+        store.put(self._bucket, key, data, version)
 
     def drop(self, key: str) -> None:
         """Take an object away past S3, as who deletes it by hand does."""

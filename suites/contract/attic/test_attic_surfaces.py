@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.honey.observed.attic import AnonymousPush, CacheInfo, Family, Miss, Pinned, PublicRead, Signed
+from pytest_gf.honey.observed.attic import AnonymousPush, CacheInfo, Family, Miss, Pinned, Place, PublicRead, Signed
 
 pytestmark = pytest.mark.canary
 
@@ -14,6 +14,12 @@ pytestmark = pytest.mark.canary
 def test_attic_cache_info(attic_cache_info: CacheInfo) -> None:
     """Runners reach Attic by its API, operators by HTTPS; that it answers proves nothing of its bodies."""
     assert attic_cache_info.answers
+
+
+@clause("attic.promised-place", "{surface} is the contract's address and cache", proves="S010~ S011~ S021~")
+def test_attic_promised_place(attic_place: Place) -> None:
+    """Clients are told one address for each surface, and the cache main."""
+    assert attic_place.as_promised
 
 
 @clause("attic.public-read", "{surface} is read without a token", proves="S022")

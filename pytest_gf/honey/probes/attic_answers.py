@@ -1,0 +1,146 @@
+"""What comes back from an Attic and from what stands before and behind it, as values."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from pytest_gf.engine.redaction import redact
+from pytest_gf.honey.probes.again import NotNow, retry_after
+
+if TYPE_CHECKING:
+    from pytest_gf.honey.probes.s3 import Route
+
+TOO_MANY, UNAVAILABLE = 429, 503
+INCOMPLETE = "IncompleteNar"
+"""Attic's code for a chunk that its database lost: an answer, however 503 it is (facts/attic.md)."""
+
+_CODE = re.compile(rb"<Code>([A-Za-z]{1,64})</Code>")
+_ERROR = re.compile(r"[A-Za-z]{1,64}")
+_THROTTLED = {"SlowDown", "ServiceUnavailable", "TooManyRequests", "ThrottlingException", "RequestLimitExceeded"}
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A small answer. ``error`` is the name that Attic gives to a refusal (facts/attic.md), "" where there is none.
+
+    ``moved`` are the hosts that redirects led to, one after another; a status 3xx beside them: the last was not followed.
+    ``trouble`` says why the body can't be read: it is empty then.
+    """
+
+    status: int
+    body: bytes = field(default=b"", repr=False)
+    error: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    moved: tuple[str, ...] = ()
+    trouble: str = ""
+    again: NotNow | None = None
+    """Where the answer is a request to come again."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is a 200."""
+        return self.status == 200  # noqa: PLR2004  # RFC 9110, 15.3.1.
+
+    def __str__(self) -> str:
+        moved = f", redirects to {self.moved[-1]}" if self.moved and 300 <= self.status < 400 else ""  # noqa: PLR2004
+        return f"{self.status} {self.error}".strip() + moved + (f", and {self.trouble}" if self.trouble else "")
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How the body of an archive came. ``code`` is Attic's or S3's error; ``cut`` says how the body ended too early.
+
+    ``location`` is where a redirect points, a credential: it stands in no repr. ``refused`` says why nobody answered there,
+    ``by`` which program a refusal came from. A transfer that ended by a ``reset`` may be asked for anew.
+    """
+
+    status: int
+    code: str = ""
+    received: int = 0
+    cut: str = ""
+    refused: str = ""
+    location: str = field(default="", repr=False)
+    by: str = ""
+    reset: bool = False
+    again: NotNow | None = None
+
+    @property
+    def host(self) -> str:
+        """The host and port that a redirect names, "" where there is none."""
+        return (authority(self.location) or "nowhere") if self.location else ""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How to reach the S3 server that a redirect may name: its endpoint, and a route to it where there is one."""
+
+    endpoint: str
+    ca_file: str | None = None
+    route: Route | None = None
+
+
+class Sink(Protocol):
+    """What takes the body of an archive."""
+
+    def begin(self, encoding: str) -> None:
+        """Take the Content-Encoding, "" where there is none, before the first byte."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What the body of an answer that is no success says: whose it is, by its form, and the name of the error."""
+
+    by: str
+    code: str = ""
+
+
+def refusal(body: bytes, server: str) -> Refusal:
+    """Return what a refusal's body says; ``server`` is the header of that name."""
+    found = _CODE.search(body)
+    if found:
+        return Refusal("S3", found[1].decode())
+    error = error_of(body)
+    if error:
+        return Refusal("Attic", error)
+    named = f", which calls itself {redact(server)[:60]!r}" if server.isprintable() and server else ""
+    return Refusal(f"something between that is neither Attic nor S3{named}")
+
+
+def error_of(body: bytes) -> str:
+    """Return the name that Attic's JSON gives to an error, "" where the body is none of its."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    error = found.get("error", "") if isinstance(found, dict) else ""
+    return error if isinstance(error, str) and _ERROR.fullmatch(error) else ""
+
+
+def not_now(status: int, body: bytes, headers: Mapping[str, str]) -> NotNow | None:
+    """Return what an answer is that asks to come again: 429, or a 503 that says throttled or not ready; else None."""
+    found = _CODE.search(body)
+    code = found[1].decode() if found else error_of(body)
+    pause = retry_after(headers.get("Retry-After"))
+    says = code in _THROTTLED or pause is not None or b"not ready" in body.lower()
+    if status == TOO_MANY or (status == UNAVAILABLE and code != INCOMPLETE and says):
+        return NotNow(f"{status} {code}".strip(), pause)
+    return None
+
+
+def authority(url: str) -> str:
+    """Return ``host:port`` of a URL, the port as its scheme has it where none stands there; "" where it is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return ""
+    return f"{parts.hostname}:{port}" if parts.hostname and port else ""

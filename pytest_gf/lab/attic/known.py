@@ -1,0 +1,56 @@
+"""The faults of Attic, as data: name, kind of argument, and what is bent. Imports nothing: `lab.faults` makes faults of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Argument = Literal["number", "milliseconds", "text"]
+
+FAULTS: tuple[tuple[str, Argument | None, str], ...] = (
+    ("attic-chunk-deleted", None, "the last object of each path is deleted from the bucket attic"),
+    ("attic-wrong-secret", None, "Attic's own credential to S3 is wrong"),
+    ("attic-flipped", None, "a byte of each path's last object differs, length and frames are good"),
+    ("attic-chunk-unreferenced", None, "the database lost a chunk's reference: 503 IncompleteNar"),
+    ("attic-nar-error", None, "archives answer 500 InternalServerError"),
+    ("attic-body-cut", "number", "bodies that Attic streams end after so many bytes"),
+    ("attic-no-nar", None, "what was uploaded is no archive; hash and size agree with it"),
+    ("attic-nar-size-lies", None, "narinfos promise eight bytes more, and are signed"),
+    ("attic-nar-hash-lies", None, "narinfos promise another hash, and are signed"),
+    ("attic-redirect-elsewhere", None, "small archives are redirected to a host that nobody named"),
+    ("attic-url-elsewhere", None, "narinfos name archives on a host that nobody named, and are signed"),
+    ("attic-path-missing", None, "the cache knows no path any more: 404 NoSuchObject"),
+    ("attic-wrong-key", None, "narinfos are signed by another key of the same name"),
+    ("attic-key-renamed", None, "narinfos are signed under another name"),
+    ("attic-unsigned", None, "narinfos carry no signature"),
+    ("attic-key-rotated", None, "the cache publishes and signs by another key"),
+    ("attic-family-other", None, "another cache family answers on HTTPS"),
+    ("attic-private", None, "the cache is private: 401 without a token"),
+    ("attic-anonymous-write", None, "who has no token may push"),
+    ("attic-miss-error", None, "a miss answers 500"),
+    ("attic-miss-found", None, "a miss answers 200 with another path"),
+    ("attic-html", None, "every exchange answers 200 with an HTML page"),
+    ("attic-silent", None, "Attic reads requests and never answers"),
+    ("attic-unreachable", None, "Attic's ports are closed"),
+    ("attic-encoded", "text", "small archives' objects carry this Content-Encoding, which was not applied"),
+    ("attic-narinfo-packed", None, "narinfos come packed by gzip, with the header that says so"),
+    ("attic-narinfo-identity", None, "narinfos come with Content-Encoding identity"),
+    ("attic-brotli", None, "archives are compressed by brotli, chunk by chunk"),
+    ("attic-references-unpadded", None, "narinfos have no blank behind References, as no Nix reads them"),
+    ("attic-deriver-path", None, "narinfos name a full path as Deriver"),
+    ("attic-ca-wrong", None, "narinfos name a content address that the path does not follow from"),
+    ("attic-narinfo-other", None, "HTTPS gives narinfos that differ from those of the API"),
+    ("attic-s3-slow", "milliseconds", "S3 throttles Attic: silence, then 200 with no byte"),
+    ("attic-gateway-503", None, "a proxy before Attic answers 503 for archives"),
+    ("attic-throttled", None, "every question is answered by 429 the first time"),
+    ("attic-overloaded", None, "every question is answered by 429"),
+    ("attic-resets", None, "every question's first connection is reset, archives after a part"),
+    ("attic-moved", None, "every question is redirected on the same server (308)"),
+    ("attic-headers-stripped", None, "a proxy strips the headers x-attic-*"),
+    ("attic-proxy-token", None, "the gateway of HTTPS adds its own token to every request"),
+    ("attic-push-html", None, "a proxy refuses what writes, by 403 and a page of its own"),
+    ("attic-push-redirect", None, "what writes is redirected to a login"),
+    ("attic-cache-other", None, "the cache that answers sends clients to another cache"),
+    ("attic-substituter-elsewhere", None, "the cache sends clients to a host that nobody promised"),
+    ("attic-other-bucket", None, "Attic stores new chunks in another bucket than the contract's"),
+    ("attic-push-lost", None, "uploads are acknowledged, and their chunks are stored nowhere"),
+)

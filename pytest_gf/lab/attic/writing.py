@@ -1,0 +1,92 @@
+"""What Attic does with who wants to write: rights by token, get-missing-paths, upload-path (facts/attic.md, second-look.md)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from pytest_gf.lab.attic import cache, content
+from pytest_gf.lab.attic.refusals import refuse
+from pytest_gf.lab.attic.tokens import Issuer
+from pytest_gf.lab.bends import Bends
+from pytest_gf.lab.rustfs.servant import Unavailable
+
+if TYPE_CHECKING:
+    from pytest_gf.lab.attic.server import AtticServer
+
+
+class Rights:
+    """Who may do what with a cache: by the token that a request carries, and what is open to all."""
+
+    def __init__(self, issuer: Issuer, bends: Bends) -> None:
+        self._issuer, self._bends = issuer, bends
+
+    def of(self, request: web.Request, name: str) -> frozenset[str]:
+        """Return the rights that a request has on a cache; those of everybody are not among them."""
+        held = self._issuer.rights(request.headers.get("Authorization", ""), name)
+        through = self._bends.on("attic-proxy-token") and request.get("surface", "").endswith("https")
+        return held | {"r", "w"} if through else held
+
+    def check(self, request: web.Request, name: str, right: str) -> None:
+        """Refuse who may not: 403 on a cache that it may know of, else 401, as if there were none."""
+        held = self.of(request, name)
+        known = name == cache.NAME
+        public = known and not self._bends.on("attic-private")
+        if not known:
+            refuse(*((404, "NoSuchCache") if held else (401, "Unauthorized")))
+        if right in held or (right == "r" and public) or (right == "w" and self._bends.on("attic-anonymous-write")):
+            return
+        refuse(*((403, "AccessError") if held or public else (401, "Unauthorized")))
+
+
+class Writing:
+    """The endpoints that need the right to push."""
+
+    def __init__(self, server: AtticServer, rights: Rights) -> None:
+        self._server, self._rights = server, rights
+
+    async def missing_paths(self, request: web.Request, _: str) -> web.StreamResponse:
+        """Answer which of the asked paths are missing."""
+        try:
+            asked = msgspec.json.decode(await request.read(), type=dict[str, Any])
+            name, hashes = str(asked["cache"]), [str(each) for each in asked["store_path_hashes"]]
+        except (msgspec.DecodeError, KeyError, TypeError) as wrong:
+            return web.Response(status=422, text=f"Failed to deserialize the JSON body into the target type: {wrong}")
+        strange = [each for each in hashes if len(each) != 32 or set(each) - set(content.DIGITS)]  # noqa: PLR2004  # A store hash.
+        if strange:
+            return web.Response(
+                status=422, text="Failed to deserialize the JSON body: Hash of the store path is invalid"
+            )
+        self._rights.check(request, name, "w")
+        missing = [each for each in dict.fromkeys(hashes) if each not in self._server.database.paths]
+        return _json({"missing_paths": missing})
+
+    async def upload(self, request: web.Request, _: str) -> web.StreamResponse:
+        """Take a path: it must have the hash and the size that it is said to have, and nothing else is looked at."""
+        body = await request.read()
+        try:
+            said = msgspec.json.decode(request.headers.get("X-Attic-Nar-Info", ""), type=dict[str, Any])
+            path, hashed, size = str(said["store_path"]), str(said["nar_hash"]), int(said["nar_size"])
+            name, digest = str(said["cache"]), hashed.removeprefix("sha256:")
+        except (ValueError, KeyError, TypeError):
+            refuse(400, "RequestError", "X-Attic-Nar-Info must be set")
+        self._rights.check(request, name, "w")
+        database, references = self._server.database, tuple(map(str, said.get("references", ())))
+        known = next((each for each in database.paths.values() if each.nar_hash == digest), None)
+        if known is not None and not self._server.bends.on("attic-chunk-unreferenced"):
+            database.keep(msgspec.structs.replace(known, store_path=path, references=references))
+            return _json({"kind": "Deduplicated", "file_size": None, "frac_deduplicated": None})
+        if hashlib.sha256(body).hexdigest() != digest or len(body) != size:
+            refuse(400, "RequestError", "Bad chunk hash or size")
+        try:
+            self._server.take(path, body, references)
+        except Unavailable:
+            refuse(500, "InternalServerError")
+        return _json({"kind": "Uploaded", "file_size": len(body), "frac_deduplicated": 0.0})
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
