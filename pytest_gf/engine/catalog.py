@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from pytest_gf.engine.clauses import Clause, Row, clause_of, row_of, title_fields
+from pytest_gf.engine.clauses import LONGEST_TITLE, Clause, Row, clause_of, row_of, title_fields
 from pytest_gf.engine.facts import AXES, GIVENS, House
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from pytest_gf.honey.contract import Contract
 
-LONGEST_TITLE = 70
 LONGEST_CLAUSE = 15
 GUARD = "coherent_buckets"
 """The fact that is unproven while a protected bucket is incoherent: whatever changes something needs it."""
@@ -82,7 +81,7 @@ def _lint_clause(made: Clause, house: House, contract: Contract) -> Iterator[str
         yield f"{where}: the id is not of the form system.kebab-case"
     if not inspect.getdoc(made.function):
         yield f"{where}: no docstring; say in a sentence what the contract claims"
-    yield from (f"{where}: {line}" for line in _lint_title(made, house, contract))
+    yield from (f"{where}: {line}" for line in _lint_title(made, house))
     yield from (f"{where}: {line}" for line in _lint_statements(made, house, contract))
     yield from (f"{where}: {line}" for line in _lint_body(made))
     yield from (f"{where}: {line}" for line in _lint_parameters(made, house))
@@ -93,7 +92,7 @@ def _axes(made: Clause, house: House) -> set[str]:
     return {axis for name in names for axis in (house.axes_of(name) if name in house.facts else [name]) if axis in AXES}
 
 
-def _lint_title(made: Clause, house: House, contract: Contract) -> Iterator[str]:
+def _lint_title(made: Clause, house: House) -> Iterator[str]:
     axes = _axes(made, house)
     try:
         strange = title_fields(made.title) - axes
@@ -103,8 +102,7 @@ def _lint_title(made: Clause, house: House, contract: Contract) -> Iterator[str]
     if strange:
         yield f"the title names {{{min(strange)}}}, which is no axis of this clause (axes: {', '.join(sorted(axes)) or 'none'})"
         return
-    longest = {axis: max(contract.every(axis), key=len, default="") for axis in axes}
-    text = made.title.format_map(longest)
+    text = made.title.format_map({axis: axis for axis in axes})
     if not text or len(text) > LONGEST_TITLE or text.endswith("."):
         yield f"the title {text!r} is empty, longer than {LONGEST_TITLE} characters, or ends in a full stop"
 

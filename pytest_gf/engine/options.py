@@ -8,13 +8,14 @@ import re
 import shlex
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
+from pytest_gf.engine import guards
 from pytest_gf.honey import contract as contracts
 from pytest_gf.honey import subject as subjects
 from pytest_gf.honey import target as targets
@@ -94,6 +95,7 @@ class Settings:
     baseline: Mapping[str, Known] | None = None
     """What is known of stacks, None where no baseline was named; ``baseline_file`` is where it is to be recorded anew."""
     baseline_file: Path | None = None
+    guard: guards.Asked = field(default_factory=guards.Asked)
 
     @property
     def fact_deadline(self) -> float:
@@ -129,7 +131,10 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "metavar": "HASH|@FILE",
         "help": "stream the archive of this store path, or of a file's, a line each (repeatable; with -m nar)",
     },
-    "--gf-baseline": {"metavar": "FILE", "help": "serial, lineage, resources and ETag of each stack when all was well"},
+    "--gf-baseline": {
+        "metavar": "FILE",
+        "help": "each stack's serial, lineage, digests of addresses and ETag when all was well",
+    },
     "--gf-errored": {
         "metavar": "FILE",
         "help": "the errored.tfstate of the one --gf-stack; else the one in the stack's folder of the checkout",
@@ -138,6 +143,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "action": "store_true",
         "help": "record them anew for each stack whose other clauses all hold (with --gf-baseline)",
     },
+    **guards.OPTIONS,
     "--gf-expect-interim": {
         "action": "store_true",
         "help": "with -m ha: what the contract waives is interim while the interim shape holds; red once it is fixed or due",
@@ -251,27 +257,12 @@ def read(config: pytest.Config) -> Settings:
         expect_interim=option.gf_expect_interim,
         confirmed=_confirmed(config),
         since=_since(option.gf_since),
-        errored=_errored(option.gf_errored, option.gf_stack),
-        baseline=_baseline(option.gf_baseline),
-        baseline_file=_to_record(option.gf_baseline, update=option.gf_update_baseline),
+        errored=guards.errored(option.gf_errored, option.gf_stack),
+        baseline=guards.baseline(option.gf_baseline),
+        baseline_file=guards.to_record(option.gf_baseline, update=option.gf_update_baseline),
+        guard=guards.read(option, contract),
         seed=option.gf_seed or time.strftime("%Y-%m-%dT%H", time.gmtime()),
     )
-
-
-def _baseline(name: str | None) -> dict[str, Known] | None:
-    """Return the baseline in a file; an absent one knows no stack yet. Raises `pytest.UsageError`."""
-    from pytest_gf.honey.formats import baseline
-
-    if name is None:
-        return None
-    try:
-        return baseline.read(Path(name).read_bytes())
-    except FileNotFoundError:
-        return {}
-    except OSError as wrong:
-        raise pytest.UsageError(f"--gf-baseline={name}: can't be read: {wrong.strerror or wrong}") from None
-    except baseline.Malformed as wrong:
-        raise pytest.UsageError(f"--gf-baseline={name}: no baseline: {wrong}") from None
 
 
 def _audit(config: pytest.Config) -> audits.Asked:
@@ -310,28 +301,6 @@ def _since(given: str) -> int:
     if not 0 < seconds <= LONGEST_SINCE:
         raise pytest.UsageError(f"--gf-since={given}: expected a time such as 90s, 30m or 12h, a week at most")
     return seconds
-
-
-def _errored(name: str | None, stacks: list[str]) -> Path | None:
-    if name is None:
-        return None
-    if len(set(stacks)) != 1:
-        raise pytest.UsageError(f"--gf-errored={name}: --gf-stack=NAME says of which one stack it is")
-    file = Path(os.path.abspath(name))
-    if not file.is_file():
-        raise pytest.UsageError(f"--gf-errored={name}: no such file")
-    return file
-
-
-def _to_record(name: str | None, *, update: bool) -> Path | None:
-    if update and name is None:
-        raise pytest.UsageError("--gf-update-baseline: --gf-baseline=FILE says what to write")
-    if not update or name is None:
-        return None
-    file = Path(os.path.abspath(name))
-    if not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise pytest.UsageError(f"--gf-baseline={name}: can't be written: is its folder there, and ours to write?")
-    return file
 
 
 def _refuse_spaced_paths(config: pytest.Config) -> None:

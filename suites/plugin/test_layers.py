@@ -67,7 +67,8 @@ ALLOWED: dict[str, set[str]] = {
     # pytest's side
     "hookspecs": set(),
     "scheduling": set(),
-    "options": {"audit", "contract", "formats", "lab", "subject", "target", "vantage"},
+    "guards": {"formats"},
+    "options": {"audit", "contract", "guards", "lab", "subject", "target", "vantage"},
     "commands": {"cleaning", "lab", "options", "target"},
     "session": {
         *(
