@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from pytest_gf.engine.clauses import Clause, Row, clause_of, row_of, title_fields
+from pytest_gf.engine.clauses import LONGEST_TITLE, Clause, Row, clause_of, row_of, title_fields
 from pytest_gf.engine.facts import GIVENS, Facts
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from pytest_gf.engine.options import Settings
 
-LONGEST_TITLE = 70
 LONGEST_CLAUSE = 15
 _STRIPPED = (
     "Python was started without assertions (-O, -OO or PYTHONOPTIMIZE), so no clause could fail: start it without them"
@@ -91,7 +90,7 @@ def _lint_clause(made: Clause, facts: Facts, settings: Settings) -> Iterator[str
         yield f"{where}: the id is not of the form system.kebab-case"
     if not inspect.getdoc(made.function):
         yield f"{where}: no docstring; say in a sentence what the contract claims"
-    yield from (f"{where}: {line}" for line in _lint_title(made, facts, settings))
+    yield from (f"{where}: {line}" for line in _lint_title(made, facts))
     yield from (f"{where}: {line}" for line in _lint_statements(made, facts, settings))
     yield from (f"{where}: {line}" for line in _lint_body(made))
     yield from (f"{where}: {line}" for line in _lint_parameters(made, facts))
@@ -107,7 +106,7 @@ def _axes(made: Clause, facts: Facts) -> set[str]:
     }
 
 
-def _lint_title(made: Clause, facts: Facts, settings: Settings) -> Iterator[str]:
+def _lint_title(made: Clause, facts: Facts) -> Iterator[str]:
     axes = _axes(made, facts)
     try:
         strange = title_fields(made.title) - axes
@@ -117,8 +116,7 @@ def _lint_title(made: Clause, facts: Facts, settings: Settings) -> Iterator[str]
     if strange:
         yield f"the title names {{{min(strange)}}}, which is no axis of this clause (axes: {', '.join(sorted(axes)) or 'none'})"
         return
-    longest = {axis: max(settings.axes.every(axis), key=len, default="") for axis in axes}
-    text = made.title.format_map(longest)
+    text = made.title.format_map({axis: axis for axis in axes})
     if not text or len(text) > LONGEST_TITLE or text.endswith("."):
         yield f"the title {text!r} is empty, longer than {LONGEST_TITLE} characters, or ends in a full stop"
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pytest_gf.engine.axes import Axes
 
 ATTRIBUTE = "__gf_clause__"
+LONGEST_TITLE = 70
+"""Characters."""
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
@@ -81,11 +83,16 @@ def row_of(made: Clause, params: Mapping[str, str], axes: Axes) -> Row:
         statements.update({each.removesuffix("~"): each.endswith("~") for each in words})
     return Row(
         clause=made.id,
-        title=made.title.format_map(params),
+        title=shortened(made.title.format_map(params)),
         params=dict(params),
         statements=tuple(statements),
         in_part=frozenset(name for name, part in statements.items() if part),
     )
+
+
+def shortened(title: str) -> str:
+    """Return a title of at most `LONGEST_TITLE` characters: a name in it may be of any length."""
+    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
 
 
 def title_fields(title: str) -> set[str]:

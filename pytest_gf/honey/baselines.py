@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 OFFERED = "baseline"
 """The folder of a run in which facts offer what stands now, a file a stack."""
 COMPARED = ("state.baseline", "state.resources")
-"""What compares with the baseline does not forbid a new one."""
+"""What compares with the baseline does not forbid a new one where there is none yet, or one of an earlier form."""
 OF_THE_CHECKOUT = ("stack.backend-s3", "stack.materialized", "state.errored-absent")
 """What could not be looked at without a checkout does not forbid one either: it says nothing of the state."""
 NEEDED = ("state.object-listed", "state.body-whole", "state.body-shape", "state.lock-free")
@@ -72,10 +72,10 @@ def _why_not(found: Mapping[str, str]) -> str:
     absent = [name for name in NEEDED if name not in found]
     if absent:
         return f"{', '.join(absent)} was not selected (run -m guard)"
-    allowed = {(name, Verdict.UNPROVEN) for name in OF_THE_CHECKOUT}
+    allowed = {(name, Verdict.UNPROVEN) for name in (*OF_THE_CHECKOUT, *COMPARED)}
     bad = [
         f"{name} {verdict}"
         for name, verdict in found.items()
-        if name not in COMPARED and verdict != Verdict.HOLDS and (name, verdict) not in allowed
+        if verdict != Verdict.HOLDS and (name, verdict) not in allowed
     ]
     return ", ".join(bad)

@@ -73,19 +73,22 @@ def note_seeded(folder: Path) -> None:
 
 
 def state(stack: str, serial: int) -> bytes:
-    """Return a realistic OpenTofu state body (version 4) of a stack, with a sensitive output that is random."""
-    namespace = {"metadata": [{"name": f"gf-{stack}", "uid": str(uuid.uuid4())}], "timeouts": None}
+    """Return a realistic OpenTofu state body (version 4) of a stack, with a sensitive output.
+
+    It is the same in each new lab, byte for byte: a baseline that one run recorded is good in the next.
+    """
+    namespace = {"metadata": [{"name": f"gf-{stack}", "uid": _uuid(stack, "uid")}], "timeouts": None}
     release = {"name": stack, "namespace": f"gf-{stack}", "chart": stack, "version": "1.4.2", "status": "deployed"}
-    random = {"byte_length": 4, "hex": secrets.token_hex(4)}
+    random = {"byte_length": 4, "hex": _uuid(stack, "suffix")[:8]}
     return encode(
         {
             "version": 4,
             "terraform_version": "1.12.6",
             "serial": serial,
-            "lineage": str(uuid.uuid4()),
+            "lineage": _uuid(stack, "lineage"),
             "outputs": {
                 "namespace": {"value": f"gf-{stack}", "type": "string"},
-                "token": {"value": secrets.token_urlsafe(24), "type": "string", "sensitive": True},
+                "token": {"value": _uuid(stack, "token").replace("-", ""), "type": "string", "sensitive": True},
             },
             "resources": [
                 _resource("kubernetes_namespace_v1", "this", "hashicorp/kubernetes", namespace),
@@ -95,6 +98,10 @@ def state(stack: str, serial: int) -> bytes:
             "check_results": None,
         }
     )
+
+
+def _uuid(stack: str, what: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"gf-lab:{stack}/{what}"))
 
 
 def encode(document: Mapping[str, object]) -> bytes:
@@ -108,6 +115,14 @@ def decode(body: bytes) -> dict[str, object]:
         return msgspec.json.decode(body, type=dict[str, object])
     except msgspec.DecodeError as wrong:
         raise ValueError(f"the state is no JSON object any more, so this can't be bent: {wrong}") from None
+
+
+def resources(state: dict[str, object]) -> list[dict[str, object]]:
+    """Return the resources of a state. Raises ValueError where it has none."""
+    try:
+        return msgspec.convert(state.get("resources"), list[dict[str, object]])
+    except msgspec.ValidationError as wrong:
+        raise ValueError(f"the state has no resources any more, so this can't be bent: {wrong}") from None
 
 
 def write_targets(  # noqa: PLR0917  # Called once, when the lab starts.

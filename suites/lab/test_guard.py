@@ -24,7 +24,7 @@ STACK = "arc-runners"
 GUARD = ("-m", "guard", f"--gf-stack={STACK}")
 STEPS = (
     *("object-listed", "body-whole", "body-shape", "lock-free", "errored-absent"),
-    *("baseline", "resources", "write-proof"),
+    *("baseline", "resources", "own", "write-proof"),
 )
 FILES_READ = 4
 """The checkout, the stack's backend, what `tofu init` left, and where an errored.tfstate would lie."""
@@ -92,7 +92,7 @@ def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, recorded: Path, ru
     assert outcome.exit == (1 if row.get("violated") else 10 if row.get("error") else 0)
     said = [f"{each['reason']} {each['next_step']}" for each in outcome.verdicts().values()]
     assert "says" not in row or any(row["says"] in each for each in said), said
-    others = {*row.get("violated", []), *row.get("unproven", [])} - {"state.baseline", "state.resources"}
+    others = {*row.get("violated", []), *row.get("unproven", [])}
     assert (f"baseline of {STACK}: not recorded: " in outcome.text) == bool(others)
     assert recording == before or not others, "a baseline is recorded only where all else holds"
 
@@ -105,7 +105,7 @@ def test_one_stack_is_one_full_column_and_leaves_nothing(lab: Lab, s3: Any, reco
     assert outcome.exit == 0, outcome.text
     assert outcome.rows("holds") == COLUMN
     counts = lab.counts()
-    assert sum(count for name, count in counts.items() if name.startswith("s3 ")) == 29, counts
+    assert sum(count for name, count in counts.items() if name.startswith("s3 ")) == 38, counts
     facts = {
         (each["fact"], *each["params"].values()): each["exchanges"]
         for row in outcome.verdicts().values()
@@ -141,23 +141,77 @@ def test_the_next_stacks_proof_does_not_bury_what_the_first_one_lost(lab: Lab, r
     assert any("by now: a change would bury evidence" in row["reason"] for row in proofs.values())
 
 
-def test_a_baseline_that_went_on_is_rewritten_with_both_sides(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+def test_a_destroy_on_purpose_is_said_with_its_number(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
     file = tmp_path / "baseline.json"
-    assert guard(lab, run_pytest, f"--gf-baseline={file}", "--gf-update-baseline").exit == 0
+    recording = (f"--gf-baseline={file}", "--gf-update-baseline")
+    assert guard(lab, run_pytest, *recording).exit == 0
     first = json.loads(file.read_text())["stacks"][STACK]
-    lab.bend(f"state-emptied:{STACK}")
-    outcome = guard(lab, run_pytest, f"--gf-baseline={file}", "--gf-update-baseline")
-    assert outcome.rows("violated") == {f"state.resources[{STACK}]"}
-    assert f"was serial {first['serial']}, lineage {first['lineage']}, 3 resources" in outcome.text
-    assert f"is serial 1000, lineage {first['lineage']}, 0 resources" in outcome.text
-    assert json.loads(file.read_text())["stacks"][STACK]["serial"] == 1000
+    lab.bend(f"state-one-left:{STACK}")
+    for said in ((), (f"--gf-baseline-allow-destroyed={STACK}:1",)):
+        outcome = guard(lab, run_pytest, *recording, *said, lean=True)
+        assert outcome.rows("violated") == {f"state.resources[{STACK}]"}
+        assert f"baseline of {STACK}: not recorded: state.resources violated" in outcome.text
+        assert json.loads(file.read_text())["stacks"][STACK] == first
+    outcome = guard(lab, run_pytest, *recording, f"--gf-baseline-allow-destroyed={STACK}:2", lean=True)
+    assert outcome.exit == 0, outcome.text
+    assert f"was serial {first['serial']}, lineage {first['lineage']}, 3 managed instances" in outcome.text
+    assert f"is serial {first['serial'] + 1}, lineage {first['lineage']}, 1 managed instances" in outcome.text
+
+
+def test_a_rollback_on_purpose_is_accepted_by_its_serial(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+    file = tmp_path / "baseline.json"
+    recording = (f"--gf-baseline={file}", "--gf-update-baseline")
+    assert guard(lab, run_pytest, *recording).exit == 0
+    lab.bend(f"state-older-serial:{STACK}")
+    refused = guard(lab, run_pytest, *recording, "--gf-accept-baseline=59", lean=True)
+    assert refused.rows("violated") == {f"state.baseline[{STACK}]"}
+    assert "not recorded: state.baseline violated" in refused.text
+    assert guard(lab, run_pytest, *recording, "--gf-accept-baseline=58", lean=True).exit == 0
+    assert json.loads(file.read_text())["stacks"][STACK]["serial"] == 58
+
+
+def test_a_baseline_of_the_old_form_is_read_and_recorded_anew(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+    file = tmp_path / "baseline.json"
+    recording = (f"--gf-baseline={file}", "--gf-update-baseline")
+    assert guard(lab, run_pytest, *recording).exit == 0
+    written = json.loads(file.read_text())
+    old = {name: value for name, value in written["stacks"][STACK].items() if name != "addresses"}
+    file.write_text(json.dumps({"format": 1, "stacks": {STACK: old}}))
+    outcome = guard(lab, run_pytest, *recording, lean=True)
+    assert outcome.rows("unproven") == {f"state.resources[{STACK}]"}
+    again = json.loads(file.read_text())
+    assert (again["format"], again["stacks"][STACK]["addresses"]) == (2, written["stacks"][STACK]["addresses"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--gf-baseline-allow-destroyed=nobody:1",), "expected STACK:N, a selected stack"),
+        ((f"--gf-baseline-allow-destroyed={STACK}:0",), "expected STACK:N, a selected stack"),
+        (("--gf-accept-baseline=x", "--gf-baseline=b.json"), "expected the serial of the state as it is now"),
+        (("--gf-accept-baseline=5",), "--gf-stack=NAME and --gf-baseline=FILE say which one"),
+    ],
+)
+def test_what_is_on_purpose_is_said_exactly(arguments: tuple[str, ...], says: str, run_pytest: Any) -> None:
+    outcome = run_pytest(*GUARD, *arguments)
+    assert outcome.exit == 4
+    assert says in outcome.text
+
+
+def test_a_long_name_never_stops_a_run(run_pytest: Any, tmp_path: Path) -> None:
+    name = "a-stack-with-a-name-" + "x" * 90
+    (tmp_path / "c.toml").write_text(
+        f'extends = "gloriousflywheel"\nname = "fork"\n[stacks.{name}]\nbucket = "tofu-state"\nkey = "{name}/s.tfstate"\n'
+    )
+    outcome = run_pytest("-m", "guard", f"--gf-stack={name}", f"--gf-contract={tmp_path / 'c.toml'}", "--collect-only")
+    assert outcome.exit == 0, outcome.text
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("not json", "no baseline: "),
-        ('{"format": 2, "stacks": {}}', "format 2; this version reads 1"),
+        ('{"format": 3, "stacks": {}}', "format 3; this version reads 1 and 2"),
         ('{"format": 1}', "missing required field `stacks`"),
         ('{"format": 1, "stacks": {"a": {"serial": "x"}}}', "no baseline: "),
     ],
@@ -244,7 +298,7 @@ def test_a_run_killed_in_the_proof_leaves_nothing_after_a_clean(
         (2, "", "A push would be accepted: the same lineage, serial 63 over 61"),
         (1, "", "A push would be accepted, and orphan what somebody made since: serial 62 is 1 ahead of 61"),
         (0, "", "A push would be refused: both are serial 61, and they differ"),
-        (-1, "", "A push would be refused: the remote is newer, serial 61 over 60"),
+        (-1, "", "A push would be refused: the remote is newer, serial 61 over 60, and differs"),
         (2, "00000000-0000-4000-8000-000000000000", "one of both is another stack's"),
     ],
 )
@@ -253,7 +307,7 @@ def test_an_errored_state_says_what_a_push_would_do(  # noqa: PLR0917  # pytest'
     ahead: int, lineage: str, says: str, lab: Lab, s3: Any, run_pytest: Any, tmp_path: Path
 ) -> None:
     state = json.loads(s3.get_object(Bucket="tofu-state", Key=f"{STACK}/terraform.tfstate")["Body"].read())
-    state |= {"serial": state["serial"] + ahead, "lineage": lineage or state["lineage"], "check_results": []}
+    state |= {"serial": state["serial"] + ahead, "lineage": lineage or state["lineage"], "outputs": {}}
     (tmp_path / "left.tfstate").write_text(json.dumps(state))
     outcome = guard(lab, run_pytest, "-k", "errored", f"--gf-errored={tmp_path / 'left.tfstate'}")
     (row,) = outcome.verdicts().values()
@@ -269,7 +323,7 @@ def test_an_errored_state_that_is_pushed_cut_or_beside_an_unread_remote(
     body = s3.get_object(Bucket="tofu-state", Key=f"{STACK}/terraform.tfstate")["Body"].read()
     left = tmp_path / "left.tfstate"
     for data, fault, says in (
-        (body, "", "It is already pushed: the remote is this very state"),
+        (body, "", "Nothing is lost: the remote has the same resources and outputs, with the same serial"),
         (body[:-9], "", "It is no state that could be pushed: "),
         (body, f"state-missing:{STACK}", "Whether a push would be accepted is not known: "),
     ):
@@ -280,6 +334,57 @@ def test_an_errored_state_that_is_pushed_cut_or_beside_an_unread_remote(
         (row,) = outcome.verdicts().values()
         assert row["verdict"] == "violated"
         assert says in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "says"),
+    [
+        (-1, "It is already pushed: the remote has the same resources and outputs, with serial 1 higher"),
+        (1, "Nothing is lost: "),
+    ],
+)
+@pytest.mark.upholds("S098")
+def test_an_errored_state_that_is_stored_is_done_where_a_person_says_so(  # noqa: PLR0917  # pytest's fixtures.
+    ahead: int, says: str, lab: Lab, s3: Any, run_pytest: Any, tmp_path: Path
+) -> None:
+    state = json.loads(s3.get_object(Bucket="tofu-state", Key=f"{STACK}/terraform.tfstate")["Body"].read())
+    left = tmp_path / "left.tfstate"
+    left.write_text(json.dumps(state | {"serial": state["serial"] + ahead, "terraform_version": "1.12.5"}, indent=1))
+    arguments = ("-k", "errored", f"--gf-errored={left}")
+    (row,) = guard(lab, run_pytest, *arguments, lean=True).verdicts().values()
+    assert (row["verdict"], says in row["reason"], "--gf-errored-done" in row["next_step"]) == ("violated", True, True)
+    (row,) = guard(lab, run_pytest, *arguments, "--gf-errored-done", lean=True).verdicts().values()
+    assert row["verdict"] == "holds"
+    left.write_text(json.dumps(state | {"serial": state["serial"] + ahead, "resources": []}))
+    (row,) = guard(lab, run_pytest, *arguments, "--gf-errored-done", lean=True).verdicts().values()
+    assert row["verdict"] == "violated"
+    assert "--gf-errored-done is not accepted: the comparison does not show it" in row["reason"]
+
+
+def test_an_errored_state_that_is_no_file_is_named_at_once(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+    link, fifo = tmp_path / "link.tfstate", tmp_path / "fifo.tfstate"
+    link.symlink_to(tmp_path / "nowhere")
+    os.mkfifo(fifo)
+    for left, says in ((link, "it is a link that leads nowhere"), (fifo, "it is no file, it is a FIFO")):
+        (row,) = guard(lab, run_pytest, "-k", "errored", f"--gf-errored={left}", lean=True).verdicts().values()
+        assert row["verdict"] == "violated"
+        assert says in row["reason"]
+
+
+def test_a_lock_and_an_errored_state_of_one_apply_name_each_other(
+    lab: Lab, s3: Any, run_pytest: Any, tmp_path: Path
+) -> None:
+    state = json.loads(s3.get_object(Bucket="tofu-state", Key=f"{STACK}/terraform.tfstate")["Body"].read())
+    left = tmp_path / "left.tfstate"
+    left.write_text(json.dumps(state | {"serial": state["serial"] + 2, "outputs": {}}))
+    lab.bend(f"lock-word:{STACK}")
+    rows = guard(lab, run_pytest, "-k", "errored or lock", f"--gf-errored={left}", lean=True).verdicts()
+    errored, lock = (rows[f"state.{name}[{STACK}]"] for name in ("errored-absent", "lock-free"))
+    assert "held by runner@arc-runner-7 for OperationTypeApply, created " in errored["reason"]
+    assert "unlock first, then push" in errored["reason"]
+    assert "tofu force-unlock my-ci-lock-17, then tofu state push left.tfstate" in errored["next_step"]
+    assert f"{left} waits beside it" in lock["reason"]
+    assert f"after that push {left}" in lock["next_step"]
 
 
 @pytest.mark.parametrize(

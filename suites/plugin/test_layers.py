@@ -96,7 +96,7 @@ HONEY: dict[str, set[str]] = {
     "audit": {"answers", "formats", "observed", "probes"},
     "findings": {"observed"},
     "subject": set(),
-    "selections": {"audit", "baselines", "formats", "subject", "target"},
+    "selections": {"audit", "baselines", "contract", "formats", "subject", "target"},
     "house": {"cleaning", "contract", "rights", "selections", "stored", "subject", "target", "vantage"},
     "__init__": {"house"},
 }

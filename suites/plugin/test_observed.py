@@ -9,6 +9,7 @@ import pytest
 
 from pytest_gf.honey.answers import Answer, Folder, Listing
 from pytest_gf.honey.formats import tfstate
+from pytest_gf.honey.formats.effect import READS
 from pytest_gf.honey.observed.bazel import CacheSurface
 from pytest_gf.honey.observed.bucket import BucketOnDisk, BucketView, ListAfter, Surroundings
 from pytest_gf.honey.observed.disk import Disk
@@ -173,7 +174,7 @@ def test_the_anonymous() -> None:
     assert AnonymousView({"ListBuckets": Answer(503)}).failed
 
 
-STATE = tfstate.State(4, "1.12.6", 3, "l", 1, 1, 0, encrypted=False, size=5, sha256="s", problems=())
+STATE = tfstate.State(4, "1.12.6", 3, "l", 1, 1, 0, encrypted=False, size=5, sha256="s", effect=READS, managed=1)
 BODY = StateBody("attic", "tofu-state", "k", OK, 5, 5, 5, "e", "m", "s", (), OK, 5, "e", STATE)
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec
 
-FORMAT = 1
-LARGEST = 1024 * 1024
+FORMAT = 2
+READ = (1, FORMAT)
+"""Format 1 has a number of resources, and no addresses."""
+LARGEST = 16 * 1024 * 1024
 """Bytes."""
+ADDRESS = 16
+"""Hex digits of an address's digest."""
 
 
 class Malformed(ValueError):
@@ -18,7 +23,9 @@ class Malformed(ValueError):
 class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A stack's state: ``resources`` is None where it is encrypted, ``etag`` unquoted, ``recorded`` a time (UTC).
 
-    ``sha256`` of the body in hex, "" where an earlier version recorded none.
+    ``sha256`` of the body in hex, "" where an earlier version recorded none. ``addresses`` has a digest of each managed
+    instance's address, in hex and in order, one after the other; None where an earlier version recorded none, or the body is
+    encrypted.
     """
 
     serial: int
@@ -27,10 +34,19 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     etag: str
     recorded: str
     sha256: str = ""
+    addresses: str | None = None
 
     def __str__(self) -> str:
-        resources = "encrypted" if self.resources is None else f"{self.resources} resources"
-        return f"serial {self.serial}, lineage {self.lineage}, {resources}, ETag {self.etag or 'none'}"
+        counted = "encrypted" if self.resources is None else f"{self.resources} resources"
+        if self.addresses is not None:
+            counted = f"{len(self.managed)} managed instances"
+        return f"serial {self.serial}, lineage {self.lineage or 'none'}, {counted}, ETag {self.etag or 'none'}"
+
+    @property
+    def managed(self) -> frozenset[str]:
+        """The digests of the managed instances' addresses."""
+        hexes = self.addresses or ""
+        return frozenset(hexes[at : at + ADDRESS] for at in range(0, len(hexes), ADDRESS))
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,8 +62,11 @@ def read(data: bytes) -> dict[str, Known]:
         found = msgspec.json.decode(data, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise Malformed(str(wrong)) from None
-    if found.format != FORMAT:
-        raise Malformed(f"format {found.format}; this version reads {FORMAT}")
+    if found.format not in READ:
+        raise Malformed(f"format {found.format}; this version reads {' and '.join(map(str, READ))}")
+    for stack, known in found.stacks.items():
+        if re.fullmatch(rf"(?:[0-9a-f]{{{ADDRESS}}})*", known.addresses or "") is None:
+            raise Malformed(f"the addresses of {stack} are no digests of {ADDRESS} hex digits each")
     return found.stacks
 
 

@@ -1,20 +1,24 @@
-"""OpenTofu's lock objects (``<key>.tflock``): a strict reader of who holds a state, and since when (facts/opentofu.md)."""
+"""OpenTofu's lock objects (``<key>.tflock``), read as OpenTofu reads them: who holds a state, and since when.
+
+What OpenTofu can read has an ID, and ``tofu force-unlock`` releases it by that, whatever it is.
+"""
 
 from __future__ import annotations
 
 import datetime
 import re
 from dataclasses import dataclass
-from typing import Any
 
-from pytest_gf.honey.formats import strict_json
+from pytest_gf.honey.formats import gojson
+from pytest_gf.honey.formats.gojson import TypeWrong, struct
 
 LARGEST = 64 * 1024
 """Bytes; a real one has about 300."""
 LONGEST = 200
 """Characters of a name that is shown."""
 
-_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_NAMES = ("ID", "Operation", "Info", "Who", "Version", "Created", "Path")
+_LOCK = struct(**dict.fromkeys(_NAMES, "string"))
 _CREATED = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})")
 """RFC 3339, as Go writes it: up to nine digits of a second."""
 
@@ -33,18 +37,23 @@ class LockInfo:
 
 
 def read(body: bytes) -> LockInfo:
-    """Return the lock in an object's body. Raises `strict_json.Malformed`, and nothing else."""
-    tables = strict_json.read(body, LARGEST)
-    problems = [f"{name} is no text" for name in ("ID", "Operation", "Who", "Created") if not _text(tables, name)]
-    name = _text(tables, "ID")
-    if name and not _ID.fullmatch(name):
-        problems.append("ID is no uuid")
-    created = _seconds(_text(tables, "Created"))
-    if created is None and _text(tables, "Created"):
+    """Return the lock in an object's body. Raises `gojson.Malformed`, and nothing else."""
+    text = gojson.read(body, LARGEST)
+    found, problems = dict.fromkeys(_NAMES, ""), list[str]()
+    for name, places in text.struct([text.start], _LOCK, "the lock").items():
+        member = next(each for each in _NAMES if each.lower() == name)
+        try:
+            found[member] = text.string(places, member)
+        except TypeWrong:
+            problems.append(f"{member} is no text")
+    created = _seconds(found["Created"])
+    if not found["ID"] and not problems:
+        problems.append("it has no ID")
+    if created is None and found["Created"]:
         problems.append("Created is no time (RFC 3339)")
-    shown = {each: _shown(tables, each) for each in ("Operation", "Who", "Version", "Path")}
+    shown = {name: _shown(value) for name, value in found.items()}
     return LockInfo(
-        id=name if _ID.fullmatch(name) else "",
+        id=shown["ID"],
         operation=shown["Operation"],
         who=shown["Who"],
         version=shown["Version"],
@@ -54,14 +63,9 @@ def read(body: bytes) -> LockInfo:
     )
 
 
-def _text(tables: dict[str, Any], name: str) -> str:
-    value = tables.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _shown(tables: dict[str, Any], name: str) -> str:
-    """Return a member as one line of printable characters, cut to `LONGEST`."""
-    return "".join(each if each.isprintable() else "?" for each in _text(tables, name)[:LONGEST])
+def _shown(value: str) -> str:
+    """Return a text as one line of printable characters, cut to `LONGEST`."""
+    return "".join(each if each.isprintable() else "?" for each in value[:LONGEST])
 
 
 def _seconds(text: str) -> float | None:

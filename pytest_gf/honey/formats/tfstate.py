@@ -1,117 +1,352 @@
-"""OpenTofu state bodies: a strict reader that lets counts, identifiers and digests out, and no other value."""
+"""OpenTofu state bodies, read as OpenTofu 1.12 reads them; counts, identifiers and digests come out, and no other value.
+
+What a reader can't know is a provider's schema: whether the attributes fit it shows only in a plan.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from array import array
+from dataclasses import dataclass, field
+from itertools import pairwise
 
-from pytest_gf.honey.formats import strict_json
-from pytest_gf.honey.formats.strict_json import DEEPEST, Kind, Malformed
+from pytest_gf.honey.formats import address, gojson, tfstate_old
+from pytest_gf.honey.formats.ctyjson import DYNAMIC, Values
+from pytest_gf.honey.formats.effect import CHANGES, NOTHING_MANAGED, READS, Effect, plan_fails, refused
+from pytest_gf.honey.formats.gojson import Kind, Malformed, Text, TypeWrong, struct
+from pytest_gf.honey.formats.jsontext import Place, TooMuch
 
-__all__ = ["DEEPEST", "LARGEST", "Kind", "Malformed", "State", "read"]
+__all__ = ["LARGEST", "Kind", "Malformed", "State", "read"]
 
-LARGEST = 64 * 1024 * 1024
+LARGEST = 16 * 1024 * 1024
 """Bytes."""
+DIGEST = 8
+"""Bytes of a managed address's digest."""
+LEAST_ENCRYPTED = 28
+"""Bytes: AES-GCM's nonce and tag, and a state is never shorter either."""
+
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}(?:-[0-9A-Za-z.-]{1,60})?(?:\+[0-9A-Za-z.-]{1,60})?")
-"""Semantic versions: nightly builds and forks have hyphens and metadata."""
+_LONGEST_VERSION = 80
+_LONE = re.compile(
+    rb"(?<!\\)(?:\\\\)*\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F])"
+)
+_OUTPUT = struct(value="any", type="any", sensitive="bool", deprecated="string")
+_INSTANCE = struct(
+    **dict.fromkeys(("status", "deposed", "provider"), "string"),
+    **dict.fromkeys(("index_key", "attributes", "sensitive_attributes", "identity"), "any"),
+    **dict.fromkeys(("schema_version", "identity_schema_version"), "uint"),
+    **dict.fromkeys(("create_before_destroy", "skip_destroy"), "bool"),
+    attributes_flat={"*": "string"},
+    private="bytes",
+    dependencies=["string"],
+)
+_RESOURCE = struct(
+    **dict.fromkeys(("module", "mode", "type", "name", "each", "provider"), "string"), instances=[_INSTANCE]
+)
+_CHECKED = struct(object_addr="string", status="string", failure_messages=["string"])
+_CHECKS = struct(**dict.fromkeys(("object_kind", "config_addr", "status"), "string"), objects=[_CHECKED])
+_STATE = struct(
+    **dict.fromkeys(("terraform_version", "lineage"), "string"),
+    serial="uint",
+    outputs={"*": _OUTPUT},
+    resources=[_RESOURCE],
+    check_results=[_CHECKS],
+)
+_ENVELOPE = struct(meta={"*": "bytes"}, encrypted_data="bytes", encryption_version="string")
+_PASSED_ON = struct(serial="int", lineage="string")
+_VERSIONED = struct(version="uint")
+_STEP = struct(type="string", value="any")
+Members = dict[str, list[Place]]
 
 
 @dataclass(frozen=True)
 class State:
-    """What may be known of a state body. ``problems`` says how its shape differs from a state's; empty: it is one.
+    """What may be known of a state body, and what OpenTofu makes of it (``effect``).
 
-    ``version``, ``serial`` and ``lineage`` are None where the body has none of the right form; so are the counts of an
-    encrypted body, whose contents are not proved. ``size`` is in bytes.
+    Counts are None for an encrypted body, whose contents
+    are not proved, and for one that is not read to its end. ``lineage`` is shown where it is a uuid, else by a digest;
+    ``addresses`` has a sorted digest of `DIGEST` bytes for each managed instance, ``contents`` one of resources and outputs
+    by their meaning. ``size`` is in bytes.
     """
 
     version: int | None
     terraform_version: str
-    serial: int | None
-    lineage: str | None
+    serial: int
+    lineage: str
     resources: int | None
     instances: int | None
     outputs: int | None
     encrypted: bool
     size: int
     sha256: str
-    problems: tuple[str, ...]
+    effect: Effect
+    managed: int | None = None
+    deposed: int = 0
+    tainted: int = 0
+    addresses: bytes = b""
+    contents: str = ""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why OpenTofu goes not on from it; empty: it does."""
+        return () if self.effect.good else (self.effect.words,)
+
+
+@dataclass
+class _Found:
+    """What was found until now: digests of current instances and of those that are managed."""
+
+    version: int | None = None
+    terraform_version: str = ""
+    serial: int = 0
+    lineage: str = ""
+    encrypted: bool = False
+    resources: int = 0
+    instances: int = 0
+    outputs: int = 0
+    deposed: int = 0
+    tainted: int = 0
+    contents: int = 0
+    """The sum of the digests of all instances and outputs: their order says nothing."""
+    all: array[int] = field(default_factory=lambda: array("Q"))
+    managed: array[int] = field(default_factory=lambda: array("Q"))
+    fails: str = ""
 
 
 def read(body: bytes) -> State:
-    """Return what may be known of a state body (format version 4, facts/opentofu.md). Raises Malformed, and nothing else."""
-    tables = strict_json.read(body, LARGEST)
-    size, digest = len(body), hashlib.sha256(body).hexdigest()
-    if "encrypted_data" in tables:
-        return _encrypted(tables, size, digest)
-    return _plain(tables, size, digest)
-
-
-def _encrypted(tables: Mapping[str, Any], size: int, digest: str) -> State:
-    problems = [
-        f"it is encrypted, and has no {name!r}"
-        for name in ("meta", "encryption_version", "lineage", "serial")
-        if name not in tables
-    ]
-    problems += [f"it is encrypted, and has {name!r} in clear" for name in ("resources", "version") if name in tables]
-    serial, lineage = _serial(tables), _lineage(tables)
-    wrong = {
-        "its encrypted_data is no text": not (isinstance(data := tables["encrypted_data"], str) and data),
-        "its meta is no object": not isinstance(tables.get("meta", {}), dict),
-        "its encryption_version is no text": not isinstance(tables.get("encryption_version", ""), str),
-        "its serial is no whole number from 0 to 2^63": "serial" in tables and serial is None,
-        "its lineage is no uuid": "lineage" in tables and lineage is None,
-    }
-    problems += [text for text, is_so in wrong.items() if is_so]
-    return State(None, "", serial, lineage, None, None, None, True, size, digest, tuple(problems))  # noqa: FBT003  # A field.
-
-
-def _plain(tables: Mapping[str, Any], size: int, digest: str) -> State:
-    version, serial, lineage = tables.get("version"), _serial(tables), _lineage(tables)
-    resources, outputs = tables.get("resources"), tables.get("outputs")
-    made = tables.get("terraform_version")
-    named = made if isinstance(made, str) and _VERSION.fullmatch(made) else ""
-    problems: list[str] = []
-    if type(version) is not int or version != 4:  # noqa: PLR2004  # The only version that OpenTofu writes.
-        problems.append(f"its version is {version}, not 4" if type(version) is int else "it has no version number")
-    if serial is None:
-        problems.append("its serial is no whole number from 0 to 2^63")
-    if lineage is None:
-        problems.append("its lineage is no uuid")
-    if not named:
-        problems.append("its terraform_version is no version number")
-    if not isinstance(outputs, dict):
-        problems.append("its outputs are no object")
-    if not isinstance(resources, list) or not all(isinstance(each, dict) for each in resources):
-        problems.append("it has no list of resources")
-        resources = None
+    """Return what may be known of a state body. Raises Malformed, and nothing else."""
+    text = gojson.read(body, LARGEST)
+    found = _Found()
+    try:
+        effect = _effect(text, found)
+    except TypeWrong as wrong:
+        effect, counted = refused(str(wrong)), False
+    except TooMuch:
+        raise Malformed("too-much") from None
+    else:
+        counted = not found.encrypted
     return State(
-        version=version if type(version) is int else None,
-        terraform_version=named,
-        serial=serial,
-        lineage=lineage,
-        resources=None if resources is None else len(resources),
-        instances=None if resources is None else sum(_count(each.get("instances")) for each in resources),
-        outputs=len(outputs) if isinstance(outputs, dict) else None,
-        encrypted=False,
-        size=size,
-        sha256=digest,
-        problems=tuple(problems),
+        version=found.version,
+        terraform_version=found.terraform_version,
+        serial=found.serial,
+        lineage=_shown(found.lineage),
+        resources=found.resources if counted else None,
+        instances=found.instances if counted else None,
+        outputs=found.outputs if counted else None,
+        encrypted=found.encrypted,
+        size=len(body),
+        sha256=hashlib.sha256(body).hexdigest(),
+        effect=effect,
+        managed=len(found.managed) if counted else None,
+        deposed=found.deposed,
+        tainted=found.tainted,
+        addresses=array("Q", sorted(found.managed)).tobytes() if counted else b"",
+        contents=f"{found.contents % 2**64:016x}" if counted else "",
     )
 
 
-def _serial(tables: Mapping[str, Any]) -> int | None:
-    serial = tables.get("serial")
-    return serial if type(serial) is int and 0 <= serial < 2**63 else None
+def _shown(lineage: str) -> str:
+    if not lineage or _UUID.fullmatch(lineage):
+        return lineage
+    return f"other-{hashlib.sha256(lineage.encode(errors='replace')).hexdigest()[:16]}"
 
 
-def _lineage(tables: Mapping[str, Any]) -> str | None:
-    lineage = tables.get("lineage")
-    return lineage if isinstance(lineage, str) and _UUID.fullmatch(lineage) else None
+def _effect(text: Text, found: _Found) -> Effect:
+    versions = text.struct([text.start], _VERSIONED, "the state").get("version", [])
+    found.version = text.integer(versions, "its version")
+    if found.version is None:
+        return _encrypted(text, found)
+    if found.version in tfstate_old.VERSIONS:
+        return tfstate_old.effect(text, found.version)
+    if found.version != 4:  # noqa: PLR2004  # The version that OpenTofu writes.
+        return refused(f"its format version is {found.version}, not 4")
+    top = text.struct([text.start], _STATE, "the state")
+    found.serial = text.integer(top.get("serial", []), "its serial") or 0
+    found.lineage = text.string(top.get("lineage", []), "its lineage")
+    text.conforms(text.start, _STATE, "its")
+    version = text.string(top.get("terraform_version", []), "its terraform_version")
+    if version and not address.is_version(version):
+        raise TypeWrong("its terraform_version is no version number")
+    found.terraform_version = version if len(version) <= _LONGEST_VERSION else ""
+    for number, places in enumerate(text.slice(top.get("resources", []), "resources"), 1):
+        _Resource(text, found, places, f"resource {number}").read()
+    if any(first == second for first, second in pairwise(sorted(found.all))):
+        raise TypeWrong("an instance stands in it twice")
+    found.outputs = _outputs(text, top.get("outputs", []), found)
+    _check_results(text, top.get("check_results", []))
+    if not found.managed:
+        return NOTHING_MANAGED
+    if found.fails:
+        return plan_fails(found.fails)
+    return CHANGES if _replaced(text.data) else READS
 
 
-def _count(instances: Any) -> int:
-    return len(instances) if isinstance(instances, list) else 0
+def _replaced(data: bytes) -> bool:
+    """Return whether a string has what is no character: OpenTofu puts U+FFFD in its place."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return True
+    return _LONE.search(data) is not None
+
+
+def _encrypted(text: Text, found: _Found) -> Effect:
+    """Judge what has no version: an encrypted state, or nothing that OpenTofu takes for a state."""
+    text.conforms(text.start, _ENVELOPE, "its")
+    top = text.struct([text.start], _ENVELOPE | _PASSED_ON | _STATE, "the state")
+    method = text.string(top.get("encryption_version", []), "its encryption_version")
+    if not method:
+        raise TypeWrong("it has no version")
+    found.encrypted = True
+    text.conforms(text.start, _PASSED_ON, "its")
+    found.serial = text.integer(top.get("serial", []), "its serial", -(2**63), 2**63 - 1) or 0
+    found.lineage = text.string(top.get("lineage", []), "its lineage")
+    length = text.byte_count(top.get("encrypted_data", []), "its encrypted_data")
+    wrong = {
+        "it is encrypted in another way than v0": method != "v0",
+        f"its encrypted_data has {length} bytes, and nonce and tag alone have {LEAST_ENCRYPTED}": length
+        < LEAST_ENCRYPTED,
+        "it is encrypted, and has no meta, without which no key is found": "meta" not in top,
+        "it is encrypted, and has resources in clear, which OpenTofu never writes": "resources" in top,
+    }
+    for why in (why for why, is_so in wrong.items() if is_so):
+        raise TypeWrong(why)
+    return Effect("reads", "encrypted, contents not proved; OpenTofu reads it with its key")
+
+
+class _Resource:
+    """One resource of a state: its members are read, and its instances entered."""
+
+    def __init__(self, text: Text, found: _Found, places: list[Place], what: str) -> None:
+        self._text, self._found, self._what = text, found, what
+        self._members = text.struct(places, _RESOURCE, what)
+        self._mode, self._type, self._name, self._module, self._each, self._provider = (
+            text.string(self._members.get(name, []), f"{what}'s {name}")
+            for name in ("mode", "type", "name", "module", "each", "provider")
+        )
+
+    def read(self) -> None:
+        """Read it all. Raises TypeWrong."""
+        self._found.resources += 1
+        if self._mode not in {"managed", "data"}:
+            raise TypeWrong(f"{self._what} has no mode that a resource has")
+        module = address.module(self._module) if self._module else ()
+        if self._provider:
+            try:
+                address.provider(self._provider)
+            except TypeWrong:
+                address.legacy_provider(self._provider)
+        providers: set[tuple[object, ...]] = set()
+        for number, places in enumerate(self._text.slice(self._members.get("instances", []), "instances"), 1):
+            self._instance(
+                places, f"instance {number} of {self._what}", (module, self._mode, self._type, self._name), providers
+            )
+        if len(providers) > 1:
+            raise TypeWrong(f"{self._what} has instances of several providers")
+
+    def _instance(
+        self, places: list[Place], what: str, where: tuple[object, ...], providers: set[tuple[object, ...]]
+    ) -> None:
+        text, found = self._text, self._found
+        members = text.struct(places, _INSTANCE, what)
+        found.instances += 1
+        key = _index(text, members.get("index_key", []), what)
+        provider = text.string(members.get("provider", []), f"the provider of {what}")
+        if provider:
+            providers.add(address.provider(provider, instance=True)[:3])
+        elif not self._provider:
+            raise TypeWrong(f"{what} has no provider")
+        status = text.string(members.get("status", []), f"the status of {what}")
+        deposed = text.string(members.get("deposed", []), f"the deposed key of {what}")
+        if status not in {"", "tainted"}:
+            raise TypeWrong(f"{what} has no status that an instance has")
+        if deposed and len(deposed.encode(errors="replace")) != DIGEST:
+            raise TypeWrong(f"{what} has a deposed key that is none")
+        attributes = members.get("attributes", [])[-1:]
+        if self._mode == "managed":
+            found.fails = found.fails or self._fails(attributes, what)
+        _references(text, members, what)
+        digest = _digest((*where, key, deposed))
+        found.contents += _digest((digest, status), *map(text.meaning, attributes))
+        found.all.append(digest)
+        found.deposed += bool(deposed)
+        found.tainted += bool(status)
+        there = not deposed and not any(text.kind(each) == "null" for each in attributes)
+        if self._mode == "managed" and there:
+            found.managed.append(digest)  # Of null attributes OpenTofu makes no object: a plan creates it anew.
+
+    def _fails(self, attributes: list[Place], what: str) -> str:
+        """Return why a plan would fail, if that can be known without a schema."""
+        if not self._type:
+            return f"{self._what} has no type, so no provider has a schema for it"
+        if any(self._text.kind(each) not in {"object", "null"} for each in attributes):
+            return f"the attributes of {what} are no object"
+        return ""
+
+
+def _digest(of: tuple[object, ...], value: bytes = b"") -> int:
+    digest = hashlib.blake2b(repr(of).encode(errors="replace"), digest_size=DIGEST)
+    digest.update(value)
+    return int.from_bytes(digest.digest())
+
+
+def _index(text: Text, places: list[Place], what: str) -> str | int | None:
+    """Return an instance's key: text, or a number, which Go reads as a float and cuts to a whole one."""
+    key: str | int | None = None
+    for place in places:
+        kind = text.kind(place)
+        if kind == "number":
+            number = float(text.number(place))
+            if number in {float("inf"), float("-inf")}:
+                raise TypeWrong(f"{what} has an index that is no number")
+            key = int(number) if abs(number) < 2**63 else -(2**63)
+        else:
+            key = text.text(place) if kind == "string" else None
+    if places and text.kind(places[-1]) in {"bool", "array", "object"}:
+        raise TypeWrong(f"{what} has an index that is neither text nor a number")
+    return key
+
+
+def _references(text: Text, members: Members, what: str) -> None:
+    """Check what an instance says of others, and of its own attributes."""
+    for each in text.strings(members.get("dependencies", []), f"dependencies of {what}"):
+        address.resource(each)
+    for path in text.slice(members.get("sensitive_attributes", [])[-1:], f"sensitive_attributes of {what}"):
+        for step in text.slice(path, f"sensitive_attributes of {what}"):
+            _path_step(text, step, f"sensitive_attributes of {what}")
+
+
+def _path_step(text: Text, places: list[Place], what: str) -> None:
+    members = text.struct(places, _STEP, what)
+    kind, value = text.string(members.get("type", []), what), members.get("value", [])[-1:]
+    if kind not in {"index", "get_attr"} or not value:
+        raise TypeWrong(f"{what} has a step that is none")
+    if kind == "index":
+        Values(text).check(value[0], DYNAMIC)
+    else:
+        text.string(value, what)
+
+
+def _outputs(text: Text, places: list[Place], found: _Found) -> int:
+    outputs, values = text.map(places, "outputs"), Values(text)
+    for name, place in outputs.items():
+        members = text.struct([place], _OUTPUT, "an output")
+        if "type" not in members or "value" not in members:
+            raise TypeWrong("an output has no type, or no value")
+        value, of = members["value"][-1], members["type"][-1]
+        values.check(value, values.type(of))
+        found.contents += _digest((name, text.meaning(of)), text.meaning(value))
+    return len(outputs)
+
+
+def _check_results(text: Text, places: list[Place]) -> None:
+    for result in text.slice(places, "check_results"):
+        members = text.struct(result, _CHECKS, "a check result")
+        kind = text.string(members.get("object_kind", []), "a check result's object_kind")
+        if kind not in address.CHECKABLE:
+            continue
+        address.checkable(kind, text.string(members.get("config_addr", []), "config_addr"), config=True)
+        for item in text.slice(members.get("objects", []), "a check result's objects"):
+            checked = text.struct(item, _CHECKED, "a checked object")
+            address.checkable(kind, text.string(checked.get("object_addr", []), "object_addr"), config=False)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_gf.honey.observed.state import NO_APPLY
+from pytest_gf.honey.formats.effect import NO_APPLY
 
 if TYPE_CHECKING:
     from pytest_gf.honey.formats.baseline import Known
@@ -15,11 +17,16 @@ if TYPE_CHECKING:
 KEEP = f"{NO_APPLY}; keep this body and the object's versions; find out who wrote it (CI runs, errored.tfstate) before anything else does"
 
 
+FUTURE = 300.0
+"""Seconds that a lock may come from the future: the clocks of runners differ."""
+
+
 @dataclass(frozen=True)
 class StateLock:
     """The lock beside a state: ``held`` tells whether one lies there, ``age`` in seconds by the server's clock.
 
-    ``trouble`` says why what lies there is no lock.
+    ``trouble`` says why what lies there is no lock; ``refused`` what S3 answers to who may not read it; ``left`` names an
+    errored.tfstate that waits beside it.
     """
 
     stack: str
@@ -28,10 +35,17 @@ class StateLock:
     lock: LockInfo | None = None
     age: float | None = None
     trouble: str = ""
+    refused: str = ""
+    left: str = ""
 
     @property
     def free(self) -> bool:
-        return not self.held
+        return not self.held and not self.refused
+
+    @property
+    def ahead(self) -> bool:
+        """Whether it comes from the future: a clock is wrong, and its age says nothing."""
+        return self.age is not None and self.age < -FUTURE
 
     @property
     def promised(self) -> str:
@@ -39,6 +53,8 @@ class StateLock:
 
     @property
     def seen(self) -> str:
+        if self.refused:
+            return f"{self.key}: GetObject {self.refused}"
         if not self.held:
             return f"{self.key}: 404"
         return f"{self.key}: {describe(self.lock, self.age) if self.lock is not None else self.trouble}"
@@ -47,17 +63,31 @@ class StateLock:
     def diagnosis(self) -> str:
         if self.free:
             return ""
+        if self.refused:
+            return (
+                f"the state's own credential may not read the lock ({self.refused}): OpenTofu makes one, and can't release"
+                " it, since a release reads it first"
+            )
         if self.lock is None or self.trouble:
             return f"what lies in the lock's place is no lock: {self.trouble}"
-        return f"a stale lock: {describe(self.lock, self.age)}"
+        kind = (
+            "a lock from the future, so a clock is wrong (the runner's or the server's)"
+            if self.ahead
+            else "a stale lock"
+        )
+        beside = f". {self.left} waits beside it: the same apply may have left both" if self.left else ""
+        return f"{kind}: {describe(self.lock, self.age)}{beside}"
 
     @property
     def next_step(self) -> str:
         if self.free:
             return ""
+        if self.refused:
+            return f"{NO_APPLY}; give the state's credential back its right to read {self.key}"
         if self.lock is None or self.trouble:
             return f"nobody can release it by its ID: find out who wrote {self.key}, then delete that object"
-        return f"see that {self.lock.who} runs no more, then: tofu force-unlock {self.lock.id} (in the stack's folder)"
+        push = f"; after that push {self.left} (see state.errored-absent), and only then apply" if self.left else ""
+        return f"see that {self.lock.who} runs no more, then: tofu force-unlock {shlex.quote(self.lock.id)} (in the stack's folder){push}"
 
 
 def describe(lock: LockInfo, age: float | None) -> str:
@@ -65,7 +95,10 @@ def describe(lock: LockInfo, age: float | None) -> str:
     created = "at an unknown time"
     if lock.created is not None:
         created = datetime.datetime.fromtimestamp(lock.created, datetime.UTC).isoformat(timespec="seconds")
-    since = "" if age is None else f", {datetime.timedelta(seconds=round(age))} ago by the server's clock"
+    since = ""
+    if age is not None:
+        away = datetime.timedelta(seconds=round(abs(age)))
+        since = f", {away} {'ago by' if age >= 0 else 'ahead of'} the server's clock"
     return f"ID {lock.id or 'unknown'}, held by {lock.who or 'nobody named'} for {lock.operation or 'nothing named'}, created {created}{since}"
 
 
@@ -76,10 +109,12 @@ class StateBaseline:
     stack: str
     now: Known
     known: Known
+    accepted: int | None = None
+    """The serial whose state is accepted as it is: a rollback on purpose."""
 
     @property
     def kept(self) -> bool:
-        return not self._troubles
+        return not self._troubles or accepts(self.accepted, self.now, self.known)
 
     @property
     def promised(self) -> str:
@@ -89,15 +124,20 @@ class StateBaseline:
 
     @property
     def seen(self) -> str:
-        return f"now {self.now}; recorded {self.known.recorded}: {self.known}"
+        accepted = f"; {'; '.join(self._troubles)}, and accepted: --gf-accept-baseline={self.accepted}"
+        return f"now {self.now}; recorded {self.known.recorded}: {self.known}{accepted if self.kept and self._troubles else ''}"
 
     @property
     def diagnosis(self) -> str:
-        return "; ".join(self._troubles)
+        return "" if self.kept else "; ".join(self._troubles)
 
     @property
     def next_step(self) -> str:
-        return "" if self.kept else KEEP
+        if self.kept:
+            return ""
+        if self.now.lineage != self.known.lineage:
+            return KEEP
+        return f"{KEEP}; where it was put back on purpose: --gf-accept-baseline={self.now.serial} --gf-update-baseline"
 
     @property
     def _troubles(self) -> list[str]:
@@ -114,35 +154,116 @@ class StateBaseline:
         return []
 
 
+def accepts(serial: int | None, now: Known, known: Known) -> bool:
+    """Return whether a person accepted the state of this serial as it is; another lineage is never accepted."""
+    return serial == now.serial and now.lineage == known.lineage
+
+
 @dataclass(frozen=True)
 class StateResources:
-    """How many resources a state holds, and held."""
+    """The managed instances of a state beside those that it held, by their addresses: what a plan would create anew.
+
+    ``allowed`` is how many a person says were destroyed on purpose.
+    """
 
     stack: str
     now: Known
     known: Known
+    allowed: int | None = None
+    accepted: int | None = None
+
+    @property
+    def gone(self) -> int:
+        return len(self.known.managed - self.now.managed)
+
+    @property
+    def added(self) -> int:
+        return len(self.now.managed - self.known.managed)
 
     @property
     def there(self) -> bool:
-        return bool(self.now.resources) or not self.known.resources
+        return self.gone in {0, self.allowed} or accepts(self.accepted, self.now, self.known)
 
     @property
     def promised(self) -> str:
-        return f"the state holds resources, as it did ({self.known.resources})"
+        return f"the state holds the {len(self.known.managed)} managed instances that it held, by their addresses"
 
     @property
     def seen(self) -> str:
-        return f"{self.now.resources} resources now; {self.known.resources} on {self.known.recorded}"
+        counts = f"{len(self.now.managed)} managed instances now ({self.gone} gone, {self.added} new)"
+        said = ""
+        if self.gone and self.there:
+            said = f"; {self.gone} gone on purpose, as the command line says"
+        return f"{counts}; {len(self.known.managed)} on {self.known.recorded}{said}"
 
     @property
     def diagnosis(self) -> str:
         if self.there:
             return ""
-        return f"all {self.known.resources} resources are gone from the state: a plan would create everything anew"
+        moved = f"; {self.added} others came: moved or replaced?" if self.added == self.gone else ""
+        said = f"; --gf-baseline-allow-destroyed says {self.allowed}" if self.allowed is not None else ""
+        whole = "all " if self.gone == len(self.known.managed) else ""
+        return (
+            f"{whole}{self.gone} managed instances are gone from the state{moved}{said}: where the configuration still has them,"
+            " a plan would create them anew"
+        )
 
     @property
     def next_step(self) -> str:
-        return "" if self.there else f"{KEEP}; if the stack was destroyed on purpose, record it: --gf-update-baseline"
+        if self.there:
+            return ""
+        return f"{KEEP}; where they were destroyed on purpose: --gf-baseline-allow-destroyed={self.stack}:{self.gone}"
+
+
+@dataclass(frozen=True)
+class StateOwn:
+    """A stack's state beside the other stacks': no two stacks have one body, or one another's instances.
+
+    ``others`` holds what could be seen of them, ``unseen`` the names of the rest.
+    """
+
+    stack: str
+    now: Known
+    others: Mapping[str, Known]
+    unseen: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> bool:
+        return not self._shared
+
+    @property
+    def promised(self) -> str:
+        return f"no other stack has the body of {self.stack}, or its lineage together with its instances"
+
+    @property
+    def seen(self) -> str:
+        same = [stack for stack, known in self.others.items() if known.lineage and known.lineage == self.now.lineage]
+        named = f"; its lineage is that of {', '.join(same)} too (a split stack keeps it)" if same else ""
+        unseen = f"; not seen: {', '.join(self.unseen)}" if self.unseen else ""
+        return f"compared with {', '.join(self.others) or 'no other stack'}{named}{unseen}"
+
+    @property
+    def diagnosis(self) -> str:
+        return "; ".join(self._shared)
+
+    @property
+    def next_step(self) -> str:
+        return (
+            ""
+            if self.own
+            else f"{KEEP}; which of the stacks is it? Look for a key that was copied, or a backend that points at another's"
+        )
+
+    @property
+    def _shared(self) -> list[str]:
+        found: list[str] = []
+        for stack, other in self.others.items():
+            common = len(self.now.managed & other.managed)
+            if other.sha256 == self.now.sha256:
+                found.append(f"{stack} has the very same body")
+            elif common and other.lineage and other.lineage == self.now.lineage:
+                found.append(f"{stack} has the same lineage and {common} of the same managed addresses")
+        return found
 
 
 @dataclass(frozen=True)

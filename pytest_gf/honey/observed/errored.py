@@ -3,32 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pytest_gf.honey.formats.tfstate import State
+from pytest_gf.honey.observed.authority import describe
+
+if TYPE_CHECKING:
+    from pytest_gf.honey.observed.authority import StateLock
 
 STEPS_OF_A_FAILED_APPLY = 2
 """By how much the serial of an errored.tfstate is ahead of the remote's, where nothing was written since."""
 KEEP = "keep the file (copy it away), and do not rerun apply first"
+AWAY = "move this file out of the stack's folder, and keep it until a plan changes nothing"
 
 
 @dataclass(frozen=True)
-class Errored:
-    """The file of one stack, if there is one, and the remote state if it could be read. Statement S098.
+class ErroredFile:
+    """The file of one stack, if there is one. ``trouble`` says why a file that is there is no state."""
 
-    ``trouble`` says why a file that is there is no state; ``remote_unseen`` why the remote is not compared.
-    """
-
-    stack: str
     path: str
     found: bool = False
     state: State | None = None
     trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Errored:
+    """The file beside the remote state, if that could be read, and beside the lock. Statement S098.
+
+    ``remote_unseen`` says why the remote is not compared; ``done``, whether a person says that all of it is stored.
+    """
+
+    stack: str
+    file: ErroredFile
     remote: State | None = None
     remote_unseen: str = ""
+    lock: StateLock | None = None
+    done: bool = False
 
     @property
     def absent(self) -> bool:
-        return not self.found
+        """Whether nothing waits: no file, or one that is stored already, as a person says and the comparison shows."""
+        return not self.file.found or (self.done and self.stored)
 
     @property
     def promised(self) -> str:
@@ -36,21 +52,27 @@ class Errored:
 
     @property
     def seen(self) -> str:
-        if not self.found:
-            return f"{self.path} is not there"
-        return f"{self.path}: {_told(self.state) or self.trouble}; remote: {_told(self.remote) or self.remote_unseen}"
+        if not self.file.found:
+            return f"{self.file.path} is not there"
+        done = f"; {self._push}, and --gf-errored-done says so" if self.absent else ""
+        here = _told(self.file.state) or self.file.trouble
+        return f"{self.file.path}: {here}; remote: {_told(self.remote) or self.remote_unseen}{done}"
 
     @property
     def diagnosis(self) -> str:
-        if not self.found:
+        if self.absent:
             return ""
-        return f"an apply changed live resources and could not save its state: {self.path}. {self._push}"
+        refused = " (--gf-errored-done is not accepted: the comparison does not show it)" if self.done else ""
+        return f"an apply changed live resources and could not save its state: {self.file.path}. {self._push}{refused}{self._beside}"
 
     @property
     def next_step(self) -> str:
-        if not self.found:
+        if self.absent:
             return ""
-        push = f"tofu state push {self.path.rpartition('/')[2]}"
+        if self.stored:
+            return f"{AWAY}; or say so: --gf-errored-done"
+        unlock = f"tofu force-unlock {self._lock_id}, then " if self._lock_id else ""
+        push = f"{unlock}tofu state push {self.file.path.rpartition('/')[2]}"
         if self.accepted:
             return f"{KEEP}; {push}, in the stack's folder, then a plan that changes nothing"
         return f"{KEEP}; compare both by hand before any {push}"
@@ -62,31 +84,50 @@ class Errored:
         return self._same_lineage and ahead is not None and ahead >= STEPS_OF_A_FAILED_APPLY
 
     @property
+    def stored(self) -> bool:
+        """Whether the remote has the same resources and outputs: nothing of the file would be lost."""
+        here, there = self.file.state, self.remote
+        if here is None or there is None or not self._same_lineage:
+            return False
+        return here.sha256 == there.sha256 or (here.contents != "" and here.contents == there.contents)
+
+    @property
+    def _lock_id(self) -> str:
+        held = self.lock is not None and self.lock.held and self.lock.lock is not None and not self.lock.trouble
+        return self.lock.lock.id if held and self.lock is not None and self.lock.lock is not None else ""
+
+    @property
+    def _beside(self) -> str:
+        if not self._lock_id or self.lock is None or self.lock.lock is None:
+            return ""
+        return f". A lock lies on the state, which the same apply may have left: {describe(self.lock.lock, self.lock.age)}; unlock first, then push"
+
+    @property
     def _same_lineage(self) -> bool:
-        here, there = self.state, self.remote
-        return here is not None and there is not None and here.lineage is not None and here.lineage == there.lineage
+        here, there = self.file.state, self.remote
+        return here is not None and there is not None and here.lineage != "" and here.lineage == there.lineage
 
     @property
     def _ahead(self) -> int | None:
-        here, there = self.state, self.remote
-        if here is None or there is None or here.serial is None or there.serial is None:
-            return None
-        return here.serial - there.serial
+        here, there = self.file.state, self.remote
+        return None if here is None or there is None else here.serial - there.serial
 
     @property
     def _push(self) -> str:  # noqa: PLR0911  # One line a case.
         """What ``tofu state push`` of it would do."""
-        here, there, ahead = self.state, self.remote, self._ahead
+        here, there, ahead = self.file.state, self.remote, self._ahead
         if here is None:
-            return f"It is no state that could be pushed: {self.trouble}"
+            return f"It is no state that could be pushed: {self.file.trouble}"
         if there is None or ahead is None:
-            return f"Whether a push would be accepted is not known: {self.remote_unseen or 'a serial is missing'}"
+            return f"Whether a push would be accepted is not known: {self.remote_unseen}"
         if not self._same_lineage:
-            return f"A push would be refused: lineage {here.lineage} here, {there.lineage} there; one of both is another stack's"
-        if here.sha256 == there.sha256:
-            return "It is already pushed: the remote is this very state"
+            return f"A push would be refused: lineage {here.lineage or 'none'} here, {there.lineage or 'none'} there; one of both is another stack's"
+        if self.stored:
+            return self._where_stored(ahead)
         if ahead < 0:
-            return f"A push would be refused: the remote is newer, serial {there.serial} over {here.serial}"
+            return (
+                f"A push would be refused: the remote is newer, serial {there.serial} over {here.serial}, and differs"
+            )
         if ahead == 0:
             return f"A push would be refused: both are serial {here.serial}, and they differ"
         if ahead < STEPS_OF_A_FAILED_APPLY:
@@ -96,9 +137,15 @@ class Errored:
             )
         return f"A push would be accepted: the same lineage, serial {here.serial} over {there.serial}"
 
+    def _where_stored(self, ahead: int) -> str:
+        if ahead < 0:
+            return f"It is already pushed: the remote has the same resources and outputs, with serial {-ahead} higher, as a push leaves it"
+        serials = "the same serial" if ahead == 0 else f"a serial {ahead} lower"
+        return f"Nothing is lost: the remote has the same resources and outputs, with {serials} (the write was stored, and its answer lost)"
+
 
 def _told(state: State | None) -> str:
     if state is None:
         return ""
-    count = "resources not counted" if state.resources is None else f"{state.resources} resources"
-    return f"serial {state.serial}, lineage {state.lineage}, {count}"
+    count = "instances not counted" if state.managed is None else f"{state.managed} managed instances"
+    return f"serial {state.serial}, lineage {state.lineage or 'none'}, {count}"

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_gf.honey.answers import Answer
+from pytest_gf.honey.formats.effect import ABSENT, FIND, NO_APPLY, NO_STATE, Effect, refused, stops
+from pytest_gf.honey.formats.gojson import UNREAD
 from pytest_gf.honey.observed.bucket import PRESERVE, TICKETS
 
 if TYPE_CHECKING:
     from pytest_gf.honey.formats.tfstate import Malformed, State
 
-NO_APPLY = "start no plan or apply on this stack"
-NO_STATE = "OpenTofu would take it for no state: plan to create everything, exit without an error, and overwrite the live state"
-RESTORE = f"{NO_APPLY}; keep this body; find the last good one (versions, backup, an errored.tfstate) and compare serial and lineage"
+__all__ = ["NO_APPLY", "NO_STATE", "StateBody", "StateListing"]
+
+RIGHTS = f"{NO_APPLY}; give the state's credential back its rights to list and read the state"
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -49,18 +51,30 @@ class StateListing:
         )
 
     @property
-    def diagnosis(self) -> str:
+    def effect(self) -> Effect | None:
+        """What OpenTofu makes of a listing without the key, where HEAD says the same; None where nothing is wrong."""
         if self.holds_key:
+            return None
+        if self.answer.ok:
+            return ABSENT
+        if self.answer.forbidden:
+            words = f"the state's own credential is accepted and may not list ({self.answer}): OpenTofu goes on by HEAD, and where that answers 404, {NO_STATE}"
+            return Effect("no-state", words, RIGHTS)
+        return _refusal(self.answer, self.bucket, "ListObjectsV2")
+
+    @property
+    def diagnosis(self) -> str:
+        if self.effect is None:
             return ""
         return (
-            _refused(self.answer, self.bucket) or f"the bucket answers, and the state object is not in it. {NO_STATE}"
+            f"the bucket answers, and the state object is not in it. {ABSENT.words}"
+            if self.answer.ok
+            else self.effect.words
         )
 
     @property
     def next_step(self) -> str:
-        if self.holds_key:
-            return ""
-        return _after(self.answer) or f"{NO_APPLY}; look for the object's versions and for the last run that wrote it"
+        return self.effect.next_step if self.effect is not None else ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +123,39 @@ class StateBody:
 
     @property
     def shaped(self) -> bool:
-        return self.state is not None and not self.state.problems
+        return self.state is not None and self.state.effect.good
+
+    @property
+    def effect(self) -> Effect | None:  # noqa: PLR0911  # One an outcome.
+        """What OpenTofu makes of it: it asks HEAD, then GET, then reads the body. None: the body was not read to its end."""
+        if self.unreadable:
+            return stops(
+                "the state object can't be read, and S3 is well otherwise: the object is damaged where RustFS keeps it",
+                f"{NO_APPLY}; overwrite nothing; look at RustFS's log and the node's disk; find the last good body (versions, backup)",
+            )
+        if not self.head.ok and self.answer.code != "NoSuchBucket":
+            return self._absent(self.head, "HEAD")
+        if not self.answer.ok:
+            return self._absent(self.answer, "GetObject")
+        if not self.received:
+            why = f"the body was cut: {self.length} of {self.expected} bytes arrived"
+            return stops(why, f"{NO_APPLY}; look at RustFS's log, then ask again")
+        if self.length == 0:
+            return Effect("no-state", f"the body is empty. {NO_STATE}", FIND)
+        if self.malformed is not None:
+            return None if self.malformed.kind in UNREAD else refused(str(self.malformed))
+        return self.state.effect if self.state is not None else None
+
+    def _absent(self, answer: Answer, operation: str) -> Effect:
+        if answer.status != 404 or answer.code == "NoSuchBucket":  # noqa: PLR2004  # RFC 9110, 15.5.5.
+            return _refusal(answer, self.bucket, operation)
+        if self.listed_size is not None and operation != "HEAD":
+            return Effect(
+                "no-state",
+                f"the key is listed, and GET answers {answer}: a half-lost object. {NO_STATE}",
+                ABSENT.next_step,
+            )
+        return Effect("no-state", f"{operation} answers {answer}. {NO_STATE}", ABSENT.next_step)
 
     @property
     def promised(self) -> str:
@@ -128,42 +174,26 @@ class StateBody:
 
     @property
     def diagnosis(self) -> str:
-        if not self.answer.ok:
-            return self._unreadable()
-        if not self.received:
-            return f"the body was cut: {self.length} of {self.expected} bytes arrived"
-        if self.length == 0:
-            return f"the body is empty. {NO_STATE}"
-        if self.malformed is not None:
-            return f"{self.malformed}: this is no state; {_effect(self.malformed.kind)}"
-        if self.state is not None and self.state.problems:
-            return f"not the shape of a state: {'; '.join(self.state.problems)}. {NO_STATE}"
+        effect = self.effect
+        if not self.answer.ok or not self.received or self.length == 0:
+            return effect.words if effect is not None else ""
+        if effect is not None and not effect.good and self.head.ok:
+            return f"this is no state that OpenTofu goes on from; {effect.words}"
         return "; ".join(self._disagreements())
 
     @property
     def next_step(self) -> str:
         if not self.diagnosis:
             return ""
-        if self.unreadable:
-            return f"{NO_APPLY}; overwrite nothing; look at RustFS's log and the node's disk; find the last good body (versions, backup)"
-        if not self.answer.ok or not self.received:
-            return _after(self.answer) or f"{NO_APPLY}; look at RustFS's log, then ask again"
-        return f"{NO_APPLY}; compare with HEAD's answer and the versions" if self.shaped else RESTORE
-
-    def _unreadable(self) -> str:
-        if self.unreadable:
-            said = (
-                "the state object can't be read, and S3 is well otherwise: the object is damaged where RustFS keeps it"
-            )
-            return f"{said}; OpenTofu's plan and apply fail on it"
-        if self.listed_size is not None and self.answer.status == 404:  # noqa: PLR2004  # RFC 9110, 15.5.5.
-            return f"the key is listed, and GET answers {self.answer}: a half-lost object. {NO_STATE}"
-        return _refused(self.answer, self.bucket) or f"the state object can't be read: {self.answer}. {NO_STATE}"
+        effect = self.effect
+        if effect is not None and effect.next_step:
+            return effect.next_step
+        return f"{NO_APPLY}; compare with HEAD's answer and the versions"
 
     def _disagreements(self) -> list[str]:
         found: list[str] = []
         if not self.head.ok:
-            found.append(f"GET reads the body, and HEAD answers {self.head}. {NO_STATE}")
+            found.append(f"GET reads the body, and {self._absent(self.head, 'HEAD').words}")
         elif self.head_length not in {None, self.length}:
             found.append(f"HEAD says {self.head_length} bytes, and {self.length} arrived")
         if self.head.ok and self.head_etag != self.etag:
@@ -191,26 +221,27 @@ class StateBody:
             return f"; {self.malformed}"
         if self.state is None:
             return ""
-        if self.state.encrypted:
-            return f"; encrypted, contents not proved; serial {self.state.serial}, lineage {self.state.lineage}"
-        return f"; version {self.state.version}, serial {self.state.serial}, lineage {self.state.lineage}, {self.state.resources} resources"
+        state = self.state
+        if state.encrypted or state.managed is None:
+            return f"; {state.effect.words}; serial {state.serial}, lineage {state.lineage or 'none'}"
+        return (
+            f"; version {state.version}, serial {state.serial}, lineage {state.lineage or 'none'}, {state.managed} managed"
+            f" instances in {state.resources} resources{_marked(state)}; {state.effect.words}"
+        )
 
 
-def _refused(answer: Answer, bucket: str) -> str:
+def _marked(state: State) -> str:
+    marks = [f"{count} {name}" for name, count in (("deposed", state.deposed), ("tainted", state.tainted)) if count]
+    return f" ({', '.join(marks)})" if marks else ""
+
+
+def _refusal(answer: Answer, bucket: str, operation: str) -> Effect:
+    """Return the effect of an answer of S3 that is neither the object nor its absence."""
     if answer.code == "NoSuchBucket":
-        return f"S3 says NoSuchBucket for {bucket}: bucket-index loss or bucket gone; rustfs.list-buckets[{bucket}] tells which"
+        why = f"S3 says NoSuchBucket for {bucket}: bucket-index loss or bucket gone; rustfs.list-buckets[{bucket}] tells which"
+        return stops(why, f"{PRESERVE}; {TICKETS}")
     if answer.forbidden:
-        return f"the state's own credential is accepted and may not do this ({answer}; a file in the place of the bucket's folder answers so too). {NO_STATE}"
-    return "" if answer.ok else f"S3 answers {answer}: {answer.message}" if answer.status >= 500 else ""  # noqa: PLR2004  # RFC 9110, 15.6.
-
-
-def _after(answer: Answer) -> str:
-    if answer.code == "NoSuchBucket":
-        return f"{PRESERVE}; {TICKETS}"
-    if answer.forbidden:
-        return f"{NO_APPLY}; give the state's credential back its rights to list and read the state"
-    return ""
-
-
-def _effect(kind: str) -> str:
-    return "OpenTofu would refuse to read it" if kind != "empty" else NO_STATE
+        why = f"the state's own credential is accepted and may not do this ({operation} {answer}; a file in the place of the bucket's folder answers so too)"
+        return stops(why, RIGHTS)
+    said = f": {answer.message}" if answer.message else ""
+    return stops(f"{operation}: S3 answers {answer}{said}", f"{NO_APPLY}; look at RustFS's log, then ask again")

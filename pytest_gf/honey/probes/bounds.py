@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pytest_gf.engine.errors import NotUnderstood
 
 MOST_TAGS = 200_000
@@ -9,7 +11,23 @@ MOST_TAGS = 200_000
 MOST_CONTAINERS = 1_000_000
 """Objects and lists in JSON: a page of 500 pods with all their managed fields has 300,000."""
 MOST_VALUES = 2_000_000
+DEEPEST = 200
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+"""A string that never ends is a token too: looked for again at each quote in it, a cut body would cost quadratic time."""
 _STEP = "no answer of this system has so many parts: what stands at this address?"
+
+
+def depth_of(body: bytes) -> int:
+    """Return how deep a JSON document is nested."""
+    depth = deepest = 0
+    for token in _TOKENS.finditer(body):
+        first = body[token.start()]
+        if first in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif first in b"]}":
+            depth -= 1
+    return deepest
 
 
 def check_xml(body: bytes, tried: str) -> None:
@@ -21,6 +39,8 @@ def check_xml(body: bytes, tried: str) -> None:
 
 def check_json(body: bytes, tried: str) -> None:
     """Raise NotUnderstood for JSON that would take more memory and time than an answer may."""
+    if depth_of(body) > DEEPEST:
+        raise NotUnderstood(tried, f"JSON nested deeper than {DEEPEST} levels", _STEP)
     containers, values = body.count(b"{") + body.count(b"["), body.count(b",")
     if containers > MOST_CONTAINERS or values > MOST_VALUES:
         raise NotUnderstood(tried, f"JSON of {containers} objects and lists, and {values} values", _STEP)

@@ -14,7 +14,6 @@ from pytest_gf.engine import evidence
 from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, ProbeError, Unanswered, Unproven
 from pytest_gf.engine.redaction import redact, redactor
 from pytest_gf.honey.formats import kube_shapes
-from pytest_gf.honey.formats.strict_json import DEEPEST, depth_of
 from pytest_gf.honey.probes.again import settled
 from pytest_gf.honey.probes.bounds import check_json
 from pytest_gf.honey.probes.deadline import within
@@ -331,7 +330,7 @@ def _decoded(tried: str, status: int, data: bytes) -> Mapping[str, Any]:
     check_json(data, tried)
     document: Any = None
     with contextlib.suppress(ValueError, RecursionError):
-        document = json.loads(data) if depth_of(data) <= DEEPEST else None
+        document = json.loads(data)
     if isinstance(document, Mapping):
         return document
     if status >= http.HTTPStatus.BAD_REQUEST:  # The kubelet and proxies refuse in plain text.

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pytest_gf.engine.house import BadInput, Candidate, Given, Option, Selection
 from pytest_gf.engine.run import Run
 from pytest_gf.honey import baselines
+from pytest_gf.honey.contract import Contract
 from pytest_gf.honey.formats import baseline
 from pytest_gf.honey.formats.baseline import Known
 
 
 @dataclass(frozen=True)
 class Guarded:
-    """What is known of stacks (None where no baseline was named), where it is recorded anew, and an errored.tfstate."""
+    """What is known of stacks, and what a person says that was done on purpose.
+
+    ``baseline`` is None where none was named; ``record_to`` is where it is recorded anew. ``destroyed`` has the number of
+    managed instances by stack, ``accepted_serial`` the serial of the one stack whose state is accepted as it is.
+    ``errored_done``: what errored.tfstate has is stored already.
+    """
 
     baseline: Mapping[str, Known] | None = None
     record_to: Path | None = None
     errored: Path | None = None
+    destroyed: Mapping[str, int] = field(default_factory=dict)
+    accepted_serial: int | None = None
+    errored_done: bool = False
 
 
 def _read(given: Given) -> Guarded:
@@ -30,6 +40,9 @@ def _read(given: Given) -> Guarded:
         _baseline(option.gf_baseline),
         _to_record(option.gf_baseline, update=option.gf_update_baseline),
         _errored(option.gf_errored, option.gf_stack),
+        _destroyed(option.gf_baseline_allow_destroyed, given.contract),
+        _accepted(option.gf_accept_baseline, option.gf_stack, option.gf_baseline),
+        option.gf_errored_done,
     )
 
 
@@ -64,9 +77,34 @@ def _errored(name: str | None, stacks: list[str]) -> Path | None:
     if len(set(stacks)) != 1:
         raise BadInput(f"--gf-errored={name}: --gf-stack=NAME says of which one stack it is")
     file = Path(os.path.abspath(name))
-    if not file.is_file():
+    if not os.path.lexists(file):
         raise BadInput(f"--gf-errored={name}: no such file")
     return file
+
+
+def _destroyed(given: list[str], contract: Contract) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for each in given:
+        stack, _, number = each.rpartition(":")
+        if stack not in contract.stacks or not re.fullmatch(r"[1-9][0-9]{0,6}", number):
+            known = ", ".join(contract.stacks)
+            raise BadInput(
+                f"--gf-baseline-allow-destroyed={each}: expected STACK:N, a selected stack ({known}) and how many are gone"
+            )
+        found[stack] = int(number)
+    return found
+
+
+def _accepted(given: str | None, stacks: list[str], baseline: str | None) -> int | None:
+    if given is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,20}", given):
+        raise BadInput(f"--gf-accept-baseline={given}: expected the serial of the state as it is now")
+    if len(set(stacks)) != 1 or baseline is None:
+        raise BadInput(
+            f"--gf-accept-baseline={given}: --gf-stack=NAME and --gf-baseline=FILE say which one stack's baseline it is"
+        )
+    return int(given)
 
 
 def _takes(row: Candidate, run: Run) -> bool:
@@ -87,7 +125,10 @@ GUARD = Selection(
     options=(
         Option(
             "--gf-baseline",
-            {"metavar": "FILE", "help": "serial, lineage, resources and ETag of each stack when all was well"},
+            {
+                "metavar": "FILE",
+                "help": "each stack's serial, lineage, digests of addresses and ETag when all was well",
+            },
             path=True,
             repeated=True,
         ),
@@ -105,6 +146,31 @@ GUARD = Selection(
             {
                 "action": "store_true",
                 "help": "record them anew for each stack whose other clauses all hold (with --gf-baseline)",
+            },
+        ),
+        Option(
+            "--gf-baseline-allow-destroyed",
+            {
+                "action": "append",
+                "default": [],
+                "metavar": "STACK:N",
+                "help": "exactly N managed instances of this stack were destroyed on purpose since its baseline (repeatable)",
+            },
+            repeated=True,
+        ),
+        Option(
+            "--gf-accept-baseline",
+            {
+                "metavar": "SERIAL",
+                "help": "the state of the one --gf-stack was put back on purpose, and has this serial; its lineage is the same",
+            },
+            repeated=True,
+        ),
+        Option(
+            "--gf-errored-done",
+            {
+                "action": "store_true",
+                "help": "what errored.tfstate has is stored already; accepted only where the comparison with the remote shows it",
             },
         ),
     ),

@@ -215,14 +215,60 @@ def _older(body: bytes) -> bytes:
     return honey.encode(state | {"serial": max(int(str(state["serial"])) - 3, 0)})
 
 
-def _lock(age: float) -> Act:
+def _each(change: Callable[[dict[str, object]], dict[str, object]]) -> Callable[[bytes], bytes]:
+    """Return the change that alters each resource of a state, and raises its serial."""
+
+    def alter(body: bytes) -> bytes:
+        state = honey.decode(body)
+        return _later(state, [change(each) for each in honey.resources(state)])
+
+    return alter
+
+
+def _later(state: dict[str, object], resources: list[dict[str, object]]) -> bytes:
+    return honey.encode(state | {"serial": int(str(state["serial"])) + 1, "resources": resources})
+
+
+def _one_left(body: bytes) -> bytes:
+    state = honey.decode(body)
+    return _later(state, honey.resources(state)[:1])
+
+
+def _odd(body: bytes) -> bytes:
+    """Return a state that no OpenTofu writes, and each reads: odd members, none where they need not be, any order."""
+    state = honey.decode(body)
+    resources = honey.encode({"RESOURCES": state.pop("resources")})[1:]
+    kept = {"Serial": state["serial"], "lineage": state["lineage"], "version": 3, "VERSION": 4, "more": [{}]}
+    return b"\n" + honey.encode(kept)[:-1] + b", " + resources + b" "
+
+
+def _version_3(body: bytes) -> bytes:
+    state = honey.decode(body)
+    primary = {"type": "null_resource", "primary": {"id": "1", "attributes": {"id": "1"}}, "provider": "provider.null"}
+    modules = [{"path": ["root"], "outputs": {}, "resources": {"null_resource.a": primary}}]
+    kept = {name: state[name] for name in ("serial", "lineage")}
+    return honey.encode(kept | {"version": 3, "terraform_version": "0.11.14", "modules": modules})
+
+
+def _another(service: Service, stack: str) -> Undo:
+    """Put the next stack's state in the place of this one's."""
+    names = list(service.contract.stacks)
+    other = service.contract.stacks[names[(names.index(stack) + 1) % len(names)]]
+    current = service.store.find(other.bucket, other.key)
+    if current is None or current.deleted:
+        raise ValueError("the next stack has no state object (any more), so there is nothing to bend")
+    body = b"".join(service.store.read(other.bucket, other.key, current, 0, current.size))
+    return _state(lambda _: body)(service, stack)
+
+
+def _lock(age: float, name: str = "") -> Act:
     """Return the bend that locks a stack's state as OpenTofu does, so many seconds ago; none: something that is no lock."""
 
     def bend(service: Service, stack: str) -> Undo:
         bucket, key = service.contract.stacks[stack].bucket, f"{service.contract.stacks[stack].key}.tflock"
         created = datetime.datetime.fromtimestamp(time.time() - age, datetime.UTC).isoformat(timespec="microseconds")
         lock = {
-            "ID": str(uuid.uuid4()),
+            "ID": name or str(uuid.uuid4()),
             "Operation": "OperationTypeApply",
             "Info": "",
             "Who": "runner@arc-runner-7",
@@ -300,9 +346,19 @@ BENDING: Mapping[str, Act] = {
     "state-html": _state(lambda _: b"<!DOCTYPE html><html><body>503 Service Unavailable</body></html>\n"),
     "state-not-json": _state(lambda _: b"errored.tfstate: see the ticket\n"),
     "state-version-3": _state(_member(version=3)),
+    "state-version-3-real": _state(_version_3),
     "state-no-resources": _state(_member(resources=None)),
     "state-trailing": _state(lambda body: body + b"\n{}"),
-    "state-duplicate": _state(lambda body: body.replace(b'{"version":4,', b'{"version":4,"version":4,', 1)),
+    "state-duplicate": _state(lambda body: body[:-1] + b',"Resources":null}'),
+    "state-data-only": _state(_each(lambda resource: resource | {"mode": "data"})),
+    "state-no-instances": _state(_each(lambda resource: resource | {"instances": []})),
+    "state-one-left": _state(_one_left),
+    "state-attributes-text": _state(_each(lambda resource: resource | {"instances": [{"attributes": "x"}]})),
+    "state-output-wrong": _state(_member(outputs={"n": {"value": "x", "type": "number"}})),
+    "state-not-utf8": _state(lambda body: body.replace(b'"deployed"', b'"deploye\xff"', 1)),
+    "state-odd": _state(_odd),
+    "state-large": _state(lambda body: body + b" " * (16 * 1024 * 1024)),
+    "state-of-another": _another,
     "state-bom": _state(lambda body: b"\xef\xbb\xbf" + body),
     "state-encrypted": _state(_encrypted),
     "state-etag-wrong": _state(lambda body: body.replace(b'"deployed"', b'"depIoyed"', 1), keep_etag=True),
@@ -313,6 +369,8 @@ BENDING: Mapping[str, Act] = {
     "lock-young": _lock(5.0),
     "lock-stale": _lock(2 * 86_400.0),
     "lock-garbage": _lock(0.0),
+    "lock-word": _lock(2 * 86_400.0, "my-ci-lock-17"),
+    "lock-future": _lock(-86_400.0),
     "delete-empties-list": _empties_list,
     "object-delete-empties-list": _empties_list,
 }

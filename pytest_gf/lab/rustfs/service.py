@@ -68,10 +68,10 @@ class Service:
             reply = Reply.of(markup.error(refused.code, refused.message), status=refused.status, code=refused.code)
         return Reply(reply.status, reply.headers, code=reply.code) if call.method == "HEAD" and reply.code else reply
 
-    def stack_of(self, call: Call) -> str:
-        """Return the stack whose state the call names, or ""."""
-        found = (name for name, stack in self.contract.stacks.items() if (stack.bucket, stack.key) == call.resource)
-        return next(found, "")
+    def stack_of(self, call: Call, suffix: str = "") -> str:
+        """Return the stack whose state (or what lies beside it, with this suffix) the call names, or ""."""
+        stacks = self.contract.stacks.items()
+        return next((name for name, where in stacks if (where.bucket, where.key + suffix) == call.resource), "")
 
     def _admit(self, call: Call, exchange: Exchange) -> Reply:
         signed = sigv4.check(call, self.servants | self.identities)
@@ -89,6 +89,8 @@ class Service:
             raise Refusal(403, "AccessDenied", "Access Denied")
         if self.newer and self.disk.offline:
             raise Refusal(500, "InternalError", "erasure write quorum")
+        if action == "GetObject" and self.bends.on("lock-unreadable", self.stack_of(call, ".tflock")):
+            raise Refusal(403, "AccessDenied", "Access Denied")
         if action is None:
             raise Refusal(501, "NotImplemented", f"The lab does not implement {operation}.")
         sigv4.check_payload(call)

@@ -8,6 +8,7 @@ from pytest_gf import clause
 from pytest_gf.honey.observed.authority import (
     StateBaseline,
     StateLock,
+    StateOwn,
     StateResources,
     StateUnchanged,
     WriteProof,
@@ -36,10 +37,16 @@ def test_baseline(state_baseline: StateBaseline) -> None:
     assert state_baseline.kept
 
 
-@clause("state.resources", "the state of {stack} still holds resources", proves="S095~")
+@clause("state.resources", "the state of {stack} still holds its instances", proves="S095~")
 def test_resources(state_resources: StateResources) -> None:
-    """A state that lost all its resources is a state still, and a plan creates everything."""
+    """A state that lost some of its instances is a state still, and a plan creates them anew."""
     assert state_resources.there
+
+
+@clause("state.own", "the state of {stack} is no other stack's", proves="S095~")
+def test_own(state_own: StateOwn) -> None:
+    """A body that was copied over another stack's is a good state, and an apply would destroy what it does not know."""
+    assert state_own.own
 
 
 @clause("state.write-proof", "S3 persists conditional writes beside {stack}", proves="S097")
