@@ -51,7 +51,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if not options.holds_clauses(config):
         return
     config.addinivalue_line("filterwarnings", NO_NEWS)
-    session = ContractSession(config, options.read(config))
+    settings = options.read(config)
+    renamed = settings.contract.renamed(config.option.keyword)
+    if renamed:
+        raise pytest.UsageError(f"-k {config.option.keyword!r}: {renamed}")
+    session = ContractSession(config, settings)
     config.stash[SESSION] = session
     config.pluginmanager.register(Hooks(session), "gf")
     if config.pluginmanager.hasplugin("xdist"):
@@ -98,14 +102,19 @@ def _leave_empty_axes(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def _mark_authority(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let the rows of a state's own bucket belong to guard, for the stacks that this run looks at."""
+    """Let the rows of a state's own bucket belong to guard, and what readiness stands on to ha, for this run's stacks."""
     if SESSION not in config.stash:
         return
     contract = config.stash[SESSION].run.contract
     buckets = {contract.stacks[stack].bucket for stack in contract.axis("stack")}
+    readiness = contract.ha.readiness if contract.ha is not None else ()
     for item in items:
-        if item.get_closest_marker("authority") and catalog.params_of(item).get("bucket") in buckets:
+        bucket = catalog.params_of(item).get("bucket")
+        if item.get_closest_marker("authority") and bucket in buckets:
             item.add_marker("guard")
+        made = clause_of(getattr(item, "function", None))
+        if made is not None and made.id in readiness and (bucket is None or bucket in buckets):
+            item.add_marker("ha")
 
 
 def _mark_evidence(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -12,7 +12,7 @@ from pytest_gf.engine.clauses import Row, clause_of
 from pytest_gf.engine.facts import GRAPH, House
 from pytest_gf.engine.redacting import redact_log_records, redact_shown_warnings, redact_warning, redact_within
 from pytest_gf.engine.redaction import redact, redactor
-from pytest_gf.engine.reports import github, summary, terminal
+from pytest_gf.engine.reports import claims, github, summary, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.run import Run, new_id
 from pytest_gf.engine.verdict import Exit, Verdict
@@ -21,6 +21,7 @@ from pytest_gf.honey import baselines
 if TYPE_CHECKING:
     from pytest_gf.engine.options import Settings
     from pytest_gf.engine.reports.allure import AllureHooks
+    from pytest_gf.engine.reports.claims import Claims
 
 ACCOUNT = "gf_account"
 """The attribute of a report on which a clause's verdict travels between processes."""
@@ -289,7 +290,7 @@ class ContractSession:
             session.exitstatus = code
         self._recorded = baselines.record(self.run, self.record.verdicts.values())
         self._whole = self.record.finish(code)
-        page = summary.page(self._whole, self.run.contract, self._in_part(), self.run.shown())
+        page = summary.page(self._whole, self.run.contract, self._claims(), self.run.shown())
         (self.run.folder / "summary.md").write_text(page, encoding="utf-8")
         summary.append_to_github(page)
 
@@ -307,7 +308,7 @@ class ContractSession:
 
     def write_ending(self, reporter: pytest.TerminalReporter) -> None:
         if self._whole is not None:
-            terminal.ending(reporter, self._whole, self.run, self._in_part())
+            terminal.ending(reporter, self._whole, self.run, self._claims())
             terminal.shorten(reporter, ACCOUNT)
             for line in github.lines(self._whole) if github.wanted() else ():
                 reporter.write_line(line)
@@ -376,8 +377,9 @@ class ContractSession:
                     if name in facts:
                         yield name, self.rows[item.nodeid].params
 
-    def _in_part(self) -> dict[str, frozenset[str]]:
-        return {row.clause: row.in_part for row in self.rows.values()}
+    def _claims(self) -> Claims:
+        waived = self.run.settings.expect_interim
+        return claims.claims(self._whole or {}, self.rows.values(), self.run.contract, waived=waived)
 
     def _terminal(self) -> pytest.TerminalReporter | None:
         found = self.config.pluginmanager.get_plugin("terminalreporter")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
@@ -15,10 +15,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_gf.engine.run import Run
+    from pytest_gf.honey.contract import Contract
 
 SCHEMA = "pytest_gf.record/1"
 NOT_RUN = "not run"
 CRASHED = "the worker that judged it crashed"
+
+
+def unready(contract: Contract, rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether a row is unproven that readiness stands on: what was not seen may be down."""
+    stands_on = contract.ha.readiness if contract.ha is not None else ()
+    waived = {clause for waiver in contract.waivers for clause in waiver.clauses}
+    return any(row["verdict"] == Verdict.UNPROVEN and row["clause"] in {*stands_on, *waived} for row in rows)
 
 
 def now() -> str:
@@ -77,9 +85,9 @@ class Record:
 
     def exit_code(self) -> int:
         """Return the exit code that the verdicts make. Call it when every row has its verdict."""
-        return int(
-            exit_code((Verdict(each["verdict"]) for each in self.verdicts.values()), strict=self.run.settings.strict)
-        )
+        settings, rows = self.run.settings, self.verdicts.values()
+        strict = settings.strict or (settings.expect_interim and unready(self.run.contract, rows))
+        return int(exit_code((Verdict(each["verdict"]) for each in rows), strict=strict))
 
     def finish(self, code: int) -> dict[str, Any]:
         """Write ``record.json`` (in one rename) and return what stands in it."""

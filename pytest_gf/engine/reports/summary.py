@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_gf.engine.reports.claims import Claims, gate, row_name
 from pytest_gf.engine.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ MOST_BYTES = 1_000_000
 """GitHub refuses a job summary of more than 1 MiB; what other steps wrote counts too."""
 
 LAB_BANNER = "LAB - honey was not observed"
-GATE = "cluster"
-"""The fact that says which cluster this is: a gate before everything live, no clause."""
 _MEANING = {
     0: "green: nothing selected is red",
     1: "red: something is not as promised",
@@ -27,44 +26,11 @@ _MEANING = {
 }
 
 
-def row_name(verdict: Mapping[str, Any]) -> str:
-    """Return ``rustfs.list-buckets[tofu-state]`` for one verdict of a record."""
-    return (
-        f"{verdict['clause']}[{'-'.join(verdict['params'].values())}]" if verdict["params"] else str(verdict["clause"])
-    )
-
-
 def counts(record: Mapping[str, Any]) -> str:
     """Return ``3 violated, 2 unproven, 20 hold`` from the worst to the best."""
     found = [each["verdict"] for each in record["verdicts"]]
     words = [f"{found.count(verdict)} {verdict}" for verdict in Verdict if verdict in found]
     return ", ".join(words) or "no clause selected"
-
-
-def proved(record: Mapping[str, Any], catalog: Mapping[str, frozenset[str]]) -> tuple[list[str], list[str]]:
-    """Return the statements that this run proved, and those that it proved in part.
-
-    ``catalog`` maps each clause to the statements of which it proves only a part. A statement is proved where every row
-    of this run that names it holds, and at least one of them proves the whole of it.
-    """
-    rows: dict[str, list[tuple[bool, bool]]] = {}
-    for verdict in record["verdicts"]:
-        for name in verdict["statements"]:
-            part = name in catalog.get(verdict["clause"], frozenset())
-            rows.setdefault(name, []).append((verdict["verdict"] == Verdict.HOLDS, part))
-    whole = [name for name, seen in rows.items() if all(held for held, _ in seen) and not all(part for _, part in seen)]
-    some = [name for name, seen in rows.items() if any(held for held, _ in seen) and name not in whole]
-    return sorted(whole), sorted(some)
-
-
-def gate(record: Mapping[str, Any]) -> str:
-    """Return what became of the gate before everything live, S001: which cluster this is; "" where no row asked."""
-    outcomes = {fact["outcome"] for verdict in record["verdicts"] for fact in verdict["facts"] if fact["fact"] == GATE}
-    if not outcomes:
-        return ""
-    if outcomes == {"observed"}:
-        return "gate S001: passed, the cluster is the contract's"
-    return f"gate S001: not passed, {'; '.join(sorted(outcomes - {'observed'}))}"
 
 
 def interim(record: Mapping[str, Any]) -> str:
@@ -78,11 +44,10 @@ def interim(record: Mapping[str, Any]) -> str:
 def page(
     record: Mapping[str, Any],
     contract: Contract,
-    catalog: Mapping[str, frozenset[str]],
+    claims: Claims,
     shown: Mapping[str, str] | None = None,
 ) -> str:
     """Return the page. What needs hands comes first."""
-    whole, some = proved(record, catalog)
     lines = [f"# Contract run on {record['target']}: {counts(record)}", ""]
     if record["target"] == "lab":
         lines += [f"**{LAB_BANNER}.**", ""]
@@ -94,16 +59,30 @@ def page(
     lines += [f"{gate(record)}.", ""] if gate(record) else []
     for verdict in Verdict:
         lines += _section(verdict, [each for each in record["verdicts"] if each["verdict"] == verdict])
-    lines += ["## What this run proved", "", _listed(whole) or "Nothing.", ""]
-    lines += [f"In part: {_listed(some)}.", ""] if some else []
-    lines += [
-        f"{len(contract.statements) - len(whole) - len(some)} of the contract's {len(contract.statements)} statements are not proved by this run.",
-        "",
-    ]
+    lines += _claimed(claims, contract)
     for name, text in (shown or {}).items():
         lines += [f"## {name}", "", "```", text.replace("`", "'"), "```", ""]
     lines += ["## What green does not prove", "", *(f"- {claim}" for claim in record["does_not_prove"]), ""]
+    if claims.tickets:
+        lines += ["## Tickets", "", *(f"- {name}: {says}" for name, says in claims.tickets.items()), ""]
     return "\n".join(lines)
+
+
+def _claimed(claims: Claims, contract: Contract) -> list[str]:
+    """Return what the run proved, what an expected red shows, and what to remember of what is red."""
+    lines = ["## What this run proved", "", _listed(claims.whole) or "Nothing.", ""]
+    lines += [f"In part: {_listed(claims.part)}.", ""] if claims.part else []
+    lines += [f"No live statement is proved whole: {claims.held_back}.", ""] if claims.held_back else []
+    for name, rows in claims.expected.items():
+        lines += [
+            f"Expected, {name} holds ({contract.statements[name].text}): {_listed(f'`{row}`' for row in rows)}.",
+            "",
+        ]
+    left = len(contract.statements) - len({*claims.whole, *claims.part})
+    lines += [f"{left} of the contract's {len(contract.statements)} statements are not proved by this run.", ""]
+    if claims.reminders:
+        lines += ["## Remember", "", *(f"- {each}" for each in claims.reminders), ""]
+    return lines
 
 
 def append_to_github(text: str) -> None:
