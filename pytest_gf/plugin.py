@@ -55,7 +55,11 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     config.addinivalue_line("filterwarnings", "default")  # What a library warns of is no error of a contract's row.
     config.addinivalue_line("filterwarnings", NO_NEWS)
-    session = ContractSession(config, options.read(config))
+    settings = options.read(config)
+    renamed = settings.contract.renamed(config.option.keyword)
+    if renamed:
+        raise pytest.UsageError(f"-k {config.option.keyword!r}: {renamed}")
+    session = ContractSession(config, settings)
     config.stash[SESSION] = session
     config.pluginmanager.register(Hooks(session), "gf")
     if config.pluginmanager.hasplugin("xdist"):

@@ -127,8 +127,8 @@ def _lint_statements(made: Clause, facts: Facts, settings: Settings) -> Iterator
     for word in made.proves:
         if word.startswith("{") and word.strip("{}") not in _axes(made, facts):
             yield f"proves names {word}, which is no axis of this clause"
-        elif not word.startswith("{") and word.removesuffix("~") not in settings.contract.statements:
-            yield f"unknown statement {word.removesuffix('~')}"
+        elif not word.startswith("{") and word.rstrip("~!") not in settings.contract.statements:
+            yield f"unknown statement {word.rstrip('~!')}"
 
 
 def _lint_body(made: Clause) -> Iterator[str]:

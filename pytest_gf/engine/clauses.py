@@ -23,8 +23,8 @@ Test = TypeVar("Test", bound=Callable[..., None])
 class Clause:
     """One requirement of the contract: a literal id, a title, and the statements that it proves.
 
-    ``proves`` holds statement ids; ``S100~`` says that the clause proves a part of S100, and ``{AXIS}`` stands for the
-    statements that the contract ties to that axis's value at hand.
+    ``proves`` holds statement ids; ``S100~`` says that the clause proves a part of S100, ``S109!`` that its red is what
+    S109 says, and ``{AXIS}`` stands for the statements that the contract ties to that axis's value at hand.
     """
 
     id: str
@@ -35,13 +35,19 @@ class Clause:
 
 @dataclass(frozen=True)
 class Row:
-    """One clause for one set of axis values: what a report shows as one line."""
+    """One clause for one set of axis values: what a report shows as one line.
+
+    Of its ``statements`` it shows those ``in_part`` not whole, those ``when_red`` by its red, and those ``of_value`` by
+    itself, since they name the value at hand; any other takes all rows of the clause.
+    """
 
     clause: str
     title: str
     params: Mapping[str, str]
     statements: tuple[str, ...]
     in_part: frozenset[str]
+    when_red: frozenset[str] = frozenset()
+    of_value: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -73,20 +79,21 @@ def clause_of(function: object) -> Clause | None:
 
 def row_of(made: Clause, params: Mapping[str, str], axes: Axes) -> Row:
     """Return the row of a clause for these axis values. Raises KeyError where title or proves names no such axis."""
-    statements: dict[str, bool] = {}
+    words: dict[str, str] = {}
+    of_value: set[str] = set()
     for word in made.proves:
-        if word.startswith("{"):
-            axis = word.strip("{}")
-            words = axes.statements(axis, params[axis])
-        else:
-            words = (word,)
-        statements.update({each.removesuffix("~"): each.endswith("~") for each in words})
+        axis = word.strip("{}") if word.startswith("{") else ""
+        found = axes.statements(axis, params[axis]) if axis else (word,)
+        words.update({each.rstrip("~!"): each for each in found})
+        of_value.update(each.rstrip("~!") for each in found if axis)
     return Row(
         clause=made.id,
         title=shortened(made.title.format_map(params)),
         params=dict(params),
-        statements=tuple(statements),
-        in_part=frozenset(name for name, part in statements.items() if part),
+        statements=tuple(words),
+        in_part=frozenset(name for name, word in words.items() if word.endswith("~")),
+        when_red=frozenset(name for name, word in words.items() if word.endswith("!")),
+        of_value=frozenset(of_value),
     )
 
 

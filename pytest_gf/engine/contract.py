@@ -29,6 +29,26 @@ class Claim(Protocol):
     def statements(self) -> tuple[str, ...]: ...
 
 
+class Together(Protocol):
+    """Statements, separated by spaces, that clauses show whole together."""
+
+    @property
+    def statements(self) -> str: ...
+    @property
+    def clauses(self) -> tuple[str, ...]: ...
+
+
+class Reminder(Protocol):
+    """What every report says where one of these clauses is red, and the statements that say so."""
+
+    @property
+    def statements(self) -> str: ...
+    @property
+    def clauses(self) -> tuple[str, ...]: ...
+    @property
+    def text(self) -> str: ...
+
+
 class Waiver(Protocol):
     """Clauses that are known to be red until a ticket closes."""
 
@@ -45,7 +65,10 @@ class Waiver(Protocol):
 
 
 class Contract(Protocol):
-    """What is promised, as far as the engine reads it; facts know their own contract's type."""
+    """What is promised, as far as the engine reads it; facts know their own contract's type.
+
+    ``readiness`` names the clauses whose red no waiver covers. ``renamed`` tells which old names stand in a text.
+    """
 
     @property
     def name(self) -> str: ...
@@ -57,3 +80,10 @@ class Contract(Protocol):
     def does_not_prove(self) -> tuple[Claim, ...]: ...
     @property
     def waivers(self) -> tuple[Waiver, ...]: ...
+    @property
+    def together(self) -> tuple[Together, ...]: ...
+    @property
+    def reminders(self) -> tuple[Reminder, ...]: ...
+    @property
+    def readiness(self) -> tuple[str, ...]: ...
+    def renamed(self, text: str) -> str: ...

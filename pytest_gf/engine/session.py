@@ -14,7 +14,7 @@ from pytest_gf.engine.clauses import Row, clause_of
 from pytest_gf.engine.facts import GRAPH, Facts, Folder, read_folder
 from pytest_gf.engine.options import HOUSE
 from pytest_gf.engine.redaction import redact, redactor
-from pytest_gf.engine.reports import github, places, summary, terminal
+from pytest_gf.engine.reports import claims, github, places, summary, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.run import Run, new_id
 from pytest_gf.engine.terminating import interrupt_on_sigterm
@@ -23,6 +23,7 @@ from pytest_gf.engine.verdict import Exit, Verdict
 if TYPE_CHECKING:
     from pytest_gf.engine.options import Settings
     from pytest_gf.engine.reports.allure import AllureHooks
+    from pytest_gf.engine.reports.claims import Claims
 
 ACCOUNT = "gf_account"
 """The attribute of a report on which a clause's verdict travels between processes."""
@@ -306,7 +307,7 @@ class ContractSession:
         if self._allure is not None:
             self._allure.write_environment()
         self._whole = self.record.finish(code)
-        page = summary.page(self._whole, self.run.settings, self._in_part(), self.run.shown())
+        page = summary.page(self._whole, self.run.settings, self._claims(), self.run.shown())
         self.run.write("summary.md", page)
         with self.run.reporting():
             summary.append_to_github(page)
@@ -330,7 +331,7 @@ class ContractSession:
 
     def write_ending(self, reporter: pytest.TerminalReporter) -> None:
         if self._whole is not None:
-            terminal.ending(reporter, self._whole, self.run, self._in_part())
+            terminal.ending(reporter, self._whole, self.run, self._claims())
             terminal.shorten(reporter, ACCOUNT)
             for line in github.lines(self._whole) if github.wanted() else ():
                 reporter.write_line(line)
@@ -391,8 +392,12 @@ class ContractSession:
                     if name in self.facts.facts:
                         yield name, self.rows[item.nodeid].params
 
-    def _in_part(self) -> dict[str, frozenset[str]]:
-        return {row.clause: row.in_part for row in self.rows.values()}
+    def _claims(self) -> Claims:
+        waived = self.run.settings.expect_interim
+        return claims.claims(
+            *(self._whole or {}, self.rows.values(), self.run.contract, self.run.axes, self.run.house.gate),
+            waived=waived,
+        )
 
 
 def within(seconds: float, lines: Iterable[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:

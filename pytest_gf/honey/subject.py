@@ -21,8 +21,12 @@ LAB = "lab"
 LARGEST = 1_000_000
 """Bytes of one configuration file of the machine."""
 PREFIXES = ("ATTIC_", "BAZEL_REMOTE_", "TF_HTTP_", "TOFU_BACKEND_", "NIX_CONFIG")
-SHOWN = ("ATTIC_SERVER", "ATTIC_CACHE", "BAZEL_REMOTE_CACHE", "BAZEL_REMOTE_EXECUTOR", "NIX_CONFIG")
-"""The variables whose values are read; of the other ones only the names are."""
+SHOWN = (
+    *("ATTIC_SERVER", "ATTIC_CACHE", "BAZEL_REMOTE_CACHE", "BAZEL_REMOTE_EXECUTOR", "NIX_CONFIG"),
+    *("TOFU_BACKEND_CONFIG_FILE", "TOFU_BACKEND_CONFIG_DIR", "TF_WORKSPACE", "TF_DATA_DIR", "AWS_REGION"),
+    *("AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3", "AWS_S3_ENDPOINT", "AWS_ENDPOINT_URL"),
+)
+"""The variables whose values are read, none of them a credential; of the other ones only the names are."""
 FILES = ("~/.bazelrc", "/etc/bazel.bazelrc", "/etc/nix/nix.conf", "~/.config/nix/nix.conf")
 
 
@@ -62,14 +66,16 @@ class Subject:
             return self.model / "repository" / "docs" / "contract.md"
         raise Unproven("no contract document was given", "say --gf-contract-page=FILE")
 
-    def machine(self) -> Machine:
-        """Return this machine's variables and files, or the model's."""
+    def machine(self, also: Sequence[str] = ()) -> Machine:
+        """Return this machine's variables and files, or the model's; the values of ``also`` are read too."""
         if self.model is None:
-            return machine(os.environ, FILES)
+            return machine(os.environ, FILES, also)
         folder = self.model / "environment"
         given = (line.partition("=") for line in (folder / "variables").read_text(encoding="utf-8").splitlines())
         return machine(
-            {name: value for name, _, value in given if name}, [str(folder / "bazelrc"), str(folder / "nix.conf")]
+            {name: value for name, _, value in given if name},
+            [str(folder / "bazelrc"), str(folder / "nix.conf")],
+            also,
         )
 
 
@@ -106,7 +112,7 @@ def laid(subject: Subject, folder: Path, faults: Sequence[str]) -> Subject:
     return replace(subject, model=folder)
 
 
-def machine(variables: Mapping[str, str], files: Sequence[str]) -> Machine:
+def machine(variables: Mapping[str, str], files: Sequence[str], also: Sequence[str] = ()) -> Machine:
     """Return what these variables and files say; a file that is not there, or can't be read, is left out."""
     begun = time.monotonic()
     names = frozenset(name for name, value in variables.items() if name.startswith(PREFIXES) and value)
@@ -120,4 +126,4 @@ def machine(variables: Mapping[str, str], files: Sequence[str]) -> Machine:
             except OSError:
                 continue
     evidence.record("machine", "read", seconds=time.monotonic() - begun, variables=sorted(names), files=sorted(texts))
-    return Machine({name: variables[name] for name in SHOWN if variables.get(name)}, names, texts)
+    return Machine({name: variables[name] for name in (*SHOWN, *also) if variables.get(name)}, names, texts)

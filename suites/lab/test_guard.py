@@ -26,8 +26,8 @@ STEPS = (
     *("object-listed", "body-whole", "body-shape", "lock-free", "errored-absent"),
     *("baseline", "resources", "own", "write-proof"),
 )
-FILES_READ = 4
-"""The checkout, the stack's backend, what `tofu init` left, and where an errored.tfstate would lie."""
+FILES_READ = 6
+"""The checkout, the machine, the stack's backend, what `tofu init` left, its lock, and where an errored.tfstate would lie."""
 AFTER = ("list-after-delete", "unchanged")
 OF_THE_BUCKET = ("list-buckets", "head-bucket", "get-agrees", "disk-markers", "api-disk-coherent")
 OF_THE_CHECKOUT = ("backend-s3", "materialized")
@@ -35,6 +35,7 @@ COLUMN = {
     "rustfs.workload-ready",
     *(f"rustfs.{name}[tofu-state]" for name in OF_THE_BUCKET),
     *(f"stack.{name}[{STACK}]" for name in OF_THE_CHECKOUT),
+    f"state.locking-on[{STACK}]",
     *(f"state.{name}[{STACK}]" for name in (*STEPS, *AFTER)),
 }
 """One stack is one full column."""
@@ -125,7 +126,7 @@ def test_all_stacks_are_four_columns(lab: Lab, run_pytest: Any) -> None:
     stacks = contract.load().stacks
     of_stacks = {f"state.{name}[{stack}]" for name in (*STEPS, *AFTER) for stack in stacks}
     unseen = {f"stack.{name}[{stack}]" for name in OF_THE_CHECKOUT for stack in stacks}
-    unseen |= {f"state.errored-absent[{stack}]" for stack in stacks}
+    unseen |= {f"state.{name}[{stack}]" for name in ("errored-absent", "locking-on") for stack in stacks}
     assert set(outcome.verdicts()) == of_stacks | unseen | {row for row in COLUMN if row.startswith("rustfs.")}
     assert outcome.rows("unproven") == unseen | {
         f"state.{name}[{stack}]" for name in ("baseline", "resources") for stack in stacks
@@ -302,7 +303,7 @@ def test_a_run_killed_in_the_proof_leaves_nothing_after_a_clean(
         (2, "00000000-0000-4000-8000-000000000000", "one of both is another stack's"),
     ],
 )
-@pytest.mark.upholds("S098")
+@pytest.mark.upholds("S098~")
 def test_an_errored_state_says_what_a_push_would_do(  # noqa: PLR0917  # pytest's fixtures.
     ahead: int, lineage: str, says: str, lab: Lab, s3: Any, run_pytest: Any, tmp_path: Path
 ) -> None:

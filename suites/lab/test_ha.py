@@ -20,7 +20,18 @@ AXES = Axes(HOUSE, contract.load(), {}, {})
 EVIDENCE = {f"ha.evidence[{name}]" for name in AXES.every("evidence")}
 STRICT = {"ha.replicas", "ha.volume"} | EVIDENCE
 DOCUMENTED = {"ha.interim-shape", *(f"ha.limit[{name}]" for name in AXES.every("component"))}
-ROWS = STRICT | DOCUMENTED
+READINESS = {
+    *("rustfs.ready-endpoint", "rustfs.workload-ready", "rustfs.node-ready"),
+    *(f"rustfs.{name}[tofu-state]" for name in ("list-buckets", "head-bucket", "get-agrees", "api-disk-coherent")),
+    *(
+        f"state.{name}[{stack}]"
+        for name in ("object-listed", "body-whole", "body-shape")
+        for stack in AXES.every("stack")
+    ),
+}
+"""What readiness stands on beside the shape; `[ha] readiness` of the contract names the clauses."""
+GOOD = DOCUMENTED | READINESS
+ROWS = STRICT | GOOD
 
 
 def ha(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
@@ -42,16 +53,16 @@ def test_strict_ha_is_red_by_design(lab: Lab, run_pytest: Any) -> None:
     outcome = ha(lab, run_pytest)
     assert outcome.exit == 1
     assert outcome.rows("violated") == STRICT
-    assert outcome.rows("holds") == DOCUMENTED
+    assert outcome.rows("holds") == GOOD
     assert "INTERIM_ONLY" not in outcome.text
 
 
-@pytest.mark.upholds("S107", "S109", "S113")
+@pytest.mark.upholds("S107", "S113")
 def test_what_tin_1012_waives_is_interim_and_says_so(lab: Lab, run_pytest: Any) -> None:
     outcome = ha(lab, run_pytest, "--gf-expect-interim")
     assert outcome.exit == 0, outcome.text
     assert outcome.rows("interim") == STRICT
-    assert outcome.rows("holds") == DOCUMENTED
+    assert outcome.rows("holds") == GOOD
     assert "INTERIM_ONLY: 7 clauses are red and waived until their ticket closes" in outcome.text
     assert "INTERIM_ONLY" in (outcome.folder / "summary.md").read_text()
     assert {row["reason"].partition("\n")[0] for row in outcome.verdicts().values()} >= {
@@ -63,12 +74,45 @@ def test_what_tin_1012_waives_is_interim_and_says_so(lab: Lab, run_pytest: Any) 
 def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any) -> None:
     lab.bend(fault)
     outcome = ha(lab, run_pytest)
-    violated, unproven = expand(TABLE[fault]["violated"]), expand(TABLE[fault].get("unproven", []))
-    assert outcome.rows("violated") == violated
-    assert outcome.rows("unproven") == unproven
-    assert outcome.rows("holds") == ROWS - violated - unproven
+    expected = {name: expand(TABLE[fault].get(name, [])) for name in ("violated", "unproven", "error")}
+    assert {name: outcome.rows(name) for name in expected} == expected
+    assert outcome.rows("holds") == ROWS.difference(*expected.values())
     said = [f"{row['reason']} {row['next_step']}" for row in outcome.verdicts().values()]
     assert any(TABLE[fault]["says"] in each for each in said), said
+
+
+DOWN = {
+    "bucket-index-lost:tofu-state": "rustfs.list-buckets[tofu-state]",
+    "disk-offline": "rustfs.ready-endpoint",
+    "pod-not-ready": "rustfs.workload-ready",
+    "node-down:bumble": "rustfs.node-ready",
+    "state-empty:attic": "state.body-shape[attic]",
+}
+"""Faults under which the state path is down, and a row of `-m ha` that says so."""
+
+
+@pytest.mark.parametrize("fault", DOWN)
+def test_the_expected_interim_is_red_while_the_state_path_is_down(fault: str, lab: Lab, run_pytest: Any) -> None:
+    lab.bend(fault)
+    outcome = ha(lab, run_pytest, "--gf-expect-interim")
+    assert outcome.exit == 1, outcome.text
+    assert DOWN[fault] in outcome.rows("violated")
+    assert "INTERIM_ONLY" not in outcome.text
+
+
+def test_no_waiver_covers_a_replica_that_is_not_ready(lab: Lab, run_pytest: Any) -> None:
+    lab.bend("pod-not-ready")
+    row = ha(lab, run_pytest, "--gf-expect-interim").verdicts()["ha.replicas"]
+    assert row["verdict"] == "violated"
+    assert "nothing waives it: no replica is ready" in row["reason"]
+
+
+def test_readiness_that_was_not_seen_is_never_exit_0_under_the_expected_interim(lab: Lab, run_pytest: Any) -> None:
+    lab.bend("kubernetes-forbidden:create pods/exec")
+    outcome = ha(lab, run_pytest, "--gf-expect-interim")
+    assert outcome.rows("unproven") == {"rustfs.api-disk-coherent[tofu-state]"}
+    assert outcome.exit == 11, outcome.text
+    assert "INTERIM_ONLY" not in outcome.text
 
 
 def test_nothing_is_waived_where_the_interim_shape_is_broken(lab: Lab, run_pytest: Any) -> None:
@@ -119,8 +163,12 @@ def test_an_instant_without_a_zone_is_one_line(text: str, key: str, run_pytest: 
 def test_without_the_right_to_see_the_shape_nothing_is_waived_or_red(lab: Lab, run_pytest: Any) -> None:
     lab.bend("kubernetes-forbidden:list pods")
     outcome = ha(lab, run_pytest, "--gf-expect-interim")
-    assert outcome.exit == 11
-    assert outcome.rows("unproven") == ROWS, "without the pods nobody knows what is mounted either"
+    assert outcome.exit == 1
+    assert outcome.rows("violated") == {"ha.volume"}, "what was seen of it is red, and nothing waives it"
+    seen = {row for row in READINESS if row.startswith(("state.", "rustfs.")) and "coherent" not in row}
+    seen -= {"rustfs.workload-ready"}
+    assert outcome.rows("unproven") == ROWS - {"ha.volume"} - seen
+    assert outcome.rows("holds") == seen
 
 
 def test_a_red_of_an_axis_without_an_option_is_repeated_by_its_name(lab: Lab, run_pytest: Any) -> None:

@@ -78,7 +78,7 @@ README = [line for line in commands(ROOT / "README.md") if "honey.toml" not in l
 README += commands(ROOT / "docs" / "before-an-apply.md")
 LOST = ROOT / "docs" / "bucket-index-gone.md"
 README += commands(LOST)
-WORDS = {"=STACK": "=attic", "=B": "=attic", "=HASH": "=g7y840vqna9ji1azbsnfdz2ixnskc6zg"}
+WORDS = {"=STACK": "=attic", "=B": "=attic", "=PATH": "=lab", "=HASH": "=g7y840vqna9ji1azbsnfdz2ixnskc6zg"}
 README += [
     functools.reduce(lambda text, word: re.sub(rf"{word}$", WORDS[word], text), WORDS, line)
     for line in re.findall(r"^\| `just [^|]*\| `(pytest [^`]*)`", LOST.read_text(), re.MULTILINE)
@@ -91,6 +91,13 @@ def test_the_readmes_commands_run(line: str, run_pytest: Any, tmp_path: Path) ->
     is_red = "--gf-fault" in line or line.endswith("-m ha")
     assert outcome.exit == (1 if is_red else 0), outcome.text
     assert "rights at" in outcome.text if "--gf-plan" in line else outcome.record["verdicts"]
+
+
+def test_the_teams_old_names_stand_where_people_look() -> None:
+    names = contract.load().commands
+    for path in (ROOT / "README.md", LOST):
+        assert [name for name in names if name not in path.read_text()] == []
+    assert "tofu-state-authority-deep-check" in (ROOT / "docs" / "before-an-apply.md").read_text()
 
 
 def test_the_readmes_makers_are_what_ci_runs() -> None:

@@ -73,7 +73,7 @@ def test_a_fork_extends_replaces_and_takes_away(tmp_path: Path) -> None:
     fork = load(tmp_path / "fork.toml")
     axes = Axes(HOUSE, fork, {}, {"bucket": ["more"]})
     assert axes.every("bucket") == ("tofu-state", "bazel-cache", "more")
-    assert (fork.stacks["attic"].key, fork.stacks["attic"].proves) == ("k", "S070")
+    assert (fork.stacks["attic"].key, fork.stacks["attic"].proves) == ("k", "S070~")
     assert axes.values("bucket") == ("more",)
     with pytest.raises(BadInput, match="unknown stack 'x'"):
         Axes(HOUSE, fork, {}, {"stack": ["x"]})
@@ -88,3 +88,19 @@ def test_a_fork_with_statements_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text('[section.one]\nS001 = { how = "live" }\n')
     with pytest.raises(ContractError, match="statement S001: expected the key 'text'"):
         load(tmp_path / "fork.toml")
+
+
+OLD = [("tofu-state-ha-readiness", "-m ha"), ("rustfs-bucket-index-rca --scratch-probe", 'pytest -m "rca or canary"')]
+OLD += [
+    ("validate_attic_write_quarantine", "-m quarantine"),
+    ("x or attic-nar-integrity-check", "-m nar --gf-store-hash"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), OLD)
+def test_an_old_name_says_the_new_one(old: str, new: str, run_pytest: Any) -> None:
+    outcome = run_pytest("--gf", "-k", old)
+    assert outcome.exit == 4
+    assert new in outcome.text
+    assert "is now" in outcome.text
+    assert "Traceback" not in outcome.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,18 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_gf.engine.contract import Contract
     from pytest_gf.engine.run import Run
 
 SCHEMA = "pytest_gf.record/1"
 NOT_RUN = "not run"
 CRASHED = "the worker that judged it crashed"
+
+
+def unready(contract: Contract, rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether a row is unproven that readiness stands on: what was not seen may be down."""
+    waived = {clause for waiver in contract.waivers for clause in waiver.clauses}
+    return any(row["verdict"] == Verdict.UNPROVEN and row["clause"] in {*contract.readiness, *waived} for row in rows)
 
 
 def now() -> str:
@@ -107,9 +114,9 @@ class Record:
 
     def exit_code(self) -> int:
         """Return the exit code that the verdicts make. Call it when every row has its verdict."""
-        return int(
-            exit_code((Verdict(each["verdict"]) for each in self.verdicts.values()), strict=self.run.settings.strict)
-        )
+        settings, rows = self.run.settings, self.verdicts.values()
+        strict = settings.strict or (settings.expect_interim and unready(self.run.contract, rows))
+        return int(exit_code((Verdict(each["verdict"]) for each in rows), strict=strict))
 
     def finish(self, code: int) -> dict[str, Any]:
         """Write ``record.json`` (in one rename) and return what stands in it."""

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_gf.engine.reports.claims import Claims, row_name, told_gate
 from pytest_gf.engine.verdict import Verdict
 
 if TYPE_CHECKING:
-    from pytest_gf.engine.house import Gate
+    from pytest_gf.engine.contract import Contract
     from pytest_gf.engine.options import Settings
 
 MOST_BYTES = 1_000_000
@@ -30,47 +31,11 @@ _MEANING = {
 }
 
 
-def row_name(verdict: Mapping[str, Any]) -> str:
-    """Return the row's name, as ``system.requirement[value]``, for one verdict of a record."""
-    return (
-        f"{verdict['clause']}[{'-'.join(verdict['params'].values())}]" if verdict["params"] else str(verdict["clause"])
-    )
-
-
 def counts(record: Mapping[str, Any]) -> str:
     """Return ``3 violated, 2 unproven, 20 hold`` from the worst to the best."""
     found = [each["verdict"] for each in record["verdicts"]]
     words = [f"{found.count(verdict)} {verdict}" for verdict in Verdict if verdict in found]
     return ", ".join(words) or "no clause selected"
-
-
-def proved(record: Mapping[str, Any], catalog: Mapping[str, frozenset[str]]) -> tuple[list[str], list[str]]:
-    """Return the statements that this run proved, and those that it proved in part.
-
-    ``catalog`` maps each clause to the statements of which it proves only a part. A statement is proved where every row
-    of this run that names it holds, and at least one of them proves the whole of it.
-    """
-    rows: dict[str, list[tuple[bool, bool]]] = {}
-    for verdict in record["verdicts"]:
-        for name in verdict["statements"]:
-            part = name in catalog.get(verdict["clause"], frozenset())
-            rows.setdefault(name, []).append((verdict["verdict"] == Verdict.HOLDS, part))
-    whole = [name for name, seen in rows.items() if all(held for held, _ in seen) and not all(part for _, part in seen)]
-    some = [name for name, seen in rows.items() if any(held for held, _ in seen) and name not in whole]
-    return sorted(whole), sorted(some)
-
-
-def gate(record: Mapping[str, Any], made: Gate | None) -> str:
-    """Return what became of the House's gate before everything live; "" where no row asked, or there is none."""
-    if made is None:
-        return ""
-    facts = [fact for verdict in record["verdicts"] for fact in verdict["facts"] if fact["fact"] == made.fact]
-    outcomes = {fact["outcome"] for fact in facts}
-    if not outcomes:
-        return ""
-    if outcomes == {"observed"}:
-        return f"gate {made.statement}: passed, {made.passed}"
-    return f"gate {made.statement}: not passed, {'; '.join(sorted(outcomes - {'observed'}))}"
 
 
 def interim(record: Mapping[str, Any]) -> str:
@@ -84,12 +49,10 @@ def interim(record: Mapping[str, Any]) -> str:
 def page(
     record: Mapping[str, Any],
     settings: Settings,
-    catalog: Mapping[str, frozenset[str]],
+    claims: Claims,
     shown: Mapping[str, str] | None = None,
 ) -> str:
     """Return the page. What needs hands comes first."""
-    whole, some = proved(record, catalog)
-    every = len(settings.contract.statements)
     lines = [f"# Contract run on {_cell(record['target'])}: {counts(record)}", ""]
     if record["target"] == "lab":
         lines += [f"**{settings.house.lab_banner}.**", ""]
@@ -98,21 +61,35 @@ def page(
         "",
     ]
     lines += [f"**{interim(record)}.**", ""] if interim(record) else []
-    passed = gate(record, settings.house.gate)
+    passed = told_gate(record, settings.house.gate)
     lines += [f"{passed}.", ""] if passed else []
     lines += [f"**{_cell(not_looked_at(record))}.**", ""] if not_looked_at(record) else []
     for verdict in Verdict:
         lines += _section(verdict, [each for each in record["verdicts"] if each["verdict"] == verdict])
-    lines += ["## What this run proved", "", _listed(whole) or "Nothing.", ""]
-    lines += [f"In part: {_listed(some)}.", ""] if some else []
-    lines += [
-        f"{every - len(whole) - len(some)} of the contract's {every} statements are not proved by this run.",
-        "",
-    ]
+    lines += _claimed(claims, settings.contract)
     for name, text in (shown or {}).items():
         lines += [f"## {name}", "", "```", text.replace("`", "'"), "```", ""]
     lines += ["## What green does not prove", "", *(f"- {claim}" for claim in record["does_not_prove"]), ""]
+    if claims.tickets:
+        lines += ["## Tickets", "", *(f"- {name}: {says}" for name, says in claims.tickets.items()), ""]
     return "\n".join(lines)
+
+
+def _claimed(claims: Claims, contract: Contract) -> list[str]:
+    """Return what the run proved, what an expected red shows, and what to remember of what is red."""
+    lines = ["## What this run proved", "", _listed(claims.whole) or "Nothing.", ""]
+    lines += [f"In part: {_listed(claims.part)}.", ""] if claims.part else []
+    lines += [f"No live statement is proved whole: {claims.held_back}.", ""] if claims.held_back else []
+    for name, rows in claims.expected.items():
+        lines += [
+            f"Expected, {name} holds ({contract.statements[name].text}): {_listed(f'`{row}`' for row in rows)}.",
+            "",
+        ]
+    left = len(contract.statements) - len({*claims.whole, *claims.part})
+    lines += [f"{left} of the contract's {len(contract.statements)} statements are not proved by this run.", ""]
+    if claims.reminders:
+        lines += ["## Remember", "", *(f"- {each}" for each in claims.reminders), ""]
+    return lines
 
 
 def append_to_github(text: str) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports.summary import counts, gate, interim, not_looked_at, proved, row_name
+from pytest_gf.engine.reports.claims import row_name, told_gate
+from pytest_gf.engine.reports.summary import counts, interim, not_looked_at
 from pytest_gf.engine.verdict import Verdict
 from pytest_gf.engine.visible import MOST, visible
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_gf.engine.clauses import Row
+    from pytest_gf.engine.reports.claims import Claims
     from pytest_gf.engine.run import Run
 
 PYTEST_WORDS: Mapping[Verdict, tuple[str, str, str]] = {
@@ -77,36 +79,43 @@ def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any], name_wid
     terminal.write_line(f"{row_name(verdict):<{name_width}} {verdict['title']}{why}")
 
 
-def ending(
-    terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run, catalog: Mapping[str, frozenset[str]]
-) -> None:
+def ending(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run, claims: Claims) -> None:
     """Write what the run proved, what it did not and why, and what green does not prove."""
-    whole, some = proved(record, catalog)
     terminal.section("the contract")
     terminal.write_line(f"verdicts: {counts(record)}")
     if interim(record):
         terminal.write_line(interim(record), yellow=True, bold=True)
-    passed = gate(record, run.settings.house.gate)
+    passed = told_gate(record, run.settings.house.gate)
     if passed:
         terminal.write_line(passed)
     if not_looked_at(record):
         strict = "" if run.settings.strict else " (--gf-strict makes that exit 11)"
         terminal.write_line(f"{not_looked_at(record)}{strict}", yellow=True, bold=True)
-    terminal.write_line(f"proved: {' '.join(whole) or 'nothing'}")
-    if some:
-        terminal.write_line(f"proved in part: {' '.join(some)}")
-    for reason, rows in _by_reason(record).items():
-        terminal.write_line(f"not proved, {reason}: {rows}", yellow=True)
-    left = len(run.contract.statements) - len(whole) - len(some)
-    terminal.write_line(
-        f"not looked at, or not proved: {left} of {len(run.contract.statements)} statements (docs/clauses.md)"
-    )
+    _write_claims(terminal, record, run, claims)
     for name, text in run.shown().items():
         terminal.write_line(f"{name}: {text}")
+    for reminder in claims.reminders:
+        terminal.write_line(f"remember: {reminder}", yellow=True)
     for claim in record["does_not_prove"]:
         terminal.write_line(f"green does not prove: {claim}")
+    for name, says in claims.tickets.items():
+        terminal.write_line(f"ticket {name}: {says}")
     terminal.write_line(
         f"record: {run.shown_folder / 'record.json'} (also summary.md, junit.xml, allure-results/, evidence/)"
+    )
+
+
+def _write_claims(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run, claims: Claims) -> None:
+    terminal.write_line(f"proved: {' '.join(claims.whole) or 'nothing'}")
+    if claims.part:
+        terminal.write_line(f"proved in part: {' '.join(claims.part)}")
+    if claims.held_back:
+        terminal.write_line(f"no live statement is proved whole: {claims.held_back}")
+    for reason, rows in _by_reason(record, claims).items():
+        terminal.write_line(f"{reason}: {rows}", yellow=True)
+    left = len(run.contract.statements) - len({*claims.whole, *claims.part})
+    terminal.write_line(
+        f"not looked at, or not proved: {left} of {len(run.contract.statements)} statements (docs/clauses.md)"
     )
 
 
@@ -141,14 +150,19 @@ def voice() -> Callable[[str], None]:
     return say
 
 
-def _by_reason(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return for each verdict and reason that keeps something from being proved the clauses that share it."""
+def _by_reason(record: Mapping[str, Any], claims: Claims) -> dict[str, str]:
+    """Return for each verdict and reason that keeps something from being proved the clauses that share it.
+
+    A red that a statement foretells is told as expected: it shows that statement.
+    """
     selected = Counter(verdict["clause"] for verdict in record["verdicts"])
     found: dict[str, dict[str, list[str]]] = {}
     for verdict in record["verdicts"]:
         if verdict["verdict"] != Verdict.HOLDS:
             first = (verdict["reason"].splitlines() or [""])[0]
-            clauses = found.setdefault(f"{verdict['verdict']}: {first}", {})
+            expects = claims.expects(row_name(verdict))
+            told = f"expected, {expects} holds" if expects else f"not proved, {verdict['verdict']}"
+            clauses = found.setdefault(f"{told}: {first}", {})
             clauses.setdefault(verdict["clause"], []).append("-".join(verdict["params"].values()))
     return {
         reason: ", ".join(_shortened(clause, rows, selected[clause]) for clause, rows in clauses.items())

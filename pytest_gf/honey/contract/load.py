@@ -21,10 +21,12 @@ from pytest_gf.honey.contract.model import (
     Contract,
     InventoryRules,
     Limit,
+    Reminder,
     Scratch,
     Stack,
     Statement,
     StateRules,
+    Together,
     Waiver,
     Workload,
 )
@@ -35,6 +37,8 @@ DEFAULT = HERE / "gloriousflywheel.toml"
 STATEMENTS = HERE / "statements.toml"
 REPOSITORY = HERE / "repository.toml"
 """A part of `DEFAULT`, in a file of its own."""
+CREDENTIALS = frozenset({"access_key", "secret_key", "token", "sse_customer_key"})
+"""Settings of OpenTofu's backend whose values nobody may read here."""
 DEEPEST = 8
 """How many files may extend one another."""
 
@@ -61,6 +65,9 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ha: HA | None = None
     inventory: InventoryRules | None = None
     waivers: tuple[Waiver, ...] = ()
+    together: tuple[Together, ...] = ()
+    reminders: tuple[Reminder, ...] = ()
+    commands: dict[str, str] = {}
     limits: dict[str, Limit] = {}
     repository: Repository = Repository()
     tickets: dict[str, str] = {}
@@ -89,6 +96,9 @@ def load(path: Path | None = None) -> Contract:
         ha=read.ha,
         inventory=read.inventory,
         waivers=read.waivers,
+        together=read.together,
+        reminders=read.reminders,
+        commands=read.commands,
         limits=read.limits,
         tickets=read.tickets,
         does_not_prove=tuple(Claim(each.text, tuple(each.statements.split())) for each in read.does_not_prove),
@@ -138,7 +148,11 @@ def _statements(path: Path) -> dict[str, Statement]:
 
 
 def _check(contract: Contract, path: Path) -> None:
-    named = {f"stacks.{name}.proves": stack.proves.split() for name, stack in contract.stacks.items()}
+    named = {f"stacks.{name}.proves": stack.proves.replace("~", "").split() for name, stack in contract.stacks.items()}
+    named |= {f"together[{index}].statements": each.statements.split() for index, each in enumerate(contract.together)}
+    named |= {
+        f"reminders[{index}].statements": each.statements.split() for index, each in enumerate(contract.reminders)
+    }
     named |= {f"limits.{name}.proves": limit.proves.replace("~", "").split() for name, limit in contract.limits.items()}
     named |= {
         f"does_not_prove[{index}].statements": list(each.statements)
@@ -156,6 +170,10 @@ def _check(contract: Contract, path: Path) -> None:
     ):
         raise ContractError(
             f"{path}: key 'state.proof_prefix': expected a folder with a slash at its end, outside of every state and of env:/"
+        )
+    for setting in CREDENTIALS & contract.repository.stacks.variables.keys():
+        raise ContractError(
+            f"{path}: key 'repository.stacks.variables.{setting}': it is a credential, and no value of one is read"
         )
     for key, instant in _instants(contract):
         if instant.tzinfo is None:

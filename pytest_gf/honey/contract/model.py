@@ -118,10 +118,15 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HA(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What strict HA asks of the state authority: ready replicas on so many nodes, and pieces of evidence."""
+    """What strict HA asks of the state authority: ready replicas on so many nodes, and pieces of evidence.
+
+    ``readiness``: the clauses that readiness stands on, beside the strict ones. They belong to ``-m ha`` (rows of a bucket
+    only for the states' own), and one that is unproven under ``--gf-expect-interim`` makes exit 11.
+    """
 
     replicas: int = 2
     nodes: int = 2
+    readiness: tuple[str, ...] = ()
     evidence: Mapping[str, Evidence] = {}
 
 
@@ -164,6 +169,21 @@ class Claim(msgspec.Struct, frozen=True):
     statements: tuple[str, ...]
 
 
+class Together(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Statements (ids, separated by spaces) that clauses show whole together: ids, or single rows such as ``a.b[value]``."""
+
+    statements: str
+    clauses: tuple[str, ...]
+
+
+class Reminder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What every report says where one of these clauses is red, and the statements that say so."""
+
+    statements: str
+    clauses: tuple[str, ...]
+    text: str
+
+
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """What is promised. Axis values stand in the order of the file."""
 
@@ -182,9 +202,23 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     ha: HA | None = None
     inventory: InventoryRules | None = None
     waivers: tuple[Waiver, ...] = ()
+    together: tuple[Together, ...] = ()
+    reminders: tuple[Reminder, ...] = ()
+    commands: Mapping[str, str] = {}
+    """By a name that the team used, what says it today."""
     limits: Mapping[str, Limit] = {}
     repository: Repository = Repository()
 
     def waiver(self, clause: str) -> Waiver | None:
         """Return what waives this clause, if anything does."""
         return next((each for each in self.waivers if clause in each.clauses), None)
+
+    def renamed(self, text: str) -> str:
+        """Return which old names stand in a text and what says them today, "" where there is none."""
+        plain = text.replace("_", "-")
+        return "; ".join(f"{old} is now {new}" for old, new in self.commands.items() if old in plain)
+
+    @property
+    def readiness(self) -> tuple[str, ...]:
+        """The clauses that the interim shape's readiness stands on: their red is never an expected one."""
+        return self.ha.readiness if self.ha is not None else ()

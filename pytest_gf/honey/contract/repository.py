@@ -26,6 +26,8 @@ class Stacks(_Section, frozen=True):
     materialized: tuple[str, ...] = ()
     compatibility: tuple[str, ...] = ()
     """Paths in which TF_HTTP_* may still stand."""
+    variables: dict[str, str] = {}
+    """By setting of the backend, the variable that ``just tofu-init`` gives it from; where none is named, none is read."""
 
 
 class Attachment(_Section, frozen=True):
@@ -81,14 +83,27 @@ class Retired(_Section, frozen=True):
     said: tuple[str, ...] = ()
 
 
+class CanaryStep(_Section, frozen=True):
+    """A step of the canary: the old command (a regular expression), or ``pytest -m marker`` with these options.
+
+    ``keyword``: what ``-k`` may narrow it to; ``always``: it runs also after a red step.
+    """
+
+    name: str
+    was: str
+    marker: str
+    keyword: str = ""
+    options: tuple[str, ...] = ()
+    always: bool = False
+
+
 class Canary(_Section, frozen=True):
-    """``[repository.canary]``: the canary workflow's file, name, lane, and its commands in their order."""
+    """``[repository.canary]``: the canary workflow's file, name, lane, and its steps in their order."""
 
     workflows: tuple[str, ...] = ()
     name: str = ""
     lane: str = ""
-    order: tuple[str, ...] = ()
-    always: tuple[str, ...] = ()
+    steps: tuple[CanaryStep, ...] = ()
 
 
 class Publication(_Section, frozen=True):

@@ -23,7 +23,7 @@ class NoHcl(ValueError):
 
 @dataclass(frozen=True)
 class Backend:
-    """One backend block: its kind, its line, its attributes as written (an expression keeps its ``${ }``).
+    """One backend block: its kind, its line, its attributes (an expression is a text, and keeps its ``${ }``).
 
     ``key_line`` is the line of its key, or the block's own.
     """
@@ -31,7 +31,7 @@ class Backend:
     kind: str
     line: int
     key_line: int
-    attributes: Mapping[str, str]
+    attributes: Mapping[str, object]
 
 
 def is_literal(text: str) -> bool:
@@ -49,13 +49,27 @@ def backends(text: str, *, is_json: bool = False) -> tuple[Backend, ...]:
     for kind, attributes in _blocks(tables):
         known = lines.get(kind, [])
         line = known.pop(0) if known else _line_of(text, f'"{kind}"')
-        made.append(Backend(kind, line, _key_line(text, line), attributes))
+        made.append(Backend(kind, line, line_of(text, "key", line), attributes))
     return tuple(made)
 
 
-def attributes(text: str) -> dict[str, str]:
+def attributes(text: str) -> dict[str, object]:
     """Return the attributes of a ``-backend-config`` file. Raises NoHcl."""
     return _attributes(_hcl(text))
+
+
+def line_of(text: str, name: str, block: int = 0) -> int:
+    """Return the line (from 1) on which an attribute is set, searched below the line of its block; that line itself else.
+
+    ``block`` 0: the whole text is searched, and 1 is returned where the attribute is nowhere.
+    """
+    lines = text.splitlines()
+    last = block + MOST_ATTRIBUTES if block else len(lines)
+    setting = re.compile(rf'(?:^|[{{,])\s*"?{re.escape(name)}"?\s*[=:]')
+    for number, each in enumerate(lines[max(0, block - 1) : last], max(1, block)):
+        if setting.search(each):
+            return number
+    return max(1, block)
 
 
 def _hcl(text: str) -> dict[str, Any]:
@@ -94,7 +108,7 @@ def _bounded(text: str) -> None:
             raise NoHcl(f"nested deeper than {DEEPEST}")
 
 
-def _blocks(tables: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
+def _blocks(tables: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
     for top in _each(tables.get("terraform")):
         for backend in _each(top.get("backend")):
             for kind, below in backend.items():
@@ -108,15 +122,8 @@ def _each(node: Any) -> list[Mapping[str, Any]]:
     return [each for each in nodes if isinstance(each, Mapping)]
 
 
-def _attributes(table: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value for name, value in table.items() if isinstance(value, str) and not name.startswith("__")}
-
-
-def _key_line(text: str, line: int) -> int:
-    for number, each in enumerate(text.splitlines()[line : line + MOST_ATTRIBUTES], line + 1):
-        if re.match(r'\s*"?key"?\s*[=:]', each):
-            return number
-    return line
+def _attributes(table: Mapping[str, Any]) -> dict[str, object]:
+    return {name: value for name, value in table.items() if not name.startswith("__")}
 
 
 def _line_of(text: str, word: str) -> int:

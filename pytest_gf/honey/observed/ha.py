@@ -72,7 +72,8 @@ class Limit:
 class Strict:
     """One demand of strict HA, and how it is met. Statements S109, S113.
 
-    ``waivable``: whether the interim shape was seen to hold, without which no waiver counts.
+    ``waivable``: whether the interim shape was seen to hold, and something runs in it; else no waiver counts, and
+    ``unwaived`` says why.
     """
 
     promised: str
@@ -80,6 +81,7 @@ class Strict:
     missing: str
     next_step: str
     waivable: bool
+    unwaived: str = "the interim shape does not hold"
 
     @property
     def met(self) -> bool:
@@ -89,4 +91,4 @@ class Strict:
     def diagnosis(self) -> str:
         if self.met:
             return ""
-        return self.missing if self.waivable else f"{self.missing}; nothing waives it: the interim shape does not hold"
+        return self.missing if self.waivable else f"{self.missing}; nothing waives it: {self.unwaived}"

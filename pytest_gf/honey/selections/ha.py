@@ -1,7 +1,20 @@
-"""``-m ha``: the interim shape, and strict HA beyond it."""
+"""``-m ha``: the interim shape, what its readiness stands on, and strict HA beyond it."""
 
-from pytest_gf.engine.house import Selection
+from __future__ import annotations
+
+from pytest_gf.engine.house import Candidate, Selection
+from pytest_gf.engine.run import Run
+
+
+def _takes(row: Candidate, run: Run) -> bool:
+    """Take what readiness stands on, for the buckets of the stacks that this run looks at."""
+    buckets = {run.contract.stacks[stack].bucket for stack in run.axes.values("stack")}
+    bucket = row.params.get("bucket")
+    return row.clause in run.contract.readiness and (bucket is None or bucket in buckets)
+
 
 HA = Selection(
-    "ha", "the interim shape, and strict HA beyond it: red by design until TIN-1012, see --gf-expect-interim"
+    "ha",
+    "the interim shape, and strict HA beyond it: red by design until TIN-1012, see --gf-expect-interim",
+    takes=_takes,
 )

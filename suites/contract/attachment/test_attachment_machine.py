@@ -10,7 +10,7 @@ from pytest_gf.honey.observed.repository import Findings
 pytestmark = pytest.mark.environment
 
 
-@clause("machine.attic-server", "a runner's ATTIC_SERVER is the cluster's address", proves="S020 S060~")
+@clause("machine.attic-server", "a runner's ATTIC_SERVER is the cluster's address", proves="S020~ S060~")
 def test_attic_server(runner_attic_server: Findings) -> None:
     """Set-up gives it where the cache is reachable."""
     assert runner_attic_server.none

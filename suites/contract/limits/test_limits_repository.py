@@ -34,7 +34,7 @@ def test_page_agrees(contract_page: Findings) -> None:
     assert contract_page.none
 
 
-@clause("credentials.rotation", "each kind of credential has a rotation rule", proves="S026")
+@clause("credentials.rotation", "each kind of credential has a rotation rule", proves="S026~")
 def test_rotation(rotation_rules: Findings) -> None:
     """Separate artifacts with separate rotation rules."""
     assert rotation_rules.none

@@ -37,7 +37,7 @@ def test_volume_bound(claim: Claim) -> None:
     assert claim.bound
 
 
-@clause("rustfs.volume-node", "RustFS's volume is the storage node's, made by OpenEBS", proves="S017~ S110~")
+@clause("rustfs.volume-node", "RustFS's volume is the storage node's, made by OpenEBS", proves="S017~ S110~ S125~")
 def test_volume_node(volume: Volume) -> None:
     """The volume is bound to bumble: losing that node takes the storage with it."""
     assert volume.on_node
@@ -49,7 +49,7 @@ def test_not_exposed(rustfs_exposure: Exposure) -> None:
     assert rustfs_exposure.closed
 
 
-@clause("rustfs.ready-endpoint", "RustFS says that it is ready", proves="S092~")
+@clause("rustfs.ready-endpoint", "RustFS says that it is ready", proves="S079~ S092~")
 def test_ready_endpoint(readiness: Readiness) -> None:
     """Ready is necessary and not sufficient: 503 beside an empty listing is a disk that RustFS holds for offline."""
     assert readiness.ready

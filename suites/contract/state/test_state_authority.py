@@ -25,7 +25,7 @@ def test_lock_free(state_lock: StateLock) -> None:
     assert state_lock.free
 
 
-@clause("state.errored-absent", "no errored.tfstate of {stack} waits to be pushed", proves="S098")
+@clause("state.errored-absent", "no errored.tfstate of {stack} waits to be pushed", proves="S098~")
 def test_errored_absent(errored_state: Errored) -> None:
     """It is preserved and pushed in a controlled way; an apply that is rerun first orphans what it made."""
     assert errored_state.absent

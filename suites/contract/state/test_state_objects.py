@@ -10,7 +10,7 @@ from pytest_gf.honey.observed.state import StateBody, StateListing
 pytestmark = [pytest.mark.canary, pytest.mark.guard]
 
 
-@clause("state.object-listed", "S3 lists the state object of {stack}", proves="S005 {stack} S094~ S095~")
+@clause("state.object-listed", "S3 lists the state object of {stack}", proves="S005~ {stack} S094~ S095~")
 def test_object_listed(state_listing: StateListing) -> None:
     """The four active stacks use the honey-local S3-compatible state path, each under its proven key."""
     assert state_listing.holds_key
@@ -22,7 +22,7 @@ def test_body_whole(state_body: StateBody) -> None:
     assert state_body.whole
 
 
-@clause("state.body-shape", "the state body of {stack} is a state", proves="S096")
+@clause("state.body-shape", "the state body of {stack} is a state", proves="S096~")
 def test_body_shape(state_shape: StateBody) -> None:
     """OpenTofu takes an empty body for no state and plans to create everything, without an error."""
     assert state_shape.shaped

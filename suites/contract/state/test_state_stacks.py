@@ -18,10 +18,17 @@ def test_backend_s3(stack_backend: Findings) -> None:
 
 
 @pytest.mark.guard
-@clause("stack.materialized", "the materialized backend of {stack} is the contract's", proves="S075~")
+@clause("stack.materialized", "the materialized backend of {stack} is the contract's", proves="S005~ S075~ {stack}")
 def test_materialized(stack_materialized: Findings) -> None:
     """A -backend-config file overrides the block: what init takes is what counts."""
     assert stack_materialized.none
+
+
+@pytest.mark.guard
+@clause("state.locking-on", "OpenTofu locks the state of {stack}", proves="S095~")
+def test_locking_on(stack_locking: Findings) -> None:
+    """Without a lock two applies at once both end well, and what one of them wrote is lost."""
+    assert stack_locking.none
 
 
 @clause("stack.no-http-state", "no active stack keeps its state in GitLab", proves="S006~ S130")

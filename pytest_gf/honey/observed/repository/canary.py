@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_gf.honey.formats.expression import Truth, condition
-from pytest_gf.honey.formats.shell import lines
 from pytest_gf.honey.formats.workflow import Job, Step, Workflow
 from pytest_gf.honey.formats.yaml_nodes import Items, Scalar, Table
 from pytest_gf.honey.observed.repository import Finding, Findings
+from pytest_gf.honey.observed.repository.canary_steps import Wanted, commands, observed, runs
 from pytest_gf.honey.observed.repository.scene import Scene, View
 
 _PINNED = re.compile(r"@[0-9a-f]{40}$|@sha256:[0-9a-f]{64}$")
@@ -87,40 +87,29 @@ def _label_values(label: Scalar, job: Job) -> set[str] | None:
     return set(values) if values else None
 
 
-def order(path: str, read: Workflow, commands: Sequence[str], always: Sequence[str]) -> Findings:
-    """Find a command that is missing or stands before its time, and evidence that a red step would skip (S105)."""
+def order(path: str, read: Workflow, steps: Sequence[Wanted], ini: Mapping[str, str] | None = None) -> Findings:
+    """Find a step that is missing, before its time, or skipped by a red one, and one that observes no real target (S105)."""
     found: list[Finding] = []
-    places = [next(iter(_places(read, command)), None) for command in commands]
-    for command, place in zip(commands, places, strict=True):
-        if place is None:
+    every = list(commands(read))
+    placed = [(step, [each for each in every if runs(each, step)]) for step in steps]
+    for step, places in placed:
+        if not places:
             first = read.jobs[0].line
-            found.append(Finding(path, first, "canary-step", f"no step runs {_plain(command)}", "add it, in its place"))
-    present = [(command, place) for command, place in zip(commands, places, strict=True) if place is not None]
+            found.append(Finding(path, first, "canary-step", f"no step runs {step.name}", "add it, in its place"))
+        found += [each for command in places for each in observed(path, command, ini or {})]
+        if step.always:
+            mend = "say if: always(), so that a red state check does not hide it"
+            found += [
+                Finding(path, command.line, "canary-always", f"{step.name} is skipped after a red step", mend)
+                for command in places
+                if not _always(command.step)
+            ]
+    present = [(step, places[0]) for step, places in placed if places]
     for (before, earlier), (after, later) in itertools.pairwise(present):
-        if later[0] < earlier[0]:
-            what = f"{_plain(after)} runs before {_plain(before)}"
-            found.append(Finding(path, later[0], "canary-order", what, "put it behind"))
-    for command in always:
-        for line, step in _places(read, command):
-            if not _always(step):
-                mend = "say if: always(), so that a red state check does not hide it"
-                found.append(
-                    Finding(path, line, "canary-always", f"{_plain(command)} is skipped after a red step", mend)
-                )
+        if later.line < earlier.line:
+            what = f"{after.name} runs before {before.name}"
+            found.append(Finding(path, later.line, "canary-order", what, "put it behind"))
     return Findings("the canary's steps stand in their order, Attic's evidence with if: always()", path, tuple(found))
-
-
-def _plain(command: str) -> str:
-    return re.sub(r"\\b|\[ =\]|\|.*", " ", command).replace(".*", " ").replace("  ", " ").strip()
-
-
-def _places(read: Workflow, command: str) -> Iterator[tuple[int, Step]]:
-    pattern = re.compile(command)
-    for job in read.jobs:
-        for step in job.steps:
-            for offset, line in lines(step.run.text) if step.run is not None else ():
-                if pattern.search(line) and step.run is not None:
-                    yield step.run.line + offset + ("\n" in step.run.text), step
 
 
 def _always(step: Step) -> bool:

@@ -19,11 +19,11 @@ def variable(variables: Mapping[str, str], name: str, promised: str) -> Findings
     """Find a variable that is set to something else (S060, S061). An empty one is none: it is no failure."""
     given = variables.get(name, "")
     found = [
-        _wrong(name, f"{name}={_address(given)}, and {promised} is promised", f"set it to {promised}, or not at all")
+        _wrong(name, f"{name}={address(given)}, and {promised} is promised", f"set it to {promised}, or not at all")
     ]
     ok = not given or given.rstrip("/") == promised
     return Findings(
-        f"{name} is {promised}, or not set", f"{name}={_address(given) or 'not set'}", () if ok else tuple(found)
+        f"{name} is {promised}, or not set", f"{name}={address(given) or 'not set'}", () if ok else tuple(found)
     )
 
 
@@ -67,9 +67,9 @@ def executor(variables: Mapping[str, str]) -> Findings:
     """Find an executor that is the cache (S050)."""
     cache, given = variables.get("BAZEL_REMOTE_CACHE", ""), variables.get("BAZEL_REMOTE_EXECUTOR", "")
     same = bool(given) and given.rstrip("/") == cache.rstrip("/")
-    what = f"BAZEL_REMOTE_EXECUTOR and BAZEL_REMOTE_CACHE are both {_address(given)}"
+    what = f"BAZEL_REMOTE_EXECUTOR and BAZEL_REMOTE_CACHE are both {address(given)}"
     found = (_wrong("BAZEL_REMOTE_EXECUTOR", what, "set the executor by itself, or not at all"),) if same else ()
-    return Findings("an executor is set apart from the cache", f"executor {_address(given) or 'not set'}", found)
+    return Findings("an executor is set apart from the cache", f"executor {address(given) or 'not set'}", found)
 
 
 def retired(variables: Mapping[str, str], files: Mapping[str, str], names: Mapping[str, str]) -> Findings:
@@ -113,7 +113,7 @@ def substituters(
                             path,
                             line,
                             "other-cache",
-                            f"{_address(url)} is no cache that is promised",
+                            f"{address(url)} is no cache that is promised",
                             f"use {promised}/{cache}",
                         )
                     )
@@ -128,7 +128,7 @@ def _wrong(name: str, what: str, mend: str) -> Finding:
     return Finding(ENVIRONMENT, 1, f"variable-{name.lower().replace('_', '-')}", what, mend)
 
 
-def _address(url: str) -> str:
+def address(url: str) -> str:
     """Return an address without user, password and query: they may be secrets."""
     try:
         parts = urlsplit(url)

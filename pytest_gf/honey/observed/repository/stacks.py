@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,10 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pytest_gf.honey.formats import hcl
 from pytest_gf.honey.formats.hcl import Backend, NoHcl
 from pytest_gf.honey.observed.repository import Finding, Findings, Sources
-from pytest_gf.honey.observed.repository.searching import any_of, around, chosen, headings_above, hits, is_among, shown
+from pytest_gf.honey.observed.repository.searching import any_of, around, chosen, headings_above, hits, is_among
 
 SUFFIXES = (".tofu", ".tf", ".tofu.json", ".tf.json")
-RECORD = ".terraform/terraform.tfstate"
 _MENTIONS = re.compile(r"\bbackend\b")
 _SAID = any_of([r"compatib\w*", r"archiv\w*", r"repair", r"retired", r"legacy"])
 _HTTP_VARIABLE = re.compile(r"\bTF_HTTP_[A-Z_]+\b|\bTF_HTTP_\*")
@@ -33,6 +31,23 @@ def stack_files(sources: Sources, folder: str) -> dict[str, str]:
 def declared(sources: Sources, stack: str, folder: str, key: str) -> Findings:
     """Find what is wrong with the backend that a stack declares: it is s3, once, with this literal key (S074)."""
     files = stack_files(sources, folder)
+    base, over, found = _blocks(files)
+    found += _effective(base, over, files, folder, key)
+    return Findings(
+        f'stack {stack} declares backend "s3" with the key {key}', f"{len(files)} file(s) in {folder}", tuple(found)
+    )
+
+
+def block_of(sources: Sources, folder: str) -> tuple[str, Backend] | None:
+    """Return the backend block that counts, with its file; None where OpenTofu would have none, or refuse them."""
+    base, over, unread = _blocks(stack_files(sources, folder))
+    return None if unread or len(base) > 1 or not (over or base) else (over or base)[-1]
+
+
+def _blocks(
+    files: Mapping[str, str],
+) -> tuple[list[tuple[str, Backend]], list[tuple[str, Backend]], list[Finding]]:
+    """Return the backend blocks of a stack's files, those that override them, and what can't be read."""
     base: list[tuple[str, Backend]] = []
     over: list[tuple[str, Backend]] = []
     found: list[Finding] = []
@@ -48,10 +63,7 @@ def declared(sources: Sources, stack: str, folder: str, key: str) -> Findings:
         stem = posixpath.basename(path).partition(".")[0]
         is_override = stem == "override" or stem.endswith("_override")
         (over if is_override else base).extend((path, each) for each in blocks)
-    found += _effective(base, over, files, folder, key)
-    return Findings(
-        f'stack {stack} declares backend "s3" with the key {key}', f"{len(files)} file(s) in {folder}", tuple(found)
-    )
+    return base, over, found
 
 
 def _effective(
@@ -92,61 +104,11 @@ def _block(path: str, block: Backend, key: str) -> Iterator[Finding]:
         yield Finding(
             path, block.line, "key-not-literal", "the key is not in the block", mend, "the key that init is given"
         )
-    elif not hcl.is_literal(given):
-        yield Finding(path, block.key_line, "key-not-literal", "not literal, cannot prove", mend, given)
+    elif not isinstance(given, str) or not hcl.is_literal(given):
+        yield Finding(path, block.key_line, "key-not-literal", "not literal, cannot prove", mend, str(given))
     elif given != key:
         what = f'key = "{given}", and the contract says "{key}"'
         yield Finding(path, block.key_line, "wrong-key", what, "change the one that is wrong")
-
-
-def materialized(sources: Sources, folder: str, patterns: Sequence[str], bucket: str, key: str) -> Findings:
-    """Find where a materialized backend disagrees with the contract (S075). Nothing but bucket and key is ever shown."""
-    files = chosen(sources, patterns)
-    found = [each for path, text in files.items() for each in _config(path, text, bucket, key)]
-    record = f"{folder}/{RECORD}"
-    if record in sources:
-        found += _record(record, sources[record], bucket, key)
-        files[record] = sources[record]
-    promise = f"a materialized backend says bucket {bucket} and key {key}"
-    return Findings(promise, f"{len(files)} materialized file(s)", tuple(found))
-
-
-def has_materialized(sources: Sources, folder: str, patterns: Sequence[str]) -> bool:
-    """Return whether this checkout holds a materialized backend of the stack."""
-    return bool(chosen(sources, patterns)) or f"{folder}/{RECORD}" in sources
-
-
-def _config(path: str, text: str, bucket: str, key: str) -> Iterator[Finding]:
-    try:
-        read = hcl.attributes(text)
-    except NoHcl:
-        yield Finding(path, 1, "unreadable-backend-config", "it can't be read", "write it again", "no HCL")
-        return
-    yield from _agree(path, text, read, bucket, key)
-
-
-def _record(path: str, text: str, bucket: str, key: str) -> Iterator[Finding]:
-    try:
-        backend = json.loads(text)["backend"]
-        kind, config = backend["type"], backend["config"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        yield Finding(path, 1, "unreadable-record", "no backend is recorded in it", "run just tofu-init", "no backend")
-        return
-    if kind != "s3" or not isinstance(config, dict):
-        yield Finding(path, 1, "record-not-s3", f"init recorded backend {str(kind)[:20]!r}", "run just tofu-init again")
-        return
-    yield from _agree(
-        path, text, {name: value for name, value in config.items() if isinstance(value, str)}, bucket, key
-    )
-
-
-def _agree(path: str, text: str, read: Mapping[str, str], bucket: str, key: str) -> Iterator[Finding]:
-    for name, promised in (("bucket", bucket), ("key", key)):
-        given = read.get(name)
-        if given is not None and given != promised:
-            at = text.find(f'"{name}"') if path.endswith(RECORD) else max(0, text.find(name))
-            what = f"{name} is {shown(given)!r}, and the contract says {promised!r}"
-            yield Finding(path, text.count("\n", 0, at) + 1, "materialized-elsewhere", what, "materialize it again")
 
 
 def http_backends(sources: Sources, folders: Sequence[str], compatibility: Sequence[str]) -> Findings:

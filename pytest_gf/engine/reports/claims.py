@@ -1,0 +1,180 @@
+"""What a run may claim: which statements it proved, which in part, which an expected red shows, and what to remember."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_gf.engine.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pytest_gf.engine.axes import Axes
+    from pytest_gf.engine.clauses import Row
+    from pytest_gf.engine.contract import Contract
+    from pytest_gf.engine.house import Gate
+
+LIVE = "live"
+"""Statements that only a running system shows; the others need no gate."""
+_RED = (Verdict.VIOLATED, Verdict.INTERIM)
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a run shows of the contract. ``held_back``: why live statements are claimed in part only, "" where they are not.
+
+    ``expected`` has, by statement, the rows whose red shows it.
+    """
+
+    whole: tuple[str, ...]
+    part: tuple[str, ...]
+    held_back: str
+    expected: Mapping[str, tuple[str, ...]]
+    reminders: tuple[str, ...]
+    tickets: Mapping[str, str]
+
+    def expects(self, row: str) -> str:
+        """Return the statement that the red of this row shows, "" for any other row."""
+        return next((name for name, rows in self.expected.items() if row in rows), "")
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One row of the run beside its verdict."""
+
+    row: Row
+    verdict: Verdict
+
+    def shows(self, statement: str, *, calm: bool) -> bool:
+        """Return whether this row shows its part of a statement: by holding, or by its red where that is expected."""
+        if statement in self.row.when_red:
+            return calm and self.verdict in _RED
+        return self.verdict is Verdict.HOLDS
+
+
+def row_name(verdict: Mapping[str, Any]) -> str:
+    """Return the row's name, as ``system.requirement[value]``, for one verdict of a record."""
+    return (
+        f"{verdict['clause']}[{'-'.join(verdict['params'].values())}]" if verdict["params"] else str(verdict["clause"])
+    )
+
+
+def claims(  # What a run is judged by.
+    record: Mapping[str, Any],
+    rows: Iterable[Row],
+    contract: Contract,
+    axes: Axes,
+    gate: Gate | None,
+    *,
+    waived: bool = False,
+) -> Claims:
+    """Return what the run of this record may claim; ``waived`` says that it took the expected red for interim."""
+    verdicts = {row_name(each): Verdict(each["verdict"]) for each in record["verdicts"]}
+    seen = [_Seen(row, verdicts[row.name]) for row in rows if row.name in verdicts]
+    calm = _is_calm(seen, contract)
+    named: dict[str, list[_Seen]] = {}
+    for each in seen:
+        for name in each.row.statements:
+            named.setdefault(name, []).append(each)
+    complete = _complete(seen, axes)
+    shown = {name for name, found in named.items() if all(each.shows(name, calm=calm) for each in found)}
+    whole = {name for name in shown if any(_alone(name, each.row, complete) for each in named[name])}
+    whole |= set(_together(verdicts, complete, contract))
+    whole -= {name for name in named if name not in shown}
+    some = {name for name, found in named.items() if any(each.shows(name, calm=calm) for each in found)}
+    held_back = _held_back(record, gate)
+    live = {name for name in whole if contract.statements[name].how == LIVE} if held_back else set()
+    return Claims(
+        whole=tuple(sorted(whole - live)),
+        part=tuple(sorted((some | live) - (whole - live))),
+        held_back=held_back if live else "",
+        expected=_expected(named, calm=calm, waived=waived),
+        reminders=tuple(_reminders(seen, contract)),
+        tickets=_tickets(record, contract),
+    )
+
+
+def told_gate(record: Mapping[str, Any], made: Gate | None) -> str:
+    """Return what became of the House's gate before everything live; "" where no row asked, or there is none."""
+    outcomes = _gate(record, made)
+    if made is None or not outcomes:
+        return ""
+    if outcomes == {"observed"}:
+        return f"gate {made.statement}: passed, {made.passed}"
+    return f"gate {made.statement}: not passed, {'; '.join(sorted(outcomes - {'observed'}))}"
+
+
+def _gate(record: Mapping[str, Any], made: Gate | None) -> set[str]:
+    if made is None:
+        return set()
+    facts = [fact for verdict in record["verdicts"] for fact in verdict["facts"] if fact["fact"] == made.fact]
+    return {fact["outcome"] for fact in facts}
+
+
+def _held_back(record: Mapping[str, Any], made: Gate | None) -> str:
+    if record["target"] == "lab":
+        return "the target is a lab"
+    if made is None or _gate(record, made) == {"observed"}:
+        return ""
+    return f"gate {made.statement} did not pass"
+
+
+def _alone(statement: str, row: Row, complete: frozenset[str]) -> bool:
+    """Return whether this row's clause shows a whole statement: of its own value, or of all values of its axes."""
+    return statement not in row.in_part and (statement in row.of_value or row.clause in complete)
+
+
+def _complete(seen: Sequence[_Seen], axes: Axes) -> frozenset[str]:
+    """Return the clauses of which this run has every row: one value of four is a part."""
+    found: dict[str, list[Row]] = {}
+    for each in seen:
+        found.setdefault(each.row.clause, []).append(each.row)
+    return frozenset(
+        clause
+        for clause, rows in found.items()
+        if len(rows) == math.prod(len(axes.every(axis)) for axis in rows[0].params)
+    )
+
+
+def _together(verdicts: Mapping[str, Verdict], complete: frozenset[str], contract: Contract) -> Iterator[str]:
+    """Yield the statements that several clauses show together, where all of them hold."""
+    for group in contract.together:
+        if all(_holds(each, verdicts, complete) for each in group.clauses):
+            yield from group.statements.split()
+
+
+def _holds(wanted: str, verdicts: Mapping[str, Verdict], complete: frozenset[str]) -> bool:
+    if wanted.endswith("]"):
+        return verdicts.get(wanted) is Verdict.HOLDS
+    rows = [verdict for name, verdict in verdicts.items() if name.partition("[")[0] == wanted]
+    return wanted in complete and all(verdict is Verdict.HOLDS for verdict in rows)
+
+
+def _is_calm(seen: Iterable[_Seen], contract: Contract) -> bool:
+    """Return whether nothing that readiness stands on is red or broken: else a red is no expected one."""
+    return not any(each.row.clause in contract.readiness and each.verdict in {*_RED, Verdict.ERROR} for each in seen)
+
+
+def _expected(named: Mapping[str, Sequence[_Seen]], *, calm: bool, waived: bool) -> dict[str, tuple[str, ...]]:
+    """Return the statements that the red of some rows shows; where waivers were asked for, only what they cover."""
+    kinds = {Verdict.INTERIM} if waived else set(_RED)
+    found = {
+        name: tuple(each.row.name for each in rows if name in each.row.when_red and each.verdict in kinds)
+        for name, rows in named.items()
+    }
+    return {name: rows for name, rows in found.items() if rows and calm}
+
+
+def _reminders(seen: Iterable[_Seen], contract: Contract) -> Iterator[str]:
+    red = {each.row.clause for each in seen if each.verdict in _RED}
+    for each in contract.reminders:
+        if red & set(each.clauses):
+            yield f"{each.text} ({each.statements})"
+
+
+def _tickets(record: Mapping[str, Any], contract: Contract) -> dict[str, str]:
+    """Return what each ticket is that the run's texts name."""
+    texts = [*record["does_not_prove"]]
+    texts += [f"{each['reason']} {each['next_step']}" for each in record["verdicts"]]
+    return {name: says for name, says in contract.tickets.items() if any(name in text for text in texts)}

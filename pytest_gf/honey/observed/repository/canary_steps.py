@@ -1,0 +1,228 @@
+"""The canary's commands, the team's old ones and pytest's: which step each is, which target it observes, how strictly."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn, Protocol
+
+from pytest_gf.honey.formats import shell
+from pytest_gf.honey.formats.expression import texts
+from pytest_gf.honey.formats.expression_values import UNKNOWN
+from pytest_gf.honey.formats.workflow import Job, Step, Workflow
+from pytest_gf.honey.observed.repository import Finding
+from pytest_gf.honey.observed.repository.scene import Scene, View
+
+TARGET = "GF_TARGET"
+ADDOPTS = "PYTEST_ADDOPTS"
+LAB = "lab"
+_PYTEST = re.compile(r"(?:.*/)?(?:pytest|py\.test)")
+_SAYS = ("echo", "printf", "#")
+_EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
+_MARK = "\ue000"
+"""Stands for an expression while a line is split; of Unicode's private use."""
+_ASSIGNS = re.compile(r"[A-Za-z_]\w*=")
+_LOOKS_ONLY = {"--collect-only", "--co", "--gf-plan", "--gf-faults", "--setup-plan", "--help", "-h", "--version"}
+
+
+class Wanted(Protocol):
+    """A step that the canary must have, as the contract says it (`pytest_gf.honey.contract.repository.CanaryStep`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def was(self) -> str: ...
+    @property
+    def marker(self) -> str: ...
+    @property
+    def keyword(self) -> str: ...
+    @property
+    def options(self) -> Sequence[str]: ...
+    @property
+    def always(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of a workflow: its words, its line, and the variables that it is given around it."""
+
+    words: tuple[str, ...]
+    line: int
+    step: Step
+    env: Mapping[str, str] = field(default_factory=dict)
+    written: bool = False
+    """Whether an earlier step of its job may give it variables by GITHUB_ENV."""
+
+    @property
+    def arguments(self) -> list[str] | None:
+        """The arguments of pytest, where this runs it."""
+        at = next((at for at, word in enumerate(self.words) if _PYTEST.fullmatch(word)), None)
+        return None if at is None or self.words[0] in _SAYS else list(self.words[at + 1 :])
+
+
+def commands(read: Workflow) -> Iterator[Command]:
+    """Yield every command of a workflow's own steps, in their order."""
+    for job in read.jobs:
+        written = False
+        for step in job.steps:
+            if step.run is None:
+                continue
+            script = step.run.text
+            for offset, words, env in _script(script):
+                line = step.run.line + offset + ("\n" in script)
+                yield Command(words, line, step, {**_given(read, job, step), **env}, written)
+            written = written or ("GITHUB_ENV" in script and "GF_TARGET" in script)
+
+
+def _given(read: Workflow, job: Job, step: Step) -> dict[str, str]:
+    return {name: value.value for env in (read.env, job.env, step.env) for name, value in env.items()}
+
+
+def _script(script: str) -> Iterator[tuple[int, tuple[str, ...], dict[str, str]]]:
+    """Yield each command of a shell script: its line, its words, the variables given to it there. The one place that reads shell."""
+    exported: dict[str, str] = {}
+    for offset, line in shell.lines(script):
+        for words in _commands(line):
+            env = {}
+            while words and (_ASSIGNS.match(words[0]) or words[0] in {"env", "export"}):
+                word = words.pop(0)
+                if _ASSIGNS.match(word):
+                    name, _, value = word.partition("=")
+                    env[name] = value
+            if words:
+                yield offset, tuple(words), {**exported, **env}
+            else:
+                exported |= env
+
+
+def _commands(line: str) -> Iterator[list[str]]:
+    """Yield the words of each simple command in a line; an expression of the workflow is part of one word."""
+    expressions = _EXPRESSION.findall(line)
+    marked = re.sub(_EXPRESSION, _MARK, line)
+    lexer = shlex.shlex(marked, posix=True, punctuation_chars=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    try:
+        tokens = list(lexer)
+    except ValueError:
+        tokens = marked.split()
+    held: list[str] = []
+    for word in tokens:
+        token = word
+        while _MARK in token and expressions:
+            token = token.replace(_MARK, expressions.pop(0), 1)
+        if set(token) <= set("();<>|&"):
+            yield held
+            held = []
+        else:
+            held.append(token)
+    yield held
+
+
+def runs(command: Command, wanted: Wanted) -> bool:
+    """Return whether a command is this step, in its old form or by pytest."""
+    arguments = command.arguments
+    if arguments is None:
+        return bool(re.search(wanted.was, " ".join(command.words))) and command.words[0] not in _SAYS
+    given = _parsed(arguments)
+    return given is not None and _chooses(given, wanted) and all(_has(given, each) for each in wanted.options)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace | None:
+    """Return what pytest is told; None where it can't be read, or only looks."""
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    for name in ("-m", "-k", "--gf-target"):
+        parser.add_argument(name, default="")
+    for name in ("--gf-bucket", "--gf-stack", "--gf-store-hash", "--gf-fault", "-o"):
+        parser.add_argument(name, action="append", default=[])
+    for name in ("--gf-strict", "--gf-expect-interim"):
+        parser.add_argument(name, action="store_true")
+    try:
+        found, rest = parser.parse_known_args(arguments)
+    except ValueError:
+        return None
+    return None if _LOOKS_ONLY & set(rest) else found
+
+
+def _chooses(given: argparse.Namespace, wanted: Wanted) -> bool:
+    """Return whether the clauses of this step are chosen, and not narrowed further than it says."""
+    keyword = str(given.k).strip()
+    narrowed = keyword and not (wanted.keyword and re.search(rf"(?<!not )\b{re.escape(wanted.keyword)}\b", keyword))
+    return _selects(given.m, wanted.marker) and not narrowed and not given.gf_stack
+
+
+def _selects(expression: str, marker: str) -> bool:
+    """Return whether an expression of ``-m`` takes in the clauses of a marker."""
+
+    def value(node: ast.expr) -> bool:
+        if isinstance(node, ast.BoolOp):
+            parts = [value(each) for each in node.values]
+            return all(parts) if isinstance(node.op, ast.And) else any(parts)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return not value(node.operand)
+        return isinstance(node, ast.Name) and node.id == marker
+
+    try:
+        return value(ast.parse(expression.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+def _has(given: argparse.Namespace, option: str) -> bool:
+    """Return whether an option is given; a bucket also where none is named, since all are looked at then."""
+    name, _, value = option.partition("=")
+    found = getattr(given, name.lstrip("-").replace("-", "_"), None)
+    if not value:
+        return bool(found)
+    return value in (found or []) or (name == "--gf-bucket" and not found)
+
+
+def observed(path: str, command: Command, ini: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield why a command of pytest observes no real target, or takes for green what it could not observe."""
+    arguments = command.arguments
+    if arguments is None:
+        return
+    added = [word for text in (ini.get("addopts", ""), command.env.get(ADDOPTS, "")) for word in _words(text)]
+    given = _parsed([*added, *arguments])
+    if given is None:
+        return
+    overridden = dict(each.partition("=")[::2] for each in given.o)
+    named = (given.gf_target, command.env.get(TARGET, ""), overridden.get("gf_target", ini.get("gf_target", "")))
+    target = next((each for each in named if each), "")
+    mend = f"say --gf-target=FILE, or env: {{{TARGET}: FILE}}"
+    unknown = _unknown(target, command)
+    if unknown or (not target and command.written):
+        what = "which target this canary observes is not written here"
+        yield Finding(path, command.line, "canary-lab", what, mend, unknown or f"{TARGET} in GITHUB_ENV")
+    elif target in {"", LAB} or given.gf_fault:
+        yield Finding(path, command.line, "canary-lab", "this canary observes the lab", mend)
+    if not given.gf_strict:
+        what = "without --gf-strict what could not be observed is green"
+        yield Finding(path, command.line, "canary-lenient", what, "add --gf-strict")
+
+
+def _unknown(target: str, command: Command) -> str:
+    """Return what would have to be known to tell which target is meant, "" where it is told."""
+    name = re.fullmatch(r"\$\{?(\w+)\}?", target)
+    if name is not None and name[1] in command.env:
+        target = command.env[name[1]]
+    if "${{" in target:
+        view = View(Scene("push", "refs/heads/main")).below(command.step.env)
+        values = texts(target, view)
+        return target if UNKNOWN in values or values & {"", LAB} else ""
+    return target if "$" in target or "`" in target else ""
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
