@@ -165,7 +165,8 @@ def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tu
         return str(raised), raised.next_step
     if raised is not None:
         return f"{type(raised).__name__}: {raised}", "this is a fault of the suite: its traceback says where"
-    return "", ""
+    # What holds may have to be read with a note: judged earlier, say, or with something left out.
+    return "; ".join(note for each in _arguments(item) if (note := getattr(each, "note", ""))), ""
 
 
 def _assertion(excinfo: pytest.ExceptionInfo[BaseException]) -> str:

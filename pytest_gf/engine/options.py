@@ -165,6 +165,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "metavar": "DIR",
         "help": "with -m audit: where it is noted how far the audit is; one that was killed goes on from there",
     },
+    "--gf-audit-state-age": {"metavar": "AGE", "help": "with -m audit: believe a finished state for 90m, 12h, 7d"},
     "--gf-fault": {"action": "append", "default": [], "metavar": "NAME[:ARG]", "help": "bend the lab (repeatable)"},
     "--gf-faults": {"action": "store_true", "help": "list the lab's faults and leave"},
     "--gf-reports": {"metavar": "DIR", "help": "where runs write (default: reports/ in the root folder)"},
@@ -277,9 +278,7 @@ def _baseline(name: str | None) -> dict[str, Known] | None:
 def _audit(config: pytest.Config) -> audits.Asked:
     """Return what the audit's options say. Raises `pytest.UsageError`."""
     try:
-        return audits.read(
-            *(getattr(config.option, f"gf_{name}") for name in ("shard", "sample", "rate", "audit_state"))
-        )
+        return audits.read(*(getattr(config.option, f"gf_{name}") for name in audits.OPTIONS))
     except ValueError as wrong:
         raise pytest.UsageError(str(wrong)) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 
 from pytest_gf.lab import Lab
+from pytest_gf.lab import mischief as spoiling
 from pytest_gf.lab import seaweedfs as weed
+from pytest_gf.lab.mischief import Mischief, Rates
 from pytest_gf.lab.seaweedfs import Server, client_of
 
 
@@ -51,3 +54,14 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A `weed mini` that creates no bucket by itself."""
     with weed.seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as server:
         yield server
+
+
+@pytest.fixture
+def mischief() -> Iterator[Callable[..., Mischief]]:
+    """What puts a proxy before a server: ``mischief(address, Rates(slow=0.05), seed=7)``. They end with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def before(upstream: str, rates: Rates | None = None, *, seed: int = 0) -> Mischief:
+            return stack.enter_context(spoiling.mischief(upstream, rates or Rates(), seed=seed))
+
+        yield before
