@@ -150,7 +150,9 @@ def repeat(item: pytest.Item, row: Row, run: Run) -> str:
     return " ".join(words)
 
 
-def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tuple[str, str] | None:
+def _why(  # One a verdict.
+    item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict
+) -> tuple[str, str] | None:
     """Return reason and next step of a verdict; None where something broke that is no probe's error."""
     raised = call.excinfo.value if call.excinfo is not None else None
     if verdict is Verdict.UNPROVEN:
@@ -164,6 +166,9 @@ def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tu
             step = judged[0].next_step
             return f"{judged[0].diagnosis}{due and f'; {due}'}{seen}", f"review the waiver; {step}" if due else step
         return _assertion(call.excinfo) if call.excinfo is not None else "", ""
+    if verdict is Verdict.HOLDS:
+        # What holds may have to be read with a note: judged earlier, say, or with something left out.
+        return "; ".join(note for each in _arguments(item) if (note := getattr(each, "note", ""))), ""
     if verdict is Verdict.FIXED:
         return (
             "it holds, and is still waived",

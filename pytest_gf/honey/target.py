@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import urllib.parse
 from collections.abc import Mapping
@@ -80,6 +81,8 @@ class BazelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[bazel]``: a bazel-remote, as grpc:// (plain) or grpcs:// (TLS), and where its objects lie.
 
     ``bucket`` is the contract's where it is not given; ``prefix`` stands before every key, without a slash at its end.
+    ``username_env`` and ``password_env`` name the variables of a user that bazel-remote knows; ``client_cert`` and
+    ``client_key`` are files in PEM. They are sent by TLS, or to this machine.
     """
 
     grpc: str
@@ -87,6 +90,10 @@ class BazelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bucket: str | None = None
     prefix: str = ""
     ca_file: str | None = None
+    username_env: str | None = None
+    password_env: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
 
 
 class RepositorySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -223,10 +230,37 @@ def _bazel(section: BazelSection, path: Path, _read: Mapping[str, Any]) -> Bazel
         )
     if section.http is not None:
         _check_endpoint(section.http, "bazel.http", path)
+    _bazel_identity(section, path)
     prefix = section.prefix.strip("/")
-    return msgspec.structs.replace(
-        section, prefix=f"{prefix}/" if prefix else "", ca_file=_file(section.ca_file, "bazel.ca_file", path)
-    )
+    files = {
+        name: _file(getattr(section, name), f"bazel.{name}", path) for name in ("ca_file", "client_cert", "client_key")
+    }
+    return msgspec.structs.replace(section, prefix=f"{prefix}/" if prefix else "", **files)
+
+
+def _bazel_identity(section: BazelSection, path: Path) -> None:
+    """Raise TargetError for half of an identity, and for one that could be read on its way."""
+    for one, other in (("username_env", "password_env"), ("client_cert", "client_key")):
+        if (getattr(section, one) is None) != (getattr(section, other) is None):
+            raise TargetError(f"{path}: key 'bazel.{one}': expected {other} beside it, or neither")
+    tls = section.grpc.startswith("grpcs://")
+    if (
+        section.username_env is not None
+        and not tls
+        and not _is_loopback(urllib.parse.urlsplit(section.grpc).hostname or "")
+    ):
+        raise TargetError(
+            f"{path}: key 'bazel.username_env': expected grpcs://, or an address of this machine, for a password"
+        )
+    if section.client_cert is not None and not tls:
+        raise TargetError(f"{path}: key 'bazel.client_cert': expected grpcs:// for a client's certificate")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def is_store_hash(text: str) -> bool:

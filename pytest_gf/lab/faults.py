@@ -30,6 +30,7 @@ Kind = Literal[
     "defect",
     "action-defect",
     "ending",
+    "stray",
     "candidate",
     "component",
     "way",
@@ -72,7 +73,12 @@ ACTION_DEFECTS = (
     "garbage",
     "strange-digest",
     "too-long",
+    "child-missing",
+    "wrong-size",
+    "root-without-tree",
+    "empty",
 )
+STRAYS = ("upper-case", "no-folder", "other-folder", "neighbour", "deeper", "short", "raw", "rubbish")
 ENDINGS = ("gone", "error", "cut")
 CANDIDATES = ("dedicated", "dedicated-single", "replicated-rustfs", "local-path", "cache-store")
 COMPONENTS = ("attic-api", "attic-database", "bazel-cache")
@@ -86,7 +92,7 @@ BESIDE = ("job", "terminating", "evicted")
 TROUBLES = ("crash-loop", "oom-killed", "image-pull", "evicted")
 DATA_VOLUMES = ("claim", "empty-dir", "host-path")
 VOLUME_SHAPES = ("hostname", "both", "two-terms", "absent", "released", "foreign", "host-path")
-SHAPES = ("claim", "host-path", "bucket", "prefix", "endpoint", "no-s3", "secret", "config-file", "port")
+SHAPES = ("claim", "host-path", "bucket", "prefix", "endpoint", "no-s3", "secret", "config-file", "port", "http-only")
 VERSIONS = ("beta.7", "newer")
 """RustFS 1.0.0-beta.7, and what was built from June 2026 on: they differ where a disk is offline or mounted over."""
 CUTS = ("fin", "rst", "node", "success")
@@ -306,6 +312,10 @@ _BAZEL = (
     Fault(
         "bazel-blobs-end", "ending", "reads of casblobs that are listed end in NoSuchKey, an error 500, or too early"
     ),
+    Fault("bazel-stray", "stray", "an object lies where bazel-remote never looks for it, in this way"),
+    Fault("bazel-uncompressed", None, "bazel-remote was switched to the storage mode uncompressed"),
+    Fault("bazel-htpasswd", None, "bazel-remote asks for a user and a password"),
+    Fault("bazel-not-ready", None, "bazel-remote answers every call with UNAVAILABLE"),
     Fault("bazel-hot-other", None, "the hot cache holds other content for the largest seeded blob"),
     Fault("bazel-hot-warm", None, "the hot cache holds every seeded blob, and hides what S3 has"),
     Fault("bazel-wrong-secret", None, "bazel-remote's own credential to S3 is wrong"),
@@ -415,6 +425,7 @@ _CHECKS: Mapping[Kind, Callable[[str, Contract], str]] = {
     "defect": lambda given, _: _among("defect", given, DEFECTS),
     "action-defect": lambda given, _: _among("defect", given, ACTION_DEFECTS),
     "ending": lambda given, _: _among("ending", given, ENDINGS),
+    "stray": lambda given, _: _among("stray", given, STRAYS),
     "candidate": lambda given, _: _among("candidate", given, CANDIDATES),
     "component": lambda given, _: _among("component", given, COMPONENTS),
     "way": lambda given, _: _among("way", given, WAYS),

@@ -26,7 +26,7 @@ from pytest_gf.honey.probes.s3_bulk import Place
 from pytest_gf.honey.target import S3Section
 from pytest_gf.lab import Lab
 from pytest_gf.lab.bazel import content
-from pytest_gf.lab.faults import ACTION_DEFECTS, ENDINGS
+from pytest_gf.lab.faults import ACTION_DEFECTS, ENDINGS, STRAYS
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,13 +56,14 @@ def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any) -
     row = TABLE[fault]
     outcome = audit(lab, run_pytest, digest=ACTION if row.get("of") == "action" else LARGEST)
     rows = set(outcome.verdicts())
-    violated, unproven = (expand(row.get(verdict, []), rows) for verdict in ("violated", "unproven"))
-    assert (outcome.rows("violated"), outcome.rows("unproven")) == (violated, unproven), outcome.text
-    assert outcome.rows("holds") == rows - violated - unproven
+    verdicts = ("violated", "unproven", "error")
+    violated, unproven, error = (expand(row.get(verdict, []), rows) for verdict in verdicts)
+    assert tuple(map(outcome.rows, verdicts)) == (violated, unproven, error), outcome.text
+    assert outcome.rows("holds") == rows - violated - unproven - error
     said = "\n".join(f"{each['reason']} {each['next_step']}" for each in outcome.verdicts().values())
     assert row["says"] in said
     assert row.get("gRPC", "") in said
-    if unproven == rows or "bazel.audit-bucket" in violated:
+    if unproven == rows or "bazel.audit-bucket" in violated or error - {"bazel.audit-served"}:
         return
     found = findings(outcome.folder)
     assert [each["kind"] for each in found] == row.get("finds", [])
@@ -72,6 +73,7 @@ def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any) -
 def test_every_defect_of_a_result_and_every_ending_is_in_the_table() -> None:
     assert {f"bazel-action:{name}" for name in ACTION_DEFECTS} <= set(TABLE)
     assert {f"bazel-blobs-end:{name}" for name in ENDINGS} <= set(TABLE)
+    assert {f"bazel-stray:{name}" for name in STRAYS} <= set(TABLE)
 
 
 def test_a_warm_hot_cache_hides_what_is_wrong_in_s3(lab: Lab, run_pytest: Any) -> None:
@@ -130,6 +132,13 @@ def test_an_audit_that_was_done_reads_nothing_again(lab: Lab, run_pytest: Any, t
     again = audit(lab, run_pytest, *arguments)
     assert findings(again.folder) == first != []
     assert again.rows("violated") == {"bazel.audit-shard[cas.v2/e0]"}
+    assert again.rows("unproven") == {"bazel.audit-shard[cas/e0]", "bazel.audit-shard[ac/e0]"}
+    rows = again.verdicts()
+    assert "finished before this run began: judged 20" in rows["bazel.audit-shard[cas/e0]"]["reason"]
+    assert "; judged 20" in rows["bazel.audit-shard[cas.v2/e0]"]["reason"]
+    allowed = audit(lab, run_pytest, *arguments, "--gf-audit-state-age=1d")
+    assert allowed.rows("holds") == {"bazel.audit-shard[cas/e0]", "bazel.audit-shard[ac/e0]"}
+    assert allowed.verdicts()["bazel.audit-shard[cas/e0]"]["reason"].startswith("judged 20")
     assert "s3 GetObject" not in lab.counts()
     other = audit(lab, run_pytest, *arguments, "--gf-sample=50%")
     assert other.exit == 10

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
@@ -16,7 +17,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ import pytest
 from pytest_gf.honey.audit.state import Mark
 from pytest_gf.honey.audit.sweep import READERS
 from pytest_gf.lab.bazel import bulk
+from pytest_gf.lab.mischief import Mischief, Rates
 
 pytestmark = pytest.mark.real
 
@@ -35,7 +37,8 @@ SMALL, LARGE = map(int, os.environ.get("GF_AUDIT_BUCKET", "1000+10").split("+"))
 PARTS = 8
 CHOSEN = ("-m", "audit", "-k", "audit-bucket or audit-shard")
 """There is no bazel-remote before this bucket."""
-REQUEST = re.compile(rb"GET /bazel-cache/(\S+) HTTP/1\.1\r\n")
+REQUEST = re.compile(rb"GET /bazel-cache/(\S+) HTTP/1\.1\r\n(?!(?:[^\r]+\r\n)*Range:)")
+"""Of a whole object: the beginning of a blob is read for each result that names it."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,8 @@ def shards_of(wrong: Mapping[str, str]) -> set[str]:
     return {f"bazel.audit-shard[{key.rpartition('/')[0]}]" for key in wrong}
 
 
-def check(bucket: Bucket, outcome: Any) -> None:
-    """Exactly what was planted was found."""
+def check(bucket: Bucket, outcome: Any, rotten: str = "") -> None:
+    """Exactly what was planted was found; ``rotten`` is the defect whose object is not given."""
     assert outcome.exit == 1, outcome.text
     assert outcome.rows("violated") == shards_of(bucket.wrong)
     assert outcome.rows("holds") == set(outcome.verdicts()) - shards_of(bucket.wrong)
@@ -108,7 +111,7 @@ def check(bucket: Bucket, outcome: Any) -> None:
         "raw-other": "digest mismatch",
         "action-dangling": "dangling reference",
         "action-garbage": "malformed:action-result",
-    }
+    } | ({rotten: "unreadable"} if rotten else {})
     assert f"768 of 768 shards, {bucket.size} objects" in outcome.text
 
 
@@ -196,6 +199,60 @@ def test_a_killed_audit_goes_on_and_reads_nothing_twice(bucket: Bucket, run_pyte
     assert not [key for key in again if key <= done.get(key.rpartition("/")[0], "")], "read twice, and it was judged"
     twice = {key for key in again if before[key]}
     assert len(twice) <= READERS, "only what was in flight is read again"
+
+
+NOISE = Rates(slow=0.015, reset=0.015, close=0.01, cut=0.01)
+"""5 % of all exchanges."""
+ROTTEN = "raw-other"
+
+
+@pytest.fixture
+def noisy(bucket: Bucket, mischief: Callable[..., Mischief], tmp_path: Path) -> tuple[Mischief, Path]:
+    """A proxy before the server that spoils exchanges and never gives one of the planted objects, and a target of it."""
+    proxy = mischief(bucket.server.endpoint, NOISE, seed=18)
+    proxy.rotten.update(key for key, name in bucket.wrong.items() if name == ROTTEN)
+    return proxy, bucket.target(tmp_path, proxy.url)
+
+
+def test_noise_makes_no_defect_and_rot_is_found(bucket: Bucket, noisy: tuple[Mischief, Path], run_pytest: Any) -> None:
+    proxy, target = noisy
+    outcome = run_pytest(*CHOSEN, f"--gf-target={target}", lean=True, environment=bucket.server.environment)
+    check(bucket, outcome, ROTTEN)
+    spoilt = sum(proxy.done[name] for name in ("slow", "reset", "close", "cut"))
+    assert spoilt > 0.03 * sum(proxy.done.values()), proxy.done
+    (key,) = proxy.rotten
+    row = outcome.verdicts()[f"bazel.audit-shard[{key.rpartition('/')[0]}]"]
+    assert "S3 does not give what it lists, and nobody can tell what it is" in row["reason"]
+    assert "corruption of a cache" not in row["reason"], "nobody read it"
+
+
+def test_a_killed_audit_goes_on_through_noise_and_judges_nothing_twice(
+    bucket: Bucket, noisy: tuple[Mischief, Path], run_pytest: Any, tmp_path: Path
+) -> None:
+    _, target = noisy
+    state = tmp_path / "state"
+    run = start(bucket, target, tmp_path / "killed", f"--gf-audit-state={state}", f"--gf-rate={bucket.size // 6}/s")
+    ends = time.monotonic() + 60
+    while _objects(state) < bucket.size // 2 and time.monotonic() < ends and run.poll() is None:
+        time.sleep(0.2)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait(10)
+    assert bucket.size // 4 <= _objects(state) < bucket.size
+    arguments = (f"--gf-target={target}", f"--gf-audit-state={state}")
+    check(bucket, run_pytest(*CHOSEN, *arguments, lean=True, environment=bucket.server.environment), ROTTEN)
+    assert _objects(state) == bucket.size, "each object was judged once"
+
+
+def _objects(state: Path) -> int:
+    """Return how many objects were judged, as the marks say; a mark that is moved just now is left out."""
+    found = 0
+    for path in state.glob("*"):
+        held = path.read_bytes() if path.suffix not in {".json", ".jsonl", ".tmp"} else b""
+        if held[:1] in {b"\1", b"\2"}:
+            line = held[1 + (held[0] - 1) * 8_192 :].partition(b"\n")[0]
+            with contextlib.suppress(ValueError):
+                found += json.loads(line)[1]
+    return found
 
 
 def test_parts_are_merged_and_a_missing_one_is_named(bucket: Bucket, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def target_of(lab: Lab, grpc: str, vantage: str = "runner", more: str = "") -> P
 def test_the_tables_here_know_every_way_and_shape() -> None:
     others = {"ingress", "default-backend", "alias", "alias-chain", "tcp-services", *exposing.IN_PODS, *exposing.CUSTOM}
     assert set(SEEN) == set(WAYS) == {*others, *exposing.SERVICES, *exposing.ROUTES}
-    assert {*VIOLATED, *UNPROVEN, "port"} == set(SHAPES)
+    assert {*VIOLATED, *UNPROVEN, "port", "http-only"} == set(SHAPES)
 
 
 @pytest.mark.parametrize("way", WAYS)

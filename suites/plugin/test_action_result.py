@@ -98,3 +98,40 @@ def test_what_a_result_names() -> None:
         Reference(digest, 1, "output file 0"),
         Reference(digest, 1, "tree of output directory 0", tree=True),
     )
+
+
+def nested(*, whole: bool) -> tuple[bytes, str]:
+    """Return a Tree of three folders one below the other, the last of which it may lack, and that one's digest."""
+    tree, last, middle = reapi.message("v2.Tree")(), reapi.message("v2.Directory")(), reapi.message("v2.Directory")()
+    last.files.add(name="f").digest.hash = "a" * 64
+    digest = hashlib.sha256(last.SerializeToString()).hexdigest()
+    node = middle.directories.add(name="last").digest
+    node.hash, node.size_bytes = digest, last.ByteSize()
+    node = tree.root.directories.add(name="middle").digest
+    node.hash, node.size_bytes = hashlib.sha256(middle.SerializeToString()).hexdigest(), middle.ByteSize()
+    tree.root.directories.add(name="empty").digest.hash = action_result.EMPTY
+    tree.children.extend([last, middle] if whole else [middle])
+    return tree.SerializeToString(), digest
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("step", [1, 50, 10_000])
+def test_a_directory_that_a_tree_names_must_be_in_it(whole: bool, step: int) -> None:
+    data, digest = nested(whole=whole)
+    pieces = (data[at : at + step] for at in range(0, len(data), step))
+    absent = [each.digest for each in action_result.in_tree(pieces, "tree") if each.absent]
+    assert absent == ([] if whole else [digest])
+
+
+def test_a_tree_of_too_many_directories_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(action_result, "MOST_DIRECTORIES", 3)
+    with pytest.raises(Malformed, match="more than 3 directories"):
+        list(action_result.in_tree([nested(whole=True)[0]], "tree"))
+
+
+def test_a_root_without_a_tree_is_refused() -> None:
+    result = reapi.message("v2.ActionResult")()
+    folder = result.output_directories.add(path="out").root_directory_digest
+    folder.hash, folder.size_bytes = "a" * 64, 5
+    with pytest.raises(Malformed, match="output directory 0 has no tree"):
+        action_result.references(result.SerializeToString())

@@ -141,3 +141,35 @@ def test_a_shard_is_audited_by_one_at_a_time(tmp_path: Path) -> None:
         state.open("cas/00")
     mark.close()
     state.open("cas/00").close()
+
+
+def finished(state: State, shards: dict[str, bool]) -> bool:
+    """Tell whether a state is finished of which these shards are done, and told (or not)."""
+    for shard, told in shards.items():
+        mark = state.open(shard)
+        mark.done, mark.told = True, told
+        mark.keep()
+        mark.close()
+    return state.finished()
+
+
+def test_a_state_is_finished_once_all_that_was_begun_is_read_and_told(tmp_path: Path) -> None:
+    assert not State(tmp_path / "new", {}).finished()
+    assert finished(State(tmp_path / "one", {}), {"cas.v2/00": True, "ac/ff": True})
+    assert not finished(State(tmp_path / "killed", {}), {"cas.v2/00": False, "cas/01": True})
+    begun = State(tmp_path / "begun", {})
+    begun.open("cas.v2/02").close()
+    assert not finished(begun, {"cas/01": True})
+
+
+def test_what_is_left_unread_is_kept(tmp_path: Path) -> None:
+    mark = Mark(tmp_path / "cas.v2-00")
+    assert mark.unread() == []
+    mark.leave([("cas.v2/00/a", 5), ("cas.v2/00/b", 6)])
+    mark.close()
+    mark = Mark(tmp_path / "cas.v2-00")
+    assert mark.unread() == [("cas.v2/00/a", 5), ("cas.v2/00/b", 6)]
+    (tmp_path / "cas.v2-00.unread.json").write_text("[")
+    with pytest.raises(ProbeError, match=r"unread\.json"):
+        mark.unread()
+    mark.close()

@@ -13,6 +13,8 @@ AREAS = ("cas.v2", "cas", "ac")
 """Where blobs lie as casblobs, where they lie as they are, and results of actions. facts/bazel.md."""
 SHARDS = tuple(f"{area}/{number:02x}" for area in AREAS for number in range(256))
 """The folders that bazel-remote makes: by the first two digits of each key."""
+OPTIONS = ("shard", "sample", "rate", "audit_state", "audit_state_age")
+"""What `read` reads, in its order."""
 INDEX = "JOB_COMPLETION_INDEX"
 """The variable by which Kubernetes tells a pod of an Indexed Job which it is."""
 MOST_PARTS = len(SHARDS)
@@ -20,6 +22,8 @@ _MEGABYTE = 1_000_000
 
 _PART = re.compile(rf"(?P<index>\d{{1,4}}|{INDEX})/(?P<parts>\d{{1,4}})")
 _SAMPLE = re.compile(r"(?P<number>\d{1,12}(?:\.\d{1,6})?)(?P<percent>%?)")
+_AGE = re.compile(r"(?P<number>\d{1,5})(?P<unit>[mhd])")
+_SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 _RATE = re.compile(r"(?P<number>\d{1,9})(?P<unit>|MB)/s")
 
 
@@ -52,6 +56,8 @@ class Asked:
     objects: int = 0
     bytes: int = 0
     state: Path | None = None
+    state_age: float | None = None
+    """Seconds for which what a finished audit's state says may be told as today's; None for not at all."""
 
     @property
     def shards(self) -> tuple[str, ...]:
@@ -63,10 +69,13 @@ class Asked:
         return f"sample {self.sample.text}, --gf-seed={seed}" if self.sample is not None else ""
 
 
-def read(shard: str | None, sample_of: str | None, rate_of: str | None, state: str | None) -> Asked:
+def read(
+    shard: str | None, sample_of: str | None, rate_of: str | None, state: str | None, state_age: str | None = None
+) -> Asked:
     """Read the options as they were given. Raises ValueError, which names the option."""
     readers: dict[str, tuple[Callable[[str], Any], str | None]] = {
-        "--gf-shard": (part, shard), "--gf-sample": (sample, sample_of), "--gf-rate": (rate, rate_of)
+        "--gf-shard": (part, shard), "--gf-sample": (sample, sample_of), "--gf-rate": (rate, rate_of),
+        "--gf-audit-state-age": (age, state_age),
     }  # fmt: skip
     found = []
     for name, (reader, given) in readers.items():
@@ -75,7 +84,11 @@ def read(shard: str | None, sample_of: str | None, rate_of: str | None, state: s
         except ValueError as wrong:
             raise ValueError(f"{name}={given}: {wrong}") from None
     objects, size = found[2] or (0, 0)
-    return Asked(found[0], found[1], objects, size, None if state is None else Path(os.path.abspath(state)))
+    if found[3] is not None and state is None:
+        raise ValueError(
+            f"--gf-audit-state-age={state_age}: it says how old the state of --gf-audit-state may be: name both"
+        )
+    return Asked(found[0], found[1], objects, size, None if state is None else Path(os.path.abspath(state)), found[3])
 
 
 def part(text: str, environment: Mapping[str, str] = os.environ) -> Part:
@@ -103,6 +116,14 @@ def sample(text: str) -> Sample:
     elif found is not None and "." not in found["number"] and int(found["number"]):
         return Sample(text, count=int(found["number"]))
     raise ValueError("expected a number of objects, or a percentage such as 5%")
+
+
+def age(text: str) -> float:
+    """Read ``90m``, ``12h`` or ``7d``: seconds. Raises ValueError."""
+    found = _AGE.fullmatch(text)
+    if found is None or not int(found["number"]):
+        raise ValueError("expected minutes, hours or days, as 90m, 12h or 7d")
+    return float(int(found["number"]) * _SECONDS[found["unit"]])
 
 
 def rate(text: str) -> tuple[int, int]:

@@ -1,9 +1,20 @@
-"""What S3 refuses in the middle of an audit, and what it means for the shard."""
+"""What S3 refuses in the middle of an audit, and what it means for the object, or for the shard."""
 
 from __future__ import annotations
 
 from pytest_gf.engine.errors import Unproven
 from pytest_gf.honey.answers import Answer
+from pytest_gf.honey.probes.again import NotNow
+
+_THROTTLES = {
+    "SlowDown",
+    "ServiceUnavailable",
+    "Throttling",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "TooManyRequests",
+}
+_TOO_MANY, _SERVER = 429, 500
 
 
 class Refused(Exception):  # It is no error of the probe: a bucket that fails in the middle is a finding.
@@ -14,9 +25,28 @@ class Refused(Exception):  # It is no error of the probe: a bucket that fails in
         self.answer = answer
 
 
+class Unread(Exception):  # It is no error yet: it is asked for again, and may be a finding then.
+    """What lies at a key was not given: the connection was closed, reset or cut, or S3 failed, or ``refused`` to answer now."""
+
+    def __init__(self, key: str, said: str, refused: NotNow | None = None) -> None:
+        super().__init__(said)
+        self.key, self.said, self.refused = key, said, refused
+
+
 def check(answer: Answer, what: str) -> None:
     """Raise Unproven for a right that is lacking, Refused where the whole bucket is not there."""
     if answer.forbidden:
         raise Unproven(f"S3 answered {answer} to a read of {what}", "grant ListBucket and GetObject of this bucket")
     if answer.code == "NoSuchBucket":
         raise Refused(answer)
+
+
+def not_given(answer: Answer) -> bool:
+    """Tell whether S3 failed, or refused to answer now: that says nothing about what was asked for."""
+    return answer.status >= _SERVER or answer.status == _TOO_MANY
+
+
+def throttles(answer: Answer) -> bool:
+    """Tell whether S3 asks to come again: 429, or a 503 that says throttled or not ready."""
+    ready = "not ready" in answer.message.lower() or "reduce your request rate" in answer.message.lower()
+    return answer.status == _TOO_MANY or (answer.status > _SERVER and (answer.code in _THROTTLES or ready))

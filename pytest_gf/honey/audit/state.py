@@ -14,13 +14,16 @@ from pathlib import Path
 import msgspec
 
 from pytest_gf.engine.errors import ProbeError
+from pytest_gf.honey.audit.asked import SHARDS
 from pytest_gf.honey.observed.audit import Finding, Tally
 
 HEADER = "audit.json"
 _LINE = 8_192
 """Bytes in which a mark's line stands, with two keys in it; S3's keys have 1,024 at most."""
 _SIZE = 1 + 2 * _LINE
-_Kept = tuple[bool, int, int, int, int, int, tuple[str, int] | None, str]
+_Kept = tuple[bool, int, int, int, int, int, tuple[str, int] | None, str, int, float, float, str, bool]
+MOST_UNREAD = 100
+"""Objects of one shard that are left unread while the rest of it is read."""
 
 
 class State:
@@ -56,6 +59,23 @@ class State:
         """Return a shard's mark. Raises ProbeError where another process has it, or it can't be used."""
         return Mark(self._folder / shard.replace("/", "-"))
 
+    def finished(self) -> bool:
+        """Tell whether this state is of an audit that is over: each shard that was begun is read, and a run told of it."""
+        names = {shard.replace("/", "-") for shard in SHARDS}
+        marks = [path for path in self._folder.iterdir() if path.name in names]
+        return bool(marks) and all(_is_told(path) for path in marks)
+
+
+def _is_told(path: Path) -> bool:
+    """Look at a mark without a lock: another process may move it meanwhile, which then is not finished."""
+    held = path.read_bytes()
+    at = 1 + (held[0] - 1) * _LINE if held[:1] in {b"\1", b"\2"} else len(held)
+    try:
+        kept = msgspec.json.decode(held[at : at + _LINE].partition(b"\n")[0], type=_Kept)
+    except msgspec.MsgspecError:
+        return False
+    return kept[0] and kept[-1]
+
 
 class Mark:
     """How far a shard was read: ``after`` is the last key that was judged. `close` it.
@@ -65,11 +85,14 @@ class Mark:
     """
 
     def __init__(self, path: Path) -> None:
-        self.objects = self.gone = self.bytes = self.bad = 0
-        self.done = False
+        self.objects = self.gone = self.bytes = self.bad = self.empty = 0
+        self.done = self.told = False
+        self.begun = self.ended = 0.0
+        self.run = ""
         self.good: tuple[str, int] | None = None
         self.after = ""
         self._findings = path.with_name(f"{path.name}.findings.jsonl")
+        self._unread = path.with_name(f"{path.name}.unread.json")
         self._file, self._found = -1, 0
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -101,23 +124,44 @@ class Mark:
 
     def _read(self, line: bytes) -> None:
         kept = msgspec.json.decode(line, type=_Kept)
-        self.done, self.objects, self.gone, self.bytes, self.bad, self._found, self.good, self.after = kept
+        self.done, self.objects, self.gone, self.bytes, self.bad, self._found, self.good, self.after = kept[:8]
+        self.empty, self.begun, self.ended, self.run, self.told = kept[8:]
 
     @property
     def tally(self) -> Tally:
         """What was read so far, by all processes."""
-        return Tally(self.objects, self.gone, self.bytes, self.bad)
+        return Tally(self.objects, self.gone, self.bytes, self.bad, self.empty)
 
     def keep(self) -> None:
         """Write the mark: the line that does not count, then the byte that makes it count. A kill leaves the old one or the new."""
-        kept = (self.done, self.objects, self.gone, self.bytes, self.bad, self._found, self.good, self.after)
-        line = msgspec.json.encode(kept) + b"\n"
+        line = msgspec.json.encode(self._kept()) + b"\n"
         if len(line) > _LINE:
             came_back = f"a key of {len(self.after)} characters, where S3 has 1,024 bytes at most"
             raise ProbeError("noting how far a shard was read", came_back, "is this an S3 server?")
         self._line = 1 + self._line % 2
         self._map[self._at : self._at + len(line)] = line
         self._map[0] = self._line
+
+    def _kept(self) -> _Kept:
+        read = (self.done, self.objects, self.gone, self.bytes, self.bad, self._found, self.good, self.after)
+        return (*read, self.empty, self.begun, self.ended, self.run, self.told)
+
+    def unread(self) -> list[tuple[str, int]]:
+        """Return the keys and sizes that were passed over unread. Raises ProbeError where someone changed the file."""
+        if not self._unread.exists():
+            return []
+        try:
+            return msgspec.json.decode(self._unread.read_bytes(), type=list[tuple[str, int]])
+        except msgspec.MsgspecError as wrong:
+            raise ProbeError(
+                f"reading {self._unread}", str(wrong), "name another folder for the audit's state"
+            ) from None
+
+    def leave(self, unread: list[tuple[str, int]]) -> None:
+        """Note the keys that are passed over unread, all of them: before the mark moves past one, and after one is judged."""
+        temporary = self._unread.with_suffix(".tmp")
+        temporary.write_bytes(msgspec.json.encode(unread))
+        temporary.replace(self._unread)
 
     def add(self, finding: Finding) -> None:
         """Keep a finding. It counts once the mark is kept."""

@@ -7,26 +7,28 @@ import dataclasses
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 
-from pytest_gf.engine.errors import ProbeError
+from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.honey.answers import Answer
-from pytest_gf.honey.audit import sampling
+from pytest_gf.honey.audit import patience, sampling
 from pytest_gf.honey.audit.asked import SHARDS, Asked
+from pytest_gf.honey.audit.places import in_place, listed
 from pytest_gf.honey.audit.progress import Progress
-from pytest_gf.honey.audit.refusals import Refused, check
+from pytest_gf.honey.audit.refusals import Refused, Unread
 from pytest_gf.honey.audit.results import Results
-from pytest_gf.honey.audit.state import Mark, State
-from pytest_gf.honey.observed.audit import GONE, Finding, ShardAudit
+from pytest_gf.honey.audit.state import MOST_UNREAD, Mark, State
+from pytest_gf.honey.observed.audit import GONE, MISPLACED, Finding, Judged, ShardAudit
 from pytest_gf.honey.observed.blobs import StoredBlob, judged
 from pytest_gf.honey.observed.s3 import BucketListed
 from pytest_gf.honey.probes.http_bulk import Cut, Watchdog
-from pytest_gf.honey.probes.s3_bulk import PAGE, Page, Place, Reader
+from pytest_gf.honey.probes.s3_bulk import Page, Place, Reader
+from pytest_gf.honey.probes.unreadable import NotRead, Unreadable
 
 READERS = 8
 """Connections, each used by one thread at a time: more only wait for the interpreter."""
@@ -40,13 +42,18 @@ FAILURES = 3
 
 @dataclass(frozen=True)
 class Scope:
-    """What is audited: a bucket, the prefix before its keys, the areas where something lies, and the seed of samples."""
+    """What is audited: a bucket, the prefix before its keys, the areas where something lies, the seed of samples, the run.
+
+    ``relisted`` asks S3 anew for the list of its buckets, where the bucket fails in the middle.
+    """
 
     place: Place
     bucket: BucketListed
     prefix: str
     areas: tuple[str, ...]
     seed: str
+    run: str = ""
+    relisted: Callable[[], BucketListed] | None = None
 
 
 class Audit:
@@ -56,26 +63,34 @@ class Audit:
         self._scope, self._asked, self._state = scope, asked, state
         self.progress = progress
         self.sample = asked.sample_of(scope.seed)
+        self._finished = state.finished()
+        self._told_of: set[str] = set()
         self._watchdog = Watchdog()
         address = scope.place.address()
         self._results = Results(scope.prefix, scope.areas)
+        self._others = patience.Others()
         self._readers: queue.LifoQueue[Reader] = queue.LifoQueue()
         for _ in range(READERS):
             self._readers.put(Reader(scope.place, address, self._watchdog))
-        self._lock, self._listing = threading.Lock(), threading.Lock()
+        self._lock, self._listing, self._losing = threading.Lock(), threading.Lock(), threading.Lock()
         self._pages: list[Page] | None = None
         self._failures: list[ProbeError] = []
+        self._lost = ""
         self._due = time.monotonic()
 
     def shard(self, name: str) -> ShardAudit:
         """Read one shard to its end, from where an earlier process left it. Raises Unproven, and what a probe raises."""
         with contextlib.closing(self._state.open(name)) as mark:
+            before = mark.done
             self.progress.begin(name, mark)
             try:
-                answer = Answer(200) if mark.done else self._read(name, mark)
+                answer, bucket = (Answer(200), self._scope.bucket) if before else self._read(name, mark)
             finally:
                 self.progress.end(name)
-            return self._told(name, mark, answer)
+            found = self._told(name, mark, answer, bucket, before=before)
+        with self._lock:
+            self._told_of.add(name)
+        return found
 
     def publish(self, name: str, file: Path) -> None:
         """Append what was found of a shard to a file, a line of JSON each."""
@@ -83,24 +98,63 @@ class Audit:
             findings.writelines(msgspec.json.encode(dataclasses.asdict(each)) + b"\n" for each in mark.findings())
 
     def close(self) -> None:
-        """End the connections."""
+        """End the connections, and note which shards this run told of."""
+        for name in self._told_of:
+            with contextlib.suppress(ProbeError), contextlib.closing(self._state.open(name)) as mark:
+                mark.told = mark.done
+                mark.keep()
         self._watchdog.close()
         self.progress.close()
         with contextlib.suppress(queue.Empty):
             while True:
                 self._readers.get_nowait().close()
 
-    def _read(self, name: str, mark: Mark) -> Answer:
+    def _read(self, name: str, mark: Mark) -> tuple[Answer, BucketListed]:
+        mark.begun = mark.begun or time.time()
         with self._reader() as reader:
             try:
+                left = self._again(reader, name, mark)
                 for key, size in self._objects(reader, name, mark):
-                    self._note(mark, self._judged(reader, name, key, size), key, size)
+                    self._one(reader, name, mark, key, size, left)
                     self._wait(size)
             except Refused as refused:
-                return refused.answer
-        mark.done = True
+                return refused.answer, self._relisted(reader, name)
+        if not left:
+            mark.done, mark.ended, mark.run = True, time.time(), self._scope.run
+            mark.keep()
+        return Answer(200), self._scope.bucket
+
+    def _one(  # noqa: PLR0917  # Called in one place.
+        self, reader: Reader, name: str, mark: Mark, key: str, size: int, left: list[tuple[str, int]]
+    ) -> None:
+        """Judge one object; one that S3 does not give while it gives others is left, and the mark moves past it."""
+        try:
+            found = self._found(reader, name, key, size)
+        except NotRead:
+            if len(left) >= MOST_UNREAD or self._others.asked(reader, key, self._scope.prefix):
+                raise
+            left.append((key, size))
+            mark.leave(left)
+        else:
+            self._note(mark, found, key, size)
+        mark.after = key
         mark.keep()
-        return Answer(200)
+
+    def _again(self, reader: Reader, name: str, mark: Mark) -> list[tuple[str, int]]:
+        """Judge what an earlier process left unread; return what is left still."""
+        left = mark.unread()
+        known = {each.key for each in mark.findings()} if left else set()
+        for key, size in tuple(left):
+            if key not in known:
+                try:
+                    found = self._found(reader, name, key, size)
+                except NotRead:
+                    continue
+                self._note(mark, found, key, size)
+                mark.keep()
+            left.remove((key, size))
+            mark.leave(left)
+        return left
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[Reader]:
@@ -117,40 +171,68 @@ class Audit:
             self._readers.put(reader)
 
     def _check_failures(self) -> None:
+        if self._lost:
+            raise Unproven(
+                self._lost, "see rustfs.list-buckets; run the audit again with its state once the bucket is back"
+            )
         failures = tuple(self._failures)
         if len(failures) >= FAILURES:
             last = failures[FAILURES - 1]
             raise ProbeError(last.tried, f"{last.came_back} (the audit stopped there)", last.next_step)
 
+    def _relisted(self, reader: Reader, name: str) -> BucketListed:
+        """Return what ListBuckets says now; where the bucket still fails, no other shard is begun.
+
+        One loss is one row: the first shard that met it.
+        """
+        with self._losing:
+            self._check_failures()
+            bucket = self._scope.relisted() if self._scope.relisted is not None else self._scope.bucket
+            try:
+                listed(reader, self._scope.prefix, most=1)
+            except (Refused, ProbeError) as failed:
+                self._lost = f"the bucket failed while it was read ({failed}), as bazel.audit-shard[{name}] tells"
+            return bucket
+
     def _note(self, mark: Mark, found: StoredBlob | Finding, key: str, size: int) -> None:
-        """Take in what an object is, then move the mark past it."""
+        """Take in what an object is. The mark is moved past it by who asked."""
         mark.objects += 1
         if isinstance(found, StoredBlob) and found.state == "whole":
             mark.bytes += size
             mark.good = mark.good or (key, found.size or 0)
+            self._others.saw(key, size)
         else:
             finding = Finding.of(found, size) if isinstance(found, StoredBlob) else found
-            mark.gone += not finding.bad
+            mark.gone += finding.kind == GONE
+            mark.empty += not finding.bad and finding.kind != GONE
             mark.bad += finding.bad
             mark.bytes += size if finding.bad else 0
             mark.add(finding)
-        mark.after = key
-        mark.keep()
+
+    def _found(self, reader: Reader, name: str, key: str, size: int) -> StoredBlob | Finding:
+        """Return what an object is, asked for again where it is not given. Raises NotRead, and what a probe raises."""
+        if not in_place(key, f"{self._scope.prefix}{name.partition('/')[0]}"):
+            return Finding(key, MISPLACED, size, detail="bazel-remote never looks there")
+        found = patience.read(
+            key, self._scope.prefix, reader, self._others, lambda: self._judged(reader, name, key, size)
+        )
+        if isinstance(found, Unreadable):
+            return StoredBlob(key, key.rpartition("/")[2], "unreadable", detail=str(found).partition(": ")[2])
+        return found
 
     def _judged(self, reader: Reader, name: str, key: str, size: int) -> StoredBlob | Finding:
-        answer, body = reader.get(key)
-        digest = key.rpartition("/")[2]
+        """Read an object once. Raises Unread where it is not given."""
+        answer, body = patience.given(key, reader, lambda: reader.get(key))
         if answer.code == "NoSuchKey":
             return Finding(key, GONE, size)
-        check(answer, key)
         if not answer.ok:
-            return StoredBlob(key, digest, "unreadable", detail=str(answer))
+            raise Unread(key, str(answer))
         try:
             if name.startswith("ac/"):
                 return self._results.judged(reader, key, size, body)
             return judged(key, body, most=MOST_PAYLOAD)
         except Cut as cut:
-            return StoredBlob(key, digest, "unreadable", detail=str(cut))
+            raise Unread(key, str(cut)) from None
 
     def _objects(self, reader: Reader, name: str, mark: Mark) -> Iterator[tuple[str, int]]:
         """Yield the keys and sizes that are to be read, in their order, from the mark on."""
@@ -160,7 +242,7 @@ class Audit:
             return
         after, more = mark.after, True
         while more:
-            page = _listed(reader, below, after)
+            page = listed(reader, below, after)
             for key, size in _blobs(page):
                 if sample is None or sampling.chosen(key, sample.fraction, self._scope.seed):
                     yield key, size
@@ -178,12 +260,12 @@ class Audit:
             return
         shards = [each for each in SHARDS if each.partition("/")[0] in self._scope.areas]
         count = sampling.quotas(self._asked.sample, shards, seed)[name]
-        page = _listed(reader, below) if count else Page(Answer(200))
+        page = listed(reader, below) if count else Page(Answer(200))
         found = dict(_blobs(page))
         if page.truncated:
             found = {}
             for place in sampling.places(below, name, count, seed):
-                found.update(_blobs(_listed(reader, below, place, most=1)))
+                found.update(_blobs(listed(reader, below, place, most=1)))
         keys = sampling.picked(sorted(found), count, name, seed)
         yield from ((key, found[key]) for key in sorted(keys) if key > mark.after)
 
@@ -191,7 +273,7 @@ class Audit:
         """Return every key with its size where each area is one page: shares of shards would mostly be of nothing there."""
         with self._listing:
             if self._pages is None:
-                self._pages = [_listed(reader, f"{self._scope.prefix}{area}/") for area in self._scope.areas]
+                self._pages = [listed(reader, f"{self._scope.prefix}{area}/") for area in self._scope.areas]
             if any(page.truncated for page in self._pages):
                 return None
             return {key: size for page in self._pages for key, size in _blobs(page)}
@@ -207,23 +289,22 @@ class Audit:
                 until = self._due
             time.sleep(max(0.0, until - time.monotonic()))
 
-    def _told(self, name: str, mark: Mark, answer: Answer) -> ShardAudit:
+    def _told(self, name: str, mark: Mark, answer: Answer, bucket: BucketListed, *, before: bool) -> ShardAudit:
         findings = tuple(islice((each for each in mark.findings() if each.bad), MOST_SHOWN))
         good: tuple[StoredBlob, ...] = ()
         if mark.good is not None and not name.startswith("ac/"):
             key, size = mark.good
             good = (StoredBlob(key, key.rpartition("/")[2], "whole", size),)
-        return ShardAudit(name, self._scope.bucket, mark.tally, findings, good, str(answer), self.sample)
+        when = Judged(mark.begun, mark.ended, mark.run, earlier=before, over=before and self._stale(mark))
+        unread = tuple(key for key, _ in mark.unread())
+        return ShardAudit(name, bucket, mark.tally, findings, good, str(answer), self.sample, when, unread)
+
+    def _stale(self, mark: Mark) -> bool:
+        """Tell whether what the state says of a shard is of an audit that was over, and older than is allowed."""
+        allowed = self._asked.state_age
+        return self._finished and (allowed is None or time.time() - mark.ended > allowed)
 
 
 def _blobs(page: Page) -> Iterator[tuple[str, int]]:
     """Yield what is no folder marker: browsers of buckets make those, and bazel-remote ignores them."""
     return (each for each in page.objects if not each[0].endswith("/"))
-
-
-def _listed(reader: Reader, below: str, after: str = "", most: int = PAGE) -> Page:
-    page = reader.list(below, after=after, most=most)
-    if not page.answer.ok:
-        check(page.answer, below)
-        raise Refused(page.answer)
-    return page

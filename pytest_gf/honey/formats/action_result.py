@@ -15,6 +15,8 @@ from pytest_gf.honey.formats import reapi
 
 LARGEST = 4 * 1024 * 1024
 """Bytes. A result is one message of gRPC, which holds so many (`reapi.MOST_BATCH`)."""
+MOST_DIRECTORIES = 1_000_000
+"""A Tree may name and hold so many: their digests are held until it ends."""
 EMPTY = hashlib.sha256(b"").hexdigest()
 """The blob that is always there and never stored."""
 _DIRECTORIES = {0x0A, 0x12}
@@ -37,6 +39,8 @@ class Reference:
     what: str
     tree: bool = False
     """Whether it is a Tree, which names blobs in turn."""
+    absent: bool = False
+    """Whether it should lie in the Tree that names it, and does not: it is no blob of its own."""
 
 
 def references(stored: bytes) -> tuple[Reference, ...]:
@@ -45,20 +49,38 @@ def references(stored: bytes) -> tuple[Reference, ...]:
 
 
 def in_tree(pieces: Iterable[bytes | memoryview], what: str) -> Iterator[Reference]:
-    """Yield the files of a Tree that comes in pieces, one Directory of it held at a time. ``what`` says whose. Raises Malformed."""
+    """Yield the files of a Tree that comes in pieces, one Directory of it held at a time, and the directories that it lacks.
+
+    ``what`` says whose. Raises Malformed.
+    """
     held, files = bytearray(), 0
+    named: dict[bytes, int] = {}
+    present: set[bytes] = set()
     for piece in pieces:
         held += piece
-        while (found := _directory(held)) is not None:
+        while (taken := _directory(held)) is not None:
+            present.add(hashlib.sha256(taken[1]).digest())
+            found = taken[0]
             for node in found.files:
                 yield from _stored([(node.digest, f"file {files} in the {what}", False)])
                 files += 1
+            for node in found.directories:
+                below = _read(node.digest, f"directory in the {what}", tree=False)
+                named.setdefault(bytes.fromhex(below.digest), below.size)
+            if len(named) + len(present) > MOST_DIRECTORIES:
+                raise Malformed(f"the {what} has more than {MOST_DIRECTORIES} directories")
     if held:
         raise Malformed(f"the {what} is no Tree: its bytes end inside of a directory")
+    for at, (digest, size) in enumerate(named.items()):
+        if digest not in present and digest.hex() != EMPTY:
+            yield Reference(digest.hex(), size, f"directory {at} in the {what}", absent=True)
 
 
-def _directory(held: bytearray) -> Any:
-    """Take the first Directory from the bytes, None where it is not whole yet. A Tree is nothing but its directories."""
+def _directory(held: bytearray) -> tuple[Any, bytes] | None:
+    """Take the first Directory from the bytes, and return it with its own bytes; None where it is not whole yet.
+
+    A Tree is nothing but its directories.
+    """
     size, at, shift = 0, 1, 0
     while True:
         if at >= len(held):
@@ -73,9 +95,10 @@ def _directory(held: bytearray) -> Any:
         raise Malformed(f"no Tree: a field 0x{held[0]:02x} of {size} bytes")
     if at + size > len(held):
         return None
-    found = _parsed("v2.Directory", bytes(held[at : at + size]))
+    stored = bytes(held[at : at + size])
+    found = _parsed("v2.Directory", stored)
     del held[: at + size]
-    return found
+    return found, stored
 
 
 def _parsed(name: str, stored: bytes) -> Any:
@@ -101,6 +124,8 @@ def _named(result: Any) -> Iterator[tuple[Any, str, bool]]:
         if not file.contents:  # Else it came with the result.
             yield file.digest, f"output file {at}", False
     for at, folder in enumerate(result.output_directories):
+        if not folder.HasField("tree_digest"):
+            raise Malformed(f"output directory {at} has no tree, and bazel-remote refuses the result")
         yield folder.tree_digest, f"tree of output directory {at}", True
         yield folder.root_directory_digest, f"root of output directory {at}", False
     yield result.stdout_digest, "stdout", False

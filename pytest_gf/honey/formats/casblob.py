@@ -29,6 +29,9 @@ Kind = Literal[
     "frame", "extra-frame", "bomb", "short-chunk",
 ]  # fmt: skip
 
+DEADLY: frozenset[Kind] = frozenset({"chunk-size", "offset-count"})
+"""What bazel-remote may die of: it divides by the chunk size, and makes room for as many offsets as the header names."""
+
 _HEADER = struct.Struct("<IIqBIq")
 HEAD = _HEADER.size
 """Bytes before the offsets."""
@@ -90,6 +93,14 @@ def decode_stream(source: Source) -> Iterator[bytes]:
         if header.magic == MAGIC and header.logical_size > 0:
             wrong.size = header.logical_size
         raise
+
+
+def payload_size(head: bytes | memoryview) -> int | None:
+    """Return how many bytes of payload an object's first `HEAD` bytes promise, None where they are no head of a casblob."""
+    if len(head) < HEAD:
+        return None
+    header = Header._make(_HEADER.unpack(head[:HEAD]))
+    return header.logical_size if header.magic == MAGIC and header.logical_size > 0 else None
 
 
 def encode(payload: bytes, *, compression: int = ZSTD, chunk_size: int = CHUNK, checksum: bool = True) -> bytes:

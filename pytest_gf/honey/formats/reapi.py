@@ -60,8 +60,9 @@ v2.ActionResult: 2 output_files +v2.OutputFile, 3 output_directories +v2.OutputD
 v2.OutputFile: 1 path string, 2 digest v2.Digest, 4 is_executable bool, 5 contents bytes
 v2.OutputDirectory: 1 path string, 3 tree_digest v2.Digest, 4 is_topologically_sorted bool, 5 root_directory_digest v2.Digest
 v2.Tree: 1 root v2.Directory, 2 children +v2.Directory
-v2.Directory: 1 files +v2.FileNode
+v2.Directory: 1 files +v2.FileNode, 2 directories +v2.DirectoryNode
 v2.FileNode: 1 name string, 2 digest v2.Digest
+v2.DirectoryNode: 1 name string, 2 digest v2.Digest
 v2.ExecuteRequest: 1 instance_name string, 6 action_digest v2.Digest
 """
 _TYPES = {"int32": 5, "int64": 3, "bool": 8, "string": 9, "bytes": 12}

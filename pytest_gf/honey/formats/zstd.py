@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     import zstandard
 
 MAGIC = b"\x28\xb5\x2f\xfd"
+SKIPPABLE_FIRST = 0x50
+SKIPPABLE = b"\x2a\x4d\x18"
+"""The last three bytes of a skippable frame's magic; the first is 0x50 to 0x5f (RFC 8878, 3.1.2)."""
+MOST_SKIPPED = 16 * 1024 * 1024
+"""Bytes that skippable frames may have together. A casblob's header, which is one, has half of it at most."""
 MOST_WINDOW = 128 * 1024 * 1024
 """Bytes. zstd's level 22 asks for so many, and decoders give as much; more is refused before it is allocated."""
 MOST_BLOCK = 128 * 1024
@@ -24,6 +29,7 @@ _CONTENT_SIZE = (0, 2, 4, 8)
 _DICTIONARY = (0, 1, 2, 4)
 _RLE, _RESERVED = 1, 3
 _BLOCK_HEADER = 3
+_SKIPPABLE_HEADER = 8
 _CHECKSUM = 4
 _TWO_BYTES_FROM = 256
 """A content size of two bytes counts from here (3.1.1.1.4)."""
@@ -51,11 +57,14 @@ class _Frame:
 class Decoder:
     """Decodes frames that are fed in pieces of any size: one (``single``), or one after another as Attic sends them.
 
-    ``most`` bounds the decoded bytes of all frames together. Skippable frames and dictionaries are refused. A frame of at
-    most `SMALL` blocks is decoded at once, which is faster; a longer one block by block, so that memory stays flat.
+    ``most`` bounds the decoded bytes of all frames together. Dictionaries are refused, and skippable frames too, unless
+    ``skips`` is set: what a cache sends may hold them. A frame of at most `SMALL` blocks is decoded at once, which is
+    faster; a longer one block by block, so that memory stays flat.
     """
 
-    def __init__(self, *, single: bool = False, most: int | None = None, most_window: int = MOST_WINDOW) -> None:
+    def __init__(
+        self, *, single: bool = False, most: int | None = None, most_window: int = MOST_WINDOW, skips: bool = False
+    ) -> None:
         import zstandard
 
         self._error = zstandard.ZstdError
@@ -65,6 +74,7 @@ class Decoder:
         self._last = False
         self._pending = b""
         self._single, self._most, self._most_window = single, most, most_window
+        self._skips, self._skipped, self._skipping = skips, 0, 0
         self.frames = 0
         """Whole frames so far."""
         self.size = 0
@@ -75,7 +85,12 @@ class Decoder:
         data = self._pending + data if self._pending else data
         at = 0
         while at < len(data):
-            if self._long is None:
+            if self._skipping or (self._long is None and self._skips and _is_skippable(data, at)):
+                end = self._skip(data, at)
+                if end == at:
+                    break
+                decoded = b""
+            elif self._long is None:
                 frame = self._look(data, at)
                 if frame is None or (not frame.end and frame.blocks <= SMALL):
                     break
@@ -95,8 +110,23 @@ class Decoder:
 
     def finish(self) -> None:
         """Raise Malformed where the bytes end inside of a frame, or where there was none."""
-        if self._long is not None or self._pending or not self.frames:
+        if self._long is not None or self._pending or self._skipping or not self.frames:
             raise Malformed("cut", f"the bytes end inside of frame {self.frames + 1}")
+
+    def _skip(self, data: bytes, at: int) -> int:
+        """Return how far a skippable frame reaches in these bytes; its beginning where its header is not whole yet."""
+        if not self._skipping:
+            if len(data) - at < _SKIPPABLE_HEADER:
+                return at
+            self._skipping = _SKIPPABLE_HEADER + int.from_bytes(
+                data[at + len(MAGIC) : at + _SKIPPABLE_HEADER], "little"
+            )
+            self._skipped += self._skipping
+            if self._skipped > MOST_SKIPPED:
+                raise Malformed("too-long", f"skippable frames of more than {MOST_SKIPPED} bytes")
+        end = min(len(data), at + self._skipping)
+        self._skipping -= end - at
+        return end
 
     def _look(self, data: bytes, at: int) -> _Frame | None:
         """Return the frame that begins here, None where its header is not whole yet."""
@@ -176,6 +206,12 @@ class Decoder:
             raise Malformed("too-long", f"more than {self._most} bytes")
         if not ahead:
             self.size += size
+
+
+def _is_skippable(data: bytes, at: int) -> bool:
+    """Tell whether a skippable frame begins here, or may, as far as its magic has come."""
+    magic = data[at : at + len(MAGIC)]
+    return magic[0] & 0xF0 == SKIPPABLE_FIRST and SKIPPABLE.startswith(magic[1:])
 
 
 def whole(data: bytes | memoryview, size: int, most_window: int) -> bytes | None:

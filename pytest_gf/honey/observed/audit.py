@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_gf.honey.observed.bazel import NO_DELETE, WITHOUT
-from pytest_gf.honey.observed.blobs import CORRUPT, MOST_SHOWN, ServedBlob, State, StoredBlob, shown
+from pytest_gf.honey.observed.blobs import (
+    CORRUPT,
+    MOST_SHOWN,
+    ONE_MODE,
+    UNGIVEN,
+    Modes,
+    ServedBlob,
+    State,
+    StoredBlob,
+    old,
+    shown,
+    unasked,
+)
 from pytest_gf.honey.observed.bucket import PRESERVE
 from pytest_gf.honey.observed.s3 import BucketListed
 
 MISMATCH, UNREADABLE, DANGLING, GONE = "digest mismatch", "unreadable", "dangling reference", "gone while reading"
-MALFORMED = "malformed"
+MALFORMED, MISPLACED, WRONG_SIZE = "malformed", "misplaced", "wrong size"
+NO_RESULT = "empty result"
+NO_DEFECTS = (GONE, NO_RESULT)
+"""Kinds that are counted and no defects. bazel-remote and Bazel take a result of no bytes for a miss."""
+ANSWERED = "200"
 
 
 @dataclass(frozen=True)
 class Finding:
     """One object that is not as its key says. Sizes in bytes: ``stored`` the object's, ``size`` its payload's as far as known.
 
-    ``kind``: ``malformed:KIND``, `MISMATCH`, `UNREADABLE`, `DANGLING`, or `GONE`, which is counted and no defect.
+    ``kind``: ``malformed:KIND``, `MISMATCH`, `UNREADABLE`, `DANGLING`, `WRONG_SIZE`, `MISPLACED`, or one of `NO_DEFECTS`.
     """
 
     key: str
@@ -39,12 +56,13 @@ class Finding:
     def blob(self) -> StoredBlob:
         """The blob, to be asked for elsewhere."""
         state: State = "mismatch" if self.kind == MISMATCH else "malformed" if MALFORMED in self.kind else "unreadable"
-        return StoredBlob(self.key, self.key.rpartition("/")[2], state, self.size, self.detail)
+        kind = self.kind.partition(":")[2]
+        return StoredBlob(self.key, self.key.rpartition("/")[2], state, self.size, self.detail, kind=kind)
 
     @property
     def bad(self) -> bool:
         """Whether it is a defect."""
-        return self.kind != GONE
+        return self.kind not in NO_DEFECTS
 
     def __str__(self) -> str:
         return f"{self.key} {self.kind}{f' ({self.detail})' if self.detail else ''}"
@@ -52,19 +70,42 @@ class Finding:
 
 @dataclass(frozen=True)
 class Tally:
-    """What was read of a shard: objects, those gone meanwhile, stored bytes, defects."""
+    """What was read of a shard: objects, those gone meanwhile, stored bytes, defects, results of no bytes."""
 
     objects: int = 0
     gone: int = 0
     bytes: int = 0
     bad: int = 0
+    empty: int = 0
+
+
+@dataclass(frozen=True)
+class Judged:
+    """When a shard was read, in Unix seconds, and by which run. ``earlier`` says that it was before this run.
+
+    ``over`` says that the audit which read it was finished before this run began: it is no news of today.
+    """
+
+    begun: float = 0.0
+    ended: float = 0.0
+    run: str = ""
+    earlier: bool = False
+    over: bool = False
+
+    def __str__(self) -> str:
+        return f"judged {_utc(self.begun)} to {_utc(self.ended)} by run {self.run}" if self.earlier else ""
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 @dataclass(frozen=True)
 class ShardAudit:
     """One shard, read to its end. ``listing`` is S3's answer where it was none; ``findings`` the first of its defects.
 
-    ``good`` are a few whole blobs, for a comparison through gRPC.
+    ``good`` are a few whole blobs, for a comparison through gRPC; ``unread`` the keys of objects that S3 did not give while
+    it gave others.
     """
 
     shard: str
@@ -74,48 +115,133 @@ class ShardAudit:
     good: tuple[StoredBlob, ...] = ()
     listing: str = "200"
     sample: str = ""
+    when: Judged = Judged()
+    unread: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """What is to be read beside a row that holds."""
+        empty = f"{self.tally.empty} results of no bytes (a miss to Bazel)" if self.tally.empty else ""
+        return "; ".join(each for each in (str(self.when), empty) if each)
 
     @property
     def sound(self) -> bool:
-        return self.listing == "200" and not self.tally.bad
+        return self.listing == ANSWERED and not self.tally.bad
 
     @property
     def promised(self) -> str:
-        return f"each object below {self.shard}/ of {self.bucket.name} decodes, hashes to its key, and names only blobs that are there"
+        return f"each object below {self.shard}/ of {self.bucket.name} decodes, hashes to its key (in its folder), and names only blobs that are there"
 
     @property
     def seen(self) -> str:
         tally = self.tally
         gone = f", {tally.gone} gone while reading" if tally.gone else ""
         sampled = f" ({self.sample})" if self.sample else ""
-        listing = "" if self.listing == "200" else f"; then the listing answered {self.listing}; {self.bucket}"
+        gone += f", {tally.empty} results of no bytes (a miss to Bazel)" if tally.empty else ""
+        gone += f", {len(self.unread)} not read ({self.unread[0]})" if self.unread else ""
+        listing = "" if self.listing == ANSWERED else f"; then S3 answered {self.listing}; {self.bucket}"
+        when = f"; {self.when}" if self.when.earlier else ""
         told = shown(self.findings, tally.bad)
-        return f"{tally.objects} objects, {tally.bytes} bytes{sampled}{gone}: {tally.bad} defects{told}{listing}"
+        return f"{tally.objects} objects, {tally.bytes} bytes{sampled}{gone}: {tally.bad} defects{told}{listing}{when}"
 
     @property
     def diagnosis(self) -> str:
         if self.sound:
             return ""
-        if self.listing != "200":
+        if self.listing != ANSWERED:
             return f"the bucket failed while it was read: {self.listing}{self.bucket.scope}"
         kinds = Counter(each.kind for each in self.findings)
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        return f"{told} of {self.tally.objects}: {_meaning(kinds)}; {self.findings[0]}"
+        when = f"; {self.when}" if self.when.earlier else ""
+        return f"{told} of {self.tally.objects}: {_meaning(kinds)}; {self.findings[0]}{when}"
 
     @property
     def next_step(self) -> str:
         if self.sound:
             return ""
-        if self.listing != "200":
+        if self.listing != ANSWERED:
             return f"{PRESERVE}; {WITHOUT}"
         return f"{WITHOUT}, and keep findings.jsonl; {NO_DELETE}"
 
 
+_MEANINGS = {
+    UNREADABLE: UNGIVEN,
+    MISPLACED: "it lies where bazel-remote never looks, and is never served",
+    DANGLING: "Bazel takes the result for a hit and fails on the blob, unless it builds again by itself",
+    WRONG_SIZE: "bazel-remote gives the result, and not the blob: Bazel fails on it, unless it builds again by itself",
+}
+
+
 def _meaning(kinds: Iterable[str]) -> str:
-    """Return what the kinds of findings mean together; a dangling reference is a lack, and no corruption."""
-    if set(kinds) <= {DANGLING}:
-        return "Bazel takes the result for a hit and fails on the blob, unless it builds again by itself"
-    return CORRUPT
+    """Return what the kinds of findings mean together. Only wrong digests and malformed objects are corruption."""
+    corrupt = any(kind == MISMATCH or kind.startswith(MALFORMED) for kind in kinds)
+    return "; ".join([*([CORRUPT] if corrupt else []), *(text for kind, text in _MEANINGS.items() if kind in kinds)])
+
+
+@dataclass
+class Outside:
+    """What lies outside of the folders that bazel-remote reads, by name. Statement S041.
+
+    Below ``cas.v2/``, ``cas/`` and ``ac/`` it is ``misplaced``, and never served. Elsewhere it is counted, and no defect.
+    """
+
+    bucket: BucketListed
+    misplaced: int = 0
+    keys: list[str] = field(default_factory=list)
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    more: bool = False
+
+    def stray(self, keys: list[str]) -> None:
+        """Note keys that lie in no folder at all."""
+        if keys:
+            self.elsewhere[f"no folder, as {keys[0]}"] = str(len(keys))
+
+    def foreign(self, folder: str, count: int, more: bool) -> None:  # As it was counted.
+        """Note a folder that is none of an audit's, and how many objects lie there, or more."""
+        self.elsewhere[folder] = f"{'more than ' if more else ''}{count}"
+
+    def misplace(self, keys: list[str], count: int | None = None, more: bool = False) -> None:  # As above.
+        """Note keys where bazel-remote never looks; ``count`` where only the first of them is at hand."""
+        self.misplaced += len(keys) if count is None else count
+        self.keys += keys[: MOST_SHOWN - len(self.keys)]
+        self.more |= more
+
+    @property
+    def note(self) -> str:
+        """What is to be read beside a row that holds."""
+        return f"{self._elsewhere} elsewhere (no part of the cache, not judged)" if self.elsewhere else ""
+
+    @property
+    def none(self) -> bool:
+        return not self.misplaced
+
+    @property
+    def promised(self) -> str:
+        return f"each object of the cache in {self.bucket.name} lies below AREA/HH/, where HH are its digest's first two digits"
+
+    @property
+    def seen(self) -> str:
+        return f"{self._count} misplaced{shown(self.keys, self.misplaced)}; {self.note or 'nothing elsewhere'}"
+
+    @property
+    def diagnosis(self) -> str:
+        return (
+            ""
+            if self.none
+            else f"{self._count} {MISPLACED}: {_MEANINGS[MISPLACED]}; {self.keys[0] if self.keys else ''}"
+        )
+
+    @property
+    def next_step(self) -> str:
+        return "" if self.none else f"who wrote them? a copy made by hand may have lost its folders; {NO_DELETE}"
+
+    @property
+    def _elsewhere(self) -> str:
+        return ", ".join(f"{name}: {count}" for name, count in sorted(self.elsewhere.items()))
+
+    @property
+    def _count(self) -> str:
+        return f"{'more than ' if self.more else ''}{self.misplaced}"
 
 
 @dataclass(frozen=True)
@@ -125,6 +251,11 @@ class AuditedBucket:
     bucket: BucketListed
     listings: tuple[tuple[str, str], ...]
     found: tuple[str, ...]
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """Where something lies, or may lie: a listing that failed is no empty one."""
+        return tuple(area for area, answer in self.listings if area in self.found or answer != ANSWERED)
 
     @property
     def listable(self) -> bool:
@@ -153,7 +284,7 @@ class AuditedBucket:
 
     @property
     def _bad(self) -> list[str]:
-        return [answer for _, answer in self.listings if answer != "200"]
+        return [answer for _, answer in self.listings if answer != ANSWERED]
 
 
 @dataclass(frozen=True)
@@ -169,6 +300,11 @@ class AskedBlob:
     @property
     def right(self) -> bool:
         return all(served.right for _, served in self.ways)
+
+    @property
+    def found(self) -> bool:
+        """Whether the cache knows it in any way."""
+        return any(served.found for _, served in self.ways)
 
     @property
     def hidden(self) -> bool:
@@ -192,10 +328,18 @@ class AuditServed:
     blobs: tuple[AskedBlob, ...]
     skipped: int
     """Findings that were not asked for: of unknown size, or past the bound."""
+    modes: Modes = ONE_MODE
+    deadly: tuple[StoredBlob, ...] = ()
+    """Those that were not asked for, since a bazel-remote may die of them."""
 
     @property
     def right(self) -> bool:
         return not self._bad and not self._hidden
+
+    @property
+    def note(self) -> str:
+        """What is to be read beside a row that holds."""
+        return f"{old(self.modes)}{unasked(self.deadly)}".removeprefix("; ")
 
     @property
     def promised(self) -> str:
@@ -205,7 +349,10 @@ class AuditServed:
     def seen(self) -> str:
         good = sum(each.right and not each.hidden for each in self.blobs)
         skipped = f", {self.skipped} findings not asked for" if self.skipped else ""
-        return f"{len(self.blobs)} blobs{skipped}: {good} right in both, {len(self._hidden)} hidden, {len(self._bad)} wrong{shown(self._told())}"
+        return (
+            f"{len(self.blobs)} blobs{skipped}: {good} right in both, {len(self._hidden)} hidden, {len(self._bad)} wrong"
+            f"{old(self.modes)}{unasked(self.deadly)}{shown(self._told())}"
+        )
 
     @property
     def diagnosis(self) -> str:
@@ -230,7 +377,7 @@ class AuditServed:
 
     @property
     def _bad(self) -> list[AskedBlob]:
-        return [each for each in self.blobs if not each.right]
+        return [each for each in self.blobs if not each.right and self.modes.judges(each.stored, found=each.found)]
 
     @property
     def _hidden(self) -> list[AskedBlob]:

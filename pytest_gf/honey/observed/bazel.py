@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 WITHOUT = "builds go on without it: take --remote_cache out of .bazelrc (or give --remote_cache=)"
@@ -136,6 +137,8 @@ class WrittenBlob:
     trouble: str = ""
     last: str = ""
     """What S3 answered the last time that it was asked."""
+    miss: str = ""
+    """What the cache said, after that, of a blob that nobody wrote: S3's refusal shows there."""
 
     @property
     def arrived(self) -> bool:
@@ -158,8 +161,17 @@ class WrittenBlob:
         if self.acknowledged != "OK":
             return f"bazel-remote refuses the write: {self.acknowledged}"
         if not self.key:
-            return f"acknowledged and lost: after {self.within:g} s the blob is not in {self.bucket}: S3 refused it in silence"
+            return f"acknowledged and lost: after {self.within:g} s the blob is not in {self.bucket}: {self._lost}"
         return f"the object is not what was written: {self.trouble}"
+
+    @property
+    def _lost(self) -> str:
+        if s3_words(self.miss):
+            return f"S3 refused it in silence, as it refuses a read: {self.miss}{s3_words(self.miss)}"
+        return (
+            "S3 refused it in silence (credential, full disk), bazel-remote writes to another bucket or prefix, "
+            "or its uploads wait in its queue"
+        )
 
     @property
     def next_step(self) -> str:
@@ -172,10 +184,17 @@ class WrittenBlob:
         return f"see bazel-remote's log; {WITHOUT}"
 
 
+_REFUSED = (
+    "SignatureDoesNotMatch|InvalidAccessKeyId|AccessDenied|Access Denied|request signature we calculated does not match"
+    "|access key id you provided does not exist|security token included in the request is (?:invalid|expired)"
+)
+_WORDS = (
+    ("NoSuchBucket|specified bucket does not exist", "its bucket is gone from the API (see rustfs.list-buckets)"),
+    (_REFUSED, "S3 does not accept bazel-remote's own credential"),
+)
+"""S3's words, as bazel-remote passes them on: the messages, by its client never the codes."""
+
+
 def s3_words(status: str) -> str:
     """Return what S3's own words in a status of bazel-remote mean, "" where they are none."""
-    if "NoSuchBucket" in status or "specified bucket does not exist" in status:
-        return ": its bucket is gone from the API (see rustfs.list-buckets)"
-    if any(each in status for each in ("SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied", "Access Denied")):
-        return ": S3 does not accept bazel-remote's own credential"
-    return ""
+    return next((f": {means}" for words, means in _WORDS if re.search(words, status, re.IGNORECASE)), "")

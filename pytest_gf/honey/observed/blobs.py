@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from pytest_gf.engine.errors import ProbeError, Unanswered
 from pytest_gf.honey.formats import casblob, pieces
 from pytest_gf.honey.formats.pieces import Source
 from pytest_gf.honey.observed.bazel import NO_DELETE, WITHOUT, s3_words
@@ -19,6 +21,9 @@ BAD: tuple[State, ...] = ("mismatch", "malformed", "unreadable")
 MOST_SHOWN = 3
 CASBLOBS = "cas.v2"
 """Where blobs lie as casblobs (storage mode zstd); elsewhere they lie as they are. facts/bazel.md."""
+UNGIVEN = (
+    "S3 does not give what it lists, and nobody can tell what it is: the disk under S3 may be rotten (see its log)"
+)
 CORRUPT = "it is corruption of a cache, no evidence about sources (S046)"
 
 
@@ -43,13 +48,27 @@ class StoredBlob:
         """Whether it stands in the storage mode uncompressed (``cas/``)."""
         return not _is_casblob(self.key)
 
+    @property
+    def mode(self) -> str:
+        """The folder of its storage mode: ``cas.v2``, or ``cas``."""
+        return _mode(self.key)
+
+    @property
+    def deadly(self) -> bool:
+        """Whether a bazel-remote may die of it, so that it is never asked for."""
+        return self.kind in casblob.DEADLY
+
     def __str__(self) -> str:
         return f"{self.key} {self.state}{f' ({self.detail})' if self.detail else ''}"
 
 
+def _mode(key: str) -> str:
+    """Tell by where it lies, ``[prefix]MODE/HH/DIGEST``: a prefix may be called anything."""
+    return "".join(key.split("/")[-3:-2])
+
+
 def _is_casblob(key: str) -> bool:
-    """Tell by where it lies, ``[prefix]cas.v2/HH/DIGEST``: a prefix may be called anything."""
-    return key.split("/")[-3:-2] == [CASBLOBS]
+    return _mode(key) == CASBLOBS
 
 
 def decoded(key: str, body: Source) -> Iterator[bytes | memoryview]:
@@ -115,7 +134,8 @@ class StoredBlobs:
             return f"the blobs can't be listed: {self.listing}{self.bucket.scope}"
         kinds = Counter(each.state if each.state != "mismatch" else "digest mismatch" for each in self._bad)
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        return f"{told} of {len(self.blobs)}: {CORRUPT}; {self._bad[0]}"
+        corrupt = any(each.state != "unreadable" for each in self._bad)
+        return f"{told} of {len(self.blobs)}: {CORRUPT if corrupt else UNGIVEN}; {self._bad[0]}"
 
     @property
     def next_step(self) -> str:
@@ -143,6 +163,19 @@ class ServedBlob:
     size: int = 0
     sha256: str = ""
     cut: str = ""
+    broke: bool = False
+    """Whether the connection cut it."""
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether it is asked for again before it is judged: the connection broke, or the cache failed on what is whole in S3."""
+        failed = self.status.partition(":")[0] in {"INTERNAL", "UNKNOWN"} and self.stored.state == "whole"
+        return self.broke or (failed and not s3_words(self.status))
+
+    @property
+    def found(self) -> bool:
+        """Whether the cache knows it at all."""
+        return not self.status.startswith("NOT_FOUND")
 
     @property
     def right(self) -> bool:
@@ -169,6 +202,44 @@ class ServedBlob:
 
 
 @dataclass(frozen=True)
+class Modes:
+    """The storage modes of what lies in the bucket, as gRPC finds it: a server reads one, and what lies in the other is old.
+
+    ``old`` is the one that it no longer reads ("" for none); ``unclear`` says why that can't be told.
+    """
+
+    old: str = ""
+    unclear: str = ""
+
+    @classmethod
+    def of(cls, found: Iterable[tuple[StoredBlob, bool]]) -> Modes:
+        """Return what is seen of blobs of the bucket, and whether gRPC finds each. Those that are wrong in S3 may be refused."""
+        modes: dict[str, list[tuple[bool, bool]]] = {}
+        for blob, there in found:
+            modes.setdefault(blob.mode, []).append((blob.state == "whole", there))
+        none = [mode for mode, each in modes.items() if not any(there for _, there in each)]
+        lacking = [mode for mode, each in modes.items() if not all(there for whole, there in each if whole)]
+        served = [mode for mode in modes if mode not in {*none, *lacking}]
+        if len(served) == len(none) == 1:
+            return cls(old=none[0])
+        if not lacking or (len(modes) == 1 and not none):
+            return cls()
+        if len(modes) == 1:
+            return cls(unclear=f"gRPC finds none of the blobs below {none[0]}/: {_SWITCHED}")
+        return cls(
+            unclear=f"blobs lie below {' and '.join(sorted(f'{each}/' for each in modes))}, and gRPC finds some of them: {_SWITCHED}"
+        )
+
+    def judges(self, blob: StoredBlob, *, found: bool) -> bool:
+        """Tell whether the cache is to have a blob: not one that it does not find, of a mode that it may have left."""
+        return found or (not self.unclear and blob.mode != self.old)
+
+
+ONE_MODE = Modes()
+_SWITCHED = "its storage mode may have been switched, or another bucket or prefix stands behind it"
+
+
+@dataclass(frozen=True)
 class ServedBlobs:
     """The sample of `StoredBlobs` through bazel-remote. What S3 lacks is not judged here. Statement S043."""
 
@@ -177,10 +248,18 @@ class ServedBlobs:
     blobs: tuple[ServedBlob, ...]
     skipped: int = 0
     """Those that were not asked for: gone, too large, of unknown size."""
+    modes: Modes = ONE_MODE
+    deadly: tuple[StoredBlob, ...] = ()
+    """Those that were not asked for, since a bazel-remote may die of them."""
 
     @property
     def right(self) -> bool:
         return not self._bad
+
+    @property
+    def note(self) -> str:
+        """What is to be read beside a row that holds."""
+        return f"{old(self.modes)}{unasked(self.deadly)}".removeprefix("; ")
 
     @property
     def promised(self) -> str:
@@ -193,7 +272,7 @@ class ServedBlobs:
         good = sum(each.right for each in self.blobs)
         return (
             f"{len(self.blobs)} blobs through gRPC (--gf-seed={self.seed}, {self.skipped} not asked for): {good} right{told}"
-            f"{shown(each.trouble for each in self._bad)}; {self.bucket}"
+            f"{old(self.modes)}{unasked(self.deadly)}{shown(each.trouble for each in self._bad)}; {self.bucket}"
         )
 
     @property
@@ -212,7 +291,34 @@ class ServedBlobs:
 
     @property
     def _bad(self) -> list[ServedBlob]:
-        return [each for each in self.blobs if not each.right]
+        return [each for each in self.blobs if not each.right and self.modes.judges(each.stored, found=each.found)]
+
+
+def check_came(served: Iterable[ServedBlob]) -> None:
+    """Raise ProbeError where what did not come says nothing about the cache: nothing came whole, or S3 refused to answer now."""
+    got = list(served)
+    broke = next((each for each in got if each.broke), None)
+    if broke is not None and not any(each.status == "OK" and not each.broke for each in got):
+        raise Unanswered(
+            "REAPI Read", f"{broke.cut}, for each of {len(got)} blobs", "is the way to bazel-remote sound?"
+        )
+    slow = next((each for each in got if _SLOW.search(each.status)), None)
+    if slow is not None:
+        raise ProbeError("REAPI Read", slow.status, "S3 is overloaded: run again when it is quiet")
+
+
+_SLOW = re.compile("SlowDown|reduce your request rate", re.IGNORECASE)
+
+
+def old(modes: Modes) -> str:
+    """Return what is to be said of blobs that lie in a storage mode of before, "" for nothing."""
+    return f"; what lies below {modes.old}/ is of the storage mode before, and not served" if modes.old else ""
+
+
+def unasked(deadly: Iterable[StoredBlob]) -> str:
+    """Return which blobs were not asked for, since a bazel-remote may die of them, and why; "" for none."""
+    found = [f"{each.key} ({each.detail})" for each in deadly]
+    return f"; not asked for, since a bazel-remote may die of it{shown(found)}" if found else ""
 
 
 def shown(bad: Iterable[object], count: int | None = None) -> str:

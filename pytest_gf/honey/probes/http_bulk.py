@@ -33,6 +33,7 @@ _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n")
 _CHUNKED = re.compile(rb"(?i)\r\ntransfer-encoding:[ \t]*chunked[ \t]*\r\n")
 _CLOSE = re.compile(rb"(?i)\r\nconnection:[ \t]*close[ \t]*\r\n")
+_RETRY_AFTER = re.compile(rb"(?i)\r\nretry-after:[ \t]*(\d{1,5})[ \t]*\r\n")
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?")
 _LONGEST_LINE = 4_096
 _NEVER = float("inf")
@@ -102,6 +103,7 @@ class Connection:
         self._view = memoryview(self._buffer)
         self._at = self._end = 0
         self._left = 0
+        self._answered = b""
         self._tried = ""
         # Seconds for which this answer may still be waited for: what its reader does with it meanwhile is not its time.
         self._spare = 0.0
@@ -128,6 +130,18 @@ class Connection:
                     step = "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?"
                     raise Unanswered(tried, str(lost), step) from None
         raise AssertionError("unreachable: there is at least one attempt")
+
+    @property
+    def length(self) -> int | None:
+        """The Content-Length of the last answer, None where it has none."""
+        found = _LENGTH.search(self._answered)
+        return int(found[1]) if found else None
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds of the last answer's Retry-After, None where it has none, or names a date."""
+        found = _RETRY_AFTER.search(self._answered)
+        return float(found[1]) if found else None
 
     def _stale(self) -> bool:
         """Tell whether the connection was cut, or, having been idle, ended or sent what nobody asked for."""
@@ -215,7 +229,7 @@ class Connection:
             self._receive(MOST_HEAD)
             end = self._buffer.find(b"\r\n\r\n", 0, self._end)
         head = bytes(self._view[: end + 2])
-        self._at = end + 4
+        self._at, self._answered = end + 4, head
         status, length = _STATUS.match(head), _LENGTH.search(head)
         self._chunked = _CHUNKED.search(head) is not None
         self._closes = _CLOSE.search(head) is not None

@@ -3,60 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_gf.engine import evidence
-from pytest_gf.engine.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered
-from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.formats import reapi, zstd
+from pytest_gf.honey.probes.again import settled
 from pytest_gf.honey.probes.deadline import for_body
-from pytest_gf.honey.probes.s3_client import is_loopback
+from pytest_gf.honey.probes.reapi_wire import (
+    ANONYMOUS,
+    OK,
+    Identity,
+    Status,
+    channel,
+    error,
+    library,
+    lost,
+    not_now,
+    status_of,
+    step,
+    told,
+)
 
 if TYPE_CHECKING:
     import grpc
 
-MOST_MESSAGE = 8 * 1024 * 1024
-"""Bytes of one message that comes."""
+Answered = TypeVar("Answered", bound=Sequence[Any])
+"""A status, and what came with it."""
 PIECE = 1024 * 1024
 """Bytes of one message that goes."""
 READ_ATTEMPTS = 2
 """How often a read is made whose connection breaks before anything came."""
-
-_LOST = re.compile(
-    r"(?!failed to connect).*(Stream removed|Socket closed|Transport closed|reset by peer|Broken pipe|GOAWAY)",
-    re.DOTALL,
-)
-"""What gRPC says of a call whose connection stood and broke."""
-
-_RESET = "Received RST_STREAM"
-"""What gRPC says of a stream that somebody reset without a status, whatever code it makes of it."""
-
-OK, NOT_FOUND = "OK", "NOT_FOUND"
-
-
-@dataclass(frozen=True)
-class Status:
-    """A gRPC status: the name of its code, and what the server says beside it, redacted."""
-
-    code: str
-    details: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the code is OK."""
-        return self.code == OK
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.details}" if self.details else self.code
 
 
 @dataclass(frozen=True)
@@ -78,18 +59,22 @@ class Download:
     size: int = 0
     sha256: str = ""
     cut: str = ""
+    broke: bool = False
+    """Whether the connection cut it, which may be no doing of the cache's: it is asked for again before it is judged."""
 
 
 class Cache:
-    """One cache, without a credential. Safe to share between threads; `close` it.
+    """One cache, as ``identity`` sees it. Safe to share between threads; `close` it.
 
-    Every call raises `Unanswered`, `DeadlineExceeded` or `NotUnderstood`; every status that the server gave is a value.
+    Every call raises `Unanswered`, `DeadlineExceeded`, `NotUnderstood`, `IdentityRejected` or `Throttled`; every other
+    status that the server gave is a value. A call that nobody answered is made again for a moment, and one that was
+    answered with UNAVAILABLE within the deadline: a blob may be written twice.
     ``endpoint`` is ``grpc://HOST:PORT`` (plain) or ``grpcs://HOST:PORT`` (TLS, trusted by ``ca_file`` or the system).
     """
 
-    def __init__(self, endpoint: str, *, ca_file: str | None, deadline: float) -> None:
+    def __init__(self, endpoint: str, *, ca_file: str | None, deadline: float, identity: Identity = ANONYMOUS) -> None:
         self.endpoint = endpoint
-        self._ca_file, self._deadline = ca_file, deadline
+        self._ca_file, self._deadline, self._identity = ca_file, deadline, identity
         self._channel: grpc.Channel | None = None
         self._lock = threading.Lock()
 
@@ -123,7 +108,10 @@ class Cache:
 
     def execute(self) -> Status:
         """Call Execute with nothing in it: UNIMPLEMENTED where there is no Execution service."""
-        return self._stream("Execute", _request("Execute"), self._deadline, lambda _: "it answers")[0]
+        request = _request("Execute")
+        return self._settled(
+            "Execute", lambda: self._stream("Execute", request, self._deadline, lambda _: "it answers")
+        )[0]
 
     def missing(self, digest: str, size: int) -> tuple[Status, bool]:
         """Ask FindMissingBlobs for one blob; True where it is said to be missing."""
@@ -139,13 +127,18 @@ class Cache:
         """
         request = _request("Read", resource_name=reapi.resource(digest, size, compressor=compressor))
         seconds = for_body(self._deadline, size)
-        for _ in range(READ_ATTEMPTS):
+
+        def once() -> tuple[Status, str, _Sink]:
             sink = _Sink(size, compressor)
-            status, cut = self._stream("Read", request, seconds, sink.take, digest=digest)
+            return *self._stream("Read", request, seconds, sink.take, digest=digest), sink
+
+        for _ in range(READ_ATTEMPTS):
+            status, cut, sink = self._settled("Read", once)
             if not cut or sink.fed:
                 break
+        broke = bool(cut) and not sink.wrong
         cut = cut or (sink.finish() if status.ok else "")
-        return Download(status, sink.size, sink.sha256, cut)
+        return Download(status, sink.size, sink.sha256, cut, broke)
 
     def batch_read(self, digest: str, size: int, *, compressor: int = reapi.IDENTITY) -> Download:
         """Read a blob by BatchReadBlobs, which holds 4 MiB at most; ``compressor`` is what we take beside IDENTITY."""
@@ -158,7 +151,7 @@ class Cache:
         answer = next((each for each in found.responses if each.digest.hash == digest), None)
         if answer is None:
             return Download(status, cut="the batch does not hold the blob")
-        said = _status(answer.status)
+        said = status_of(answer.status)
         sink = _Sink(size, answer.compressor)
         cut = (sink.feed(answer.data) or sink.finish()) if said.ok else ""
         return Download(said, sink.size, sink.sha256, cut)
@@ -172,7 +165,9 @@ class Cache:
         if found is None:
             return status
         answer = next((each for each in found.responses if each.digest.hash == digest), None)
-        return Status("UNKNOWN", "the batch does not answer for the blob") if answer is None else _status(answer.status)
+        return (
+            Status("UNKNOWN", "the batch does not answer for the blob") if answer is None else status_of(answer.status)
+        )
 
     def write(self, payload: bytes, *, compressor: int = reapi.IDENTITY) -> tuple[Status, int]:
         """Write a blob by ByteStream; return the status and how many bytes the server says that it committed."""
@@ -186,7 +181,7 @@ class Cache:
                 end = at + PIECE >= len(data)
                 yield _request("Write", resource_name=name, write_offset=at, data=piece, finish_write=end)
 
-        status, found = self._ask("Write", requests(), digest=digest)
+        status, found = self._ask("Write", requests, digest=digest)
         return status, found.committed_size if found is not None else 0
 
     def action_result(self, digest: str, size: int) -> Status:
@@ -196,14 +191,25 @@ class Cache:
         return self._ask("GetActionResult", request, digest=digest)[0]
 
     def _ask(self, name: str, request: Any, **shown: Any) -> tuple[Status, Any]:
-        """Make one call whose answer is one message; None where the status is not OK."""
-        grpc = _grpc()
+        """Make one call whose answer is one message; None where the status is not OK. ``request`` may be what makes it."""
+        return self._settled(name, lambda: self._answered(name, request() if callable(request) else request, shown))
+
+    def _settled(self, name: str, once: Callable[[], Answered]) -> Answered:
+        return settled(
+            f"REAPI {name} at {self.endpoint}",
+            lambda _: once(),
+            seconds=self._deadline,
+            not_now=lambda got: not_now(got[0]),
+        )
+
+    def _answered(self, name: str, request: Any, shown: Mapping[str, Any]) -> tuple[Status, Any]:
+        grpc = library()
         method = self._method(name)
         started, status, found = time.monotonic(), Status(OK), None
         try:
-            found = method(request, timeout=self._deadline)
+            found = method(request, timeout=self._deadline, metadata=self._identity.metadata)
         except grpc.RpcError as refused:
-            status = _told(refused)
+            status = told(refused)
         self._keep(name, time.monotonic() - started, self._deadline, status, shown)
         return status, found
 
@@ -214,10 +220,10 @@ class Cache:
 
         ``feed`` takes each message and may return why no more is wanted.
         """
-        grpc = _grpc()
+        grpc = library()
         method = self._method(name)
         started, status, cut = time.monotonic(), Status(OK), ""
-        call = method(request, timeout=seconds)
+        call = method(request, timeout=seconds, metadata=self._identity.metadata)
         try:
             for message in call:
                 cut = feed(message)
@@ -225,9 +231,8 @@ class Cache:
                     call.cancel()
                     break
         except grpc.RpcError as refused:
-            status = _told(refused)
-        # Whether the head of the answer had come can't be told from grpcio; whether a connection stood, can.
-        if (status.code == "UNAVAILABLE" and _LOST.match(status.details)) or _RESET in status.details:
+            status = told(refused)
+        if lost(status):
             cut, status = f"the stream ends early: {status.details}", Status(OK)
         self._keep(name, time.monotonic() - started, seconds, status, shown, cut)
         return status, cut
@@ -236,37 +241,21 @@ class Cache:
         self, name: str, took: float, seconds: float, status: Status, shown: Mapping[str, Any], cut: str = ""
     ) -> None:
         """Record the call. Raises a ProbeError where its status says nothing about the cache: made here, or by a proxy."""
-        broke = status.code in {"UNAVAILABLE", "DEADLINE_EXCEEDED"} or any(
-            each in status.details for each in (_RESET, "Received http2 header with status")
+        broken = error(
+            f"REAPI {name} at {self.endpoint}", status, seconds, step(self.endpoint, self._identity, status.details)
         )
-        said = {"failed": str(status)} if broke else {"answer": {"status": str(status), "cut": cut}}
+        said = {"failed": str(status)} if broken else {"answer": {"status": str(status), "cut": cut}}
         evidence.record("REAPI", name, seconds=took, at=self.endpoint, request=dict(shown), **said)
-        if broke:
-            raise self._error(name, status, seconds)
-
-    def _error(self, name: str, status: Status, seconds: float) -> ProbeError:
-        tried = f"REAPI {name} at {self.endpoint}"
-        if status.code == "DEADLINE_EXCEEDED":
-            return DeadlineExceeded(
-                tried,
-                f"no whole answer within {seconds:.3g} s",
-                "is bazel-remote overloaded? --gf-deadline sets the limit",
-            )
-        if status.code == "UNAVAILABLE" or _RESET in status.details:
-            return Unanswered(
-                tried,
-                status.details,
-                "is bazel-remote's pod up? is the address in [bazel] right, and reachable from here?",
-            )
-        return NotUnderstood(tried, status.details, "is this a gRPC server? a proxy's page answers so")
+        if broken is not None:
+            raise broken
 
     def _method(self, name: str) -> Any:
         method = reapi.METHODS[name]
-        channel = self._connected()
+        made = self._connected()
         kinds = {
-            (False, False): channel.unary_unary,
-            (False, True): channel.unary_stream,
-            (True, False): channel.stream_unary,
+            (False, False): made.unary_unary,
+            (False, True): made.unary_stream,
+            (True, False): made.stream_unary,
         }
         return kinds[method.client_streams, method.server_streams](
             method.path, reapi.message(method.request).SerializeToString, reapi.message(method.response).FromString
@@ -275,7 +264,7 @@ class Cache:
     def _connected(self) -> grpc.Channel:
         with self._lock:
             if self._channel is None:
-                self._channel = _channel(self.endpoint, self._ca_file)
+                self._channel = channel(self.endpoint, self._ca_file, self._identity.certificate)
             return self._channel
 
 
@@ -284,8 +273,10 @@ class _Sink:
 
     def __init__(self, size: int, compressor: int) -> None:
         self.size, self.fed = 0, False
+        self.wrong = ""
+        """Why no more was wanted."""
         self._promised, self._hash = size, hashlib.sha256()
-        self._decoder = zstd.Decoder(single=False, most=size) if compressor == reapi.ZSTD else None
+        self._decoder = zstd.Decoder(most=size, skips=True) if compressor == reapi.ZSTD else None
 
     @property
     def sha256(self) -> str:
@@ -293,7 +284,8 @@ class _Sink:
 
     def take(self, message: Any) -> str:
         """Take a message of ByteStream; return why no more is wanted."""
-        return self.feed(message.data)
+        self.wrong = self.feed(message.data)
+        return self.wrong
 
     def feed(self, data: bytes) -> str:
         """Take a piece; return why no more is wanted."""
@@ -316,38 +308,6 @@ class _Sink:
         return "" if self.size == self._promised else f"the stream ends after {self.size} bytes of {self._promised}"
 
 
-def _grpc() -> Any:
-    """Return the library, imported so that its core writes nothing to stderr: what troubles it comes back as a status too.
-
-    It reads the variable once, when it is imported first.
-    """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    import grpc
-
-    return grpc
-
-
-def _channel(endpoint: str, ca_file: str | None) -> grpc.Channel:
-    grpc = _grpc()
-    parts = urlsplit(endpoint)
-    proxied = 0 if is_loopback(endpoint) else 1
-    options = (
-        ("grpc.max_receive_message_length", MOST_MESSAGE),
-        ("grpc.enable_http_proxy", proxied),
-        ("grpc.enable_retries", 0),
-        ("grpc.use_local_subchannel_pool", 1),
-    )
-    if parts.scheme == "grpc":
-        return grpc.insecure_channel(parts.netloc, options)
-    try:
-        trusted = Path(ca_file).read_bytes() if ca_file is not None else None
-    except OSError as gone:
-        raise Unanswered(
-            f"reading {ca_file}", str(gone), "ca_file of [bazel] names the certificate authority"
-        ) from None
-    return grpc.secure_channel(parts.netloc, grpc.ssl_channel_credentials(trusted), options)
-
-
 def _request(name: str, **fields: Any) -> Any:
     return reapi.message(reapi.METHODS[name].request)(**fields)
 
@@ -360,15 +320,3 @@ def _compressed(payload: bytes) -> bytes:
     import zstandard
 
     return zstandard.ZstdCompressor().compress(payload)
-
-
-def _told(refused: Any) -> Status:
-    return Status(refused.code().name, redact(str(refused.details() or ""))[:300])
-
-
-_CODES = {0: OK, 2: "UNKNOWN", 3: "INVALID_ARGUMENT", 5: NOT_FOUND, 8: "RESOURCE_EXHAUSTED", 13: "INTERNAL"}
-"""google.rpc.Code; another is shown by its number."""
-
-
-def _status(said: Any) -> Status:
-    return Status(_CODES.get(said.code, f"code {said.code}"), redact(said.message)[:300])

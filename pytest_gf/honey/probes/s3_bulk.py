@@ -20,13 +20,14 @@ PAGE = 1_000
 """Keys of one answer."""
 MOST_PAGE, MOST_REFUSAL = 4 * 1024 * 1024, 64 * 1024
 """Bytes of an answer that is no object."""
-_OK = Answer(200)
+_OK, _PART = Answer(200), 206
 _PORTS = {"http": 80, "https": 443}
 _CONTENTS = re.compile(rb"<Contents>(.*?)</Contents>", re.DOTALL)
 _KEY, _SIZE = re.compile(rb"<Key>([^<]*)</Key>"), re.compile(rb"<Size>(\d{1,18})</Size>")
 _CODE, _MESSAGE = re.compile(rb"<Code>([^<]{1,100})</Code>"), re.compile(rb"<Message>([^<]{1,300})</Message>")
 _TRUNCATED = re.compile(rb"<IsTruncated>\s*true\s*</IsTruncated>")
 _KEY_COUNT = re.compile(rb"<KeyCount>(\d{1,9})</KeyCount>")
+_PREFIXES = re.compile(rb"<CommonPrefixes>\s*<Prefix>([^<]*)</Prefix>\s*</CommonPrefixes>")
 _BEGINS = re.compile(rb"\s*(?:<\?xml[^>]*\?>\s*)?<ListBucketResult[\s>]")
 _ENDS = b"</ListBucketResult>"
 
@@ -38,6 +39,8 @@ class Page:
     answer: Answer
     objects: tuple[tuple[str, int], ...] = ()
     truncated: bool = False
+    folders: tuple[str, ...] = ()
+    """Where the listing was by delimiter: the beginnings of all other keys, up to it."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,20 @@ class Reader:
         if self._beside is not None:
             self._beside.close()
 
-    def list(self, prefix: str, *, after: str = "", most: int = PAGE) -> Page:
-        """Return the first keys below ``prefix`` that come after ``after``."""
-        query = f"list-type=2&max-keys={most}&prefix={encoded(prefix)}"
+    @property
+    def deadline(self) -> float:
+        """Seconds for one exchange."""
+        return self._place.deadline
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds after which the last answer asks to come again, None where it names none."""
+        return self._connection.retry_after
+
+    def list(self, prefix: str, *, after: str = "", most: int = PAGE, delimiter: str = "") -> Page:
+        """Return the first keys below ``prefix`` that come after ``after``, in the server's own order."""
+        query = f"delimiter={encoded(delimiter)}&" if delimiter else ""
+        query += f"list-type=2&max-keys={most}&prefix={encoded(prefix)}"
         query += f"&start-after={encoded(after)}" if after else ""
         tried = f"S3 ListObjectsV2 {self._place.bucket} {prefix}"
         answer = self._ask("GET", f"/{self._place.bucket}", query, tried)
@@ -108,17 +122,19 @@ class Reader:
             begins = redact(body[:60].decode(errors="replace"))
             raise NotUnderstood(tried, f"200 with no whole listing, beginning {begins!r}", "is this an S3 server?")
         objects = tuple(_object(found[1], tried) for found in islice(_CONTENTS.finditer(body), most + 1))
-        count = _KEY_COUNT.search(body)
-        if len(objects) > most or (count is not None and int(count[1]) != len(objects)):
+        folders = tuple(_text(found[1]) for found in islice(_PREFIXES.finditer(body), most + 1))
+        count, named = _KEY_COUNT.search(body), len(objects) + len(folders)
+        if named > most or (count is not None and int(count[1]) != named):
             told = "no count of them" if count is None else f"a count of {count[1].decode()}"
-            raise NotUnderstood(tried, f"{len(objects)} keys of {most} at most, and {told}", "is this an S3 server?")
-        keys = [after, *(key for key, _ in objects)]
-        if any(not key.startswith(prefix) for key, _ in objects) or any(map(str.__ge__, keys, keys[1:])):
-            raise NotUnderstood(tried, "its keys are not in order, or not those asked for", "is this an S3 server?")
+            raise NotUnderstood(tried, f"{named} keys of {most} at most, and {told}", "is this an S3 server?")
+        keys = [*(key for key, _ in objects), *folders]
+        # Servers have orders of their own (SeaweedFS: x/1 before x-1), but none gives a key twice, or one that was had.
+        if any(not key.startswith(prefix) for key in keys) or len({after, *keys}) <= named:
+            raise NotUnderstood(tried, "its keys repeat, or are not those asked for", "is this an S3 server?")
         truncated = _TRUNCATED.search(body) is not None
-        if truncated and not objects:
+        if truncated and not keys:
             raise NotUnderstood(tried, "an empty page, and more to come", "is this an S3 server?")
-        return Page(answer, objects, truncated)
+        return Page(answer, objects, truncated, folders)
 
     def get(self, key: str) -> tuple[Answer, Source]:
         """Return the answer, and the object's body. A cut body raises `Cut` where it is read."""
@@ -126,18 +142,33 @@ class Reader:
         answer = self._ask("GET", f"/{self._place.bucket}/{encoded(key, safe='/')}", "", tried)
         return answer, self._connection.body() if answer.ok else Pieces(())
 
-    def head(self, key: str) -> Answer:
-        """Return whether a key is there; without a code, so that a lost bucket looks like a lost key."""
+    def head(self, key: str) -> tuple[Answer, int | None]:
+        """Return whether a key is there, and its length in bytes; without a code, so that a lost bucket looks like a lost key."""
         tried = f"S3 HeadObject {self._place.bucket} {key}"
-        return self._ask("HEAD", f"/{self._place.bucket}/{encoded(key, safe='/')}", "", tried)
+        answer = self._ask("HEAD", f"/{self._place.bucket}/{encoded(key, safe='/')}", "", tried)
+        return answer, self._connection.length if answer.ok else None
 
-    def _ask(self, method: str, path: str, query: str, tried: str) -> Answer:
+    def first(self, key: str, count: int) -> tuple[Answer, bytes]:
+        """Return the first bytes of an object, fewer where it is shorter. A cut answer raises `Unanswered`."""
+        tried = f"S3 GetObject {self._place.bucket} {key}"
+        path = f"/{self._place.bucket}/{encoded(key, safe='/')}"
+        answer = self._ask("GET", path, "", tried, headers=f"Range: bytes=0-{count - 1}\r\n")
+        if not answer.ok:
+            return answer, b""
+        try:
+            return answer, bytes(self._connection.body().up_to(count))
+        except Cut as cut:
+            raise Unanswered(tried, str(cut), "does a proxy between cut it?") from None
+
+    def _ask(self, method: str, path: str, query: str, tried: str, headers: str = "") -> Answer:  # Ours alone.
         where = f"{tried} at {self._place.access.section.endpoint}"
-        status = self._connection.ask(self._signer.request(method, path, query), where)
+        status = self._connection.ask(self._signer.request(method, path, query, headers), where)
         if method == "HEAD":
             self._connection.skip_body()
         if status == _OK.status:
             return _OK
+        if status == _PART and headers:
+            return Answer(status)
         if 200 <= status < 400:  # noqa: PLR2004  # RFC 9110, 15.3 and 15.4: a part, another's version, a redirect.
             step = "does the endpoint name the S3 server itself?"
             raise NotUnderstood(where, f"{status}, neither what was asked for nor a refusal", step)
@@ -155,11 +186,11 @@ class Reader:
         return answer
 
     def _whole(self, tried: str, most: int) -> bytes:
-        """Return a body that is no object's. Raises NotUnderstood where it is too long, or cut."""
+        """Return a body that is no object's. Raises NotUnderstood where it is too long, Unanswered where it is cut."""
         try:
             whole = bytes(self._connection.body().up_to(most + 1))
         except Cut as cut:
-            raise NotUnderstood(tried, str(cut), "is this an S3 server? a proxy may have cut it") from None
+            raise Unanswered(tried, str(cut), "does a proxy between cut it?") from None
         if len(whole) > most:
             raise NotUnderstood(tried, f"more than {most} bytes came", "is this an S3 server?")
         return whole
@@ -169,4 +200,8 @@ def _object(contents: bytes, tried: str) -> tuple[str, int]:
     key, size = _KEY.search(contents), _SIZE.search(contents)
     if key is None or size is None:
         raise NotUnderstood(tried, "an entry without key or size", "is this an S3 server?")
-    return html.unescape(key[1].decode("utf-8", "replace")), int(size[1])
+    return _text(key[1]), int(size[1])
+
+
+def _text(escaped: bytes) -> str:
+    return html.unescape(escaped.decode("utf-8", "replace"))

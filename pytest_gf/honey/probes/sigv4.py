@@ -21,15 +21,18 @@ class Signer:
         self._second, self._day, self._key = 0, "", b""
         self._text = self._canonical = self._head = ""
 
-    def request(self, method: str, path: str, query: str = "") -> bytes:
-        """Return the request line and headers. ``path`` and ``query`` are encoded, the query's names sorted."""
+    def request(self, method: str, path: str, query: str = "", headers: str = "") -> bytes:
+        """Return the request line and headers. ``path`` and ``query`` are encoded, the query's names sorted.
+
+        ``headers`` are whole lines, which are not signed.
+        """
         now = int(time.time())
         if now != self._second:
             self._turn(now)
         canonical = hashlib.sha256(f"{method}\n{path}\n{query}\n{self._canonical}".encode()).hexdigest()
         signature = hmac.digest(self._key, f"{self._text}{canonical}".encode(), "sha256").hex()
         target = f"{path}?{query}" if query else path
-        return f"{method} {target}{self._head}{signature}\r\n\r\n".encode()
+        return f"{method} {target}{self._head}{signature}\r\n{headers}\r\n".encode()
 
     def _turn(self, now: int) -> None:
         """Make what all requests of one second share."""

@@ -21,7 +21,7 @@ class AuditAsked:
 def _read(given: Given) -> AuditAsked:
     option = given.option
     try:
-        options = audits.read(option.gf_shard, option.gf_sample, option.gf_rate, option.gf_audit_state)
+        options = audits.read(*(getattr(option, f"gf_{name}") for name in audits.OPTIONS))
     except ValueError as wrong:
         raise BadInput(str(wrong)) from None
     named = bool(option.gf_shard or option.gf_sample or given.mentions("audit")) and given.contract.bazel is not None
@@ -58,6 +58,10 @@ AUDIT = Selection(
                 "help": "with -m audit: where it is noted how far the audit is; one that was killed goes on from there",
             },
             path=True,
+        ),
+        Option(
+            "--gf-audit-state-age",
+            {"metavar": "AGE", "help": "with -m audit: believe a finished state for 90m, 12h, 7d"},
         ),
     ),
     read=_read,

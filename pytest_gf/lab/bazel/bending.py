@@ -27,6 +27,10 @@ def act(blobs: Blobs, bend: Bend) -> Undo:
     if bend.name == "bazel-hot-other":
         blob = content.largest()
         return _warm(blobs, {content.digest(blob): bytes([blob[0] ^ 1]) + blob[1:]})
+    if bend.name == "bazel-stray":
+        key = blobs.key(content.strays()[bend.argument])
+        blobs.servant.keep(key, casblob.encode(b"a blob out of place"))
+        return partial(blobs.servant.drop, key)
     return nothing
 
 
@@ -39,9 +43,9 @@ def _action(blobs: Blobs, defect: str) -> Undo:
     if defect == "dangling":
         return _replaced(blobs, blobs.key(content.blob_key(content.digest(content.named_by_action(0)))), None)
     result = _replaced(blobs, blobs.key(content.action_key(content.action(0))), content.action_defects()[defect])
-    if defect != "dangling-in-tree":
+    if defect not in content.TREES:
         return result
-    tree = content.tree_with_a_file_that_is_gone()
+    tree = content.TREES[defect]()
     key = blobs.key(content.blob_key(content.digest(tree)))
     blobs.servant.keep(key, casblob.encode(tree))
 
@@ -53,20 +57,27 @@ def _action(blobs: Blobs, defect: str) -> Undo:
 
 
 def _replaced(blobs: Blobs, key: str, body: bytes | None) -> Undo:
-    """Put another body in an object's place, or none."""
+    """Put another body in an object's place, or none. Mended, the hot cache forgets what it read of it meanwhile."""
     before = blobs.servant.peek(key)
     if body is None:
         blobs.servant.drop(key)
     else:
         blobs.servant.keep(key, body)
-    return partial(blobs.servant.keep, key, before)
+
+    def undo() -> None:
+        blobs.servant.keep(key, before)
+        hot = blobs.hot(key.removeprefix(blobs.key("")))
+        if hot.exists() and hot.read_bytes() == body:
+            hot.unlink()
+
+    return undo
 
 
 def _warm(blobs: Blobs, payloads: dict[str, bytes]) -> Undo:
     paths: list[Path] = []
     for digest, payload in payloads.items():
-        blobs.warm(content.blob_key(digest), payload)
-        paths.append(blobs.hot(content.blob_key(digest)))
+        blobs.warm(digest, payload)
+        paths.append(blobs.hot(blobs.place(digest)))
 
     def undo() -> None:
         for path in paths:

@@ -64,6 +64,11 @@ def blob_key(name: str) -> str:
     return f"cas.v2/{name[:2]}/{name}"
 
 
+def raw_key(name: str) -> str:
+    """Return the key of a blob that lies as it is (storage mode uncompressed)."""
+    return f"cas/{name[:2]}/{name}"
+
+
 def action_key(name: str) -> str:
     """Return the key of an action's result."""
     return f"ac/{name[:2]}/{name}"
@@ -78,21 +83,58 @@ def tree_with_a_file_that_is_gone() -> bytes:
     return made
 
 
+def tree_without_a_directory() -> bytes:
+    """Return a Tree whose root names a directory that it does not hold."""
+    tree, child = reapi.message("v2.Tree")(), reapi.message("v2.Directory")()
+    child.files.add(name="b").digest.MergeFrom(digest_of(named_by_action(1)))
+    tree.root.files.add(name="a").digest.MergeFrom(digest_of(named_by_action(0)))
+    tree.root.directories.add(name="below").digest.MergeFrom(digest_of(child.SerializeToString()))
+    made: bytes = tree.SerializeToString(deterministic=True)
+    return made
+
+
+TREES = {"dangling-in-tree": tree_with_a_file_that_is_gone, "child-missing": tree_without_a_directory}
+"""Defects of a result whose tree lies in the bucket, and what that tree is."""
+
+
 def action_defects() -> Mapping[str, bytes]:
     """Return what can stand in the place of an action's result, by the name of the defect."""
     absent = b"a blob that nobody ever wrote"
-    stdout, tree, inside, strange = (reapi.message("v2.ActionResult")() for _ in range(4))
+    stdout, tree, strange, size, root = (reapi.message("v2.ActionResult")() for _ in range(5))
     stdout.stdout_digest.MergeFrom(digest_of(absent))
     tree.output_directories.add(path="out").tree_digest.MergeFrom(digest_of(absent))
-    inside.output_directories.add(path="out").tree_digest.MergeFrom(digest_of(tree_with_a_file_that_is_gone()))
     strange.output_files.add(path="a.o").digest.hash = "no hash"
+    size.output_files.add(path="a.o").digest.MergeFrom(digest_of(named_by_action(0)))
+    size.output_files[0].digest.size_bytes += 1
+    root.output_directories.add(path="out").root_directory_digest.MergeFrom(digest_of(named_by_action(0)))
+    trees = {name: reapi.message("v2.ActionResult")() for name in TREES}
+    for name, result in trees.items():
+        result.output_directories.add(path="out").tree_digest.MergeFrom(digest_of(TREES[name]()))
     return {
         "dangling-stdout": stdout.SerializeToString(),
         "dangling-tree": tree.SerializeToString(),
-        "dangling-in-tree": inside.SerializeToString(),
+        **{name: result.SerializeToString() for name, result in trees.items()},
         "strange-digest": strange.SerializeToString(),
+        "wrong-size": size.SerializeToString(),
+        "root-without-tree": root.SerializeToString(),
         "garbage": b"\xff<html>",
         "too-long": bytes(5 * 1024 * 1024),
+        "empty": b"",
+    }
+
+
+def strays() -> Mapping[str, str]:
+    """Return keys below the prefix where bazel-remote finds nothing, or keeps nothing of ours, by the name of the kind."""
+    name = digest(b"a blob out of place")
+    return {
+        "upper-case": f"cas.v2/{name[:2].upper()}/{name.upper()}",
+        "no-folder": f"cas.v2/{name}",
+        "other-folder": f"cas.v2/zz/{name}",
+        "neighbour": f"cas.v2/e0/{name}",
+        "deeper": f"cas.v2/e0/more/{name}",
+        "short": f"ac/d7/{name[:20]}",
+        "raw": f"raw/{name[:2]}/{name}",
+        "rubbish": "notes/read me.txt",
     }
 
 

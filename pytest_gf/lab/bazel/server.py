@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from pytest_gf.honey.formats import reapi
 from pytest_gf.lab.bazel import bending
 from pytest_gf.lab.bazel.blobs import Blobs, Failed
 from pytest_gf.lab.bazel.methods import Methods
+from pytest_gf.lab.bazel.stored import Died
 from pytest_gf.lab.bends import Undo
 from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Exchange, Journal
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 OPTIONS = (("grpc.so_reuseport", 0), ("grpc.max_concurrent_streams", 100))
 """One port, one lab: another process that binds it is an error there."""
+USER, PASSWORD = "bazel", "a-password-of-the-lab"
+"""Whom the server lets in where it asks for passwords."""
+BASIC = f"Basic {base64.b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
 STATUS = {"NOT_FOUND": 404, "INVALID_ARGUMENT": 400}
 
 
@@ -37,6 +42,7 @@ class BazelServer:
         self._methods = Methods(blobs).by_name
         self._grpc: grpc.aio.Server | None = None
         self._number = 0
+        self._closing: set[asyncio.Task[None]] = set()
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_get("/status", self._status)
         app.router.add_get("/metrics", self._metrics)
@@ -105,23 +111,29 @@ class BazelServer:
 
         async def one(request: Any, context: Any) -> Any:
             exchange = await self._begin(name)
+            await self._admit(name, context, exchange)
             try:
                 found = made(request)
                 response = await found if method.client_streams else found
             except Failed as failed:
                 exchange.finish(200, failed.code)
                 await context.abort(grpc.StatusCode[failed.code], failed.details)
+            except Died:
+                await self._die(exchange)
             exchange.finish(200, "OK")
             return response
 
         async def many(request: Any, context: Any) -> AsyncIterator[Any]:
             exchange = await self._begin(name)
+            await self._admit(name, context, exchange)
             try:
                 for response in made(request):
                     yield response
             except Failed as failed:
                 exchange.finish(200, failed.code)
                 await context.abort(grpc.StatusCode[failed.code], failed.details)
+            except Died:
+                await self._die(exchange)
             exchange.finish(200, "OK")
 
         wires = {
@@ -138,6 +150,29 @@ class BazelServer:
         if self._bends.on("bazel-silent"):
             await asyncio.sleep(LONGEST_WAIT)
         return exchange
+
+    async def _admit(self, name: str, context: Any, exchange: Exchange) -> None:
+        """Refuse who does not name himself, where passwords are asked for, and everybody where the server is starting."""
+        import grpc
+
+        if self._bends.on("bazel-not-ready"):
+            exchange.finish(200, "UNAVAILABLE")
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the lab's server is not ready yet")
+        if not self._bends.on("bazel-htpasswd") or name == "Check":
+            return
+        given = dict(context.invocation_metadata() or ()).get("authorization")
+        if given != BASIC:
+            exchange.finish(200, "UNAUTHENTICATED")
+            said = "no authentication metadata found" if given is None else "access denied"
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, said)
+
+    async def _die(self, exchange: Exchange) -> None:
+        """Be gone as a server is that panicked: its connections end without an answer, its ports are closed."""
+        exchange.finish(0, "panic")
+        closing = asyncio.create_task(self._close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        await asyncio.sleep(LONGEST_WAIT)
 
     async def _status(self, _: web.Request) -> web.Response:
         (await self._begin("Status")).finish(200, "OK")

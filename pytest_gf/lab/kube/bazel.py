@@ -53,4 +53,7 @@ def pod(contract: Contract, bends: Bends) -> dict[str, Any]:
 
 def ports(bends: Bends) -> dict[str, int]:
     """Return the ports of its Service, by name."""
-    return {"grpc": PORT + 1 if bends.argument("bazel-shape") == "port" else PORT, "http": HTTP}
+    shape = bends.argument("bazel-shape")
+    if shape == "http-only":
+        return {"http": HTTP}
+    return {"grpc": PORT + 1 if shape == "port" else PORT, "http": HTTP}

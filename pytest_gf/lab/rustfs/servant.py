@@ -29,7 +29,7 @@ class Unavailable(Exception):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}" if code else message)
-        self.code = code
+        self.code, self.message = code, message
 
 
 class Servant:
@@ -69,13 +69,12 @@ class Servant:
         """Store an object. Raises Unavailable."""
         self._ask("PUT", key, data)
 
-    def has(self, key: str) -> bool:
-        """Tell whether HEAD finds an object; whatever is refused is not found."""
+    def length(self, key: str) -> int | None:
+        """Return the length that HEAD tells of an object, None where it finds none; whatever is refused is not found."""
         try:
-            self._ask("HEAD", key)
+            return self._ask("HEAD", key).length
         except Unavailable:
-            return False
-        return True
+            return None
 
     def keep(self, key: str, data: bytes, headers: Mapping[str, str] | None = None) -> None:
         """Put an object in its place as a seed or a fault does: past S3 and what ails it. Its ``headers`` are given back."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.honey.observed.audit import AuditedBucket, AuditServed, ShardAudit
+from pytest_gf.honey.observed.audit import AuditedBucket, AuditServed, Outside, ShardAudit
 
 pytestmark = pytest.mark.audit
 
@@ -20,6 +20,12 @@ def test_bucket(audit_bucket: AuditedBucket) -> None:
 def test_shard(audit_shard: ShardAudit) -> None:
     """Payloads are decoded and hashed, and what a result of an action names is there."""
     assert audit_shard.sound
+
+
+@clause("bazel.audit-outside", "no blob lies where bazel-remote never looks for it", proves="S041~")
+def test_outside(audit_outside: Outside) -> None:
+    """Keys below cas.v2/, cas/ and ac/ lie in the folder of their first two digits; other folders are counted alone."""
+    assert audit_outside.none
 
 
 @clause("bazel.audit-served", "gRPC gives what the audit read as it lies in S3", proves="S043~")
