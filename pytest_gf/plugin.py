@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pytest
 
+from pytest_gf import trust
 from pytest_gf.engine import catalog, hookspecs, options
 from pytest_gf.engine.clauses import clause_of
 from pytest_gf.engine.facts import AXES, HOUSE
@@ -33,6 +34,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     options.place_suites(early_config, args)
+    trust.refuse(early_config)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from pytest_gf import trust
 from pytest_gf.honey import contract as contracts
 from pytest_gf.honey import subject as subjects
 from pytest_gf.honey import target as targets
 from pytest_gf.honey.audit import asked as audits
-from pytest_gf.honey.subject import Subject
 from pytest_gf.honey.vantage import VANTAGES
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Settings:
     reports: Path
     strict: bool
     deadline: float
-    subject: Subject
+    subject: subjects.Subject
     seed: str
     """By which samples are chosen."""
     audit: audits.Asked
@@ -187,7 +187,7 @@ _SUITES = "folders that hold clauses; run when -m names one of their markers, by
 def add_options(parser: pytest.Parser) -> None:
     """Add our options and ini options to pytest's."""
     group = parser.getgroup("gf", "GloriousFlywheel's contract")
-    for name, attributes in _OPTIONS.items():
+    for name, attributes in {**_OPTIONS, **trust.OPTION}.items():
         group.addoption(name, **attributes)
     parser.addini("gf_suites", type="paths", default=[], help=_SUITES)
     parser.addini("gf_target", default="", help="as --gf-target")

@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "verdict": set(),
     "observed": {"observed", "formats", "answers", "errors"},
     # what is promised, and where
-    "contract": {"contract"},
+    "contract": {"contract", "formats"},
     "target": {"contract", "formats", "vantage"},
     # wires, and the emulated honey, which knows nothing of them
     "evidence": {"redaction"},
@@ -56,18 +56,18 @@ ALLOWED: dict[str, set[str]] = {
     "cleaning": {"errors", "lab", "ledger", "probes", "redaction", "routes", "target"},
     "plan": {"errors", "probes", "target"},
     "findings": {"errors", "evidence", "observed", "probes"},
-    "subject": {"errors", "evidence", "lab", "target"},
+    "subject": {"errors", "evidence", "formats", "lab", "target"},
     "baselines": {"formats", "verdict"},
     "run": {"baselines", "cleaning", "errors", "graph", "lab", "ledger", "redaction", "subject", "target"},
     "waiving": {"clauses", "run"},
     "judging": {"errors", "facts", "redaction", "run", "verdict", "waiving"},
     # reports
     "redacting": {"redaction"},
-    "reports": {"reports", "clauses", "redacting", "redaction", "verdict"},
+    "reports": {"reports", "clauses", "formats", "redacting", "redaction", "verdict"},
     # pytest's side
     "hookspecs": set(),
     "scheduling": set(),
-    "options": {"audit", "contract", "formats", "lab", "subject", "target", "vantage"},
+    "options": {"audit", "contract", "formats", "lab", "subject", "target", "trust", "vantage"},
     "commands": {"cleaning", "lab", "options", "target"},
     "session": {
         *(
@@ -86,7 +86,8 @@ ALLOWED: dict[str, set[str]] = {
         ),
         "verdict",
     },
-    "plugin": {"catalog", "clauses", "commands", "facts", "hookspecs", "options", "session"},
+    "plugin": {"catalog", "clauses", "commands", "facts", "hookspecs", "options", "session", "trust"},
+    "trust": set(),
     # the door, and the generators of documents
     "__init__": {"clauses", "errors", "facts"},
     "clauses_page": {"clauses", "contract", "facts", "faults_page", "session"},

@@ -27,7 +27,7 @@ from pytest_gf.honey.contract.model import (
     Waiver,
     Workload,
 )
-from pytest_gf.honey.contract.repository import Repository
+from pytest_gf.honey.contract.repository import Repository, refused
 
 HERE = Path(__file__).parent
 DEFAULT = HERE / "gloriousflywheel.toml"
@@ -151,6 +151,8 @@ def _statements(path: Path) -> dict[str, Statement]:
 
 
 def _check(contract: Contract, path: Path) -> None:
+    if wrong := refused(contract.repository):
+        raise ContractError(f"{path}: key {wrong}")
     named = {f"stacks.{name}.proves": stack.proves.split() for name, stack in contract.stacks.items()}
     named |= {f"limits.{name}.proves": limit.proves.replace("~", "").split() for name, limit in contract.limits.items()}
     named |= {
