@@ -83,6 +83,17 @@ class Given:
 
 
 @dataclass(frozen=True)
+class Early:
+    """What is known before any conftest is loaded: options, where pytest's configuration lies, and which target was named."""
+
+    option: argparse.Namespace
+    sources: Mapping[str, Path]
+    """The folders and files that pytest takes configuration and code from, by what they are."""
+    folder: Path
+    target: str
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A collected row, as a selection looks at it: its markers, its axes' values, whether its facts change anything."""
 
@@ -97,8 +108,9 @@ class Selection:
     """A set of clauses that a marker names, with the options that belong to it.
 
     ``read`` makes the selection's own settings of the command line and raises `BadInput`; facts get them by
-    ``run.asked(TYPE)``. ``fills`` names the axis whose values are ``values(settings)``. ``confirm`` maps words of a target's
-    ``allow`` to the word that --gf-confirm must say for them. ``takes`` says which other rows belong to this selection.
+    ``run.asked(TYPE)``. ``early`` refuses, by `BadInput`, what must not even be loaded. ``fills`` names the axis whose
+    values are ``values(settings)``. ``confirm`` maps words of a target's ``allow`` to the word that --gf-confirm must say
+    for them. ``takes`` says which other rows belong to this selection.
     ``note`` is appended to the titles of rows over the axis it fills. ``part`` names one run's share of the whole.
     ``ends`` gives the lines that a run shows last.
     """
@@ -107,6 +119,7 @@ class Selection:
     about: str
     options: tuple[Option, ...] = ()
     read: Callable[[Given], Any] = lambda _: None
+    early: Callable[[Early], None] = lambda _: None
     fills: str = ""
     values: Callable[[Any], tuple[str, ...]] = lambda _: ()
     confirm: Mapping[str, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import itertools
 import os
@@ -19,7 +20,7 @@ from pytest_gf.engine import loading
 from pytest_gf.engine import target as targets
 from pytest_gf.engine.axes import Axes
 from pytest_gf.engine.contract import Contract
-from pytest_gf.engine.house import BadInput, Given, House, Option
+from pytest_gf.engine.house import BadInput, Early, Given, House, Option
 
 if TYPE_CHECKING:
     from pytest_gf.engine.target import Target
@@ -171,6 +172,8 @@ def add_options(parser: pytest.Parser, config: pytest.Config) -> None:
         return
     base = config.inipath.parent if config.inipath is not None else Path.cwd()
     try:
+        if ".py:" in said:  # The file is code: what must not be loaded is refused before it.
+            _check_early(config, loading.load(DEFAULT_HOUSE, base), None)
         config.stash[HOUSE] = loading.load(said or DEFAULT_HOUSE, base)
     except BadInput as wrong:
         raise pytest.UsageError(str(wrong)) from None
@@ -212,6 +215,10 @@ def place_suites(config: pytest.Config, args: list[str]) -> None:
     house = config.stash[HOUSE].whole()
     _refuse_spaced_paths(config, house)
     known = config.known_args_namespace
+    try:
+        _check_early(config, house, known)
+    except BadInput as wrong:
+        raise pytest.UsageError(str(wrong)) from None
     if known.file_or_dir or hasattr(config, "workerinput"):
         return
     suites = [str(path) for path in suites_of(config)]
@@ -223,6 +230,28 @@ def place_suites(config: pytest.Config, args: list[str]) -> None:
         found = [*(str(config.rootpath / path) for path in config.getini("testpaths")), *suites]
     args.extend(found)
     known.file_or_dir.extend(found)
+
+
+def _check_early(config: pytest.Config, house: House, known: argparse.Namespace | None) -> None:
+    """Let the House's selections refuse what must not be loaded. Raises `BadInput`.
+
+    ``known`` is what pytest read of the command line; None where it could not, since the House's options are not there yet.
+    """
+    if hasattr(config, "workerinput") or hasattr(config.option, "gf"):
+        return  # In a worker of xdist; its controller has asked.
+    if known is None:
+        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        for option in options_of(house):
+            parser.add_argument(option.name, **option.words)
+        known, _ = parser.parse_known_args([*config.getini("addopts"), *_words(config)])
+    folder = config.invocation_params.dir
+    sources = {"the rootdir": config.rootpath, "the working folder": folder}
+    sources |= {"the ini file": config.inipath} if config.inipath is not None else {}
+    for each in getattr(known, "file_or_dir", ()):
+        sources |= {f"the path {each},": Path(os.path.abspath(folder / str(each).split("::")[0]))}
+    target = str(known.gf_target or os.environ.get("GF_TARGET") or config.getini("gf_target") or "")
+    for selection in house.selections:
+        selection.early(Early(known, sources, folder, target))
 
 
 def suites_of(config: pytest.Config) -> list[Path]:

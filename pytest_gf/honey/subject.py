@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_gf.engine import evidence
 from pytest_gf.engine.errors import Unproven
 from pytest_gf.engine.house import BadInput
+from pytest_gf.honey.formats import nixconf
 
 if TYPE_CHECKING:
     from pytest_gf.engine.run import Run
@@ -27,7 +28,8 @@ SHOWN = (
     *("AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3", "AWS_S3_ENDPOINT", "AWS_ENDPOINT_URL"),
 )
 """The variables whose values are read, none of them a credential; of the other ones only the names are."""
-FILES = ("~/.bazelrc", "/etc/bazel.bazelrc", "/etc/nix/nix.conf", "~/.config/nix/nix.conf")
+BAZEL_FILES = ("~/.bazelrc", "/etc/bazel.bazelrc")
+MOST_INCLUDES = 50
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Subject:
     def machine(self, also: Sequence[str] = ()) -> Machine:
         """Return this machine's variables and files, or the model's; the values of ``also`` are read too."""
         if self.model is None:
-            return machine(os.environ, FILES, also)
+            return machine(os.environ, [*BAZEL_FILES, *nixconf.files(os.environ)], also)
         folder = self.model / "environment"
         given = (line.partition("=") for line in (folder / "variables").read_text(encoding="utf-8").splitlines())
         return machine(
@@ -87,8 +89,6 @@ def chosen(option: Any, target: Target | None) -> Subject:
         raise BadInput(f"--gf-contract-page={option.gf_contract_page}: no such file")
     if given == LAB or (option.gf_fault and given is None):
         return Subject(page=page, run_just=option.gf_run_just, is_model=True)
-    if given is not None and option.gf_fault:
-        raise BadInput(f"--gf-fault={option.gf_fault[0]}: only the lab's model can be bent; say --gf-repository=lab")
     checkout = Path(os.path.abspath(given)) if given else target.repository if target is not None else None
     if checkout is not None and not checkout.is_dir():
         raise BadInput(f"--gf-repository={checkout}: no such folder")
@@ -113,17 +113,37 @@ def laid(subject: Subject, folder: Path, faults: Sequence[str]) -> Subject:
 
 
 def machine(variables: Mapping[str, str], files: Sequence[str], also: Sequence[str] = ()) -> Machine:
-    """Return what these variables and files say; a file that is not there, or can't be read, is left out."""
+    """Return what these variables and files say, and what the files of Nix include; a file that is not there is left out.
+
+    Raises Unproven for one that is there and can't be read.
+    """
     begun = time.monotonic()
     names = frozenset(name for name, value in variables.items() if name.startswith(PREFIXES) and value)
     texts: dict[str, str] = {}
-    for name in files:
-        path = Path(name).expanduser()
-        if path.is_file():
-            try:
-                with path.open("rb") as stream:
-                    texts[name] = stream.read(LARGEST).decode("utf-8", "replace")
-            except OSError:
-                continue
+    pending = list(files)
+    while pending and len(texts) < MOST_INCLUDES:
+        name = pending.pop(0)
+        text = None if name in texts else _text(name)
+        if text is not None:
+            texts[name] = text
+            if not name.endswith("bazelrc"):
+                found = nixconf.read(name, text, lambda _: None)
+                pending += [_beside(name, each.included) for each in found if isinstance(each, nixconf.Absent)]
     evidence.record("machine", "read", seconds=time.monotonic() - begun, variables=sorted(names), files=sorted(texts))
     return Machine({name: variables[name] for name in (*SHOWN, *also) if variables.get(name)}, names, texts)
+
+
+def _beside(name: str, included: str) -> str:
+    return os.path.normpath(Path(name).parent / included)
+
+
+def _text(name: str) -> str | None:
+    """Return a file's text; None where there is none. Raises Unproven for one that is there and can't be read."""
+    path = Path(name).expanduser()
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as stream:
+            return stream.read(LARGEST).decode("utf-8", "replace")
+    except OSError as wrong:
+        raise Unproven(f"{name}: {wrong.strerror or 'can not be read'}", "let this user read it") from None

@@ -12,10 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_gf.honey.formats import envrc, expression, hcl, markdown, shell, workflow
+from pytest_gf.honey.formats import bash, envrc, expression, hcl, markdown, nixconf, recipes, shell, workflow
 from pytest_gf.honey.formats.expression import Truth
 from pytest_gf.honey.formats.expression_values import UNKNOWN
+from pytest_gf.honey.formats.templates import GITHUB, GITLAB, JUST, rendered
 from pytest_gf.honey.formats.yaml_nodes import Malformed, read, read_all
+from pytest_gf.honey.observed.repository import gitlab
+from pytest_gf.honey.observed.repository.effects import Around, effects
 from pytest_gf.honey.probes import repository
 
 WORKFLOW = "on: pull_request\njobs: {t: {runs-on: x, steps: [{run: make}]}}\n"
@@ -64,7 +67,12 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except hcl.NoHcl as refused_hcl:
         assert str(refused_hcl)
     envrc.read(text)
-    list(shell.attic_commands(text))
+    list(shell.lines(text))
+    recipes.just(text), recipes.make(text)
+    list(nixconf.read("nix.conf", text, lambda _: None)), list(nixconf.told(text))
+    gitlab.fits(text, {"CI_COMMIT_BRANCH": "main"})
+    rendered(text, (GITHUB, GITLAB, JUST))
+    effects(text, Around())
     list(markdown.fences(text)), list(markdown.rows(text)), list(markdown.prose(text))
 
 
@@ -96,7 +104,35 @@ def test_envrc_with_everything_open_is_bounded() -> None:
     for text in ("A=${" * 5_000, "A='" + "\n" * 9_000, "if x\n" * 6_000, "A=$(" * 2_000 + "\n" * 100):
         envrc.read(text)
     grown = "A=1\n" + "".join(f"if x; then A{n}=$A$A; else A{n}=b$A; fi\nA=$A{n}\n" for n in range(60))
-    assert len(envrc.read(grown)["A"]) <= envrc.MOST_VALUES
+    assert len(envrc.read(grown).values["A"]) <= envrc.MOST_VALUES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 50_000,
+        "$(" * 20_000,
+        '"' * 50_001,
+        "if x; then " * 10_000,
+        "<<E " * 2_000,
+        "${x" * 20_000,
+        "f() { " * 9_000,
+        "a" * 300_000,
+    ],
+    ids=lambda text: text[:5],
+)
+def test_shell_is_bounded_and_what_is_not_read_is_undecided(text: str) -> None:
+    found = effects(f"{text}\nattic push main\n", Around())
+    # A here-document that never ends takes the rest for its text, as Bash does.
+    assert found or text.startswith("<<")
+    assert all(each.unknown for each in found)
+
+
+def test_a_parse_that_takes_too_long_is_no_shell_without_a_push(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bash, "MOST_SECONDS", -1.0)
+    (only,) = effects("nix build\nattic push main\n", Around())
+    assert only.offset == 1
+    assert "was not parsed within" in only.unknown
 
 
 def make_fifo(path: Path) -> None:

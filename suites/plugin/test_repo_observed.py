@@ -208,7 +208,10 @@ def test_private_topology() -> None:
     topology = RULES.topology
     text = "`honey` is sweet honey\n10.1.2.3 and 110.1.2.3.4\nx.ts.net\nkubernetes.default.svc\nservice.namespace.svc\n172.32.0.1 192.168.0.256\n"
     found = addresses.private(
-        {"docs/a.md": text}, topology.public, (), topology.private, [each.text for each in topology.allow]
+        {"docs/a.md": text},
+        topology.public,
+        (),
+        addresses.Named(topology.private, [each.text for each in topology.allow]),
     )
     assert {(each.line, each.what.split()[0]) for each in found.found} == {
         (1, "node"),

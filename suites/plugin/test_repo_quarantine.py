@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pytest_gf.honey import contract as contracts
 from pytest_gf.honey.observed.repository import Finding, quarantine
 from pytest_gf.honey.observed.repository import publication as publications
+from pytest_gf.honey.observed.repository.calling import Known
 
 FOLDER = Path(__file__).parent / "workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
@@ -17,7 +19,12 @@ WORDS = (
     "probe-attic-publication-small-check",
     "probe-attic-publication-medium-check",
 )
-PLAN = quarantine.Plan(pilots=(".github/workflows/pilot-*",), publication=(".github/workflows/publication-*",))
+RULES_OF = contracts.load().repository.quarantine
+PLAN = quarantine.Plan(
+    pilots=(".github/workflows/pilot-*",),
+    publication=(".github/workflows/publication-*",),
+    known=Known(RULES_OF.actions, RULES_OF.quiet, ("nix-cache.tinyland.dev",)),
+)
 AROUND = {
     ".github/actions/nix-job/action.yml": """
 inputs:
@@ -35,7 +42,7 @@ inputs:
 runs:
   using: composite
   steps:
-    - uses: owner/x/.github/actions/nix-job@main
+    - uses: tinyland-inc/ci-templates/.github/actions/nix-build@main
       with: {push-cache: "${{ inputs.publish }}"}
 """,
     ".github/workflows/checks.yml": "name: checks\non: pull_request\njobs: {t: {runs-on: x, steps: []}}\n",

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import re2
 
 from pytest_gf.engine.verdict import Verdict
 
 MOST = 10
 """Annotations of one level in one step; GitHub drops what comes after them (and 50 of a job)."""
-_FINDING = re.compile(
-    r"^(?P<path>[^\s:][^:\n]*):(?P<line>[1-9]\d{0,8}): \[(?P<rule>[a-z0-9-]+)\] (?P<what>.+)$", re.MULTILINE
-)
+_FINDING = re2.compile(r"(?m)^(?P<path>[^\s:][^:\n]*):(?P<line>[1-9]\d{0,8}): \[(?P<rule>[a-z0-9-]+)\] (?P<what>.+)$")
 _LEVELS: Mapping[Verdict, str] = {
     Verdict.VIOLATED: "error",
     Verdict.FIXED: "error",

@@ -30,7 +30,7 @@ from pytest_gf.honey.contract.model import (
     Waiver,
     Workload,
 )
-from pytest_gf.honey.contract.repository import Repository
+from pytest_gf.honey.contract.repository import Repository, refused
 
 HERE = Path(__file__).parent
 DEFAULT = HERE / "gloriousflywheel.toml"
@@ -148,6 +148,16 @@ def _statements(path: Path) -> dict[str, Statement]:
 
 
 def _check(contract: Contract, path: Path) -> None:
+    if wrong := refused(contract.repository):
+        raise ContractError(f"{path}: key {wrong}")
+    _check_statements(contract, path)
+    _check_state(contract, path)
+    for key, instant in _instants(contract):
+        if instant.tzinfo is None:
+            raise ContractError(f"{path}: key {key!r}: expected an instant with its zone, as 2027-01-31T12:00:00Z")
+
+
+def _check_statements(contract: Contract, path: Path) -> None:
     named = {f"stacks.{name}.proves": stack.proves.replace("~", "").split() for name, stack in contract.stacks.items()}
     named |= {f"together[{index}].statements": each.statements.split() for index, each in enumerate(contract.together)}
     named |= {
@@ -162,6 +172,9 @@ def _check(contract: Contract, path: Path) -> None:
         for statement in statements:
             if statement not in contract.statements:
                 raise ContractError(f"{path}: key {key!r}: unknown statement {statement}")
+
+
+def _check_state(contract: Contract, path: Path) -> None:
     prefix = contract.state.proof_prefix
     if (
         not prefix.endswith("/")
@@ -175,9 +188,6 @@ def _check(contract: Contract, path: Path) -> None:
         raise ContractError(
             f"{path}: key 'repository.stacks.variables.{setting}': it is a credential, and no value of one is read"
         )
-    for key, instant in _instants(contract):
-        if instant.tzinfo is None:
-            raise ContractError(f"{path}: key {key!r}: expected an instant with its zone, as 2027-01-31T12:00:00Z")
     for name, stack in contract.stacks.items():
         if stack.bucket not in contract.buckets:
             known = ", ".join(contract.buckets)

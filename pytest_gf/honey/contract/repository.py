@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
+
+from pytest_gf.honey.formats.linear import Refused, linear
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
+class KnownAction(_Section, frozen=True):
+    """``[[repository.quarantine.actions]]``: an action that pushes, at these versions (fnmatch), with which token, and what turns it off."""
+
+    uses: str
+    versions: tuple[str, ...]
+    token_input: str = ""
+    """The input that the token comes by; without one it is ATTIC_TOKEN in the environment."""
+    switch: str = ""
+    """The input that says whether it pushes; without one it always does."""
+    off: str = "false"
+    """The switch's value that turns pushing off."""
+    default: str = "true"
+    """The switch's value where nobody gives one."""
+    script: str = ""
+    """An input that it runs as a script."""
+
+
 class Quarantine(_Section, frozen=True):
-    """``[repository.quarantine]``: which workflows are pilots or publish, which files are examples or documents."""
+    """``[repository.quarantine]``: which workflows are pilots or publish, which files are examples or documents.
+
+    ``actions``: those that push. ``quiet``: those that are known to push nothing, whatever they are given (fnmatch, without version).
+    """
 
     pilots: tuple[str, ...] = ()
     publication: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()
     confirm: tuple[str, ...] = ()
+    actions: tuple[KnownAction, ...] = ()
+    quiet: tuple[str, ...] = ()
 
 
 class Stacks(_Section, frozen=True):
@@ -67,13 +93,16 @@ class Allowed(_Section, frozen=True):
 class Topology(_Section, frozen=True):
     """``[repository.topology]``: which files are public (``internal``: but for these), which patterns name private topology.
 
-    ``private``: by what it names, a regular expression.
+    ``private``: by what it names, a regular expression; where it has a group ``it``, that is what it names.
     """
 
     public: tuple[str, ...] = ()
     internal: tuple[str, ...] = ()
     private: dict[str, str] = {}
     allow: tuple[Allowed, ...] = ()
+    domains: tuple[str, ...] = ()
+    """Domains of the infrastructure: a host below one is private or unknown unless it is among `public_hosts`."""
+    public_hosts: tuple[str, ...] = ()
 
 
 class Retired(_Section, frozen=True):
@@ -118,6 +147,8 @@ class Publication(_Section, frozen=True):
 class Repository(_Section, frozen=True):
     """``[repository]``: all that a checkout and a machine are judged by. ``archived``: files that are kept and no authority."""
 
+    name: str = ""
+    """``owner/name`` of the checkout on its forge; without it, what compares it with a name is undecided."""
     branch: str = "main"
     archived: tuple[str, ...] = ()
     quarantine: Quarantine = Quarantine()
@@ -132,3 +163,27 @@ class Repository(_Section, frozen=True):
     """By kind of credential, the words (regular expressions) by which its rule is known."""
     page_ignores: dict[str, str] = {}
     """Sentences of the contract page that no statement covers, by their beginning, and why that is right."""
+
+
+def patterns(rules: Repository) -> Iterator[tuple[str, str]]:
+    """Yield every regular expression of the section, by its key."""
+    for name, pattern in rules.topology.private.items():
+        yield f"repository.topology.private.{name}", pattern
+    for name, listed in (
+        ("repository.retired.said", rules.retired.said),
+        ("repository.canary.steps", tuple(step.was for step in rules.canary.steps)),
+        ("repository.publication.claims", rules.publication.claims),
+        *((f"repository.rotation.{kind}", words) for kind, words in rules.rotation.items()),
+    ):
+        for pattern in listed:
+            yield name, pattern
+
+
+def refused(rules: Repository) -> str:
+    """Return the first pattern that can't be read in linear time, with its key and the reason; "" where there is none."""
+    for name, pattern in patterns(rules):
+        try:
+            linear(pattern)
+        except Refused as wrong:
+            return f"{name}: {pattern!r} is no pattern of RE2's ({wrong}); write it without look-around and back-references"
+    return ""

@@ -1,26 +1,38 @@
 """direnv's ``.envrc``, read and never run: what it assigns in a clean environment, as far as its text says it.
 
-Understood: assignments, ``export``, ``$X``, ``${X}``, ``${X:-default}``, if/elif/else. What else gives a value is a hole.
+The grammar is Bash's (`bash.tree`). Understood: assignments, ``export``, ``$X``, ``${X}``, ``${X:-default}``, if/elif/else.
+What else gives a value is a hole; what stands in a function, a loop or a case may run never, once or often, and is left out.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-MOST_LINES = 5_000
-LONGEST_LINE = 4_000
-"""Characters; what follows them is not read."""
+from pytest_gf.honey.formats import bash
+from pytest_gf.honey.formats.linear import linear
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
 MOST_VALUES = 16
 LONGEST_WORD = 2_000
 """Characters of one value."""
 DEEPEST = 20
-_ASSIGNED = re.compile(r"(?:export\s+|declare\s+-x\s+|readonly\s+)?([A-Za-z_]\w*)=(.*)", re.DOTALL)
-_DEFAULTED = re.compile(r":\s+\"?\$\{([A-Za-z_]\w*):?=(.*)\}\"?\s*", re.DOTALL)
-_UNSET = re.compile(r"unset\s+(.*)")
-_FUNCTION = re.compile(r"(?:function\s+[\w-]+\s*(?:\(\s*\))?|[\w-]+\s*\(\s*\))\s*\{?")
-_NAME = re.compile(r"[A-Za-z_]\w*")
+_DEFAULTED = linear(r"(?s)^:\s+\"?\$\{([A-Za-z_]\w*):?=(.*)\}\"?\s*$")
+_NAME = linear(r"^[A-Za-z_]\w*")
+_OPAQUE = frozenset(
+    {
+        "function_definition",
+        "for_statement",
+        "c_style_for_statement",
+        "while_statement",
+        "case_statement",
+        "subshell",
+        "pipeline",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -52,72 +64,95 @@ class Assigned:
         return tuple(each.expression for each in self.word if isinstance(each, Hole))
 
 
-@dataclass
-class _Branch:
-    """An open if: what held before it, and what its branches that are done left."""
-
-    before: dict[str, tuple[Assigned, ...]]
-    done: list[dict[str, tuple[Assigned, ...]]] = field(default_factory=list)
-    has_else: bool = False
+Values = dict[str, tuple[Assigned, ...]]
 
 
-def read(text: str) -> dict[str, tuple[Assigned, ...]]:
+@dataclass(frozen=True)
+class Envrc:
+    """What was read: what each variable may be, the commands with their lines, and why it is not all understood ("" where it is)."""
+
+    values: Values
+    commands: tuple[tuple[int, str], ...] = ()
+    broken: tuple[int, str] | None = None
+
+
+def read(text: str) -> Envrc:
     """Return what each variable may be at the end, in a clean environment. Bounded; never raises."""
-    return _Reader().all(text)
+    try:
+        root = bash.tree(text)
+        reader = _Reader(text)
+        reader.block(root.children, 0)
+    except bash.Unread as wrong:
+        return Envrc({}, (), (1, str(wrong)))
+    broken = next(bash.unfit(root), None)
+    return Envrc(
+        reader.values,
+        tuple(reader.commands),
+        None if broken is None else (broken[0] + 1, f"no shell that is understood: {broken[1]}"),
+    )
 
 
 class _Reader:
-    def __init__(self) -> None:
-        self.values: dict[str, tuple[Assigned, ...]] = {}
-        self.branches: list[_Branch] = []
-        self.opaque = 0
-        """How many functions, loops or cases are open: what they hold may run never, once or often."""
+    def __init__(self, text: str) -> None:
+        self.source = text.encode("utf-8", "surrogatepass")
+        self.values: Values = {}
+        self.commands: list[tuple[int, str]] = []
 
-    def all(self, text: str) -> dict[str, tuple[Assigned, ...]]:
-        for line, command in commands(text):
-            self.take(line, command)
-        while self.branches:
-            self.close()
-        return self.values
+    def raw(self, node: Node) -> str:
+        return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
-    def take(self, line: int, command: str) -> None:
-        word = command.split(maxsplit=1)[0] if command.split() else ""
-        if self.opaque or _FUNCTION.fullmatch(command) or word in {"for", "while", "until", "case", "select"}:
-            self.skip(command, word)
-        elif word in {"if", "elif", "else", "fi", "then"}:
-            self.branch(line, command, word)
-        elif found := _DEFAULTED.fullmatch(command):
-            self.values.setdefault(found[1], tuple(Assigned(line, each) for each in self.expand(found[2])))
-        elif found := _ASSIGNED.fullmatch(command):
-            self.values[found[1]] = tuple(Assigned(line, each) for each in self.expand(found[2]))
-        elif found := _UNSET.fullmatch(command):
-            for name in found[1].split():
-                self.values.pop(name, None)
+    def block(self, nodes: Sequence[Node], depth: int) -> None:
+        for node in nodes:
+            self.statement(node, depth)
 
-    def skip(self, command: str, word: str) -> None:
-        opened = bool(_FUNCTION.fullmatch(command)) or word in {"for", "while", "until", "case", "select", "if"}
-        closed = word in {"}", "done", "esac", "fi"}
-        self.opaque += opened - closed
+    def statement(self, node: Node, depth: int) -> None:
+        if depth > bash.DEEPEST:
+            raise bash.Unread(f"commands stand in one another deeper than {bash.DEEPEST}")
+        line, kind = node.start_point.row + 1, node.type
+        if kind in {"command", "declaration_command", "variable_assignment", "variable_assignments", "unset_command"}:
+            self.commands.append((line, self.raw(node)))
+            self.simple(node, line, kind)
+        elif kind == "if_statement":
+            self.branches(node, depth)
+        elif kind in {"program", "compound_statement", "redirected_statement", "list"} or node.is_error:
+            self.block(node.children, depth + 1)
+        elif kind in _OPAQUE:
+            return
 
-    def branch(self, line: int, command: str, word: str) -> None:
-        rest = command.removeprefix(word).strip()
-        if word == "if":
-            self.branches.append(_Branch(dict(self.values)))
-        elif word in {"elif", "else"} and self.branches:
-            above = self.branches[-1]
-            above.done.append(self.values)
-            above.has_else = above.has_else or word == "else"
-            self.values = dict(above.before)
-        elif word == "fi" and self.branches:
-            self.close()
-        if word in {"then", "else"} and rest:
-            self.take(line, rest)
+    def simple(self, node: Node, line: int, kind: str) -> None:
+        if kind == "command":
+            found = _DEFAULTED.match(self.raw(node))
+            if found is not None and found[1] not in self.values:
+                self.values[found[1]] = tuple(Assigned(line, each) for each in self.expand(found[2]))
+        elif kind == "unset_command":
+            for each in node.children:
+                if each.is_named:
+                    self.values.pop(self.raw(each), None)
+        else:
+            for each in [node] if kind == "variable_assignment" else node.children:
+                if each.type == "variable_assignment":
+                    name, _, value = self.raw(each).partition("=")
+                    words = self.expand(value)
+                    self.values[name.removesuffix("+")] = tuple(Assigned(line, word) for word in words)
 
-    def close(self) -> None:
-        """Leave an if: a variable may be whatever one of its branches left."""
-        above = self.branches.pop()
-        ends = [*above.done, self.values] + ([] if above.has_else else [above.before])
-        merged: dict[str, tuple[Assigned, ...]] = {}
+    def branches(self, node: Node, depth: int) -> None:
+        """Go through an if: a variable may be whatever one of its branches left."""
+        before, ends = dict(self.values), list[Values]()
+        body: list[Node] = []
+        has_else = seen_then = False
+        for each in node.children:
+            if each.type in {"elif_clause", "else_clause"}:
+                self.values = dict(before)
+                self.block([one for one in each.children if one.type not in {"elif", "else", "then"}], depth + 1)
+                ends.append(self.values)
+                has_else = has_else or each.type == "else_clause"
+            elif seen_then:
+                body.append(each)
+            seen_then = seen_then or each.type == "then"
+        self.values = dict(before)
+        self.block(body, depth + 1)
+        ends = [self.values, *ends] + ([] if has_else else [before])
+        merged: Values = {}
         for name in dict.fromkeys(name for end in ends for name in end):
             found = dict.fromkeys(each for end in ends for each in end.get(name, (Assigned(0, ("",)),)))
             merged[name] = tuple(found)[:MOST_VALUES]
@@ -170,87 +205,40 @@ def _joined(word: Word) -> Word:
 
 
 def _parts(text: str) -> Iterator[Part]:
-    """Split a shell word into literal parts and holes; quotes are taken off."""
-    at, quote = 0, ""
-    while at < len(text):
-        each = text[at]
-        if each == quote:
-            quote, at = "", at + 1
-        elif not quote and each in "'\"":
-            quote, at = each, at + 1
-        elif quote != "'" and each == "\\" and at + 1 < len(text):
-            yield text[at + 1]
-            at += 2
-        elif quote != "'" and each in "$`":
-            end = _end(text, at)
-            yield Hole(text[at:end]) if end > at + 1 else each
-            at = end
-        elif not quote and each.isspace():
-            return
-        else:
-            yield each
-            at += 1
+    """Split a value into literal parts and holes, by the grammar; quotes are taken off."""
+    source = f"x={text}".encode("utf-8", "surrogatepass")
+    root = bash.tree(f"x={text}")
+    value = root.children[0].child_by_field_name("value") if root.children else None
+    if value is not None and not root.has_error:
+        yield from _of(value, source)
+    elif text:
+        # A default like `a b` is a value within quotes only.
+        plain = text.strip("\"'")
+        yield plain if "$" not in plain and "`" not in plain else Hole(text)
 
 
-def _end(text: str, at: int) -> int:
-    """Return where the expansion ends that begins here."""
-    if text[at] == "`":
-        found = text.find("`", at + 1)
-        return found + 1 if found >= 0 else len(text)
-    if text[at + 1 : at + 2] in {"{", "("}:
-        opening = text[at + 1]
-        closing, depth = {"{": "}", "(": ")"}[opening], 0
-        for index in range(at + 1, len(text)):
-            depth += (text[index] == opening) - (text[index] == closing)
-            if depth == 0:
-                return index + 1
-        return len(text)
-    name = _NAME.match(text, at + 1)
-    return name.end() if name else at + 1
-
-
-def commands(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the simple commands of a script with their lines: joined over open quotes, cut at ``;``, comments left out."""
-    held, first = "", 1
-    for number, raw in enumerate(text.splitlines()[:MOST_LINES], 1):
-        first = first if held else number
-        held = f"{held}\n{raw[:LONGEST_LINE]}" if held else raw[:LONGEST_LINE]
-        if held.endswith("\\"):
-            held = held[:-1]
-            continue
-        pieces, is_open = _cut(held)
-        if is_open and number - first < DEEPEST:
-            continue
-        for piece in pieces:
-            if piece.strip():
-                yield first, piece.strip()
-        held = ""
-
-
-def _cut(text: str) -> tuple[list[str], bool]:
-    """Return the commands in a text, and whether a quote or a substitution is still open at its end."""
-    pieces: list[str] = []
-    current, at, quote = "", 0, ""
-    while at < len(text):
-        each = text[at]
-        if each == "\\" and quote != "'":
-            current, at = current + text[at : at + 2], at + 2
-            continue
-        if quote != "'" and each in "$`":
-            end = _end(text, at)
-            if end == len(text) and not text.endswith(("}", ")", "`")) and text[at + 1 : at + 2] in {"{", "("}:
-                return [*pieces, current], True
-            current, at = current + text[at:end], end
-            continue
-        if each in "'\"" and quote in {"", each}:
-            quote = "" if quote else each
-        elif not quote and each == "#" and (not current or current[-1].isspace()):
-            at = text.find("\n", at)
-            if at < 0:
-                break
-            continue
-        elif not quote and each in ";\n":
-            pieces, current, at = [*pieces, current], "", at + 1
-            continue
-        current, at = current + each, at + 1
-    return [*pieces, current], bool(quote)
+def _of(node: Node, source: bytes) -> Iterator[Part]:
+    raw = source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+    if node.type in {
+        "simple_expansion",
+        "expansion",
+        "command_substitution",
+        "arithmetic_expansion",
+        "process_substitution",
+        "array",
+    }:
+        yield Hole(raw)
+    elif node.type == "raw_string":
+        yield raw[1:-1]
+    elif node.type == "ansi_c_string":
+        yield raw[2:-1]
+    elif not node.children:
+        yield raw.replace("\\", "") if node.type == "word" else raw
+    else:
+        at = node.start_byte
+        for each in node.children:
+            yield source[at : each.start_byte].decode("utf-8", "replace")
+            if each.is_named or each.type not in {'"', '$"'}:
+                yield from _of(each, source)
+            at = each.end_byte
+        yield source[at : node.end_byte].decode("utf-8", "replace")

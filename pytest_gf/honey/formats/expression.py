@@ -13,13 +13,12 @@ from itertools import product
 from typing import TypeAlias
 
 from pytest_gf.honey.formats import expression_values as values
-from pytest_gf.honey.formats.expression_values import UNKNOWN, Number, Set, Value
+from pytest_gf.honey.formats.expression_values import UNKNOWN, Named, Number, Set, Value
 
 LONGEST = 4_000
 """Characters."""
 DEEPEST = 40
-_WHOLE = re.compile(r"\s*\$\{\{((?:(?!\}\}).)*)\}\}\s*", re.DOTALL)
-_PART = re.compile(r"\$\{\{((?:(?!\}\}).)*)\}\}", re.DOTALL)
+_OPENING, _CLOSING = "${{", "}}"
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>-?(?:0x[0-9a-fA-F]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?))|'(?P<text>(?:[^']|'')*)'"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_-]*)|(?P<sign>&&|\|\||==|!=|<=|>=|[!<>()\[\].,*]))"
@@ -52,10 +51,11 @@ class NoExpression(ValueError):
 
 def condition(text: str, lookup: Lookup) -> Truth:
     """Return whether ``if: text`` may be true. A text that is no expression is undecided."""
-    whole = _WHOLE.fullmatch(text)
-    if whole is None and "${{" in text:
+    bare = text.strip()
+    whole = bare.startswith(_OPENING) and bare.find(_CLOSING) == len(bare) - len(_CLOSING)
+    if not whole and _OPENING in text:
         return Truth.POSSIBLE  # GitHub formats it to a text, and a text that is not empty is true.
-    return truth(_evaluated(whole[1] if whole else text, lookup))
+    return truth(_evaluated(bare[len(_OPENING) : -len(_CLOSING)] if whole else text, lookup))
 
 
 def truth(found: Set) -> Truth:
@@ -69,14 +69,25 @@ def texts(text: str, lookup: Lookup) -> Set:
     """Return what a text with ``${{ }}`` in it may become: texts, and UNKNOWN."""
     parts: list[Set] = []
     end = 0
-    for found in _PART.finditer(text):
-        parts += [frozenset({text[end : found.start()]}), _evaluated(found[1], lookup)]
-        end = found.end()
+    while (start := text.find(_OPENING, end)) >= 0 and (stop := text.find(_CLOSING, start)) >= 0:
+        parts += [frozenset({text[end:start]}), _evaluated(text[start + len(_OPENING) : stop], lookup)]
+        end = stop + len(_CLOSING)
+        if len(parts) > values.MOST:
+            return frozenset({UNKNOWN})
     parts.append(frozenset({text[end:]}))
     made: set[Value] = set()
     for words in product(*parts) if _few(parts) else ():
-        made.add(UNKNOWN if UNKNOWN in words else "".join(values.shown(each) for each in words))
+        made.add(_together([each for each in words if each != ""]))
     return values.bounded(made or {UNKNOWN})
+
+
+def _together(words: list[Value]) -> Value:
+    """Return words as one text. One that is only named stays that alone; within another text nobody knows it."""
+    if len(words) == 1 and isinstance(words[0], Named):
+        return words[0]
+    if any(each is UNKNOWN or isinstance(each, Named) for each in words):
+        return UNKNOWN
+    return "".join(values.shown(each) for each in words)
 
 
 def _few(parts: Iterable[Set]) -> bool:
@@ -104,7 +115,8 @@ def _tokens(text: str) -> list[_Token]:
         raise NoExpression("too long")
     found: list[_Token] = []
     at = 0
-    while text[at:].strip():
+    end = len(text.rstrip())
+    while at < end:
         match = _TOKEN.match(text, at)
         if match is None:
             raise NoExpression(f"not understood: {text[at : at + 20]!r}")

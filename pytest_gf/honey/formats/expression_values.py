@@ -29,8 +29,15 @@ class Number:
     value: float
 
 
+@dataclass(frozen=True)
+class Named:
+    """A text that is there and that nobody here knows, by what it is: equal to itself and to no other one."""
+
+    what: str
+
+
 UNKNOWN = Unknown.UNKNOWN
-Value: TypeAlias = str | Number | bool | tuple[str, ...] | Unknown | None
+Value: TypeAlias = str | Number | bool | tuple[str, ...] | Named | Unknown | None
 Set: TypeAlias = frozenset[Value]
 
 _ORDER: Mapping[str, Callable[[float, float], bool]] = {
@@ -106,12 +113,23 @@ def compare(sign: str, left: Set, right: Set) -> Set:
 def _compared(sign: str, one: Value, other: Value) -> Value:
     if one is UNKNOWN or other is UNKNOWN:
         return UNKNOWN
+    if isinstance(one, Named) or isinstance(other, Named):
+        return _named(sign, one, other)
     if sign in {"==", "!="}:
         return _equal(one, other) is (sign == "==")
     if isinstance(one, str) and isinstance(other, str):
         low, high = one.casefold(), other.casefold()
         return {"<": low < high, "<=": low <= high, ">": low > high, ">=": low >= high}[sign]
     return _ORDER[sign](_number(one), _number(other))
+
+
+def _named(sign: str, one: Value, other: Value) -> Value:
+    """Compare where one side is only named: it is no empty text, and what else it is nobody knows."""
+    both = isinstance(one, Named) and isinstance(other, Named)
+    plain = other if isinstance(one, Named) else one
+    if sign not in {"==", "!="} or (not both and plain not in {"", None, False}):
+        return UNKNOWN
+    return (both and one == other) is (sign == "==")
 
 
 def _equal(one: Value, other: Value) -> bool:
@@ -144,7 +162,10 @@ def call(name: str, given: Sequence[Set]) -> Set:
         count *= len(each)
     if function is None or not given or count > MOST:
         return frozenset({UNKNOWN})
-    return bounded(UNKNOWN if UNKNOWN in words else function(words) for words in product(*given))
+    return bounded(
+        UNKNOWN if any(each is UNKNOWN or isinstance(each, Named) for each in words) else function(words)
+        for words in product(*given)
+    )
 
 
 def _contains(words: tuple[Value, ...]) -> Value:

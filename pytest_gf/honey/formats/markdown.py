@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-_FENCE = re.compile(r"\s*(?:[-*>]\s+)?(`{3,}|~{3,})\s*([\w+-]*)")
-_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*$")
-_RULE = re.compile(r"\s*\|?\s*:?-{1,}:?\s*(?:\|\s*:?-{1,}:?\s*)*\|?\s*$")
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+LONGEST = 2_000_000
+"""Characters of one document: as many as a file of a checkout may have."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,15 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Block:
+    """A paragraph, a list's item or a table's row: its first line, its text, and the headings that it stands below."""
+
+    line: int
+    text: str
+    headings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Row:
     """A row of a table: its line, and its cells by the header's words."""
 
@@ -37,65 +51,93 @@ class Row:
     cells: dict[str, str]
 
 
+@functools.cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    # What stands within a line is of no interest, and its rules are what takes long on hostile text.
+    return MarkdownIt("commonmark").enable("table").disable(["inline", "text_join"], ignoreInvalid=True)
+
+
+@functools.lru_cache(maxsize=64)
+def tokens(text: str) -> Sequence[Token]:
+    """Return a document's blocks, parsed once for all that ask in a row."""
+    return _parser().parse(text[:LONGEST])
+
+
 def fences(text: str) -> Iterator[Fence]:
     """Yield the code blocks between fences; one that never ends goes to the end of the text."""
-    mark, language, first, held = "", "", 0, list[str]()
-    for number, line in enumerate(text.splitlines(), 1):
-        found = _FENCE.match(line)
-        if not mark and found:
-            mark, language, first, held = found[1], found[2].lower(), number + 1, []
-        elif mark and found and found[1].startswith(mark) and line.strip() == found[1]:
-            yield Fence(language, first, _dedented(held))
-            mark = ""
-        elif mark:
-            held.append(line)
-    if mark:
-        yield Fence(language, first, _dedented(held))
+    for token in tokens(text):
+        if token.type == "fence" and token.map is not None:
+            words = token.info.split(maxsplit=1)
+            language = words[0].strip("{}.").lower() if words else ""
+            yield Fence(language, token.map[0] + 2, _dedented(token.content.splitlines()))
 
 
 def prose(text: str) -> Iterator[Line]:
     """Yield the lines outside of code blocks, each with the headings above it."""
-    mark = ""
+    code: set[int] = set()
+    titles: dict[int, tuple[int, str]] = {}
+    for token, following in itertools.pairwise([*tokens(text), None]):
+        if token is None or token.map is None:
+            continue
+        if token.type in {"fence", "code_block"}:
+            code.update(range(*token.map))
+        elif token.type == "heading_open" and following is not None:
+            titles[token.map[0]] = int(token.tag[1:]), following.content
     above: list[tuple[int, str]] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        found = _FENCE.match(line)
-        if mark:
-            mark = "" if found and found[1].startswith(mark) and line.strip() == found[1] else mark
-            continue
-        if found:
-            mark = found[1]
-            continue
-        heading = _HEADING.match(line)
-        if heading:
-            above = [each for each in above if each[0] < len(heading[1])] + [(len(heading[1]), heading[2])]
-        yield Line(number, line, tuple(title for _, title in above))
+    shown: tuple[str, ...] = ()
+    for number, line in enumerate(_lines(text)):
+        if number in titles:
+            depth = titles[number][0]
+            above = [each for each in above if each[0] < depth] + [titles[number]]
+            shown = tuple(title for _, title in above)
+        if number not in code:
+            yield Line(number + 1, line, shown)
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """Yield paragraphs, list items and rows of tables, each as one text with the headings above it."""
+    above = {each.number: each.headings for each in prose(text)}
+    for token, inner in itertools.pairwise(tokens(text)):
+        if token.type == "paragraph_open" and token.map is not None:
+            yield Block(token.map[0] + 1, inner.content, above.get(token.map[0] + 1, ()))
+    for row in rows(text):
+        yield Block(row.line, " | ".join(row.cells.values()), above.get(row.line, ()))
 
 
 def rows(text: str) -> Iterator[Row]:
-    """Yield the rows of all tables. A row that was cut over several lines is joined until it ends in ``|``."""
+    """Yield the rows of all tables. A row that was cut over several lines is joined until it has all its cells."""
     header: list[str] = []
-    held, first, previous = "", 0, ""
-    for line in prose(text):
-        if _RULE.match(line.text) and "|" in line.text and "|" in previous:
-            header, held = _cells(previous), ""
-        elif header and (held or "|" in line.text):
-            first = first if held else line.number
-            held = f"{held} {line.text.strip()}" if held else line.text.strip()
-            cells = _cells(held)
-            if not line.text.strip() or len(cells) > len(header):
-                header, held = [], ""
-            elif held.endswith("|") and len(cells) == len(header):
-                yield Row(first, dict(zip(header, cells, strict=True)))
-                held = ""
-        elif not line.text.strip():
-            header = []
-        previous = line.text
+    held: list[str] = []
+    first, in_head = 0, False
+    for token, inner in itertools.pairwise([*tokens(text), None]):
+        if token is None:
+            return
+        if token.type == "thead_open":
+            header, held, in_head = [], [], True
+        elif token.type == "thead_close":
+            in_head = False
+        elif token.type == "th_open" and in_head and inner is not None:
+            header.append(inner.content.strip())
+        elif token.type == "tr_open" and not in_head and token.map is not None:
+            first, held = (first, held) if held else (token.map[0] + 1, [])
+            held = [*held, *_cells(text, token.map[0])]
+            if len(held) >= len(header):
+                yield Row(first, dict(zip(header, held, strict=False)))
+                held = []
 
 
-def _cells(line: str) -> list[str]:
-    inner = line.strip().removeprefix("|")
-    inner = inner.removesuffix("|")
-    return [cell.strip() for cell in re.split(r"(?<!\\)\|", inner)]
+@functools.lru_cache(maxsize=64)
+def _lines(text: str) -> Sequence[str]:
+    lines = text[:LONGEST].replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def _cells(text: str, line: int) -> list[str]:
+    """Return the cells that stand on a line, those that are missing left out."""
+    inner = _lines(text)[line].strip().replace("\\|", "\0").removeprefix("|")
+    return [cell.strip().replace("\0", "|") for cell in inner.removesuffix("|").split("|")]
 
 
 def _dedented(lines: list[str]) -> str:

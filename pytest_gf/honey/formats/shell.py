@@ -1,68 +1,383 @@
-"""Shell scripts, read and never run: which commands of Attic they hold, and whether the script itself guards them."""
+"""Shell scripts, read by the grammar of Bash and never run: which commands they hold, in which order, behind which condition."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-LONGEST_LINE = 4_000
-"""Characters; what follows them in a line is not read."""
-_BEFORE = (
-    r"(?:(?:sudo|exec|time|then|do|else|if|while|until|nohup|command|env|timeout\s+\S+)\s+|\w+=[^\s;&|]*\s+|!\s*)*"
-)
-_PROGRAM = r"(?:(?:\S*/)?attic(?:-client)?|nix\s+(?:run|shell|develop)\b[^;&|\n]*?\battic\S*[^;&|\n]*?)"
-_PUSH = re.compile(
-    rf"(?:^|[;&|({{`]|\$\()\s*{_BEFORE}{_PROGRAM}(?:\s+--?[\w-]+)*\s+(?P<verb>push|login|watch-store)\b(?P<rest>[^\n]*)"
-)
-_GUARD = re.compile(r"(?:^|[;&|]\s*)(?:if|elif|case|\[\[?|test)\b")
-_HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+from pytest_gf.honey.formats.bash import DEEPEST, Unread, parsed, unfit
+from pytest_gf.honey.formats.commands import Command, Redirect, Script, Word
+from pytest_gf.honey.formats.templates import HOLE, Rendered, rendered
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_STATEMENTS = frozenset({"program", "compound_statement", "do_group", "else_clause", "case_item"})
+_APART = frozenset({"subshell", "command_substitution", "process_substitution"})
+_WRITTEN_OUT = frozenset({"redirected_statement", "negated_command"})
+_LOOPS = frozenset({"while_statement", "for_statement", "c_style_for_statement"})
+_REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
 
 
 @dataclass(frozen=True)
-class Command:
-    """A command of Attic in a script: its line within it (from 0), its verb, and the guard that it stands in ("" for none)."""
+class _Scope:
+    guard: str = ""
+    conditional: bool = False
+    function: str = ""
+    broken: bool = False
+    redirects: tuple[Redirect, ...] = ()
+    fed: Command | None = None
+    depth: int = 0
 
-    offset: int
-    verb: str
-    guard: str
+    def behind(self, text: str) -> _Scope:
+        return replace(self, guard=self.guard or text, conditional=True, fed=None)
 
 
-def attic_commands(script: str) -> Iterator[Command]:
-    """Yield the commands that can write to Attic, in their order; comments, echoed texts and here-documents are none."""
-    guards: list[str] = []
-    for offset, line in lines(script):
-        opened = line.strip()
-        if re.match(r"(?:if|case)\b", opened):
-            guards.append(opened)
-        guard = guards[-1] if guards else ""
-        for found in _PUSH.finditer(line):
-            before = line[: found.start()]
-            own = before.strip() if _GUARD.search(before) and "&&" in line[: found.end()] else ""
-            yield Command(
-                offset, found["verb"], own or ("" if found.start() == 0 and opened.startswith("if attic") else guard)
-            )
-        if re.search(r"(?:^|[;\s])(?:fi|esac)\s*(?:$|[;&|)])", line) and guards:
-            guards.pop()
+def read(text: str, known: Mapping[str, str] | None = None) -> Script:
+    """Read a script; ``known`` holds variables that have their values before it begins. Raises Unread."""
+    return read_rendered(rendered(text, ()), known)
+
+
+def read_rendered(given: Rendered, known: Mapping[str, str] | None = None) -> Script:
+    """Read a script in which templates were replaced. Raises Unread."""
+    source = given.text.encode("utf-8", "surrogatepass")
+    reader = _Reader(source, given, known or {})
+    root = parsed(source)
+    reader.sequence(root.children, _Scope())
+    return Script(tuple(reader.found), tuple(unfit(root)) if root.has_error else ())
 
 
 def lines(script: str) -> Iterator[tuple[int, str]]:
-    """Yield what a shell would run, a line each with its number from 0: continued lines joined, comments and here-documents left out."""
-    until, held, first = "", "", 0
-    for offset, raw in enumerate(script.splitlines()):
-        line = raw[:LONGEST_LINE]
-        if until:
-            until = "" if line.strip() == until else until
-            continue
-        if not held:
-            first = offset
-        held += re.sub(r"(?:^|\s)#.*", "", line) if "#" in line else line
-        if held.endswith("\\") and len(held) < LONGEST_LINE:
-            held = held[:-1] + " "
-            continue
-        heredoc = _HEREDOC.search(held)
-        until = heredoc[2] if heredoc else ""
-        yield first, held
-        held = ""
-    if held:
-        yield first, held
+    """Yield the commands of a script in their order, each with its line (from 0); none for a script that can't be read."""
+    try:
+        found = read(script).commands
+    except Unread:
+        return
+    for each in found:
+        if each.words or each.assigned:
+            yield each.offset, each.raw
+
+
+class _Reader:
+    """Goes through a tree in the order of a run. What it returns says how a script may end there (see `sequence`)."""
+
+    def __init__(self, source: bytes, given: Rendered, known: Mapping[str, str]) -> None:
+        self.source = source
+        self.given = given
+        self.found: list[Command] = []
+        self.values = dict(known)
+        self.arrays: dict[str, tuple[Word, ...]] = {}
+
+    # Statements. Each returns None where the script goes on, "" where it ended, or the condition behind which it ended.
+
+    def sequence(self, nodes: Sequence[Node], scope: _Scope) -> str | None:
+        """Go through statements; what follows an exit behind a condition stands behind that condition too."""
+        left: str | None = None
+        for node in nodes:
+            ended = self.statement(node, scope)
+            if ended == "":
+                return ""
+            if ended is not None:
+                left = left or ended
+                scope = scope.behind(ended)
+        return left
+
+    def statement(self, node: Node, scope: _Scope) -> str | None:
+        if scope.depth > DEEPEST:
+            raise Unread(f"commands stand in one another deeper than {DEEPEST}")
+        unfit = node.is_error or any(each.is_missing for each in node.children)
+        scope = replace(scope, depth=scope.depth + 1, broken=scope.broken or unfit)
+        kind = node.type
+        if kind == "command":
+            return self.command(node, scope)
+        if _is_test(node):
+            self.within(node, scope)
+            return None if scope.conditional else self.raw(node)
+        if kind in _STATEMENTS or node.is_error:
+            return self.sequence(node.children, scope)
+        if kind in _APART:
+            self.sequence(node.children, scope)
+            return None
+        return self.compound(node, scope)
+
+    def compound(self, node: Node, scope: _Scope) -> str | None:  # noqa: PLR0911  # One for each kind of statement.
+        kind = node.type
+        if kind == "list":
+            return self.chain(node, scope)
+        if kind == "pipeline":
+            return self.pipeline(node, scope)
+        if kind in _WRITTEN_OUT:
+            return self.redirected(node, scope)
+        if kind in {"if_statement", "elif_clause"}:
+            return self.branches(node, scope)
+        if kind in _LOOPS:
+            return self.loop(node, scope)
+        if kind == "case_statement":
+            text = self.raw(node).splitlines()[0]
+            ends = [self.statement(each, scope.behind(text)) for each in node.children if each.type == "case_item"]
+            return next((each for each in ends if each), text if "" in ends else None)
+        if kind == "function_definition":
+            name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+            if body is not None:
+                self.statement(body, _Scope(function=self.raw(name) if name else "?", depth=scope.depth))
+            return None
+        if kind in {"variable_assignment", "variable_assignments", "declaration_command"}:
+            self.assignments(node, scope)
+        self.within(node, scope)
+        return None
+
+    def chain(self, node: Node, scope: _Scope) -> str | None:
+        """``a && b``, ``a || b``: where the left side tests something, the right side stands behind it."""
+        left, right = node.children[0], node.children[-1]
+        condition = self.tested((left,))
+        before = self.statement(left, replace(scope, conditional=True))
+        inner = scope.behind(condition) if condition else replace(scope, conditional=True)
+        after = self.statement(right, inner)
+        return _ended(before) or (condition if after == "" and condition else _ended(after))
+
+    def branches(self, node: Node, scope: _Scope) -> str | None:
+        conditions: list[Node] = []
+        body: list[Node] = []
+        rest: list[Node] = []
+        into = conditions
+        for each in node.children:
+            if each.type == "then":
+                into = body
+            elif each.type in {"elif_clause", "else_clause"}:
+                rest.append(each)
+            elif each.type not in {"if", "elif", "fi", ";", "\n"}:
+                into.append(each)
+        for each in conditions:
+            self.statement(each, replace(scope, conditional=True))
+        text = self.tested(conditions)
+        inner = scope.behind(text)
+        ends = [self.sequence(body, inner), *(self.statement(each, inner) for each in rest)]
+        return next((each for each in ends if each), text if "" in ends and text else None)
+
+    def loop(self, node: Node, scope: _Scope) -> str | None:
+        body = node.child_by_field_name("body")
+        head = [each for each in node.children if body is None or each.id != body.id]
+        for each in head:
+            self.statement(each, replace(scope, conditional=True))
+        text = self.tested(head) if node.type == "while_statement" else ""
+        return _ended(self.statement(body, scope.behind(text))) if body is not None else None
+
+    def pipeline(self, node: Node, scope: _Scope) -> str | None:
+        fed = scope.fed
+        for each in node.children:
+            if each.is_named:
+                count = len(self.found)
+                self.statement(each, replace(scope, fed=fed, conditional=True))
+                fed = self.found[-1] if len(self.found) > count else fed
+        return None
+
+    def redirected(self, node: Node, scope: _Scope) -> str | None:
+        made = [self.redirect(each, scope) for each in node.children if each.type in _REDIRECTS]
+        body = [each for each in node.children if each.type not in _REDIRECTS and each.is_named]
+        count = len(self.found)
+        ended = self.sequence(body, replace(scope, redirects=(*scope.redirects, *made)))
+        fed = self.found[-1] if len(self.found) > count else None
+        for each in node.children:
+            if each.type == "heredoc_redirect":
+                self.behind_heredoc(each, replace(scope, fed=fed))
+        return ended
+
+    def behind_heredoc(self, node: Node, scope: _Scope) -> None:
+        """Go through what stands on the line of ``<<``, and through the substitutions in the text below it."""
+        for each in node.children:
+            if each.type in {"heredoc_body", "file_redirect", "herestring_redirect"}:
+                self.within(each, replace(scope, fed=None))
+            elif each.is_named and each.type not in {"heredoc_start", "heredoc_end"}:
+                self.statement(each, scope)
+
+    def redirect(self, node: Node, scope: _Scope) -> Redirect:
+        if node.type == "heredoc_redirect":
+            body = next((each for each in node.children if each.type == "heredoc_body"), None)
+            start = next((each for each in node.children if each.type == "heredoc_start"), None)
+            quoted = start is not None and self.raw(start)[:1] in {"'", '"', "\\"}
+            raw = self.raw(body) if body is not None else ""
+            text = raw if quoted or ("$" not in raw and "`" not in raw) else self.filled(body) if body else ""
+            return Redirect(
+                "<<",
+                Word(
+                    self.given.holed(text, body.start_byte) if quoted and body else text, raw, self.line(body or node)
+                ),
+            )
+        target = next((each for each in reversed(node.children) if each.is_named), None)
+        sign = next((self.raw(each) for each in node.children if not each.is_named), ">")
+        if target is not None:
+            self.within(node, scope)
+        return Redirect(sign, self.word(target) if target is not None else Word("", "", self.line(node)))
+
+    def command(self, node: Node, scope: _Scope) -> str | None:
+        words: list[Word] = []
+        assigned: dict[str, Word] = {}
+        redirects = list(scope.redirects)
+        for each in node.children:
+            if each.type == "variable_assignment":
+                name, value = self.assignment(each)
+                assigned[name] = value
+            elif each.type in _REDIRECTS:
+                redirects.append(self.redirect(each, scope))
+            elif each.type == "command_name":
+                words += [word for inner in each.children for word in self.words(inner)]
+            elif each.is_named and each.type != "comment":
+                words += self.words(each)
+        self.within(node, scope)
+        made = Command(
+            self.line(node),
+            tuple(words),
+            self.raw(node),
+            scope.guard,
+            scope.function,
+            assigned,
+            tuple(redirects),
+            scope.fed,
+            scope.broken,
+        )
+        self.found.append(made)
+        first = words[0].text if words else ""
+        if first in {"exit", "return"} and not scope.broken:
+            return scope.guard or (None if scope.conditional else "")
+        if first == "test" and not scope.conditional:
+            return self.raw(node)
+        return None
+
+    def within(self, node: Node, scope: _Scope) -> None:
+        """Go through the substitutions in a node, at any depth of strings and words."""
+        pending = list(reversed(node.children))
+        while pending:
+            each = pending.pop()
+            if each.type in {"command_substitution", "process_substitution"}:
+                self.statement(each, replace(scope, redirects=(), fed=None, conditional=True))
+            elif each.type not in {"heredoc_redirect", "command"}:
+                pending += reversed(each.children)
+
+    # Values.
+
+    def assignments(self, node: Node, scope: _Scope) -> None:
+        nodes = [node] if node.type == "variable_assignment" else node.children
+        for each in nodes:
+            if each.type == "variable_assignment":
+                name, value = self.assignment(each)
+                sure = value.known and not scope.conditional and not scope.function and "+=" not in value.raw
+                self.values[name] = value.text if sure or self.values.get(name) == value.text else HOLE
+                self.found.append(
+                    Command(
+                        self.line(node),
+                        (),
+                        self.raw(each),
+                        scope.guard,
+                        scope.function,
+                        {name: value},
+                        broken=scope.broken,
+                    )
+                )
+
+    def assignment(self, node: Node) -> tuple[str, Word]:
+        name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
+        said = self.raw(name) if name is not None else ""
+        if value is not None and value.type == "array":
+            self.arrays[said] = tuple(word for each in value.children if each.is_named for word in self.words(each))
+            return said, Word(HOLE, self.raw(node), self.line(node))
+        found = self.word(value) if value is not None else Word("", "", self.line(node))
+        return said, replace(found, raw=self.raw(node))
+
+    def words(self, node: Node) -> list[Word]:
+        """Return the words that a node becomes: a known variable without quotes is split, an array is laid out."""
+        raw = self.raw(node)
+        name = raw.strip('"').removeprefix("${").removesuffix("[@]}")
+        if raw.strip('"') == f"${{{name}[@]}}" and name in self.arrays:
+            return list(self.arrays[name])
+        found = self.word(node)
+        if node.type in {"simple_expansion", "expansion"} and found.known:
+            return [Word(each, raw, found.offset) for each in found.text.split()]
+        return [found]
+
+    def word(self, node: Node) -> Word:
+        return Word(self.filled(node), self.raw(node), self.line(node))
+
+    def filled(self, node: Node) -> str:
+        """Return a node's text: quotes off, known variables in their place, `HOLE` for what only a run would know."""
+        kind, raw = node.type, self.raw(node)
+        if kind == "raw_string":
+            return self.given.holed(raw[1:-1], node.start_byte + 1)
+        if kind in {"simple_expansion", "expansion"}:
+            name = raw.removeprefix("$").removeprefix("{").removesuffix("}")
+            return self.values.get(name, HOLE)
+        if kind in {"command_substitution", "process_substitution", "arithmetic_expansion"}:
+            return HOLE
+        if kind == "ansi_c_string":
+            return raw[2:-1].replace("\\n", "\n").replace("\\t", "\t").replace("\\'", "'")
+        if not node.children:
+            return self.plain(node, raw)
+        return self.joined(node)
+
+    def joined(self, node: Node) -> str:
+        """Return the parts of a string, a concatenation or a here-document, and what stands between them."""
+        quoted = node.type in {"string", "translated_string"}
+        parts: list[str] = []
+        at = node.start_byte
+        for each in node.children:
+            between = self.source[at : each.start_byte]
+            parts.append(self.given.holed(between.decode("utf-8", "replace"), at))
+            mark = quoted and each.type in {'"', '$"', "$"} and not each.is_named
+            parts.append("" if mark else self.filled(each))
+            at = each.end_byte
+        parts.append(self.given.holed(self.source[at : node.end_byte].decode("utf-8", "replace"), at))
+        return "".join(parts)
+
+    def plain(self, node: Node, raw: str) -> str:
+        text = self.given.holed(raw, node.start_byte)
+        if "\\" not in text:
+            return text
+        made, at = [], 0
+        while at < len(text):
+            if text[at] == "\\" and at + 1 < len(text):
+                at += 1
+                if text[at] == "\n":
+                    at += 1
+                    continue
+                if node.type == "string_content" and text[at] not in '"$`\\':
+                    made.append("\\")
+            made.append(text[at])
+            at += 1
+        return "".join(made)
+
+    def raw(self, node: Node) -> str:
+        return self.given.original(
+            self.source[node.start_byte : node.end_byte].decode("utf-8", "replace"), node.start_byte
+        )
+
+    def line(self, node: Node) -> int:
+        return self.given.line(node.start_byte, node.start_point.row)
+
+    # Conditions.
+
+    def tested(self, nodes: Sequence[Node]) -> str:
+        """Return a condition's text where it tests a value; "" where it only runs something, which may go either way."""
+        pending = list(nodes)
+        while pending:
+            each = pending.pop(0)
+            if _is_test(each) or (each.type == "command" and _first(each) in {b"test", b"grep", b"["}):
+                return " ".join(self.raw(nodes[0]).split())
+            if each.type not in {"command_substitution", "do_group"}:
+                pending += each.children
+        return ""
+
+
+def _first(node: Node) -> bytes | None:
+    name = next((each for each in node.children if each.type == "command_name"), None)
+    return name.text if name is not None else None
+
+
+def _is_test(node: Node) -> bool:
+    return node.type == "test_command" or (
+        node.type == "compound_statement" and bool(node.children) and node.children[0].type == "(("
+    )
+
+
+def _ended(found: str | None) -> str | None:
+    """Return the condition behind which something ended; an end that only may come says nothing."""
+    return found or None

@@ -24,6 +24,17 @@ class Step:
     inputs: Mapping[str, Scalar]
     env: Mapping[str, Scalar]
     timeout: Scalar | None = None
+    shell: Scalar | None = None
+    directory: Scalar | None = None
+    """Where it runs: `working-directory`."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """``defaults.run``: the shell and the folder of steps that say none."""
+
+    shell: Scalar | None = None
+    directory: Scalar | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,7 @@ class Job:
     needs: tuple[str, ...]
     permissions: Node | None
     timeout: Scalar | None
+    defaults: Defaults = field(default_factory=Defaults)
 
 
 @dataclass(frozen=True)
@@ -66,13 +78,17 @@ class Workflow:
     env: Mapping[str, Scalar]
     jobs: tuple[Job, ...]
     permissions: Node | None
+    defaults: Defaults = field(default_factory=Defaults)
 
 
 @dataclass(frozen=True)
 class Action:
-    """A composite action; ``steps`` is empty for one of another kind."""
+    """A composite action; ``steps`` is empty for one of another kind, which ``using`` names."""
 
     name: str
+    using: str = "composite"
+    main: str = ""
+    """The file that an action of another kind runs."""
     inputs: Mapping[str, Input] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
 
@@ -100,6 +116,7 @@ def workflow_of(top: Table) -> Workflow:
         env=_scalars(top.get("env")),
         jobs=tuple(_job(key, _table(node, key.line, "a job")) for key, node in jobs),
         permissions=top.get("permissions"),
+        defaults=_defaults(top),
     )
 
 
@@ -108,7 +125,9 @@ def action(text: str) -> Action:
     top = _table(read(text), 1, "an action")
     runs = top.get("runs")
     steps = steps_of(runs.get("steps")) if isinstance(runs, Table) else ()
-    return Action(_text(top.get("name")), _inputs(top.get("inputs")), steps)
+    using = _text(runs.get("using")) if isinstance(runs, Table) else ""
+    main = _text(runs.get("main")) if isinstance(runs, Table) else ""
+    return Action(_text(top.get("name")), using, main, _inputs(top.get("inputs")), steps)
 
 
 def steps_of(node: Node | None) -> tuple[Step, ...]:
@@ -148,6 +167,7 @@ def _job(key: Scalar, table: Table) -> Job:
         needs=tuple(each.text for each in _listed(table.get("needs"))),
         permissions=table.get("permissions"),
         timeout=_scalar(table.get("timeout-minutes")),
+        defaults=_defaults(table),
     )
 
 
@@ -162,7 +182,17 @@ def _step(table: Table) -> Step:
         inputs=_scalars(table.get("with")),
         env=_scalars(table.get("env")),
         timeout=_scalar(table.get("timeout-minutes")),
+        shell=_scalar(table.get("shell")),
+        directory=_scalar(table.get("working-directory")),
     )
+
+
+def _defaults(table: Table) -> Defaults:
+    defaults = table.get("defaults")
+    run = defaults.get("run") if isinstance(defaults, Table) else None
+    if not isinstance(run, Table):
+        return Defaults()
+    return Defaults(_scalar(run.get("shell")), _scalar(run.get("working-directory")))
 
 
 def _labels(node: Node | None) -> tuple[Scalar, ...]:

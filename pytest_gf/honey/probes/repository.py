@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ LARGEST_FILE = 2_000_000
 LARGEST_TREE = 400_000_000
 """Bytes of all files together."""
 MOST_FILES = 100_000
+TOLD_EACH = 5_000
+"""Files after which a line says how far reading is."""
 DEEPEST = 60
 SKIPPED = frozenset({".git", ".jj", ".hg", "node_modules", ".venv", "__pycache__", ".direnv", ".tox", ".mypy_cache"})
 """Folders that are no part of what is committed."""
@@ -31,8 +33,8 @@ class Checkout:
     refused: Mapping[str, str]
 
 
-def read(root: Path) -> Checkout:
-    """Read a checkout. Raises Unproven where it is no folder, or holds more than the limits."""
+def read(root: Path, say: Callable[[str], None] = lambda _: None) -> Checkout:
+    """Read a checkout; ``say`` hears of every `TOLD_EACH` files. Raises Unproven where it is no folder, or holds more than the limits."""
     begun = time.monotonic()
     if not root.is_dir():
         raise Unproven(f"{root} is no folder", "give --gf-repository the checkout's folder")
@@ -40,7 +42,9 @@ def read(root: Path) -> Checkout:
     texts: dict[str, str] = {}
     refused: dict[str, str] = {}
     left = LARGEST_TREE
-    for path, why in _files(top):
+    for count, (path, why) in enumerate(_files(top), 1):
+        if count % TOLD_EACH == 0:
+            say(f"repository: {count} files read in {time.monotonic() - begun:.0f} s")
         # A name that is no UTF-8 stays readable, and can't break a report.
         name = path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
         data = why or _content(f"{top}/{path}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_gf.engine.house import Given, Option, Selection
-from pytest_gf.honey import subject
+from pytest_gf.honey import subject, trust
 from pytest_gf.honey.subject import Subject
 from pytest_gf.honey.target import honeys
 
@@ -35,8 +35,10 @@ REPOSITORY = Selection(
             "--gf-run-just",
             {"action": "store_true", "help": "run `just info` of the checkout, and nothing else of it"},
         ),
+        trust.OPTION,
     ),
     read=_read,
+    early=trust.refuse,
 )
 QUARANTINE = Selection("quarantine", "those of them that keep pull requests and proofs from writing to Attic")
 ENVIRONMENT = Selection("environment", "clauses of this machine: its variables, bazelrc and nix.conf; no network")

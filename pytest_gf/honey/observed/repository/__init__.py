@@ -13,6 +13,17 @@ Sources: TypeAlias = Mapping[str, str]
 """The texts of a checkout by path, in the order of the paths."""
 
 
+def visible(text: str) -> str:
+    """Return a checkout's text as reports may show it: one line, control characters as escapes, no command of GitHub's in it.
+
+    A terminal obeys escape sequences, a reader is misled by text that runs backwards, and a runner takes ``::error`` at a line's
+    beginning, and ``##[error]`` anywhere, for its own.
+    """
+    shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
+    shown = shown.replace("##[", "##\\[")
+    return f"\\{shown}" if shown.lstrip().startswith("::") else shown
+
+
 @dataclass(frozen=True, order=True)
 class Finding:
     """What is not as promised at one line (from 1) of a file, the rule, and the mend.
@@ -28,8 +39,8 @@ class Finding:
     undecided: str = ""
 
     def __str__(self) -> str:
-        unknown = f" (undecided: {self.undecided})" if self.undecided else ""
-        return f"{self.path}:{self.line}: [{self.rule}] {self.what}{unknown}; {self.mend}"
+        unknown = f" (undecided: {visible(self.undecided)})" if self.undecided else ""
+        return f"{visible(self.path)}:{self.line}: [{self.rule}] {visible(self.what)}{unknown}; {visible(self.mend)}"
 
 
 @dataclass(frozen=True)

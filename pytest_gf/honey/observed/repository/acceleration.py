@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import re
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
+from pytest_gf.honey.formats import markdown, nixconf
+from pytest_gf.honey.formats.linear import Pattern, any_of, linear
 from pytest_gf.honey.formats.workflow import Workflow
+from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all
 from pytest_gf.honey.observed.repository import Finding, Findings, Sources
-from pytest_gf.honey.observed.repository.searching import any_of, around, chosen, headings_above, hits, line_at, shown
+from pytest_gf.honey.observed.repository.searching import Lines, chosen, hits, shown
 
-_SUBSTITUTERS = re.compile(
+_RULE, _MEND = "flakehub-substituter", "FlakeHub publishes; Attic is the cache"
+_SUBSTITUTERS = linear(
     r"(?:extra-|trusted-)?substituters?\b[\"']?\s*=\s*(?P<value>\[[^\]]*\]|[^\n;]*)|--(?:option\s+)?(?:extra-)?substituters\s+(?P<flag>[^\n]*)"
 )
-_CACHE_ACTIONS = re.compile(
-    r"^\s*-?\s*uses:\s*[\"']?DeterminateSystems/(?:flakehub-cache-action|magic-nix-cache-action)\b[^\n]*", re.MULTILINE
-)
-_RELEASE = re.compile(r"\b(?:release|publish|deploy)\b", re.IGNORECASE)
+CACHE_ACTIONS = ("DeterminateSystems/flakehub-cache-action", "DeterminateSystems/magic-nix-cache-action")
+SWITCH = "use-flakehub"
+"""The input by which those of them that know it leave FlakeHub out."""
+_CACHE_ACTION = linear(rf"(?m)^[ \t]*-?[ \t]*uses:[ \t]*[\"']?(?:{'|'.join(CACHE_ACTIONS)})\b[^\n]*")
+_RELEASE = linear(r"(?i)\b(?:release|publish|deploy)\b")
+_UPLOADS = linear(r"\b(?:push|upload|copy|put|url|endpoint)\b")
 _DENIES = any_of(
-    [
+    (
         r"\bnot?\b",
         r"\bnever\b",
         r"\bwithout\b",
@@ -31,7 +37,31 @@ _DENIES = any_of(
         r"\buntil\b",
         r"\broadmap\b",
         r"\bgoal\b",
-    ]
+    )
+)
+_ROTATES = linear(r"(?i)\brotat")
+_UNITS = "(?:hours?|days?|weeks?|months?|quarters?|years?|releases?|deploys?)"
+_CAUSES = (
+    r"(?:leak|compromis|expos|disclos|suspect|suspicion|incident|breach|leav|depart|offboard|expir|lost|stolen|revok|repla|rebuil|upgrad|migrat"
+    r"|request|chang|maintenance|release)\w*"
+)
+_WHEN = any_of(
+    (
+        r"\b(?:hourly|daily|weekly|fortnightly|monthly|quarterly|yearly|annual(?:ly)?|biannual(?:ly)?|half-yearly)\b",
+        rf"\b(?:every|each|per|once a|once per)\s+(?:\w+\s+){{0,2}}{_UNITS}\b",
+        rf"\b(?:\d+|one|two|three|six|nine|twelve|thirty|sixty|ninety)[ -]?(?:{_UNITS}|[hd])\b",
+        rf"\b(?:after|upon|on|when(?:ever)?|if|once|following|with|at|in case of)\b[^.|]{{0,80}}\b{_CAUSES}",
+    )
+)
+"""A period, or a trigger."""
+_NEVER = any_of(
+    (
+        r"\bnever\b",
+        r"\bnot (?:be )?rotat",
+        r"(?:do|does|is|are)(?:n't| not) (?:be )?(?:ever )?rotat",
+        r"\bno rotation\b",
+        r"\bwithout rotation\b",
+    )
 )
 WHERE = "docs/rotation.md"
 """Where a rotation rule that is missing could stand."""
@@ -42,29 +72,104 @@ def substituters(sources: Sources, hosts: Sequence[str], archived: Sequence[str]
     """Find FlakeHub as a substituter (S004)."""
     found: list[Finding] = []
     files = chosen(sources, CONFIGURATION, archived)
+    hosts = sorted(hosts, key=len, reverse=True)
     for path, text in files.items():
-        if "substituter" in text:
+        if path.endswith("nix.conf"):
+            found += _configured(path, text, sources, hosts)
+        elif "substituter" in text:
             found += _substituted(path, text, hosts)
-        for line, match in hits(text, _CACHE_ACTIONS) if "DeterminateSystems" in text else ():
-            what = f"{shown(match[0])} makes FlakeHub a cache"
-            found.append(Finding(path, line, "flakehub-substituter", what, "FlakeHub publishes; Attic is the cache"))
-    return Findings("FlakeHub publishes, and substitutes nothing", f"{len(files)} file(s)", tuple(found))
+        if "DeterminateSystems" in text:
+            found += _cached(path, text)
+        if "NIX_" in text or "XDG_CONFIG_HOME" in text:
+            found += _told(path, text, sources, hosts)
+    return Findings("FlakeHub publishes, and substitutes nothing", f"{len(files)} file(s)", tuple(dict.fromkeys(found)))
 
 
 def _substituted(path: str, text: str, hosts: Sequence[str]) -> Iterator[Finding]:
-    for line, match in hits(text, _SUBSTITUTERS):
+    lines = Lines(text)
+    for line, match in hits(lines, _SUBSTITUTERS):
         value = match["value"] or match["flag"] or ""
-        before = line_at(text, match).lstrip()
         host = next((each for each in hosts if each in value), None)
-        if host is not None and not before.startswith(("#", "//")):
-            within = line + value[: value.index(host)].count("\n")
+        if host is not None and not lines.line(line).lstrip().startswith(("#", "//")):
+            yield _substitutes(path, line + value[: value.index(host)].count("\n"), host)
+
+
+def _substitutes(path: str, line: int, host: str) -> Finding:
+    return Finding(path, line, _RULE, f"{host} is a substituter", _MEND)
+
+
+def _configured(path: str, text: str, sources: Sources, hosts: Sequence[str]) -> Iterator[Finding]:
+    """Yield what a nix.conf and the files that it includes take from FlakeHub; a file that is not here is undecided."""
+    for each in nixconf.read(path, text, sources.get):
+        if isinstance(each, nixconf.Absent):
+            what = f"it includes {shown(each.included)}, which this checkout does not hold"
+            yield Finding(
+                each.path,
+                each.line,
+                "unseen-include",
+                what,
+                "put its settings here",
+                f"what {shown(each.included)} sets",
+            )
+        elif nixconf.is_substituters(each.name):
+            host = next((host for host in hosts if any(host in word for word in each.words)), None)
+            if host is not None:
+                yield _substitutes(each.path, each.line, host)
+
+
+def _told(path: str, text: str, sources: Sources, hosts: Sequence[str]) -> Iterator[Finding]:
+    """Yield what the files hold that a variable tells Nix to read, as far as they lie in this checkout."""
+    for place, where in nixconf.told(text):
+        plain = where.rpartition("}")[2].rpartition("$")[2]
+        _, _, below = plain.partition("/") if "$" in where or "}" in where else ("", "", plain)
+        target = posixpath.normpath(below) if below else ""
+        if target in sources:
+            yield from _configured(target, sources[target], sources, hosts)
+        elif where.endswith(".conf") and "nix" in where and not where.startswith(("/dev/null", "~", "/etc", "$HOME")):
+            line = text.count("\n", 0, place) + 1
             yield Finding(
                 path,
-                within,
-                "flakehub-substituter",
-                f"{host} is a substituter",
-                "FlakeHub publishes; Attic is the cache",
+                line,
+                "unseen-include",
+                f"Nix is told to read {shown(where)}",
+                "keep it in this checkout",
+                f"what {shown(where)} sets",
             )
+
+
+def _cached(path: str, text: str) -> Iterator[Finding]:
+    """Yield the steps that make FlakeHub a cache, unless they leave FlakeHub out."""
+    lines = Lines(text)
+    found = {line: shown(match[0].strip()) for line, match in hits(lines, _CACHE_ACTION)}
+    if not found:
+        return
+    try:
+        given = {line: switch for top in read_all(text) for line, switch in _switches(top)}
+    except Malformed as wrong:
+        yield from (
+            Finding(path, line, _RULE, f"{what} makes FlakeHub a cache", _MEND, wrong.what)
+            for line, what in found.items()
+        )
+        return
+    for line, what in found.items():
+        value = given.get(line, "")
+        if value != "false":
+            yield Finding(path, line, _RULE, f"{what} makes FlakeHub a cache", _MEND, value if "${{" in value else "")
+
+
+def _switches(node: Node | None) -> Iterator[tuple[int, str]]:
+    """Yield the line of each ``uses`` with what its step says of FlakeHub ("" for nothing)."""
+    pending = [node]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, Items):
+            pending += each.nodes
+        elif isinstance(each, Table):
+            pending += [below for _, below in each.entries]
+            uses, given = each.get("uses"), each.get("with")
+            switch = given.get(SWITCH) if isinstance(given, Table) else None
+            if isinstance(uses, Scalar):
+                yield uses.line, switch.value if isinstance(switch, Scalar) else ""
 
 
 def release_targets(workflows: Mapping[str, Workflow], caches: Sequence[str]) -> Findings:
@@ -78,9 +183,7 @@ def release_targets(workflows: Mapping[str, Workflow], caches: Sequence[str]) ->
             for step in job.steps:
                 texts = [step.run] if step.run is not None else list(step.inputs.values())
                 for each in texts:
-                    if any(cache in each.text for cache in caches) and re.search(
-                        r"\b(?:push|upload|copy|put|url|endpoint)\b", each.text
-                    ):
+                    if any(cache in each.text for cache in caches) and _UPLOADS.search(each.text):
                         what = f"release job {job.id} publishes to a cache"
                         found.append(
                             Finding(path, each.line, "cache-as-release", what, "release to FlakeHub or GitHub")
@@ -90,54 +193,66 @@ def release_targets(workflows: Mapping[str, Workflow], caches: Sequence[str]) ->
 
 def claims(sources: Sources, patterns: Sequence[str], archived: Sequence[str]) -> Findings:
     """Find documents that claim full remote execution (S007)."""
-    pattern = any_of(patterns)
+    pattern = any_of(tuple(patterns))
     found: list[Finding] = []
     files = chosen(sources, ("*.md",), archived)
     for path, text in files.items():
-        for line, match in hits(text, pattern) if "remot" in text.lower() else ():
-            near = f"{around(text, line)} {' '.join(headings_above(text, line))}"
-            if not _DENIES.search(near):
-                mend = "claim the target classes that are proved, and no more"
-                found.append(Finding(path, line, "claims-remote-execution", shown(line_at(text, match)), mend))
+        if "remot" not in text.lower():
+            continue
+        lines = Lines(text)
+        judged: dict[int, bool] = {}
+        for line, _ in hits(lines, pattern):
+            if line not in judged:
+                judged[line] = bool(_DENIES.search(f"{lines.around(line)} {' '.join(lines.above(line))}"))
+                if not judged[line]:
+                    mend = "claim the target classes that are proved, and no more"
+                    found.append(Finding(path, line, "claims-remote-execution", shown(lines.line(line)), mend))
     return Findings("no document claims full remote execution", f"{len(files)} document(s)", tuple(found))
 
 
 def rotation(sources: Sources, kinds: Mapping[str, Sequence[str]], archived: Sequence[str]) -> Findings:
-    """Find a kind of credential without a rotation rule of its own (S026)."""
+    """Find a kind of credential without a rotation rule of its own: a period or a trigger (S026)."""
     files = chosen(sources, ("*.md",), archived)
     rotating = {path: text for path, text in files.items() if "rotat" in text.lower()}
+    blocks = [(path, each) for path, text in rotating.items() for each in markdown.blocks(text)]
     found: list[Finding] = []
     owners: dict[tuple[str, int], str] = {}
-    for kind, patterns in kinds.items():
-        rules = list(_rules(rotating, any_of(patterns)))
+    for kind, words in kinds.items():
+        said = list(_said(blocks, any_of(tuple(words))))
+        rules = [(path, line) for path, line, text in said if _WHEN.search(text) and not _NEVER.search(text)]
         own = [place for place in rules if place not in owners]
         if not own:
-            what = (
-                f"no rotation rule for the {kind}"
-                if not rules
-                else f"the {kind} shares the rule of the {owners[rules[0]]}"
-            )
-            found.append(
-                Finding(
-                    rules[0][0] if rules else WHERE,
-                    rules[0][1] if rules else 1,
-                    "no-rotation-rule",
-                    what,
-                    "write a rule of its own",
-                )
-            )
+            found.append(_ruleless(kind, said, rules, owners))
         owners |= dict.fromkeys(own[:1], kind)
     return Findings(
         "each kind of credential has a rotation rule of its own", f"{len(rotating)} document(s)", tuple(found)
     )
 
 
-def _rules(files: Mapping[str, str], kind: re.Pattern[str]) -> Iterator[tuple[str, int]]:
-    """Yield the lines that say of this kind of credential when or how it is rotated."""
-    for path, text in files.items():
-        for number, line in enumerate(text.splitlines(), 1):
-            below = re.search(r"\brotat", " ".join(headings_above(text, number)), re.IGNORECASE)
-            if kind.search(line) and (
-                re.search(r"\brotat", line, re.IGNORECASE) or (below and line.lstrip().startswith(("|", "-", "*", "#")))
-            ):
-                yield path, number
+def _ruleless(
+    kind: str,
+    said: Sequence[tuple[str, int, str]],
+    rules: Sequence[tuple[str, int]],
+    owners: Mapping[tuple[str, int], str],
+) -> Finding:
+    mend = "write a rule of its own: a period, or what sets it off"
+    if rules:
+        return Finding(*rules[0], "no-rotation-rule", f"the {kind} shares the rule of the {owners[rules[0]]}", mend)
+    if said:
+        path, line, text = said[0]
+        return Finding(
+            path,
+            line,
+            "no-rotation-rule",
+            f"no rotation rule for the {kind}: {shown(text)!r} says neither when nor after what",
+            mend,
+        )
+    return Finding(WHERE, 1, "no-rotation-rule", f"no rotation rule for the {kind}", mend)
+
+
+def _said(blocks: Sequence[tuple[str, markdown.Block]], kind: Pattern) -> Iterator[tuple[str, int, str]]:
+    """Yield where a document speaks of rotating this kind of credential: in a paragraph, a list's item or a table's row."""
+    for path, block in blocks:
+        found = kind.search(block.text)
+        if found is not None and (_ROTATES.search(block.text) or _ROTATES.search(" ".join(block.headings))):
+            yield path, block.line + block.text.count("\n", 0, found.start()), block.text

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_gf.honey.formats import envrc
+from pytest_gf.honey.formats import envrc, recipes
 from pytest_gf.honey.formats.envrc import Assigned, Hole
+from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.observed.repository import Finding, Findings, Sources
 
 SERVER, CACHE, BAZEL, EXECUTOR = "ATTIC_SERVER", "ATTIC_CACHE", "BAZEL_REMOTE_CACHE", "BAZEL_REMOTE_EXECUTOR"
-_SEARCHES = re.compile(
+_SEARCHES = linear(
     r"\b(?:dig|host|nslookup|getent|avahi-\w+|dns-sd|kubectl|tailscale|nmap|nc|curl|wget|ping|resolvectl|consul)\b"
 )
-_SIMPLE = re.compile(r"\$\{?[A-Za-z_]\w*\}?")
+_SIMPLE = linear(r"\$\{?[A-Za-z_]\w*\}?")
 Values = Mapping[str, tuple[Assigned, ...]]
 
 
@@ -31,8 +32,8 @@ class Promise:
 def attic(sources: Sources, promise: Promise) -> Findings:
     """Find where .envrc derives another Attic address or cache (S062)."""
     read = _read(sources, promise)
-    found = [] if read is not None else [_absent(promise)]
-    derived = re.compile(rf"https://{re.escape(promise.host)}\.(?:<.+>|[a-z0-9-]+(?:\.[a-z0-9-]+)+)/?")
+    found = _broken(sources, promise) if read is not None else [_absent(promise)]
+    derived = linear(rf"https://{re.escape(promise.host)}\.(?:<.+>|[a-z0-9-]+(?:\.[a-z0-9-]+)+)/?")
     for name, expected, fits in (
         (SERVER, f"https://{promise.host}.<domain>", lambda text: derived.fullmatch(text) is not None),
         (CACHE, promise.cache, lambda text: text == promise.cache),
@@ -85,12 +86,12 @@ def _tells(each: Assigned, expected: str) -> bool:
 def bazel(sources: Sources, promise: Promise) -> Findings:
     """Find where .envrc sets BAZEL_REMOTE_CACHE by itself (S063). Empty holds."""
     read = _read(sources, promise)
-    found = [] if read is not None else [_absent(promise)]
+    found = _broken(sources, promise) if read is not None else [_absent(promise)]
     for each in (read or {}).get(BAZEL, ()):
         holes = [
             hole
             for hole in each.holes
-            if not any(re.fullmatch(rf"\$\{{?{name}\}}?", hole) for name in promise.endpoints)
+            if hole not in {form for name in promise.endpoints for form in (f"${name}", f"${{{name}}}")}
         ]
         if not each.text or (each.holes and not holes):
             continue
@@ -104,7 +105,7 @@ def bazel(sources: Sources, promise: Promise) -> Findings:
 def explicit(sources: Sources, promise: Promise) -> Findings:
     """Find where .envrc searches the network for an endpoint (S067)."""
     read = _read(sources, promise)
-    found = [] if read is not None else [_absent(promise)]
+    found = _broken(sources, promise) if read is not None else [_absent(promise)]
     for name in (SERVER, CACHE, BAZEL, EXECUTOR):
         for each in (read or {}).get(name, ()):
             for hole in each.holes:
@@ -117,11 +118,12 @@ def explicit(sources: Sources, promise: Promise) -> Findings:
 def separate(sources: Sources, promise: Promise) -> Findings:
     """Find where .envrc derives the executor from the cache (S050)."""
     read = _read(sources, promise)
-    found = [] if read is not None else [_absent(promise)]
+    found = _broken(sources, promise) if read is not None else [_absent(promise)]
     text = sources.get(promise.envrc, "")
     given = {each.word for each in (read or {}).get(BAZEL, ()) if each.text}
-    for line, command in envrc.commands(text):
-        if re.match(rf"(?:export\s+)?{EXECUTOR}=", command) and re.search(rf"\b{BAZEL}\b", command):
+    derives = linear(rf"^(?:export\s+)?{EXECUTOR}=.*\b{BAZEL}\b")
+    for line, command in envrc.read(text).commands:
+        if derives.search(command):
             found.append(Finding(promise.envrc, line, "executor-from-cache", command, f"set {EXECUTOR} by itself"))
     for each in (read or {}).get(EXECUTOR, ()):
         if each.word in given:
@@ -132,7 +134,21 @@ def separate(sources: Sources, promise: Promise) -> Findings:
 
 def _read(sources: Sources, promise: Promise) -> Values | None:
     text = sources.get(promise.envrc)
-    return envrc.read(text) if text is not None else None
+    return envrc.read(text).values if text is not None else None
+
+
+def _broken(sources: Sources, promise: Promise) -> list[Finding]:
+    """Return a finding where .envrc is no shell that is understood: what it assigns there, nobody here can tell."""
+    broken = envrc.read(sources.get(promise.envrc, "")).broken
+    return (
+        []
+        if broken is None
+        else [
+            Finding(
+                promise.envrc, broken[0], "unread-envrc", "it is not understood", "write it in plain shell", broken[1]
+            )
+        ]
+    )
 
 
 def _absent(promise: Promise) -> Finding:
@@ -146,12 +162,13 @@ def reported(sources: Sources, status: str) -> Findings:
     found = []
     for path in ("Justfile", "justfile", ".justfile"):
         text = sources.get(path)
-        recipe = None if text is None else recipe_of(text, "info")
+        recipe = None if text is None else recipes.just(text).recipes.get("info")
         if recipe is not None:
-            line, body = recipe
-            if status not in body:
+            if status not in recipe.body:
                 what = f"just info never reports {status}"
-                found.append(Finding(path, line, "no-status", what, f"report {status} where {BAZEL} is empty"))
+                found.append(
+                    Finding(path, recipe.line - 1, "no-status", what, f"report {status} where {BAZEL} is empty")
+                )
             return Findings(f"just info reports {status} where {BAZEL} is empty", path, tuple(found))
     missing = Finding("Justfile", 1, "no-recipe", "there is no recipe info", f"add one that reports {status}")
     return Findings(f"just info reports {status} where {BAZEL} is empty", "Justfile", (missing,))
@@ -162,19 +179,3 @@ def said(output: str, status: str) -> Findings:
     missing = Finding("Justfile", 1, "status-not-reported", f"just info does not say {status}", f"report {status}")
     promise = f"just info reports {status} where {BAZEL} is empty"
     return Findings(promise, f"just info, {len(output.splitlines())} line(s)", () if status in output else (missing,))
-
-
-def recipe_of(text: str, name: str) -> tuple[int, str] | None:
-    """Return the line and the body of a just recipe, with the scripts that it names left as they are."""
-    lines = text.splitlines()
-    for number, line in enumerate(lines, 1):
-        if re.match(rf"@?{name}(?:\s+[^:=]*)?:(?!=)", line):
-            return number, "\n".join(_indented(lines[number:]))
-    return None
-
-
-def _indented(lines: Sequence[str]) -> Iterator[str]:
-    for line in lines:
-        if line.strip() and not line[0].isspace():
-            return
-        yield line

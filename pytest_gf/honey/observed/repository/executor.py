@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pytest_gf.honey.formats.shell import lines
+from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.observed.repository import Finding, Findings, Sources
-from pytest_gf.honey.observed.repository.searching import chosen, hits, line_at, shown
+from pytest_gf.honey.observed.repository.searching import Lines, chosen, hits, shown
 
 MOST_CLASSES = 1_000
-_MODE = re.compile(r"(?:--remote_executor[= ]|\bBAZEL_REMOTE_EXECUTOR=)(?!\s*(?:\"\"|''|$))", re.MULTILINE)
-_CLASS = re.compile(r"(?:target[_-]class|RBE_TARGET_CLASS)[\"']?\s*[:=]\s*[\"']?([A-Za-z][\w-]*)")
-_AUTHORITY = re.compile(
-    r"(?:--remote_(?:cas|action_cache|instance_cache)\w*[= ]|(?:\bcas|content_?addressable_?storage|action_?cache|\bac)[\w-]*"
-    r"(?:_?(?:address|endpoint|url|backend|authority|store))?[\"']?\s*[:=]\s*[\"']?)[^\s#]*",
-    re.IGNORECASE,
+_MODE = linear(r"(?m)(?:--remote_executor[= ]|\bBAZEL_REMOTE_EXECUTOR\s*[=:])[ \t]*(\"[^\"\n]*\"|'[^'\n]*'|[^\s\"']*)")
+_PASSED_ON = linear(r"^\$\{?BAZEL_REMOTE_EXECUTOR(?::?[-=])?\}?$")
+"""The variable handed on as it is: nothing is switched on by that."""
+_CLASS = linear(r"(?:target[_-]class|RBE_TARGET_CLASS)[\"']?\s*[:=]\s*[\"']?([A-Za-z][\w-]*)")
+_AUTHORITY = linear(
+    r"(?i)(?:--remote_(?:cas|action_cache|instance_cache)\w*[= ]|(?:\bcas|content_?addressable_?storage|action_?cache|\bac)[\w-]*"
+    r"(?:_?(?:address|endpoint|url|backend|authority|store))?[\"']?\s*[:=]\s*[\"']?)[^\s#]*"
 )
+_FLAG = linear(r"(?:--remote_executor[= ]|BAZEL_REMOTE_EXECUTOR=)\S+")
 CONFIGURATION = ("*.bazelrc", "*.json", "*.json5", "*.y*ml", "*.toml", "*.cfg", "*.conf", "*.tf", "*.tofu")
 
 
@@ -38,7 +39,12 @@ def eligible(sources: Sources, path: str, states: Sequence[str], allowed: Sequen
     found = list(_shape(path, text, classes, states))
     good = {name for name, each in classes.items() if isinstance(each, dict) and each.get("state") in allowed}
     for where, line, name in _uses(sources):
-        if name not in classes:
+        if not name:
+            what = "a remote executor, and no target class is named beside it"
+            found.append(
+                Finding(where, line, "no-class", what, "say RBE_TARGET_CLASS", "which target class runs there")
+            )
+        elif name not in classes:
             mend = f"declare it in {path}, or use a class that stands there"
             found.append(Finding(where, line, "unknown-class", f"target class {name} is not in {path}", mend))
         elif name not in good:
@@ -85,16 +91,25 @@ def _shape(path: str, text: str, classes: dict[str, Any], states: Sequence[str])
 
 
 def _uses(sources: Sources) -> list[tuple[str, int, str]]:
-    """Return where a target class is named beside an executor: in workflows, recipes and bazelrc files."""
+    """Return where an executor is used, with the target classes named beside it ("" for none): in workflows, recipes, bazelrc files."""
     found: list[tuple[str, int, str]] = []
     for path, text in chosen(sources, (".github/*.y*ml", "*Justfile", "*justfile", "*.bazelrc", "*.sh")).items():
-        if _MODE.search(text) or "BAZEL_REMOTE_EXECUTOR" in text:
-            found += [
-                (path, line, match[1])
-                for line, match in hits(text, _CLASS)
-                if not line_at(text, match).lstrip().startswith("#")
-            ]
+        if "remote_executor" not in text and "BAZEL_REMOTE_EXECUTOR" not in text:
+            continue
+        lines = Lines(text)
+        named = [(path, line, match[1]) for line, match in hits(lines, _CLASS) if not _is_comment(lines, line)]
+        modes = [line for line, match in hits(lines, _MODE) if _is_on(match[1]) and not _is_comment(lines, line)]
+        found += named or [(path, line, "") for line in modes]
     return found
+
+
+def _is_on(value: str) -> bool:
+    bare = value.strip("\"'")
+    return bool(bare) and not _PASSED_ON.match(bare)
+
+
+def _is_comment(lines: Lines, line: int) -> bool:
+    return lines.line(line).lstrip().startswith("#")
 
 
 def authority(sources: Sources, caches: Sequence[str], archived: Sequence[str]) -> Findings:
@@ -104,22 +119,22 @@ def authority(sources: Sources, caches: Sequence[str], archived: Sequence[str]) 
     for path, text in files.items():
         if not any(cache in text for cache in caches):
             continue
-        for line, match in hits(text, _AUTHORITY):
-            whole = line_at(text, match)
-            code = whole.partition("#")[0]
-            if any(cache in match[0] for cache in caches) and match[0] in code:
+        lines = Lines(text)
+        for line, match in hits(lines, _AUTHORITY):
+            whole = lines.line(line)
+            if any(cache in match[0] for cache in caches) and match[0] in whole.partition("#")[0]:
                 mend = "an executor's CAS and action cache are a store of their own"
                 found.append(Finding(path, line, "cache-as-authority", shown(whole), mend))
-        found += _executors(path, text, caches)
+        found += _executors(path, lines, caches)
     return Findings(
         "no executor takes the Bazel cache for its CAS or action cache", f"{len(files)} file(s)", tuple(found)
     )
 
 
-def _executors(path: str, text: str, caches: Sequence[str]) -> Iterator[Finding]:
+def _executors(path: str, lines: Lines, caches: Sequence[str]) -> Iterator[Finding]:
     """Yield where the executor's own address is the cache's."""
-    for offset, code in lines(text):
-        for flag in re.findall(r"(?:--remote_executor[= ]|BAZEL_REMOTE_EXECUTOR=)\S+", code):
-            if any(cache in flag for cache in caches):
-                mend = "an executor has an address of its own"
-                yield Finding(path, offset + 1, "cache-as-executor", shown(flag), mend)
+    for line, match in hits(lines, _FLAG):
+        code = lines.line(line).partition("#")[0]
+        if match[0] in code and any(cache in match[0] for cache in caches):
+            mend = "an executor has an address of its own"
+            yield Finding(path, line, "cache-as-executor", shown(match[0]), mend)

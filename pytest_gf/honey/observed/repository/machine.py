@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
+from pytest_gf.honey.formats import nixconf
 from pytest_gf.honey.observed.repository import Finding, Findings
+from pytest_gf.honey.observed.repository.addresses import either_of
 
 ENVIRONMENT = "environment"
 """The path that findings about variables carry; their line is always 1."""
 S3_FAMILY = "TOFU_BACKEND_S3_"
 BACKEND_FILES = ("TOFU_BACKEND_CONFIG_FILE", "TOFU_BACKEND_CONFIG_DIR")
-_SUBSTITUTERS = re.compile(r"^\s*(?:extra-|trusted-)?substituters\s*=\s*(.*)$", re.MULTILINE)
 
 
 def variable(variables: Mapping[str, str], name: str, promised: str) -> Findings:
@@ -74,7 +74,7 @@ def executor(variables: Mapping[str, str]) -> Findings:
 
 def retired(variables: Mapping[str, str], files: Mapping[str, str], names: Mapping[str, str]) -> Findings:
     """Find dead addresses in variables, bazelrc and nix.conf (S131 to S135)."""
-    pattern = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))) or r"(?!)")
+    pattern = either_of(names)
     found = [
         _wrong(name, f"{name} names {match[0]}, which is out of contract", names[match[0]])
         for name, value in variables.items()
@@ -99,29 +99,39 @@ def substituters(
     """Find FlakeHub as a substituter, or the shared cache under another address (S004, S066)."""
     found: list[Finding] = []
     texts = {**files, **({"NIX_CONFIG": variables["NIX_CONFIG"]} if "NIX_CONFIG" in variables else {})}
-    own = urlsplit(promised).hostname or ""
     for path, text in texts.items():
-        for match in _SUBSTITUTERS.finditer(text):
-            line = text.count("\n", 0, match.start(1)) + 1
-            for url in match[1].partition("#")[0].split():
-                host = urlsplit(url).hostname or ""
-                if host in hosts:
-                    found.append(Finding(path, line, "flakehub-substituter", f"{host} is a substituter", "take it out"))
-                elif host == own and url.rstrip("/") != f"{promised}/{cache}":
-                    found.append(
-                        Finding(
-                            path,
-                            line,
-                            "other-cache",
-                            f"{address(url)} is no cache that is promised",
-                            f"use {promised}/{cache}",
-                        )
-                    )
+        if not path.endswith("bazelrc"):
+            for each in nixconf.read(path, text, texts.get):
+                found += _set(each, hosts, promised, cache)
     return Findings(
         f"FlakeHub substitutes nothing here; the shared cache is {cache}",
         f"{len(texts)} configuration(s)",
-        tuple(found),
+        tuple(dict.fromkeys(found)),
     )
+
+
+def _set(each: nixconf.Setting | nixconf.Absent, hosts: Sequence[str], promised: str, cache: str) -> Iterator[Finding]:
+    if isinstance(each, nixconf.Absent):
+        what = f"it includes {each.included}, which was not read"
+        yield Finding(
+            each.path, each.line, "unseen-include", what, "let this user read it", f"what {each.included} sets"
+        )
+        return
+    own = urlsplit(promised).hostname or ""
+    for url in each.words if nixconf.is_substituters(each.name) else ():
+        host = _host(url)
+        if host in hosts:
+            yield Finding(each.path, each.line, "flakehub-substituter", f"{host} is a substituter", "take it out")
+        elif host == own and url.rstrip("/") != f"{promised}/{cache}":
+            what = f"{address(url)} is no cache that is promised"
+            yield Finding(each.path, each.line, "other-cache", what, f"use {promised}/{cache}")
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _wrong(name: str, what: str, mend: str) -> Finding:

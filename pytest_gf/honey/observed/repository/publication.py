@@ -45,8 +45,8 @@ def _unconfirmed(path: str, read: Workflow, sources: Sources, plan: Plan, words:
     """Yield what is published after a wrong word, or by an event that has no word at all."""
     for event in read.triggers:
         wrong = frozenset({WRONG if event == "workflow_dispatch" else ""})
-        scene = Scene(event, f"refs/heads/{plan.branch}", plan.branch, inputs={CONFIRM: wrong})
-        for push in pushes(path, read, scene, sources):
+        scene = Scene(event, f"refs/heads/{plan.branch}", plan.branch, inputs={CONFIRM: wrong}, repository=plan.name)
+        for push in pushes(path, read, scene, sources, plan.known):
             job = _job_of(read, push)
             if event == "workflow_dispatch" and job is not None and _refused_before(read, job, push.line, words):
                 continue

@@ -1,28 +1,28 @@
-"""What can write to the Attic cache in a workflow, under one event: resolved through gates, inputs, actions and calls."""
+"""What can write to the Attic cache in a workflow, under one event: resolved through gates, inputs, actions, scripts and calls."""
 
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pytest_gf.honey.formats import workflow as workflows
+from pytest_gf.honey.formats.commands import Word
 from pytest_gf.honey.formats.expression import Truth, condition, texts, truth
-from pytest_gf.honey.formats.expression_values import UNKNOWN, Set, Value
-from pytest_gf.honey.formats.shell import attic_commands
-from pytest_gf.honey.formats.workflow import INHERIT, Action, Job, Step, Workflow
+from pytest_gf.honey.formats.expression_values import UNKNOWN, Set
+from pytest_gf.honey.formats.workflow import INHERIT, Action, Defaults, Job, Step, Workflow
 from pytest_gf.honey.formats.yaml_nodes import Malformed, Scalar
 from pytest_gf.honey.observed.repository import Sources
-from pytest_gf.honey.observed.repository.scene import EMPTY, TOKEN, UNSEEN, Scene, View
+from pytest_gf.honey.observed.repository.calling import Known, decided, local, local_action
+from pytest_gf.honey.observed.repository.effect import HOOK, NAMES_ATTIC, NAMES_PUSH, Logs, Opaque, Runs, Sets, Writes
+from pytest_gf.honey.observed.repository.following import Reached, Reader
+from pytest_gf.honey.observed.repository.scene import EMPTY, TOKEN, UNSEEN, Scene, View, is_token
+from pytest_gf.honey.observed.repository.searching import shown
+from pytest_gf.honey.observed.repository.steps import is_shell, variants
 
 DEEPEST = 10
 """Actions and workflows that call one another; GitHub allows as many."""
 SWITCH = "push-cache"
-_PUSHES_BY_DEFAULT = ("nix-job", "nix-build")
-_PUSHES_ALWAYS = ("greedy-cache",)
-_ATTIC_ACTION = "ryanccn/attic-action"
-_SETS_TOKEN = re.compile(rf"{TOKEN}=.*GITHUB_ENV", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -35,36 +35,20 @@ class Push:
     undecided: str = ""
 
 
-OWN = re.compile(r"tinyland-inc/(?:GloriousFlywheel|ci-templates)/(?P<path>\.github/[^@]+)@.+")
-"""A call by name of what the checkout itself may hold."""
+def pushes(  # noqa: PLR0917  # What is judged, and what is around it.
+    path: str, read: Workflow, scene: Scene, sources: Sources, known: Known, held: set[str] | None = None
+) -> Iterator[Push]:
+    """Yield every place in a workflow that can write to Attic under this event.
 
-
-def local(uses: str, sources: Sources) -> str:
-    """Return the path in this checkout that a call means: by ``./``, or by its own name where the path is there; else ""."""
-    if uses.startswith("./"):
-        return posixpath.normpath(uses)
-    named = OWN.fullmatch(uses)
-    if named is None:
-        return ""
-    path = named["path"].rstrip("/")
-    known = (path, f"{path}/action.yml", f"{path}/action.yaml")
-    return path if any(each in sources for each in known) else ""
-
-
-def last(uses: str) -> str:
-    """Return ``nix-job`` for ``owner/repository/.github/actions/nix-job@v1``."""
-    return posixpath.basename(uses.partition("@")[0].rstrip("/"))
-
-
-def pushes(path: str, read: Workflow, scene: Scene, sources: Sources) -> Iterator[Push]:
-    """Yield every place in a workflow that can write to Attic under this event."""
-    walk = _Walk(sources)
+    ``held`` takes what can't be read and holds all the same, since no credential reaches it.
+    """
+    walk = _Walk(sources, known, held)
     yield from walk.workflow(path, read, View(scene, inputs=_given(read, scene)), _Trail())
 
 
-def steps_push(path: str, steps: tuple[Step, ...], scene: Scene, sources: Sources) -> Iterator[Push]:
-    """Yield every place in loose steps (an example's) that can write to Attic under this event."""
-    yield from _Walk(sources).steps(path, steps, View(scene), _Trail())
+def steps_push(path: str, steps: tuple[Step, ...], view: View, sources: Sources, known: Known) -> Iterator[Push]:
+    """Yield every place in loose steps (an example's, an action's) that can write to Attic."""
+    yield from _Walk(sources, known).steps(path, steps, view, _Trail(), _Job())
 
 
 def _given(read: Workflow, scene: Scene) -> dict[str, Set]:
@@ -91,101 +75,260 @@ class _Trail:
     depth: int = 0
 
     def through(self, gate: Truth, text: str) -> _Trail:
-        return replace(self, undecided=self.undecided or text) if gate is Truth.UNDECIDED else self
+        return replace(self, undecided=_both(self.undecided, text)) if gate is Truth.UNDECIDED else self
 
     def at(self, path: str, line: int) -> _Trail:
         return replace(self, path=self.path or path, line=self.line or line, depth=self.depth + 1)
 
     def push(self, path: str, line: int, how: str, undecided: str = "") -> Push:
         where = f"{how} (in {path}:{line})" if self.path and self.path != path else how
-        return Push(self.path or path, self.line or line, where, self.undecided or undecided)
+        return Push(self.path or path, self.line or line, where, _both(self.undecided, undecided))
+
+
+def _both(one: str, other: str) -> str:
+    """Return both conditions that nobody knows, in the order in which they are met."""
+    return "; ".join(dict.fromkeys(each for each in (one, other) if each))
+
+
+@dataclass
+class _Job:
+    """What the steps of a job leave to those behind them."""
+
+    env: dict[str, Set] = field(default_factory=dict)
+    loose: bool = False
+    logged_in: str = ""
+    """Where it logged in at Attic."""
+    written: dict[str, Word] = field(default_factory=dict)
+    defaults: Defaults = field(default_factory=Defaults)
+
+    def over(self, view: View) -> View:
+        """Return the view with what steps before wrote to GITHUB_ENV."""
+        return (
+            replace(view, env={**view.env, **self.env}, loose=view.loose or self.loose)
+            if self.env or self.loose
+            else view
+        )
+
+    def take(self, found: Sets, view: View, *, sure: bool) -> None:
+        """Take what a step writes to GITHUB_ENV; where it may not come to that, the old value stays possible."""
+        if not found.name:
+            self.loose = True
+            return
+        name = found.name.lower()
+        value: Set = UNSEEN if found.value is None else frozenset({found.value})
+        self.env[name] = value if sure and not found.guard else value | self.over(view).variable(name)
 
 
 class _Walk:
-    """Goes through what a workflow runs. ``sources`` holds the local actions and workflows that it may call."""
+    """Goes through what a workflow runs. ``sources`` holds the local actions, workflows and scripts that it may call."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, known: Known, held: set[str] | None = None) -> None:
         self.sources = sources
+        self.known = known
+        self.held = held if held is not None else set()
 
     def workflow(self, path: str, read: Workflow, view: View, trail: _Trail) -> Iterator[Push]:
         around = view.below(read.env)
         for job in read.jobs:
             gate = _gate(job.condition, around)
             if gate is not Truth.NEVER:
-                yield from self.job(path, job, around, trail.through(gate, _said(job.condition)))
+                defaults = Defaults(
+                    job.defaults.shell or read.defaults.shell, job.defaults.directory or read.defaults.directory
+                )
+                yield from self.job(path, job, defaults, around, trail.through(gate, _said(job.condition)))
 
-    def job(self, path: str, job: Job, view: View, trail: _Trail) -> Iterator[Push]:
+    def job(self, path: str, job: Job, defaults: Defaults, view: View, trail: _Trail) -> Iterator[Push]:
         around = replace(view, matrix=job.matrix).below(job.env)
-        if any(step.run is not None and _SETS_TOKEN.search(step.run.text) for step in job.steps):
-            around = replace(around, env={**around.env, TOKEN.lower(): frozenset({"<written to GITHUB_ENV>"})})
         if job.uses is not None:
             yield from self.call(path, job, around, trail)
-        yield from self.steps(path, job.steps, around, trail)
+        yield from self.steps(path, job.steps, around, trail, _Job(defaults=defaults))
 
-    def steps(self, path: str, steps: tuple[Step, ...], view: View, trail: _Trail) -> Iterator[Push]:
+    def steps(self, path: str, steps: tuple[Step, ...], view: View, trail: _Trail, job: _Job) -> Iterator[Push]:
         for step in steps:
-            around = view.below(step.env)
+            around = job.over(view).below(step.env)
             gate = _gate(step.condition, around)
             if gate is Truth.NEVER:
                 continue
             reached = trail.through(gate, _said(step.condition))
             if step.uses is not None:
-                yield from self.used(path, step, step.uses, around, reached)
+                yield from self.used(path, step, step.uses, around, reached, job)
             if step.run is not None:
-                yield from _scripted(path, step.run, reached)
+                yield from self.scripted(path, step, step.run, around, reached, job)
 
-    def used(self, path: str, step: Step, uses: Scalar, view: View, trail: _Trail) -> Iterator[Push]:
-        """Yield what an action does: the one in this checkout if it is there, else what its name is known to do."""
-        inputs = {name.lower(): texts(value.value, view) for name, value in step.inputs.items()}
-        local = self._local(uses.text)
-        if local is not None and trail.depth < DEEPEST:
-            where, action = local
-            laid = {
-                name: texts(each.default.value, view) if each.default else EMPTY for name, each in action.inputs.items()
-            }
-            inside = replace(view, inputs={**laid, **inputs})
-            yield from self.steps(where, action.steps, inside, trail.at(path, _at(step, uses)))
+    def scripted(  # noqa: PLR0917  # As `opaque`.
+        self, path: str, step: Step, run: Scalar, view: View, trail: _Trail, job: _Job
+    ) -> Iterator[Push]:
+        # A block scalar begins on the line below its key.
+        first = run.line + ("\n" in run.text)
+        shell = step.shell or job.defaults.shell
+        if shell is not None and not is_shell(shell.value):
+            yield from self.strange(path, run, f"shell: {shell.value}", view, trail, job)
             return
-        how = f"uses {uses.text}"
-        for token, switch in _known(uses.text, inputs, view):
-            push = _decided(token, switch)
+        for text in variants(run.text, view):
+            reader = self.reader(step, view, job)
+            for each in reader.reached(text):
+                yield from self.effect(
+                    path, first + each.effect.offset, each, view, trail, job, sure=step.condition is None
+                )
+
+    def reader(self, step: Step, view: View, job: _Job) -> Reader:
+        given = step.directory or job.defaults.directory
+        words = texts(given.value, view) if given is not None else EMPTY
+        only = next(iter(words)) if len(words) == 1 else None
+        directory = posixpath.normpath(only) if isinstance(only, str) and only else ""
+        return Reader(self.sources, self.known.caches, view.known, job.written, "" if directory == "." else directory)
+
+    def effect(  # noqa: PLR0917  # As `opaque`.
+        self, path: str, line: int, each: Reached, view: View, trail: _Trail, job: _Job, *, sure: bool
+    ) -> Iterator[Push]:
+        found = each.effect
+        if isinstance(found, Writes):
+            yield trail.push(path, line, f"runs {found.verb}{each.where}", found.unknown or found.guard)
+        elif isinstance(found, Logs):
+            job.logged_in = job.logged_in or f"attic login in {path}:{line}"
+        elif isinstance(found, Sets):
+            job.take(found, view, sure=sure)
+        elif isinstance(found, Opaque):
+            yield from self.opaque(path, line, found.unknown, f"{found.text}\n{found.unknown}", view, trail, job)
+
+    def opaque(  # noqa: PLR0917  # One place in a walk: where, what, and what is around it.
+        self, path: str, line: int, what: str, text: str, view: View, trail: _Trail, job: _Job
+    ) -> Iterator[Push]:
+        """Yield what can't be read, where a credential can reach it or its own text names Attic."""
+        reach = view.credential or job.logged_in
+        if reach or NAMES_ATTIC.search(text):
+            why = f"{what}, and it can't be read" + (f"; {reach} reaches it" if reach else "; it names Attic")
+            yield trail.push(path, line, "may write to Attic", why)
+        else:
+            self.held.add(f"{path}:{line}")
+
+    def strange(  # noqa: PLR0917  # As `opaque`.
+        self, path: str, run: Scalar, shell: str, view: View, trail: _Trail, job: _Job
+    ) -> Iterator[Push]:
+        """Yield what a step may do in a language that is no shell."""
+        first = run.line + ("\n" in run.text)
+        match = NAMES_PUSH.search(run.text)
+        if match:
+            line = first + run.text.count("\n", 0, match.start())
+            yield trail.push(path, line, "may write to Attic", f"{shell} is not read, and it says {shown(match[0])}")
+        elif NAMES_ATTIC.search(run.text):
+            yield from self.opaque(path, first, shell, "", view, trail, job)
+
+    def used(  # noqa: PLR0917  # As `opaque`.
+        self, path: str, step: Step, uses: Scalar, view: View, trail: _Trail, job: _Job
+    ) -> Iterator[Push]:
+        """Yield what an action does: the one in this checkout if it is there, else what the contract's table says of it."""
+        inputs = {name.lower(): texts(value.value, view) for name, value in step.inputs.items()}
+        found = local_action(uses.text, self.sources)
+        line = _at(step, uses)
+        yield from self.hooks(path, step, view, trail, job)
+        if found is not None and trail.depth < DEEPEST:
+            yield from self.own(path, line, found, inputs, view, trail, job)
+            return
+        entry = self.known.entry(uses.text)
+        if entry is not None:
+            push = decided(entry, inputs, view)
             if push is not Truth.NEVER:
-                unknown = f"{SWITCH} of {uses.text}" if push is Truth.UNDECIDED else ""
-                yield trail.push(path, _at(step, uses), how, unknown)
+                unknown = f"{entry.switch or TOKEN} of {uses.text}" if push is Truth.UNDECIDED else ""
+                yield trail.push(path, line, f"uses {uses.text}", unknown)
+            script = step.inputs.get(entry.script)
+            if script is not None:
+                yield from self.scripted(path, replace(step, shell=None), script, view, trail, job)
+        elif not self.known.is_quiet(uses.text):
+            given = _given_token(inputs)
+            yield from self.opaque(path, line, f"uses {uses.text}{given}", f"{uses.text}{given}", view, trail, job)
+
+    def hooks(self, path: str, step: Step, view: View, trail: _Trail, job: _Job) -> Iterator[Push]:
+        """Yield what the hook does that an input tells Nix to run after each build."""
+        for value in step.inputs.values():
+            for found in HOOK.finditer(value.text):
+                call = Runs(0, "", "", "hook", found[1], (found[1],))
+                line = value.line + ("\n" in value.text) + value.text.count("\n", 0, found.start())
+                for each in self.reader(step, view, job).followed(call):
+                    yield from self.effect(path, line, each, view, trail, job, sure=True)
+
+    def own(  # noqa: PLR0917  # As `opaque`.
+        self,
+        path: str,
+        line: int,
+        found: tuple[str, Action | Malformed],
+        inputs: Mapping[str, Set],
+        view: View,
+        trail: _Trail,
+        job: _Job,
+    ) -> Iterator[Push]:
+        """Yield what an action of this checkout does."""
+        where, action = found
+        if isinstance(action, Malformed):
+            yield trail.push(path, line, f"uses {where}", f"{where}:{action.line}: {action.what}")
+            return
+        laid = {
+            name: texts(each.default.value, view) if each.default else EMPTY for name, each in action.inputs.items()
+        }
+        if action.using != "composite":
+            main = self.sources.get(posixpath.normpath(posixpath.join(posixpath.dirname(where), action.main)), "")
+            if NAMES_PUSH.search(main) or NAMES_ATTIC.search(main):
+                yield trail.push(
+                    path, line, f"uses {where}", f"{where} runs {action.main}, which is no shell and names Attic"
+                )
+            else:
+                given = _given_token(inputs)
+                yield from self.opaque(path, line, f"uses {where}{given}", given, view, trail, job)
+            return
+        inside = replace(view, inputs={**laid, **inputs})
+        below, job.defaults = job.defaults, Defaults()
+        yield from self.steps(where, action.steps, inside, trail.at(path, line), job)
+        job.defaults = below
 
     def call(self, path: str, job: Job, view: View, trail: _Trail) -> Iterator[Push]:
-        """Yield what a reusable workflow does: one of this checkout as it stands, another as its secrets allow."""
+        """Yield what a reusable workflow does: one of this checkout as it stands, another as the contract's table says."""
         if job.uses is None:
             return
+        uses = job.uses
         inputs: dict[str, Set] = {name.lower(): texts(value.value, view) for name, value in job.inputs.items()}
         secrets = view.secrets if job.secrets == INHERIT else _passed(job, view)
-        where = local(job.uses.text, self.sources)
+        where = local(uses.text, self.sources)
         text = self.sources.get(where) if where else None
         if text is not None and trail.depth < DEEPEST:
             try:
                 read = workflows.workflow(text)
-            except Malformed:
-                return  # A workflow that can't be read is a finding of its own, and GitHub does not run it.
+            except Malformed as wrong:
+                yield trail.push(path, uses.line, f"calls {where}", f"{where}:{wrong.line}: {wrong.what}")
+                return
             inside = View(view.scene, inputs=_typed(read, inputs, view), secrets=secrets)
-            yield from self.workflow(where, read, inside, trail.at(path, job.uses.line))
+            yield from self.workflow(where, read, inside, trail.at(path, uses.line))
             return
-        token = view.secret(TOKEN.lower()) if job.secrets == INHERIT else (secrets or {}).get(TOKEN.lower(), EMPTY)
-        push = _decided(token, inputs.get(SWITCH))
-        if push is not Truth.NEVER:
-            given = "secrets: inherit" if job.secrets == INHERIT else TOKEN
-            unknown = f"{SWITCH} of {job.uses.text}" if push is Truth.UNDECIDED else ""
-            yield trail.push(path, job.uses.line, f"calls {job.uses.text} with {given}", unknown)
+        token = (
+            view.secret(TOKEN.lower()) if job.secrets == INHERIT else frozenset().union(EMPTY, *_attic(secrets or {}))
+        )
+        if truth(token) is Truth.NEVER or inputs.get(SWITCH) == frozenset({"false"}):
+            return
+        given = "secrets: inherit" if job.secrets == INHERIT else TOKEN
+        entry = self.known.entry(uses.text)
+        known = entry is not None and truth(token) is Truth.POSSIBLE and _on(inputs.get(SWITCH)) is Truth.POSSIBLE
+        unknown = "" if known else f"what {uses.text} does with {given}"
+        yield trail.push(path, uses.line, f"calls {uses.text} with {given}", unknown)
 
-    def _local(self, uses: str) -> tuple[str, Action] | None:
-        folder = local(uses, self.sources)
-        for name in ("action.yml", "action.yaml"):
-            path = posixpath.join(folder, name)
-            if path in self.sources:
-                try:
-                    return path, workflows.action(self.sources[path])
-                except Malformed:
-                    return None
-        return None
+
+def _attic(secrets: Mapping[str, Set]) -> Iterator[Set]:
+    """Yield the values of secrets that may be ATTIC_TOKEN: by their name, or by what they are."""
+    for name, values in secrets.items():
+        if name == TOKEN.lower() or any(map(is_token, values)):
+            yield values
+
+
+def _on(switch: Set | None) -> Truth:
+    if switch is None:
+        return Truth.POSSIBLE
+    return truth(frozenset(UNKNOWN if each is UNKNOWN else each != "false" for each in switch))
+
+
+def _given_token(inputs: Mapping[str, Set]) -> str:
+    """Return which input is given ATTIC_TOKEN, in words; "" for none."""
+    for name, values in inputs.items():
+        if any(map(is_token, values)):
+            return f" with {TOKEN} in {name}"
+    return ""
 
 
 def _typed(read: Workflow, given: Mapping[str, Set], view: View) -> dict[str, Set]:
@@ -197,39 +340,6 @@ def _typed(read: Workflow, given: Mapping[str, Set], view: View) -> dict[str, Se
         flags: Set = frozenset({"true": True, "false": False}.get(str(value), value) for value in values)
         found[name] = flags if each.kind == "boolean" else values
     return found
-
-
-def _known(uses: str, inputs: Mapping[str, Set], view: View) -> Iterator[tuple[Set, Set | None]]:
-    """Yield the token that an action pushes with, and what its switch says (None: not given), for the actions that push."""
-    name = uses.partition("@")[0]
-    if name == _ATTIC_ACTION:
-        skip = inputs.get("skip-push", frozenset({"false"}))
-        switch: Set = frozenset(UNKNOWN if each is UNKNOWN else "false" if each == "true" else "true" for each in skip)
-        yield inputs.get("token", EMPTY), switch
-    elif last(uses) in _PUSHES_BY_DEFAULT:
-        yield view.variable(TOKEN), inputs.get(SWITCH)
-    elif last(uses) in _PUSHES_ALWAYS:
-        yield view.variable(TOKEN), None
-
-
-def _decided(token: Set, switch: Set | None) -> Truth:
-    """Return whether a push happens: there is a token, and the switch says anything but false."""
-    pushing: Set = frozenset({True}) if switch is None else frozenset(_on(each) for each in switch)
-    both = truth(token), truth(pushing)
-    if Truth.NEVER in both:
-        return Truth.NEVER
-    return Truth.UNDECIDED if Truth.UNDECIDED in both else Truth.POSSIBLE
-
-
-def _on(value: Value) -> Value:
-    return UNKNOWN if value is UNKNOWN else value != "false"
-
-
-def _scripted(path: str, run: Scalar, trail: _Trail) -> Iterator[Push]:
-    for command in attic_commands(run.text):
-        # A block scalar begins on the line below its key.
-        line = run.line + command.offset + ("\n" in run.text)
-        yield trail.push(path, line, f"runs attic {command.verb}", command.guard)
 
 
 def _passed(job: Job, view: View) -> dict[str, Set]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from pytest_gf.honey.formats import workflow as workflows
 from pytest_gf.honey.formats.expression import Truth, condition, texts
 from pytest_gf.honey.formats.expression_values import UNKNOWN
 from pytest_gf.honey.formats.workflow import Step, Workflow
-from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table
-from pytest_gf.honey.observed.repository import Finding, Findings, Sources
-from pytest_gf.honey.observed.repository.pushing import SWITCH, Push, last, local, pushes
+from pytest_gf.honey.formats.yaml_nodes import Malformed, Node, Table
+from pytest_gf.honey.observed.repository import Finding, Findings, Sources, gitlab
+from pytest_gf.honey.observed.repository.branches import possible, words
+from pytest_gf.honey.observed.repository.calling import Known, last, local_action
+from pytest_gf.honey.observed.repository.pushing import SWITCH, Push, pushes
 from pytest_gf.honey.observed.repository.scene import TOKEN, Scene, View
-from pytest_gf.honey.observed.repository.searching import is_among
+from pytest_gf.honey.observed.repository.searching import chosen, is_among
 
-WORKFLOWS = (".github/workflows/*.yml", ".github/workflows/*.yaml")
+FOLDERS = (".github/workflows", ".forgejo/workflows", ".gitea/workflows")
+WORKFLOWS = tuple(f"{folder}/*.{suffix}" for folder in FOLDERS for suffix in ("yml", "yaml"))
 PULL_REQUEST_EVENTS: Mapping[str, str] = {
     "pull_request": "refs/pull/1/merge",
     "pull_request_target": "refs/heads/{branch}",
@@ -24,17 +27,21 @@ PULL_REQUEST_EVENTS: Mapping[str, str] = {
     "merge_group": "refs/heads/gh-readonly-queue/{branch}/pr-1",
 }
 """Events of a pull request, and the ref that GitHub runs them on."""
+CALLED = (*WORKFLOWS, ".github/actions/*", ".forgejo/actions/*", ".gitea/actions/*")
+"""What a workflow may call in its checkout."""
 _FEATURE = "refs/heads/a-feature"
 _TAG = "refs/tags/v1.0.0"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which workflow is what: patterns of paths (fnmatch), and the default branch."""
+    """Which workflow is what: patterns of paths (fnmatch), the default branch, the repository's name ("" where nobody says it)."""
 
     pilots: tuple[str, ...] = ()
     publication: tuple[str, ...] = ()
     branch: str = "main"
+    name: str = ""
+    known: Known = field(default_factory=Known)
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ def read(sources: Sources, patterns: Sequence[str] = WORKFLOWS) -> Read:
     """Read all workflows among the sources."""
     found: dict[str, Workflow] = {}
     refused: list[Finding] = []
-    for path, text in sources.items():
+    for path, text in _below(sources).items():
         if is_among(path, patterns):
             try:
                 found[path] = workflows.workflow(text)
@@ -59,16 +66,43 @@ def read(sources: Sources, patterns: Sequence[str] = WORKFLOWS) -> Read:
     return Read(found, tuple(refused))
 
 
+def _below(sources: Sources) -> Sources:
+    """Return what lies where forges look for it: files and folders whose name begins with a dot."""
+    return {path: text for path, text in sources.items() if path.startswith(".")}
+
+
 def pull_requests(sources: Sources, known: Read, plan: Plan) -> Findings:
     """Find what a pull request can make push (S027)."""
     found = list(known.refused)
+    held: set[str] = set()
     for path, each in known.workflows.items():
-        for scene, doubt in _pull_request_scenes(path, each, known, plan):
-            for push in pushes(path, each, scene, sources):
+        for scene, doubt in _pull_request_scenes(path, each, sources, known, plan):
+            for push in pushes(path, each, scene, sources, plan.known, held):
                 what = f"{push.how}, and {scene.event} reaches it"
                 mend = "gate it on github.event_name == 'push' and the default branch, or say push-cache: \"false\""
                 found.append(_finding(push, "pull-request-pushes", what, mend, doubt))
-    return Findings("no event of a pull request writes to Attic", _counted(known), tuple(found))
+    found += merge_requests(sources, plan)
+    looked = f"{_counted(known)}, {len(held)} command(s) that can't be read and that no credential reaches"
+    return Findings("no event of a pull request writes to Attic", looked, tuple(dict.fromkeys(found)))
+
+
+def merge_requests(sources: Sources, plan: Plan) -> Iterator[Finding]:
+    """Yield what a merge request can make a GitLab pipeline push."""
+    mend = "give its job rules: if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
+    for path, text in chosen(_below(sources), gitlab.PIPELINES).items():
+        try:
+            found = list(gitlab.pushes(path, text, sources, plan.known))
+        except Malformed as wrong:
+            yield Finding(path, wrong.line, "unreadable-pipeline", wrong.what, "make it YAML", "what it would run")
+            continue
+        for push in found:
+            asked, said = push.runs(gitlab.merge_request(plan.branch))
+            if asked is Truth.NEVER:
+                asked, said = push.runs(gitlab.feature(plan.branch))
+                said = said or "whether a merge request stands behind a branch's pipeline"
+            if asked is not Truth.NEVER:
+                what = f"{push.how}, and a merge request reaches it"
+                yield Finding(path, push.line, "pull-request-pushes", what, mend, push.undecided or push.guard or said)
 
 
 def proofs(sources: Sources, known: Read, plan: Plan) -> Findings:
@@ -81,7 +115,7 @@ def proofs(sources: Sources, known: Read, plan: Plan) -> Findings:
         found += [finding for finding in switched if finding is not None]
         lines = {finding.line for finding in switched if finding is not None}
         for scene in _scenes(each, plan):
-            for push in pushes(path, each, scene, sources):
+            for push in pushes(path, each, scene, sources, plan.known):
                 if push.line not in lines:
                     mend = 'broad proof workflows don\'t write while the recurrence is unresolved: say push-cache: "false", or take it out'
                     found.append(_finding(push, "proof-pushes", f"a broad proof workflow {push.how}", mend))
@@ -104,9 +138,9 @@ def ungated(path: str, read_: Workflow, sources: Sources, plan: Plan) -> Iterato
     seen: set[tuple[str, int, str]] = set()
     for scene in _scenes(read_, plan):
         on_default = scene.ref == f"refs/heads/{plan.branch}"
-        bare = Scene(scene.event, scene.ref, plan.branch, token=not on_default, inputs=scene.inputs)
+        bare = replace(scene, token=not on_default)
         rule = "not-gated-on-token" if on_default else "not-gated-on-default-branch"
-        for push in pushes(path, read_, bare, sources):
+        for push in pushes(path, read_, bare, sources, plan.known):
             mend = f"gate it: if: github.ref == 'refs/heads/{plan.branch}' && env.{TOKEN} != ''"
             if (push.path, push.line, rule) not in seen:
                 seen.add((push.path, push.line, rule))
@@ -122,15 +156,21 @@ def _counted(known: Read, chosen: int | None = None) -> str:
     return f"{count} workflow(s)"
 
 
-def _pull_request_scenes(path: str, each: Workflow, known: Read, plan: Plan) -> Iterator[tuple[Scene, str]]:
+def _pull_request_scenes(
+    path: str, each: Workflow, sources: Sources, known: Read, plan: Plan
+) -> Iterator[tuple[Scene, str]]:
     """Yield the scenes of a pull request in which a workflow runs, each with what is in doubt about it."""
-    for event in each.triggers:
+    texts = [sources[path], *(text for text in chosen(_below(sources), CALLED).values() if "base" in text)]
+    for event, below in each.triggers.items():
         if event in PULL_REQUEST_EVENTS:
-            yield Scene(event, PULL_REQUEST_EVENTS[event].format(branch=plan.branch), plan.branch), ""
+            ref = PULL_REQUEST_EVENTS[event].format(branch=plan.branch)
+            heads = possible(texts, None, plan.branch)[0]
+            for bases in possible(texts, below, plan.branch):
+                yield Scene(event, ref, plan.branch, bases=bases, heads=heads, repository=plan.name), ""
     if "workflow_run" in each.triggers:
         doubt = _run_of(each, known)
         if doubt is not None:
-            yield Scene("workflow_run", f"refs/heads/{plan.branch}", plan.branch), doubt
+            yield Scene("workflow_run", f"refs/heads/{plan.branch}", plan.branch, repository=plan.name), doubt
     called = any(
         job.uses is not None and job.uses.text == f"./{path}"
         for other in known.workflows.values()
@@ -138,7 +178,7 @@ def _pull_request_scenes(path: str, each: Workflow, known: Read, plan: Plan) -> 
     )
     if "workflow_call" in each.triggers and not called:
         yield (
-            Scene("pull_request", PULL_REQUEST_EVENTS["pull_request"], plan.branch),
+            Scene("pull_request", PULL_REQUEST_EVENTS["pull_request"], plan.branch, repository=plan.name),
             "whether a pull request's workflow calls it",
         )
 
@@ -146,7 +186,7 @@ def _pull_request_scenes(path: str, each: Workflow, known: Read, plan: Plan) -> 
 def _run_of(each: Workflow, known: Read) -> str | None:
     """Return what is in doubt about a workflow_run being a pull request's; None where it can't be one."""
     below = each.triggers["workflow_run"]
-    names = _words(below.get("workflows")) if isinstance(below, Table) else ()
+    names = words(below.get("workflows")) if isinstance(below, Table) else ()
     named = [other for other in known.workflows.values() if other.name in names]
     if any(set(other.triggers) & set(PULL_REQUEST_EVENTS) for other in named):
         return ""
@@ -157,19 +197,13 @@ def _run_of(each: Workflow, known: Read) -> str | None:
     )
 
 
-def _words(node: Node | None) -> tuple[str, ...]:
-    if isinstance(node, Scalar):
-        return (node.value,)
-    return tuple(each.value for each in node.nodes if isinstance(each, Scalar)) if isinstance(node, Items) else ()
-
-
 def _scenes(each: Workflow, plan: Plan) -> Iterator[Scene]:
     """Yield the scenes in which a workflow runs by itself: on the default branch, and elsewhere where it can."""
     for event, below in each.triggers.items():
         if event in PULL_REQUEST_EVENTS or event == "workflow_run":
             continue
         for ref in _refs(event, below, plan.branch):
-            yield Scene("push" if event == "workflow_call" else event, ref, plan.branch)
+            yield Scene("push" if event == "workflow_call" else event, ref, plan.branch, repository=plan.name)
 
 
 def _refs(event: str, below: Node | None, branch: str) -> tuple[str, ...]:
@@ -181,7 +215,7 @@ def _refs(event: str, below: Node | None, branch: str) -> tuple[str, ...]:
     if event != "push":
         return (default,)
     filters = below if isinstance(below, Table) else Table((), 0)
-    branches, tags = _words(filters.get("branches")), _words(filters.get("tags"))
+    branches, tags = words(filters.get("branches")), words(filters.get("tags"))
     found = [default]
     found += [f"refs/heads/{each}" for each in branches if each != branch and not each.startswith("!")][:1]
     found += [_FEATURE] if not branches and not tags else []
@@ -191,15 +225,18 @@ def _refs(event: str, below: Node | None, branch: str) -> tuple[str, ...]:
 
 def _switch(path: str, step: Step, sources: Sources, plan: Plan) -> Finding | None:
     """Return the finding where a step uses an action with the switch and does not turn it off."""
-    if step.uses is None or not has_switch(step.uses.text, sources):
+    if step.uses is None:
         return None
-    view = View(Scene("push", f"refs/heads/{plan.branch}", plan.branch))
+    given = step.inputs.get(SWITCH)
+    default = _default(step.uses.text, sources, plan)
+    if given is None and default is None:
+        return None
+    view = View(Scene("push", f"refs/heads/{plan.branch}", plan.branch, repository=plan.name))
     if step.condition is not None and condition(step.condition.value, view) is Truth.NEVER:
         return None
     mend = f'say {SWITCH}: "false"'
-    given = step.inputs.get(SWITCH)
     if given is None:
-        what = f"{last(step.uses.text)} without {SWITCH}, which is true by default"
+        what = f"{last(step.uses.text)} without {SWITCH}, which is {default!r} by default"
         return Finding(path, step.uses.line, "push-cache-not-false", what, mend)
     values = texts(given.value, view)
     if values == {"false"}:
@@ -208,13 +245,12 @@ def _switch(path: str, step: Step, sources: Sources, plan: Plan) -> Finding | No
     return Finding(path, given.line, "push-cache-not-false", f"{SWITCH}: {given.text!r} is not false", mend, undecided)
 
 
-def has_switch(uses: str, sources: Sources) -> bool:
-    """Return whether an action has the input push-cache: as this checkout defines it, or by its known name."""
-    folder = local(uses, sources)
-    for path in (f"{folder}/action.yml", f"{folder}/action.yaml"):
-        if folder and path in sources:
-            try:
-                return SWITCH in workflows.action(sources[path]).inputs
-            except Malformed:
-                return False
-    return last(uses) in {"nix-job", "nix-build"}
+def _default(uses: str, sources: Sources, plan: Plan) -> str | None:
+    """Return what an action's switch is where nobody gives it; None for an action without one, or that is not known."""
+    found = local_action(uses, sources)
+    if found is not None:
+        action = found[1]
+        switch = None if isinstance(action, Malformed) else action.inputs.get(SWITCH)
+        return None if switch is None else switch.default.value if switch.default is not None else ""
+    entry = plan.known.entry(uses)
+    return entry.default if entry is not None and entry.switch == SWITCH else None

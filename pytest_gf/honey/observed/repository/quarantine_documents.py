@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_gf.honey.formats import markdown
 from pytest_gf.honey.formats import workflow as workflows
+from pytest_gf.honey.formats.expression import Truth, texts
+from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.formats.markdown import Fence
-from pytest_gf.honey.formats.shell import attic_commands
-from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Scalar, Table, read
-from pytest_gf.honey.observed.repository import Finding, Findings, Sources
+from pytest_gf.honey.formats.templates import GITHUB, GITLAB, rendered
+from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Table, read_all
+from pytest_gf.honey.observed.repository import Finding, Findings, Sources, gitlab
+from pytest_gf.honey.observed.repository.effect import NAMES_PUSH, Writes
+from pytest_gf.honey.observed.repository.following import Reader
 from pytest_gf.honey.observed.repository.pushing import SWITCH, steps_push
 from pytest_gf.honey.observed.repository.quarantine import Plan, ungated
-from pytest_gf.honey.observed.repository.scene import TOKEN, Scene
-from pytest_gf.honey.observed.repository.searching import is_among
+from pytest_gf.honey.observed.repository.scene import EMPTY, TOKEN, Scene, View
+from pytest_gf.honey.observed.repository.searching import chosen
 
-ACTIONS = (".github/actions/*/action.yml", ".github/actions/*/action.yaml")
+ACTIONS = tuple(
+    f"{folder}action.{suffix}"
+    for folder in (".github/actions/*/", ".forgejo/actions/*/", ".gitea/actions/*/", "")
+    for suffix in ("yml", "yaml")
+)
 SHELLS = frozenset({"", "sh", "bash", "shell", "console", "zsh", "text"})
 _PAST = "say that it writes only on the default branch and with ATTIC_TOKEN, or take it out"
-_TELLS = re.compile(
-    r"\b(?:set|use|pass|add|say|turn|enable|with)\b[^.\n]{0,60}push-cache:?\s*[\"'`=]*\s*true", re.IGNORECASE
-)
+_TELLS = linear(r"(?i)\b(?:set|use|pass|add|say|turn|enable|with)\b[^.\n]{0,60}push-cache:?\s*[\"'`=]*\s*true")
 _WORDS = (SWITCH, "attic", "greedy-cache", "nix-job", "nix-build", TOKEN, "secrets:")
 """A document without any of these says nothing of the cache."""
-_BRANCH = re.compile(r"GITHUB_REF|CI_COMMIT_BRANCH|ref_name|CI_DEFAULT_BRANCH")
-_UNLESS = re.compile(
-    r"\b(?:not|never|don't|only|unless|quarantin\w*|default[- ]branch|instead of|keeps?|gated)\b", re.IGNORECASE
-)
+_PROMPT = linear(r"^\s*[$>]\s")
+_VARIABLE = linear(r"\$\{?(\w+)")
+_BRANCH = linear(r"GITHUB_REF|CI_COMMIT_BRANCH|ref_name|CI_DEFAULT_BRANCH")
+_UNLESS = linear(r"(?i)\b(?:not|never|don't|only|unless|quarantin\w*|default[- ]branch|instead of|keeps?|gated)\b")
 
 
 @dataclass(frozen=True)
@@ -44,37 +49,36 @@ def documents(sources: Sources, which: Documents, plan: Plan) -> Findings:
     """Find where operator-facing documents tell to push past the gate (S030)."""
     found: list[Finding] = []
     count = 0
-    for path, text in sources.items():
-        if is_among(path, which.documents) and not is_among(path, which.archived):
-            count += 1
-            if not any(word in text for word in _WORDS):
-                continue
-            found += _told(path, text)
-            for fence in markdown.fences(text):
-                found += _fenced(path, fence, sources, plan)
+    for path, text in chosen(sources, which.documents, which.archived).items():
+        count += 1
+        if not any(word in text for word in _WORDS):
+            continue
+        found += _told(path, text)
+        for fence in markdown.fences(text):
+            found += _fenced(path, fence, sources, plan)
     return Findings("no document tells to push past the gate", f"{count} document(s)", tuple(found))
 
 
 def examples(sources: Sources, which: Documents, plan: Plan) -> Findings:
     """Find examples that push from elsewhere than the default branch or without ATTIC_TOKEN (S028)."""
     found: list[Finding] = []
-    chosen = [path for path in sources if is_among(path, which.examples) and path.endswith((".yml", ".yaml"))]
-    for path in chosen:
-        found += _example(path, sources[path], 0, sources, plan)
+    files = {path: text for path, text in chosen(sources, which.examples).items() if path.endswith((".yml", ".yaml"))}
+    for path, text in files.items():
+        found += _example(path, text, 0, sources, plan)
     promise = f"examples push only on the default branch and with {TOKEN}"
-    return Findings(promise, f"{len(chosen)} example(s)", tuple(found))
+    return Findings(promise, f"{len(files)} example(s)", tuple(found))
 
 
-def actions(sources: Sources, patterns: Sequence[str] = ACTIONS) -> Findings:
-    """Find composite actions that push unless their caller says otherwise (S027, S029)."""
+def actions(sources: Sources, plan: Plan, patterns: Sequence[str] = ACTIONS) -> Findings:
+    """Find actions that push unless their caller says otherwise: by their switch, or by what they run (S027, S029)."""
     found: list[Finding] = []
-    chosen = [path for path in sources if is_among(path, patterns)]
-    for path in chosen:
-        found += _action(path, sources)
-    return Findings("composite actions push only when they are asked to", f"{len(chosen)} action(s)", tuple(found))
+    files = chosen(sources, patterns)
+    for path in files:
+        found += _action(path, sources, plan)
+    return Findings("composite actions push only when they are asked to", f"{len(files)} action(s)", tuple(found))
 
 
-def _action(path: str, sources: Sources) -> Iterator[Finding]:
+def _action(path: str, sources: Sources, plan: Plan) -> Iterator[Finding]:
     try:
         read_ = workflows.action(sources[path])
     except Malformed as wrong:
@@ -86,6 +90,22 @@ def _action(path: str, sources: Sources) -> Iterator[Finding]:
         said = repr(switch.default.text) if switch.default is not None else "nothing"
         what = f"{SWITCH} is {said} by default: whoever leaves it out and has {TOKEN} publishes"
         yield Finding(path, line, "action-pushes-by-default", what, 'make the default "false"')
+        return
+    scene = Scene("pull_request", "refs/pull/1/merge", plan.branch, repository=plan.name)
+    bare = View(scene)
+    given = View(scene, env={TOKEN.lower(): bare.secret(TOKEN.lower())})
+    laid = {name: texts(each.default.value, given) if each.default else EMPTY for name, each in read_.inputs.items()}
+    entry = plan.known.by_folder(path)
+    seen: set[int] = set()
+    for push in steps_push(path, read_.steps, replace(given, inputs=laid), sources, plan.known):
+        if not push.how.startswith("may write") and push.line not in seen:
+            seen.add(push.line)
+            # An action that the contract knows to push whenever it is used needs no output of its own to tell.
+            undecided = "" if entry is not None and not entry.switch else push.undecided
+            what = f"{push.how} with the inputs' defaults: whoever uses it and has {TOKEN} publishes"
+            yield Finding(
+                path, push.line, "action-pushes-by-default", what, "push only where an input asks for it", undecided
+            )
 
 
 def _told(path: str, text: str) -> Iterator[Finding]:
@@ -98,56 +118,76 @@ def _fenced(path: str, fence: Fence, sources: Sources, plan: Plan) -> Iterator[F
     if fence.language in {"yaml", "yml"}:
         yield from _example(path, fence.text, fence.line - 1, sources, plan)
     elif fence.language in SHELLS:
-        yield from _pushes(path, fence.text, fence.line)
+        yield from _pushes(path, fence.text, fence.line, plan)
 
 
-def _pushes(path: str, script: str, line: int, around: str = "") -> Iterator[Finding]:
-    for command in attic_commands(re.sub(r"(?m)^\s*[$>]\s", "", script)):
-        if command.verb != "login" and not (_BRANCH.search(command.guard) and TOKEN in script + around):
-            what = f"it tells to run attic {command.verb}"
-            yield Finding(path, line + command.offset, "document-tells-to-push", what, _PAST)
+def _pushes(path: str, script: str, line: int, plan: Plan) -> Iterator[Finding]:
+    if not (NAMES_PUSH.search(script) or "nix copy" in script):
+        return
+    plain = "".join(_PROMPT.sub("  ", each) for each in script.splitlines(keepends=True))
+    for each in Reader({}, plan.known.caches).reached(rendered(plain, (GITHUB, GITLAB))):
+        found = each.effect
+        if isinstance(found, Writes) and not (_BRANCH.search(found.guard) and TOKEN in script):
+            what = f"it tells to run {found.verb}"
+            undecided = found.unknown or _unclear(found.guard)
+            yield Finding(path, line + found.offset, "document-tells-to-push", what, _PAST, undecided)
+
+
+def _unclear(guard: str) -> str:
+    """Return a condition that may be the gate; one that looks at nothing but Attic's variables is none."""
+    names = {found[1] for found in _VARIABLE.finditer(guard)}
+    return "" if names and all(name.startswith("ATTIC_") for name in names) else guard
 
 
 def _example(path: str, text: str, above: int, sources: Sources, plan: Plan) -> Iterator[Finding]:
     """Yield what an example in YAML pushes past its gates; it begins so many lines below the top of its file."""
     try:
-        top = read(text)
-    except Malformed:
-        return  # An example may leave parts out, and nobody runs it as it stands.
-    found: list[Finding] = []
-    if isinstance(top, Table) and isinstance(top.get("jobs"), Table):
-        try:
-            found += ungated(path, workflows.workflow_of(top), sources, plan)
-        except Malformed:
-            return
-    else:
-        found += _loose(path, top, sources, plan)
-        found += _gitlab(path, top, text)
+        documents = read_all(text)
+        found = [finding for top in documents for finding in _document(path, top, sources, plan)]
+        if not any(isinstance(top, Table) and isinstance(top.get("jobs"), Table) for top in documents):
+            found += _gitlab(path, text, sources, plan)
+    except Malformed as wrong:
+        if NAMES_PUSH.search(text):
+            yield Finding(path, above + wrong.line, "unreadable-example", wrong.what, _PAST, "what it would run")
+        return
     for each in found:
         yield Finding(each.path, each.line + above, each.rule, each.what, each.mend, each.undecided)
 
 
-def _loose(path: str, top: object, sources: Sources, plan: Plan) -> Iterator[Finding]:
+def _document(path: str, top: Node, sources: Sources, plan: Plan) -> Iterator[Finding]:
+    if isinstance(top, Table) and isinstance(top.get("jobs"), Table):
+        yield from ungated(path, workflows.workflow_of(top), sources, plan)
+    else:
+        yield from _loose(path, top, sources, plan)
+
+
+def _loose(path: str, top: Node, sources: Sources, plan: Plan) -> Iterator[Finding]:
     """Yield what loose steps push: nobody sees the gates around them, so only a switch that says true counts."""
     node = top.get("steps") if isinstance(top, Table) else top
-    if not isinstance(node, Items):
+    if not isinstance(node, Items) or not all(isinstance(each, Table) for each in node.nodes):
         return
-    try:
-        steps = workflows.steps_of(node)
-    except Malformed:
-        return
-    scene = Scene("pull_request", "refs/pull/1/merge", plan.branch)
-    for push in steps_push(path, steps, scene, sources):
+    scene = Scene("pull_request", "refs/pull/1/merge", plan.branch, repository=plan.name)
+    for push in steps_push(path, workflows.steps_of(node), View(scene), sources, plan.known):
         yield Finding(path, push.line, "not-gated-on-default-branch", push.how, _PAST, push.undecided)
 
 
-def _gitlab(path: str, top: object, text: str) -> Iterator[Finding]:
-    """Yield what a GitLab job's script pushes without a rule on the default branch."""
-    if not isinstance(top, Table):
-        return
-    for _, job in top.entries:
-        script = job.get("script") if isinstance(job, Table) else None
-        rules = job.get("rules") or job.get("only") if isinstance(job, Table) else None
-        for line in script.nodes if isinstance(script, Items) and rules is None else ():
-            if isinstance(line, Scalar):
-                yield from _pushes(path, line.text, line.line + ("\n" in line.text), text)
+def _gitlab(path: str, text: str, sources: Sources, plan: Plan) -> Iterator[Finding]:
+    """Yield what a GitLab job pushes from a branch that is not the default one, and what nobody here can see of it."""
+    for push in gitlab.pushes(path, text, sources, plan.known):
+        if _BRANCH.search(push.guard) and TOKEN in text:
+            continue
+        runs, said = push.runs(gitlab.feature(plan.branch))
+        if runs is Truth.NEVER:
+            runs, said = push.runs(gitlab.merge_request(plan.branch))
+        if runs is not Truth.NEVER:
+            undecided = push.undecided or _unclear(push.guard) or said
+            yield Finding(
+                path,
+                push.line,
+                "not-gated-on-default-branch",
+                f"it tells to run {push.how.removeprefix('runs ')}",
+                _PAST,
+                undecided,
+            )
+    for line, what in gitlab.unknown_includes(text, sources) if _WORDS[1] in text.lower() else ():
+        yield Finding(path, line, "unseen-include", "it includes what this checkout does not hold", _PAST, what)

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_gf.honey.formats.expression import texts
-from pytest_gf.honey.formats.expression_values import UNKNOWN, Set
+from pytest_gf.honey.formats.expression_values import UNKNOWN, Named, Set, Value
 from pytest_gf.honey.formats.yaml_nodes import Scalar
 
 TOKEN = "ATTIC_TOKEN"  # noqa: S105  # The variable's name.
-REPOSITORY = "<this repository>"
-FORK = "<a fork of it>"
-BASE = "<the base branch>"
+REPOSITORY = Named("this repository")
+FORK = Named("a fork of it")
 GIVEN_BY_RUNNER = ("ATTIC_SERVER", "ATTIC_CACHE", "BAZEL_REMOTE_CACHE")
 """Variables that a shared runner's set-up gives a job (statements S060 and S061)."""
 UNSEEN: Set = frozenset({UNKNOWN})
 EMPTY: Set = frozenset({""})
+_PULL_REQUESTS = frozenset(
+    {"pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment"}
+)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One event: its name, the ref that it runs on, the default branch, and whether the secret ATTIC_TOKEN is there."""
+    """One event: its name, the ref that it runs on, the default branch, and whether the secret ATTIC_TOKEN is there.
+
+    ``bases``: the branches that a pull request may be for; ``heads``: those that it may come from. ``repository``: its name, "" where nobody says it.
+    """
 
     event: str
     ref: str
     branch: str = "main"
     token: bool = True
     inputs: Mapping[str, Set] = field(default_factory=dict)
+    bases: frozenset[str] = frozenset()
+    heads: frozenset[str] = frozenset()
+    repository: str = ""
 
     def __str__(self) -> str:
         return f"{self.event} on {self.ref}" if self.token else f"{self.event} on {self.ref} without {TOKEN}"
@@ -35,51 +43,82 @@ class Scene:
     def github(self, path: str) -> Set:
         """Return what ``github.PATH`` may be, in lower case."""
         name = self.ref.removeprefix("refs/heads/").removeprefix("refs/tags/").removeprefix("refs/pull/")
+        own = self.own
         known: dict[str, Set] = {
             "event_name": frozenset({self.event}),
             "ref": frozenset({self.ref}),
             "ref_name": frozenset({name}),
             "ref_type": frozenset({"tag" if self.ref.startswith("refs/tags/") else "branch"}),
-            "repository": frozenset({REPOSITORY}),
-            "event.repository.full_name": frozenset({REPOSITORY}),
+            "repository": own,
+            "repository_owner": frozenset({self.repository.partition("/")[0]}) if self.repository else UNSEEN,
+            "event.repository.full_name": own,
             "event.repository.default_branch": frozenset({self.branch}),
             "event.pull_request": EMPTY,
             "base_ref": EMPTY,
             "head_ref": EMPTY,
         }
-        if self.event in {"pull_request", "pull_request_target"}:
-            known |= _PULL_REQUEST | {"base_ref": frozenset({self.branch})}
+        if self.event in _PULL_REQUESTS:
+            known |= self._pull_request()
         if self.event == "workflow_run":
-            known |= _WORKFLOW_RUN
+            known |= _WORKFLOW_RUN | {"event.workflow_run.head_repository.full_name": own | {FORK}}
         if self.event == "merge_group":
-            known |= {"event.merge_group.base_ref": frozenset({f"refs/heads/{self.branch}"})}
+            known |= {
+                "event.merge_group.base_ref": frozenset(f"refs/heads/{each}" for each in self.bases or {self.branch})
+            }
         if path.startswith("event.inputs."):
-            return self.inputs.get(path.removeprefix("event.inputs."), EMPTY)
+            return self.inputs.get(
+                path.removeprefix("event.inputs."), UNSEEN if self.event == "workflow_dispatch" else EMPTY
+            )
         if path.startswith("event.pull_request.") and self.event in {"push", "schedule"}:
             return EMPTY
         return known.get(path, UNSEEN)
 
+    @property
+    def own(self) -> Set:
+        """This repository's name."""
+        named: Value = self.repository or REPOSITORY
+        return frozenset({named})
 
-_PULL_REQUEST: dict[str, Set] = {
-    "event.pull_request": frozenset({"<the pull request>"}),
-    "event.pull_request.head.repo.full_name": frozenset({REPOSITORY, FORK}),
-    "event.pull_request.head.repo.fork": frozenset({True, False}),
-    "event.pull_request.merged": frozenset({True, False}),
-    "event.pull_request.draft": frozenset({True, False}),
-    "event.pull_request.base.ref": frozenset({"main"}),
-    "event.pull_request.base.repo.full_name": frozenset({REPOSITORY}),
-    "head_ref": frozenset({"<the branch of the pull request>"}),
-}
+    def _pull_request(self) -> dict[str, Set]:
+        bases: Set = frozenset(self.bases or {self.branch})
+        heads: Set = frozenset(self.heads) or UNSEEN
+        flags: Set = frozenset({True, False})
+        return {
+            "event.pull_request": frozenset({Named("the pull request")}),
+            "event.pull_request.head.repo.full_name": self.own | {FORK},
+            "event.pull_request.head.repo.fork": flags,
+            "event.pull_request.merged": flags,
+            "event.pull_request.draft": flags,
+            "event.pull_request.base.ref": bases,
+            "event.pull_request.base.repo.full_name": self.own,
+            "event.pull_request.head.ref": heads,
+            "head_ref": heads,
+            "base_ref": bases,
+        }
+
+
 _WORKFLOW_RUN: dict[str, Set] = {
     "event.workflow_run.event": frozenset({"pull_request"}),
     "event.workflow_run.conclusion": frozenset({"success", "failure"}),
-    "event.workflow_run.head_repository.full_name": frozenset({REPOSITORY, FORK}),
 }
+
+
+def is_token(value: Value) -> bool:
+    """Return whether a value is a secret by which one may write to Attic, as far as its name says it."""
+    return (
+        isinstance(value, Named)
+        and value.what.startswith("secret ")
+        and "attic" in value.what
+        and any(word in value.what for word in ("token", "auth", "key", "jwt", "secret_"))
+    )
 
 
 @dataclass(frozen=True)
 class View:
-    """What expressions see at one place: the scene, and the contexts around that place."""
+    """What expressions see at one place: the scene, and the contexts around that place.
+
+    ``loose``: a step before wrote variables that only a run would know, so that any of them may be there.
+    """
 
     scene: Scene
     env: Mapping[str, Set] = field(default_factory=dict)
@@ -87,6 +126,7 @@ class View:
     matrix: Mapping[str, frozenset[str]] | None = field(default_factory=dict)
     secrets: Mapping[str, Set] | None = None
     """By name in lower case; None: those of the repository itself."""
+    loose: bool = False
 
     def __call__(self, path: str) -> Set:
         """Return what a context's value may be; the path in lower case."""
@@ -106,10 +146,10 @@ class View:
     def variable(self, name: str) -> Set:
         """Return what a variable of ``env`` may be."""
         found = self.env.get(name.lower())
-        if found is not None:
-            return found
-        given = {each.lower() for each in GIVEN_BY_RUNNER}
-        return frozenset({f"<the runner's {name.upper()}>"}) if name.lower() in given else EMPTY
+        if found is None:
+            given = {each.lower() for each in GIVEN_BY_RUNNER}
+            found = frozenset({Named(f"the runner's {name.upper()}")}) if name.lower() in given else EMPTY
+        return found | UNSEEN if self.loose else found
 
     def secret(self, name: str) -> Set:
         """Return what a secret may be: it is taken to be there, but for ATTIC_TOKEN in a scene without it."""
@@ -117,9 +157,30 @@ class View:
             return self.secrets.get(name, EMPTY)
         if name == TOKEN.lower() and not self.scene.token:
             return EMPTY
-        return frozenset({f"<secret {name}>"})
+        return frozenset({Named(f"secret {name}")})
 
     def below(self, env: Mapping[str, Scalar]) -> View:
         """Return the view with these variables laid over."""
+        if not env:
+            return self
         laid = {name.lower(): texts(value.value, self) for name, value in env.items()}
-        return View(self.scene, {**self.env, **laid}, self.inputs, self.matrix, self.secrets)
+        return replace(self, env={**self.env, **laid})
+
+    @property
+    def known(self) -> dict[str, str]:
+        """The variables that have one value that is known, by their names as shells spell them."""
+        found: dict[str, str] = {}
+        for name, values in self.env.items():
+            only = next(iter(values)) if len(values) == 1 else None
+            if isinstance(only, str) and not self.loose:
+                found[name.upper()] = only
+        return found
+
+    @property
+    def credential(self) -> str:
+        """The variable through which ATTIC_TOKEN can be had here; "" for none."""
+        for name, values in self.env.items():
+            said = any(is_token(each) for each in values)
+            if said or (name == TOKEN.lower() and values - EMPTY):
+                return name.upper()
+        return ""

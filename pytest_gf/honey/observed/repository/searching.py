@@ -8,10 +8,17 @@ import re
 from collections.abc import Iterator, Sequence
 from fnmatch import translate
 
+from pytest_gf.honey.formats import markdown
+from pytest_gf.honey.formats.linear import Match, Pattern
+from pytest_gf.honey.formats.linear import any_of as linear_any
 from pytest_gf.honey.observed.repository import Sources
 
 LONGEST_SHOWN = 120
 """Characters of a line that a finding quotes."""
+MOST_HITS = 1_000
+"""Matches of one pattern in one text that are looked at; findings name far fewer."""
+IT = "it"
+"""The group of a pattern that is the hit itself, where the pattern also says what must stand around it."""
 
 
 def is_among(path: str, patterns: Sequence[str]) -> bool:
@@ -30,48 +37,97 @@ def chosen(sources: Sources, patterns: Sequence[str], but: Sequence[str] = ()) -
     return {path: text for path, text in sources.items() if fits(path) and not out(path)}
 
 
-def hits(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, re.Match[str]]]:
-    """Yield each match of a pattern with its line (from 1)."""
-    starts: list[int] = []
-    for found in pattern.finditer(text):
-        if not starts:
-            starts = [0, *(each.end() for each in re.finditer("\n", text))]
-        yield bisect.bisect_right(starts, found.start()), found
+class Lines:
+    """The lines of one text, cut once: the line of a place, a line's text, what stands around it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.starts = [0, *(each + 1 for each in _ends(text))]
+
+    @functools.cached_property
+    def lines(self) -> list[str]:
+        """The lines, without their ends."""
+        return self.text.splitlines()
+
+    @functools.cached_property
+    def headings(self) -> dict[int, tuple[str, ...]]:
+        """The Markdown headings above each line (from 1)."""
+        return {each.number: each.headings for each in markdown.prose(self.text)}
+
+    def at(self, place: int) -> int:
+        """Return the line (from 1) of a place."""
+        return bisect.bisect_right(self.starts, place)
+
+    def line(self, number: int) -> str:
+        """Return a line's text."""
+        start = self.starts[number - 1]
+        end = self.starts[number] - 1 if number < len(self.starts) else len(self.text)
+        return self.text[start:end]
+
+    def around(self, number: int, reach: int = 2) -> str:
+        """Return the paragraph around a line: what stands at most so many lines above and below it, up to blank ones."""
+        first = last = min(number, len(self.starts)) - 1
+        while first > max(0, number - 1 - reach) and self.line(first).strip():
+            first -= 1
+        while last + 1 < min(len(self.starts), number + reach) and self.line(last + 2).strip():
+            last += 1
+        return " ".join(self.line(each + 1) for each in range(max(first, 0), last + 1))
+
+    def above(self, number: int) -> tuple[str, ...]:
+        """Return the Markdown headings that a line stands below, the outermost first."""
+        return self.headings.get(number, ())
 
 
-def line_at(text: str, found: re.Match[str]) -> str:
+def _ends(text: str) -> Iterator[int]:
+    at = text.find("\n")
+    while at >= 0:
+        yield at
+        at = text.find("\n", at + 1)
+
+
+@functools.lru_cache(maxsize=16)
+def lines_of(text: str) -> Lines:
+    """Return the lines of a text, cut once for all that ask in a row."""
+    return Lines(text)
+
+
+def line_at(text: str, found: Match) -> str:
     """Return the whole line in which a match begins."""
     end = text.find("\n", found.start())
     return text[text.rfind("\n", 0, found.start()) + 1 : end if end >= 0 else len(text)]
 
 
 def around(text: str, line: int, reach: int = 2) -> str:
-    """Return the paragraph around a line: what stands at most so many lines above and below it, up to blank ones."""
-    lines = text.splitlines()
-    first = last = min(line, len(lines)) - 1
-    while first > max(0, line - 1 - reach) and lines[first - 1].strip():
-        first -= 1
-    while last + 1 < min(len(lines), line + reach) and lines[last + 1].strip():
-        last += 1
-    return " ".join(lines[max(first, 0) : last + 1])
+    """Return the paragraph around a line, as `Lines.around`."""
+    return lines_of(text).around(line, reach)
 
 
 def headings_above(text: str, line: int) -> tuple[str, ...]:
     """Return the Markdown headings that a line stands below, the outermost first."""
-    found: list[tuple[int, str]] = []
-    for each in text.splitlines()[:line]:
-        heading = re.match(r"(#{1,6})\s+(.*)", each)
-        if heading:
-            found = [one for one in found if one[0] < len(heading[1])] + [(len(heading[1]), heading[2])]
-    return tuple(title for _, title in found)
+    return lines_of(text).above(line)
 
 
-def any_of(patterns: Sequence[str]) -> re.Pattern[str]:
-    """Return one pattern for all of these, without regard to case; it matches nothing where there are none."""
-    return re.compile("|".join(f"(?:{each})" for each in patterns) or r"(?!)", re.IGNORECASE)
+def any_of(patterns: Sequence[str]) -> Pattern:
+    """Return one pattern for all of these, without regard to case."""
+    return linear_any(tuple(patterns))
+
+
+def hits(given: Lines | str, pattern: Pattern) -> Iterator[tuple[int, Match]]:
+    """Yield each match of a pattern with its line (from 1), at most `MOST_HITS` of them."""
+    lines = lines_of(given) if isinstance(given, str) else given
+    group = pattern.groupindex.get(IT, 0)
+    for count, found in enumerate(pattern.finditer(lines.text)):
+        if count >= MOST_HITS:
+            return
+        yield lines.at(found.start(group)), found
+
+
+def hit(found: Match, pattern: Pattern) -> str:
+    """Return the text of a match that is the hit itself."""
+    return found[IT] if IT in pattern.groupindex else found[0]
 
 
 def shown(text: str) -> str:
     """Return a line as a finding quotes it."""
-    line = " ".join(text.split())
+    line = " ".join(text[: 10 * LONGEST_SHOWN].split())
     return line if len(line) <= LONGEST_SHOWN else f"{line[: LONGEST_SHOWN - 1]}…"

@@ -1,0 +1,64 @@
+"""The grammar of Bash: a text becomes a tree, within a bound of size and of time."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser
+
+LONGEST = 256_000
+"""Bytes of one script; a longer one is not read."""
+DEEPEST = 120
+"""How deep commands stand in one another; what stands deeper is not read."""
+MOST_SECONDS = 5.0
+"""Of one parse."""
+
+
+class Unread(ValueError):
+    """A script that was not read, and why: too long, too deep, or not in time."""
+
+
+@functools.cache
+def _parser() -> Parser:
+    import tree_sitter
+    import tree_sitter_bash
+
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
+
+
+def parsed(source: bytes) -> Node:
+    """Return the tree of a source. Raises Unread."""
+    if len(source) > LONGEST:
+        raise Unread(f"{len(source)} bytes of shell; at most {LONGEST} are read")
+    end = time.monotonic() + MOST_SECONDS
+    parser = _parser()
+    try:
+        tree = parser.parse(lambda at, _: source[at : at + 4096], progress_callback=lambda *_: time.monotonic() > end)
+    except ValueError:
+        tree = None
+    if tree is None or time.monotonic() > end:
+        parser.reset()
+        raise Unread(f"its shell was not parsed within {MOST_SECONDS:.0f} s")
+    return tree.root_node
+
+
+def tree(text: str) -> Node:
+    """Return a text's tree. Raises Unread."""
+    return parsed(text.encode("utf-8", "surrogatepass"))
+
+
+def unfit(root: Node) -> Iterator[tuple[int, str]]:
+    """Yield the lines (from 0) within which the grammar did not fit, each with its text."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if node.is_error or node.is_missing:
+            text = (node.text or b"").decode("utf-8", "replace")
+            for number, line in enumerate(text.splitlines() or [""]):
+                yield node.start_point.row + number, line
+        elif node.has_error:
+            pending += reversed(node.children)

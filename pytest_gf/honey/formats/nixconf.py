@@ -1,0 +1,89 @@
+"""Nix's settings: a ``nix.conf`` and what it includes; where else Nix is told to look for one."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from pytest_gf.honey.formats.linear import linear
+
+MOST_INCLUDES = 50
+_SETTING = linear(r"^\s*([\w-]+)\s*=\s*(.*)$")
+_INCLUDE = linear(r"^\s*(!?include)\s+(\S.*?)\s*$")
+_TOLD = linear(
+    r"(?m)(?:^|[^{\w$])(NIX_USER_CONF_FILES|NIX_CONF_DIR|XDG_CONFIG_HOME)[\"']?(?:=|:[ \t]|[ \t]+=)[ \t]*[\"']?([^\s\"';]+)"
+)
+_BELOW = {"NIX_CONF_DIR": "nix.conf", "XDG_CONFIG_HOME": "nix/nix.conf"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A line of a file that sets something: its path, its line (from 1), the name, and the words of the value."""
+
+    path: str
+    line: int
+    name: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A file that is included and can't be read here; ``line`` is that of the include."""
+
+    path: str
+    line: int
+    included: str
+
+
+def read(path: str, text: str, load: Callable[[str], str | None]) -> Iterator[Setting | Absent]:
+    """Yield what a file sets, the files that it includes in their place, each file once."""
+    yield from _read(path, text, load, {path})
+
+
+def _read(path: str, text: str, load: Callable[[str], str | None], seen: set[str]) -> Iterator[Setting | Absent]:
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.partition("#")[0]
+        included = _INCLUDE.match(line)
+        if included is not None:
+            where = posixpath.normpath(posixpath.join(posixpath.dirname(path), included[2]))
+            if where in seen or len(seen) > MOST_INCLUDES:
+                continue
+            seen.add(where)
+            found = load(where)
+            if found is not None:
+                yield from _read(where, found, load, seen)
+            else:
+                yield Absent(path, number, included[2])
+        elif (setting := _SETTING.match(line)) is not None:
+            yield Setting(path, number, setting[1], tuple(setting[2].split()))
+
+
+def told(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the files that a text tells Nix to read by a variable, each with where it is told (a place in the text)."""
+    for found in _TOLD.finditer(text):
+        for word in found[2].split(":"):
+            yield found.start(), posixpath.join(word, _BELOW[found[1]]) if found[1] in _BELOW else word
+
+
+def is_substituters(name: str) -> bool:
+    """Return whether a setting names caches that Nix takes from, or may be told to."""
+    return name.removeprefix("extra-") in {
+        "substituters",
+        "trusted-substituters",
+        "binary-caches",
+        "trusted-binary-caches",
+    }
+
+
+def files(variables: Mapping[str, str]) -> list[str]:
+    """Return the files that Nix reads on a machine, by its variables; ``~`` is the home folder."""
+    system = posixpath.join(variables.get("NIX_CONF_DIR") or "/etc/nix", "nix.conf")
+    user = variables.get("NIX_USER_CONF_FILES")
+    if user:
+        return [system, *filter(None, user.split(":"))]
+    folders = [
+        variables.get("XDG_CONFIG_HOME") or "~/.config",
+        *(variables.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":"),
+    ]
+    return [system, *(posixpath.join(folder, "nix", "nix.conf") for folder in folders if folder)]

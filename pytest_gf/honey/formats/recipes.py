@@ -1,0 +1,178 @@
+"""Recipes of just and targets of make: each with its line, what it depends on, and the shell that it runs. Read, never run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_gf.honey.formats.templates import JUST, Rendered, rendered
+
+MOST_LINES = 20_000
+_RECIPE = re.compile(r"@?([A-Za-z_][\w-]*)((?:\s+[^:=\s][^:]*)?)\s*:(?!=)([^=].*|)$")
+_TARGET = re.compile(r"([^\s:=#][^:=#]*?)\s*::?(?!=)([^=].*|)$")
+_ASSIGNED = re.compile(r"(?:export\s+)?([A-Za-z_][\w-]*)\s*(?::=|\?=|::=|=)\s*(.*)$")
+_ALIAS = re.compile(r"alias\s+([\w-]+)\s*:=\s*([\w-]+)")
+_IMPORT = re.compile(r"import\??\s+(['\"])(.+?)\1")
+_LITERAL = re.compile(r"(['\"])([^'\"\\]*)\1")
+_PREFIX = re.compile(r"^(\s*)[@+-]+(?=\S)")
+_NAME = re.compile(r"[\w-]+")
+_MADE = (("$(", ")"), ("${", "}"))
+_DOLLAR = "\x01"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe: its parameters with their defaults (None: none), what it depends on, its body, and the line (from 1) of its first line."""
+
+    name: str
+    line: int
+    parameters: tuple[tuple[str, str | None], ...]
+    needs: tuple[str, ...]
+    body: str
+    interpreter: str = ""
+    """The program of a shebang, or of `set shell`; "" for a shell."""
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """A Justfile or a Makefile: recipes by name, variables with a literal value, and the files that it imports."""
+
+    recipes: Mapping[str, Recipe]
+    variables: Mapping[str, str]
+    imports: tuple[str, ...] = ()
+    made: bool = False
+    """Whether it is a Makefile."""
+    whole: bool = True
+    """Whether every recipe stands in it and in its imports: no modules, no included makefiles, no patterns."""
+
+    @property
+    def first(self) -> str:
+        """The recipe that is run where none is named."""
+        return next(iter(self.recipes), "")
+
+    def with_imported(self, other: Recipes) -> Recipes:
+        """Return both as one; what stands here counts before what is imported."""
+        return replace(
+            self,
+            recipes={**other.recipes, **self.recipes},
+            variables={**other.variables, **self.variables},
+            whole=self.whole and other.whole,
+        )
+
+    def rendered(self, recipe: Recipe, arguments: Sequence[str]) -> Rendered:
+        """Return a recipe's body as a shell gets it; what only a run would know is an unknown word."""
+        known = dict(self.variables)
+        for at, (name, default) in enumerate(recipe.parameters):
+            value = arguments[at] if at < len(arguments) else default
+            known.pop(name, None)
+            if value is not None:
+                known[name] = value
+        body = "\n".join(_PREFIX.sub(r"\1", line) for line in recipe.body.splitlines())
+        if not self.made:
+            return rendered(body, (JUST,), lambda text: known.get(text.strip()))
+        found = rendered(body.replace("$$", _DOLLAR), _MADE, lambda text: known.get(text.strip()))
+        return replace(found, text=found.text.replace(_DOLLAR, "$"))
+
+
+def just(text: str) -> Recipes:
+    """Read a Justfile."""
+    return _read(text, made=False)
+
+
+def make(text: str) -> Recipes:
+    """Read a Makefile."""
+    return _read(text, made=True)
+
+
+def _read(text: str, *, made: bool) -> Recipes:
+    lines = text.splitlines()[:MOST_LINES]
+    recipes: dict[str, Recipe] = {}
+    variables: dict[str, str] = {}
+    aliases: dict[str, str] = {}
+    imports: list[str] = []
+    shell = ""
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        at += 1
+        if not line.strip() or line[0].isspace() or line.startswith("#"):
+            continue
+        if alias := _ALIAS.match(line):
+            aliases[alias[1]] = alias[2]
+        elif imported := _IMPORT.match(line):
+            imports.append(imported[2])
+        elif not made and line.startswith("set shell"):
+            shell = _shell_of(line)
+        elif assigned := _ASSIGNED.match(line):
+            literal = (
+                assigned[2].strip()
+                if made
+                else (found[2] if (found := _LITERAL.fullmatch(assigned[2].strip())) else None)
+            )
+            if literal is not None and "$" not in literal and "`" not in literal:
+                variables[assigned[1]] = literal
+        elif header := (_TARGET if made else _RECIPE).match(line):
+            end = _body_end(lines, at)
+            for each in _target(header, lines, at, end) if made else _just_recipe(header, lines, at, end, shell):
+                recipes.setdefault(each.name, each)
+            at = end
+    recipes |= {name: recipes[goal] for name, goal in aliases.items() if goal in recipes}
+    elsewhere = ("include", "-include", "sinclude", "%") if made else ("mod ", "mod? ", "set fallback")
+    whole = not any(line.startswith(elsewhere) for line in lines)
+    return Recipes(recipes, variables, tuple(imports), made, whole)
+
+
+def _body_end(lines: Sequence[str], at: int) -> int:
+    end = at
+    while end < len(lines) and (not lines[end].strip() or lines[end][0].isspace()):
+        end += 1
+    return end
+
+
+def _just_recipe(header: re.Match[str], lines: Sequence[str], at: int, end: int, shell: str) -> Iterator[Recipe]:
+    parameters = []
+    for word in re.findall(r"[*+$]*[\w-]+(?:\s*=\s*(?:'[^']*'|\"[^\"]*\"|[^\s]+))?", header[2]):
+        name, sign, default = word.partition("=")
+        literal = _LITERAL.fullmatch(default.strip())
+        parameters.append((name.strip().lstrip("*+$"), literal[2] if sign and literal else None))
+    body = lines[at:end]
+    interpreter = shell
+    if body and body[0].strip().startswith("#!"):
+        interpreter = _interpreter(body[0].strip())
+    needs = tuple(
+        _NAME.findall(re.sub(r"\([\w-]+\s*([^)]*)\)", lambda found: found[0][1:].split()[0].rstrip(")"), header[3]))
+    )
+    yield Recipe(header[1], at + 1, tuple(parameters), needs, "\n".join(body), interpreter)
+
+
+def _target(header: re.Match[str], lines: Sequence[str], at: int, end: int) -> Iterator[Recipe]:
+    needs, _, first = header[2].partition(";")
+    body = "\n".join(lines[at:end])
+    for name in header[1].split():
+        if name != ".PHONY":
+            yield Recipe(
+                name,
+                at + (not first.strip()),
+                (),
+                tuple(needs.split("#")[0].split()),
+                f"{first.strip()}\n{body}" if first.strip() else body,
+            )
+
+
+def _interpreter(shebang: str) -> str:
+    words = [word for word in shebang.removeprefix("#!").split() if not word.startswith("-")]
+    name = words[0].rpartition("/")[2] if words else ""
+    if name == "env" and len(words) > 1:
+        name = words[1].rpartition("/")[2]
+    return "" if name in {"bash", "sh", "dash", "ash"} else name
+
+
+def _shell_of(line: str) -> str:
+    found = _LITERAL.search(line)
+    return _interpreter(f"#!{found[2]}") if found else ""
+
+
+def interpreter(text: str) -> str:
+    """Return the program of a script's shebang; "" where it is a shell's, or there is none."""
+    return _interpreter(text.splitlines()[0]) if text.startswith("#!") else ""

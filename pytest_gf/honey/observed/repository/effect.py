@@ -1,0 +1,62 @@
+"""What a script may do that the contract speaks of, and the words by which a text may speak of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_gf.honey.formats.linear import linear
+
+NAMES_PUSH = linear(
+    r"(?is)(?:attic[^\n;|&]{0,200}[\s\"'(](?:push|watch-store)\b|nix\s[^\n;|&]{0,200}\bcopy\b[^\n;|&]{0,200}--to\b|attic[^\n]{0,40}[\s\"',\]]+(?:push|watch-store)\b)"
+)
+"""A text that may be a push, however it is meant."""
+NAMES_ATTIC = linear(r"(?i)attic|nix-cache")
+HOOK = linear(r"post-build-hook\s*=\s*([^\s\"']+)")
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Something that a command does, on a line (from 0) of its script, behind a condition ("" for none).
+
+    ``unknown``: the words that were not understood, so that nobody can tell whether it does it.
+    """
+
+    offset: int
+    guard: str = ""
+    unknown: str = ""
+
+
+@dataclass(frozen=True)
+class Writes(Effect):
+    """It writes to Attic: ``verb`` says how."""
+
+    verb: str = ""
+
+
+@dataclass(frozen=True)
+class Logs(Effect):
+    """It logs in at Attic, and writes nothing."""
+
+
+@dataclass(frozen=True)
+class Sets(Effect):
+    """It gives the steps behind it a variable: its value, None for one that only a run would know; no name: any variable."""
+
+    name: str = ""
+    value: str | None = None
+
+
+@dataclass(frozen=True)
+class Runs(Effect):
+    """It runs what stands elsewhere: ``kind`` is file, source, other (no shell), just, make or hook; ``words`` as the command has them."""
+
+    kind: str = "file"
+    target: str = ""
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Opaque(Effect):
+    """It runs what no file of a checkout shows; ``text`` is all that is known of it."""
+
+    text: str = ""

@@ -1,0 +1,394 @@
+"""What a script does that the contract speaks of: it writes to Attic, logs in, sets variables, runs what stands elsewhere."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+from pytest_gf.honey.formats import shell, wrappers
+from pytest_gf.honey.formats.bash import Unread
+from pytest_gf.honey.formats.commands import Command, Script, Word
+from pytest_gf.honey.formats.shell_words import echoed, installable, option, text_of
+from pytest_gf.honey.formats.templates import HOLE, Rendered, rendered
+from pytest_gf.honey.formats.wrappers import program
+from pytest_gf.honey.observed.repository.effect import (
+    HOOK,
+    NAMES_ATTIC,
+    NAMES_PUSH,
+    Effect,
+    Logs,
+    Opaque,
+    Runs,
+    Sets,
+    Writes,
+)
+from pytest_gf.honey.observed.repository.searching import shown
+from pytest_gf.honey.observed.repository.unread import fallen, unclosed, unread
+
+DEEPEST = 12
+"""How many wrappers, strings and functions may stand in one another."""
+MOST = 2_000
+"""Commands of one script, those of called functions counted each time."""
+WRITES = frozenset({"push", "watch-store"})
+ADMINISTERS = frozenset({"create", "configure", "destroy"})
+"""What `attic cache` changes at the server."""
+_ATTIC = frozenset({"attic", "attic-client"})
+_QUIET_SCHEMES = frozenset({"file", "ssh", "ssh-ng", "s3", "daemon", "local", "unix", "dummy", "ssh+", "auto"})
+_OTHERS = frozenset(
+    {"python", "python3", "node", "ruby", "perl", "deno", "bun", "php", "pwsh", "fish", "nu", "tsx", "ts-node", "lua"}
+)
+_SYSTEM = ("/bin/", "/usr/", "/sbin/", "/run/current-system/", "/opt/homebrew/")
+
+
+Text = str | Rendered
+
+
+@dataclass(frozen=True)
+class Around:
+    """What stands around a script: the contract's caches, known variables, how a file that it sources is read, what was written before it."""
+
+    caches: Sequence[str] = ()
+    known: Mapping[str, str] = field(default_factory=dict)
+    load: Callable[[str], str | None] = lambda _: None
+    written: dict[str, Word] = field(default_factory=dict)
+    """Texts that scripts wrote to files, by path."""
+
+
+def effects(text: Text, around: Around) -> list[Effect]:
+    """Return what a script does, in the order of its commands."""
+    given = text if isinstance(text, Rendered) else rendered(text, ())
+    try:
+        script = shell.read_rendered(given, around.known)
+    except Unread as wrong:
+        original = given.original(given.text, 0)
+        return (
+            [unread(original, str(wrong))] if NAMES_PUSH.search(original) else [Opaque(0, "", str(wrong), str(wrong))]
+        )
+    except RecursionError:
+        return [Opaque(0, "", "its shell is nested too deeply", "")]
+    swallowed = unclosed(script)
+    found = [
+        replace(each, unknown=swallowed[1])
+        if swallowed is not None and isinstance(each, Writes) and not each.unknown and each.offset >= swallowed[0]
+        else each
+        for each in _Judge(script, around).all()
+    ]
+    return [*found, *fallen(script, found)]
+
+
+class _Judge:
+    """Goes through the commands of a script, into strings and functions that they run."""
+
+    def __init__(self, script: Script, around: Around) -> None:
+        self.script = script
+        self.around = around
+        self.caches = around.caches
+        self.known = dict(around.known)
+        self.functions: dict[str, list[Command]] = {}
+        self.written = around.written
+        self.count = 0
+        self.until = ""
+        """What ends the value that is being written to GITHUB_ENV over several lines."""
+        self.called: set[str] = set()
+        self.define(script)
+
+    def define(self, script: Script) -> None:
+        for each in script.commands:
+            if each.function:
+                self.functions.setdefault(each.function, []).append(each)
+
+    def all(self) -> Iterator[Effect]:
+        for each in self.script.commands:
+            if not each.function:
+                yield from self.command(each, (), 0)
+                yield from _hooked(each)
+        yield from self.uncalled()
+
+    def uncalled(self) -> Iterator[Effect]:
+        """Yield what a function does that no command calls by its name, where a word names it or a program is unknown."""
+        said = [word.text for each in self.script.commands if not each.function for word in each.words]
+        loose = any(each.words and each.words[0].text == HOLE for each in self.script.commands)
+        for name, body in self.functions.items():
+            if name in self.called or not (loose or name in said):
+                continue
+            for each in body:
+                for found in self.command(each, (), DEEPEST - 1):
+                    if isinstance(found, Writes):
+                        yield replace(found, unknown=found.unknown or f"whether {name} is called")
+
+    def command(self, given: Command, arguments: tuple[Word, ...], depth: int) -> Iterator[Effect]:
+        self.count += 1
+        if self.count > MOST or depth > DEEPEST:
+            if NAMES_PUSH.search(given.raw):
+                yield Writes(given.offset, given.guard, f"nested too deeply: {shown(given.raw)}", "push")
+            return
+        if not given.words:
+            self.known |= {name: word.text for name, word in given.assigned.items() if word.known}
+            return
+        words = given.words
+        if words[0].raw in {'"$@"', "$@", "$*", '"$*"'} and given.function:
+            words = (*arguments, *words[1:])
+        for each in self.words(words, given, depth):
+            yield replace(each, guard=each.guard or given.guard, unknown=each.unknown or _broken(given))
+        yield from self.written_by(given)
+
+    def words(self, words: Sequence[Word], given: Command, depth: int) -> Iterator[Effect]:
+        """Yield what a command does, by the words that are its own or that a wrapper runs."""
+        if not words:
+            return
+        name = program(words[0])
+        raw = " ".join(each.raw for each in words)
+        if not words[0].known and (HOLE in name or not name):
+            yield from self.unknown(words, raw, given)
+        elif name in _ATTIC:
+            yield from _attic(words[1:], given.offset, raw)
+        elif name in self.functions and "/" not in words[0].text:
+            yield from self.call(name, words, given, depth)
+        elif name in {"nix", "nom"}:
+            yield from self.nix(words, given, raw, depth)
+        elif (inner := wrappers.inner(words)) is not None:
+            yield from self.wrapped(inner, given, raw, depth)
+        elif name in wrappers.inert():
+            return
+        else:
+            yield from self.other(name, words, given, raw)
+
+    def unknown(self, words: Sequence[Word], raw: str, given: Command) -> Iterator[Effect]:
+        """Yield what a command may do whose program is unknown."""
+        verb = next((each.text for each in words[1:] if not each.text.startswith("-")), "")
+        if NAMES_PUSH.search(raw):
+            yield Writes(given.offset, "", f"{shown(words[0].raw)} is unknown", verb if verb in WRITES else "push")
+        else:
+            yield Opaque(given.offset, "", f"{shown(raw)}: the program is unknown", raw)
+
+    def call(self, name: str, words: Sequence[Word], given: Command, depth: int) -> Iterator[Effect]:
+        self.called.add(name)
+        for each in self.functions[name]:
+            inner = replace(each, offset=given.offset) if each.offset < 0 else each
+            for found in self.command(inner, tuple(words[1:]), depth + 1):
+                yield replace(found, guard=found.guard or given.guard)
+
+    def wrapped(self, inner: wrappers.Inner, given: Command, raw: str, depth: int) -> Iterator[Effect]:
+        for group in inner.words:
+            count = 0
+            for each in self.words(group, given, depth + 1) if depth < DEEPEST else ():
+                count += 1
+                yield each
+            if not count and group and NAMES_PUSH.search(raw) and not self.understood(group):
+                yield Writes(given.offset, "", f"{shown(raw)}: what it runs is unknown", "push")
+        for script in inner.scripts:
+            yield from self.text(script, depth)
+        if inner.file is not None:
+            yield from self.file(inner.file, given, raw)
+        if inner.stdin:
+            yield from self.fed(given, raw, depth)
+
+    def understood(self, words: Sequence[Word]) -> bool:
+        name = program(words[0])
+        return name in wrappers.inert() or name in _ATTIC or name in self.functions or wrappers.inner(words) is not None
+
+    def text(self, word: Word, depth: int) -> Iterator[Effect]:
+        """Yield what a script in a word does; one that only a run would know is opaque."""
+        if not word.known and not word.text.replace(HOLE, "").strip():
+            yield Opaque(word.offset, "", f"{shown(word.raw)} is unknown", word.raw)
+            return
+        if depth > DEEPEST:
+            return
+        text = word.text
+        given = rendered(text.replace(HOLE, "${{?}}"), (("${{", "}}"),)) if HOLE in text else text
+        for each in effects(given, replace(self.around, known=self.known)):
+            yield replace(each, offset=word.offset + each.offset)
+
+    def file(self, word: Word, given: Command, raw: str) -> Iterator[Effect]:
+        if not word.known and HOLE in posixpath.basename(word.text):
+            yield Opaque(given.offset, "", f"{shown(raw)}: the script is unknown", raw)
+        elif posixpath.normpath(word.text) in self.written:
+            yield from self.text(self.written[posixpath.normpath(word.text)], 1)
+        elif program(given.words[0]) in {"source", "."} and (text := self.around.load(word.text)) is not None:
+            yield from self.sourced(text, given)
+        else:
+            yield Runs(given.offset, "", "", "file", word.text, tuple(each.text for each in given.words))
+
+    def sourced(self, text: str, given: Command) -> Iterator[Effect]:
+        """Yield what a file does that is read into this script; its functions are this script's from then on."""
+        try:
+            script = shell.read(text, self.known)
+        except Unread as wrong:
+            yield Opaque(given.offset, "", f"{shown(given.raw)}: {wrong}", text[:10_000])
+            return
+        self.define(Script(tuple(replace(each, offset=-1) for each in script.commands)))
+        for each in script.commands:
+            if not each.function:
+                yield from self.command(replace(each, offset=given.offset, guard=each.guard or given.guard), (), 1)
+
+    def fed(self, given: Command, raw: str, depth: int) -> Iterator[Effect]:
+        """Yield what a shell does with what comes in: a here-document, a file, or another command's output."""
+        body = next((each for each in given.redirects if each.sign in {"<<", "<<<", "<<-"}), None)
+        source = next((each for each in given.redirects if each.sign == "<"), None)
+        fed = given.fed
+        if body is not None:
+            yield from self.text(body.target, depth + 1)
+        elif source is not None:
+            yield from self.file(source.target, given, raw)
+        elif fed is not None:
+            yield from self.piped(fed, given, depth)
+
+    def piped(self, fed: Command, given: Command, depth: int) -> Iterator[Effect]:
+        name = program(fed.words[0]) if fed.words else ""
+        body = next((each for each in fed.redirects if each.sign in {"<<", "<<<"}), None)
+        if name == "cat" and body is not None:
+            yield from self.text(body.target, depth + 1)
+        elif name == "cat" and len(fed.words) == 2 and fed.words[1].known:  # noqa: PLR2004  # cat FILE.
+            yield from self.file(fed.words[1], given, given.raw)
+        elif name in {"echo", "printf"} and all(each.known for each in fed.words):
+            yield from self.text(replace(fed.words[-1], text=echoed(fed.words)), depth + 1)
+        else:
+            what = f"{shown(fed.raw)} | {shown(given.raw)}"
+            if NAMES_PUSH.search(fed.raw):
+                yield Writes(given.offset, "", what, "push")
+            else:
+                yield Opaque(given.offset, "", what, f"{fed.raw} {given.raw}")
+
+    def nix(self, words: Sequence[Word], given: Command, raw: str, depth: int) -> Iterator[Effect]:
+        plain = [each for each in words[1:] if not each.text.startswith("-")]
+        verb = plain[0].text if plain else ""
+        hook = option(words, "--post-build-hook", "post-build-hook")
+        if hook is not None:
+            yield Runs(given.offset, "", "" if hook.known else raw, "hook", hook.text, (hook.text,))
+        if verb == "copy" or any(each.text == "copy" for each in plain[:3]):
+            yield from self.copied(words, given, raw)
+        elif verb == "run":
+            yield from self.nix_run(words, given, raw)
+        elif verb in {"develop", "shell", "env"}:
+            inner = wrappers.inner(words)
+            if inner is not None:
+                yield from self.wrapped(inner, given, raw, depth)
+        elif HOLE in verb and NAMES_PUSH.search(raw):
+            yield Writes(given.offset, "", shown(raw), "push")
+
+    def copied(self, words: Sequence[Word], given: Command, raw: str) -> Iterator[Effect]:
+        to = option(words, "--to")
+        if to is None:
+            if any(HOLE in each.text for each in words[1:]) and NAMES_PUSH.search(raw):
+                yield Writes(given.offset, "", shown(raw), "nix copy")
+            return
+        text = to.text
+        scheme = text.partition(":")[0]
+        if any(cache in text for cache in self.caches):
+            yield Writes(given.offset, "", "", f"nix copy --to {shown(to.raw)}")
+        elif HOLE in scheme or (
+            HOLE in ((urlsplit(text.replace(HOLE, "x")).netloc and text.split("/")[2:3]) or [text])[0]
+            and scheme not in _QUIET_SCHEMES
+        ):
+            yield Writes(given.offset, "", f"the destination {shown(to.raw)} is unknown", "nix copy --to")
+
+    def nix_run(self, words: Sequence[Word], given: Command, raw: str) -> Iterator[Effect]:
+        rest = [each for each in words[1:] if each.text != "run"]
+        app, after = installable(rest)
+        name = (
+            ""
+            if app is None
+            else app.text.rpartition("#")[2].rpartition(".")[2]
+            if "#" in app.text
+            else posixpath.basename(app.text.partition("?")[0])
+        )
+        if app is not None and HOLE not in name and name in _ATTIC:
+            yield from _attic(after, given.offset, raw)
+        elif NAMES_PUSH.search(raw):
+            yield Writes(given.offset, "", shown(raw), "push")
+        else:
+            yield Opaque(given.offset, "", shown(raw), raw)
+
+    def other(self, name: str, words: Sequence[Word], given: Command, raw: str) -> Iterator[Effect]:
+        """Yield what a program does that is neither Attic's, nor a wrapper, nor inert."""
+        text = words[0].text
+        if name in {"just", "make", "gmake"}:
+            yield Runs(
+                given.offset, "", "", "just" if name == "just" else "make", "", tuple(each.text for each in words[1:])
+            )
+        elif name in {"npm", "pnpm", "yarn", "bun"} and len(words) > 1:
+            rest = [
+                each.text
+                for each in words[1:]
+                if each.text not in {"run", "run-script"} and not each.text.startswith("-")
+            ]
+            yield Runs(given.offset, "", "", "npm", "", tuple(rest[:1]))
+        elif name in _OTHERS and len(words) > 1 and words[1].known and not words[1].text.startswith("-"):
+            yield Runs(given.offset, "", "", "other", words[1].text, tuple(each.text for each in words))
+        elif NAMES_PUSH.search(raw):
+            yield Writes(given.offset, "", f"{shown(raw)}: what {name} does is unknown", "push")
+        elif posixpath.normpath(text) in self.written:
+            yield from self.text(self.written[posixpath.normpath(text)], 1)
+        elif "/" in text and not text.startswith(_SYSTEM):
+            yield Runs(given.offset, "", "", "file", text, tuple(each.text for each in words))
+        elif NAMES_ATTIC.search(name):
+            yield Opaque(given.offset, "", f"{shown(raw)}: what {name} does is unknown", raw)
+
+    def written_by(self, given: Command) -> Iterator[Effect]:
+        """Yield the variables that a command writes to GITHUB_ENV; note the text that it writes to a file."""
+        into = [each.target for each in given.redirects if each.sign in {">", ">>", "&>", ">|"}]
+        name = program(given.words[0]) if given.words else ""
+        if name == "tee":
+            into += [each for each in given.words[1:] if not each.text.startswith("-")]
+        for target in into:
+            body = text_of(given)
+            if "GITHUB_ENV" in target.raw:
+                yield from self.set_by(body, given)
+            elif body is not None and target.known:
+                path = posixpath.normpath(target.text)
+                before = self.written.get(path)
+                self.written[path] = (
+                    replace(body, text=f"{before.text}{body.text}", offset=before.offset) if before else body
+                )
+
+    def set_by(self, body: Word | None, given: Command) -> Iterator[Effect]:
+        if body is None:
+            if not self.until:
+                yield Sets(given.offset, given.guard, "", "", None)
+            return
+        for line in body.text.splitlines():
+            if self.until:
+                self.until = "" if line.strip() == self.until else self.until
+                continue
+            name, sign, value = line.partition("=")
+            if "<<" in name and HOLE not in name.partition("<<")[0]:
+                name, _, self.until = name.partition("<<")
+                yield Sets(given.offset, given.guard, "", name.strip(), None)
+            elif line.strip():
+                known = bool(sign) and HOLE not in name
+                yield Sets(
+                    given.offset,
+                    given.guard,
+                    "",
+                    name.strip() if known else "",
+                    value if known and HOLE not in value else None,
+                )
+
+
+def _hooked(given: Command) -> Iterator[Effect]:
+    """Yield the hook that Nix is told to run after each build, where a text says so that a command writes."""
+    texts = [each.raw for each in given.words] + [
+        each.target.text for each in given.redirects if each.sign in {"<<", "<<<"}
+    ]
+    for text in texts:
+        for found in HOOK.finditer(text):
+            yield Runs(given.offset, given.guard, "", "hook", found[1], (found[1],))
+
+
+def _broken(given: Command) -> str:
+    return f"no shell that is understood: {shown(given.raw)}" if given.broken else ""
+
+
+def _attic(words: Sequence[Word], offset: int, raw: str) -> Iterator[Effect]:
+    plain = [each for each in words if not each.text.startswith("-") and each.text != "--"]
+    verb = plain[0].text if plain else ""
+    if HOLE in verb:
+        yield Writes(offset, "", f"{shown(raw)}: its verb is unknown", "push")
+    elif verb in WRITES:
+        yield Writes(offset, "", "", f"attic {verb}")
+    elif verb == "login":
+        yield Logs(offset)
+    elif verb == "cache" and len(plain) > 1 and (plain[1].text in ADMINISTERS or HOLE in plain[1].text):
+        yield Writes(offset, "", "" if plain[1].known else shown(raw), f"attic cache {plain[1].text}")

@@ -1,0 +1,217 @@
+"""Following what a script calls in its checkout: other scripts, recipes of just and make, scripts of npm, Nix's hooks."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pytest_gf.honey.formats import recipes
+from pytest_gf.honey.formats.commands import Word
+from pytest_gf.honey.formats.recipes import Recipes
+from pytest_gf.honey.formats.templates import HOLE
+from pytest_gf.honey.observed.repository import Sources
+from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC, NAMES_PUSH, Effect, Opaque, Runs, Writes
+from pytest_gf.honey.observed.repository.effects import Around, Text, effects
+from pytest_gf.honey.observed.repository.searching import shown
+
+DEEPEST = 8
+_JUSTFILES = ("justfile", "Justfile", ".justfile", "JUSTFILE")
+_MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
+
+
+@dataclass(frozen=True)
+class Reached:
+    """An effect, and the file and line (from 1) in the checkout where it stands; no path where that is the script itself."""
+
+    effect: Effect
+    path: str = ""
+    line: int = 0
+
+    @property
+    def where(self) -> str:
+        return f" (in {self.path}:{self.line})" if self.path else ""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads scripts of one checkout. ``directory``: where a script runs, below the checkout's root."""
+
+    sources: Sources
+    caches: Sequence[str] = ()
+    known: Mapping[str, str] = field(default_factory=dict)
+    written: dict[str, Word] = field(default_factory=dict)
+    directory: str = ""
+    at: str = ""
+    """The path of the script itself, where it is a file."""
+    depth: int = 0
+
+    def reached(self, text: Text) -> Iterator[Reached]:
+        """Yield what a script does, and what the scripts and recipes do that it calls."""
+        around = Around(self.caches, self.known, self._load, self.written)
+        for each in effects(text, around):
+            if isinstance(each, Runs):
+                for found in self.followed(each):
+                    inner = found.effect
+                    yield replace(found, effect=replace(inner, offset=each.offset, guard=each.guard or inner.guard))
+            else:
+                yield Reached(each)
+
+    def followed(self, call: Runs) -> Iterator[Reached]:
+        """Yield what a call does; one that leads out of the checkout is opaque."""
+        text = " ".join(call.words).replace(HOLE, "?")
+        if self.depth >= DEEPEST:
+            yield Reached(Opaque(call.offset, "", f"{shown(text)}: called too deeply", text))
+        elif call.kind in {"just", "make"}:
+            yield from self._recipes(call, text)
+        elif call.kind == "npm":
+            yield from self._npm(call)
+        else:
+            yield from self._file(call, text)
+
+    def find(self, target: str) -> str:
+        """Return the path in this checkout that a word means; "" for none. What stands before an unknown part is left out."""
+        known = target.rpartition(HOLE)[2]
+        places = [self.directory, posixpath.dirname(self.at), ""] if HOLE in target else [self.directory]
+        for folder in places:
+            path = posixpath.normpath(posixpath.join(folder, known.lstrip("/") if HOLE in target else known))
+            if path in self.sources:
+                return path
+        return ""
+
+    def _load(self, target: str) -> str | None:
+        return self.sources.get(self.find(target))
+
+    def _file(self, call: Runs, said: str) -> Iterator[Reached]:
+        path = self.find(call.target)
+        text = self.sources.get(path)
+        written = self.written.get(posixpath.normpath(call.target))
+        if text is None and written is not None:
+            yield from (
+                Reached(each) for each in effects(written.text, Around(self.caches, self.known, written=self.written))
+            )
+        elif text is None:
+            what = f"{'post-build-hook ' if call.kind == 'hook' else ''}{shown(said)} is no file of this checkout"
+            yield Reached(Opaque(call.offset, "", what, said))
+        elif call.kind == "other" or recipes.interpreter(text):
+            yield from _foreign(path, text, call)
+        else:
+            yield from self.below(path, text, 1)
+
+    def below(self, path: str, text: Text, first: int) -> Iterator[Reached]:
+        """Yield what a file of the checkout does whose first line is that one."""
+        inner = replace(self, at=path, depth=self.depth + 1)
+        for each in inner.reached(text):
+            yield each if each.path else Reached(each.effect, path, first + each.effect.offset)
+
+    def _recipes(self, call: Runs, said: str) -> Iterator[Reached]:
+        is_just = call.kind == "just"
+        goals, given, path = _called(call.words, _FILE[call.kind], _FOLDER[call.kind])
+        folder = posixpath.normpath(posixpath.join(self.directory, given)) if given else self.directory
+        path = posixpath.normpath(posixpath.join(self.directory, path)) if path else self._nearest(folder, call.kind)
+        text = self.sources.get(path)
+        if text is None:
+            yield Reached(
+                Opaque(call.offset, "", f"{call.kind} {shown(said)}: no recipes are found", f"{call.kind} {said}")
+            )
+            return
+        read = self._with_imports(path, recipes.just(text) if is_just else recipes.make(text))
+        goals = goals or [read.first]
+        at = 0
+        while at < len(goals):
+            recipe = read.recipes.get(goals[at])
+            if recipe is None:
+                if not read.whole or HOLE in goals[at] or "::" in goals[at]:
+                    what = f"{call.kind} {shown(said)}: {path} may have {shown(goals[at].replace(HOLE, '?'))} elsewhere"
+                    yield Reached(Opaque(call.offset, "", what, f"{call.kind} {said}"))
+                return  # Without the recipe nothing is run.
+            count = len(recipe.parameters) if is_just else 0
+            yield from self._recipe(path, read, goals[at], goals[at + 1 : at + 1 + count], ())
+            at += 1 + count
+
+    def _recipe(
+        self, path: str, read: Recipes, name: str, arguments: Sequence[str], above: tuple[str, ...]
+    ) -> Iterator[Reached]:
+        recipe = read.recipes.get(name)
+        if recipe is None or name in above or len(above) > DEEPEST:
+            return
+        for each in recipe.needs:
+            yield from self._recipe(path, read, each, (), (*above, name))
+        if recipe.interpreter:
+            yield from _foreign(path, recipe.body, Runs(0, "", "", "other", name), recipe.line)
+        else:
+            folder = posixpath.dirname(path)
+            inner = replace(self, directory=folder)
+            yield from inner.below(
+                path, read.rendered(recipe, [each for each in arguments if HOLE not in each]), recipe.line
+            )
+
+    def _with_imports(self, path: str, read: Recipes) -> Recipes:
+        for each in read.imports:
+            text = self.sources.get(posixpath.normpath(posixpath.join(posixpath.dirname(path), each)))
+            read = read.with_imported(recipes.just(text)) if text is not None else replace(read, whole=False)
+        return read
+
+    def _nearest(self, folder: str, kind: str) -> str:
+        """Return the file of recipes of a folder; just also looks above it."""
+        names = _JUSTFILES if kind == "just" else _MAKEFILES
+        while True:
+            found = next(
+                (path for name in names if (path := posixpath.normpath(posixpath.join(folder, name))) in self.sources),
+                "",
+            )
+            if found or not folder or folder == "." or kind != "just":
+                return found
+            folder = posixpath.dirname(folder)
+
+    def _npm(self, call: Runs) -> Iterator[Reached]:
+        path = posixpath.normpath(posixpath.join(self.directory, "package.json"))
+        try:
+            read = json.loads(self.sources.get(path, "{}"))
+        except (ValueError, RecursionError):
+            return
+        scripts = read.get("scripts") if isinstance(read, dict) else None
+        text = scripts.get(call.words[0]) if isinstance(scripts, dict) and call.words else None
+        if isinstance(text, str):
+            line = self.sources[path].count("\n", 0, max(0, self.sources[path].find(json.dumps(call.words[0])))) + 1
+            yield from (
+                replace(each, line=line) if each.path == path else each for each in self.below(path, text, line)
+            )
+
+
+_FILE = {"just": ("-f", "--justfile"), "make": ("-f", "--file", "--makefile")}
+_FOLDER = {"just": ("-d", "--working-directory"), "make": ("-C", "--directory")}
+
+
+def _called(words: Sequence[str], files: Sequence[str], folders: Sequence[str]) -> tuple[list[str], str, str]:
+    """Return the goals that a call names, and the folder and the file that its options give."""
+    goals: list[str] = []
+    folder = file = ""
+    at = 0
+    while at < len(words):
+        word = words[at]
+        name, sign, value = word.partition("=")
+        if name in (*files, *folders):
+            given = value if sign else words[at + 1] if at + 1 < len(words) else ""
+            folder, file = (folder, given) if name in files else (given, file)
+            at += 1 if sign else 2
+            continue
+        if word in {"--set", "-j", "--shell", "--dotenv-path"}:
+            at += 3 if word == "--set" else 2
+            continue
+        if not word.startswith("-") and not (sign and not goals):
+            goals.append(word)
+        at += 1
+    return goals, folder, file
+
+
+def _foreign(path: str, text: str, call: Runs, first: int = 1) -> Iterator[Reached]:
+    """Yield what a script may do that is no shell: a push where its text names one."""
+    match = NAMES_PUSH.search(text)
+    if match:
+        line = text.count("\n", 0, match.start())
+        what = f"{path} is no shell, and it says {shown(match[0])}"
+        yield Reached(Writes(call.offset, "", what, "push"), path, first + line)
+    elif NAMES_ATTIC.search(text):
+        yield Reached(Opaque(call.offset, "", f"{path} is no shell", ""), path, first)
