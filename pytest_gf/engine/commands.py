@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_gf.engine import options
+from pytest_gf.engine.errors import ProbeError
 from pytest_gf.honey import cleaning
 from pytest_gf.honey.target import TargetError
 
@@ -34,7 +35,7 @@ def clean(config: pytest.Config) -> int:
         for line, failure in cleaning.clean(options.read(config)):
             failed = failed or failure
             _say(line)
-    except (TargetError, LabError) as wrong:
+    except (TargetError, LabError, ProbeError, OSError) as wrong:
         raise pytest.UsageError(str(wrong)) from None
     return pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK
 

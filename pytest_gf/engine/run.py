@@ -188,7 +188,7 @@ class Run:
             try:
                 with cleaning.client(self.target, self.deadline if deadline is None else deadline) as s3:
                     return list(cleaning.delete(left, s3, self._ledger.gone))
-            except targets.TargetError as wrong:
+            except (targets.TargetError, ProbeError, OSError) as wrong:  # The ledger's disk may be full.
                 return [str(wrong)]
 
     def offer(self, stack: str, now: Known) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from pytest_gf.engine.errors import ProbeError
-from pytest_gf.engine.variables import Wrong, check_lengths, named
+from pytest_gf.engine.variables import Variable, Wrong, check_lengths, named
 from pytest_gf.honey.contract.load import parse_toml
 from pytest_gf.honey.formats import narinfo, nixbase32
 from pytest_gf.honey.vantage import READ_ONLY, VANTAGES, Vantage
@@ -202,15 +202,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
     s3 = None if read.s3 is None else _s3(read.s3, path)
     attic = None if read.attic is None else _attic(read.attic, path)
     bazel = None if read.bazel is None else _bazel(read.bazel, path)
-    names = [] if s3 is None else [s3.access_key_env, s3.secret_key_env]
-    names += [] if attic is None or attic.token_env is None else [attic.token_env]
-    variables = os.environ if environment is None else environment
-    credentials = {name: variables.get(name, "") for name in names}
-    try:
-        known = named({name: getattr(read, name) for name in SECTIONS}, read.expects)
-        check_lengths(credentials, known)
-    except Wrong as wrong:
-        raise TargetError(f"{path}: {wrong}") from None
+    known, credentials = _credentials(read, os.environ if environment is None else environment, path)
     kubernetes = None if read.kubernetes is None else _kubernetes(read.kubernetes, path)
     routes = _routes(read, path)
     repository = None if read.repository is None else path.absolute().parent / Path(read.repository.path).expanduser()
@@ -230,6 +222,17 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Target:
         _shown=frozenset(each.name for each in known if each.is_shown),
         _expected={each.name: each.section for each in known if each.section in read.expects},
     )
+
+
+def _credentials(read: _File, variables: Mapping[str, str], path: Path) -> tuple[list[Variable], dict[str, str]]:
+    """Return the variables that the sections name, and their values ("" where one is not set). Raises TargetError."""
+    try:
+        known = named({name: getattr(read, name) for name in SECTIONS}, read.expects)
+        credentials = {each.name: variables.get(each.name, "") for each in known}
+        check_lengths(credentials, known)
+    except Wrong as wrong:
+        raise TargetError(f"{path}: {wrong}") from None
+    return known, credentials
 
 
 def _kubernetes(section: KubernetesSection, path: Path) -> KubernetesSection:

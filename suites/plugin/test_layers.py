@@ -77,7 +77,7 @@ ALLOWED: dict[str, set[str]] = {
     "terminating": set(),
     "pytests": set(),
     "options": {"audit", "contract", "formats", "lab", "subject", "target", "vantage"},
-    "commands": {"cleaning", "lab", "options", "target"},
+    "commands": {"cleaning", "errors", "lab", "options", "target"},
     "session": {
         *(
             "baselines",
