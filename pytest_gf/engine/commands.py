@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_gf.engine import cleaning, options
+from pytest_gf.engine.errors import ProbeError
 from pytest_gf.engine.house import BadInput
 
 
@@ -29,7 +30,7 @@ def clean(config: pytest.Config) -> int:
         for line, failure in cleaning.clean(options.read(config)):
             failed = failed or failure
             _say(line)
-    except (BadInput, lab.LabError) as wrong:
+    except (BadInput, lab.LabError, ProbeError, OSError) as wrong:
         raise pytest.UsageError(str(wrong)) from None
     return pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK
 

@@ -193,7 +193,7 @@ class Run:
             try:
                 with remover(self.target, self.deadline if deadline is None else deadline, self.contract) as remove:
                     return list(remove(left, self._ledger.gone))
-            except BadInput as wrong:
+            except (BadInput, ProbeError, OSError) as wrong:  # The ledger's disk may be full.
                 return [str(wrong)]
 
     def keep(self, name: str, text: str) -> None:

@@ -40,7 +40,8 @@ def visible_within(value: Any) -> Any:
 
 
 def _escaped(text: str, kept: str) -> str:
-    if not text.isprintable():
+    rest = text.replace("\n", "").replace("\t", "") if kept else text
+    if not rest.isprintable():
         text = "".join(each if each.isprintable() or each in kept else _spelt(each) for each in text)
     return _COMMAND.sub(lambda found: "\\x23#" if found["before"] is None else f"{found['before']}\\x3a:", text)
 

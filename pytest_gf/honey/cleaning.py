@@ -127,7 +127,7 @@ def client(target: Target, deadline: float) -> Iterator[S3]:
         credentials = (target.credential(target.s3.access_key_env), target.credential(target.s3.secret_key_env))
     except Unset as unset:
         raise TargetError(f"{unset}: it is needed to delete what was left") from None
-    redactor().learn(credentials)
+    redactor().learn(target.secrets())
     if "s3" not in target.routes or target.kubernetes is None:
         yield S3(target.s3, credentials, deadline=deadline)
         return

@@ -94,6 +94,19 @@ def kill(run: subprocess.Popen[bytes]) -> None:
     run.wait(10)
 
 
+def killed_while_writing(lab: Lab, reports: Path) -> Path:
+    """Leave a run's scratch bucket and object behind, and return the run's ledger."""
+    run = scratch_run(lab, reports)
+    try:
+        wait_for_step(lab, WRITTEN, run)
+    finally:
+        kill(run)
+    time.sleep(0.5)
+    lab.mend()
+    (path,) = (path for path in reports.glob("*/ledger.jsonl") if not path.parent.is_symlink())
+    return path
+
+
 def folders(lab_folder: Path) -> set[str]:
     """Return the buckets that stand on the lab's disk, by folder and by metadata."""
     data = lab_folder / "data"
@@ -163,13 +176,7 @@ def test_the_embedded_lab_is_gone_and_its_folder_is_cleaned(run_pytest: Any, tmp
 
 def test_a_bucket_that_holds_what_the_ledger_does_not_name_is_left(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
     reports = tmp_path / "reports"
-    run = scratch_run(lab, reports)
-    try:
-        wait_for_step(lab, WRITTEN, run)
-    finally:
-        kill(run)
-    time.sleep(0.5)
-    lab.mend()
+    killed_while_writing(lab, reports)
     (ours,) = folders(lab.folder) - {*BUCKETS, FOREIGN}
     (lab.folder / "data" / ours / "stranger").mkdir()
     source = next((lab.folder / "data" / "tofu-state").rglob("xl.meta"))
@@ -184,29 +191,12 @@ def test_a_bucket_that_holds_what_the_ledger_does_not_name_is_left(lab: Lab, run
 
 def test_another_target_is_named_and_not_touched(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
     reports = tmp_path / "reports"
-    run = scratch_run(lab, reports)
-    try:
-        wait_for_step(lab, WRITTEN, run)
-    finally:
-        kill(run)
+    killed_while_writing(lab, reports)
     before = folders(lab.folder)
     cleaned = run_pytest("--gf-clean", reports=reports)
     assert cleaned.exit == 1
     assert "run --gf-clean with that target" in cleaned.text
     assert folders(lab.folder) >= before - {FOREIGN}
-
-
-def killed_while_writing(lab: Lab, reports: Path) -> Path:
-    """Leave a run's scratch bucket and object behind, and return the run's ledger."""
-    run = scratch_run(lab, reports)
-    try:
-        wait_for_step(lab, WRITTEN, run)
-    finally:
-        kill(run)
-    time.sleep(0.5)
-    lab.mend()
-    (path,) = (path for path in reports.glob("*/ledger.jsonl") if not path.parent.is_symlink())
-    return path
 
 
 def test_a_forged_ledger_deletes_no_state(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from pytest_gf.honey.contract import load
-from pytest_gf.lab import Lab, LabError, faults
+from pytest_gf.lab import Lab, LabError, fault_table
 from pytest_gf.lab.faults import FAULTS, parse
 
 BUCKETS = ["attic", "bazel-cache", "tofu-state"]
@@ -274,7 +274,11 @@ ARGUMENTS = {
     "version": "newer",
 }
 NOT_ON_S3 = {
-    fault.name for fault in (*faults._ATTIC, *faults._BAZEL, *faults._CLUSTER, *faults._KUBELET, *faults._MODEL)
+    fault.name
+    for fault in (
+        *(*fault_table._ATTIC, *fault_table._BAZEL, *fault_table._CLUSTER, *fault_table._KUBELET, *fault_table._MODEL),
+        *fault_table._FLAKEHUB,
+    )
 } | {"bucket-ghost", "scratch-folder-missing", "scratch-markers-linger", "state-written-meanwhile", "errored-left"}
 """What shows elsewhere: test_kubernetes.py, test_attic.py, test_bazel.py, test_guard.py, faults.toml, repository_faults.toml."""
 

@@ -233,6 +233,22 @@ def test_sigterm_ends_a_run_as_an_interrupt_does(built: Built, tmp_path: Path) -
     assert (record["exit"], [row["clause"] for row in record["verdicts"]]) == (2, ["lab.hangs"])
 
 
+def test_clean_says_in_a_line_what_is_not_set(run_pytest: Any, tmp_path: Path) -> None:
+    run = "20261129T183000Z-1a2b3c4d"
+    (tmp_path / "reports" / run).mkdir(parents=True)
+    made = {"event": "made", "kind": "bucket", "bucket": "gf-rca-20261129183000-1a2b3c4d", "key": ""}
+    where = {"event": "run", "target": "t", "endpoint": "http://127.0.0.1:9"}
+    (tmp_path / "reports" / run / "ledger.jsonl").write_text("".join(json.dumps(each) + "\n" for each in (where, made)))
+    for expects in ("", 'expects = ["s3"]\n'):
+        (tmp_path / "t.toml").write_text(
+            f'name = "t"\nvantage = "runner"\n{expects}[s3]\nendpoint = "http://127.0.0.1:9"\naccess_key_env = "GF_A"\n'
+        )
+        outcome = run_pytest("--gf-clean", f"--gf-target={tmp_path / 't.toml'}")
+        assert outcome.exit == 4, outcome.text
+        assert "variable GF_A is not set" in outcome.text
+        assert "Traceback" not in outcome.text
+
+
 def test_a_release_day_of_a_library_breaks_no_canary() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert [each for each in project["dependencies"] if "<" not in each] == []

@@ -60,7 +60,7 @@ ENGINE: dict[str, set[str]] = {
     "redacting": {"redaction", "visible"},
     "reports": {"clauses", "evidence", "redacting", "redaction", "verdict", "visible"},
     "selecting": {"catalog", "clauses", "house"},
-    "commands": {"cleaning", "house", "options"},
+    "commands": {"cleaning", "errors", "house", "options"},
     "session": {
         *(
             "catalog",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ LONGEST = 500_000
 """Characters of one file."""
 MOST_ATTRIBUTES = 50
 """Lines below a block in which its key is looked for."""
+_IMPORTING = threading.Lock()
+"""The library imports itself in a circle: two threads that import it at once have been seen to wait for each other for ever."""
 DEEPEST = 60
 """Brackets within one another."""
 _DECLARED = re.compile(r'^[^#\n]*?\bbackend\s+"(?P<kind>\w+)"', re.MULTILINE)
@@ -74,9 +77,10 @@ def line_of(text: str, name: str, block: int = 0) -> int:
 
 def _hcl(text: str) -> dict[str, Any]:
     _bounded(text)
-    import hcl2  # It takes a third of a second, and most checkouts' files never ask for it.
-    from hcl2 import SerializationOptions
-    from lark.exceptions import LarkError
+    with _IMPORTING:
+        import hcl2  # It takes a third of a second, and most checkouts' files never ask for it.
+        from hcl2 import SerializationOptions
+        from lark.exceptions import LarkError
 
     try:
         read = hcl2.loads(
