@@ -8,21 +8,28 @@ from __future__ import annotations
 import hashlib
 import random
 import resource
+import shutil
 import statistics
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import zstandard
 
 from pytest_gf.honey.formats import nar, zstd
 from pytest_gf.honey.formats.narbody import Body
+from pytest_gf.honey.probes.attic import Attic
 
 ROUNDS = 5
 PIECE = 64 * 1024
 """Bytes that come at once from a socket."""
+ATTICS_CHUNK = 64 * 1024
+"""Bytes that Attic's chunker aims at."""
+OK = 200
 
 
 def body(size: int) -> list[bytes]:
@@ -92,6 +99,42 @@ def memory(mebibytes: int) -> None:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
+def wire(mebibytes: int, folder: Path) -> None:
+    """Print what an archive of random bytes costs over HTTP, beside ``curl | zstd -d | sha256sum``. Bar: 1.3."""
+    size, compressor = mebibytes << 20, zstandard.ZstdCompressor()
+    head = b"".join(map(nar.string, (nar.MAGIC, b"(", b"type", b"regular", b"contents"))) + struct.pack("<Q", size)
+    chunk = compressor.compress(random.Random(1).randbytes(ATTICS_CHUNK))  # noqa: S311  # Test data.
+    with (folder / "x").open("wb") as file:
+        file.write(compressor.compress(head))
+        for _ in range(size // ATTICS_CHUNK):
+            file.write(chunk)
+        file.write(compressor.compress(nar.string(b")")))
+    command = [sys.executable, "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1) as server:
+        try:
+            address = f"http://127.0.0.1:{(server.stdout.readline() if server.stdout else '').split()[5]}"
+            before = _children()
+            pipe = ["sh", "-c", f"curl -s {address}/x | zstd -dc | sha256sum"]
+            subprocess.run(pipe, check=True, stdout=subprocess.DEVNULL)
+            theirs = _children() - before
+            started, whole = time.process_time(), Body("zstd", len(head) + size + 16)
+            (hop,) = Attic(address, ".", ca_file=None, deadline=60).nar("x", size, whole)
+            whole.finish()
+            mine = time.process_time() - started
+        finally:
+            server.terminate()
+    if hop.status != OK or hop.cut or whole.trouble:
+        raise AssertionError(f"{hop} {whole.trouble}")
+    print(
+        f"{mebibytes} MiB of random bytes over HTTP: {mine:.2f} CPU-seconds, curl | zstd | sha256sum {theirs:.2f}: {mine / theirs:.2f} times (bar 1.3)"
+    )
+
+
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def main() -> None:
     """Print the table."""
     print(
@@ -112,6 +155,9 @@ def main() -> None:
         command = [sys.executable, __file__, str(mebibytes)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
         print(f"memory, {mebibytes:>5} MiB: {int(done.stdout) / 1024:>6.1f} MiB more than before")
+    if shutil.which("curl") and shutil.which("zstd"):
+        with tempfile.TemporaryDirectory() as folder:
+            wire(1024, Path(folder))
 
 
 if __name__ == "__main__":

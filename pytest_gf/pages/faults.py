@@ -17,6 +17,8 @@ MODEL = Path("suites") / "lab" / "repository_faults.toml"
 """As `TABLE`, for the faults of the model repository; held by test_repository_faults.py."""
 _MARKERS = {TABLE: "canary", MODEL: "repository or quarantine or environment"}
 """What the rows below ``fault`` are run with; the other tables of a file are named by their marker."""
+_CHOSEN = {"flakehub": "--gf -k acceleration.flakehub-answers"}
+"""How a table's clauses are chosen that belong to no marker."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,13 @@ def page(known: Sequence[Drill]) -> str:
         "Tests in `suites/lab` hold this, both ways.",
     ]
     for marker in dict.fromkeys(each.marker for each in known):
-        lines += ["", f"## `-m {marker}`", "", "| drill | violated | error | unproven |", "|---|---|---|---|"]
+        lines += [
+            "",
+            f"## `{_CHOSEN.get(marker, f'-m {marker}')}`",
+            "",
+            "| drill | violated | error | unproven |",
+            "|---|---|---|---|",
+        ]
         lines += [
             f"| `{each.fault}` | {_rows(each.violated)} | {_rows(each.error)} | {_rows(each.unproven)} |"
             for each in known

@@ -182,7 +182,8 @@ class Attic:
         tried = f"Attic nar at {shown}"
 
         def ask(_: float) -> Transfer:
-            pace = Pace(max(BEGINS_WITHIN, self._deadline))
+            # S3 itself answers or does not; it is Attic that waits for it.
+            pace = Pace(max(BEGINS_WITHIN, self._deadline) if asked.way is None else self._deadline)
             with _recorded("nar", shown) as noted:
                 transfer = paced(pace.allowed, tried, lambda: self._transfer(tried, asked, ca_file, pace))
                 noted["answer"] = {

@@ -1,0 +1,79 @@
+"""The lab's Attic tells who may push as a real atticd does (the same table was asked of one): tokens, caches, gates."""
+
+from __future__ import annotations
+
+import json
+import time
+import tomllib
+from typing import Any
+
+import httpx
+import pytest
+
+from pytest_gf.lab import Lab
+from pytest_gf.lab.attic.tokens import Issuer
+
+PUSH, PULL = {"r": 1, "w": 1}, {"r": 1}
+ANSWERS: dict[str, tuple[dict[str, Any] | None, int, int]] = {
+    "none": (None, 403, 401),
+    "push": ({"caches": {"main": PUSH}}, 200, 401),
+    "by RS256": ({"caches": {"main": PUSH}, "algorithm": "RS256"}, 200, 401),
+    "pull": ({"caches": {"main": PULL}}, 403, 401),
+    "another cache": ({"caches": {"other": PUSH}}, 403, 401),
+    "a pattern": ({"caches": {"m*": PUSH}}, 200, 401),
+    "everything": ({"caches": {"*": PUSH}}, 200, 404),
+    "its name before a pattern": ({"caches": {"*": PUSH, "main": PULL}}, 403, 404),
+    "expired": ({"caches": {"main": PUSH}, "life": -10}, 403, 401),
+    "not yet": ({"caches": {"main": PUSH}, "nbf": int(time.time()) + 999}, 403, 401),
+    "issued tomorrow": ({"caches": {"main": PUSH}, "iat": int(time.time()) + 99_999}, 403, 401),
+    "true for one": ({"caches": {"main": {"w": True}}}, 403, 401),
+    "alg none": ({"caches": {"main": PUSH}, "algorithm": "none"}, 403, 401),
+    "HS512": ({"caches": {"main": PUSH}, "algorithm": "HS512"}, 403, 401),
+}
+
+
+def address(lab: Lab) -> str:
+    return str(tomllib.loads(lab.target_file.read_text())["attic"]["api"])
+
+
+def bearer(lab: Lab, said: dict[str, Any] | None) -> dict[str, str]:
+    issuer = Issuer(lab.environment["GF_LAB_ATTIC_SECRET"], lab.folder)
+    return {} if said is None else {"Authorization": f"Bearer {issuer.token(**said)}"}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_who_may_ask_what_is_missing(name: str, lab: Lab) -> None:
+    said, known, unknown = ANSWERS[name]
+    for cache, status in (("main", known), ("unknown", unknown)):
+        asked = {"cache": cache, "store_path_hashes": ["0" * 32]}
+        url = f"{address(lab)}/_api/v1/get-missing-paths"
+        answer = httpx.post(url, headers=bearer(lab, said), json=asked, trust_env=False)
+        assert answer.status_code == status, answer.text
+        error = {401: "Unauthorized", 403: "AccessError", 404: "NoSuchCache"}.get(status)
+        assert answer.json().get("error") == error
+
+
+def test_a_private_cache_is_401_without_a_grant_and_403_with_another(lab: Lab) -> None:
+    lab.bend("attic-private")
+    url = f"{address(lab)}/main/nix-cache-info"
+    for said, status in ((None, 401), ({"caches": {"main": PULL}}, 200), ({"caches": {"main": {"w": 1}}}, 403)):
+        assert httpx.get(url, headers=bearer(lab, said), trust_env=False).status_code == status
+
+
+def test_gates_that_publish_nothing(lab: Lab) -> None:
+    info = {"cache": "main", "store_path": f"/nix/store/{'1' * 32}-x", "nar_hash": f"sha256:{'0' * 64}", "nar_size": 1}
+    url = f"{address(lab)}/_api/v1/upload-path"
+    header = {"X-Attic-Nar-Info": json.dumps(info)}
+    for said, headers, status, says in (
+        ({"caches": {"main": PUSH}}, header, 400, "Bad chunk hash or size"),
+        ({"caches": {"main": PULL}}, header, 403, "AccessError"),
+        (None, header, 403, "AccessError"),
+        (None, {}, 400, "X-Attic-Nar-Info must be set"),
+    ):
+        answer = httpx.put(url, headers=bearer(lab, said) | headers, content=b"x", trust_env=False)
+        assert answer.status_code == status
+        assert says in answer.text
+    bad = {"cache": "main", "store_path_hashes": ["short"]}
+    missing = f"{address(lab)}/_api/v1/get-missing-paths"
+    answer = httpx.post(missing, headers=bearer(lab, {"caches": {"main": PUSH}}), json=bad, trust_env=False)
+    assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (422, "text/plain")
