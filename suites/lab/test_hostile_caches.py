@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import socket
@@ -160,18 +161,29 @@ def test_a_size_that_nobody_can_have_is_a_cut(remote: tuple[dict[str, list[bytes
     assert "ends after 3 bytes" in got.cut
 
 
+PREFACE, HEADERS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 1
+
+
 @pytest.mark.parametrize("code", [1, 2, 8, 11])
 def test_a_stream_that_is_reset_is_no_answer(code: int) -> None:
     """RST_STREAM (RFC 9113, 6.4) says no gRPC status: it is no verdict of the cache's."""
 
     def serve() -> None:
-        for _ in range(2):
-            side, _ = listener.accept()
+        with contextlib.suppress(OSError):
+            while True:
+                side, _ = listener.accept()
+                kept.append(side)
+                threading.Thread(target=reset, args=(side,), daemon=True).start()
+
+    def reset(side: socket.socket) -> None:
+        """Reset every stream that is opened: a frame's head has its length, its type and its stream."""
+        with contextlib.suppress(OSError), side.makefile("rb") as frames:
             side.sendall(bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)))
-            while b"grpc" not in side.recv(65_536):
-                pass
-            side.sendall(bytes((0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, code)))
-            kept.append(side)
+            frames.read(len(PREFACE))
+            while head := frames.read(9):
+                frames.read(int.from_bytes(head[:3], "big"))
+                if head[3] == HEADERS:
+                    side.sendall(bytes((0, 0, 4, 3, 0)) + head[5:9] + bytes((0, 0, 0, code)))
 
     kept: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -180,5 +192,7 @@ def test_a_stream_that_is_reset_is_no_answer(code: int) -> None:
         with pytest.raises(Unanswered, match="RST_STREAM"):
             cache.missing("a" * 64, 10)
         cache.close()
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
     for side in kept:
         side.close()

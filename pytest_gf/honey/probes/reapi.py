@@ -109,9 +109,7 @@ class Cache:
     def execute(self) -> Status:
         """Call Execute with nothing in it: UNIMPLEMENTED where there is no Execution service."""
         request = _request("Execute")
-        return self._settled(
-            "Execute", lambda: self._stream("Execute", request, self._deadline, lambda _: "it answers")
-        )[0]
+        return self._settled("Execute", lambda left: self._stream("Execute", request, left, lambda _: "it answers"))[0]
 
     def missing(self, digest: str, size: int) -> tuple[Status, bool]:
         """Ask FindMissingBlobs for one blob; True where it is said to be missing."""
@@ -128,7 +126,7 @@ class Cache:
         request = _request("Read", resource_name=reapi.resource(digest, size, compressor=compressor))
         seconds = for_body(self._deadline, size)
 
-        def once() -> tuple[Status, str, _Sink]:
+        def once(_: float) -> tuple[Status, str, _Sink]:
             sink = _Sink(size, compressor)
             return *self._stream("Read", request, seconds, sink.take, digest=digest), sink
 
@@ -192,25 +190,27 @@ class Cache:
 
     def _ask(self, name: str, request: Any, **shown: Any) -> tuple[Status, Any]:
         """Make one call whose answer is one message; None where the status is not OK. ``request`` may be what makes it."""
-        return self._settled(name, lambda: self._answered(name, request() if callable(request) else request, shown))
+        return self._settled(
+            name, lambda left: self._answered(name, request() if callable(request) else request, left, shown)
+        )
 
-    def _settled(self, name: str, once: Callable[[], Answered]) -> Answered:
+    def _settled(self, name: str, once: Callable[[float], Answered]) -> Answered:
         return settled(
             f"REAPI {name} at {self.endpoint}",
-            lambda _: once(),
+            once,
             seconds=self._deadline,
             not_now=lambda got: not_now(got[0]),
         )
 
-    def _answered(self, name: str, request: Any, shown: Mapping[str, Any]) -> tuple[Status, Any]:
+    def _answered(self, name: str, request: Any, seconds: float, shown: Mapping[str, Any]) -> tuple[Status, Any]:
         grpc = library()
         method = self._method(name)
         started, status, found = time.monotonic(), Status(OK), None
         try:
-            found = method(request, timeout=self._deadline, metadata=self._identity.metadata)
+            found = method(request, timeout=seconds, metadata=self._identity.metadata)
         except grpc.RpcError as refused:
             status = told(refused)
-        self._keep(name, time.monotonic() - started, self._deadline, status, shown)
+        self._keep(name, time.monotonic() - started, seconds, status, shown)
         return status, found
 
     def _stream(
