@@ -104,6 +104,9 @@ kubectl exec -n x pod -- attic push main result
 ssh -p 22 host attic push main result
 ssh host "cd x && attic push main result"
 tmux new -d "attic watch-store main"
+screen -dmS w attic watch-store main
+docker run -itw /x nixos/nix attic push main result
+sudo -nu ci attic push main result
 tmux new-session -d -s w attic watch-store main
 ${{ github.workspace }}/bin/attic push main result
 $(nix build --print-out-paths .#attic)/bin/attic push main result
@@ -343,6 +346,52 @@ def test_the_repositorys_name_decides_where_it_is_said() -> None:
     said = judged(SMALL / "repo_name", "tinyland-inc/GloriousFlywheel")["pull-requests"]
     assert [(each.line, each.undecided) for each in said.found] == [(7, "")]
     assert judged(SMALL / "repo_name", "someone/else")["pull-requests"].found == ()
+
+
+STEPS = [
+    ("- uses: nick-fields/retry@v3\n  with: {command: attic push main result}", "?"),
+    ("- uses: actions/github-script@v7\n  with: {script: \"exec('attic', ['push', 'main'])\"}", "?"),
+    ("- uses: docker://nixos/nix\n  with: {args: attic push main result}", "?"),
+    ("- uses: ./.github/actions/publish", "!"),
+    ("- uses: ./.github/actions/runs\n  with: {command: attic push main result}", "!"),
+    ("- uses: ./.github/actions/runs\n  with: {command: nix build}", ""),
+    ("- uses: tinyland-inc/ci-templates/.github/actions/nix-build@v3\n  with: {command: attic push main result}", "!"),
+    ("- uses: tinyland-inc/ci-templates/.github/actions/greedy-cache@61cd1338ca9dae8a25985c0a36ff7beb111449be", ""),
+    ("- env: {CMD: attic push main}\n  run: $CMD result", "!"),
+    ("- run: $CMD result", ""),
+    ('- run: echo "CMD=attic push main" >> $GITHUB_ENV\n- run: $CMD result', "!"),
+    ("- run: echo \"PUSH=$X\" >> $GITHUB_ENV\n- if: env.PUSH == 'yes'\n  run: attic push main result", "?"),
+    ("- run: cat env >> $GITHUB_ENV\n- if: env.PUSH == 'yes'\n  run: attic push main result", "?"),
+    ("- if: env.PUSH == 'yes'\n  run: attic push main result", ""),
+    ("- if: github.actor != 'x'\n  run: attic push main result", "?"),
+    ("- if: vars.PUSH == 'yes'\n  run: attic push main result", "?"),
+    ("- if: steps.a.outputs.status == 'success'\n  run: attic push main result", "?"),
+    ("- if: steps.a.outcome == 'success'\n  run: attic push main result", "!"),
+    ("- if: github.base_ref == 'release'\n  run: attic push main result", "!"),
+    ("- if: startsWith(github.head_ref, 'renovate/')\n  run: attic push main result", "!"),
+    ("- shell: python\n  run: os.system('attic push main')", "?"),
+    ("- shell: nix develop -c bash -e {0}\n  run: attic push main result", "!"),
+    ("- working-directory: ci\n  run: ./push.sh", "!"),
+    ("- uses: cachix/install-nix-action@v30\n  with: {extra_nix_config: post-build-hook = ./ci/push.sh}", "!"),
+    ("- run: attic login a https://x.example t\n- run: nix run .#app", "?"),
+    ("- run: nix run .#app", ""),
+]
+AROUND_STEPS = {
+    "ci/push.sh": "#!/usr/bin/env nix-shell\n#! nix-shell -i bash -p attic-client\nattic push main result\n",
+    ".github/actions/publish/action.yml": "runs:\n  using: composite\n  steps: [{shell: bash, run: '${{ github.action_path }}/do.sh'}]\n",
+    ".github/actions/publish/do.sh": "#!/bin/sh\nattic push main result\n",
+    ".github/actions/runs/action.yml": "inputs: {command: {}}\nruns:\n  using: composite\n  steps: [{shell: bash, run: '${{ inputs.command }}'}]\n",
+}
+
+
+@pytest.mark.parametrize(("steps", "expected"), STEPS)
+def test_steps_of_a_pull_request(steps: str, expected: str) -> None:
+    inner = "\n".join(f"      {line}" for line in steps.splitlines())
+    text = f"on: pull_request\njobs:\n  t:\n    runs-on: x\n    steps:\n{inner}\n"
+    sources = {**AROUND_STEPS, WORKFLOW: text}
+    plan = quarantine.Plan(known=Known(RULES.quarantine.actions, RULES.quarantine.quiet, CACHES))
+    found = quarantine.pull_requests(sources, quarantine.read(sources), plan)
+    assert ("!" if not found.none else "?" if found.undecided else "") == expected, found.found
 
 
 def test_what_cannot_be_read_and_no_credential_reaches_holds_and_is_counted() -> None:

@@ -174,5 +174,12 @@ def _shell_of(line: str) -> str:
 
 
 def interpreter(text: str) -> str:
-    """Return the program of a script's shebang; "" where it is a shell's, or there is none."""
-    return _interpreter(text.splitlines()[0]) if text.startswith("#!") else ""
+    """Return the program of a script's shebang; "" where it is a shell's, or there is none. nix-shell says it in a line of its own."""
+    if not text.startswith("#!"):
+        return ""
+    lines = text[:2_000].splitlines()
+    found = _interpreter(lines[0])
+    inner = [words for line in lines[1:] if line.startswith("#!") and "-i" in (words := line.split())]
+    if found == "nix-shell" and inner and inner[0][-1] != "-i":
+        return _interpreter(f"#!{inner[0][inner[0].index('-i') + 1]}")
+    return found

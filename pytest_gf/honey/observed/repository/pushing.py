@@ -165,18 +165,20 @@ class _Walk:
             yield from self.strange(path, run, f"shell: {shell.value}", view, trail, job)
             return
         for text in variants(run.text, view):
-            reader = self.reader(step, view, job)
+            reader = self.reader(path, step, view, job)
             for each in reader.reached(text):
                 yield from self.effect(
                     path, first + each.effect.offset, each, view, trail, job, sure=step.condition is None
                 )
 
-    def reader(self, step: Step, view: View, job: _Job) -> Reader:
+    def reader(self, path: str, step: Step, view: View, job: _Job) -> Reader:
         given = step.directory or job.defaults.directory
         words = texts(given.value, view) if given is not None else EMPTY
         only = next(iter(words)) if len(words) == 1 else None
         directory = posixpath.normpath(only) if isinstance(only, str) and only else ""
-        return Reader(self.sources, self.known.caches, view.known, job.written, "" if directory == "." else directory)
+        return Reader(
+            self.sources, self.known.caches, view.known, job.written, "" if directory == "." else directory, path
+        )
 
     def effect(  # noqa: PLR0917  # As `opaque`.
         self, path: str, line: int, each: Reached, view: View, trail: _Trail, job: _Job, *, sure: bool
@@ -234,7 +236,12 @@ class _Walk:
             script = step.inputs.get(entry.script)
             if script is not None:
                 yield from self.scripted(path, replace(step, shell=None), script, view, trail, job)
-        elif not self.known.is_quiet(uses.text):
+            return
+        said = [(name, value) for name, value in step.inputs.items() if NAMES_PUSH.search(value.text)]
+        for name, value in said:
+            why = f"what {uses.text} does with {name}, which says {shown(value.text)}"
+            yield trail.push(path, value.line + ("\n" in value.text), "may write to Attic", why)
+        if not said and not self.known.is_quiet(uses.text):
             given = _given_token(inputs)
             yield from self.opaque(path, line, f"uses {uses.text}{given}", f"{uses.text}{given}", view, trail, job)
 
@@ -244,7 +251,7 @@ class _Walk:
             for found in HOOK.finditer(value.text):
                 call = Runs(0, "", "", "hook", found[1], (found[1],))
                 line = value.line + ("\n" in value.text) + value.text.count("\n", 0, found.start())
-                for each in self.reader(step, view, job).followed(call):
+                for each in self.reader(path, step, view, job).followed(call):
                     yield from self.effect(path, line, each, view, trail, job, sure=True)
 
     def own(  # noqa: PLR0917  # As `opaque`.

@@ -103,6 +103,16 @@ _WORKFLOW_RUN: dict[str, Set] = {
 }
 
 
+_ENDS: Set = frozenset({"success", "failure", "cancelled", "skipped"})
+"""How a job or a step may end: each of these comes in life."""
+
+
+def _is_end(path: str) -> bool:
+    """Return whether a path is NAME.result, NAME.outcome or NAME.conclusion; an output may have such a name too."""
+    name, _, what = path.partition(".")
+    return bool(name) and what in {"result", "outcome", "conclusion"}
+
+
 def is_token(value: Value) -> bool:
     """Return whether a value is a secret by which one may write to Attic, as far as its name says it."""
     return (
@@ -128,7 +138,7 @@ class View:
     """By name in lower case; None: those of the repository itself."""
     loose: bool = False
 
-    def __call__(self, path: str) -> Set:
+    def __call__(self, path: str) -> Set:  # noqa: PLR0911  # One for each context.
         """Return what a context's value may be; the path in lower case."""
         context, _, rest = path.partition(".")
         if context == "github":
@@ -139,6 +149,8 @@ class View:
             return self.inputs.get(rest, EMPTY)
         if context == "secrets":
             return self.secret(rest)
+        if path == "job.status" or (context in {"needs", "steps"} and _is_end(rest)):
+            return _ENDS
         if context == "matrix" and self.matrix is not None:
             return frozenset(self.matrix.get(rest, {""}))
         return UNSEEN
