@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_gf.engine.errors import ProbeError
@@ -80,3 +81,13 @@ def _changes(run: Run, nodes: Sequence[Node]) -> Iterator[PlanLine]:
         if allowed and not run.is_confirmed(str(word)):
             allowed, says = False, f" - not confirmed: --gf-confirm={run.house.confirm[str(word)]}"
         yield f"it {'changes' if allowed else 'would change'} ({word}): {facts}{says}", False
+
+
+def within(seconds: float, lines: Iterable[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
+    """Yield the lines of a plan as long as their time is not over; then one that says so, which is a lack."""
+    ends = time.monotonic() + seconds
+    for line in lines:
+        yield line
+        if time.monotonic() > ends:
+            yield f"plan: the rest was not asked within {seconds:g} s: is the cluster slow? (--gf-deadline)", True
+            return

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -136,7 +135,7 @@ class ContractSession:
         """Under --gf-plan write the plan instead of running anything, and set the exit code; else None."""
         if not self.config.option.gf_plan or session.testsfailed or not self.rows:
             return None
-        from pytest_gf.engine.plan import plan
+        from pytest_gf.engine.plan import plan, within
 
         wanted = {row.name: list(self._wanted([item])) for item in session.items if (row := self.rows.get(item.nodeid))}
         reporter = pytests.terminal(self.config)
@@ -398,13 +397,3 @@ class ContractSession:
             *(self._whole or {}, self.rows.values(), self.run.contract, self.run.axes, self.run.house.gate),
             waived=waived,
         )
-
-
-def within(seconds: float, lines: Iterable[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
-    """Yield the lines of a plan as long as their time is not over; then one that says so, which is a lack."""
-    ends = time.monotonic() + seconds
-    for line in lines:
-        yield line
-        if time.monotonic() > ends:
-            yield f"plan: the rest was not asked within {seconds:g} s: is the cluster slow? (--gf-deadline)", True
-            return

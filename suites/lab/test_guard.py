@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.honey import baselines, contract
-from pytest_gf.honey.formats import baseline
+from pytest_gf.honey import contract
 from pytest_gf.lab import Lab, model
 
 ROOT = Path(__file__).parents[2]
@@ -237,22 +236,6 @@ def test_a_baseline_that_cant_be_written_is_one_line_beforehand(run_pytest: Any,
     assert "can't be written: is its folder there" in outcome.text
 
 
-def test_a_stack_may_be_called_by_a_path(tmp_path: Path) -> None:
-    baselines.offer(tmp_path, "infra/runners", baseline.Known(1, "l", 2, "e", "t"))
-    assert (tmp_path / "baseline" / "infra%2Frunners.json").exists()
-
-
-@pytest.mark.parametrize("prefix", ["", "gf-proof", "env:/x/", "/gf/", "arc-runners/"])
-def test_a_proof_prefix_that_touches_states_is_one_line(prefix: str, run_pytest: Any, tmp_path: Path) -> None:
-    (tmp_path / "c.toml").write_text(
-        f'extends = "gloriousflywheel"\nname = "fork"\n[state]\nproof_prefix = "{prefix}"\n'
-    )
-    outcome = run_pytest(*GUARD, f"--gf-contract={tmp_path / 'c.toml'}")
-    assert outcome.exit == 4
-    assert "key 'state.proof_prefix'" in outcome.text
-
-
-@pytest.mark.parametrize("step", range(7))
 def test_a_run_killed_in_the_proof_leaves_nothing_after_a_clean(
     step: int, run_pytest: Any, s3_of: Any, tmp_path: Path
 ) -> None:

@@ -230,3 +230,13 @@ def test_a_clause_outside_of_the_suites_is_told_where_to_go(run_pytest: Any, tmp
     outcome = run_pytest("suite", cwd=tmp_path)
     assert outcome.exit == 4, outcome.text
     assert "its folder is not in gf_suites" in outcome.text
+
+
+@pytest.mark.parametrize("prefix", ["", "gf-proof", "env:/x/", "/gf/", "arc-runners/"])
+def test_a_proof_prefix_that_touches_states_is_one_line(prefix: str, run_pytest: Any, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(
+        f'extends = "gloriousflywheel"\nname = "fork"\n[state]\nproof_prefix = "{prefix}"\n'
+    )
+    outcome = run_pytest("-m", "guard", f"--gf-contract={tmp_path / 'c.toml'}")
+    assert outcome.exit == 4
+    assert "key 'state.proof_prefix'" in outcome.text

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.engine.session import within
+from pytest_gf.engine.plan import within
 
 Built = Callable[..., Any]
 FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY)); return 1"

@@ -300,22 +300,16 @@ def test_what_no_clause_asks_for_changes_nothing(house: House, tmp_path: Path) -
     [
         (["--gf-vantage=pull-request"], {}, "the vantage pull-request changes nothing"),
         ([], {"INCOHERENT": "1"}, "a change would bury evidence"),
+        (["--gf-target=bare.toml"], {}, "target 'bare' does not allow 'scratch' (it allows nothing)"),
     ],
 )
 def test_refused_changes_are_unproven(
     args: list[str], environment: dict[str, str], reason: str, house: House, tmp_path: Path
 ) -> None:
+    (tmp_path / "bare.toml").write_text('name = "bare"\nvantage = "operator"\n')
     outcome = house(one("made", "made: int", "assert made") + VERDICTS["holds"], *args, environment=environment)
     assert outcome.exit == 0, outcome.text
     assert outcome.verdicts()["lab.made"]["reason"] == reason
-    assert "made begins" not in notes(tmp_path)
-
-
-def test_a_target_that_allows_nothing_changes_nothing(run_pytest: Any, tmp_path: Path) -> None:
-    write_house(tmp_path, one("made", "made: int", "assert made") + VERDICTS["holds"])
-    (tmp_path / "target.toml").write_text('name = "house"\nvantage = "operator"\n')
-    outcome = run_pytest(f"--gf-target={tmp_path / 'target.toml'}", cwd=tmp_path, environment=variables(tmp_path))
-    assert "does not allow 'scratch' (it allows nothing)" in outcome.verdicts()["lab.made"]["reason"]
     assert "made begins" not in notes(tmp_path)
 
 

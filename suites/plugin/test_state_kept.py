@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_gf.honey import baselines
 from pytest_gf.honey.formats import tfstate
 from pytest_gf.honey.formats.baseline import Known
 from pytest_gf.honey.observed.authority import StateBaseline, StateOwn, StateResources
@@ -49,3 +50,8 @@ def test_a_split_stack_keeps_its_lineage_and_no_instance_of_the_other() -> None:
     assert not StateOwn("a", BASE, {"b": Known(9, BASE.lineage, 1, "e", "now", "s", BASE.addresses)}).own
     assert not StateOwn("a", BASE, {"b": BASE}).own
     assert StateOwn("a", BASE, {"b": Known(9, "another", 1, "e", "now", "s", BASE.addresses)}).own
+
+
+def test_a_stack_may_be_called_by_a_path(tmp_path: Path) -> None:
+    baselines.offer(tmp_path, "infra/runners", BASE)
+    assert (tmp_path / "baseline" / "infra%2Frunners.json").exists()
