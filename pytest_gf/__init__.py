@@ -4,6 +4,7 @@ from pytest_gf.engine.clauses import clause
 from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.engine.facts import Every, IfSeen, fact, facts_in
 from pytest_gf.engine.house import Axis, House, Section, Selection
+from pytest_gf.engine.trouble import Trouble
 
 __all__ = [
     "Axis",
@@ -13,6 +14,7 @@ __all__ = [
     "ProbeError",
     "Section",
     "Selection",
+    "Trouble",
     "Unproven",
     "clause",
     "fact",

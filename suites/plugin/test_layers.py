@@ -36,6 +36,7 @@ ENGINE: dict[str, set[str]] = {
     "spelling": set(),
     "redaction": {"spelling"},
     "variables": set(),
+    "trouble": set(),
     "verdict": set(),
     "hookspecs": set(),
     "scheduling": set(),
@@ -78,15 +79,28 @@ ENGINE: dict[str, set[str]] = {
         *("run", "scheduling", "terminating", "verdict", "waiving"),
     },
 }
-PUBLIC = {"errors", "evidence", "house", "ledger", "nodes", "redaction", "run", "target", "verdict", "visible"}
+PUBLIC = {
+    "errors",
+    "evidence",
+    "house",
+    "ledger",
+    "nodes",
+    "redaction",
+    "run",
+    "target",
+    "trouble",
+    "verdict",
+    "visible",
+}
 """What honey may import of the engine."""
 HONEY: dict[str, set[str]] = {
     "answers": set(),
+    "causes": set(),
     "formats": set(),
     "stored": set(),
     "vantage": set(),
     "contract": {"formats"},
-    "observed": {"answers", "formats"},
+    "observed": {"answers", "causes", "formats"},
     "probes": {"answers", "formats"},
     "target": {"formats"},
     "routes": {"formats", "probes"},
@@ -122,7 +136,7 @@ ALLOWED: dict[str, set[str]] = {
         f"engine.{each}" for each in ("clauses", "commands", "facts", "hookspecs", "options", "selecting", "session")
     },
     "reports": {"engine.reports"},
-    "__init__": {"engine.clauses", "engine.errors", "engine.facts", "engine.house"},
+    "__init__": {"engine.clauses", "engine.errors", "engine.facts", "engine.house", "engine.trouble"},
 }
 LAB_IN_A_FUNCTION = {"honey.subject"}
 """Parts that lay the lab's model out, and import the lab only then."""
