@@ -20,11 +20,14 @@ class Answer:
     message: str = ""
     retry_after: float | None = field(default=None, compare=False, kw_only=True)
     """Seconds after which S3 wants to be asked again, where it says so."""
+    request_id: str = field(default="", compare=False, kw_only=True)
+    """By what the server's log knows the request, where the answer says it."""
 
     def __post_init__(self) -> None:
         """Make the server's words visible, and bound them."""
         object.__setattr__(self, "code", visible(self.code, MOST_OF_A_CODE))
         object.__setattr__(self, "message", visible(self.message))
+        object.__setattr__(self, "request_id", visible(self.request_id, MOST_OF_A_CODE))
 
     @property
     def ok(self) -> bool:

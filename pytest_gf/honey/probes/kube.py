@@ -275,7 +275,7 @@ class Kube:
                 came = broken.came_back if isinstance(broken, ProbeError) else broken.reason
                 evidence.record("Kubernetes", operation, seconds=time.monotonic() - started, request=asked, failed=came)
                 raise
-            told = {"status": answer.status, "bytes": len(answer.data), **answer.message}
+            told = {"status": answer.status, "bytes": len(answer.data), **answer.message, **answer.audit_id}
             evidence.record("Kubernetes", operation, seconds=time.monotonic() - started, request=asked, answer=told)
             return answer
 

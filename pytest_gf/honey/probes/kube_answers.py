@@ -11,10 +11,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_gf.engine.redaction import redact
+from pytest_gf.engine.visible import visible
 from pytest_gf.honey.probes.again import NotNow, retry_after
 
 MOST_SAID = 2_000
 """Bytes of a refusal in plain text."""
+
+
+MOST_OF_AN_ID = 100
+"""Characters; an audit id is a uuid."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,12 @@ class Answer:
     def message(self) -> Mapping[str, str]:
         """What a refusal says, for the evidence."""
         return {} if self.status < http.HTTPStatus.BAD_REQUEST else {"message": message_of(self.data)}
+
+    @property
+    def audit_id(self) -> Mapping[str, str]:
+        """By what the API server's audit log knows the request, for the evidence; {} where it does not say so."""
+        named = visible(self.headers.get("Audit-Id", ""), MOST_OF_AN_ID)
+        return {"audit_id": named} if named else {}
 
     @property
     def leads(self) -> str:

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import email.utils
-import hashlib
 import itertools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_gf.engine import evidence
-from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, ProbeError, Unanswered
+from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, ProbeError, Unanswered, Unproven
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.answers import Answer, Listing, Versions
 from pytest_gf.honey.formats.checksums import CHECKSUMS
 from pytest_gf.honey.probes.again import NotNow, retry_after, settled
 from pytest_gf.honey.probes.deadline import within
 from pytest_gf.honey.probes.s3_client import SAID, make_client
+from pytest_gf.honey.probes.s3_evidence import keep
 
 if TYPE_CHECKING:
     from pytest_gf.honey.target import S3Section
 
-MOST_BODY = 64 * 1024 * 1024
+MOST_BODY = 16 * 1024 * 1024
 """Bytes. A state body is at most this long (formats.tfstate); a longer one is not read to its end."""
 
 _KEYS = "check the two variables that the target names for [s3]"
@@ -212,9 +211,9 @@ class S3:
             try:
                 answer, parsed = within(seconds, where, lambda: self._exchange(operation, asked, tried, most))
             except ProbeError as broken:
-                _keep(operation, shown, attempt, time.monotonic() - started, failed=broken.came_back)
+                keep(operation, shown, attempt, time.monotonic() - started, failed=broken.came_back)
                 raise
-            _keep(operation, shown, attempt, time.monotonic() - started, answer=answer, parsed=parsed)
+            keep(operation, shown, attempt, time.monotonic() - started, answer=answer, parsed=parsed)
             return answer, parsed
 
         found = settled(
@@ -265,7 +264,8 @@ class S3:
                 came_back,
                 "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?",
             ) from None
-        return Answer(int(parsed["ResponseMetadata"]["HTTPStatusCode"])), parsed
+        metadata = parsed["ResponseMetadata"]
+        return Answer(int(metadata["HTTPStatusCode"]), request_id=str(metadata.get("RequestId", ""))), parsed
 
 
 _SHOWN = frozenset({"Bucket", "Key", "Prefix", "MaxKeys", "VersionId", "StartAfter", "IfNoneMatch"})
@@ -329,7 +329,11 @@ def _refusal(operation: str, response: Mapping[str, Any]) -> Answer:
     headless = operation.startswith("Head") or code == str(status)
     message = redact(str(headers.get(SAID) or error.get("Message", "")))[:300]
     return Answer(
-        status, "" if headless else redact(code)[:100], message, retry_after=retry_after(headers.get("retry-after"))
+        status,
+        "" if headless else redact(code)[:100],
+        message,
+        retry_after=retry_after(headers.get("retry-after")),
+        request_id=str(about.get("RequestId", "")),
     )
 
 
@@ -356,42 +360,11 @@ def _read(stream: Any, most: int) -> tuple[bytes, str]:
             size += len(chunk)
             if size > most:
                 stream.close()
-                raise NotUnderstood(
-                    "reading the object's body", f"more than {most} bytes came", "is the right object at this key?"
+                raise Unproven(
+                    f"the object has more than {most} bytes, and is read no further", "is the right object at this key?"
                 )
     except (exceptions.IncompleteReadError, exceptions.ResponseStreamingError, SSLError) as cut:
         return b"".join(chunks), f"the body was cut: {redact(str(cut))[:200]}"
     except exceptions.ReadTimeoutError as stalled:
         return b"".join(chunks), f"the body stalled: {redact(str(stalled))[:200]}"
     return b"".join(chunks), ""
-
-
-def _keep(
-    operation: str,
-    request: Mapping[str, Any],
-    attempt: int,
-    seconds: float,
-    *,
-    answer: Answer | None = None,
-    parsed: Mapping[str, Any] | None = None,
-    failed: str = "",
-) -> None:
-    seen: dict[str, Any] = (
-        {"failed": failed}
-        if answer is None
-        else {"status": answer.status, "code": answer.code, "message": answer.message}
-    )
-    parsed = parsed or {}
-    if "Buckets" in parsed:
-        seen["buckets"] = [bucket["Name"] for bucket in parsed["Buckets"]]
-    if "Contents" in parsed:
-        seen["keys"] = {each["Key"]: each["Size"] for each in parsed["Contents"][:100]}
-    if "ETag" in parsed:
-        seen |= {"etag": parsed["ETag"], "length": parsed.get("ContentLength")}
-    if "Data" in parsed:
-        seen |= {
-            "received": len(parsed["Data"]),
-            "sha256": hashlib.sha256(parsed["Data"]).hexdigest(),
-            "cut": parsed["Cut"],
-        }
-    evidence.record("s3", operation, seconds=seconds, request=dict(request), attempt=attempt, answer=seen)
