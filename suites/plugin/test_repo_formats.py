@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,12 @@ from pytest_gf.honey.formats.templates import GITHUB, GITLAB, HOLE, JUST, render
 from pytest_gf.honey.formats.yaml_nodes import read
 from pytest_gf.honey.observed.repository import branches, gitlab
 from pytest_gf.honey.observed.repository.calling import Known
+from pytest_gf.honey.observed.repository.searching import is_among
+
+
+@given(st.lists(st.text(alphabet="a/.*?[", max_size=5), max_size=4), st.text(alphabet="a/.b", max_size=6))
+def test_a_path_fits_as_fnmatch_says(patterns: list[str], path: str) -> None:
+    assert is_among(path, patterns) is any(fnmatchcase(path, each) for each in patterns)
 
 
 @given(st.text(alphabet="ab${}[]( )\n'\"é", max_size=60))

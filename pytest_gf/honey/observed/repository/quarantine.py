@@ -46,29 +46,26 @@ class Plan:
 
 @dataclass(frozen=True)
 class Read:
-    """The workflows that could be read, by path, and a finding for each that could not."""
+    """The workflows that could be read, by path, and a finding for each that could not; ``forge``: all that lies where forges look."""
 
     workflows: Mapping[str, Workflow]
     refused: tuple[Finding, ...]
+    forge: Sources
 
 
 def read(sources: Sources, patterns: Sequence[str] = WORKFLOWS) -> Read:
     """Read all workflows among the sources."""
     found: dict[str, Workflow] = {}
     refused: list[Finding] = []
-    for path, text in _below(sources).items():
+    forge = {path: text for path, text in sources.items() if path.startswith(".")}
+    for path, text in forge.items():
         if is_among(path, patterns):
             try:
                 found[path] = workflows.workflow(text)
             except Malformed as wrong:
                 mend = "make it a workflow that GitHub runs, or remove it"
                 refused.append(Finding(path, wrong.line, "unreadable-workflow", wrong.what, mend, "what it would run"))
-    return Read(found, tuple(refused))
-
-
-def _below(sources: Sources) -> Sources:
-    """Return what lies where forges look for it: files and folders whose name begins with a dot."""
-    return {path: text for path, text in sources.items() if path.startswith(".")}
+    return Read(found, tuple(refused), forge)
 
 
 def pull_requests(sources: Sources, known: Read, plan: Plan) -> Findings:
@@ -81,15 +78,15 @@ def pull_requests(sources: Sources, known: Read, plan: Plan) -> Findings:
                 what = f"{push.how}, and {scene.event} reaches it"
                 mend = "gate it on github.event_name == 'push' and the default branch, or say push-cache: \"false\""
                 found.append(_finding(push, "pull-request-pushes", what, mend, doubt))
-    found += merge_requests(sources, plan)
+    found += merge_requests(sources, known, plan)
     looked = f"{_counted(known)}, {len(held)} command(s) that can't be read and that no credential reaches"
     return Findings("no event of a pull request writes to Attic", looked, tuple(dict.fromkeys(found)))
 
 
-def merge_requests(sources: Sources, plan: Plan) -> Iterator[Finding]:
+def merge_requests(sources: Sources, known: Read, plan: Plan) -> Iterator[Finding]:
     """Yield what a merge request can make a GitLab pipeline push."""
     mend = "give its job rules: if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
-    for path, text in chosen(_below(sources), gitlab.PIPELINES).items():
+    for path, text in chosen(known.forge, gitlab.PIPELINES).items():
         try:
             found = list(gitlab.pushes(path, text, sources, plan.known))
         except Malformed as wrong:
@@ -160,7 +157,7 @@ def _pull_request_scenes(
     path: str, each: Workflow, sources: Sources, known: Read, plan: Plan
 ) -> Iterator[tuple[Scene, str]]:
     """Yield the scenes of a pull request in which a workflow runs, each with what is in doubt about it."""
-    texts = [sources[path], *(text for text in chosen(_below(sources), CALLED).values() if "base" in text)]
+    texts = [sources[path], *(text for text in chosen(known.forge, CALLED).values() if "base" in text)]
     for event, below in each.triggers.items():
         if event in PULL_REQUEST_EVENTS:
             ref = PULL_REQUEST_EVENTS[event].format(branch=plan.branch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import translate
 
 from pytest_gf.honey.formats import markdown
@@ -23,17 +23,28 @@ IT = "it"
 
 def is_among(path: str, patterns: Sequence[str]) -> bool:
     """Return whether a path fits one of the patterns; ``*`` also stands for ``/``."""
-    return _union(tuple(patterns)).match(path) is not None
+    return _fits(tuple(patterns))(path)
 
 
 @functools.cache
-def _union(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(map(translate, patterns)) or r"(?!)")
+def _fits(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Return a judge of paths. Nearly all patterns are a beginning or an end, and those need no regular expression."""
+    plain = [each for each in patterns if not set(each.strip("*")) & set("*?[")]
+    exact = frozenset(each for each in plain if "*" not in each)
+    begins = tuple(each[:-1] for each in plain if each.endswith("*") and not each.startswith("*"))
+    ends = tuple(each[1:] for each in plain if each.startswith("*") and not each.endswith("*") and each[1:2] != "*")
+    begins = tuple(each for each in begins if not each.endswith("*"))
+    easy = {*exact, *(f"{each}*" for each in begins), *(f"*{each}" for each in ends)}
+    rest = [each for each in patterns if each not in easy]
+    match = re.compile("|".join(map(translate, rest)) or r"(?!)").match
+    if not rest:
+        return lambda path: path.endswith(ends) or path.startswith(begins) or path in exact
+    return lambda path: path.endswith(ends) or path.startswith(begins) or path in exact or match(path) is not None
 
 
 def chosen(sources: Sources, patterns: Sequence[str], but: Sequence[str] = ()) -> dict[str, str]:
     """Return the texts whose paths fit one of the patterns and none of the others."""
-    fits, out = _union(tuple(patterns)).match, _union(tuple(but)).match
+    fits, out = _fits(tuple(patterns)), _fits(tuple(but))
     return {path: text for path, text in sources.items() if fits(path) and not out(path)}
 
 
