@@ -11,8 +11,12 @@ from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
 from pytest_gf.honey.formats import shell
+from pytest_gf.honey.formats.bash import Unread
+from pytest_gf.honey.formats.commands import Word
 from pytest_gf.honey.formats.expression import texts
 from pytest_gf.honey.formats.expression_values import UNKNOWN
+from pytest_gf.honey.formats.linear import linear
+from pytest_gf.honey.formats.templates import GITHUB, rendered
 from pytest_gf.honey.formats.workflow import Job, Step, Workflow
 from pytest_gf.honey.observed.repository import Finding
 from pytest_gf.honey.observed.repository.scene import Scene, View
@@ -22,9 +26,6 @@ ADDOPTS = "PYTEST_ADDOPTS"
 LAB = "lab"
 _PYTEST = re.compile(r"(?:.*/)?(?:pytest|py\.test)")
 _SAYS = ("echo", "printf", "#")
-_EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
-_MARK = "\ue000"
-"""Stands for an expression while a line is split; of Unicode's private use."""
 _ASSIGNS = re.compile(r"[A-Za-z_]\w*=")
 _LOOKS_ONLY = {"--collect-only", "--co", "--gf-plan", "--gf-faults", "--setup-plan", "--help", "-h", "--version"}
 
@@ -83,50 +84,34 @@ def _given(read: Workflow, job: Job, step: Step) -> dict[str, str]:
 
 
 def _script(script: str) -> Iterator[tuple[int, tuple[str, ...], dict[str, str]]]:
-    """Yield each command of a shell script: its line, its words, the variables given to it there. The one place that reads shell."""
+    """Yield each command of a shell script: its line, its words, the variables given to it there."""
     exported: dict[str, str] = {}
-    for offset, line in shell.lines(script):
-        for words in _commands(line):
-            env = {}
-            while words and (_ASSIGNS.match(words[0]) or words[0] in {"env", "export"}):
-                word = words.pop(0)
-                if _ASSIGNS.match(word):
-                    name, _, value = word.partition("=")
-                    env[name] = value
-            if words:
-                yield offset, tuple(words), {**exported, **env}
-            else:
-                exported |= env
-
-
-def _commands(line: str) -> Iterator[list[str]]:
-    """Yield the words of each simple command in a line; an expression of the workflow is part of one word."""
-    expressions = _EXPRESSION.findall(line)
-    marked = re.sub(_EXPRESSION, _MARK, line)
-    lexer = shlex.shlex(marked, posix=True, punctuation_chars=True)
-    lexer.whitespace_split, lexer.commenters = True, ""
     try:
-        tokens = list(lexer)
-    except ValueError:
-        tokens = marked.split()
-    held: list[str] = []
-    for word in tokens:
-        token = word
-        while _MARK in token and expressions:
-            token = token.replace(_MARK, expressions.pop(0), 1)
-        if set(token) <= set("();<>|&"):
-            yield held
-            held = []
+        found = shell.read_rendered(rendered(script, (GITHUB,))).commands
+    except Unread:
+        return
+    for each in found:
+        env = {name: _said(word) for name, word in each.assigned.items()}
+        words = [_said(word) for word in each.words]
+        while words and (_ASSIGNS.match(words[0]) or words[0] in {"env", "export"}):
+            name, sign, value = words.pop(0).partition("=")
+            env |= {name: value} if sign else {}
+        if words:
+            yield each.offset, tuple(words), {**exported, **env}
         else:
-            held.append(token)
-    yield held
+            exported |= env
+
+
+def _said(word: Word) -> str:
+    """Return a word without its quotes; one that only a run would know as it stands."""
+    return word.text if word.known else word.raw.strip("\"'")
 
 
 def runs(command: Command, wanted: Wanted) -> bool:
     """Return whether a command is this step, in its old form or by pytest."""
     arguments = command.arguments
     if arguments is None:
-        return bool(re.search(wanted.was, " ".join(command.words))) and command.words[0] not in _SAYS
+        return linear(wanted.was).search(" ".join(command.words)) is not None and command.words[0] not in _SAYS
     given = _parsed(arguments)
     return given is not None and _chooses(given, wanted) and all(_has(given, each) for each in wanted.options)
 
