@@ -327,7 +327,7 @@ def test_an_errored_state_that_is_pushed_cut_or_beside_an_unread_remote(
         (1, "Nothing is lost: "),
     ],
 )
-@pytest.mark.upholds("S098")
+@pytest.mark.upholds("S098~")
 def test_an_errored_state_that_is_stored_is_done_where_a_person_says_so(  # noqa: PLR0917  # pytest's fixtures.
     ahead: int, says: str, lab: Lab, s3: Any, run_pytest: Any, tmp_path: Path
 ) -> None:
