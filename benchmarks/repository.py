@@ -150,7 +150,7 @@ def main() -> int:
     clients = sorted({"boto3", "botocore", "kubernetes", "grpc"} & set(sys.modules))
     print(f"{'cluster clients imported':<40}{', '.join(clients) or 'none':>10}")
     # A busy machine stretches the clock of many threads and of one process unlike; what both use of processors it leaves alone.
-    return 0 if min(ratios) <= MOST and not clients else 1
+    return 0 if ratios[1] <= MOST and not clients else 1
 
 
 if __name__ == "__main__":

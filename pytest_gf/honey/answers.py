@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
+import functools
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +12,21 @@ from pytest_gf.engine.visible import visible
 
 MOST_OF_A_CODE = 100
 """Characters; S3's longest code has 37."""
+
+
+class Texts(dict[str, str]):
+    """The texts of a checkout by path, in the order of the paths."""
+
+    @functools.cached_property
+    def paths(self) -> list[str]:
+        """The paths, sorted."""
+        return sorted(self)
+
+    def below(self, beginning: str) -> list[str]:
+        """Return the paths that begin so, in their order, without a look at the others."""
+        first = bisect.bisect_left(self.paths, beginning)
+        last = bisect.bisect_right(self.paths, f"{beginning}{chr(sys.maxunicode)}", lo=first)
+        return self.paths[first:last]
 
 
 @dataclass(frozen=True)

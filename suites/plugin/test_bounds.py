@@ -30,7 +30,7 @@ def test_attributes_count_too() -> None:
 
 @pytest.mark.parametrize("part", [b"[],", b'{"a":{}},', b"0,", b"[" * 100])
 def test_json_of_too_many_parts(part: bytes) -> None:
-    with pytest.raises(NotUnderstood, match="Kubernetes list pods: JSON (of|nested) "):
+    with pytest.raises(NotUnderstood, match=r"Kubernetes list pods: JSON (of|nested) "):
         check_json(part * (LARGEST // len(part)), "Kubernetes list pods")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pytest_gf.engine.errors import Unproven
 from pytest_gf.engine.evidence import record
+from pytest_gf.honey.answers import Texts
 
 LARGEST_FILE = 2_000_000
 """Bytes of one file; a larger one is refused by name."""
@@ -62,7 +63,7 @@ def read(root: Path, say: Callable[[str], None] = lambda _: None) -> Checkout:
             refused[name] = "binary" if b"\0" in data[:8_000] else f"not UTF-8, at byte {wrong.start}"
     seconds = time.monotonic() - begun
     record("repository", "read", seconds=seconds, path=str(root), files=len(texts), refused=len(refused))
-    return Checkout(root, dict(sorted(texts.items())), dict(sorted(refused.items())))
+    return Checkout(root, Texts(sorted(texts.items())), dict(sorted(refused.items())))
 
 
 def read_one(path: Path) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import bisect
 import functools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import translate
 
+from pytest_gf.honey.answers import Texts
 from pytest_gf.honey.formats import markdown
 from pytest_gf.honey.formats.linear import Match, Pattern
 from pytest_gf.honey.formats.linear import any_of as linear_any
@@ -24,6 +25,9 @@ IT = "it"
 def is_among(path: str, patterns: Sequence[str]) -> bool:
     """Return whether a path fits one of the patterns; ``*`` also stands for ``/``."""
     return _fits(tuple(patterns))(path)
+
+
+_WILD = re.compile(r"[*?\[]")
 
 
 @functools.cache
@@ -45,7 +49,15 @@ def _fits(patterns: tuple[str, ...]) -> Callable[[str], bool]:
 def chosen(sources: Sources, patterns: Sequence[str], but: Sequence[str] = ()) -> dict[str, str]:
     """Return the texts whose paths fit one of the patterns and none of the others."""
     fits, out = _fits(tuple(patterns)), _fits(tuple(but))
-    return {path: text for path, text in sources.items() if fits(path) and not out(path)}
+    return {path: sources[path] for path in _near(sources, patterns) if fits(path) and not out(path)}
+
+
+def _near(sources: Sources, patterns: Sequence[str]) -> Iterable[str]:
+    """Return the paths among which all that fit stand, in their order: few, where each pattern has a literal beginning."""
+    beginnings = {_WILD.split(each, maxsplit=1)[0] for each in patterns}
+    if not isinstance(sources, Texts) or "" in beginnings:
+        return sources
+    return sorted({path for each in beginnings for path in sources.below(each)})
 
 
 class Lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,10 +20,9 @@ _HTTP_VARIABLE = re.compile(r"\bTF_HTTP_[A-Z_]+\b|\bTF_HTTP_\*")
 
 def stack_files(sources: Sources, folder: str) -> dict[str, str]:
     """Return OpenTofu's files of a stack, those that count: ``x.tofu`` stands before ``x.tf``."""
+    below = chosen(sources, [f"{glob.escape(folder)}/*"])
     found = {
-        path: text
-        for path, text in sources.items()
-        if path.startswith(f"{folder}/") and path.endswith(SUFFIXES) and posixpath.dirname(path) == folder
+        path: text for path, text in below.items() if path.endswith(SUFFIXES) and posixpath.dirname(path) == folder
     }
     beaten = {path.replace(".tofu", ".tf") for path in found if ".tofu" in posixpath.basename(path)}
     return {path: text for path, text in found.items() if path not in beaten}
