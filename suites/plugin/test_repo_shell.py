@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from pytest_gf.honey import contract as contracts
 from pytest_gf.honey.formats.templates import GITHUB, rendered
-from pytest_gf.honey.observed.repository import (
-    Findings,
-    acceleration,
-    addresses,
-    executor,
-    quarantine,
-    quarantine_documents,
-)
-from pytest_gf.honey.observed.repository.calling import Known
 from pytest_gf.honey.observed.repository.effect import Opaque, Writes
 from pytest_gf.honey.observed.repository.effects import Around, effects
 from pytest_gf.honey.observed.repository.following import Reader
 from pytest_gf.honey.observed.repository.steps import is_shell
-from pytest_gf.honey.probes import repository
 
 CACHES = ("nix-cache.tinyland.dev", "attic.nix-cache.svc.cluster.local")
 PUSHES = """
@@ -286,121 +273,3 @@ def test_what_cannot_be_read_is_opaque(text: str) -> None:
 )
 def test_which_shell_reads_a_script(text: str, expected: bool) -> None:
     assert is_shell(text) is expected
-
-
-RULES = contracts.load().repository
-SMALL = Path(__file__).parent / "checkouts"
-
-
-def judged(folder: Path, name: str = "") -> dict[str, Findings]:
-    texts = repository.read(folder).texts
-    known = Known(RULES.quarantine.actions, RULES.quarantine.quiet, CACHES)
-    plan = quarantine.Plan(RULES.quarantine.pilots, RULES.quarantine.publication, "main", name, known)
-    read = quarantine.read(texts)
-    which = quarantine_documents.Documents(RULES.quarantine.documents, RULES.quarantine.examples, RULES.archived)
-    topology = RULES.topology
-    named = addresses.Named(topology.private, (), topology.domains, topology.public_hosts)
-    return {
-        "pull-requests": quarantine.pull_requests(texts, read, plan),
-        "examples": quarantine_documents.examples(texts, which, plan),
-        "actions": quarantine_documents.actions(texts, plan),
-        "documents": quarantine_documents.documents(texts, which, plan),
-        "substituters": acceleration.substituters(texts, RULES.publication.hosts, RULES.archived),
-        "rotation": acceleration.rotation(texts, RULES.rotation, RULES.archived),
-        "executor": executor.eligible(
-            texts, RULES.executor.eligibility, RULES.executor.states, RULES.executor.eligible
-        ),
-        "topology": addresses.private(texts, topology.public, (*topology.internal, *RULES.archived), named),
-    }
-
-
-WORKFLOW = ".github/workflows/w.yml"
-EXPECTED = [
-    ("base-ref", "pull-requests", [f"{WORKFLOW}:14"]),
-    ("github_env", "pull-requests", [f"{WORKFLOW}:8"]),
-    ("nixcopy", "pull-requests", [f"{WORKFLOW}:6"]),
-    ("quoted-hash", "pull-requests", [f"{WORKFLOW}:14"]),
-    ("script", "pull-requests", [f"{WORKFLOW}:6"]),
-    ("xargs", "pull-requests", [f"{WORKFLOW}:6"]),
-    ("wrappers", "pull-requests", [f"{WORKFLOW}:{line}" for line in range(6, 20)]),
-    ("repo_name", "pull-requests", [f"{WORKFLOW}:7?"]),
-    ("inherit_lint", "pull-requests", [f"{WORKFLOW}:4?"]),
-    ("login_only", "pull-requests", []),
-    ("canary-new-commands", "pull-requests", []),
-    ("magic-nix-cache-off", "substituters", []),
-    ("nix-conf-include", "substituters", [".config/nix/nix.custom.conf:1"]),
-    ("gitlab-two-documents", "examples", ["templates/x/template.yml:10"]),
-    ("executor-no-class", "executor", [".github/workflows/rbe.yml:7?"]),
-    ("executor-no-class", "topology", ["docs/onboarding.md:1"]),
-    ("executor-no-class", "rotation", ["docs/r.md:2", "docs/r.md:3", "docs/r.md:4", "docs/r.md:5"]),
-]
-
-
-@pytest.mark.parametrize(("name", "what", "expected"), EXPECTED)
-def test_small_checkouts(name: str, what: str, expected: list[str]) -> None:
-    found = sorted(set(judged(SMALL / name)[what].found))
-    assert [f"{each.path}:{each.line}{'?' if each.undecided else ''}" for each in found] == expected
-
-
-def test_the_repositorys_name_decides_where_it_is_said() -> None:
-    said = judged(SMALL / "repo_name", "tinyland-inc/GloriousFlywheel")["pull-requests"]
-    assert [(each.line, each.undecided) for each in said.found] == [(7, "")]
-    assert judged(SMALL / "repo_name", "someone/else")["pull-requests"].found == ()
-
-
-STEPS = [
-    ("- uses: nick-fields/retry@v3\n  with: {command: attic push main result}", "?"),
-    ("- uses: actions/github-script@v7\n  with: {script: \"exec('attic', ['push', 'main'])\"}", "?"),
-    ("- uses: docker://nixos/nix\n  with: {args: attic push main result}", "?"),
-    ("- uses: ./.github/actions/publish", "!"),
-    ("- uses: ./.github/actions/runs\n  with: {command: attic push main result}", "!"),
-    ("- uses: ./.github/actions/runs\n  with: {command: nix build}", ""),
-    ("- uses: tinyland-inc/ci-templates/.github/actions/nix-build@v3\n  with: {command: attic push main result}", "!"),
-    ("- uses: tinyland-inc/ci-templates/.github/actions/greedy-cache@61cd1338ca9dae8a25985c0a36ff7beb111449be", ""),
-    ("- env: {CMD: attic push main}\n  run: $CMD result", "!"),
-    ("- run: $CMD result", ""),
-    ('- run: echo "CMD=attic push main" >> $GITHUB_ENV\n- run: $CMD result', "!"),
-    ("- run: echo \"PUSH=$X\" >> $GITHUB_ENV\n- if: env.PUSH == 'yes'\n  run: attic push main result", "?"),
-    ("- run: cat env >> $GITHUB_ENV\n- if: env.PUSH == 'yes'\n  run: attic push main result", "?"),
-    ("- if: env.PUSH == 'yes'\n  run: attic push main result", ""),
-    ("- if: github.actor != 'x'\n  run: attic push main result", "?"),
-    ("- if: vars.PUSH == 'yes'\n  run: attic push main result", "?"),
-    ("- if: steps.a.outputs.status == 'success'\n  run: attic push main result", "?"),
-    ("- if: steps.a.outcome == 'success'\n  run: attic push main result", "!"),
-    ("- if: github.base_ref == 'release'\n  run: attic push main result", "!"),
-    ("- if: startsWith(github.head_ref, 'renovate/')\n  run: attic push main result", "!"),
-    ("- shell: python\n  run: os.system('attic push main')", "?"),
-    ("- shell: nix develop -c bash -e {0}\n  run: attic push main result", "!"),
-    ("- working-directory: ci\n  run: ./push.sh", "!"),
-    ("- uses: cachix/install-nix-action@v30\n  with: {extra_nix_config: post-build-hook = ./ci/push.sh}", "!"),
-    ("- run: attic login a https://x.example t\n- run: nix run .#app", "?"),
-    ("- run: nix run .#app", ""),
-]
-AROUND_STEPS = {
-    "ci/push.sh": "#!/usr/bin/env nix-shell\n#! nix-shell -i bash -p attic-client\nattic push main result\n",
-    ".github/actions/publish/action.yml": "runs:\n  using: composite\n  steps: [{shell: bash, run: '${{ github.action_path }}/do.sh'}]\n",
-    ".github/actions/publish/do.sh": "#!/bin/sh\nattic push main result\n",
-    ".github/actions/runs/action.yml": "inputs: {command: {}}\nruns:\n  using: composite\n  steps: [{shell: bash, run: '${{ inputs.command }}'}]\n",
-}
-
-
-@pytest.mark.parametrize(("steps", "expected"), STEPS)
-def test_steps_of_a_pull_request(steps: str, expected: str) -> None:
-    inner = "\n".join(f"      {line}" for line in steps.splitlines())
-    text = f"on: pull_request\njobs:\n  t:\n    runs-on: x\n    steps:\n{inner}\n"
-    sources = {**AROUND_STEPS, WORKFLOW: text}
-    plan = quarantine.Plan(known=Known(RULES.quarantine.actions, RULES.quarantine.quiet, CACHES))
-    found = quarantine.pull_requests(sources, quarantine.read(sources), plan)
-    assert ("!" if not found.none else "?" if found.undecided else "") == expected, found.found
-
-
-def test_what_cannot_be_read_and_no_credential_reaches_holds_and_is_counted() -> None:
-    text = "on: pull_request\njobs: {t: {runs-on: x, steps: [{run: nix run .#app}, {uses: some/action@v1}]}}\n"
-    plan = quarantine.Plan(known=Known(RULES.quarantine.actions, RULES.quarantine.quiet, CACHES))
-    found = quarantine.pull_requests({WORKFLOW: text}, quarantine.read({WORKFLOW: text}), plan)
-    assert found.found == ()
-    assert "1 command(s) that can't be read" in found.seen
-    token = text.replace("runs-on: x", 'runs-on: x, env: {ATTIC_TOKEN: "${{ secrets.ATTIC_TOKEN }}"}')
-    found = quarantine.pull_requests({WORKFLOW: token}, quarantine.read({WORKFLOW: token}), plan)
-    assert {each.undecided.split(",")[0] for each in found.undecided} == {"nix run .#app", "uses some/action@v1"}
-    assert found.none
