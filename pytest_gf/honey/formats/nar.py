@@ -6,9 +6,9 @@ Format: "nix-archive-1" (E. Dolstra, The Purely Functional Software Deployment M
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 MAGIC = b"nix-archive-1"
 DEEPEST = 512
@@ -56,6 +56,8 @@ class Reader:
         self._at = 0
         self._last = b""
         self._entries = 0
+        self._strange = False
+        """Whether names were seen that are none: from then on, the parser reads token by token."""
         self._parser = self._parse()
         self._need = next(self._parser)
 
@@ -124,36 +126,48 @@ class Reader:
         """Pass over the regular files that lie whole in these bytes, and return where the first that does not begins.
 
         A directory of small files is most of its tokens: read one by one they cost twenty times their digest. Whatever looks
-        strange is left to the parser, which says what is wrong with it. Padding is compared with what stands behind it.
+        strange is left to the parser, which says what is wrong with it. Padding is compared with what stands behind it, and
+        all names together at the end.
         """
-        starts, last, found = data.startswith, self._last, 0
-        unpack, heads, sizes, following = _FILES.unpack, _FILES.heads, _FILES.sizes, _NEXT
-        more = starts(_ENTRY, at)
+        if self._strange:
+            return at
+        starts, begun, names = data.startswith, at, list[bytes]()
+        note, files, following, closed, steps = names.append, _FILES, _NEXT, _CLOSED, _STEPS
+        more, at = starts(_ENTRY, at), at + _ENTRY_LENGTH  # Where the name of an entry begins.
         while more:
-            name_at = at + _ENTRY_LENGTH
             try:
-                size = data[name_at]
-                length, name, head, contents = unpack[size](data, name_at)
-                passed = sizes[size]
-                if head != heads[size]:
-                    length, name, head, contents = _EXECUTABLES.unpack[size](data, name_at)
-                    passed = _EXECUTABLES.sizes[size]
-                    if head != _EXECUTABLES.heads[size]:
+                size = data[at]
+                unpack, wanted, passed = files[size]
+                length, name, head, contents = unpack(data, at)
+                if head != wanted:
+                    unpack, wanted, passed = _EXECUTABLES[size]
+                    length, name, head, contents = unpack(data, at)
+                    if head != wanted:
                         break
             except (IndexError, struct.error):  # It is not here as a whole.
                 break
-            if length != size or name <= last or b"/" in name or b"\0" in name or (size <= _DOTS and name in _NO_NAMES):
-                break
-            close, padding = name_at + passed + contents, -contents & 7
+            padding, close = -contents & 7, at + passed + contents
             more = starts(following[padding], close)
-            if not more and not starts(_CLOSED[padding], close):
+            if length != size or not (more or starts(closed[padding], close)):
                 break
-            at, last = close + padding + _CLOSE_LENGTH, name
-            found += 1
-        self._last = last
-        self._entries += found
-        self.files += found
+            at = close + steps[padding]
+            note(name)
+        at -= _ENTRY_LENGTH
+        if not names:
+            return at
+        if not self._are_names(names):
+            self._strange = True
+            return begun
+        self._last = names[-1]
+        self._entries += len(names)
+        self.files += len(names)
         return at
+
+    def _are_names(self, names: list[bytes]) -> bool:
+        """Return whether these name entries of a directory, in their order, behind the last one."""
+        text = b"/".join(names)
+        plain = text.count(b"/") == len(names) - 1 and b"\0" not in text and _NO_NAMES.isdisjoint(names)
+        return plain and names[0] > self._last and names == sorted(set(names))
 
     def _parse(self) -> Generator[int, bytes, None]:
         yield from self._expect(MAGIC, "magic")
@@ -304,27 +318,28 @@ def _strings(*texts: bytes) -> bytes:
 
 
 def _is_name(name: bytes) -> bool:
-    return bool(name) and name not in _NO_NAMES and b"/" not in name and b"\0" not in name
+    return name not in _NO_NAMES and b"/" not in name and b"\0" not in name
 
 
-_NO_NAMES = (b".", b"..")
+_NO_NAMES = frozenset({b"", b".", b".."})
 _ENTRY = _strings(b"entry", b"(", b"name")
 _CLOSE = _strings(b")", b")")
 _FILE = _strings(b"node", b"(", b"type", b"regular", b"contents")
 _EXECUTABLE = _strings(b"node", b"(", b"type", b"regular", b"executable", b"", b"contents")
-_ENTRY_LENGTH, _CLOSE_LENGTH = len(_ENTRY), len(_CLOSE)
-_DOTS = max(map(len, _NO_NAMES))
+_ENTRY_LENGTH = len(_ENTRY)
+_STEPS = [padding + len(_CLOSE) + _ENTRY_LENGTH for padding in range(_WORD)]
+"""From the end of a file's contents to the name of the next entry, by the contents' padding."""
 
 
-class _Heads:
-    """What stands before the contents of a file, by the size of its name: how it is read, how long it is, what it must be."""
+def _heads(node: bytes) -> list[tuple[Callable[[bytes, int], tuple[Any, ...]], bytes, int]]:
+    """Return by a name's size how what stands before a file's contents is read, what it must be, and how long it is."""
+    found: list[tuple[Callable[[bytes, int], tuple[Any, ...]], bytes, int]] = []
+    for size in range(MOST_NAME + 1):
+        head = bytes(-size & 7) + node
+        made = struct.Struct(f"<Q{size}s{len(head)}sQ")
+        found.append((made.unpack_from, head, made.size))
+    return found
 
-    def __init__(self, node: bytes) -> None:
-        self.heads = [bytes(-size & 7) + node for size in range(MOST_NAME + 1)]
-        made = [struct.Struct(f"<Q{size}s{len(head)}sQ") for size, head in enumerate(self.heads)]
-        self.unpack = [each.unpack_from for each in made]
-        self.sizes = [each.size for each in made]
 
-
-_FILES, _EXECUTABLES = _Heads(_FILE), _Heads(_EXECUTABLE)
+_FILES, _EXECUTABLES = _heads(_FILE), _heads(_EXECUTABLE)
 _CLOSED, _NEXT = ([bytes(padding) + text for padding in range(_WORD)] for text in (_CLOSE, _CLOSE + _ENTRY))
