@@ -22,8 +22,10 @@ DISCOVERY = "get apis"
 
 
 def applies(run: Run, node: Node) -> bool:
-    """Tell whether a fact would ask at all: a route's only where the target has that route."""
+    """Tell whether a fact would ask at all: a route's only where the target has that route, a table's where it names one."""
     name = node.fact.name
+    if name == "table_lock":
+        return honeys(run.target).dynamodb is not None
     return not name.endswith("_route") or name.removesuffix("_route") in honeys(run.target).routes
 
 

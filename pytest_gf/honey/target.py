@@ -42,6 +42,17 @@ class S3Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ca_file: str | None = None
 
 
+class DynamoDBSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[dynamodb]``: the table that locks states, where a backend has ``dynamodb_table``, and the credential that reads it."""
+
+    endpoint: str
+    table: str
+    region: str = "us-east-1"
+    access_key_env: str = "AWS_ACCESS_KEY_ID"
+    secret_key_env: str = "AWS_SECRET_ACCESS_KEY"  # noqa: S105  # The variable's name.
+    ca_file: str | None = None
+
+
 class KubernetesSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[kubernetes]``: a kubeconfig (relative to the target file, or ``~``) and a context; neither: this pod's ServiceAccount.
 
@@ -125,6 +136,11 @@ class Target(targets.Target):
         return self.section(S3Section)
 
     @property
+    def dynamodb(self) -> DynamoDBSection | None:
+        """``[dynamodb]``."""
+        return self.section(DynamoDBSection)
+
+    @property
     def kubernetes(self) -> KubernetesSection | None:
         """``[kubernetes]``."""
         return self.section(KubernetesSection)
@@ -200,6 +216,11 @@ def _route(name: str, text: str, path: Path) -> PortForward:
 def _s3(section: S3Section, path: Path, _read: Mapping[str, Any]) -> S3Section:
     _check_endpoint(section.endpoint, "s3.endpoint", path)
     return msgspec.structs.replace(section, ca_file=_file(section.ca_file, "s3.ca_file", path))
+
+
+def _dynamodb(section: DynamoDBSection, path: Path, _read: Mapping[str, Any]) -> DynamoDBSection:
+    _check_endpoint(section.endpoint, "dynamodb.endpoint", path)
+    return msgspec.structs.replace(section, ca_file=_file(section.ca_file, "dynamodb.ca_file", path))
 
 
 def _attic(section: AtticSection, path: Path, _read: Mapping[str, Any]) -> AtticSection:
@@ -320,6 +341,7 @@ SECTIONS = (
     Section("bazel", BazelSection, _bazel, asks={"REAPI": lambda bazel: bazel.grpc}),
     Section("repository", RepositorySection, _repository),
     Section("flakehub", FlakeHubSection, _flakehub, asks={"Web": lambda flakehub: flakehub.page}),
+    Section("dynamodb", DynamoDBSection, _dynamodb, asks={"DynamoDB": lambda dynamodb: dynamodb.endpoint}),
     Section("routes", dict[str, str], _routes),
 )
 """The sections of honey's targets, each after those that it looks at."""

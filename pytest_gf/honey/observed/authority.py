@@ -22,6 +22,20 @@ FUTURE = 300.0
 
 
 @dataclass(frozen=True)
+class TableLock:
+    """The item that locks a state in a table of DynamoDB; ``info`` is None where there is none, ``table`` "" where nobody looked."""
+
+    table: str = ""
+    lock_id: str = ""
+    info: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Where it lies, in words."""
+        return f"{self.lock_id} in DynamoDB table {self.table}"
+
+
+@dataclass(frozen=True)
 class StateLock:
     """The lock beside a state: ``held`` tells whether one lies there, ``age`` in seconds by the server's clock.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ipaddress
 import os
@@ -36,16 +37,22 @@ def make_client(section: S3Section, credentials: tuple[str, str] | None, deadlin
 
     ``via`` (``127.0.0.1:PORT``) is where a route to the endpoint listens: requests go there as they are, Host and all.
     """
+    with shielded():
+        return _made(section, credentials, deadline, via)
+
+
+@contextlib.contextmanager
+def shielded() -> Iterator[None]:
+    """Let nothing but what a target names count for a client that is made here: no ~/.aws, no metadata, no AWS_* that is set."""
     with _making:  # boto3's default session and the environment are the process's.
         held = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("AWS_")}
-        # Only what the target names counts: no ~/.aws, no instance metadata, no AWS_* that happens to be set.
         os.environ |= {
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
         try:
-            return _made(section, credentials, deadline, via)
+            yield
         finally:
             del os.environ["AWS_CONFIG_FILE"], os.environ["AWS_SHARED_CREDENTIALS_FILE"]
             os.environ |= held | {"AWS_EC2_METADATA_DISABLED": "true"}
@@ -67,7 +74,7 @@ def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: flo
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    client = _session().client(
+    client = boto_session().client(
         "s3",
         endpoint_url=section.endpoint,
         region_name=section.region,
@@ -103,7 +110,7 @@ def _ask_for_checksums(request: Any, **_: Any) -> None:
 
 
 @functools.cache
-def _session() -> Any:
+def boto_session() -> Any:
     """Return the one boto3 session: reading S3's service model costs more than all the rest of making a client."""
     import boto3
 

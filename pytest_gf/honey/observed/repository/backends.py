@@ -319,17 +319,20 @@ def lock_of(settings: Mapping[str, object]) -> str:
     return " and ".join(kinds)
 
 
-def locking(seen: Effective, declared: Way | None, stack: str) -> Findings:
-    """Find a backend without a lock: two applies at once both run, and one's write is lost (S095)."""
+def locking(seen: Effective, declared: Way | None, stack: str, *, table: str = "") -> Findings:
+    """Find a backend without a lock: two applies at once both run, and one's write is lost (S095).
+
+    ``table`` is the one of DynamoDB that is looked at, "" where none is.
+    """
     ways = seen.ways or ((declared,) if declared is not None else ())
     found = [dataclasses.replace(each, undecided=each.undecided or "what locks it there") for each in seen.unread]
     for way in ways:
-        found += _unlocked(way, may_be_given=way is declared)
+        found += _unlocked(way, may_be_given=way is declared, table=table)
     said = ", ".join(f"{way.path}: {lock_of(way.settings) or 'none'}" for way in ways)
     return Findings(f"OpenTofu locks the state of {stack}", f"lock by {said or 'nothing'}", tuple(found))
 
 
-def _unlocked(way: Way, *, may_be_given: bool) -> Iterator[Finding]:
+def _unlocked(way: Way, *, may_be_given: bool, table: str) -> Iterator[Finding]:
     lock, mend = lock_of(way.settings), "write use_lockfile = true, and run just tofu-init"
     given = way.settings.get("use_lockfile")
     path, line = way.where("use_lockfile" if "use_lockfile" in way.at else "dynamodb_table")
@@ -341,7 +344,7 @@ def _unlocked(way: Way, *, may_be_given: bool) -> Iterator[Finding]:
     elif not lock:
         what = "no lock: two applies at once both run, and what one of them wrote is lost"
         yield Finding(path, line, "no-lock", what, mend)
-    elif "DynamoDB" in lock:
+    elif "DynamoDB" in lock and way.settings.get("dynamodb_table") != table:
         what = f"the lock is the {lock.rpartition(' and ')[2]}, which nobody looked at"
-        mend = "look at it by hand, and move to use_lockfile"
+        mend = "name it in [dynamodb] of the target, or move to use_lockfile"
         yield Finding(path, line, "lock-in-dynamodb", what, mend, "who holds the lock in that table")
