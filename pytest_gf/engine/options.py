@@ -29,6 +29,7 @@ Asked = TypeVar("Asked")
 
 DEFAULT_HOUSE = "pytest_gf.honey:HOUSE"
 HOUSE = pytest.StashKey[House]()
+_IN_WORKER = pytest.StashKey[bool]()
 """The House of this process's run, with all that it extends; absent where none was loaded."""
 LAB = "lab"
 DEADLINE = 10.0
@@ -167,6 +168,7 @@ def add_options(parser: pytest.Parser, config: pytest.Config) -> None:
     parser.addini("gf_house", default="", help=_HOUSE)
     parser.addini("gf_suites", type="paths", default=[], help=_SUITES)
     parser.addini("gf_target", default="", help="as --gf-target")
+    config.stash[_IN_WORKER] = hasattr(config.option, "gf")  # Set so early by nothing but xdist, in a worker.
     said = str(config.getini("gf_house"))
     if not said and not config.getini("gf_suites") and not _asks_for_us(config):
         return
@@ -195,7 +197,7 @@ def markers_of(house: House) -> dict[str, str]:
 
 def _asks_for_us(config: pytest.Config) -> bool:
     given = [*_words(config), *config.getini("addopts")]
-    return hasattr(config.option, "gf") or any(
+    return config.stash[_IN_WORKER] or any(
         word.startswith("--gf") or word in {"-h", "--help", "--markers"} for word in given
     )
 
@@ -219,7 +221,7 @@ def place_suites(config: pytest.Config, args: list[str]) -> None:
         _check_early(config, house, known)
     except BadInput as wrong:
         raise pytest.UsageError(str(wrong)) from None
-    if known.file_or_dir or hasattr(config, "workerinput"):
+    if known.file_or_dir or config.stash[_IN_WORKER]:
         return
     suites = [str(path) for path in suites_of(config)]
     named = bool(config.getini("gf_house") or config.getini("gf_suites"))
@@ -237,8 +239,8 @@ def _check_early(config: pytest.Config, house: House, known: argparse.Namespace 
 
     ``known`` is what pytest read of the command line; None where it could not, since the House's options are not there yet.
     """
-    if hasattr(config, "workerinput") or hasattr(config.option, "gf"):
-        return  # In a worker of xdist; its controller has asked.
+    if config.stash[_IN_WORKER]:
+        return  # Its controller has asked.
     if known is None:
         parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         for option in options_of(house):
