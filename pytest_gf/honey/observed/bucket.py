@@ -324,10 +324,11 @@ def lost_after_a_delete(missing: tuple[str, ...]) -> Trouble:
 
 
 @dataclass(frozen=True)
-class _OneAnswer(Observed):
-    """One of the four answers in a bucket's view. Where it is not as promised, the whole view says why."""
+class BucketAnswer(Observed):
+    """One answer of a bucket's view, and whether it is as promised. Where it is not, the whole view says why."""
 
     view: BucketView
+    well: bool
 
     @property
     def promised(self) -> str:
@@ -337,37 +338,27 @@ class _OneAnswer(Observed):
     def seen(self) -> str:
         return self.view.seen
 
-
-class BucketShown(_OneAnswer):
-    """Whether ListBuckets shows the bucket."""
-
     def trouble(self) -> Trouble | None:
-        return None if self.view.listed_by_s3 else self.view.trouble()
+        return None if self.well else self.view.trouble()
 
 
-class BucketFound(_OneAnswer):
-    """Whether HeadBucket finds the bucket."""
-
-    def trouble(self) -> Trouble | None:
-        return None if self.view.head_found else self.view.trouble()
-
-
-class BucketRead(_OneAnswer):
-    """Whether ListObjectsV2 and GetObject find the bucket."""
-
-    def trouble(self) -> Trouble | None:
-        return None if self.view.get_agrees else self.view.trouble()
-
-
-class BucketOnDisk(_OneAnswer):
+@dataclass(frozen=True)
+class BucketOnDisk(Observed):
     """A bucket whose two halves were both seen: what S3 says, and what stands on disk. Statement S077."""
+
+    view: BucketView
 
     @property
     def promised(self) -> str:
         return f"S3 knows {self.view.bucket} if its folder stands on disk, and only then"
 
+    @property
+    def seen(self) -> str:
+        return self.view.seen
+
     def trouble(self) -> Trouble | None:
         if self.view.agrees_with_disk:
             return None
         ghost = "S3 lists a bucket whose folder does not stand on disk"
-        return self.view.trouble() or Trouble(Cause("bucket-gone", self.view.bucket), ghost, f"{PRESERVE}; {TICKETS}")
+        gone = Trouble(Cause("bucket-gone", self.view.bucket), ghost, f"{PRESERVE}; {TICKETS}")
+        return self.view.trouble() or gone
