@@ -15,6 +15,7 @@ NOT_FOUND = 404
 FAILS = 500
 """The status from which on S3 says that it failed itself (RFC 9110, 15.6)."""
 LOOK = "look at RustFS's log, at the node's disk, and at the proxy before S3 where there is one"
+LOOK_FIRST = "look at RustFS's log and disk before anything writes to it"
 TICKETS = "TIN-1012 and TIN-1046 stay open: a restart restores the API view and proves no repair"
 PRESERVE = "preserve logs, run RCA before any restart (a restart destroys the evidence); start no protected tofu apply"
 LOSS = f"{PRESERVE}; {NOT_TO_DO}; {TICKETS}"
@@ -22,10 +23,17 @@ S3_FAILS = Cause("s3-fails")
 WRITES_FAIL = Cause("s3-writes-fail")
 
 
+def index_loss(bucket: str, missing: tuple[str, ...], protected: tuple[str, ...]) -> Cause:
+    """Return the loss of one bucket; of none by name where all left the listing, since that is one loss."""
+    together = len(missing) > 1 and set(missing) == set(protected)
+    return Cause("bucket-index-loss", "" if together else bucket)
+
+
 def losses(bucket: str) -> tuple[Cause, ...]:
     """Return what may stand behind a NoSuchBucket. Whoever gets that answer alone can't tell which: the one that was seen explains it."""
     return (
         Cause("bucket-index-loss", bucket),
+        Cause("bucket-index-loss"),
         Cause("bucket-gone", bucket),
         Cause("bucket-folder-replaced", bucket),
         OFFLINE,
@@ -162,9 +170,8 @@ class BucketView(Observed):
         if self.failing:
             return self._fails()
         if not self.listing.ok:
-            return Trouble(
-                S3_FAILS, f"S3 can't list its buckets: it answers {self.listing}: {self.listing.message}", LOOK
-            )
+            says = f"S3 can't list its buckets: it answers {self.listing}: {self.listing.message}"
+            return Trouble(S3_FAILS, says, LOOK)
         return self._listed_but_unusable() if self.listed_by_s3 else self._not_listed()
 
     def _not_listed(self) -> Trouble:
@@ -178,11 +185,8 @@ class BucketView(Observed):
             return Trouble(self._in_its_place, f"{bucket} answers and is not listed: {instead}", LOSS)
         if self.head_found and self.objects.forbidden:
             instead = self._instead("a file may stand in its folder's place")
-            return Trouble(
-                self._in_its_place,
-                f"{bucket} is not listed, HeadBucket finds it and reads are refused: {instead}",
-                LOSS,
-            )
+            says = f"{bucket} is not listed, HeadBucket finds it and reads are refused: {instead}"
+            return Trouble(self._in_its_place, says, LOSS)
         if NOT_FOUND in {self.objects.status, self.get.status}:
             cause, says = self._absent()
             return Trouble(cause, f"{says}{self._scope()}", LOSS)
@@ -202,7 +206,7 @@ class BucketView(Observed):
 
     def _absent(self) -> tuple[Cause, str]:  # noqa: PLR0911  # One line a cause.
         disk, ready, markers = self.around.disk, self.around.readiness, self.markers
-        loss = Cause("bucket-index-loss", self.bucket)
+        loss = index_loss(self.bucket, self._lost, self.protected)
         if disk is not None and disk.stalled:
             return OFFLINE, "stalled disk: exec on /data hangs; RustFS takes it offline, and it may come back by itself"
         if self.offline and ready is not None:
@@ -235,24 +239,23 @@ class BucketView(Observed):
         """Return what stands in the folder's place, the guess where nobody could look."""
         return self.markers.diagnosis or "its folder stands" if self.markers is not None else guess
 
+    @property
+    def _lost(self) -> tuple[str, ...]:
+        return tuple(name for name in self.protected if name not in self.listed)
+
     def _scope(self) -> str:
-        lost = [name for name in self.protected if name not in self.listed]
         if not self.listed:
             return " (the whole listing is empty: with one disk all buckets go together, as when RustFS holds its disk for offline)"
-        return f" (lost from the listing: {', '.join(lost)}; still listed: {', '.join(self.listed)})"
+        return f" (lost from the listing: {', '.join(self._lost)}; still listed: {', '.join(self.listed)})"
 
     def _listed_but_unusable(self) -> Trouble:
-        half, step = (
-            Cause("bucket-index-loss", self.bucket),
-            "look at RustFS's log and disk before anything writes to it",
-        )
+        half, step = Cause("bucket-index-loss", self.bucket), LOOK_FIRST
         if self.objects.code == "NoSuchBucket" or self.get.code == "NoSuchBucket":
             says = "the listing shows the bucket, and reads answer NoSuchBucket: the index is half lost"
             return Trouble(half, says, LOSS)
         if not self.head_found and self.get_agrees:
-            return Trouble(
-                half, f"HeadBucket answers {self.head} while the bucket is listed and read: a half-lost index", step
-            )
+            says = f"HeadBucket answers {self.head} while the bucket is listed and read: a half-lost index"
+            return Trouble(half, says, step)
         if self.barred:
             said = f"HeadBucket finds {self.bucket} and ListObjectsV2 answers {self.objects}: no right is lacking, the disk refuses"
             says = f"{said} ({self._instead('is its folder readable for RustFS, and is it a folder?')})"
@@ -291,12 +294,13 @@ class ListAfter(Observed):
     answer: str
     missing: tuple[str, ...]
     refused: str = ""
+    protected: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, what: str, deleted: Answer, listing: Listing, protected: tuple[str, ...]) -> Self:
         """Return what a delete and the ListBuckets after it were answered."""
         refused = "" if deleted.ok else f"{deleted}: {deleted.message}"
-        return cls(what, str(listing.answer), listing.lacks(*protected), refused)
+        return cls(what, str(listing.answer), listing.lacks(*protected), refused, protected)
 
     @property
     def promised(self) -> str:
@@ -312,15 +316,14 @@ class ListAfter(Observed):
         if self.answer != "200":
             return Trouble(S3_FAILS, f"S3 can't list its buckets after a delete: {self.answer}", look)
         if self.missing:
-            return lost_after_a_delete(self.missing)
+            return lost_after_a_delete(self.missing, self.protected)
         return Trouble(WRITES_FAIL, f"S3 can't delete: {self.refused}", look) if self.refused else None
 
 
-def lost_after_a_delete(missing: tuple[str, ...]) -> Trouble:
+def lost_after_a_delete(missing: tuple[str, ...], protected: tuple[str, ...]) -> Trouble:
     """Return the trouble of buckets that left the listing as something was deleted."""
-    buckets = ", ".join(missing)
-    says = f"bucket-index loss after a delete (the 2026-05-25 class): {buckets} left the listing"
-    return Trouble(Cause("bucket-index-loss", buckets), says, f"{PRESERVE}; {TICKETS}")
+    says = f"bucket-index loss after a delete (the 2026-05-25 class): {', '.join(missing)} left the listing"
+    return Trouble(index_loss(missing[0], missing, protected), says, f"{PRESERVE}; {TICKETS}")
 
 
 @dataclass(frozen=True)

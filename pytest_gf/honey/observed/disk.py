@@ -86,30 +86,19 @@ class Markers(Observed):
     def trouble(self) -> Trouble | None:
         if self.data == self.metadata == "folder":
             return None
-        return Trouble(
-            *self._why(),
-            f"markers alone prove nothing: see rustfs.list-buckets; preserve the disk as it is; {NOT_TO_DO}",
-        )
-
-    def _why(self) -> tuple[Cause, str]:  # One line a cause.
+        step = f"markers alone prove nothing: see rustfs.list-buckets; preserve the disk as it is; {NOT_TO_DO}"
         if self.foreign:
-            return MOUNT, FOREIGN
+            return Trouble(MOUNT, FOREIGN, step)
         if self.replaced:
-            return (
-                Cause("bucket-folder-replaced", self.bucket),
-                f"a {self.data} stands in the place of the bucket's folder",
-            )
+            says = f"a {self.data} stands in the place of the bucket's folder"
+            return Trouble(Cause("bucket-folder-replaced", self.bucket), says, step)
         if self.data == "folder":
-            return (
-                Cause("bucket-metadata-gone", self.bucket),
-                "marker out of step: the bucket's metadata is gone from disk, its folder stands (RustFS never re-creates it)",
-            )
+            says = "marker out of step: the bucket's metadata is gone from disk, its folder stands (RustFS never re-creates it)"
+            return Trouble(Cause("bucket-metadata-gone", self.bucket), says, step)
+        says = "folder gone: only the bucket's metadata stands on disk; a restart will not bring it back"
         if self.metadata != "folder":
-            return Cause("bucket-gone", self.bucket), "neither marker stands on disk"
-        return (
-            Cause("bucket-gone", self.bucket),
-            "folder gone: only the bucket's metadata stands on disk; a restart will not bring it back",
-        )
+            says = "neither marker stands on disk"
+        return Trouble(Cause("bucket-gone", self.bucket), says, step)
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ class ScratchGone(Observed):
     def trouble(self) -> Trouble | None:
         look = f"{LEFT}; look at RustFS's log"
         if self.protected_missing:
-            return lost_after_a_delete(self.protected_missing)
+            return lost_after_a_delete(self.protected_missing, self.protected)
         if not self.bucket_deleted.ok:
             return Trouble(WRITES_FAIL, f"S3 can't delete the scratch bucket: {self.bucket_deleted}", look)
         if not self.listing.answer.ok:
