@@ -215,7 +215,7 @@ class Miss(Observed):
     def trouble(self) -> Trouble | None:
         if self.said.status == NOT_FOUND:
             return None
-        says = f"a miss is no clean miss: {self.said}"
+        says = f"a path that is not there was answered with an error: {self.said}"
         if self.said.status == OK:
             says = "the cache claims to have a path that nobody pushed"
         step = "see Attic's log and its database; until then builds need --fallback"
