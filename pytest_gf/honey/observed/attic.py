@@ -157,10 +157,8 @@ class Pinned(Observed):
             return None
         because = (Cause("two-caches", "attic"),)
         if not self.published:
-            says, step = (
-                "cache-config answers 200, and gives no public key",
-                f"does Attic answer here, or something before it? {SUBSTITUTE}",
-            )
+            step = f"does Attic answer here, or something before it? {SUBSTITUTE}"
+            says = "cache-config answers 200, and gives no public key"
             return Trouble(Cause("no-nix-cache", "attic"), says, step, because)
         says = "the cache's key is not the pinned one: every client that pins it refuses what is signed now"
         step = "was the key rotated (S026)? then pin the new one everywhere; if not, another cache answers here"
