@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cause:
-    """What made a row red: a kind, of the House's table, and its subject (a node or a file, say; "" where there is none)."""
+    """What made a row red: a kind, of the House's table, and its subject, as a node or a file ("" where there is none)."""
 
     kind: str
     subject: str = ""

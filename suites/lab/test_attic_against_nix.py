@@ -366,10 +366,10 @@ def we_take(address: str, case: Case) -> tuple[bool, str]:
     attic = Attic(address, "main", ca_file=None, deadline=10.0)
     store_hash = case.base[:32]
     archive = FACTS["attic_store_hash"].function(attic, None, BucketListed("attic"), "api", store_hash)
-    if not archive.whole:
+    if not archive.holds:
         return False, archive.diagnosis
     signed = Signed("api", archive.info, narinfo.PublicKey.parse(PUBLIC))
-    return signed.good, signed.diagnosis
+    return signed.holds, signed.diagnosis
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -108,7 +108,7 @@ def test_a_503_is_what_it_says(client: Client) -> None:
         (b'{"error":"InternalServerError"}', "x", "Attic answers 503 InternalServerError for the body"),
     ):
         archive = judged(client(script((503, {"X-Server": server}, body))))
-        assert not archive.whole
+        assert not archive.holds
         assert says in archive.diagnosis
         assert ("don't restart atticd" in archive.next_step) == (body == INCOMPLETE)
 
@@ -174,7 +174,7 @@ def test_only_attics_own_words_say_who_may_push(answer: Answer, verdict: str) ->
     stub = type("Stub", (), {"missing_paths": lambda *_: reply})()
     fact: Callable[..., Any] = FACTS["attic_anonymous_push"].function
     if verdict in {"hole", "refused"}:
-        assert fact(stub, "api").refused == (verdict == "refused")
+        assert fact(stub, "api").holds == (verdict == "refused")
         return
     with pytest.raises(Unproven, match=verdict):
         fact(stub, "api")
@@ -185,12 +185,12 @@ def test_a_stripped_header_is_no_private_cache() -> None:
     info = CacheInfo(Said("api", 200, fields={"StoreDir": "/nix/store"}))
     public = Said("api", 200, fields={"is_public": "True"})
     private = Said("api", 200, fields={"is_public": "False"})
-    assert fact(info, {}, IfSeen(public), "api").open
-    assert not fact(info, {}, IfSeen(private), "api").open
+    assert fact(info, {}, IfSeen(public), "api").holds
+    assert not fact(info, {}, IfSeen(private), "api").holds
     with pytest.raises(Unproven, match="neither api nor cache-config says"):
         fact(info, {}, IfSeen(Said("api", 200, fields={})), "api")
     called_private = CacheInfo(Said("api", 200, fields={}, public=False))
-    assert not fact(called_private, {}, IfSeen(public), "api").open
+    assert not fact(called_private, {}, IfSeen(public), "api").holds
 
 
 def test_no_key_is_not_another_key() -> None:
@@ -205,7 +205,7 @@ def test_a_place_is_the_contracts_or_this_machines_own() -> None:
     sound = Place(
         "https", promised, "main", promised, "main", substituter=f"{promised}/main", known=("nix-cache.tinyland.dev",)
     )
-    assert sound.as_promised
+    assert sound.holds
     for other, says in (
         ({"cache": "other"}, "asks the cache other"),
         ({"address": "https://attic.elsewhere.dev"}, "is not the address that is promised for https"),
@@ -216,7 +216,7 @@ def test_a_place_is_the_contracts_or_this_machines_own() -> None:
         place = Place(**(sound.__dict__ | other))
         assert says in place.diagnosis
         assert place.next_step
-    assert Place(**(sound.__dict__ | {"address": "http://127.0.0.1:1", "is_local": True})).as_promised
+    assert Place(**(sound.__dict__ | {"address": "http://127.0.0.1:1", "is_local": True})).holds
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_the_place_of_a_target(api: str, vantage: Any, verdict: bool | None) -> 
         with pytest.raises(Unproven, match="promised to runners"):
             fact(section, contract.load(), target, config, "api")
     else:
-        assert fact(section, contract.load(), target, config, "api").as_promised == verdict
+        assert fact(section, contract.load(), target, config, "api").holds == verdict
 
 
 def test_an_archive_has_a_pace_of_its_own() -> None:

@@ -61,7 +61,7 @@ def test_a_redirect_to_nowhere_is_violated(status: int, headers: dict[str, str],
     answers, attic = served
     answers["/main/nar/x.nar"] = (status, headers, b"")
     archive = judged(answers, attic, way=Way("http://127.0.0.1:9"))
-    assert not archive.whole
+    assert not archive.holds
     assert str(status) in archive.seen
     assert "Signature" not in archive.seen + archive.diagnosis
     answers[f"/main/{'d' * 32}.narinfo"] = (status, headers, b"")
@@ -73,9 +73,9 @@ def test_a_redirect_to_the_same_server_is_followed(location: str, served: tuple[
     answers, attic = served
     answers["/real"] = answers["/main/real2"] = (200, {}, NAR)
     answers["/main/nar/x.nar"] = (302, {"Location": location}, b"")
-    assert judged(answers, attic).whole
+    assert judged(answers, attic).holds
     answers["/real"] = answers["/main/real2"] = (302, {"Location": location}, b"")
-    assert not judged(answers, attic, way=Way("http://127.0.0.1:9")).whole
+    assert not judged(answers, attic, way=Way("http://127.0.0.1:9")).holds
 
 
 def test_a_redirect_is_unproven_where_no_s3_is_named(served: tuple[Answers, Attic]) -> None:
@@ -97,9 +97,9 @@ def test_a_redirect_is_unproven_where_no_s3_is_named(served: tuple[Answers, Atti
 def test_a_narinfo_that_lies_is_violated(old: str, new: str, says: str, served: tuple[Answers, Attic]) -> None:
     answers, attic = served
     answers["/main/nar/x.nar"] = (200, {}, NAR)
-    assert judged(answers, attic).whole
+    assert judged(answers, attic).holds
     archive = judged(answers, attic, INFO.replace(old, new))
-    assert not archive.whole
+    assert not archive.holds
     assert says in archive.diagnosis
 
 
@@ -115,7 +115,7 @@ def test_a_surface_that_fails_is_no_other_family() -> None:
     family: Callable[..., Family] = FACTS["attic_family"].function
     config = {each: Said(each, 200, fields={"public_key": "main:x"}) for each in ("api", "https")}
     infos = {each: {"small": Reply(200, b"x")} for each in config}
-    assert family(config, infos).same
+    assert family(config, infos).holds
     for failing in (
         (config | {"https": Said("https", 502)}, infos),
         (config, infos | {"https": {"small": Reply(503)}}),
@@ -123,7 +123,7 @@ def test_a_surface_that_fails_is_no_other_family() -> None:
         with pytest.raises(Unproven, match="https 50"):
             family(*failing)
     other = config | {"https": Said("https", 200, fields={"public_key": "main:y"})}
-    assert not family(other, infos | {"https": {"small": Reply(503)}}).same
+    assert not family(other, infos | {"https": {"small": Reply(503)}}).holds
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_junit_has_every_verdict_and_allure_evidence_and_environment(built: Buil
     assert record["contract"] == "GloriousFlywheel"
     assert record["version"]
     assert record["faults"] == []
-    assert record["selection"]["keywords"] == "lab"
+    assert record["selection"]["keywords"] == "lab."
     assert record["command"].startswith("pytest ")
     for row in record["verdicts"]:
         assert row["started"].endswith("Z")

@@ -15,7 +15,7 @@ from pytest_gf.honey.observed.bucket import BucketOnDisk, BucketView, ListAfter,
 from pytest_gf.honey.observed.disk import Disk
 from pytest_gf.honey.observed.exposure import Endpoint
 from pytest_gf.honey.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
-from pytest_gf.honey.observed.state import StateBody, StateListing
+from pytest_gf.honey.observed.state import StateBody, StateListing, StateShape
 from pytest_gf.honey.observed.surface import AnonymousView
 from pytest_gf.honey.observed.workload import ClusterSeen, Node, Readiness
 
@@ -28,7 +28,7 @@ GONE = replace(WELL, listed=("tofu-state",), head=Answer(404), get=LOST, objects
 
 
 def test_a_coherent_bucket_has_nothing_to_say() -> None:
-    assert WELL.coherent
+    assert WELL.holds
     assert WELL.diagnosis == WELL.next_step == ""
 
 
@@ -47,8 +47,8 @@ def around(data: str, metadata: str, *, state: str = "listed", ready: int | None
 @pytest.mark.parametrize("data", ["folder", "absent"])
 @pytest.mark.parametrize("metadata", ["folder", "absent"])
 def test_markers_alone_prove_nothing(data: str, metadata: str) -> None:
-    assert replace(WELL, around=around(data, metadata)).coherent
-    assert not replace(GONE, around=around(data, metadata)).coherent
+    assert replace(WELL, around=around(data, metadata)).holds
+    assert not replace(GONE, around=around(data, metadata)).holds
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_an_empty_listing_beside_a_refused_readiness_is_the_offline_disk() -> No
 )
 def test_whether_s3_and_the_disk_agree(view: BucketView, agrees: bool) -> None:
     both = BucketOnDisk(view)
-    assert both.agree is agrees
+    assert both.holds is agrees
     assert bool(both.diagnosis) is not agrees
     assert bool(both.next_step) is not agrees
 
@@ -127,7 +127,7 @@ def test_whether_s3_and_the_disk_agree(view: BucketView, agrees: bool) -> None:
 )
 def test_each_way_of_being_incoherent(change: dict[str, Any], says: str) -> None:
     view = replace(WELL, **change)
-    assert not view.coherent
+    assert not view.holds
     assert says in view.diagnosis
     assert view.next_step
     assert "attic" in repr(view)
@@ -136,7 +136,7 @@ def test_each_way_of_being_incoherent(change: dict[str, Any], says: str) -> None
 def test_scratch_values() -> None:
     listed = Listing(("attic", "b"), OK)
     made = ScratchBucket("b", OK, listed, head=OK)
-    assert made.appeared
+    assert made.holds
     assert made.diagnosis == made.next_step == ""
     assert "does not appear" in replace(made, listing=Listing(("attic",), OK)).diagnosis
     failed = replace(made, listing=Listing((), Answer(500)))
@@ -144,22 +144,22 @@ def test_scratch_values() -> None:
     assert "loss" not in failed.diagnosis + failed.next_step
     assert "can't create" in replace(made, created=Answer(500, "InternalError")).diagnosis
     written = ScratchObject("b", "k", OK, OK, "aa", "aa", 2, 2)
-    assert written.readable
+    assert written.holds
     assert "other bytes" in replace(written, read_sha256="bb").diagnosis
     assert "can't write" in replace(written, put=Answer(500)).diagnosis
     assert "can't be read" in replace(written, get=LOST).diagnosis
     after = ListAfter.of("b/k", Answer(204), Listing(("attic",), OK), ("attic",))
-    assert after.whole
+    assert after.holds
     assert after.diagnosis == after.next_step == ""
     assert "2026-05-25" in ListAfter.of("b/k", Answer(204), Listing((), OK), ("attic",)).diagnosis
     assert "can't list" in ListAfter.of("b/k", Answer(204), Listing((), Answer(503)), ("attic",)).diagnosis
     assert "can't delete: 500 InternalError: full" in replace(after, refused="500 InternalError: full").diagnosis
     gone = ScratchGone("b", Answer(204), Listing(("attic",), OK), ("attic",))
-    assert gone.gone
+    assert gone.holds
     assert "2026-05-25" in replace(gone, listing=Listing((), OK)).diagnosis
     assert "still listed" in replace(gone, listing=listed).diagnosis
     unlisted = replace(gone, listing=Listing((), Answer(500)))
-    assert not unlisted.gone
+    assert not unlisted.holds
     assert "can't list" in unlisted.diagnosis
     assert "loss" not in unlisted.diagnosis
     assert "can't delete" in replace(gone, bucket_deleted=Answer(409, "BucketNotEmpty")).diagnosis
@@ -179,8 +179,8 @@ BODY = StateBody("attic", "tofu-state", "k", OK, 5, 5, 5, "e", "m", "s", (), OK,
 
 
 def test_a_whole_body() -> None:
-    assert BODY.whole
-    assert BODY.shaped
+    assert BODY.holds
+    assert StateShape(BODY).holds
     assert BODY.diagnosis == BODY.next_step == ""
     assert "serial 3" in BODY.seen
 
@@ -209,20 +209,20 @@ def test_a_whole_body() -> None:
 )
 def test_a_body_that_is_not_whole(change: dict[str, Any], says: str) -> None:
     body = replace(BODY, **change)
-    assert not body.whole
+    assert not body.holds
     assert says in body.diagnosis
     assert body.next_step
     assert body.seen
 
 
 def test_a_multipart_etag_is_no_md5() -> None:
-    assert replace(BODY, etag="0" * 32 + "-2", head_etag="0" * 32 + "-2").whole
+    assert replace(BODY, etag="0" * 32 + "-2", head_etag="0" * 32 + "-2").holds
 
 
 def test_a_body_without_a_length_or_with_a_key_of_its_own_is_whole() -> None:
-    assert replace(BODY, content_length=None).whole, "chunked; HEAD and the listing say how long it is"
-    assert replace(BODY, content_length=None, head_length=None).whole
-    assert replace(BODY, etag="0" * 32, head_etag="0" * 32, keyed=True).whole, "SSE-KMS: the ETag is no md5"
+    assert replace(BODY, content_length=None).holds, "chunked; HEAD and the listing say how long it is"
+    assert replace(BODY, content_length=None, head_length=None).holds
+    assert replace(BODY, etag="0" * 32, head_etag="0" * 32, keyed=True).holds, "SSE-KMS: the ETag is no md5"
 
 
 def test_a_node_that_left_the_cluster_is_down() -> None:
@@ -233,9 +233,9 @@ def test_a_node_that_left_the_cluster_is_down() -> None:
 
 def test_a_listing_without_the_key() -> None:
     listing = StateListing("attic", "tofu-state", "k", OK, {"k": 5}, {"k": "e"})
-    assert listing.holds_key
+    assert listing.holds
     missing = replace(listing, sizes={"k.tflock": 3})
-    assert not missing.holds_key
+    assert not missing.holds
     assert "plan to create everything" in missing.diagnosis
 
 

@@ -26,12 +26,12 @@ BASE = known("base-serial-2")
 @pytest.mark.parametrize(("name", "gone"), [("x-all-data", 12), ("x-inst-empty", 12), ("x-res-one-left", 11)])
 def test_what_a_plan_would_create_is_gone(name: str, gone: int) -> None:
     now = known(name)
-    assert StateBaseline("a", now, BASE).kept, "the serial went on: only the instances tell"
+    assert StateBaseline("a", now, BASE).holds, "the serial went on: only the instances tell"
     resources = StateResources("a", now, BASE)
-    assert (resources.there, resources.gone, resources.added) == (False, gone, 0)
+    assert (resources.holds, resources.gone, resources.added) == (False, gone, 0)
     assert f"{gone} managed instances are gone from the state" in resources.diagnosis
-    assert not replace(resources, allowed=gone - 1).there
-    assert replace(resources, allowed=gone).there
+    assert not replace(resources, allowed=gone - 1).holds
+    assert replace(resources, allowed=gone).holds
 
 
 def test_as_many_gone_as_added_were_moved_or_replaced() -> None:
@@ -45,11 +45,11 @@ def test_as_many_gone_as_added_were_moved_or_replaced() -> None:
 def test_a_split_stack_keeps_its_lineage_and_no_instance_of_the_other() -> None:
     split = Known(1, BASE.lineage, 1, "e", "now", "s", "0" * 16)
     own = StateOwn("a", BASE, {"b": split})
-    assert own.own
+    assert own.holds
     assert "its lineage is that of b too" in own.seen
-    assert not StateOwn("a", BASE, {"b": Known(9, BASE.lineage, 1, "e", "now", "s", BASE.addresses)}).own
-    assert not StateOwn("a", BASE, {"b": BASE}).own
-    assert StateOwn("a", BASE, {"b": Known(9, "another", 1, "e", "now", "s", BASE.addresses)}).own
+    assert not StateOwn("a", BASE, {"b": Known(9, BASE.lineage, 1, "e", "now", "s", BASE.addresses)}).holds
+    assert not StateOwn("a", BASE, {"b": BASE}).holds
+    assert StateOwn("a", BASE, {"b": Known(9, "another", 1, "e", "now", "s", BASE.addresses)}).holds
 
 
 def test_a_stack_may_be_called_by_a_path(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_key_behind_a_page_that_ended_early_is_found(s3: Callable[[Script], S3
 
     client = s3(script)
     found = observe("state_listing", s3=client, contract=contract.load(), stack=STACK)
-    assert found.holds_key
+    assert found.holds
 
 
 def test_checksums_in_their_forms() -> None:
@@ -142,7 +142,7 @@ def test_a_lock_that_is_listed_and_not_found_is_not_free(listed: bool, s3: Calla
     needs = {"s3": client, "contract": contract.load(), "stack": STACK}
     below = IfSeen(observe("state_listing", **needs))
     with pytest.raises(Unproven, match="half-lost") if listed else contextlib.nullcontext():
-        assert observe("state_lock", **needs, state_listing=below).free
+        assert observe("lock_object", **needs, state_listing=below).holds
 
 
 def test_a_list_begins_anew_where_its_token_is_too_old(kube: Callable[[Script], Kube]) -> None:

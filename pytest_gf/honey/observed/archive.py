@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.observed.bucket import PRESERVE
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ class Hop:
 
 
 @dataclass(frozen=True)
-class Archive:
+class Archive(Observed):
     """A store path's narinfo and body, as one surface gave them. Statement S111.
 
     ``info`` is None where the narinfo did not come: ``missing`` says how. ``size`` and ``digest`` are of the decompressed
-    archive, ``trouble`` says what is wrong with its frames, or with the archive in them: then it is ``malformed``.
+    archive, ``wrong`` says what is wrong with its frames, or with the archive in them: then it is ``malformed``.
     """
 
     surface: str
@@ -61,12 +62,8 @@ class Archive:
     strange_host: bool = False
     size: int = 0
     digest: bytes = b""
-    trouble: str = ""
+    wrong: str = ""
     malformed: bool = False
-
-    @property
-    def whole(self) -> bool:
-        return self.info is not None and not self._cause()
 
     @property
     def promised(self) -> str:
@@ -80,43 +77,43 @@ class Archive:
             return f"{self.surface}: narinfo: {self.missing}; {self.bucket}"
         hops = ", then ".join(map(str, self.hops))
         body = f"{self.size} bytes of archive, sha256 {self.digest.hex()}" if self.digest else "no archive"
-        trouble = f"; {self.trouble}" if self.trouble else ""
-        return f"{self.surface}: narinfo 200; body {hops}; {body}{trouble}; {self.bucket}"
+        wrong = f"; {self.wrong}" if self.wrong else ""
+        return f"{self.surface}: narinfo 200; body {hops}; {body}{wrong}; {self.bucket}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.whole:
-            return ""
+    def trouble(self) -> Trouble | None:
+        lost = f"; {NO_RESTART}" if self._may_be_the_table() else ""
         if self.info is None:
-            return (
+            says = (
                 f"not in the cache: {self.missing}" if self.missing.startswith("404") else f"no narinfo: {self.missing}"
             )
-        return f"{self._cause()}{self.bucket.scope}"
-
-    @property
-    def next_step(self) -> str:
-        if self.whole:
-            return ""
-        if self.info is None:
-            lost = f"; if many paths are gone at once: {NO_RESTART}" if self._may_be_the_table() else ""
-            return f"is the store hash right, was it collected (retention)? {KEEP}{lost}"
-        if self.bucket.listed is False:
-            return f"{PRESERVE}; {KEEP}; {NO_REPAIR}"
+            lost = f"; if many paths are gone at once: {NO_RESTART}" if lost else ""
+            step = f"is the store hash right, was it collected (retention)? {KEEP}{lost}"
+            return Trouble(Cause("path-missing", "attic"), says, step, (Cause("no-nix-cache", "attic"),))
+        why = self._why_not_whole(self.info)
+        if not why:
+            return None
         repair = "push the path anew" if self.hops and self.hops[-1].code == INCOMPLETE else NO_REPAIR
-        lost = f"; {NO_RESTART}" if self._may_be_the_table() else ""
-        return f"{KEEP}; {repair}; see Attic's log and the objects of bucket {self.bucket.name}{lost}"
+        step = f"{KEEP}; {repair}; see Attic's log and the objects of bucket {self.bucket.name}{lost}"
+        if self.bucket.listed is False:
+            step = f"{PRESERVE}; {KEEP}; {NO_REPAIR}"
+        return Trouble(self._cause(), f"{why}{self.bucket.scope}", step, self.bucket.because)
+
+    def _cause(self) -> Cause:
+        """Return archive-cut where no whole body came, archive-altered where one came and is another than the narinfo says."""
+        came = self.hops and self.hops[-1].status == OK and not self.hops[-1].cut and not self.strange_host
+        return Cause("archive-altered", "attic") if came else Cause("archive-cut", "attic")
 
     def _may_be_the_table(self) -> bool:
         """Tell whether the failure may be a loss in Attic's database, not in S3."""
         unknown = self.info is None and self.missing.startswith("404")
         return unknown or bool(self.hops and self.hops[-1].code in {INCOMPLETE, "NoSuchObject"})
 
-    def _cause(self) -> str:  # noqa: PLR0911  # One line a class of failure.
-        if self.info is None or not self.hops:
-            return self.missing or "nothing was asked"
+    def _why_not_whole(self, info: NarInfo) -> str:  # noqa: PLR0911  # One line a class of failure.
+        if not self.hops:
+            return "nothing was asked"
         last, through = self.hops[-1], "S3 behind Attic's redirect" if len(self.hops) > 1 else "Attic"
-        if self.info.ca_trouble:
-            return f"its narinfo contradicts itself: {self.info.ca_trouble}; Nix refuses the path, whoever signed it"
+        if info.ca_trouble:
+            return f"its narinfo contradicts itself: {info.ca_trouble}; Nix refuses the path, whoever signed it"
         if self.strange_host:
             return self._astray(last)
         if last.refused:
@@ -126,7 +123,7 @@ class Archive:
         if last.cut:
             none = "" if last.received else NOTHING
             return f"cut body: {through} answers 200, and the transfer ends after {last.received} bytes (Nix: Transferred a partial file){none}"
-        return self._contents(self.info)
+        return self._contents(info)
 
     def _astray(self, last: Hop) -> str:
         if len(self.hops) > MOST_REDIRECTS:
@@ -138,12 +135,12 @@ class Archive:
         """Return what is wrong with a body that came to its end."""
         right = (self.digest, self.size) == (info.nar_hash, info.nar_size)
         if self.malformed and right:
-            return f"hash and size agree, and what was pushed is no archive: {self.trouble}"
-        unpacked = self.malformed or not self.trouble
+            return f"hash and size agree, and what was pushed is no archive: {self.wrong}"
+        unpacked = self.malformed or not self.wrong
         if self.size == info.nar_size and self.digest != info.nar_hash and unpacked:
             return f"hash mismatch: a complete body of the right length has sha256 {self.digest.hex()}"
-        if self.trouble:
-            return f"malformed body: {self.trouble}"
+        if self.wrong:
+            return f"malformed body: {self.wrong}"
         return "" if right else f"size mismatch: {self.size} bytes, where NarSize says {info.nar_size}"
 
     def _refusal(self, last: Hop, through: str) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
+
 if TYPE_CHECKING:
     from pytest_gf.honey.formats.narinfo import NarInfo, PublicKey
 
@@ -34,14 +36,10 @@ class Said:
 
 
 @dataclass(frozen=True)
-class CacheInfo:
+class CacheInfo(Observed):
     """nix-cache-info of one surface. Statements S010, S011."""
 
     said: Said
-
-    @property
-    def answers(self) -> bool:
-        return self.said.status == OK and (self.said.fields or {}).get("StoreDir") == "/nix/store"
 
     @property
     def promised(self) -> str:
@@ -52,23 +50,21 @@ class CacheInfo:
         what = "no nix-cache-info" if self.said.fields is None else str(dict(self.said.fields))
         return f"{self.said.surface}: {self.said}, {what}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.answers:
-            return ""
+    def trouble(self) -> Trouble | None:
+        if self.said.status == OK and (self.said.fields or {}).get("StoreDir") == "/nix/store":
+            return None
+        step = f"is the address Attic's, and the cache's name right? {SUBSTITUTE}"
         if self.said.status == PRIVATE:
-            return "the cache is private or unknown here: 401 without a token"
+            says = "the cache is private or unknown here: 401 without a token"
+            return Trouble(Cause("cache-private", "attic"), says, step)
+        says = f"the cache does not say that it serves /nix/store: {self.said}"
         if self.said.fields is None:
-            return "something answers that is no Nix cache"
-        return f"the cache does not say that it serves /nix/store: {self.said}"
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.answers else f"is the address Attic's, and the cache's name right? {SUBSTITUTE}"
+            says = "something answers that is no Nix cache"
+        return Trouble(Cause("no-nix-cache", "attic"), says, step)
 
 
 @dataclass(frozen=True)
-class PublicRead:
+class PublicRead(Observed):
     """What somebody without a token may read. Statement S022.
 
     ``is_public`` is cache-config's own word, None where it says none: a proxy may strip the header that says so.
@@ -77,13 +73,6 @@ class PublicRead:
     surface: str
     answers: Mapping[str, Said]
     is_public: bool | None = None
-
-    @property
-    def open(self) -> bool:
-        """Whether no answer asked for a token, none calls itself private, and the cache was there."""
-        refused = any(each.status in {PRIVATE, REFUSED} or each.public is False for each in self.answers.values())
-        said = self.is_public or any(each.public for each in self.answers.values())
-        return not refused and self.is_public is not False and bool(said)
 
     @property
     def promised(self) -> str:
@@ -98,36 +87,27 @@ class PublicRead:
         answers = "; ".join(f"{name} {said}{visibility(said)}" for name, said in self.answers.items())
         return f"{self.surface}: {answers}{config}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.open:
-            return ""
+    def trouble(self) -> Trouble | None:
+        """Return None where no answer asked for a token, none calls itself private, and one says that the cache is public."""
         asked = [name for name, said in self.answers.items() if said.status in {PRIVATE, REFUSED}]
+        words = [self.is_public, *(each.public for each in self.answers.values())]
+        if not asked and any(words) and False not in words:
+            return None
+        says = "the cache does not call itself public"
         if asked:
-            return (
+            says = (
                 f"a token is asked for: {', '.join(asked)}: the cache is private, or this surface knows no such cache"
             )
-        return "the cache does not call itself public"
-
-    @property
-    def next_step(self) -> str:
-        return (
-            ""
-            if self.open
-            else "make the cache public again (attic cache configure --public); runners read without a token"
-        )
+        step = "make the cache public again (attic cache configure --public); runners read without a token"
+        return Trouble(Cause("cache-private", "attic"), says, step)
 
 
 @dataclass(frozen=True)
-class Family:
+class Family(Observed):
     """Both surfaces side by side: keys, and what they say of the same store paths. Statement S011."""
 
     keys: Mapping[str, str]
     narinfos: Mapping[str, Mapping[str, str]]
-
-    @property
-    def same(self) -> bool:
-        return len(set(self.keys.values())) == 1 and not self._different()
 
     @property
     def promised(self) -> str:
@@ -138,19 +118,16 @@ class Family:
         keys = "; ".join(f"{surface} {key or 'no key'}" for surface, key in self.keys.items())
         return f"keys: {keys}; narinfos that differ: {', '.join(self._different()) or 'none'} of {', '.join(self._names())}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.same:
-            return ""
+    def trouble(self) -> Trouble | None:
+        one_key = len(set(self.keys.values())) == 1
+        if one_key and not self._different():
+            return None
         without = [surface for surface, key in self.keys.items() if not key]
+        says = f"two cache families: the surfaces give {'other narinfos' if one_key else 'another key'}"
         if without:
-            return f"{', '.join(without)} gives no public key, and the other surface does"
-        what = "other narinfos" if len(set(self.keys.values())) == 1 else "another key"
-        return f"two cache families: the surfaces give {what}"
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.same else f"see where the HTTPS name leads (gateway, DNS); {SUBSTITUTE}"
+            says = f"{', '.join(without)} gives no public key, and the other surface does"
+        step = f"see where the HTTPS name leads (gateway, DNS); {SUBSTITUTE}"
+        return Trouble(Cause("two-caches", "attic"), says, step)
 
     def _names(self) -> list[str]:
         return sorted({name for found in self.narinfos.values() for name in found})
@@ -160,16 +137,12 @@ class Family:
 
 
 @dataclass(frozen=True)
-class Pinned:
+class Pinned(Observed):
     """The key that a surface publishes, and the one that the target pins."""
 
     surface: str
     published: str
     pinned: str
-
-    @property
-    def same(self) -> bool:
-        return self.published == self.pinned
 
     @property
     def promised(self) -> str:
@@ -179,34 +152,26 @@ class Pinned:
     def seen(self) -> str:
         return f"{self.surface}: {self.published or 'no key'}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.same:
-            return ""
+    def trouble(self) -> Trouble | None:
+        if self.published == self.pinned:
+            return None
+        because = (Cause("two-caches", "attic"),)
         if not self.published:
-            return "cache-config answers 200, and gives no public key"
-        return "the cache's key is not the pinned one: every client that pins it refuses what is signed now"
-
-    @property
-    def next_step(self) -> str:
-        if self.same:
-            return ""
-        if not self.published:
-            return f"does Attic answer here, or something before it? {SUBSTITUTE}"
-        return "was the key rotated (S026)? then pin the new one everywhere; if not, another cache answers here"
+            step = f"does Attic answer here, or something before it? {SUBSTITUTE}"
+            says = "cache-config answers 200, and gives no public key"
+            return Trouble(Cause("no-nix-cache", "attic"), says, step, because)
+        says = "the cache's key is not the pinned one: every client that pins it refuses what is signed now"
+        step = "was the key rotated (S026)? then pin the new one everywhere; if not, another cache answers here"
+        return Trouble(Cause("other-key", "attic"), says, step, because)
 
 
 @dataclass(frozen=True)
-class Signed:
+class Signed(Observed):
     """A narinfo and the pinned key."""
 
     surface: str
     info: NarInfo
     key: PublicKey
-
-    @property
-    def good(self) -> bool:
-        return self.info.signed_by(self.key)
 
     @property
     def promised(self) -> str:
@@ -217,31 +182,25 @@ class Signed:
         names = ", ".join(each.name for each in self.info.signatures) or "none"
         return f"{self.surface}: signatures: {names}; fingerprint {self.info.fingerprint[:200]}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.good:
-            return ""
+    def trouble(self) -> Trouble | None:
+        if self.info.signed_by(self.key):
+            return None
+        says = "the signature is not the pinned key's: another key signed, or a signed field was altered"
         if not self.info.signatures:
-            return "the narinfo carries no signature"
-        if self.key.name not in {each.name for each in self.info.signatures}:
-            return f"nobody signed under the name {self.key.name}; Nix wants key and name to match"
-        return "the signature is not the pinned key's: another key signed, or a signed field was altered"
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.good else f"compare with attic.key-pinned; {SUBSTITUTE}"
+            says = "the narinfo carries no signature"
+        elif self.key.name not in {each.name for each in self.info.signatures}:
+            says = f"nobody signed under the name {self.key.name}; Nix wants key and name to match"
+        step = f"compare with attic.key-pinned; {SUBSTITUTE}"
+        because = (Cause("other-key", "attic"), Cause("two-caches", "attic"))
+        return Trouble(Cause("not-signed", "attic"), says, step, because)
 
 
 @dataclass(frozen=True)
-class Miss:
+class Miss(Observed):
     """The answer to a store hash that nobody ever pushed. Statement S124."""
 
     said: Said
     store_hash: str
-
-    @property
-    def clean(self) -> bool:
-        return self.said.status == NOT_FOUND
 
     @property
     def promised(self) -> str:
@@ -251,31 +210,24 @@ class Miss:
     def seen(self) -> str:
         return f"{self.said.surface}: narinfo of {self.store_hash}: {self.said}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.clean:
-            return ""
+    def trouble(self) -> Trouble | None:
+        if self.said.status == NOT_FOUND:
+            return None
+        says = f"a path that is not there was answered with an error: {self.said}"
         if self.said.status == OK:
-            return "the cache claims to have a path that nobody pushed"
-        return f"a miss is no clean miss: {self.said}"
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.clean else "see Attic's log and its database; until then builds need --fallback"
+            says = "the cache claims to have a path that nobody pushed"
+        step = "see Attic's log and its database; until then builds need --fallback"
+        return Trouble(Cause("miss-not-clean", "attic"), says, step, (Cause("no-nix-cache", "attic"),))
 
 
 @dataclass(frozen=True)
-class AnonymousPush:
+class AnonymousPush(Observed):
     """The answer to get-missing-paths without a token: it needs the right to push, and changes nothing. Statement S023.
 
     The fact gives it only where the answer says one or the other: a refusal in Attic's own form, or what was asked for.
     """
 
     said: Said
-
-    @property
-    def refused(self) -> bool:
-        return self.said.status in {REFUSED, PRIVATE}
 
     @property
     def promised(self) -> str:
@@ -285,23 +237,16 @@ class AnonymousPush:
     def seen(self) -> str:
         return f"{self.said.surface}: get-missing-paths {self.said}"
 
-    @property
-    def diagnosis(self) -> str:
-        return (
-            ""
-            if self.refused
-            else "anybody may push to the cache: it tells somebody without a token which paths are missing"
-        )
-
-    @property
-    def next_step(self) -> str:
-        if self.refused:
-            return ""
-        return "take the anonymous right away, then distrust what was pushed since: signatures are the cache's own"
+    def trouble(self) -> Trouble | None:
+        if self.said.status in {REFUSED, PRIVATE}:
+            return None
+        says = "anybody may push to the cache: it tells somebody without a token which paths are missing"
+        step = "take the anonymous right away, then distrust what was pushed since: signatures are the cache's own"
+        return Trouble(Cause("anonymous-allowed", "attic"), says, step)
 
 
 @dataclass(frozen=True)
-class Place:
+class Place(Observed):
     """Where a surface is asked, beside the contract's address and cache; what the cache says of itself. Statements S010, S011, S021.
 
     ``is_local``: the address is this machine's own, a forward or the lab. ``substituter`` is where cache-config sends
@@ -325,10 +270,6 @@ class Place:
         return self.address.rstrip("/") == self.contract.rstrip("/")
 
     @property
-    def as_promised(self) -> bool:
-        return not self.diagnosis
-
-    @property
     def promised(self) -> str:
         return f"{self.surface} is {self.contract}, and its cache is {self.contract_cache}"
 
@@ -338,14 +279,21 @@ class Place:
         told = f"; cache-config sends clients to {self.substituter}" if self.substituter else ""
         return f"[attic] says {self.address}{local}, cache {self.cache}{told}"
 
-    @property
-    def diagnosis(self) -> str:
+    def trouble(self) -> Trouble | None:
+        target = f'give [attic] of the target {self.surface} = "{self.contract}" and cache = "{self.contract_cache}"'
+        asked = Cause("other-address", "attic")
         if self.retired:
-            return f"{self.address} is out of contract: {self.retired}"
+            return Trouble(asked, f"{self.address} is out of contract: {self.retired}", target)
         if self.cache != self.contract_cache:
-            return f"the target asks the cache {self.cache}, and the contract promises {self.contract_cache}"
+            says = f"the target asks the cache {self.cache}, and the contract promises {self.contract_cache}"
+            return Trouble(asked, says, target)
         if not self.is_contracts and not self.is_local:
-            return f"{self.address} is not the address that is promised for {self.surface}"
+            return Trouble(asked, f"{self.address} is not the address that is promised for {self.surface}", target)
+        sends = self._sends_elsewhere()
+        step = f"see what rewrites the path before Attic, and its substituter endpoint; {SUBSTITUTE}"
+        return Trouble(Cause("sends-elsewhere", "attic"), sends, step) if sends else None
+
+    def _sends_elsewhere(self) -> str:
         if self.substituter and self.substituter.rstrip("/").rpartition("/")[2] != self.contract_cache:
             return (
                 f"the cache that answers is another than {self.contract_cache}: it sends clients to {self.substituter}"
@@ -353,11 +301,3 @@ class Place:
         if self.substituter and (urlsplit(self.substituter).hostname or "") not in self.known:
             return f"the cache sends clients to {self.substituter}, which nobody promised"
         return ""
-
-    @property
-    def next_step(self) -> str:
-        if self.as_promised:
-            return ""
-        if self.cache == self.contract_cache and (self.is_contracts or self.is_local) and not self.retired:
-            return f"see what rewrites the path before Attic, and its substituter endpoint; {SUBSTITUTE}"
-        return f'give [attic] of the target {self.surface} = "{self.contract}" and cache = "{self.contract_cache}"'

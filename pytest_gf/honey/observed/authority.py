@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.formats.effect import NO_APPLY
+from pytest_gf.honey.observed.bucket import S3_FAILS, WRITES_FAIL, losses
 
 if TYPE_CHECKING:
     from pytest_gf.honey.formats.baseline import Known
@@ -36,10 +38,10 @@ class TableLock:
 
 
 @dataclass(frozen=True)
-class StateLock:
+class StateLock(Observed):
     """The lock beside a state: ``held`` tells whether one lies there, ``age`` in seconds by the server's clock.
 
-    ``trouble`` says why what lies there is no lock; ``refused`` what S3 answers to who may not read it; ``left`` names an
+    ``wrong`` says why what lies there is no lock; ``refused`` what S3 answers to who may not read it; ``left`` names an
     errored.tfstate that waits beside it.
     """
 
@@ -48,13 +50,9 @@ class StateLock:
     held: bool = False
     lock: LockInfo | None = None
     age: float | None = None
-    trouble: str = ""
+    wrong: str = ""
     refused: str = ""
     left: str = ""
-
-    @property
-    def free(self) -> bool:
-        return not self.held and not self.refused
 
     @property
     def ahead(self) -> bool:
@@ -71,37 +69,33 @@ class StateLock:
             return f"{self.key}: GetObject {self.refused}"
         if not self.held:
             return f"{self.key}: 404"
-        return f"{self.key}: {describe(self.lock, self.age) if self.lock is not None else self.trouble}"
+        return f"{self.key}: {describe(self.lock, self.age) if self.lock is not None else self.wrong}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.free:
-            return ""
+    def trouble(self) -> Trouble | None:
         if self.refused:
-            return (
+            says = (
                 f"the state's own credential may not read the lock ({self.refused}): OpenTofu makes one, and can't release"
                 " it, since a release reads it first"
             )
-        if self.lock is None or self.trouble:
-            return f"what lies in the lock's place is no lock: {self.trouble}"
+            step = f"{NO_APPLY}; give the state's credential back its right to read {self.key}"
+            return Trouble(Cause("right-missing", self.key), says, step)
+        if not self.held:
+            return None
+        if self.lock is None or self.wrong:
+            says = f"what lies in the lock's place is no lock: {self.wrong}"
+            step = f"nobody can release it by its ID: find out who wrote {self.key}, then delete that object"
+            return Trouble(Cause("lock-left", self.stack), says, step)
         kind = (
             "a lock from the future, so a clock is wrong (the runner's or the server's)"
             if self.ahead
             else "a stale lock"
         )
         beside = f". {self.left} waits beside it: the same apply may have left both" if self.left else ""
-        return f"{kind}: {describe(self.lock, self.age)}{beside}"
-
-    @property
-    def next_step(self) -> str:
-        if self.free:
-            return ""
-        if self.refused:
-            return f"{NO_APPLY}; give the state's credential back its right to read {self.key}"
-        if self.lock is None or self.trouble:
-            return f"nobody can release it by its ID: find out who wrote {self.key}, then delete that object"
         push = f"; after that push {self.left} (see state.errored-absent), and only then apply" if self.left else ""
-        return f"see that {self.lock.who} runs no more, then: tofu force-unlock {shlex.quote(self.lock.id)} (in the stack's folder){push}"
+        unlock = f"see that {self.lock.who} runs no more, then: tofu force-unlock {shlex.quote(self.lock.id)} (in the stack's folder)"
+        says = f"{kind}: {describe(self.lock, self.age)}{beside}"
+        because = (Cause("apply-unfinished", self.stack),) if self.left else ()
+        return Trouble(Cause("lock-left", self.stack), says, f"{unlock}{push}", because)
 
 
 def describe(lock: LockInfo, age: float | None) -> str:
@@ -117,7 +111,7 @@ def describe(lock: LockInfo, age: float | None) -> str:
 
 
 @dataclass(frozen=True)
-class StateBaseline:
+class StateBaseline(Observed):
     """A state as it is, and as it was when all was well. Only the two together show a clobber or a rollback."""
 
     stack: str
@@ -127,10 +121,6 @@ class StateBaseline:
     """The serial whose state is accepted as it is: a rollback on purpose."""
 
     @property
-    def kept(self) -> bool:
-        return not self._troubles or accepts(self.accepted, self.now, self.known)
-
-    @property
     def promised(self) -> str:
         return (
             f"lineage {self.known.lineage}, serial {self.known.serial} or later; the same serial means the same bytes"
@@ -138,34 +128,31 @@ class StateBaseline:
 
     @property
     def seen(self) -> str:
-        accepted = f"; {'; '.join(self._troubles)}, and accepted: --gf-accept-baseline={self.accepted}"
-        return f"now {self.now}; recorded {self.known.recorded}: {self.known}{accepted if self.kept and self._troubles else ''}"
+        accepted = f"; {self._differs}, and accepted: --gf-accept-baseline={self.accepted}" if self._is_accepted else ""
+        return f"now {self.now}; recorded {self.known.recorded}: {self.known}{accepted}"
+
+    def trouble(self) -> Trouble | None:
+        if not self._differs or self._is_accepted:
+            return None
+        accept = f"; where it was put back on purpose: --gf-accept-baseline={self.now.serial} --gf-update-baseline"
+        step = f"{KEEP}{accept if self.now.lineage == self.known.lineage else ''}"
+        return Trouble(Cause("state-replaced", self.stack), self._differs, step)
 
     @property
-    def diagnosis(self) -> str:
-        return "" if self.kept else "; ".join(self._troubles)
+    def _is_accepted(self) -> bool:
+        return bool(self._differs) and accepts(self.accepted, self.now, self.known)
 
     @property
-    def next_step(self) -> str:
-        if self.kept:
-            return ""
-        if self.now.lineage != self.known.lineage:
-            return KEEP
-        return f"{KEEP}; where it was put back on purpose: --gf-accept-baseline={self.now.serial} --gf-update-baseline"
-
-    @property
-    def _troubles(self) -> list[str]:
+    def _differs(self) -> str:
         now, known = self.now, self.known
         if now.lineage != known.lineage:
-            return [
-                f"another lineage, {now.lineage}, stands in the place of {known.lineage}: the state was created anew over the live one"
-            ]
+            return f"another lineage, {now.lineage}, stands in the place of {known.lineage}: the state was created anew over the live one"
         if now.serial < known.serial:
-            return [f"the serial went back from {known.serial} to {now.serial}: an older snapshot was put back"]
+            return f"the serial went back from {known.serial} to {now.serial}: an older snapshot was put back"
         other = now.sha256 != known.sha256 if known.sha256 else bool(known.etag) and now.etag != known.etag
         if now.serial == known.serial and other:
-            return [f"serial {now.serial} has other bytes than it had: the body was altered behind its serial"]
-        return []
+            return f"serial {now.serial} has other bytes than it had: the body was altered behind its serial"
+        return ""
 
 
 def accepts(serial: int | None, now: Known, known: Known) -> bool:
@@ -174,7 +161,7 @@ def accepts(serial: int | None, now: Known, known: Known) -> bool:
 
 
 @dataclass(frozen=True)
-class StateResources:
+class StateResources(Observed):
     """The managed instances of a state beside those that it held, by their addresses: what a plan would create anew.
 
     ``allowed`` is how many a person says were destroyed on purpose.
@@ -195,42 +182,32 @@ class StateResources:
         return len(self.now.managed - self.known.managed)
 
     @property
-    def there(self) -> bool:
-        return self.gone in {0, self.allowed} or accepts(self.accepted, self.now, self.known)
-
-    @property
     def promised(self) -> str:
         return f"the state holds the {len(self.known.managed)} managed instances that it held, by their addresses"
 
     @property
     def seen(self) -> str:
         counts = f"{len(self.now.managed)} managed instances now ({self.gone} gone, {self.added} new)"
-        said = ""
-        if self.gone and self.there:
-            said = f"; {self.gone} gone on purpose, as the command line says"
+        said = f"; {self.gone} gone on purpose, as the command line says" if self.gone and self.holds else ""
         return f"{counts}; {len(self.known.managed)} on {self.known.recorded}{said}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.there:
-            return ""
+    def trouble(self) -> Trouble | None:
+        if self.gone in {0, self.allowed} or accepts(self.accepted, self.now, self.known):
+            return None
         moved = f"; {self.added} others came: moved or replaced?" if self.added == self.gone else ""
         said = f"; --gf-baseline-allow-destroyed says {self.allowed}" if self.allowed is not None else ""
         whole = "all " if self.gone == len(self.known.managed) else ""
-        return (
+        says = (
             f"{whole}{self.gone} managed instances are gone from the state{moved}{said}: where the configuration still has them,"
             " a plan would create them anew"
         )
-
-    @property
-    def next_step(self) -> str:
-        if self.there:
-            return ""
-        return f"{KEEP}; where they were destroyed on purpose: --gf-baseline-allow-destroyed={self.stack}:{self.gone}"
+        step = f"{KEEP}; where they were destroyed on purpose: --gf-baseline-allow-destroyed={self.stack}:{self.gone}"
+        because = (Cause("state-is-none", self.stack), Cause("state-replaced", self.stack))
+        return Trouble(Cause("state-resources-gone", self.stack), says, step, because)
 
 
 @dataclass(frozen=True)
-class StateOwn:
+class StateOwn(Observed):
     """A stack's state beside the other stacks': no two stacks have one body, or one another's instances.
 
     ``others`` holds what could be seen of them, ``unseen`` the names of the rest.
@@ -240,10 +217,6 @@ class StateOwn:
     now: Known
     others: Mapping[str, Known]
     unseen: tuple[str, ...] = ()
-
-    @property
-    def own(self) -> bool:
-        return not self._shared
 
     @property
     def promised(self) -> str:
@@ -256,28 +229,20 @@ class StateOwn:
         unseen = f"; not seen: {', '.join(self.unseen)}" if self.unseen else ""
         return f"compared with {', '.join(self.others) or 'no other stack'}{named}{unseen}"
 
-    @property
-    def diagnosis(self) -> str:
-        return "; ".join(self._shared)
-
-    @property
-    def next_step(self) -> str:
-        return (
-            ""
-            if self.own
-            else f"{KEEP}; which of the stacks is it? Look for a key that was copied, or a backend that points at another's"
-        )
-
-    @property
-    def _shared(self) -> list[str]:
-        found: list[str] = []
+    def trouble(self) -> Trouble | None:
+        shared: list[str] = []
         for stack, other in self.others.items():
             common = len(self.now.managed & other.managed)
             if other.sha256 == self.now.sha256:
-                found.append(f"{stack} has the very same body")
+                shared.append(f"{stack} has the very same body")
             elif common and other.lineage and other.lineage == self.now.lineage:
-                found.append(f"{stack} has the same lineage and {common} of the same managed addresses")
-        return found
+                shared.append(f"{stack} has the same lineage and {common} of the same managed addresses")
+        if not shared:
+            return None
+        step = (
+            f"{KEEP}; which of the stacks is it? Look for a key that was copied, or a backend that points at another's"
+        )
+        return Trouble(Cause("state-replaced", self.stack), "; ".join(shared), step)
 
 
 @dataclass(frozen=True)
@@ -292,7 +257,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class WriteProof:
+class WriteProof(Observed):
     """A random object beside the states, made by conditional writes and taken away again (facts/opentofu.md).
 
     ``deleted`` tells whether S3 took a delete of it; ``left`` says why it could not be taken away.
@@ -311,10 +276,6 @@ class WriteProof:
         return bool(self.steps) and self.steps[0].good
 
     @property
-    def proved(self) -> bool:
-        return all(step.good for step in self.steps) and not self.left
-
-    @property
     def promised(self) -> str:
         return (
             "a conditional write makes the object; it reads back; a second one is refused and changes nothing; "
@@ -326,35 +287,26 @@ class WriteProof:
         steps = "; ".join(f"{step.name}: {step.came}" for step in self.steps)
         return f"{self.bucket}/{self.key}: {steps}{f'; left there: {self.left}' if self.left else ''}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.proved:
-            return ""
-        bad = [f"{step.means} ({step.name}: {step.came})" for step in self.steps if not step.good]
-        return "; ".join((*bad, *((f"{self.key} is left behind: {self.left}",) if self.left else ())))
-
-    @property
-    def next_step(self) -> str:
-        if self.proved:
-            return ""
-        if all(step.good for step in self.steps):
-            return "pytest --gf-clean deletes what was left, by the ledger"
-        return f"{NO_APPLY}: it could not persist what it makes (errored.tfstate); look at RustFS's disk and log"
+    def trouble(self) -> Trouble | None:
+        wrong = [f"{step.means} ({step.name}: {step.came})" for step in self.steps if not step.good]
+        step = f"{NO_APPLY}: it could not persist what it makes (errored.tfstate); look at RustFS's disk and log"
+        if not wrong:
+            step = "pytest --gf-clean deletes what was left, by the ledger"
+        if self.left:
+            wrong.append(f"{self.key} is left behind: {self.left}")
+        return Trouble(WRITES_FAIL, "; ".join(wrong), step, losses(self.bucket)) if wrong else None
 
 
 @dataclass(frozen=True)
-class StateUnchanged:
+class StateUnchanged(Observed):
     """The state object before and after the proof, by HEAD's ETag."""
 
     stack: str
+    bucket: str
     key: str
     before: str
     after: str
     answer: str
-
-    @property
-    def same(self) -> bool:
-        return self.answer == "200" and self.before == self.after
 
     @property
     def promised(self) -> str:
@@ -364,14 +316,12 @@ class StateUnchanged:
     def seen(self) -> str:
         return f"HEAD {self.answer}, ETag {self.after or 'none'}; before {self.before}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.same:
-            return ""
+    def trouble(self) -> Trouble | None:
+        step = f"{NO_APPLY}; see state.lock-free and the CI runs, then ask again"
         if self.answer != "200":
-            return f"the state object can't be found after the proof: HEAD {self.answer}"
-        return "the state changed while this run looked: somebody writes to it now"
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.same else f"{NO_APPLY}; see state.lock-free and the CI runs, then ask again"
+            says = f"the state object can't be found after the proof: HEAD {self.answer}"
+            return Trouble(Cause("state-object-missing", self.stack), says, step, (*losses(self.bucket), S3_FAILS))
+        if self.before != self.after:
+            says = "the state changed while this run looked: somebody writes to it now"
+            return Trouble(Cause("state-written-meanwhile", self.stack), says, step)
+        return None

@@ -6,16 +6,44 @@ from dataclasses import dataclass
 from typing import Self
 
 from pytest_gf.engine.errors import Unproven
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.answers import Answer, Listing
-from pytest_gf.honey.observed.disk import FOREIGN, NOT_TO_DO, Disk, Markers, markers_of
+from pytest_gf.honey.observed.disk import FOREIGN, MOUNT, NOT_TO_DO, OFFLINE, Disk, Markers, markers_of
 from pytest_gf.honey.observed.workload import Readiness
 
 NOT_FOUND = 404
 FAILS = 500
 """The status from which on S3 says that it failed itself (RFC 9110, 15.6)."""
 LOOK = "look at RustFS's log, at the node's disk, and at the proxy before S3 where there is one"
+LOOK_FIRST = "look at RustFS's log and disk before anything writes to it"
 TICKETS = "TIN-1012 and TIN-1046 stay open: a restart restores the API view and proves no repair"
 PRESERVE = "preserve logs, run RCA before any restart (a restart destroys the evidence); start no protected tofu apply"
+LOSS = f"{PRESERVE}; {NOT_TO_DO}; {TICKETS}"
+S3_FAILS = Cause("s3-fails")
+WRITES_FAIL = Cause("s3-writes-fail")
+
+
+def index_loss(bucket: str, missing: tuple[str, ...], protected: tuple[str, ...]) -> Cause:
+    """Return the loss of one bucket; of none by name where all left the listing, since that is one loss."""
+    together = len(missing) > 1 and set(missing) == set(protected)
+    return Cause("bucket-index-loss", "" if together else bucket)
+
+
+def losses(bucket: str) -> tuple[Cause, ...]:
+    """Return what may stand behind a NoSuchBucket. Whoever gets that answer alone can't tell which: the one that was seen explains it."""
+    return (
+        Cause("bucket-index-loss", bucket),
+        Cause("bucket-index-loss"),
+        Cause("bucket-gone", bucket),
+        Cause("bucket-folder-replaced", bucket),
+        OFFLINE,
+        MOUNT,
+    )
+
+
+def refusals(bucket: str) -> tuple[Cause, ...]:
+    """Return what may stand behind a 403 to an identity that lacks no right."""
+    return Cause("permissions-or-mount", bucket), Cause("bucket-folder-replaced", bucket)
 
 
 @dataclass(frozen=True)
@@ -38,7 +66,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
-class BucketView:
+class BucketView(Observed):
     """What S3 says of one protected bucket, four ways, and what stands around it.
 
     ``get`` is the answer to the GET of a key that nobody writes: NoSuchKey where the bucket is there. facts/rustfs.md.
@@ -106,10 +134,6 @@ class BucketView:
         return unready and (self.failing or (self.listing.ok and not self.listed))
 
     @property
-    def coherent(self) -> bool:
-        return self.listed_by_s3 and self.head_found and self.get_agrees
-
-    @property
     def agrees_with_disk(self) -> bool:
         """S3 lists and reads the bucket where its folder stands, and lists none where none stands (HEAD judges no loss). S077."""
         markers = self.markers
@@ -133,96 +157,111 @@ class BucketView:
 
     @property
     def _unseen(self) -> str:
-        return self.around.disk.trouble if self.around.disk is not None else self.around.disk_unseen
+        return self.around.disk.unseen if self.around.disk is not None else self.around.disk_unseen
 
     @property
     def _ready(self) -> str:
         return f"; /health/ready {self.around.readiness.status}" if self.around.readiness is not None else ""
 
-    @property
-    def diagnosis(self) -> str:  # noqa: PLR0911  # One line a cause.
-        if self.coherent:
-            return ""
+    def trouble(self) -> Trouble | None:
+        """Return why S3 and the disk, or S3's own answers, do not agree on the bucket."""
+        if self.listed_by_s3 and self.head_found and self.get_agrees:
+            return None
         if self.failing:
             return self._fails()
         if not self.listing.ok:
-            return f"S3 can't list its buckets: it answers {self.listing}: {self.listing.message}"
-        if self.listed_by_s3:
-            return self._listed_but_unusable()
+            says = f"S3 can't list its buckets: it answers {self.listing}: {self.listing.message}"
+            return Trouble(S3_FAILS, says, LOOK)
+        return self._listed_but_unusable() if self.listed_by_s3 else self._not_listed()
+
+    def _not_listed(self) -> Trouble:
+        bucket = self.bucket
         if self.hidden:
-            return f"{self.bucket} is not listed, and everything asked of it is refused: this identity may lack the right to see it"
+            says = f"{bucket} is not listed, and everything asked of it is refused: this identity may lack the right to see it"
+            grant = f"grant this identity s3:ListAllMyBuckets, and s3:ListBucket and s3:GetObject on {bucket}"
+            return Trouble(Cause("right-missing", bucket), says, grant)
         if self.head_found and self.get_agrees:
-            return f"{self.bucket} answers and is not listed: {self._instead('its folder may be a symlink, or the listing lost it alone')}"
+            instead = self._instead("its folder may be a symlink, or the listing lost it alone")
+            return Trouble(self._in_its_place, f"{bucket} answers and is not listed: {instead}", LOSS)
         if self.head_found and self.objects.forbidden:
             instead = self._instead("a file may stand in its folder's place")
-            return f"{self.bucket} is not listed, HeadBucket finds it and reads are refused: {instead}"
+            says = f"{bucket} is not listed, HeadBucket finds it and reads are refused: {instead}"
+            return Trouble(self._in_its_place, says, LOSS)
         if NOT_FOUND in {self.objects.status, self.get.status}:
-            return f"{self._absent()}{self._scope()}"
-        return f"{self.bucket} is not listed, and S3 answers {self.objects} to what asks for it"
+            cause, says = self._absent()
+            return Trouble(cause, f"{says}{self._scope()}", LOSS)
+        return Trouble(S3_FAILS, f"{bucket} is not listed, and S3 answers {self.objects} to what asks for it", LOSS)
 
-    @property
-    def next_step(self) -> str:
-        if self.coherent:
-            return ""
-        if self.hidden:
-            return f"grant this identity s3:ListAllMyBuckets, and s3:ListBucket and s3:GetObject on {self.bucket}"
-        if (self.failing or not self.listing.ok) and not self.offline:
-            return LOOK
-        if self.objects.code == "NoSuchBucket" or not self.listed_by_s3:
-            return f"{PRESERVE}; {NOT_TO_DO}; {TICKETS}"
-        return "look at RustFS's log and disk before anything writes to it"
-
-    def _fails(self) -> str:
+    def _fails(self) -> Trouble:
         said = f"S3 answers {self.listing} to ListBuckets and {self.objects} to reads: {self.listing.message}"
         disk, ready = self.around.disk, self.around.readiness
+        step = LOSS if self.offline else LOOK
         if disk is not None and disk.stalled:
-            return f"stalled disk: exec on /data hangs; {said}"
+            return Trouble(OFFLINE, f"stalled disk: exec on /data hangs; {said}", step)
         if self.offline and ready is not None:
-            return f"disk offline inside RustFS (ready {ready.status}); {said}"
-        if disk is not None and (disk.trouble or disk.foreign):
-            return f"permissions or mount: {disk.trouble or FOREIGN}; {said}"
-        return f"S3 fails: {said}"
+            return Trouble(OFFLINE, f"disk offline inside RustFS (ready {ready.status}); {said}", step)
+        if disk is not None and (disk.unseen or disk.foreign):
+            return Trouble(MOUNT, f"permissions or mount: {disk.unseen or FOREIGN}; {said}", step)
+        return Trouble(S3_FAILS, f"S3 fails: {said}", step)
 
-    def _absent(self) -> str:  # noqa: PLR0911  # One line a cause.
+    def _absent(self) -> tuple[Cause, str]:  # noqa: PLR0911  # One line a cause.
         disk, ready, markers = self.around.disk, self.around.readiness, self.markers
+        loss = index_loss(self.bucket, self._lost, self.protected)
         if disk is not None and disk.stalled:
-            return "stalled disk: exec on /data hangs; RustFS takes it offline, and it may come back by itself"
+            return OFFLINE, "stalled disk: exec on /data hangs; RustFS takes it offline, and it may come back by itself"
         if self.offline and ready is not None:
-            stand = ", and the markers stand on disk" if markers is not None and markers.stand else ""
-            return f"bucket-index loss: disk offline inside RustFS (ready {ready.status}{stand}); after a stall it may come back by itself"
+            stand = ", and the markers stand on disk" if markers is not None and markers.holds else ""
+            says = f"bucket-index loss: disk offline inside RustFS (ready {ready.status}{stand}); after a stall it may come back by itself"
+            return OFFLINE, says
         if disk is not None and not disk.looked_at:
-            return f"permissions or mount: {disk.trouble}"
+            return MOUNT, f"permissions or mount: {disk.unseen}"
         if markers is None:
-            return f"bucket-index loss or bucket gone: markers not observed ({self._unseen})"
+            return loss, f"bucket-index loss or bucket gone: markers not observed ({self._unseen})"
         if markers.foreign:
-            return f"permissions or mount: {markers.diagnosis}"
-        if markers.stand:
-            return "bucket-index loss: S3 does not know the bucket, and both its markers stand on disk"
+            return MOUNT, f"permissions or mount: {FOREIGN}"
+        on_disk = markers.trouble()
+        if on_disk is None:
+            return loss, "bucket-index loss: S3 does not know the bucket, and both its markers stand on disk"
         if markers.data == "folder":
-            return "bucket-index loss, and the bucket's metadata is gone from disk too"
-        if markers.data == markers.metadata == "absent":
-            return "bucket truly absent: neither marker stands on disk"
-        return markers.diagnosis
+            return loss, "bucket-index loss, and the bucket's metadata is gone from disk too"
+        if markers.absent:
+            return on_disk.cause, "bucket truly absent: neither marker stands on disk"
+        return on_disk.cause, on_disk.says
+
+    @property
+    def _in_its_place(self) -> Cause:
+        """The cause where S3 finds a bucket that it does not list: another thing than a folder, unless the disk shows the folder."""
+        if self.markers is None or self.markers.replaced:
+            return Cause("bucket-folder-replaced", self.bucket)
+        return Cause("bucket-index-loss", self.bucket)
 
     def _instead(self, guess: str) -> str:
         """Return what stands in the folder's place, the guess where nobody could look."""
         return self.markers.diagnosis or "its folder stands" if self.markers is not None else guess
 
+    @property
+    def _lost(self) -> tuple[str, ...]:
+        return tuple(name for name in self.protected if name not in self.listed)
+
     def _scope(self) -> str:
-        lost = [name for name in self.protected if name not in self.listed]
         if not self.listed:
             return " (the whole listing is empty: with one disk all buckets go together, as when RustFS holds its disk for offline)"
-        return f" (lost from the listing: {', '.join(lost)}; still listed: {', '.join(self.listed)})"
+        return f" (lost from the listing: {', '.join(self._lost)}; still listed: {', '.join(self.listed)})"
 
-    def _listed_but_unusable(self) -> str:
+    def _listed_but_unusable(self) -> Trouble:
+        half, step = Cause("bucket-index-loss", self.bucket), LOOK_FIRST
         if self.objects.code == "NoSuchBucket" or self.get.code == "NoSuchBucket":
-            return "the listing shows the bucket, and reads answer NoSuchBucket: the index is half lost"
+            says = "the listing shows the bucket, and reads answer NoSuchBucket: the index is half lost"
+            return Trouble(half, says, LOSS)
         if not self.head_found and self.get_agrees:
-            return f"HeadBucket answers {self.head} while the bucket is listed and read: a half-lost index"
+            says = f"HeadBucket answers {self.head} while the bucket is listed and read: a half-lost index"
+            return Trouble(half, says, step)
         if self.barred:
             said = f"HeadBucket finds {self.bucket} and ListObjectsV2 answers {self.objects}: no right is lacking, the disk refuses"
-            return f"{said} ({self._instead('is its folder readable for RustFS, and is it a folder?')})"
-        return f"the bucket is listed, and S3 answers {self.objects} to ListObjectsV2 and {self.get} to GET"
+            says = f"{said} ({self._instead('is its folder readable for RustFS, and is it a folder?')})"
+            return Trouble(Cause("permissions-or-mount", self.bucket), says, step)
+        says = f"the bucket is listed, and S3 answers {self.objects} to ListObjectsV2 and {self.get} to GET"
+        return Trouble(S3_FAILS, says, step)
 
     def __repr__(self) -> str:
         return f"{self.bucket}: {self.diagnosis or 'coherent'} ({self.seen})"
@@ -245,7 +284,7 @@ class CoherentBuckets:
 
 
 @dataclass(frozen=True)
-class ListAfter:
+class ListAfter(Observed):
     """What ListBuckets showed after a key was deleted: the loss of 2026-05-25 followed a delete. Statement S044.
 
     ``what`` is the key with its bucket; ``refused`` says why S3 did not delete it, "" where it did.
@@ -255,16 +294,13 @@ class ListAfter:
     answer: str
     missing: tuple[str, ...]
     refused: str = ""
+    protected: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, what: str, deleted: Answer, listing: Listing, protected: tuple[str, ...]) -> Self:
         """Return what a delete and the ListBuckets after it were answered."""
         refused = "" if deleted.ok else f"{deleted}: {deleted.message}"
-        return cls(what, str(listing.answer), listing.lacks(*protected), refused)
-
-    @property
-    def whole(self) -> bool:
-        return self.answer == "200" and not self.missing and not self.refused
+        return cls(what, str(listing.answer), listing.lacks(*protected), refused, protected)
 
     @property
     def promised(self) -> str:
@@ -275,32 +311,45 @@ class ListAfter:
         deleted = f"not deleted: {self.refused}" if self.refused else "deleted"
         return f"{self.what} {deleted}; ListBuckets {self.answer}; missing: {', '.join(self.missing) or 'none'}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.whole:
-            return ""
+    def trouble(self) -> Trouble | None:
+        look = "look at RustFS's disk and log"
         if self.answer != "200":
-            return f"S3 can't list its buckets after a delete: {self.answer}"
-        if not self.missing:
-            return f"S3 can't delete: {self.refused}"
-        return f"bucket-index loss after a delete (the 2026-05-25 class): {', '.join(self.missing)} left the listing"
+            return Trouble(S3_FAILS, f"S3 can't list its buckets after a delete: {self.answer}", look)
+        if self.missing:
+            return lost_after_a_delete(self.missing, self.protected)
+        return Trouble(WRITES_FAIL, f"S3 can't delete: {self.refused}", look) if self.refused else None
 
-    @property
-    def next_step(self) -> str:
-        if self.whole:
-            return ""
-        return f"{PRESERVE}; {TICKETS}" if self.missing else "look at RustFS's disk and log"
+
+def lost_after_a_delete(missing: tuple[str, ...], protected: tuple[str, ...]) -> Trouble:
+    """Return the trouble of buckets that left the listing as something was deleted."""
+    says = f"bucket-index loss after a delete (the 2026-05-25 class): {', '.join(missing)} left the listing"
+    return Trouble(index_loss(missing[0], missing, protected), says, f"{PRESERVE}; {TICKETS}")
 
 
 @dataclass(frozen=True)
-class BucketOnDisk:
+class BucketAnswer(Observed):
+    """One answer of a bucket's view, and whether it is as promised. Where it is not, the whole view says why."""
+
+    view: BucketView
+    well: bool
+
+    @property
+    def promised(self) -> str:
+        return self.view.promised
+
+    @property
+    def seen(self) -> str:
+        return self.view.seen
+
+    def trouble(self) -> Trouble | None:
+        return None if self.well else self.view.trouble()
+
+
+@dataclass(frozen=True)
+class BucketOnDisk(Observed):
     """A bucket whose two halves were both seen: what S3 says, and what stands on disk. Statement S077."""
 
     view: BucketView
-
-    @property
-    def agree(self) -> bool:
-        return self.view.agrees_with_disk
 
     @property
     def promised(self) -> str:
@@ -310,12 +359,9 @@ class BucketOnDisk:
     def seen(self) -> str:
         return self.view.seen
 
-    @property
-    def diagnosis(self) -> str:
-        if self.agree:
-            return ""
-        return self.view.diagnosis or "S3 lists a bucket whose folder does not stand on disk"
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.agree else self.view.next_step or f"{PRESERVE}; {TICKETS}"
+    def trouble(self) -> Trouble | None:
+        if self.view.agrees_with_disk:
+            return None
+        ghost = "S3 lists a bucket whose folder does not stand on disk"
+        gone = Trouble(Cause("bucket-gone", self.view.bucket), ghost, f"{PRESERVE}; {TICKETS}")
+        return self.view.trouble() or gone

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.answers import Folder
 
 FORMAT = b"format.json"
 NOT_TO_DO = "make no folder or metadata by hand, re-create no bucket: RustFS lists any folder as a bucket"
-
-
 FOREIGN = "what RustFS formatted is not in /data (.rustfs.sys/format.json): something is mounted over it, or the volume is another"
+OFFLINE = Cause("disk-offline")
+"""A disk that stalls is one that RustFS takes offline, and one that it holds for offline may stall: one cause."""
+MOUNT = Cause("permissions-or-mount")
+OUT_OF_STEP = Cause("bucket-index-out-of-step")
+PRESERVE = "preserve logs, run RCA before any restart"
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Disk:
         return b".rustfs.sys" not in self.data.entries or fresh
 
     @property
-    def trouble(self) -> str:
+    def unseen(self) -> str:
         """Why the markers can't be told, "" where they can."""
         if self.stalled:
             return f"stalled disk: exec begins, and listing {self.data.path} hangs"
@@ -53,7 +57,7 @@ class Disk:
 
 
 @dataclass(frozen=True)
-class Markers:
+class Markers(Observed):
     """One bucket's two markers, each ``folder``, ``symlink``, ``file``, ``other`` or ``absent``. Statement S093."""
 
     bucket: str
@@ -62,8 +66,14 @@ class Markers:
     foreign: bool = False
 
     @property
-    def stand(self) -> bool:
-        return self.data == self.metadata == "folder"
+    def replaced(self) -> bool:
+        """Whether something else stands in the place of the bucket's folder."""
+        return self.data in {"symlink", "file", "other"}
+
+    @property
+    def absent(self) -> bool:
+        """Whether neither stands."""
+        return self.data == self.metadata == "absent"
 
     @property
     def promised(self) -> str:
@@ -73,39 +83,30 @@ class Markers:
     def seen(self) -> str:
         return f"/data/{self.bucket}: {self.data}; /data/.rustfs.sys/buckets/{self.bucket}: {self.metadata}"
 
-    @property
-    def diagnosis(self) -> str:  # One line a cause.
-        if self.stand:
-            return ""
+    def trouble(self) -> Trouble | None:
+        if self.data == self.metadata == "folder":
+            return None
+        step = f"markers alone prove nothing: see rustfs.list-buckets; preserve the disk as it is; {NOT_TO_DO}"
         if self.foreign:
-            return FOREIGN
-        if self.data in {"symlink", "file", "other"}:
-            return f"a {self.data} stands in the place of the bucket's folder"
+            return Trouble(MOUNT, FOREIGN, step)
+        if self.replaced:
+            says = f"a {self.data} stands in the place of the bucket's folder"
+            return Trouble(Cause("bucket-folder-replaced", self.bucket), says, step)
+        if self.data == "folder":
+            says = "marker out of step: the bucket's metadata is gone from disk, its folder stands (RustFS never re-creates it)"
+            return Trouble(Cause("bucket-metadata-gone", self.bucket), says, step)
+        says = "folder gone: only the bucket's metadata stands on disk; a restart will not bring it back"
         if self.metadata != "folder":
-            if self.data == "folder":
-                return "marker out of step: the bucket's metadata is gone from disk, its folder stands (RustFS never re-creates it)"
-            return "neither marker stands on disk"
-        return "folder gone: only the bucket's metadata stands on disk; a restart will not bring it back"
-
-    @property
-    def next_step(self) -> str:
-        return (
-            ""
-            if self.stand
-            else f"markers alone prove nothing: see rustfs.list-buckets; preserve the disk as it is; {NOT_TO_DO}"
-        )
+            says = "neither marker stands on disk"
+        return Trouble(Cause("bucket-gone", self.bucket), says, step)
 
 
 @dataclass(frozen=True)
-class ScratchMarkers:
+class ScratchMarkers(Observed):
     """The markers of the scratch bucket while it stands. Statement S100."""
 
     bucket: str
     markers: Markers
-
-    @property
-    def appeared(self) -> bool:
-        return self.markers.stand
 
     @property
     def promised(self) -> str:
@@ -115,30 +116,20 @@ class ScratchMarkers:
     def seen(self) -> str:
         return self.markers.seen
 
-    @property
-    def diagnosis(self) -> str:
-        return (
-            ""
-            if self.appeared
-            else "the API made a bucket that the disk does not show: bucket index and disk do not agree"
-        )
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.appeared else "start no protected tofu apply; preserve logs, run RCA before any restart"
+    def trouble(self) -> Trouble | None:
+        if self.markers.holds:
+            return None
+        says = "the API made a bucket that the disk does not show: bucket index and disk do not agree"
+        return Trouble(OUT_OF_STEP, says, f"start no protected tofu apply; {PRESERVE}")
 
 
 @dataclass(frozen=True)
-class ScratchMarkersGone:
+class ScratchMarkersGone(Observed):
     """The markers of the scratch bucket after its delete, ``within`` seconds at most. Statement S101."""
 
     bucket: str
     markers: Markers
     within: float
-
-    @property
-    def vanished(self) -> bool:
-        return self.markers.data == self.markers.metadata == "absent"
 
     @property
     def promised(self) -> str:
@@ -148,17 +139,11 @@ class ScratchMarkersGone:
     def seen(self) -> str:
         return self.markers.seen
 
-    @property
-    def diagnosis(self) -> str:
-        return (
-            "" if self.vanished else "the API deleted a bucket whose markers linger: bucket index and disk do not agree"
-        )
-
-    @property
-    def next_step(self) -> str:
-        return (
-            "" if self.vanished else "preserve logs, run RCA before any restart; delete nothing from the disk by hand"
-        )
+    def trouble(self) -> Trouble | None:
+        if self.markers.absent:
+            return None
+        says = "the API deleted a bucket whose markers linger: bucket index and disk do not agree"
+        return Trouble(OUT_OF_STEP, says, f"{PRESERVE}; delete nothing from the disk by hand")
 
 
 def markers_of(bucket: str, disk: Disk) -> Markers:

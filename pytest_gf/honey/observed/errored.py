@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.formats.tfstate import State
 from pytest_gf.honey.observed.authority import describe
 
@@ -19,16 +20,16 @@ AWAY = "move this file out of the stack's folder, and keep it until a plan chang
 
 @dataclass(frozen=True)
 class ErroredFile:
-    """The file of one stack, if there is one. ``trouble`` says why a file that is there is no state."""
+    """The file of one stack, if there is one. ``wrong`` says why a file that is there is no state."""
 
     path: str
     found: bool = False
     state: State | None = None
-    trouble: str = ""
+    wrong: str = ""
 
 
 @dataclass(frozen=True)
-class Errored:
+class Errored(Observed):
     """The file beside the remote state, if that could be read, and beside the lock. Statement S098.
 
     ``remote_unseen`` says why the remote is not compared; ``done``, whether a person says that all of it is stored.
@@ -42,11 +43,6 @@ class Errored:
     done: bool = False
 
     @property
-    def absent(self) -> bool:
-        """Whether nothing waits: no file, or one that is stored already, as a person says and the comparison shows."""
-        return not self.file.found or (self.done and self.stored)
-
-    @property
     def promised(self) -> str:
         return f"no errored.tfstate lies in the way of {self.stack}"
 
@@ -54,21 +50,19 @@ class Errored:
     def seen(self) -> str:
         if not self.file.found:
             return f"{self.file.path} is not there"
-        done = f"; {self._push}, and --gf-errored-done says so" if self.absent else ""
-        here = _told(self.file.state) or self.file.trouble
+        done = f"; {self._push}, and --gf-errored-done says so" if self.holds else ""
+        here = _told(self.file.state) or self.file.wrong
         return f"{self.file.path}: {here}; remote: {_told(self.remote) or self.remote_unseen}{done}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.absent:
-            return ""
+    def trouble(self) -> Trouble | None:
+        """Return what waits: nothing without a file, or where all of it is stored, as a person says and the comparison shows."""
+        if not self.file.found or (self.done and self.stored):
+            return None
         refused = " (--gf-errored-done is not accepted: the comparison does not show it)" if self.done else ""
-        return f"an apply changed live resources and could not save its state: {self.file.path}. {self._push}{refused}{self._beside}"
+        says = f"an apply changed live resources and could not save its state: {self.file.path}. {self._push}{refused}{self._beside}"
+        return Trouble(Cause("apply-unfinished", self.stack), says, self._what_to_do())
 
-    @property
-    def next_step(self) -> str:
-        if self.absent:
-            return ""
+    def _what_to_do(self) -> str:
         if self.stored:
             return f"{AWAY}; or say so: --gf-errored-done"
         unlock = f"tofu force-unlock {self._lock_id}, then " if self._lock_id else ""
@@ -93,7 +87,7 @@ class Errored:
 
     @property
     def _lock_id(self) -> str:
-        held = self.lock is not None and self.lock.held and self.lock.lock is not None and not self.lock.trouble
+        held = self.lock is not None and self.lock.held and self.lock.lock is not None and not self.lock.wrong
         return self.lock.lock.id if held and self.lock is not None and self.lock.lock is not None else ""
 
     @property
@@ -117,7 +111,7 @@ class Errored:
         """What ``tofu state push`` of it would do."""
         here, there, ahead = self.file.state, self.remote, self._ahead
         if here is None:
-            return f"It is no state that could be pushed: {self.file.trouble}"
+            return f"It is no state that could be pushed: {self.file.wrong}"
         if there is None or ahead is None:
             return f"Whether a push would be accepted is not known: {self.remote_unseen}"
         if not self._same_lineage:

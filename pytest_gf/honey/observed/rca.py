@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pytest_gf.engine.errors import DeadlineExceeded, IdentityRejected, Unanswered, Unproven
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.answers import Answer
-from pytest_gf.honey.observed.bucket import LOOK, TICKETS, BucketView
-from pytest_gf.honey.observed.disk import FOREIGN, NOT_TO_DO, Disk
+from pytest_gf.honey.observed.bucket import LOOK, S3_FAILS, TICKETS, BucketView
+from pytest_gf.honey.observed.disk import FOREIGN, MOUNT, NOT_TO_DO, OFFLINE, Disk
 from pytest_gf.honey.observed.workload import Readiness, RustFS, StorageNode
 
 NOTHING = "nothing found: S3 shows every bucket that was looked at"
@@ -56,51 +57,52 @@ class Scene:
     def lost(self) -> tuple[RcaBucket, ...]:
         """The buckets that were seen whole, and are not coherent: a read that a right is lacking for shows nothing of a loss."""
         seen = [each for each in self.buckets if each.view is not None and not each.view.forbidden]
-        return tuple(each for each in seen if each.view is not None and not each.view.coherent)
+        return tuple(each for each in seen if each.view is not None and not each.view.holds)
 
 
 @dataclass(frozen=True)
-class Cause:
-    """The class that a scene looks like, and each thing that speaks for it.
+class Likeness:
+    """The class that a scene looks like, each thing that speaks for it, and the cause; no cause where nothing was found.
 
-    ``failure`` is what kept S3 from being seen, where that is the cause: no verdict on any bucket.
+    ``failure`` is what kept S3 from being seen, where that is the class: no verdict on any bucket.
     """
 
     name: str
     why: tuple[str, ...] = ()
+    cause: Cause | None = None
     failure: BaseException | None = None
 
 
-def cause_of(scene: Scene) -> Cause:
+def likeness_of(scene: Scene) -> Likeness:
     """Return what the scene looks like: what explains the most comes first."""
-    return next(_causes(scene))
+    return next(_likenesses(scene))
 
 
-def _causes(scene: Scene) -> Iterator[Cause]:
+def _likenesses(scene: Scene) -> Iterator[Likeness]:
     node, rustfs = scene.storage_node, scene.rustfs
     if node is not None and not node.ready:
-        yield Cause("storage node down: no bucket-index loss", (node.diagnosis, *_silence(scene)))
+        why = (node.diagnosis, *_silence(scene))
+        yield Likeness("storage node down: no bucket-index loss", why, Cause("storage-node-down", node.name))
     if rustfs is not None and rustfs.found and not any(pod.serves for pod in rustfs.pods):
-        yield Cause("pod down: nobody serves S3", (rustfs.diagnosis, *_silence(scene)))
+        why = (rustfs.diagnosis, *_silence(scene))
+        yield Likeness("pod down: nobody serves S3", why, Cause("pod-down", rustfs.deployment))
     failures = [each.failure for each in scene.buckets if each.failure is not None]
     rejected = [each for each in failures if isinstance(each, IdentityRejected)]
     if rejected:
-        yield Cause("credentials: S3 does not take them", (str(rejected[0]),), rejected[0])
+        yield Likeness("credentials: S3 does not take them", (str(rejected[0]),), failure=rejected[0])
     unanswered = [each for each in failures if isinstance(each, (Unanswered, DeadlineExceeded))]
     if unanswered:
-        yield Cause(
-            "network: S3 does not answer, and its pod and node are not known to be down",
-            (str(unanswered[0]),),
-            unanswered[0],
-        )
+        silent = "network: S3 does not answer, and its pod and node are not known to be down"
+        yield Likeness(silent, (str(unanswered[0]),), failure=unanswered[0])
     if scene.lost:
         yield from _losses(scene)
     broken = [each for each in failures if not isinstance(each, Unproven)]
     if broken and scene.readiness is not None and not scene.readiness.ready:
         said = f"/health/ready {scene.readiness.status} {scene.readiness.reason}".rstrip()
-        yield Cause("not ready: S3 refuses for now, it starts or is overloaded", (said, str(broken[0])), broken[0])
+        starts = "not ready: S3 refuses for now, it starts or is overloaded"
+        yield Likeness(starts, (said, str(broken[0])), failure=broken[0])
     for failure in (*broken, *failures):
-        yield Cause(UNKNOWN, tuple(dict.fromkeys(map(str, failures))), failure)
+        yield Likeness(UNKNOWN, tuple(dict.fromkeys(map(str, failures))), failure=failure)
     views = [each.view for each in scene.buckets if each.view is not None]
     denied = [
         f"{view.bucket}: {'ListBuckets, ' if view.hidden else ''}{', '.join(view.forbidden)}"
@@ -109,37 +111,40 @@ def _causes(scene: Scene) -> Iterator[Cause]:
     ]
     if denied:
         said = f"this identity may not ask: {'; '.join(denied)}"
-        yield Cause(UNKNOWN, (said,), Unproven(said, "grant it"))
-    yield Cause(NOTHING)
+        yield Likeness(UNKNOWN, (said,), failure=Unproven(said, "grant it"))
+    yield Likeness(NOTHING)
 
 
-def _losses(scene: Scene) -> Iterator[Cause]:
+def _losses(scene: Scene) -> Iterator[Likeness]:
     views = [each.view for each in scene.lost if each.view is not None]
-    why = tuple(f"{view.bucket}: {view.diagnosis}" for view in views)
+    troubles = [(view.bucket, trouble) for view in views if (trouble := view.trouble()) is not None]
+    why = tuple(f"{bucket}: {trouble.says}" for bucket, trouble in troubles)
+    cause = troubles[0][1].cause
     disk, ready = scene.disk, scene.readiness
     heads = [f"{each.bucket}: HeadObject {each.head_object}" for each in scene.lost if each.head_object is not None]
     if disk is not None and disk.stalled:
-        yield Cause("disk offline inside RustFS: it stalls, and may come back by itself", (disk.trouble, *heads, *why))
+        stalls = "disk offline inside RustFS: it stalls, and may come back by itself"
+        yield Likeness(stalls, (disk.unseen, *heads, *why), OFFLINE)
     if views[0].offline and ready is not None:
         listed = f"ListBuckets answers {views[0].listing}{' and is empty' if views[0].listing.ok else ''}"
-        yield Cause("disk offline inside RustFS", (listed, f"/health/ready {ready.status}", *heads, *why))
-    if disk is not None and (disk.trouble or disk.foreign):
-        yield Cause("permissions or mount", (disk.trouble or FOREIGN, *why))
+        yield Likeness("disk offline inside RustFS", (listed, f"/health/ready {ready.status}", *heads, *why), OFFLINE)
+    if disk is not None and (disk.unseen or disk.foreign):
+        yield Likeness("permissions or mount", (disk.unseen or FOREIGN, *why), MOUNT)
     if all(view.failing or not view.listing.ok for view in views):
-        yield Cause(FAILS, why)
+        yield Likeness(FAILS, why, S3_FAILS)
     barred = [view for view in views if view.barred]
     if barred and len(barred) == len(views) and all(view.listed_by_s3 for view in barred):
-        yield Cause("permissions or mount: the disk refuses reads that no right is lacking for", why)
+        yield Likeness("permissions or mount: the disk refuses reads that no right is lacking for", why, cause)
     if disk is None:
-        yield Cause("bucket-index loss or bucket gone: nobody could look at the disk", why)
+        yield Likeness("bucket-index loss or bucket gone: nobody could look at the disk", why, cause)
     markers = [view.markers for view in views if view.markers is not None]
-    if markers and all(each.stand for each in markers):
-        yield Cause("bucket-index loss: S3 lost the bucket, and its markers stand on disk", why)
-    if markers and all(each.data == each.metadata == "absent" for each in markers):
-        yield Cause("truly deleted: neither marker stands on disk", why)
+    if markers and all(each.holds for each in markers):
+        yield Likeness("bucket-index loss: S3 lost the bucket, and its markers stand on disk", why, cause)
+    if markers and all(each.absent for each in markers):
+        yield Likeness("truly deleted: neither marker stands on disk", why, cause)
     if any(each.metadata == "folder" and each.data != "folder" for each in markers):
-        yield Cause("single folder gone, or something stands in its place", why)
-    yield Cause("incoherent in a way of its own: see the buckets' files", why)
+        yield Likeness("single folder gone, or something stands in its place", why, cause)
+    yield Likeness("incoherent in a way of its own: see the buckets' files", why, cause)
 
 
 def _silence(scene: Scene) -> tuple[str, ...]:
@@ -148,18 +153,14 @@ def _silence(scene: Scene) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Rca:
+class Rca(Observed):
     """The evidence of one run. ``files`` maps each name to what it holds; ``missing`` to why it could not be collected."""
 
-    cause: Cause
+    likeness: Likeness
     build: str
     since: str
     files: Mapping[str, str]
     missing: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def found_nothing(self) -> bool:
-        return self.cause.name == NOTHING
 
     @property
     def promised(self) -> str:
@@ -167,29 +168,23 @@ class Rca:
 
     @property
     def seen(self) -> str:
-        return f"{'; '.join(self.cause.why) or 'every bucket is coherent'}; {self.build}"
+        return f"{'; '.join(self.likeness.why) or 'every bucket is coherent'}; {self.build}"
 
-    @property
-    def diagnosis(self) -> str:
-        return "" if self.found_nothing else f"it looks like: {self.cause.name}"
-
-    @property
-    def next_step(self) -> str:
-        if self.found_nothing:
-            return ""
-        if self.cause.name == FAILS:
-            return f"{LOOK}; read rca/README.md in the run's folder and keep that folder"
-        return (
-            f"read rca/README.md in the run's folder and keep that folder; then docs/bucket-index-gone.md; {NOT_TO_DO}"
-        )
+    def trouble(self) -> Trouble | None:
+        name, cause = self.likeness.name, self.likeness.cause
+        if cause is None:
+            return None
+        kept = "read rca/README.md in the run's folder and keep that folder"
+        step = f"{LOOK}; {kept}" if name == FAILS else f"{kept}; then docs/bucket-index-gone.md; {NOT_TO_DO}"
+        return Trouble(cause, f"it looks like: {name}", step)
 
     @property
     def page(self) -> str:
         """The first page: class, reasons, what to preserve, what a restart does, and the index of the files."""
         lines = [
-            f"# RCA: {self.cause.name}",
+            f"# RCA: {self.likeness.name}",
             "",
-            *(f"- {why}" for why in self.cause.why),
+            *(f"- {why}" for why in self.likeness.why),
             "",
             f"Build: {self.build}.",
             "",
@@ -211,7 +206,7 @@ class Rca:
         return "\n".join(lines) + "\n"
 
     def _then(self) -> tuple[str, ...]:
-        if self.cause.name == FAILS:
+        if self.likeness.name == FAILS:
             return (f"{LOOK[0].upper()}{LOOK[1:]}.", "This suite never restarts anything.")
         return (
             "A restart of the Deployment may restore the API's view. It repairs nothing, and this suite never restarts anything.",
@@ -220,7 +215,7 @@ class Rca:
 
 
 @dataclass(frozen=True)
-class RcaEvidence:
+class RcaEvidence(Observed):
     """For how many seconds the containers run that were looked into, by pod, and how far back RCA looks. Statement S091."""
 
     ages: Mapping[str, float]
@@ -229,10 +224,6 @@ class RcaEvidence:
     @property
     def restarted(self) -> tuple[str, ...]:
         return tuple(f"{name} {age / 60:.0f} minutes ago" for name, age in self.ages.items() if age < self.since)
-
-    @property
-    def untouched(self) -> bool:
-        return not self.restarted
 
     @property
     def promised(self) -> str:
@@ -245,16 +236,11 @@ class RcaEvidence:
             or "no container runs"
         )
 
-    @property
-    def diagnosis(self) -> str:
-        if self.untouched:
-            return ""
-        return f"it came too late: {'; '.join(self.restarted)} a container was started, and what it knew before is gone"
-
-    @property
-    def next_step(self) -> str:
-        if self.untouched:
-            return ""
-        return (
+    def trouble(self) -> Trouble | None:
+        if not self.restarted:
+            return None
+        says = f"it came too late: {'; '.join(self.restarted)} a container was started, and what it knew before is gone"
+        step = (
             "keep the log of what ran before (rca/log-*-previous.txt) and who restarted it; a restart proves no repair"
         )
+        return Trouble(Cause("evidence-lost"), says, step)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_gf.engine.trouble import Cause
 from pytest_gf.honey.answers import Listing
+from pytest_gf.honey.observed.bucket import S3_FAILS, losses, refusals
+from pytest_gf.honey.observed.disk import MOUNT, OFFLINE
 
 __all__ = ["BucketListed", "Listing"]
 
@@ -37,3 +40,10 @@ class BucketListed:
         if self.listed is None:
             return f"; {self}"
         return f"; {self}, so it is not the bucket as a whole"
+
+    @property
+    def because(self) -> tuple[Cause, ...]:
+        """What may explain a failure of the cache, as far as the listing of buckets tells."""
+        if self.listed is None:
+            return S3_FAILS, OFFLINE, MOUNT
+        return refusals(self.name) if self.listed else losses(self.name)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.answers import Answer, Listing
-from pytest_gf.honey.observed.bucket import LOOK, PRESERVE, TICKETS
+from pytest_gf.honey.observed.bucket import LOOK, PRESERVE, S3_FAILS, TICKETS, WRITES_FAIL, lost_after_a_delete
+from pytest_gf.honey.observed.disk import MOUNT, OFFLINE, OUT_OF_STEP
 
 LEFT = "pytest --gf-clean deletes what was left, by the ledger"
 
 
 @dataclass(frozen=True)
-class ScratchBucket:
+class ScratchBucket(Observed):
     """The answers to CreateBucket and to what looked for the bucket right after it."""
 
     bucket: str
@@ -24,10 +26,6 @@ class ScratchBucket:
         return self.listing.shows(self.bucket)
 
     @property
-    def appeared(self) -> bool:
-        return self.created.ok and self.listed and self.head.ok
-
-    @property
     def promised(self) -> str:
         return f"CreateBucket {self.bucket} 200; ListBuckets shows it; HeadBucket 200"
 
@@ -38,29 +36,22 @@ class ScratchBucket:
         )
         return f"CreateBucket {self.created}; ListBuckets {listing}; HeadBucket {self.head}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.appeared:
-            return ""
+    def trouble(self) -> Trouble | None:
         if not self.created.ok:
-            return f"S3 can't create a bucket: {self.created}: {self.created.message}"
+            says = f"S3 can't create a bucket: {self.created}: {self.created.message}"
+            look = "look at RustFS's disk (full, read-only, offline?) and its log"
+            return Trouble(WRITES_FAIL, says, look, because=(OFFLINE, MOUNT))
         if not self.listing.answer.ok:
-            return f"S3 can't list its buckets after it created one: {self.listing.answer}"
-        return "a bucket that S3 says it created does not appear: the bucket index does not follow the API"
-
-    @property
-    def next_step(self) -> str:
-        if self.appeared:
-            return ""
-        if not self.created.ok:
-            return "look at RustFS's disk (full, read-only, offline?) and its log"
-        if not self.listing.answer.ok:
-            return LOOK
-        return f"{PRESERVE}; {TICKETS}"
+            says = f"S3 can't list its buckets after it created one: {self.listing.answer}"
+            return Trouble(S3_FAILS, says, LOOK)
+        if self.listed and self.head.ok:
+            return None
+        says = "a bucket that S3 says it created does not appear: the bucket index does not follow the API"
+        return Trouble(OUT_OF_STEP, says, f"{PRESERVE}; {TICKETS}")
 
 
 @dataclass(frozen=True)
-class ScratchObject:
+class ScratchObject(Observed):
     """An object as it was written and as it was read back; sizes in bytes."""
 
     bucket: str
@@ -75,10 +66,6 @@ class ScratchObject:
     """What its reads came to, where six of them failed while S3 answered other ones."""
 
     @property
-    def readable(self) -> bool:
-        return self.put.ok and self.get.ok and self.written_sha256 == self.read_sha256
-
-    @property
     def promised(self) -> str:
         return f"PutObject 200; GetObject 200 with the same {self.written_size} bytes"
 
@@ -89,27 +76,21 @@ class ScratchObject:
             f"read {self.read_size} bytes, sha256 {self.read_sha256[:12]}…"
         )
 
-    @property
-    def diagnosis(self) -> str:
-        if self.readable:
-            return ""
+    def trouble(self) -> Trouble | None:
+        step = "start no tofu apply: its state could not be persisted; look at RustFS's disk and log"
         if not self.put.ok:
-            return f"S3 can't write: {self.put}: {self.put.message} (a full disk answers so while every read is well)"
+            says = f"S3 can't write: {self.put}: {self.put.message} (a full disk answers so while every read is well)"
+            return Trouble(WRITES_FAIL, says, step)
         if not self.get.ok:
-            return f"what S3 says it wrote can't be read: {self.unreadable or self.get}"
-        return "S3 gave other bytes than were written"
-
-    @property
-    def next_step(self) -> str:
-        return (
-            ""
-            if self.readable
-            else "start no tofu apply: its state could not be persisted; look at RustFS's disk and log"
-        )
+            says = f"what S3 says it wrote can't be read: {self.unreadable or self.get}"
+            return Trouble(Cause("object-unreadable", "scratch"), says, step)
+        if self.written_sha256 != self.read_sha256:
+            return Trouble(Cause("object-altered", "scratch"), "S3 gave other bytes than were written", step)
+        return None
 
 
 @dataclass(frozen=True)
-class ScratchGone:
+class ScratchGone(Observed):
     """The answer to DeleteBucket, and what ListBuckets showed after it."""
 
     bucket: str
@@ -124,10 +105,6 @@ class ScratchGone:
     @property
     def protected_missing(self) -> tuple[str, ...]:
         return self.listing.lacks(*self.protected)
-
-    @property
-    def gone(self) -> bool:
-        return self.bucket_deleted.ok and self.unlisted
 
     @property
     def unlisted(self) -> bool:
@@ -148,20 +125,15 @@ class ScratchGone:
             f"ListBuckets {'still shows it' if self.still_listed else 'no longer shows it'}; protected buckets missing: {missing}"
         )
 
-    @property
-    def diagnosis(self) -> str:
-        if self.gone:
-            return ""
+    def trouble(self) -> Trouble | None:
+        look = f"{LEFT}; look at RustFS's log"
         if self.protected_missing:
-            return f"bucket-index loss after a delete (the 2026-05-25 class): {', '.join(self.protected_missing)} left the listing"
-        if self.bucket_deleted.ok and not self.listing.answer.ok:
-            return f"S3 can't list its buckets after a delete: {self.listing.answer}"
-        if self.still_listed and self.bucket_deleted.ok:
-            return "a bucket that S3 says it deleted is still listed: the bucket index does not follow the API"
-        return f"S3 can't delete the scratch bucket: {self.bucket_deleted}"
-
-    @property
-    def next_step(self) -> str:
-        if self.gone:
-            return ""
-        return f"{PRESERVE}; {TICKETS}" if self.protected_missing else f"{LEFT}; look at RustFS's log"
+            return lost_after_a_delete(self.protected_missing, self.protected)
+        if not self.bucket_deleted.ok:
+            return Trouble(WRITES_FAIL, f"S3 can't delete the scratch bucket: {self.bucket_deleted}", look)
+        if not self.listing.answer.ok:
+            return Trouble(S3_FAILS, f"S3 can't list its buckets after a delete: {self.listing.answer}", look)
+        if self.still_listed:
+            says = "a bucket that S3 says it deleted is still listed: the bucket index does not follow the API"
+            return Trouble(OUT_OF_STEP, says, look)
+        return None

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.answers import Answer
-from pytest_gf.honey.formats.effect import ABSENT, FIND, NO_APPLY, NO_STATE, Effect, refused, stops
-from pytest_gf.honey.formats.gojson import UNREAD
-from pytest_gf.honey.observed.bucket import PRESERVE, TICKETS
+from pytest_gf.honey.formats.effect import ABSENT, FIND, NO_APPLY, NO_STATE, refused, stops
+from pytest_gf.honey.observed.bucket import PRESERVE, S3_FAILS, TICKETS, losses, refusals
+from pytest_gf.honey.observed.disk import MOUNT, OFFLINE
 
 if TYPE_CHECKING:
     from pytest_gf.honey.formats.tfstate import Malformed, State
 
-__all__ = ["NO_APPLY", "NO_STATE", "StateBody", "StateListing"]
-
-RIGHTS = f"{NO_APPLY}; give the state's credential back its rights to list and read the state"
+RIGHTS = "give the state's credential back its rights to list and read the state"
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
-class StateListing:
+class StateListing(Observed):
     """What ListObjectsV2 holds below a state's key; sizes in bytes, ETags unquoted."""
 
     stack: str
@@ -31,10 +30,6 @@ class StateListing:
     answer: Answer
     sizes: Mapping[str, int]
     etags: Mapping[str, str]
-
-    @property
-    def holds_key(self) -> bool:
-        return self.answer.ok and self.key in self.sizes
 
     @property
     def promised(self) -> str:
@@ -46,39 +41,30 @@ class StateListing:
             return f"ListObjectsV2 {self.answer}"
         return (
             f"ListObjectsV2 200 with {self.key}, {self.sizes[self.key]} bytes"
-            if self.holds_key
+            if self.key in self.sizes
             else "ListObjectsV2 200 without the key"
         )
 
-    @property
-    def effect(self) -> Effect | None:
-        """What OpenTofu makes of a listing without the key, where HEAD says the same; None where nothing is wrong."""
-        if self.holds_key:
+    def trouble(self) -> Trouble | None:
+        """Return what OpenTofu makes of a listing without the key, where HEAD says the same."""
+        if not self.answer.ok:
+            return self._refused()
+        if self.key in self.sizes:
             return None
-        if self.answer.ok:
-            return ABSENT
-        if self.answer.forbidden:
-            words = f"the state's own credential is accepted and may not list ({self.answer}): OpenTofu goes on by HEAD, and where that answers 404, {NO_STATE}"
-            return Effect("no-state", words, RIGHTS)
-        return _refusal(self.answer, self.bucket, "ListObjectsV2")
+        says = f"the bucket answers, and the state object is not in it. {ABSENT.words}"
+        return Trouble(Cause("state-object-missing", self.stack), says, ABSENT.next_step)
 
-    @property
-    def diagnosis(self) -> str:
-        if self.effect is None:
-            return ""
-        return (
-            f"the bucket answers, and the state object is not in it. {ABSENT.words}"
-            if self.answer.ok
-            else self.effect.words
-        )
-
-    @property
-    def next_step(self) -> str:
-        return self.effect.next_step if self.effect is not None else ""
+    def _refused(self) -> Trouble:
+        refusal = _refusal(self, self.answer, "ListObjectsV2")
+        if not self.answer.forbidden:
+            return refusal
+        goes_on = f"OpenTofu goes on by HEAD, and where that answers 404, {NO_STATE}"
+        says = f"the state's own credential is accepted and may not list ({self.answer}): {goes_on}"
+        return replace(refusal, says=says)
 
 
 @dataclass(frozen=True)
-class StateBody:
+class StateBody(Observed):
     """HEAD and GET of a state object, what arrived, and what it is. Lengths in bytes; digests in hex.
 
     ``state`` is what a strict reader made of the body, ``malformed`` why it could not; neither where no body arrived.
@@ -118,46 +104,6 @@ class StateBody:
         return self.answer.ok and self.length == self.expected
 
     @property
-    def whole(self) -> bool:
-        return self.received and self.length > 0 and not self._disagreements()
-
-    @property
-    def shaped(self) -> bool:
-        return self.state is not None and self.state.effect.good
-
-    @property
-    def effect(self) -> Effect | None:  # noqa: PLR0911  # One an outcome.
-        """What OpenTofu makes of it: it asks HEAD, then GET, then reads the body. None: the body was not read to its end."""
-        if self.unreadable:
-            return stops(
-                "the state object can't be read, and S3 is well otherwise: the object is damaged where RustFS keeps it",
-                f"{NO_APPLY}; overwrite nothing; look at RustFS's log and the node's disk; find the last good body (versions, backup)",
-            )
-        if not self.head.ok and self.answer.code != "NoSuchBucket":
-            return self._absent(self.head, "HEAD")
-        if not self.answer.ok:
-            return self._absent(self.answer, "GetObject")
-        if not self.received:
-            why = f"the body was cut: {self.length} of {self.expected} bytes arrived"
-            return stops(why, f"{NO_APPLY}; look at RustFS's log, then ask again")
-        if self.length == 0:
-            return Effect("no-state", f"the body is empty. {NO_STATE}", FIND)
-        if self.malformed is not None:
-            return None if self.malformed.kind in UNREAD else refused(str(self.malformed))
-        return self.state.effect if self.state is not None else None
-
-    def _absent(self, answer: Answer, operation: str) -> Effect:
-        if answer.status != 404 or answer.code == "NoSuchBucket":  # noqa: PLR2004  # RFC 9110, 15.5.5.
-            return _refusal(answer, self.bucket, operation)
-        if self.listed_size is not None and operation != "HEAD":
-            return Effect(
-                "no-state",
-                f"the key is listed, and GET answers {answer}: a half-lost object. {NO_STATE}",
-                ABSENT.next_step,
-            )
-        return Effect("no-state", f"{operation} answers {answer}. {NO_STATE}", ABSENT.next_step)
-
-    @property
     def promised(self) -> str:
         return "HEAD and GET 200; length, ETag and checksum agree with the bytes; the bytes are a version 4 state or an encrypted one"
 
@@ -172,28 +118,47 @@ class StateBody:
             f"listed with {self.listed_size}; ETag {self.etag or 'none'}, md5 {self.md5}{what}"
         )
 
-    @property
-    def diagnosis(self) -> str:
-        effect = self.effect
-        if not self.answer.ok or not self.received or self.length == 0:
-            return effect.words if effect is not None else ""
-        if effect is not None and not effect.good and self.head.ok:
-            return f"this is no state that OpenTofu goes on from; {effect.words}"
-        return "; ".join(self._disagreements())
+    def trouble(self) -> Trouble | None:
+        """Return what OpenTofu makes of it: it asks HEAD, then GET; or how the answers and the bytes disagree."""
+        if not self.received or not self.length:
+            return self._not_there()
+        disagreements = self._disagreements()
+        if not disagreements:
+            return None
+        step = f"{NO_APPLY}; compare with HEAD's answer and the versions"
+        if not self.head.ok:
+            step = self._absent(self.head, "HEAD").next_step
+        return Trouble(Cause("state-body-damaged", self.stack), "; ".join(disagreements), step)
 
-    @property
-    def next_step(self) -> str:
-        if not self.diagnosis:
-            return ""
-        effect = self.effect
-        if effect is not None and effect.next_step:
-            return effect.next_step
-        return f"{NO_APPLY}; compare with HEAD's answer and the versions"
+    def _not_there(self) -> Trouble:
+        if self.unreadable:
+            stopped = stops(
+                "the state object can't be read, and S3 is well otherwise: the object is damaged where RustFS keeps it",
+                f"{NO_APPLY}; overwrite nothing; look at RustFS's log and the node's disk; find the last good body (versions, backup)",
+            )
+            return Trouble(Cause("object-unreadable", self.stack), stopped.words, stopped.next_step)
+        if not self.head.ok and self.answer.code != "NoSuchBucket":
+            return self._absent(self.head, "HEAD")
+        if not self.answer.ok:
+            return self._absent(self.answer, "GetObject")
+        if self.received:
+            return Trouble(Cause("state-is-none", self.stack), f"the body is empty. {NO_STATE}", FIND)
+        why = f"the body was cut: {self.length} of {self.expected} bytes arrived"
+        cut = stops(why, f"{NO_APPLY}; look at RustFS's log, then ask again")
+        return Trouble(Cause("state-body-damaged", self.stack), cut.words, cut.next_step)
+
+    def _absent(self, answer: Answer, operation: str) -> Trouble:
+        if answer.status != 404 or answer.code == "NoSuchBucket":  # noqa: PLR2004  # RFC 9110, 15.5.5.
+            return _refusal(self, answer, operation)
+        says = f"{operation} answers {answer}. {NO_STATE}"
+        if self.listed_size is not None and operation != "HEAD":
+            says = f"the key is listed, and GET answers {answer}: a half-lost object. {NO_STATE}"
+        return Trouble(Cause("state-object-missing", self.stack), says, ABSENT.next_step)
 
     def _disagreements(self) -> list[str]:
         found: list[str] = []
         if not self.head.ok:
-            found.append(f"GET reads the body, and {self._absent(self.head, 'HEAD').words}")
+            found.append(f"GET reads the body, and {self._absent(self.head, 'HEAD').says}")
         elif self.head_length not in {None, self.length}:
             found.append(f"HEAD says {self.head_length} bytes, and {self.length} arrived")
         if self.head.ok and self.head_etag != self.etag:
@@ -230,18 +195,47 @@ class StateBody:
         )
 
 
+@dataclass(frozen=True)
+class StateShape(Observed):
+    """A state's body that arrived to be read: whether OpenTofu goes on from it."""
+
+    body: StateBody
+
+    @property
+    def promised(self) -> str:
+        return self.body.promised
+
+    @property
+    def seen(self) -> str:
+        return self.body.seen
+
+    def trouble(self) -> Trouble | None:
+        state, malformed = self.body.state, self.body.malformed
+        if not self.body.length:
+            return self.body.trouble()
+        effect = state.effect if state is not None else refused(str(malformed or "nobody read the body"))
+        if effect.good:
+            return None
+        says = f"this is no state that OpenTofu goes on from; {effect.words}"
+        return Trouble(Cause("state-is-none", self.body.stack), says, effect.next_step)
+
+
 def _marked(state: State) -> str:
     marks = [f"{count} {name}" for name, count in (("deposed", state.deposed), ("tainted", state.tainted)) if count]
     return f" ({', '.join(marks)})" if marks else ""
 
 
-def _refusal(answer: Answer, bucket: str, operation: str) -> Effect:
-    """Return the effect of an answer of S3 that is neither the object nor its absence."""
+def _refusal(seen: StateListing | StateBody, answer: Answer, operation: str) -> Trouble:
+    """Return the trouble of an answer of S3 that is neither the object nor its absence."""
+    bucket = seen.bucket
     if answer.code == "NoSuchBucket":
         why = f"S3 says NoSuchBucket for {bucket}: bucket-index loss or bucket gone; rustfs.list-buckets[{bucket}] tells which"
-        return stops(why, f"{PRESERVE}; {TICKETS}")
-    if answer.forbidden:
+        cause, step, because = Cause("state-object-missing", seen.stack), f"{PRESERVE}; {TICKETS}", losses(bucket)
+    elif answer.forbidden:
         why = f"the state's own credential is accepted and may not do this ({operation} {answer}; a file in the place of the bucket's folder answers so too)"
-        return stops(why, RIGHTS)
-    said = f": {answer.message}" if answer.message else ""
-    return stops(f"{operation}: S3 answers {answer}{said}", f"{NO_APPLY}; look at RustFS's log, then ask again")
+        cause, step, because = Cause("right-missing", bucket), f"{NO_APPLY}; {RIGHTS}", refusals(bucket)
+    else:
+        said = f": {answer.message}" if answer.message else ""
+        why, step = f"{operation}: S3 answers {answer}{said}", f"{NO_APPLY}; look at RustFS's log, then ask again"
+        cause, because = S3_FAILS, (OFFLINE, MOUNT)
+    return Trouble(cause, stops(why, step).words, step, because)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.answers import Answer
 
 
 @dataclass(frozen=True)
-class Page:
+class Page(Observed):
     """The answer to GET of a page that the contract promises."""
 
     url: str
     answer: Answer
-
-    @property
-    def answered(self) -> bool:
-        return self.answer.ok
 
     @property
     def promised(self) -> str:
@@ -26,10 +23,9 @@ class Page:
     def seen(self) -> str:
         return f"GET {self.url}: {self.answer}"
 
-    @property
-    def diagnosis(self) -> str:
-        return "" if self.answered else f"the page does not answer as published: {self.answer}"
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.answered else "look at the release workflow's last run, and at FlakeHub's status"
+    def trouble(self) -> Trouble | None:
+        if self.answer.ok:
+            return None
+        says = f"the page does not answer as published: {self.answer}"
+        step = "look at the release workflow's last run, and at FlakeHub's status"
+        return Trouble(Cause("page-missing", self.url), says, step)

@@ -12,4 +12,4 @@ from pytest_gf.honey.observed.pushed import PushedPath
 @clause("attic.stores-in-bucket", "what is pushed to Attic lies in its bucket", proves="S012~")
 def test_attic_stores_in_bucket(attic_pushed: PushedPath) -> None:
     """An Attic that writes to another bucket is invisible to every read: chunks carry their bucket."""
-    assert attic_pushed.in_bucket
+    assert attic_pushed.holds

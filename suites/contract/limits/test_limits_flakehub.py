@@ -9,4 +9,4 @@ from pytest_gf.honey.observed.web import Page
 @clause("acceleration.flakehub-answers", "FlakeHub's page of the flake answers", proves="S015~")
 def test_flakehub_answers(flakehub_page: Page) -> None:
     """Publication and discovery go through FlakeHub."""
-    assert flakehub_page.answered
+    assert flakehub_page.holds

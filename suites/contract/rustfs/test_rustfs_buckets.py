@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.honey.observed.bucket import BucketView
+from pytest_gf.honey.observed.bucket import BucketAnswer
 from pytest_gf.honey.observed.surface import AnonymousView
 
 pytestmark = pytest.mark.canary
@@ -13,23 +13,23 @@ pytestmark = pytest.mark.canary
 
 @pytest.mark.authority
 @clause("rustfs.list-buckets", "S3 list-buckets shows {bucket}", proves="S077~ S094~")
-def test_list_buckets(bucket_listed: BucketView) -> None:
+def test_list_buckets(bucket_listed: BucketAnswer) -> None:
     """The S3 API view is the OpenTofu state authority, whatever the disk says."""
-    assert bucket_listed.listed_by_s3
+    assert bucket_listed.holds
 
 
 @pytest.mark.authority
 @clause("rustfs.head-bucket", "S3 head-bucket finds {bucket}", proves="S094~")
-def test_head_bucket(bucket_head: BucketView) -> None:
+def test_head_bucket(bucket_head: BucketAnswer) -> None:
     """The guard checks S3 bucket metadata."""
-    assert bucket_head.head_found
+    assert bucket_head.holds
 
 
 @pytest.mark.authority
 @clause("rustfs.get-agrees", "S3 GET and ListObjectsV2 find {bucket}", proves="S077~ S094~")
-def test_get_agrees(bucket_reads: BucketView) -> None:
+def test_get_agrees(bucket_reads: BucketAnswer) -> None:
     """A HEAD carries no code: only GET and ListObjectsV2 tell NoSuchBucket from NoSuchKey."""
-    assert bucket_reads.get_agrees
+    assert bucket_reads.holds
 
 
 @clause("rustfs.anonymous-refused", "S3 refuses whoever has no credential", proves="S016~")
