@@ -41,7 +41,7 @@ def agrees(path: str, text: str, promised: Promised, statements: Iterable[str] =
     looked = (
         f"{path}, {len(rows)} row(s) of tables, {len(strange)} sentence(s) that no statement covers{listed}\n{path}"
     )
-    return Findings("the contract document and the contract's data say the same", looked, tuple(found))
+    return Findings("page-stale", "the contract document and the contract's data say the same", looked, found)
 
 
 def _addresses(path: str, rows: Iterable[Row], promised: Mapping[str, str]) -> Iterator[Finding]:

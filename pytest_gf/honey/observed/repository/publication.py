@@ -25,7 +25,7 @@ def publication(sources: Sources, known: Read, plan: Plan, words: Sequence[str])
         found += _words(path, each, sources[path], words)
         found += _unconfirmed(path, each, sources, plan, words)
     promise = f"publication demands {', '.join(words)}, each for its profile"
-    return Findings(promise, f"{len(chosen)} publication workflow(s)", tuple(found))
+    return Findings("workflow-pushes", promise, f"{len(chosen)} publication workflow(s)", found)
 
 
 def _words(path: str, read: Workflow, text: str, words: Sequence[str]) -> Iterator[Finding]:

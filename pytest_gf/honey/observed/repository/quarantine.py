@@ -83,7 +83,7 @@ def pull_requests(sources: Sources, known: Read, plan: Plan) -> Findings:
                 found.append(_finding(push, "pull-request-pushes", what, mend, doubt))
     found += merge_requests(sources, plan)
     looked = f"{_counted(known)}, {len(held)} command(s) that can't be read and that no credential reaches"
-    return Findings("no event of a pull request writes to Attic", looked, tuple(dict.fromkeys(found)))
+    return Findings("workflow-pushes", "no event of a pull request writes to Attic", looked, found)
 
 
 def merge_requests(sources: Sources, plan: Plan) -> Iterator[Finding]:
@@ -119,7 +119,7 @@ def proofs(sources: Sources, known: Read, plan: Plan) -> Findings:
                 if push.line not in lines:
                     mend = 'broad proof workflows don\'t write while the recurrence is unresolved: say push-cache: "false", or take it out'
                     found.append(_finding(push, "proof-pushes", f"a broad proof workflow {push.how}", mend))
-    return Findings('broad proof workflows keep push-cache: "false"', _counted(known), tuple(found))
+    return Findings("workflow-pushes", 'broad proof workflows keep push-cache: "false"', _counted(known), found)
 
 
 def pilots(sources: Sources, known: Read, plan: Plan) -> Findings:
@@ -129,7 +129,10 @@ def pilots(sources: Sources, known: Read, plan: Plan) -> Findings:
     for path, each in chosen.items():
         found += ungated(path, each, sources, plan)
     return Findings(
-        f"pilots push only on the default branch and with {TOKEN}", _counted(known, len(chosen)), tuple(found)
+        "workflow-pushes",
+        f"pilots push only on the default branch and with {TOKEN}",
+        _counted(known, len(chosen)),
+        found,
     )
 
 

@@ -56,7 +56,7 @@ def documents(sources: Sources, which: Documents, plan: Plan) -> Findings:
         found += _told(path, text)
         for fence in markdown.fences(text):
             found += _fenced(path, fence, sources, plan)
-    return Findings("no document tells to push past the gate", f"{count} document(s)", tuple(found))
+    return Findings("document-pushes", "no document tells to push past the gate", f"{count} document(s)", found)
 
 
 def examples(sources: Sources, which: Documents, plan: Plan) -> Findings:
@@ -66,7 +66,7 @@ def examples(sources: Sources, which: Documents, plan: Plan) -> Findings:
     for path, text in files.items():
         found += _example(path, text, 0, sources, plan)
     promise = f"examples push only on the default branch and with {TOKEN}"
-    return Findings(promise, f"{len(files)} example(s)", tuple(found))
+    return Findings("workflow-pushes", promise, f"{len(files)} example(s)", found)
 
 
 def actions(sources: Sources, plan: Plan, patterns: Sequence[str] = ACTIONS) -> Findings:
@@ -75,7 +75,9 @@ def actions(sources: Sources, plan: Plan, patterns: Sequence[str] = ACTIONS) -> 
     files = chosen(sources, patterns)
     for path in files:
         found += _action(path, sources, plan)
-    return Findings("composite actions push only when they are asked to", f"{len(files)} action(s)", tuple(found))
+    return Findings(
+        "workflow-pushes", "composite actions push only when they are asked to", f"{len(files)} action(s)", found
+    )
 
 
 def _action(path: str, sources: Sources, plan: Plan) -> Iterator[Finding]:
