@@ -44,12 +44,12 @@ class CacheSurface(Observed):
         step = f"is it bazel-remote that answers there, with the options of its Deployment? {WITHOUT}"
         if self.status != "OK":
             says = f"the cache does not say what it can do: {self.status}"
-            return Trouble(Cause("cache-fails"), says, step)
+            return Trouble(Cause("cache-fails", "bazel"), says, step)
         if not self._lacks:
             return None
-        cause = Cause("cache-lacks")
+        cause = Cause("cache-lacks", "bazel")
         if self._does_execute:
-            cause = Cause("cache-executes")
+            cause = Cause("cache-executes", "bazel")
             step = (
                 "no executor may take this cache for its CAS (S047): is another server behind the address of [bazel]?"
             )
@@ -102,10 +102,10 @@ class CacheMiss(Observed):
             return None
         step = f"see rustfs.list-buckets and bazel-remote's credential and log; {WITHOUT}"
         if self.find == "OK" and not self.missing:
-            return Trouble(Cause("cache-invents"), "the cache claims to have a blob that nobody wrote", step)
+            return Trouble(Cause("cache-invents", "bazel"), "the cache claims to have a blob that nobody wrote", step)
         said = failed[0] if failed else self.find
         says = f"A missing blob was answered with an error: {said}{s3_words(said)}"
-        return Trouble(refused(said) or Cause("cache-fails"), says, step, behind(said, self.bucket))
+        return Trouble(refused(said) or Cause("cache-fails", "bazel"), says, step, behind(said, self.bucket))
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class WrittenBlob(Observed):
         if self.acknowledged != "OK":
             said = self.acknowledged
             says = f"bazel-remote refuses the write: {said}"
-            return Trouble(refused(said) or Cause("cache-fails"), says, log, behind(said, self.bucket))
+            return Trouble(refused(said) or Cause("cache-fails", "bazel"), says, log, behind(said, self.bucket))
         if not self.key:
             says = f"acknowledged and lost: after {self.within:g} s the blob is not in {self.bucket}: {self._lost}"
             step = (
@@ -153,7 +153,7 @@ class WrittenBlob(Observed):
             return Trouble(refused(self.miss) or Cause("write-lost", self.bucket), says, step, why)
         if not self.wrong:
             return None
-        return Trouble(Cause("digest-mismatch", self.bucket), f"the object is not what was written: {self.wrong}", log)
+        return Trouble(Cause("object-altered", self.bucket), f"the object is not what was written: {self.wrong}", log)
 
     @property
     def _lost(self) -> str:
@@ -184,7 +184,7 @@ def s3_words(status: str) -> str:
 
 def refused(status: str) -> Cause | None:
     """Return the cause where S3's own words in a status say that it does not take bazel-remote's credential."""
-    return Cause("cache-credential") if re.search(_REFUSED, status, re.IGNORECASE) else None
+    return Cause("cache-credential", "bazel") if re.search(_REFUSED, status, re.IGNORECASE) else None
 
 
 def behind(status: str, bucket: str) -> tuple[Cause, ...]:

@@ -192,7 +192,7 @@ class ServedBlob:
         """Return what makes it wrong: the object in S3, where that is; else bazel-remote, or its credential."""
         if self.stored.state != "whole":
             return rotten(bucket, corrupt=self.stored.state != "unreadable")
-        return refused(self.status) or Cause("hot-cache-wrong" if self.status == "OK" else "cache-fails")
+        return refused(self.status) or Cause("hot-cache-wrong" if self.status == "OK" else "cache-fails", "bazel")
 
 
 @dataclass(frozen=True)

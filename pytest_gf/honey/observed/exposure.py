@@ -85,10 +85,11 @@ class Endpoint(Observed):
     def trouble(self) -> Trouble | None:
         if not self._wrong:
             return None
-        step = "runners can't reach the cache by the address they are given: see who changed the Service"
         if self.ports is not None and self.port in self.ports:
             step = f'give [bazel] of the target grpc = "{self.contract}"'
-        return Trouble(Cause("endpoint-wrong", self.service), self._wrong, step)
+            return Trouble(Cause("other-address", "bazel"), self._wrong, step)
+        step = "runners can't reach the cache by the address they are given: see who changed the Service"
+        return Trouble(Cause("service-wrong", self.service), self._wrong, step)
 
     @property
     def _wrong(self) -> str:

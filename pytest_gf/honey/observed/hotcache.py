@@ -51,12 +51,14 @@ class HotCache(Observed):
     def trouble(self) -> Trouble | None:
         if not self._wrong:
             return None
-        step = "compare the Deployment with its stack: blobs are written elsewhere than the audit and the guard look"
+        says = "; ".join(self._wrong)
         if self.kind not in POD_LOCAL:
             step = (
                 "is it meant? then S042 of the page is stale; what outlives the pod hides for longer what S3 has lost"
             )
-        return Trouble(Cause("cache-misplaced", self.deployment), "; ".join(self._wrong), step)
+            return Trouble(Cause("hot-cache-outlives", "bazel"), says, step)
+        step = "compare the Deployment with its stack: blobs are written elsewhere than the audit and the guard look"
+        return Trouble(Cause("cache-stores-elsewhere", "bazel"), says, step)
 
     @property
     def _wrong(self) -> list[str]:

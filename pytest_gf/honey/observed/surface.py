@@ -35,4 +35,4 @@ class AnonymousView(Observed):
         if not answered:
             return None
         step = "take the public policy away: state bodies hold secrets in clear, so rotate what they name"
-        return Trouble(Cause("anonymous-reads"), f"S3 answers the anonymous: {', '.join(answered)}", step)
+        return Trouble(Cause("anonymous-allowed", "s3"), f"S3 answers the anonymous: {', '.join(answered)}", step)

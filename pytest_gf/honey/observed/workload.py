@@ -115,28 +115,30 @@ class RustFS(Observed):
         if self.found and down:
             says = f"node down: {down} does not report Ready, and the pod is there; this is no bucket-index loss"
             return Trouble(node_down(down, self.promised_node), says, BRING_BACK)
-        kind, says = self._wrong()
-        step = "pin the image by its digest in the stack's inputs" if kind == "image-not-pinned" else KEEP_LOGS
-        return Trouble(Cause(kind, self.deployment), says, step) if says else None
+        return self._of_pods()
 
-    def _wrong(self) -> tuple[str, str]:  # noqa: PLR0911  # One line a cause.
+    def _of_pods(self) -> Trouble | None:  # noqa: PLR0911  # One line a cause.
+        name, down = self.deployment, Cause("pod-down", self.deployment)
         if not self.found:
-            return "workload-gone", f"Deployment {self.deployment} is gone from namespace {self.namespace}"
+            return Trouble(
+                Cause("workload-gone", name), f"Deployment {name} is gone from namespace {self.namespace}", KEEP_LOGS
+            )
         if not self.pods:
             why = f" that stands ({'; '.join(self.left)})" if self.left else ""
-            return "pod-down", f"pod down: the Deployment has no pod{why}"
+            return Trouble(down, f"pod down: the Deployment has no pod{why}", KEEP_LOGS)
         pod = self.pods[0]
         if any(not each.node for each in self.pods):
-            return "pod-down", f"pod down: no node takes it ({pod.why or pod.phase})"
+            return Trouble(down, f"pod down: no node takes it ({pod.why or pod.phase})", KEEP_LOGS)
         if self.replicas != 1 or len(self.pods) != 1:
-            said = f"{self.replicas} replicas instead of one: RustFS's volume and index are made for one writer"
-            return "not-one-replica", said
+            says = f"{self.replicas} replicas instead of one: RustFS's volume and index are made for one writer"
+            return Trouble(Cause("not-one-replica", name), says, KEEP_LOGS)
         if not pod.ready or self.ready_replicas != 1:
-            return "pod-down", f"pod down: it runs on {pod.node} and is not ready ({pod.why or pod.phase})"
-        if "@sha256:" not in pod.image:
-            said = "the image is not pinned by digest: what runs after a restart is not what was proved"
-            return "image-not-pinned", said
-        return "", ""
+            says = f"pod down: it runs on {pod.node} and is not ready ({pod.why or pod.phase})"
+            return Trouble(down, says, KEEP_LOGS)
+        if "@sha256:" in pod.image:
+            return None
+        says = "the image is not pinned by digest: what runs after a restart is not what was proved"
+        return Trouble(Cause("image-not-pinned", name), says, "pin the image by its digest in the stack's inputs")
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
 
 MOST_SHOWN = 20
 """Findings written out in one text; the rest is counted."""
+
+PUSHES = Cause("workflow-pushes")
+TOLD = Cause("document-pushes")
+CANARY = Cause("canary-workflow")
+BACKEND = Cause("stack-backend")
+ATTACHED = Cause("attachment")
+SETTINGS = Cause("machine-settings")
+DEAD = Cause("dead-address")
+TOPOLOGY = Cause("topology-named")
+FLAKEHUB = Cause("flakehub-reads")
+RELEASED = Cause("cache-release")
+CLAIMED = Cause("execution-claimed")
+ELIGIBLE = Cause("not-eligible")
+SHARED = Cause("executor-shared")
+ROTATION = Cause("no-rotation")
+STALE = Cause("page-stale")
+"""Causes of findings; their subject is the first file."""
 
 Sources: TypeAlias = Mapping[str, str]
 """The texts of a checkout by path, in the order of the paths."""
@@ -47,9 +64,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Findings(Observed):
-    """All findings of one requirement, of one kind of cause. ``looked_at`` says in a few words what was read to find them."""
+    """All findings of one requirement, of one cause. ``looked_at`` says in a few words what was read to find them."""
 
-    kind: str
+    cause: Cause
     promise: str
     looked_at: str
     found: Sequence[Finding] = ()
@@ -76,7 +93,7 @@ class Findings(Observed):
         if not self.standing:
             return None
         step = "mend each line named; the words after the semicolon say how"
-        return Trouble(Cause(self.kind, visible(self.standing[0].path)), told(self.standing), step)
+        return Trouble(replace(self.cause, subject=visible(self.standing[0].path)), told(self.standing), step)
 
 
 def told(findings: Iterable[Finding]) -> str:
