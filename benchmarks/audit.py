@@ -147,7 +147,7 @@ def ours(where: Where, connections: int = READERS) -> Measured:
         audit = Audit(scope, Asked(), State(Path(folder), {}), Progress(SHARDS, print))
         with concurrent.futures.ThreadPoolExecutor(connections) as pool:
             for seen in pool.map(audit.shard, SHARDS[:256]):
-                if not seen.sound:
+                if not seen.holds:
                     raise SystemExit(seen.diagnosis)
                 measured.objects += seen.tally.objects
                 measured.bytes += seen.tally.bytes

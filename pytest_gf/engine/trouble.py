@@ -56,6 +56,12 @@ class Observed:
         return self.trouble() is None
 
     @property
+    def causes(self) -> tuple[Cause, ...]:
+        """The cause of its trouble, for what depends on it: none where it holds."""
+        found = self.trouble()
+        return (found.cause,) if found is not None else ()
+
+    @property
     def diagnosis(self) -> str:
         """What is wrong, "" where nothing is."""
         found = self.trouble()

@@ -26,8 +26,8 @@ def settled(found: Findings, checkout: Checkout | None = None, patterns: Sequenc
         for path, why in refused.items()
         if is_among(path, patterns)
     )
-    whole = dataclasses.replace(found, found=found.found + unread)
+    whole = dataclasses.replace(found, found=(*found.found, *unread))
     record("repository", "judge", seconds=0.0, promise=whole.promise, seen=whole.seen)
-    if whole.none and whole.undecided:
+    if whole.holds and whole.undecided:
         raise Unproven(told(whole.undecided), "decide the expression, or look at it by hand")
     return whole

@@ -135,7 +135,7 @@ def test_where_all_reads_fail_nothing_is_said_of_an_object(audit_of: Callable[..
         audit_of(store).shard("cas/0a")
     store.gets.clear()
     found = audit_of(store).shard("cas/0a")
-    assert (found.tally.objects, found.sound) == (3, True), "it was not marked as judged"
+    assert (found.tally.objects, found.holds) == (3, True), "it was not marked as judged"
 
 
 def test_the_only_object_of_a_bucket_has_nothing_to_be_compared_with(audit_of: Callable[..., Audit]) -> None:
@@ -157,7 +157,7 @@ def test_one_object_that_is_refused_for_now_is_left_and_asked_for_again(
     store.gets.clear()
     store.asked.clear()
     again = audit_of(store, run="run-2").shard("cas/0a")
-    assert (again.tally.objects, again.sound, again.unread) == (5, True, ())
+    assert (again.tally.objects, again.holds, again.unread) == (5, True, ())
     assert store.asked == {f"GET {left}": 1}, "nothing else was read again"
 
 
@@ -172,7 +172,7 @@ def test_a_5xx_now_and_then_is_no_defect(audit_of: Callable[..., Audit]) -> None
         return sound(method, path)
 
     store.script = script  # type: ignore[method-assign]  # Bent as a proxy does it.
-    assert audit_of(store).shard("cas/0a").sound
+    assert audit_of(store).shard("cas/0a").holds
 
 
 def test_a_bucket_that_is_lost_in_the_middle_is_one_row(audit_of: Callable[..., Audit]) -> None:
@@ -188,7 +188,7 @@ def test_a_bucket_that_is_lost_in_the_middle_is_one_row(audit_of: Callable[..., 
 
     store.page = gone  # type: ignore[method-assign]  # It is gone after the first listing.
     found = audit.shard("cas/0a")
-    assert not found.sound
+    assert not found.holds
     assert (
         "404 NoSuchBucket; the cause: bucket-index loss or bucket gone, ListBuckets does not show b" in found.diagnosis
     )

@@ -59,10 +59,10 @@ def test_an_old_mode_is_no_violation_and_is_named() -> None:
     )
     modes = Modes.of((each.stored, each.found) for each in served)
     seen = ServedBlobs(BUCKET, "seed", served, 0, modes)
-    assert seen.right
+    assert seen.holds
     assert "what lies below cas.v2/ is of the storage mode before" in seen.note
     wrong = ServedBlobs(BUCKET, "seed", (*served, ServedBlob(blob("cas", "ef"), "OK", 5, "00")), 0, modes)
-    assert not wrong.right, "the current mode is judged"
+    assert not wrong.holds, "the current mode is judged"
 
 
 def test_what_kills_a_server_is_named() -> None:
@@ -116,7 +116,7 @@ def test_only_digests_and_malformed_blobs_are_corruption() -> None:
     ):
         found = ShardAudit("cas/00", BUCKET, Tally(1, bad=1), (Finding("cas/00/k", kind, 1),))
         assert ("corruption of a cache" in found.diagnosis) is corrupt
-        assert not found.sound
+        assert not found.holds
 
 
 def test_a_row_says_when_it_was_judged() -> None:
@@ -129,11 +129,11 @@ def test_what_lies_outside_is_told_apart() -> None:
     found = Outside(BUCKET)
     found.foreign("raw/", 3, more=False)
     found.stray(["readme"])
-    assert found.none
+    assert found.holds
     assert found.note == "no folder, as readme: 1, raw/: 3 elsewhere (no part of the cache, not judged)"
     found = Outside(BUCKET)
     found.misplace(["cas/zz/k"], 100_000, more=True)
-    assert not found.none
+    assert not found.holds
     assert found.diagnosis.startswith("more than 100000 misplaced: ")
 
 

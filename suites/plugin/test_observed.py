@@ -166,10 +166,10 @@ def test_scratch_values() -> None:
 
 
 def test_the_anonymous() -> None:
-    assert AnonymousView({"ListBuckets": Answer(403, "AccessDenied")}).refused
+    assert AnonymousView({"ListBuckets": Answer(403, "AccessDenied")}).holds
     for answer in (OK, Answer(404, "NoSuchKey"), Answer(307)):
         view = AnonymousView({"ListBuckets": answer})
-        assert not view.refused
+        assert not view.holds
         assert "ListBuckets" in view.diagnosis
     assert AnonymousView({"ListBuckets": Answer(503)}).failed
 
@@ -250,12 +250,12 @@ def test_health_proves_nothing_of_the_cache_and_execution_is_told() -> None:
         health="SERVING",
         http="200",
     )
-    assert sound.as_promised
+    assert sound.holds
     assert "evidence for S047, no proof" in sound.seen
-    assert replace(sound, health="NOT_SERVING", http="503").as_promised, "neither way: health is shown alone"
-    assert not replace(sound, status="INTERNAL").as_promised, "a well health is no excuse"
+    assert replace(sound, health="NOT_SERVING", http="503").holds, "neither way: health is shown alone"
+    assert not replace(sound, status="INTERNAL").holds, "a well health is no excuse"
     for executing in (replace(sound, executes=True), replace(sound, executing="INVALID_ARGUMENT")):
-        assert not executing.as_promised
+        assert not executing.holds
         assert "offers remote execution" in executing.diagnosis
         assert "no executor may take this cache for its CAS (S047)" in executing.next_step
 
@@ -263,11 +263,11 @@ def test_health_proves_nothing_of_the_cache_and_execution_is_told() -> None:
 def test_an_endpoint_and_its_service() -> None:
     promised = "grpc://cache.ns.svc.cluster.local:9092"
     sound = Endpoint(promised, promised, "runner", "cache", 9092, (9092, 8080))
-    assert sound.as_promised
+    assert sound.holds
     assert sound.next_step == ""
     assert "there is no Service cache" in replace(sound, ports=None).diagnosis
     assert "there is no Service cache" in replace(sound, ports=None).seen
     assert "who changed the Service" in replace(sound, ports=()).next_step
     assert "TLS" in replace(sound, address=promised.replace("grpc", "grpcs")).diagnosis
-    assert replace(sound, address="grpc://127.0.0.1:1", is_local=True).as_promised
+    assert replace(sound, address="grpc://127.0.0.1:1", is_local=True).holds
     assert "out of contract" in replace(sound, is_local=True, retired="it is gone").diagnosis

@@ -252,7 +252,7 @@ def test_flakehub_is_found_in_each_kind_of_configuration() -> None:
 def test_the_page_and_the_data_are_compared_both_ways() -> None:
     promised = page.Promised({"A": "http://a"}, {"s": "s/k"})
     table = "| System | Address |\n|---|---|\n| A | `http://a` |\n\n| Stack | Key |\n|---|---|\n| `s` | `s/k` |\n"
-    assert page.agrees("p", table, promised).none
+    assert page.agrees("p", table, promised).holds
     for old, new, says in (
         ("http://a", "http://b", "the page says A is at http://b, and the data says http://a"),
         ("| A |", "| B |", "the data says A is at http://a, and no table of the page names it"),
@@ -282,16 +282,16 @@ def test_each_credential_has_a_rule_of_its_own() -> None:
     own = {"a.md": "# Rotation\n\n- ATTIC_TOKEN: monthly\n- JWT signing key: yearly\n"}
     shared = {"a.md": "ATTIC_TOKEN and the JWT signing key rotate yearly.\n"}
     kinds = {"ATTIC_TOKEN": ["ATTIC_TOKEN"], "JWT signing key": ["JWT signing keys?"]}
-    assert acceleration.rotation(own, kinds, ()).none
+    assert acceleration.rotation(own, kinds, ()).holds
     assert [each.what for each in acceleration.rotation(shared, kinds, ()).found] == [
         "the JWT signing key shares the rule of the ATTIC_TOKEN"
     ]
 
 
 def test_what_is_not_set_holds_and_no_secret_is_shown() -> None:
-    assert machine.variable({}, "BAZEL_REMOTE_CACHE", "grpc://x:1").none
+    assert machine.variable({}, "BAZEL_REMOTE_CACHE", "grpc://x:1").holds
     found = machine.variable({"ATTIC_SERVER": "https://user:sEcReT@x.example/?t=sEcReT"}, "ATTIC_SERVER", "http://y")
-    assert not found.none
+    assert not found.holds
     assert "sEcReT" not in f"{found.diagnosis}{found.seen}"
 
 

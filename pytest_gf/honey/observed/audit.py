@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pytest_gf.honey.observed.bazel import NO_DELETE, WITHOUT
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
+from pytest_gf.honey.observed.bazel import NO_DELETE, WITHOUT, behind
 from pytest_gf.honey.observed.blobs import (
     CORRUPT,
     MOST_SHOWN,
@@ -17,7 +18,9 @@ from pytest_gf.honey.observed.blobs import (
     ServedBlob,
     State,
     StoredBlob,
+    explained,
     old,
+    rotten,
     shown,
     unasked,
 )
@@ -101,7 +104,7 @@ def _utc(seconds: float) -> str:
 
 
 @dataclass(frozen=True)
-class ShardAudit:
+class ShardAudit(Observed):
     """One shard, read to its end. ``listing`` is S3's answer where it was none; ``findings`` the first of its defects.
 
     ``good`` are a few whole blobs, for a comparison through gRPC; ``unread`` the keys of objects that S3 did not give while
@@ -125,10 +128,6 @@ class ShardAudit:
         return "; ".join(each for each in (str(self.when), empty) if each)
 
     @property
-    def sound(self) -> bool:
-        return self.listing == ANSWERED and not self.tally.bad
-
-    @property
     def promised(self) -> str:
         return f"each object below {self.shard}/ of {self.bucket.name} decodes, hashes to its key (in its folder), and names only blobs that are there"
 
@@ -144,24 +143,18 @@ class ShardAudit:
         told = shown(self.findings, tally.bad)
         return f"{tally.objects} objects, {tally.bytes} bytes{sampled}{gone}: {tally.bad} defects{told}{listing}{when}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.sound:
-            return ""
+    def trouble(self) -> Trouble | None:
+        name = self.bucket.name
         if self.listing != ANSWERED:
-            return f"the bucket failed while it was read: {self.listing}{self.bucket.scope}"
+            says = f"the bucket failed while it was read: {self.listing}{self.bucket.scope}"
+            return Trouble(Cause("bucket-not-read", name), says, f"{PRESERVE}; {WITHOUT}", explained(self.bucket))
+        if not self.tally.bad:
+            return None
         kinds = Counter(each.kind for each in self.findings)
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         when = f"; {self.when}" if self.when.earlier else ""
-        return f"{told} of {self.tally.objects}: {_meaning(kinds)}; {self.findings[0]}{when}"
-
-    @property
-    def next_step(self) -> str:
-        if self.sound:
-            return ""
-        if self.listing != ANSWERED:
-            return f"{PRESERVE}; {WITHOUT}"
-        return f"{WITHOUT}, and keep findings.jsonl; {NO_DELETE}"
+        says = f"{told} of {self.tally.objects}: {_meaning(kinds)}; {self.findings[0]}{when}"
+        return Trouble(_cause(kinds, name), says, f"{WITHOUT}, and keep findings.jsonl; {NO_DELETE}")
 
 
 _MEANINGS = {
@@ -172,14 +165,26 @@ _MEANINGS = {
 }
 
 
+def _corrupt(kinds: Iterable[str]) -> bool:
+    """Tell whether findings are corruption: only wrong digests and malformed objects are."""
+    return any(kind == MISMATCH or kind.startswith(MALFORMED) for kind in kinds)
+
+
+def _cause(kinds: Iterable[str], bucket: str) -> Cause:
+    if _corrupt(kinds) or UNREADABLE in kinds:
+        return rotten(bucket, corrupt=_corrupt(kinds))
+    return Cause("blob-misplaced" if MISPLACED in kinds else "dangling-result", bucket)
+
+
 def _meaning(kinds: Iterable[str]) -> str:
-    """Return what the kinds of findings mean together. Only wrong digests and malformed objects are corruption."""
-    corrupt = any(kind == MISMATCH or kind.startswith(MALFORMED) for kind in kinds)
-    return "; ".join([*([CORRUPT] if corrupt else []), *(text for kind, text in _MEANINGS.items() if kind in kinds)])
+    """Return what the kinds of findings mean together."""
+    return "; ".join(
+        [*([CORRUPT] if _corrupt(kinds) else []), *(text for kind, text in _MEANINGS.items() if kind in kinds)]
+    )
 
 
 @dataclass
-class Outside:
+class Outside(Observed):
     """What lies outside of the folders that bazel-remote reads, by name. Statement S041.
 
     Below ``cas.v2/``, ``cas/`` and ``ac/`` it is ``misplaced``, and never served. Elsewhere it is counted, and no defect.
@@ -212,10 +217,6 @@ class Outside:
         return f"{self._elsewhere} elsewhere (no part of the cache, not judged)" if self.elsewhere else ""
 
     @property
-    def none(self) -> bool:
-        return not self.misplaced
-
-    @property
     def promised(self) -> str:
         return f"each object of the cache in {self.bucket.name} lies below AREA/HH/, where HH are its digest's first two digits"
 
@@ -223,17 +224,12 @@ class Outside:
     def seen(self) -> str:
         return f"{self._count} misplaced{shown(self.keys, self.misplaced)}; {self.note or 'nothing elsewhere'}"
 
-    @property
-    def diagnosis(self) -> str:
-        return (
-            ""
-            if self.none
-            else f"{self._count} {MISPLACED}: {_MEANINGS[MISPLACED]}; {self.keys[0] if self.keys else ''}"
-        )
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.none else f"who wrote them? a copy made by hand may have lost its folders; {NO_DELETE}"
+    def trouble(self) -> Trouble | None:
+        if not self.misplaced:
+            return None
+        says = f"{self._count} {MISPLACED}: {_MEANINGS[MISPLACED]}; {self.keys[0] if self.keys else ''}"
+        step = f"who wrote them? a copy made by hand may have lost its folders; {NO_DELETE}"
+        return Trouble(Cause("blob-misplaced", self.bucket.name), says, step)
 
     @property
     def _elsewhere(self) -> str:
@@ -245,7 +241,7 @@ class Outside:
 
 
 @dataclass(frozen=True)
-class AuditedBucket:
+class AuditedBucket(Observed):
     """Whether the bucket can be audited: ``listings`` are S3's answers by area, ``found`` the areas where something lies."""
 
     bucket: BucketListed
@@ -258,10 +254,6 @@ class AuditedBucket:
         return tuple(area for area, answer in self.listings if area in self.found or answer != ANSWERED)
 
     @property
-    def listable(self) -> bool:
-        return self.bucket.listed is not False and not self._bad
-
-    @property
     def promised(self) -> str:
         return f"ListBuckets shows {self.bucket.name}, and ListObjectsV2 answers for each area of it"
 
@@ -270,21 +262,14 @@ class AuditedBucket:
         told = "; ".join(f"{area}/ {'has objects' if area in self.found else answer}" for area, answer in self.listings)
         return f"{self.bucket}; ListObjectsV2: {told}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.listable:
-            return ""
-        if self._bad:
-            return f"the bucket can't be listed: {self._bad[0]}{self.bucket.scope}"
-        return f"{self.bucket.name} answers and is not listed: the listing lost it (see rustfs.list-buckets[{self.bucket.name}])"
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.listable else f"{PRESERVE}; {WITHOUT}"
-
-    @property
-    def _bad(self) -> list[str]:
-        return [answer for _, answer in self.listings if answer != ANSWERED]
+    def trouble(self) -> Trouble | None:
+        bad, name = [answer for _, answer in self.listings if answer != ANSWERED], self.bucket.name
+        if not bad and self.bucket.listed is not False:
+            return None
+        says = f"{name} answers and is not listed: the listing lost it (see rustfs.list-buckets[{name}])"
+        if bad:
+            says = f"the bucket can't be listed: {bad[0]}{self.bucket.scope}"
+        return Trouble(Cause("bucket-not-read", name), says, f"{PRESERVE}; {WITHOUT}", explained(self.bucket))
 
 
 @dataclass(frozen=True)
@@ -312,29 +297,26 @@ class AskedBlob:
         return self.stored.state != "whole" and self.right
 
     @property
-    def trouble(self) -> str:
+    def wrong(self) -> str:
         """What is wrong, and in which ways; "" where all that came is right."""
         told: dict[str, list[str]] = {}
         for way, served in self.ways:
-            if served.trouble:
-                told.setdefault(served.trouble, []).append(way)
-        return "; ".join(f"{trouble} ({', '.join(ways)})" for trouble, ways in told.items())
+            if served.wrong:
+                told.setdefault(served.wrong, []).append(way)
+        return "; ".join(f"{wrong} ({', '.join(ways)})" for wrong, ways in told.items())
 
 
 @dataclass(frozen=True)
-class AuditServed:
+class AuditServed(Observed):
     """Findings and a sample of what is whole, through bazel-remote: hot cache wrong, or hot cache hides. Statement S043."""
 
+    bucket: str
     blobs: tuple[AskedBlob, ...]
     skipped: int
     """Findings that were not asked for: of unknown size, or past the bound."""
     modes: Modes = ONE_MODE
     deadly: tuple[StoredBlob, ...] = ()
     """Those that were not asked for, since a bazel-remote may die of them."""
-
-    @property
-    def right(self) -> bool:
-        return not self._bad and not self._hidden
 
     @property
     def note(self) -> str:
@@ -354,26 +336,25 @@ class AuditServed:
             f"{old(self.modes)}{unasked(self.deadly)}{shown(self._told())}"
         )
 
-    @property
-    def diagnosis(self) -> str:
-        return "" if self.right else "; ".join(self._told()[:MOST_SHOWN])
-
-    @property
-    def next_step(self) -> str:
-        if self.right:
-            return ""
-        if self._hidden and not self._bad:
-            return f"see findings.jsonl; a restart of bazel-remote empties its hot cache and brings the mismatch to light; {WITHOUT}"
-        if any(each.stored.state == "whole" for each in self._bad):
-            return f"keep bazel-remote's log before a restart, which may empty its hot cache; {WITHOUT}"
-        return f"see findings.jsonl; {WITHOUT}; {NO_DELETE}"
+    def trouble(self) -> Trouble | None:
+        if not self._bad and not self._hidden:
+            return None
+        step = f"see findings.jsonl; {WITHOUT}; {NO_DELETE}"
+        worst = next((each for each in self._bad if each.stored.state == "whole"), (self._bad or self._hidden)[0])
+        if not self._bad:
+            step = f"see findings.jsonl; a restart of bazel-remote empties its hot cache and brings the mismatch to light; {WITHOUT}"
+        elif worst.stored.state == "whole":
+            step = f"keep bazel-remote's log before a restart, which may empty its hot cache; {WITHOUT}"
+        way = next((served for _, served in worst.ways if not served.right), worst.ways[0][1])
+        says = "; ".join(self._told()[:MOST_SHOWN])
+        return Trouble(way.cause(self.bucket), says, step, behind(way.status, self.bucket))
 
     def _told(self) -> list[str]:
         hides = [
             f"wrong in S3 and right through gRPC: the hot cache hides {each.stored.key} {each.stored.state}"
             for each in self._hidden
         ]
-        return [*(each.trouble for each in self._bad), *hides]
+        return [*(each.wrong for each in self._bad), *hides]
 
     @property
     def _bad(self) -> list[AskedBlob]:

@@ -83,7 +83,7 @@ class StateLock(Observed):
             return None
         if self.lock is None or self.wrong:
             says = f"what lies in the lock's place is no lock: {self.wrong}"
-            step = f"nobody can release it by its ID: find out who wrote {self.key}, then delete that object"
+            step = f"nobody can release it by its ID: find out who wrote {self.key}, then delete it"
             return Trouble(Cause("lock-left", self.stack), says, step)
         kind = (
             "a lock from the future, so a clock is wrong (the runner's or the server's)"

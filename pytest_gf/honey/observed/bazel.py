@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
+
 WITHOUT = "builds go on without it: take --remote_cache out of .bazelrc (or give --remote_cache=)"
 NO_DELETE = "keep the key: deleting one from bazel-cache is what emptied list-buckets on 2026-05-25"
 
 
 @dataclass(frozen=True)
-class CacheSurface:
+class CacheSurface(Observed):
     """GetCapabilities of the cache. ``health`` and ``status`` say nothing of its backend: they are shown, and prove nothing."""
 
     status: str
@@ -22,10 +24,6 @@ class CacheSurface:
     executing: str
     health: str
     http: str
-
-    @property
-    def as_promised(self) -> bool:
-        return self.status == "OK" and not self._lacks
 
     @property
     def promised(self) -> str:
@@ -42,23 +40,20 @@ class CacheSurface:
             f"health {self.health}, /status {self.http} (both stay well whatever S3 does)"
         )
 
-    @property
-    def diagnosis(self) -> str:
-        if self.as_promised:
-            return ""
-        return (
-            "; ".join(self._lacks) if self.status == "OK" else f"the cache does not say what it can do: {self.status}"
-        )
-
-    @property
-    def next_step(self) -> str:
-        if self.as_promised:
-            return ""
+    def trouble(self) -> Trouble | None:
+        step = f"is it bazel-remote that answers there, with the options of its Deployment? {WITHOUT}"
+        if self.status != "OK":
+            says = f"the cache does not say what it can do: {self.status}"
+            return Trouble(Cause("cache-fails", "bazel"), says, step)
+        if not self._lacks:
+            return None
+        cause = Cause("cache-lacks", "bazel")
         if self._does_execute:
-            return (
+            cause = Cause("cache-executes", "bazel")
+            step = (
                 "no executor may take this cache for its CAS (S047): is another server behind the address of [bazel]?"
             )
-        return f"is it bazel-remote that answers there, with the options of its Deployment? {WITHOUT}"
+        return Trouble(cause, "; ".join(self._lacks), step)
 
     @property
     def _does_execute(self) -> bool:
@@ -80,7 +75,7 @@ class CacheSurface:
 
 
 @dataclass(frozen=True)
-class CacheMiss:
+class CacheMiss(Observed):
     """The answers to a digest that nobody ever wrote, as gRPC statuses. Statement S124."""
 
     digest: str
@@ -89,11 +84,8 @@ class CacheMiss:
     read: str
     batch: str
     action: str
-
-    @property
-    def clean(self) -> bool:
-        statuses = {self.read.partition(":")[0], self.batch.partition(":")[0], self.action.partition(":")[0]}
-        return self.find == "OK" and self.missing and statuses == {"NOT_FOUND"}
+    bucket: str = ""
+    """The bucket that the cache lies in."""
 
     @property
     def promised(self) -> str:
@@ -104,27 +96,23 @@ class CacheMiss:
         found = f"{self.find}, {'missing' if self.missing else 'not missing'}"
         return f"{self.digest[:12]}…: FindMissingBlobs {found}; Read {self.read}; BatchReadBlobs {self.batch}; GetActionResult {self.action}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.clean:
-            return ""
+    def trouble(self) -> Trouble | None:
+        failed = [each for each in (self.read, self.batch, self.action) if each.partition(":")[0] != "NOT_FOUND"]
+        if self.find == "OK" and self.missing and not failed:
+            return None
+        step = f"see rustfs.list-buckets and bazel-remote's credential and log; {WITHOUT}"
         if self.find == "OK" and not self.missing:
-            return "the cache claims to have a blob that nobody wrote"
-        failed = next((each for each in (self.read, self.batch, self.action) if not each.startswith("NOT_FOUND")), "")
-        return f"a miss is no clean miss: {failed or self.find}{s3_words(failed)}"
-
-    @property
-    def next_step(self) -> str:
-        if self.clean:
-            return ""
-        return f"see rustfs.list-buckets and bazel-remote's credential and log; {WITHOUT}"
+            return Trouble(Cause("cache-invents", "bazel"), "the cache claims to have a blob that nobody wrote", step)
+        said = failed[0] if failed else self.find
+        says = f"A missing blob was answered with an error: {said}{s3_words(said)}"
+        return Trouble(refused(said) or Cause("cache-fails", "bazel"), says, step, behind(said, self.bucket))
 
 
 @dataclass(frozen=True)
-class WrittenBlob:
+class WrittenBlob(Observed):
     """A fresh blob written by gRPC, and what stood in the bucket ``within`` seconds of its acknowledgement. Statement S041.
 
-    ``key`` is where it was found, "" where it was not; ``trouble`` says why what stands there is not the blob.
+    ``key`` is where it was found, "" where it was not; ``wrong`` says why what stands there is not the blob.
     """
 
     digest: str
@@ -134,15 +122,11 @@ class WrittenBlob:
     within: float
     key: str = ""
     seconds: float = 0.0
-    trouble: str = ""
+    wrong: str = ""
     last: str = ""
     """What S3 answered the last time that it was asked."""
     miss: str = ""
     """What the cache said, after that, of a blob that nobody wrote: S3's refusal shows there."""
-
-    @property
-    def arrived(self) -> bool:
-        return self.acknowledged == "OK" and bool(self.key) and not self.trouble
 
     @property
     def promised(self) -> str:
@@ -154,15 +138,22 @@ class WrittenBlob:
             return f"write of {self.digest}/{self.size}: {self.acknowledged}; S3: {self.last or 'not asked'}"
         return f"write of {self.digest}/{self.size}: {self.acknowledged}; {self.bucket}/{self.key} after {self.seconds:.1f} s, left there"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.arrived:
-            return ""
+    def trouble(self) -> Trouble | None:
+        log = f"see bazel-remote's log; {WITHOUT}"
         if self.acknowledged != "OK":
-            return f"bazel-remote refuses the write: {self.acknowledged}"
+            said = self.acknowledged
+            says = f"bazel-remote refuses the write: {said}"
+            return Trouble(refused(said) or Cause("cache-fails", "bazel"), says, log, behind(said, self.bucket))
         if not self.key:
-            return f"acknowledged and lost: after {self.within:g} s the blob is not in {self.bucket}: {self._lost}"
-        return f"the object is not what was written: {self.trouble}"
+            says = f"acknowledged and lost: after {self.within:g} s the blob is not in {self.bucket}: {self._lost}"
+            step = (
+                f"see bazel-remote's log for its upload (credential, bucket, prefix of [bazel], full disk); {WITHOUT}"
+            )
+            why = behind(self.miss or self.last, self.bucket)
+            return Trouble(refused(self.miss) or Cause("write-lost", self.bucket), says, step, why)
+        if not self.wrong:
+            return None
+        return Trouble(Cause("object-altered", self.bucket), f"the object is not what was written: {self.wrong}", log)
 
     @property
     def _lost(self) -> str:
@@ -173,23 +164,14 @@ class WrittenBlob:
             "or its uploads wait in its queue"
         )
 
-    @property
-    def next_step(self) -> str:
-        if self.arrived:
-            return ""
-        if self.acknowledged == "OK" and not self.key:
-            return (
-                f"see bazel-remote's log for its upload (credential, bucket, prefix of [bazel], full disk); {WITHOUT}"
-            )
-        return f"see bazel-remote's log; {WITHOUT}"
-
 
 _REFUSED = (
     "SignatureDoesNotMatch|InvalidAccessKeyId|AccessDenied|Access Denied|request signature we calculated does not match"
     "|access key id you provided does not exist|security token included in the request is (?:invalid|expired)"
 )
+_GONE = "NoSuchBucket|specified bucket does not exist"
 _WORDS = (
-    ("NoSuchBucket|specified bucket does not exist", "its bucket is gone from the API (see rustfs.list-buckets)"),
+    (_GONE, "its bucket is gone from the API (see rustfs.list-buckets)"),
     (_REFUSED, "S3 does not accept bazel-remote's own credential"),
 )
 """S3's words, as bazel-remote passes them on: the messages, by its client never the codes."""
@@ -198,3 +180,24 @@ _WORDS = (
 def s3_words(status: str) -> str:
     """Return what S3's own words in a status of bazel-remote mean, "" where they are none."""
     return next((f": {means}" for words, means in _WORDS if re.search(words, status, re.IGNORECASE)), "")
+
+
+def refused(status: str) -> Cause | None:
+    """Return the cause where S3's own words in a status say that it does not take bazel-remote's credential."""
+    return Cause("cache-credential", "bazel") if re.search(_REFUSED, status, re.IGNORECASE) else None
+
+
+def behind(status: str, bucket: str) -> tuple[Cause, ...]:
+    """Return what would explain a status: a lost bucket where S3's words say so, S3 itself where the cache failed."""
+    if re.search(_GONE, status, re.IGNORECASE):
+        return lost(bucket)
+    return ABOUT_S3 if status.partition(":")[0] in {"INTERNAL", "UNKNOWN", "UNAVAILABLE", "cut"} else ()
+
+
+def lost(bucket: str) -> tuple[Cause, ...]:
+    """Return what a bucket that S3 does not know may come from. Its own rows say which of them it is."""
+    return (Cause("bucket-index-loss", bucket), Cause("bucket-gone", bucket), *ABOUT_S3[:2])
+
+
+ABOUT_S3 = (Cause("disk-offline"), Cause("permissions-or-mount"), Cause("s3-fails"), Cause("s3-not-ready"))
+"""Causes that show in whatever lies in S3."""

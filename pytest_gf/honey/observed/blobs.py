@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_gf.engine.errors import ProbeError, Unanswered
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.formats import casblob, pieces
 from pytest_gf.honey.formats.pieces import Source
-from pytest_gf.honey.observed.bazel import NO_DELETE, WITHOUT, s3_words
+from pytest_gf.honey.observed.bazel import ABOUT_S3, NO_DELETE, WITHOUT, behind, lost, refused, s3_words
 from pytest_gf.honey.observed.bucket import PRESERVE
 from pytest_gf.honey.observed.s3 import BucketListed
 
@@ -96,7 +97,7 @@ def judged(key: str, body: Source, *, most: int | None = None) -> StoredBlob:
 
 
 @dataclass(frozen=True)
-class StoredBlobs:
+class StoredBlobs(Observed):
     """A sample of the bucket's blobs, chosen by ``seed``. Statements S043, S045.
 
     ``listing`` is S3's answer to the listing of them; ``listed`` how many its first pages hold, ``more`` whether there are more.
@@ -108,10 +109,6 @@ class StoredBlobs:
     blobs: tuple[StoredBlob, ...] = ()
     listed: int = 0
     more: bool = False
-
-    @property
-    def whole(self) -> bool:
-        return self.listing == "200" and not self._bad
 
     @property
     def promised(self) -> str:
@@ -126,28 +123,19 @@ class StoredBlobs:
         of = f"of {'more than ' if self.more else ''}{self.listed}"
         return f"{len(self.blobs)} objects {of} (--gf-seed={self.seed}): {told}{shown(self._bad)}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.whole:
-            return ""
+    def trouble(self) -> Trouble | None:
+        name = self.bucket.name
         if self.listing != "200":
-            return f"the blobs can't be listed: {self.listing}{self.bucket.scope}"
+            see = PRESERVE if self.bucket.listed is False else f"see rustfs.get-agrees[{name}]"
+            says = f"the blobs can't be listed: {self.listing}{self.bucket.scope}"
+            return Trouble(Cause("bucket-not-read", name), says, f"{see}; {WITHOUT}", explained(self.bucket))
+        if not self._bad:
+            return None
         kinds = Counter(each.state if each.state != "mismatch" else "digest mismatch" for each in self._bad)
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         corrupt = any(each.state != "unreadable" for each in self._bad)
-        return f"{told} of {len(self.blobs)}: {CORRUPT if corrupt else UNGIVEN}; {self._bad[0]}"
-
-    @property
-    def next_step(self) -> str:
-        if self.whole:
-            return ""
-        if self.listing != "200":
-            return (
-                f"{PRESERVE}; {WITHOUT}"
-                if self.bucket.listed is False
-                else f"see rustfs.get-agrees[{self.bucket.name}]; {WITHOUT}"
-            )
-        return f"{WITHOUT}, and keep this evidence; {NO_DELETE}"
+        says = f"{told} of {len(self.blobs)}: {CORRUPT if corrupt else UNGIVEN}; {self._bad[0]}"
+        return Trouble(rotten(name, corrupt=corrupt), says, f"{WITHOUT}, and keep this evidence; {NO_DELETE}")
 
     @property
     def _bad(self) -> list[StoredBlob]:
@@ -182,7 +170,7 @@ class ServedBlob:
         return self.status == "OK" and not self.cut and self.sha256 == self.stored.digest
 
     @property
-    def trouble(self) -> str:
+    def wrong(self) -> str:
         """What is wrong with it, and which half it tells of; "" where it is right."""
         stored, whole = self.stored, self.stored.state == "whole"
         name = f"{stored.digest}/{stored.size}"
@@ -199,6 +187,12 @@ class ServedBlob:
             return f"{which}: Expected digest '{name}' does not match received digest '{self.sha256}/{self.size}'"
         which = "right in S3 and refused through gRPC" if whole else "wrong in S3, and refused"
         return f"{which}: {name}: {self.status}{s3_words(self.status)}"
+
+    def cause(self, bucket: str) -> Cause:
+        """Return what makes it wrong: the object in S3, where that is; else bazel-remote, or its credential."""
+        if self.stored.state != "whole":
+            return rotten(bucket, corrupt=self.stored.state != "unreadable")
+        return refused(self.status) or Cause("hot-cache-wrong" if self.status == "OK" else "cache-fails", "bazel")
 
 
 @dataclass(frozen=True)
@@ -240,7 +234,7 @@ _SWITCHED = "its storage mode may have been switched, or another bucket or prefi
 
 
 @dataclass(frozen=True)
-class ServedBlobs:
+class ServedBlobs(Observed):
     """The sample of `StoredBlobs` through bazel-remote. What S3 lacks is not judged here. Statement S043."""
 
     bucket: BucketListed
@@ -251,10 +245,6 @@ class ServedBlobs:
     modes: Modes = ONE_MODE
     deadly: tuple[StoredBlob, ...] = ()
     """Those that were not asked for, since a bazel-remote may die of them."""
-
-    @property
-    def right(self) -> bool:
-        return not self._bad
 
     @property
     def note(self) -> str:
@@ -272,22 +262,18 @@ class ServedBlobs:
         good = sum(each.right for each in self.blobs)
         return (
             f"{len(self.blobs)} blobs through gRPC (--gf-seed={self.seed}, {self.skipped} not asked for): {good} right{told}"
-            f"{old(self.modes)}{unasked(self.deadly)}{shown(each.trouble for each in self._bad)}; {self.bucket}"
+            f"{old(self.modes)}{unasked(self.deadly)}{shown(each.wrong for each in self._bad)}; {self.bucket}"
         )
 
-    @property
-    def diagnosis(self) -> str:
-        if self.right:
-            return ""
-        return f"{len(self._bad)} of {len(self.blobs)} blobs: {self._bad[0].trouble}"
-
-    @property
-    def next_step(self) -> str:
-        if self.right:
-            return ""
-        if any(each.stored.state == "whole" for each in self._bad):
-            return f"compare with bazel.cas-digest; keep bazel-remote's log before a restart, which may empty its hot cache; {WITHOUT}"
-        return f"see bazel.cas-digest; {WITHOUT}; {NO_DELETE}"
+    def trouble(self) -> Trouble | None:
+        if not self._bad:
+            return None
+        says = f"{len(self._bad)} of {len(self.blobs)} blobs: {self._bad[0].wrong}"
+        worst = next((each for each in self._bad if each.stored.state == "whole"), self._bad[0])
+        step = f"see bazel.cas-digest; {WITHOUT}; {NO_DELETE}"
+        if worst.stored.state == "whole":
+            step = f"compare with bazel.cas-digest; keep bazel-remote's log before a restart, which may empty its hot cache; {WITHOUT}"
+        return Trouble(worst.cause(self.bucket.name), says, step, behind(worst.status, self.bucket.name))
 
     @property
     def _bad(self) -> list[ServedBlob]:
@@ -308,6 +294,16 @@ def check_came(served: Iterable[ServedBlob]) -> None:
 
 
 _SLOW = re.compile("SlowDown|reduce your request rate", re.IGNORECASE)
+
+
+def rotten(bucket: str, *, corrupt: bool) -> Cause:
+    """Return the cause that is a wrong object: corrupt, or one that S3 does not give."""
+    return Cause("digest-mismatch" if corrupt else "object-unreadable", bucket)
+
+
+def explained(bucket: BucketListed) -> tuple[Cause, ...]:
+    """Return what would explain that a bucket can't be read."""
+    return lost(bucket.name) if bucket.listed is False else ABOUT_S3
 
 
 def old(modes: Modes) -> str:

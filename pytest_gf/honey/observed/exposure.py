@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
+
 if TYPE_CHECKING:
     from pytest_gf.honey.formats.routing import Way
 
@@ -13,7 +15,7 @@ UNSEEN = "firewalls, other controllers' own kinds, proxies that run as pods, Con
 
 
 @dataclass(frozen=True)
-class Exposure:
+class Exposure(Observed):
     """What leads to a Service from outside. Statements S016 and S048."""
 
     service: str
@@ -22,10 +24,6 @@ class Exposure:
     ways: tuple[Way, ...]
     private_holds: bool = False
     """Whether a way for a private net alone breaks no promise."""
-
-    @property
-    def closed(self) -> bool:
-        return not self._open
 
     @property
     def _open(self) -> tuple[Way, ...]:
@@ -41,19 +39,16 @@ class Exposure:
             f"{', '.join(map(str, self.ways)) or 'nothing'} leads to {', '.join(self.through)}; not looked at: {UNSEEN}"
         )
 
-    @property
-    def diagnosis(self) -> str:
-        return "" if self.closed else f"{self.service} is exposed: {', '.join(map(str, self._open))}"
-
-    @property
-    def next_step(self) -> str:
-        if self.closed:
-            return ""
-        return "find out which stack or hand made it, and have it taken away there; what is stored lay open to whom it let in"
+    def trouble(self) -> Trouble | None:
+        if not self._open:
+            return None
+        says = f"{self.service} is exposed: {', '.join(map(str, self._open))}"
+        step = "find out which stack or hand made it, and have it taken away there; what is stored lay open to whom it let in"
+        return Trouble(Cause("exposed", self.service), says, step)
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class Endpoint(Observed):
     """The address that the target gives for the Bazel cache, and the Service that the contract's address names.
 
     ``is_local``: it is this machine's own, a forward or the lab. ``retired`` says what stands in its place, where it is
@@ -68,10 +63,6 @@ class Endpoint:
     ports: tuple[int, ...] | None
     is_local: bool = False
     retired: str = ""
-
-    @property
-    def as_promised(self) -> bool:
-        return not self.diagnosis
 
     @property
     def is_contracts(self) -> bool:
@@ -91,8 +82,17 @@ class Endpoint:
         local = ", this machine's own: a forward, or the lab" if self.is_local else ""
         return f"[bazel] says {self.address}{local} (vantage {self.vantage}); {service}"
 
+    def trouble(self) -> Trouble | None:
+        if not self._wrong:
+            return None
+        if self.ports is not None and self.port in self.ports:
+            step = f'give [bazel] of the target grpc = "{self.contract}"'
+            return Trouble(Cause("other-address", "bazel"), self._wrong, step)
+        step = "runners can't reach the cache by the address they are given: see who changed the Service"
+        return Trouble(Cause("service-wrong", self.service), self._wrong, step)
+
     @property
-    def diagnosis(self) -> str:
+    def _wrong(self) -> str:
         if self.retired:
             return f"{self.address} is out of contract: {self.retired}"
         if not self.is_contracts and not self.is_local:
@@ -101,11 +101,3 @@ class Endpoint:
         if self.ports is None:
             return f"the contract's address leads nowhere: there is no Service {self.service}"
         return "" if self.port in self.ports else f"Service {self.service} does not offer port {self.port}"
-
-    @property
-    def next_step(self) -> str:
-        if self.as_promised:
-            return ""
-        if self.ports is not None and self.port in self.ports:
-            return f'give [bazel] of the target grpc = "{self.contract}"'
-        return "runners can't reach the cache by the address they are given: see who changed the Service"

@@ -4,46 +4,47 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
+
 GATE = "TIN-1012 closes with strict HA; --gf-expect-interim accepts this while the interim shape holds"
 STALE = "the contract page says so; if this was meant, change the page, the contract's [rustfs] and its waivers"
 
 
 @dataclass(frozen=True)
-class InterimShape:
+class InterimShape(Observed):
     """RustFS as the contract describes it until TIN-1012 closes. Statement S110.
 
-    ``wrong`` names each part that is otherwise; ``seen`` is the shape in one line.
+    ``wrong`` names each part that is otherwise, ``because`` what is wrong with it; ``shape`` says all in one line.
     """
 
-    promised: str
-    seen: str
+    promise: str
+    shape: str
     wrong: tuple[str, ...]
+    because: tuple[Cause, ...] = ()
 
     @property
-    def holds(self) -> bool:
-        return not self.wrong
+    def promised(self) -> str:
+        return self.promise
 
     @property
-    def diagnosis(self) -> str:
-        return f"the interim shape is broken: {'; '.join(self.wrong)}" if self.wrong else ""
+    def seen(self) -> str:
+        return self.shape
 
-    @property
-    def next_step(self) -> str:
-        return f"start no protected tofu apply; {STALE}" if self.wrong else ""
+    def trouble(self) -> Trouble | None:
+        if not self.wrong:
+            return None
+        says = f"the interim shape is broken: {'; '.join(self.wrong)}"
+        return Trouble(Cause("interim-shape"), says, f"start no protected tofu apply; {STALE}", self.because)
 
 
 @dataclass(frozen=True)
-class Limit:
+class Limit(Observed):
     """The pods of a component and the nodes that they are on, beside the page's words on it. Statements S120 to S123."""
 
     component: str
     says: str
     pods: tuple[str, ...]
     nodes: tuple[str, ...]
-
-    @property
-    def as_documented(self) -> bool:
-        return len(self.nodes) <= 1
 
     @property
     def promised(self) -> str:
@@ -53,42 +54,41 @@ class Limit:
     def seen(self) -> str:
         return f"{', '.join(self.pods)} on {', '.join(self.nodes) or 'no node'}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.as_documented:
-            return ""
-        return f"news: {self.component} runs on {len(self.nodes)} nodes, and the page still says {self.says!r}"
-
-    @property
-    def next_step(self) -> str:
-        return (
-            ""
-            if self.as_documented
-            else f"is it meant? then change that row of the page, and [limits.{self.component}]"
-        )
+    def trouble(self) -> Trouble | None:
+        if len(self.nodes) <= 1:
+            return None
+        news = f"news: {self.component} runs on {len(self.nodes)} nodes, and the page still says {self.says!r}"
+        step = f"is it meant? then change that row of the page, and [limits.{self.component}]"
+        return Trouble(Cause("page-stale", self.component), news, step)
 
 
 @dataclass(frozen=True)
-class Strict:
+class Strict(Observed):
     """One demand of strict HA, and how it is met. Statements S109, S113.
 
     ``waivable``: whether the interim shape was seen to hold, and something runs in it; else no waiver counts, and
-    ``unwaived`` says why.
+    ``unwaived`` says why, ``because`` what is wrong there.
     """
 
-    promised: str
-    seen: str
+    demand: str
+    promise: str
+    found: str
     missing: str
-    next_step: str
+    step: str
     waivable: bool
     unwaived: str = "the interim shape does not hold"
+    because: tuple[Cause, ...] = ()
 
     @property
-    def met(self) -> bool:
-        return not self.missing
+    def promised(self) -> str:
+        return self.promise
 
     @property
-    def diagnosis(self) -> str:
-        if self.met:
-            return ""
-        return self.missing if self.waivable else f"{self.missing}; nothing waives it: {self.unwaived}"
+    def seen(self) -> str:
+        return self.found
+
+    def trouble(self) -> Trouble | None:
+        if not self.missing:
+            return None
+        says = self.missing if self.waivable else f"{self.missing}; nothing waives it: {self.unwaived}"
+        return Trouble(Cause("strict-ha", self.demand), says, self.step, () if self.waivable else self.because)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
+
 POD_LOCAL = {"": "the container's own layer", "emptyDir": "an emptyDir", "ephemeral": "an ephemeral volume"}
 """Kinds of volumes that go with their pod. An ephemeral volume's claim is the pod's own (Kubernetes, generic ephemeral volumes)."""
 OUTLIVING = {"persistentVolumeClaim": "a PersistentVolumeClaim", "hostPath": "a folder of the node"}
@@ -23,7 +25,7 @@ class Backend:
 
 
 @dataclass(frozen=True)
-class HotCache:
+class HotCache(Observed):
     """The volume that the hot cache lies on, and the S3 behind it. Statements S014, S042.
 
     ``kind`` is the volume's ("" for none). ``hidden`` says why options could not be read: then the backend is not judged.
@@ -37,10 +39,6 @@ class HotCache:
     hidden: str = ""
 
     @property
-    def only_hot(self) -> bool:
-        return not self._wrong
-
-    @property
     def promised(self) -> str:
         return f"{self.path} goes with the pod; what lasts lies in {self.contract}"
 
@@ -50,19 +48,17 @@ class HotCache:
         behind = f"S3 not read: {self.hidden}" if self.hidden else str(self.backend)
         return f"Deployment {self.deployment}: {self.path} is {volume}; {behind}"
 
-    @property
-    def diagnosis(self) -> str:
-        return "; ".join(self._wrong)
-
-    @property
-    def next_step(self) -> str:
-        if self.only_hot:
-            return ""
+    def trouble(self) -> Trouble | None:
+        if not self._wrong:
+            return None
+        says = "; ".join(self._wrong)
         if self.kind not in POD_LOCAL:
-            return (
+            step = (
                 "is it meant? then S042 of the page is stale; what outlives the pod hides for longer what S3 has lost"
             )
-        return "compare the Deployment with its stack: blobs are written elsewhere than the audit and the guard look"
+            return Trouble(Cause("hot-cache-outlives", "bazel"), says, step)
+        step = "compare the Deployment with its stack: blobs are written elsewhere than the audit and the guard look"
+        return Trouble(Cause("cache-stores-elsewhere", "bazel"), says, step)
 
     @property
     def _wrong(self) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
+
 NONE = "NO_LIVE_HA_STATE_CANDIDATE"
 
 
@@ -47,7 +49,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Inventory:
+class Inventory(Observed):
     """All candidates, and whether the current authority is among them: without it the cluster did not list everything.
 
     Statement S108: that there is no live candidate is valid evidence.
@@ -55,10 +57,6 @@ class Inventory:
 
     candidates: tuple[Candidate, ...]
     current: str
-
-    @property
-    def completed(self) -> bool:
-        return any(f"{each.namespace}/{each.name}" == self.current for each in self.candidates)
 
     @property
     def result(self) -> str:
@@ -84,18 +82,10 @@ class Inventory:
     def seen(self) -> str:
         return f"{len(self.candidates)} candidates: {'; '.join(map(str, self.candidates)) or 'none'}"
 
-    @property
-    def diagnosis(self) -> str:
-        return (
-            ""
-            if self.completed
-            else f"the inventory is not complete: {self.current} is not in it, and it is the authority"
-        )
-
-    @property
-    def next_step(self) -> str:
-        return (
-            ""
-            if self.completed
-            else "is the Deployment gone, or its image named otherwise ([inventory] of the contract)?"
-        )
+    def trouble(self) -> Trouble | None:
+        if any(f"{each.namespace}/{each.name}" == self.current for each in self.candidates):
+            return None
+        says = f"the inventory is not complete: {self.current} is not in it, and it is the authority"
+        step = "is the Deployment gone, or its image named otherwise ([inventory] of the contract)?"
+        workload = Cause("workload-gone", self.current.rpartition("/")[2])
+        return Trouble(Cause("inventory-incomplete", self.current), says, step, (workload,))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
+
 
 @dataclass(frozen=True)
 class Mount:
@@ -16,7 +18,7 @@ class Mount:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claim(Observed):
     """The volume claim beside what is promised of it; sizes as Kubernetes quantities. Statements S017, S110."""
 
     name: str
@@ -57,18 +59,16 @@ class Claim:
     def _wrong(self) -> list[str]:
         if self.instead:
             return [self.instead]
+        if not self.found:
+            return [f"claim {self.name} is gone: is the data still on its volume?"]
+        modes = ", ".join(self.modes)
         checks = {
             f"it is {self.phase}, not Bound": self.phase != "Bound",
-            f"its access modes are {', '.join(self.modes)}, not {self.promised_mode}": self.modes
-            != (self.promised_mode,),
+            f"its access modes are {modes}, not {self.promised_mode}": self.modes != (self.promised_mode,),
             f"its class is {self.storage_class}, not {self.promised_class}": self.storage_class != self.promised_class,
             f"its size is {self.size}, less than {self.promised_size}": self.size_bytes < self.promised_bytes,
         }
         return [text for text, wrong in checks.items() if wrong]
-
-    @property
-    def bound(self) -> bool:
-        return self.found and not self._wrong
 
     @property
     def promised(self) -> str:
@@ -81,23 +81,15 @@ class Claim:
         mounted = f"{self.mount.claim}: " if self.mount.claim not in {self.name, ""} else ""
         return f"{mounted}{self.phase}, {', '.join(self.modes)}, class {self.storage_class}, {self.size}"
 
-    @property
-    def diagnosis(self) -> str:
-        if self.bound:
-            return ""
-        if self.instead:
-            return self.instead
-        return "; ".join(self._wrong) if self.found else f"claim {self.name} is gone: is the data still on its volume?"
-
-    @property
-    def next_step(self) -> str:
-        return (
-            "" if self.bound else "kubectl describe pvc says why; delete no claim and no volume: the state lies on it"
-        )
+    def trouble(self) -> Trouble | None:
+        if not self._wrong:
+            return None
+        step = "kubectl describe pvc says why; delete no claim and no volume: the state lies on it"
+        return Trouble(Cause("claim-wrong", self.name), "; ".join(self._wrong), step)
 
 
 @dataclass(frozen=True)
-class Volume:
+class Volume(Observed):
     """The volume behind the claim: where it can be mounted, and whose it is. Statements S017, S110."""
 
     name: str
@@ -117,10 +109,8 @@ class Volume:
     """Whether it belongs to the claim that is looked at."""
     instead: str = ""
     """The kind of what the pod mounts where it mounts no claim."""
-
-    @property
-    def on_node(self) -> bool:
-        return not self.diagnosis
+    because: tuple[Cause, ...] = ()
+    """What is wrong with the claim."""
 
     @property
     def tied(self) -> str:
@@ -155,8 +145,15 @@ class Volume:
             f"volume {self.name}: {where}{affinity}; class {self.storage_class}: {self.provisioner or 'no such class'}"
         )
 
+    def trouble(self) -> Trouble | None:
+        if not self._wrong:
+            return None
+        step = "kubectl describe pv and storageclass; the contract page names OpenEBS on the storage node; delete no volume"
+        gone = (Cause("storage-node-down", self.promised_node),) if self.found and self.nodes == () else ()
+        return Trouble(Cause("volume-wrong", self.name), self._wrong, step, (*gone, *self.because))
+
     @property
-    def diagnosis(self) -> str:  # noqa: PLR0911  # One line a cause.
+    def _wrong(self) -> str:  # noqa: PLR0911  # One line a cause.
         if self.instead:
             return f"{self.instead} is no volume of {self.promised_provisioner}'s: {self.tied}"
         if not self.found:
@@ -174,9 +171,3 @@ class Volume:
                 f"storage class {self.storage_class} is {self.provisioner or 'gone'}: it is no OpenEBS class any more"
             )
         return ""
-
-    @property
-    def next_step(self) -> str:
-        if self.on_node:
-            return ""
-        return "kubectl describe pv and storageclass; the contract page names OpenEBS on the storage node; delete no volume"

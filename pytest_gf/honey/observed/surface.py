@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.answers import Answer
 
 _FAILED = 500
 
 
 @dataclass(frozen=True)
-class AnonymousView:
+class AnonymousView(Observed):
     """The answers to anonymous reads, by operation and what it asked for."""
 
     answers: Mapping[str, Answer]
@@ -22,10 +23,6 @@ class AnonymousView:
         return "; ".join(f"{asked}: {answer}" for asked, answer in self.answers.items() if answer.status >= _FAILED)
 
     @property
-    def refused(self) -> bool:
-        return not self._open()
-
-    @property
     def promised(self) -> str:
         return "every anonymous request is refused with 401 or 403"
 
@@ -33,19 +30,9 @@ class AnonymousView:
     def seen(self) -> str:
         return "; ".join(f"{asked}: {answer}" for asked, answer in self.answers.items())
 
-    @property
-    def diagnosis(self) -> str:
-        if self.refused:
-            return ""
-        return f"S3 answers the anonymous: {', '.join(self._open())}"
-
-    @property
-    def next_step(self) -> str:
-        return (
-            ""
-            if self.refused
-            else "take the public policy away: state bodies hold secrets in clear, so rotate what they name"
-        )
-
-    def _open(self) -> list[str]:
-        return [asked for asked, answer in self.answers.items() if answer.status not in {401, 403}]
+    def trouble(self) -> Trouble | None:
+        answered = [asked for asked, answer in self.answers.items() if answer.status not in {401, 403}]
+        if not answered:
+            return None
+        step = "take the public policy away: state bodies hold secrets in clear, so rotate what they name"
+        return Trouble(Cause("anonymous-allowed", "s3"), f"S3 answers the anonymous: {', '.join(answered)}", step)

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.observed.storage import Mount
 
 BRING_BACK = (
     "bring the node back (is its ZFS module loaded? 2026-05-11); start no protected tofu apply; repair no bucket"
 )
+KEEP_LOGS = "preserve logs before anything restarts: kubectl logs --previous, kubectl describe pod; start no protected tofu apply"
+
+
+def node_down(node: str, storage: str) -> Cause:
+    """Return the cause that is a node which does not report Ready: the one that holds the disk, or another."""
+    return Cause("storage-node-down" if node == storage else "node-down", node)
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class Pod:
 
 
 @dataclass(frozen=True)
-class RustFS:
+class RustFS(Observed):
     """The Deployment and its pods; ``promised_node`` is the contract's storage node. Statements S092, S110."""
 
     deployment: str
@@ -80,15 +87,6 @@ class RustFS:
     """What lies at the data path, of each pod that stands; of the Deployment's template where none does."""
     strange: bool = False
     """Whether none of the contract's workloads stands in that namespace."""
-
-    @property
-    def pinned(self) -> bool:
-        return bool(self.pods) and all("@sha256:" in pod.image for pod in self.pods)
-
-    @property
-    def ready(self) -> bool:
-        one = self.found and self.replicas == 1 and self.ready_replicas == 1
-        return one and len(self.pods) == 1 and self.pods[0].ready and self.pods[0].node_ready and self.pinned
 
     @property
     def digest(self) -> str:
@@ -108,47 +106,43 @@ class RustFS:
         pods = f"pods: {', '.join(map(_pod, self.pods)) or 'none'}{''.join(f'; {each}' for each in self.left)}"
         return f"{self.ready_replicas} of {self.replicas} ready; {pods}" if self.found else f"no Deployment; {pods}"
 
-    @property
-    def diagnosis(self) -> str:  # noqa: PLR0911  # One line a cause.
-        if self.ready:
-            return ""
+    def trouble(self) -> Trouble | None:
         if self.strange:
-            return f"namespace {self.namespace} holds none of honey's workloads: Deployment {self.deployment} is not there either"
+            says = f"namespace {self.namespace} holds none of honey's workloads: Deployment {self.deployment} is not there either"
+            step = "does [kubernetes] of the target name the namespace that RustFS runs in?"
+            return Trouble(Cause("wrong-namespace", self.namespace), says, step)
+        down = next((pod.node for pod in self.pods if pod.node and not pod.node_ready), "")
+        if self.found and down:
+            says = f"node down: {down} does not report Ready, and the pod is there; this is no bucket-index loss"
+            return Trouble(node_down(down, self.promised_node), says, BRING_BACK)
+        return self._of_pods()
+
+    def _of_pods(self) -> Trouble | None:  # noqa: PLR0911  # One line a cause.
+        name, down = self.deployment, Cause("pod-down", self.deployment)
         if not self.found:
-            return f"Deployment {self.deployment} is gone from namespace {self.namespace}"
-        for pod in self.pods:
-            if pod.node and not pod.node_ready:
-                return (
-                    f"node down: {pod.node} does not report Ready, and the pod is there; this is no bucket-index loss"
-                )
+            return Trouble(
+                Cause("workload-gone", name), f"Deployment {name} is gone from namespace {self.namespace}", KEEP_LOGS
+            )
         if not self.pods:
             why = f" that stands ({'; '.join(self.left)})" if self.left else ""
-            return f"pod down: the Deployment has no pod{why}"
-        if any(not pod.node for pod in self.pods):
-            return f"pod down: no node takes it ({self.pods[0].why or self.pods[0].phase})"
+            return Trouble(down, f"pod down: the Deployment has no pod{why}", KEEP_LOGS)
+        pod = self.pods[0]
+        if any(not each.node for each in self.pods):
+            return Trouble(down, f"pod down: no node takes it ({pod.why or pod.phase})", KEEP_LOGS)
         if self.replicas != 1 or len(self.pods) != 1:
-            return f"{self.replicas} replicas instead of one: RustFS's volume and index are made for one writer"
-        if not self.pods[0].ready or self.ready_replicas != 1:
-            return (
-                f"pod down: it runs on {self.pods[0].node} and is not ready ({self.pods[0].why or self.pods[0].phase})"
-            )
-        return "the image is not pinned by digest: what runs after a restart is not what was proved"
-
-    @property
-    def next_step(self) -> str:
-        if self.ready:
-            return ""
-        if self.strange:
-            return "does [kubernetes] of the target name the namespace that RustFS runs in?"
-        if any(pod.node and not pod.node_ready for pod in self.pods):
-            return BRING_BACK
-        if self.found and self.ready_replicas == 1 and self.replicas == 1:
-            return "pin the image by its digest in the stack's inputs"
-        return "preserve logs before anything restarts: kubectl logs --previous, kubectl describe pod; start no protected tofu apply"
+            says = f"{self.replicas} replicas instead of one: RustFS's volume and index are made for one writer"
+            return Trouble(Cause("not-one-replica", name), says, KEEP_LOGS)
+        if not pod.ready or self.ready_replicas != 1:
+            says = f"pod down: it runs on {pod.node} and is not ready ({pod.why or pod.phase})"
+            return Trouble(down, says, KEEP_LOGS)
+        if "@sha256:" in pod.image:
+            return None
+        says = "the image is not pinned by digest: what runs after a restart is not what was proved"
+        return Trouble(Cause("image-not-pinned", name), says, "pin the image by its digest in the stack's inputs")
 
 
 @dataclass(frozen=True)
-class StorageNode:
+class StorageNode(Observed):
     """The contract's storage node as the cluster lists it; ``ready`` False also where it is not listed."""
 
     name: str
@@ -163,21 +157,17 @@ class StorageNode:
     def seen(self) -> str:
         return "Ready" if self.ready else "not Ready" if self.listed else "not listed"
 
-    @property
-    def diagnosis(self) -> str:
+    def trouble(self) -> Trouble | None:
         if self.ready:
-            return ""
-        return (
+            return None
+        how = (
             f"node down: {self.name} does not report Ready" if self.listed else f"node {self.name} has left the cluster"
         )
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.ready else BRING_BACK
+        return Trouble(node_down(self.name, self.name), how, BRING_BACK)
 
 
 @dataclass(frozen=True)
-class ClusterNodes:
+class ClusterNodes(Observed):
     """The contract's nodes that do not report Ready or are not listed, and what the page says goes with each. S125, S126."""
 
     promised_nodes: tuple[str, ...]
@@ -185,10 +175,8 @@ class ClusterNodes:
     gone: tuple[str, ...]
     losses: Mapping[str, str]
     foreign: tuple[str, ...] = ()
-
-    @property
-    def ready(self) -> bool:
-        return not self.down and not self.gone
+    storage: str = ""
+    """The node that holds RustFS's disk."""
 
     @property
     def promised(self) -> str:
@@ -196,35 +184,28 @@ class ClusterNodes:
 
     @property
     def seen(self) -> str:
-        if self.ready:
+        if not self.down and not self.gone:
             beside = f"; beside them stand {', '.join(self.foreign)}, which the contract does not name"
             return f"all report Ready{beside if self.foreign else ''}"
         return "; ".join(
             [*(f"{name} does not report Ready" for name in self.down), *(f"{name} is not listed" for name in self.gone)]
         )
 
-    @property
-    def diagnosis(self) -> str:
-        said = [f"{name}: {self.losses[name]}" for name in (*self.down, *self.gone) if name in self.losses]
-        return (
-            "" if self.ready else f"node down, no bucket-index loss: {self.seen}{''.join(f'; {each}' for each in said)}"
-        )
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.ready else BRING_BACK
+    def trouble(self) -> Trouble | None:
+        down = (*self.down, *self.gone)
+        if not down:
+            return None
+        losses = [f"; {name}: {self.losses[name]}" for name in down if name in self.losses]
+        cause = node_down(self.storage if self.storage in down else down[0], self.storage)
+        return Trouble(cause, f"node down, no bucket-index loss: {self.seen}{''.join(losses)}", BRING_BACK)
 
 
 @dataclass(frozen=True)
-class Placement:
+class Placement(Observed):
     """Where the pod runs, from the pod itself. Statement S017."""
 
     nodes: tuple[str, ...]
     promised_node: str
-
-    @property
-    def on_promised_node(self) -> bool:
-        return self.nodes == (self.promised_node,)
 
     @property
     def promised(self) -> str:
@@ -234,25 +215,17 @@ class Placement:
     def seen(self) -> str:
         return f"it runs on {', '.join(self.nodes)}"
 
-    @property
-    def diagnosis(self) -> str:
-        return (
-            ""
-            if self.on_promised_node
-            else f"RustFS runs on {', '.join(self.nodes)}, and its volume is {self.promised_node}'s"
-        )
-
-    @property
-    def next_step(self) -> str:
-        return (
-            ""
-            if self.on_promised_node
-            else "which volume does it serve? kubectl describe pvc; start no protected tofu apply"
-        )
+    def trouble(self) -> Trouble | None:
+        if self.nodes == (self.promised_node,):
+            return None
+        nodes = ", ".join(self.nodes)
+        says = f"RustFS runs on {nodes}, and its volume is {self.promised_node}'s"
+        step = "which volume does it serve? kubectl describe pvc; start no protected tofu apply"
+        return Trouble(Cause("pod-elsewhere", nodes), says, step)
 
 
 @dataclass(frozen=True)
-class Readiness:
+class Readiness(Observed):
     """``/health`` and ``/health/ready`` of RustFS; ``reason`` is what the body says of a refusal."""
 
     version: str
@@ -275,17 +248,14 @@ class Readiness:
             f"/health says RustFS {self.version or 'of no version'}; /health/ready {self.status} {self.reason}".rstrip()
         )
 
-    @property
-    def diagnosis(self) -> str:
+    def trouble(self) -> Trouble | None:
         if self.ready:
-            return ""
+            return None
+        cause, says = Cause("s3-not-ready"), f"RustFS says that it is not ready: {self.status} {self.reason}".rstrip()
         if self.listing_empty:
-            return "disk offline inside RustFS: /health/ready 503 beside a listing that is 200 and empty"
-        return f"RustFS says that it is not ready: {self.status} {self.reason}".rstrip()
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.ready else "preserve logs, run RCA before any restart; start no protected tofu apply"
+            cause = Cause("disk-offline")
+            says = "disk offline inside RustFS: /health/ready 503 beside a listing that is 200 and empty"
+        return Trouble(cause, says, "preserve logs, run RCA before any restart; start no protected tofu apply")
 
 
 def _pod(pod: Pod) -> str:

@@ -14,16 +14,16 @@ pytestmark = pytest.mark.canary
 @clause("bazel.endpoint", "the cache is found where runners are promised it", proves="S013~ S040~")
 def test_endpoint(bazel_endpoint: Endpoint) -> None:
     """The cluster-internal runner path is the only stable default; its Service offers that port."""
-    assert bazel_endpoint.as_promised
+    assert bazel_endpoint.holds
 
 
 @clause("bazel.hot-cache", "what the cache's pod holds is only a hot cache of its bucket", proves="S042~ S014~ S123~")
 def test_hot_cache(hot_cache: HotCache) -> None:
     """/data goes with the pod, and the contract's bucket on RustFS stands behind it."""
-    assert hot_cache.only_hot
+    assert hot_cache.holds
 
 
 @clause("bazel.not-exposed", "nothing leads to the Bazel cache from outside", proves="S048~")
 def test_not_exposed(bazel_exposure: Exposure) -> None:
     """No external Bazel endpoint is promised."""
-    assert bazel_exposure.closed
+    assert bazel_exposure.holds

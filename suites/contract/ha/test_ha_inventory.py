@@ -13,4 +13,4 @@ from pytest_gf.honey.observed.inventory import Inventory
 @clause("ha.candidate-inventory", "the inventory of state authority candidates completed", proves="S108 S114~")
 def test_candidate_inventory(candidate_inventory: Inventory) -> None:
     """A green canary means that it completed; NO_LIVE_HA_STATE_CANDIDATE is valid evidence, no failure."""
-    assert candidate_inventory.completed
+    assert candidate_inventory.holds

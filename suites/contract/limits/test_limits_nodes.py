@@ -13,4 +13,4 @@ pytestmark = pytest.mark.canary
 @clause("cluster.nodes-ready", "every node of the cluster reports Ready", proves="S001~ S092~")
 def test_nodes_ready(cluster_nodes: ClusterNodes) -> None:
     """A dead node takes storage, or runners and caches, with it; it is no bucket-index loss."""
-    assert cluster_nodes.ready
+    assert cluster_nodes.holds

@@ -35,4 +35,4 @@ def test_get_agrees(bucket_reads: BucketAnswer) -> None:
 @clause("rustfs.anonymous-refused", "S3 refuses whoever has no credential", proves="S016~")
 def test_anonymous_refused(anonymous_view: AnonymousView) -> None:
     """RustFS is an internal storage plane: it answers nothing to the anonymous."""
-    assert anonymous_view.refused
+    assert anonymous_view.holds

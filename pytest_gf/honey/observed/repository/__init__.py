@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
+
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
 
 MOST_SHOWN = 20
 """Findings written out in one text; the rest is counted."""
+
+PUSHES = Cause("workflow-pushes")
+TOLD = Cause("document-pushes")
+CANARY = Cause("canary-workflow")
+BACKEND = Cause("stack-backend")
+ATTACHED = Cause("attachment")
+SETTINGS = Cause("machine-settings")
+DEAD = Cause("dead-address")
+TOPOLOGY = Cause("topology-named")
+FLAKEHUB = Cause("flakehub-reads")
+RELEASED = Cause("cache-release")
+CLAIMED = Cause("execution-claimed")
+ELIGIBLE = Cause("not-eligible")
+SHARED = Cause("executor-shared")
+ROTATION = Cause("no-rotation")
+STALE = Cause("page-stale")
+"""Causes of findings; their subject is the first file."""
 
 Sources: TypeAlias = Mapping[str, str]
 """The texts of a checkout by path, in the order of the paths."""
@@ -44,17 +63,13 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Findings:
-    """All findings of one requirement. ``looked_at`` says in a few words what was read to find them."""
+class Findings(Observed):
+    """All findings of one requirement, of one cause. ``looked_at`` says in a few words what was read to find them."""
 
+    cause: Cause
     promise: str
     looked_at: str
-    found: tuple[Finding, ...] = ()
-
-    @property
-    def none(self) -> bool:
-        """Whether nothing stands against the promise."""
-        return not self.standing
+    found: Sequence[Finding] = ()
 
     @property
     def standing(self) -> tuple[Finding, ...]:
@@ -74,13 +89,11 @@ class Findings:
     def seen(self) -> str:
         return f"{self.looked_at}: {len(self.standing)} finding(s), {len(self.undecided)} undecided"
 
-    @property
-    def diagnosis(self) -> str:
-        return told(self.standing)
-
-    @property
-    def next_step(self) -> str:
-        return "" if self.none else "mend each line named; the words after the semicolon say how"
+    def trouble(self) -> Trouble | None:
+        if not self.standing:
+            return None
+        step = "mend each line named; the words after the semicolon say how"
+        return Trouble(replace(self.cause, subject=visible(self.standing[0].path)), told(self.standing), step)
 
 
 def told(findings: Iterable[Finding]) -> str:

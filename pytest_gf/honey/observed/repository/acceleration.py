@@ -9,7 +9,7 @@ from pytest_gf.honey.formats import markdown, nixconf
 from pytest_gf.honey.formats.linear import Pattern, any_of, linear
 from pytest_gf.honey.formats.workflow import Workflow
 from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all
-from pytest_gf.honey.observed.repository import Finding, Findings, Sources
+from pytest_gf.honey.observed.repository import CLAIMED, FLAKEHUB, RELEASED, ROTATION, Finding, Findings, Sources
 from pytest_gf.honey.observed.repository.searching import Lines, chosen, hits, shown
 
 _RULE, _MEND = "flakehub-substituter", "FlakeHub publishes; Attic is the cache"
@@ -82,7 +82,7 @@ def substituters(sources: Sources, hosts: Sequence[str], archived: Sequence[str]
             found += _cached(path, text)
         if "NIX_" in text or "XDG_CONFIG_HOME" in text:
             found += _told(path, text, sources, hosts)
-    return Findings("FlakeHub publishes, and substitutes nothing", f"{len(files)} file(s)", tuple(dict.fromkeys(found)))
+    return Findings(FLAKEHUB, "FlakeHub publishes, and substitutes nothing", f"{len(files)} file(s)", found)
 
 
 def _substituted(path: str, text: str, hosts: Sequence[str]) -> Iterator[Finding]:
@@ -188,7 +188,7 @@ def release_targets(workflows: Mapping[str, Workflow], caches: Sequence[str]) ->
                         found.append(
                             Finding(path, each.line, "cache-as-release", what, "release to FlakeHub or GitHub")
                         )
-    return Findings("no release goes to Attic or the Bazel cache", f"{len(workflows)} workflow(s)", tuple(found))
+    return Findings(RELEASED, "no release goes to Attic or the Bazel cache", f"{len(workflows)} workflow(s)", found)
 
 
 def claims(sources: Sources, patterns: Sequence[str], archived: Sequence[str]) -> Findings:
@@ -207,7 +207,7 @@ def claims(sources: Sources, patterns: Sequence[str], archived: Sequence[str]) -
                 if not judged[line]:
                     mend = "claim the target classes that are proved, and no more"
                     found.append(Finding(path, line, "claims-remote-execution", shown(lines.line(line)), mend))
-    return Findings("no document claims full remote execution", f"{len(files)} document(s)", tuple(found))
+    return Findings(CLAIMED, "no document claims full remote execution", f"{len(files)} document(s)", found)
 
 
 def rotation(sources: Sources, kinds: Mapping[str, Sequence[str]], archived: Sequence[str]) -> Findings:
@@ -225,7 +225,7 @@ def rotation(sources: Sources, kinds: Mapping[str, Sequence[str]], archived: Seq
             found.append(_ruleless(kind, said, rules, owners))
         owners |= dict.fromkeys(own[:1], kind)
     return Findings(
-        "each kind of credential has a rotation rule of its own", f"{len(rotating)} document(s)", tuple(found)
+        ROTATION, "each kind of credential has a rotation rule of its own", f"{len(rotating)} document(s)", found
     )
 
 

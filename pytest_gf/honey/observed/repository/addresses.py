@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_gf.honey.formats.linear import Pattern, any_of, linear
-from pytest_gf.honey.observed.repository import Finding, Findings, Sources
+from pytest_gf.honey.observed.repository import DEAD, TOPOLOGY, Finding, Findings, Sources
 from pytest_gf.honey.observed.repository.searching import Lines, chosen, hit, hits, is_among, shown
 
 PRIVATE_WORDS = frozenset({"ops", "private", "internal", "bazel", "rustfs", "s3"})
@@ -42,7 +42,7 @@ def private(sources: Sources, public: Sequence[str], internal: Sequence[str], na
             ]
             found += _few(each)
         found += _few(list(_hosts(path, lines, named)))
-    return Findings("public documents and examples name no private topology", f"{len(files)} file(s)", tuple(found))
+    return Findings(TOPOLOGY, "public documents and examples name no private topology", f"{len(files)} file(s)", found)
 
 
 def _hosts(path: str, lines: Lines, named: Named) -> Iterator[Finding]:
@@ -88,7 +88,7 @@ def retired(sources: Sources, names: Mapping[str, str], said: Sequence[str], arc
         if not any(name in text for name in shortest) or is_among(path, archived):
             continue
         found += _few(list(_standing(path, Lines(text), pattern, saying, names)))
-    return Findings("no address that is out of contract stands as current", f"{len(sources)} file(s)", tuple(found))
+    return Findings(DEAD, "no address that is out of contract stands as current", f"{len(sources)} file(s)", found)
 
 
 def either_of(names: Iterable[str]) -> Pattern:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pytest_gf.honey.formats import envrc, recipes
 from pytest_gf.honey.formats.envrc import Assigned, Hole
 from pytest_gf.honey.formats.linear import linear
-from pytest_gf.honey.observed.repository import Finding, Findings, Sources
+from pytest_gf.honey.observed.repository import ATTACHED, SHARED, Finding, Findings, Sources
 
 SERVER, CACHE, BAZEL, EXECUTOR = "ATTIC_SERVER", "ATTIC_CACHE", "BAZEL_REMOTE_CACHE", "BAZEL_REMOTE_EXECUTOR"
 _SEARCHES = linear(
@@ -64,7 +64,7 @@ def attic(sources: Sources, promise: Promise) -> Findings:
                     )
                 )
     return Findings(
-        f"{promise.envrc} derives https://{promise.host}.<domain> and {promise.cache}", promise.envrc, tuple(found)
+        ATTACHED, f"{promise.envrc} derives https://{promise.host}.<domain> and {promise.cache}", promise.envrc, found
     )
 
 
@@ -99,7 +99,9 @@ def bazel(sources: Sources, promise: Promise) -> Findings:
         undecided = "" if literal or not holes else f"not literal, cannot prove: {each.text}"
         mend = 'leave it empty unless an operator gives it: "${BAZEL_REMOTE_CACHE:-}"'
         found.append(Finding(promise.envrc, each.line, "envrc-bazel", f"{BAZEL}={each.text}", mend, undecided))
-    return Findings(f"{promise.envrc} leaves {BAZEL} empty unless an operator provides it", promise.envrc, tuple(found))
+    return Findings(
+        ATTACHED, f"{promise.envrc} leaves {BAZEL} empty unless an operator provides it", promise.envrc, found
+    )
 
 
 def explicit(sources: Sources, promise: Promise) -> Findings:
@@ -112,7 +114,7 @@ def explicit(sources: Sources, promise: Promise) -> Findings:
                 if _SEARCHES.search(hole) and not _SIMPLE.fullmatch(hole):
                     what = f"{name} comes from {hole}, which searches for it"
                     found.append(Finding(promise.envrc, each.line, "envrc-discovers", what, "let the developer set it"))
-    return Findings("attachment is explicit: nothing is discovered", promise.envrc, tuple(found))
+    return Findings(ATTACHED, "attachment is explicit: nothing is discovered", promise.envrc, found)
 
 
 def separate(sources: Sources, promise: Promise) -> Findings:
@@ -129,7 +131,7 @@ def separate(sources: Sources, promise: Promise) -> Findings:
         if each.word in given:
             what = f"{EXECUTOR} and {BAZEL} are both {each.text}"
             found.append(Finding(promise.envrc, each.line, "executor-from-cache", what, f"set {EXECUTOR} by itself"))
-    return Findings(f"{EXECUTOR} is set apart from {BAZEL}", promise.envrc, tuple(dict.fromkeys(found)))
+    return Findings(SHARED, f"{EXECUTOR} is set apart from {BAZEL}", promise.envrc, found)
 
 
 def _read(sources: Sources, promise: Promise) -> Values | None:
@@ -169,13 +171,15 @@ def reported(sources: Sources, status: str) -> Findings:
                 found.append(
                     Finding(path, recipe.line - 1, "no-status", what, f"report {status} where {BAZEL} is empty")
                 )
-            return Findings(f"just info reports {status} where {BAZEL} is empty", path, tuple(found))
+            return Findings(ATTACHED, f"just info reports {status} where {BAZEL} is empty", path, found)
     missing = Finding("Justfile", 1, "no-recipe", "there is no recipe info", f"add one that reports {status}")
-    return Findings(f"just info reports {status} where {BAZEL} is empty", "Justfile", (missing,))
+    return Findings(ATTACHED, f"just info reports {status} where {BAZEL} is empty", "Justfile", (missing,))
 
 
 def said(output: str, status: str) -> Findings:
     """Find whether what ``just info`` said lacks the status (S065)."""
     missing = Finding("Justfile", 1, "status-not-reported", f"just info does not say {status}", f"report {status}")
     promise = f"just info reports {status} where {BAZEL} is empty"
-    return Findings(promise, f"just info, {len(output.splitlines())} line(s)", () if status in output else (missing,))
+    return Findings(
+        ATTACHED, promise, f"just info, {len(output.splitlines())} line(s)", () if status in output else (missing,)
+    )

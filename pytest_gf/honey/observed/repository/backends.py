@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pytest_gf.honey.formats import hcl
 from pytest_gf.honey.formats.hcl import NoHcl
-from pytest_gf.honey.observed.repository import Finding, Findings, Sources
+from pytest_gf.honey.observed.repository import BACKEND, Finding, Findings, Sources
 from pytest_gf.honey.observed.repository.machine import ENVIRONMENT, address
 from pytest_gf.honey.observed.repository.searching import chosen, shown
 from pytest_gf.honey.observed.repository.stacks import block_of
@@ -205,9 +205,10 @@ def materialized(seen: Effective, promise: Promise) -> Findings:
     said = "; ".join(_told(way, seen, promise.key) for way in seen.ways)
     looked = f"{len(seen.ways)} backend(s), workspace {shown(seen.workspace)}{f': {said}' if said else ''}"
     return Findings(
+        BACKEND,
         f"what OpenTofu would use has bucket {promise.bucket}, key {promise.key} and endpoint {promise.endpoints[0]}",
         looked,
-        tuple(found),
+        found,
     )
 
 
@@ -329,7 +330,7 @@ def locking(seen: Effective, declared: Way | None, stack: str, *, table: str = "
     for way in ways:
         found += _unlocked(way, may_be_given=way is declared, table=table)
     said = ", ".join(f"{way.path}: {lock_of(way.settings) or 'none'}" for way in ways)
-    return Findings(f"OpenTofu locks the state of {stack}", f"lock by {said or 'nothing'}", tuple(found))
+    return Findings(BACKEND, f"OpenTofu locks the state of {stack}", f"lock by {said or 'nothing'}", found)
 
 
 def _unlocked(way: Way, *, may_be_given: bool, table: str) -> Iterator[Finding]:

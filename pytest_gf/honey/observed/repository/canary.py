@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pytest_gf.honey.formats.expression import Truth, condition
 from pytest_gf.honey.formats.workflow import Job, Step, Workflow
 from pytest_gf.honey.formats.yaml_nodes import Items, Scalar, Table
-from pytest_gf.honey.observed.repository import Finding, Findings
+from pytest_gf.honey.observed.repository import CANARY, Finding, Findings
 from pytest_gf.honey.observed.repository.canary_steps import Wanted, commands, observed, runs
 from pytest_gf.honey.observed.repository.scene import Scene, View
 
@@ -37,7 +37,7 @@ def triggers(path: str, read: Workflow, branch: str) -> Findings:
         found.append(_at(path, read, "workflow_dispatch", "it can't be run on demand", "add workflow_dispatch"))
     if not any(_HOURLY.fullmatch(" ".join(each.value.split())) for each in _crons(read)):
         found.append(_at(path, read, "schedule", "no schedule runs every hour", 'add schedule: - cron: "17 * * * *"'))
-    return Findings(f"the canary runs on {branch}, on demand and hourly", path, tuple(found))
+    return Findings(CANARY, f"the canary runs on {branch}, on demand and hourly", path, found)
 
 
 def _crons(read: Workflow) -> Iterator[Scalar]:
@@ -75,7 +75,7 @@ def lane(path: str, read: Workflow, wanted: str) -> Findings:
                 found.append(
                     Finding(path, label.line, "canary-lane", f"job {job.id} runs on {label.value}", mend, undecided)
                 )
-    return Findings(f"the canary runs on {wanted} and nowhere else", path, tuple(found))
+    return Findings(CANARY, f"the canary runs on {wanted} and nowhere else", path, found)
 
 
 def _label_values(label: Scalar, job: Job) -> set[str] | None:
@@ -109,7 +109,7 @@ def order(path: str, read: Workflow, steps: Sequence[Wanted], ini: Mapping[str, 
         if later.line < earlier.line:
             what = f"{after.name} runs before {before.name}"
             found.append(Finding(path, later.line, "canary-order", what, "put it behind"))
-    return Findings("the canary's steps stand in their order, Attic's evidence with if: always()", path, tuple(found))
+    return Findings(CANARY, "the canary's steps stand in their order, Attic's evidence with if: always()", path, found)
 
 
 def _always(step: Step) -> bool:
@@ -144,7 +144,7 @@ def artifacts(path: str, read: Workflow) -> Findings:
             for step in uploads
             if not _always(step)
         ]
-    return Findings("the canary's logs are artifacts, also of a red run", path, tuple(found))
+    return Findings(CANARY, "the canary's logs are artifacts, also of a red run", path, found)
 
 
 def hygiene(path: str, read: Workflow) -> Findings:
@@ -159,7 +159,7 @@ def hygiene(path: str, read: Workflow) -> Findings:
                 found.append(
                     Finding(path, step.uses.line, "canary-pin", what, "pin the action by its commit's 40 digits")
                 )
-    return Findings("the canary is bounded, reads only, and uses pinned actions", path, tuple(found))
+    return Findings(CANARY, "the canary is bounded, reads only, and uses pinned actions", path, found)
 
 
 def _permissions(path: str, read: Workflow) -> Iterator[Finding]:

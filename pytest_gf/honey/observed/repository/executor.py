@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pytest_gf.honey.formats.linear import linear
-from pytest_gf.honey.observed.repository import Finding, Findings, Sources
+from pytest_gf.honey.observed.repository import ELIGIBLE, SHARED, Finding, Findings, Sources
 from pytest_gf.honey.observed.repository.searching import Lines, chosen, hits, shown
 
 MOST_CLASSES = 1_000
@@ -30,12 +30,14 @@ def eligible(sources: Sources, path: str, states: Sequence[str], allowed: Sequen
         missing = Finding(
             path, 1, "no-eligibility", "it is not in this checkout", "add it, with the classes that are proved"
         )
-        return Findings(_PROMISE, path, (missing,) if _uses(sources) else ())
+        return Findings(ELIGIBLE, _PROMISE, path, (missing,) if _uses(sources) else ())
     try:
         classes = _classes(json.loads(text, object_pairs_hook=_once))
     except (ValueError, RecursionError) as wrong:
         line = getattr(wrong, "lineno", 1)
-        return Findings(_PROMISE, path, (Finding(path, line, "malformed-eligibility", str(wrong), "mend the JSON"),))
+        return Findings(
+            ELIGIBLE, _PROMISE, path, (Finding(path, line, "malformed-eligibility", str(wrong), "mend the JSON"),)
+        )
     found = list(_shape(path, text, classes, states))
     good = {name for name, each in classes.items() if isinstance(each, dict) and each.get("state") in allowed}
     for where, line, name in _uses(sources):
@@ -51,7 +53,7 @@ def eligible(sources: Sources, path: str, states: Sequence[str], allowed: Sequen
             found.append(
                 Finding(where, line, "ineligible-class", f"target class {name} is not eligible", "run it locally")
             )
-    return Findings(_PROMISE, f"{path}, {len(classes)} class(es)", tuple(found))
+    return Findings(ELIGIBLE, _PROMISE, f"{path}, {len(classes)} class(es)", found)
 
 
 _PROMISE = "executor-backed mode only for target classes that are eligible"
@@ -127,7 +129,7 @@ def authority(sources: Sources, caches: Sequence[str], archived: Sequence[str]) 
                 found.append(Finding(path, line, "cache-as-authority", shown(whole), mend))
         found += _executors(path, lines, caches)
     return Findings(
-        "no executor takes the Bazel cache for its CAS or action cache", f"{len(files)} file(s)", tuple(found)
+        SHARED, "no executor takes the Bazel cache for its CAS or action cache", f"{len(files)} file(s)", found
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from pytest_gf.honey.formats import nixconf
-from pytest_gf.honey.observed.repository import Finding, Findings
+from pytest_gf.honey.observed.repository import BACKEND, DEAD, FLAKEHUB, SETTINGS, SHARED, Finding, Findings
 from pytest_gf.honey.observed.repository.addresses import either_of
 
 ENVIRONMENT = "environment"
@@ -23,7 +23,7 @@ def variable(variables: Mapping[str, str], name: str, promised: str) -> Findings
     ]
     ok = not given or given.rstrip("/") == promised
     return Findings(
-        f"{name} is {promised}, or not set", f"{name}={address(given) or 'not set'}", () if ok else tuple(found)
+        SETTINGS, f"{name} is {promised}, or not set", f"{name}={address(given) or 'not set'}", () if ok else found
     )
 
 
@@ -35,7 +35,7 @@ def state_path(names: frozenset[str], kept: Sequence[str] = ()) -> Findings:
         for name in http
         if name not in kept
     )
-    return Findings("no TF_HTTP_* is set", f"{len(names)} variable(s) of the contract", found)
+    return Findings(BACKEND, "no TF_HTTP_* is set", f"{len(names)} variable(s) of the contract", found)
 
 
 def operator_path(names: frozenset[str], known: Sequence[str] = ()) -> Findings:
@@ -60,7 +60,9 @@ def operator_path(names: frozenset[str], known: Sequence[str] = ()) -> Findings:
         _wrong(name, f"{name} is not set, and no backend file is", "set it, or TOFU_BACKEND_CONFIG_FILE")
         for name in missing
     )
-    return Findings("the state is reached by TOFU_BACKEND_S3_* or a backend file", f"{len(family)} variable(s)", found)
+    return Findings(
+        BACKEND, "the state is reached by TOFU_BACKEND_S3_* or a backend file", f"{len(family)} variable(s)", found
+    )
 
 
 def executor(variables: Mapping[str, str]) -> Findings:
@@ -69,7 +71,7 @@ def executor(variables: Mapping[str, str]) -> Findings:
     same = bool(given) and given.rstrip("/") == cache.rstrip("/")
     what = f"BAZEL_REMOTE_EXECUTOR and BAZEL_REMOTE_CACHE are both {address(given)}"
     found = (_wrong("BAZEL_REMOTE_EXECUTOR", what, "set the executor by itself, or not at all"),) if same else ()
-    return Findings("an executor is set apart from the cache", f"executor {address(given) or 'not set'}", found)
+    return Findings(SHARED, "an executor is set apart from the cache", f"executor {address(given) or 'not set'}", found)
 
 
 def retired(variables: Mapping[str, str], files: Mapping[str, str], names: Mapping[str, str]) -> Findings:
@@ -87,9 +89,10 @@ def retired(variables: Mapping[str, str], files: Mapping[str, str], names: Mappi
                 for match in pattern.finditer(line.partition("#")[0])
             ]
     return Findings(
+        FLAKEHUB,
         "no address that is out of contract is in use",
         f"{len(files)} file(s), {len(variables)} variable(s)",
-        tuple(found),
+        found,
     )
 
 
@@ -104,9 +107,7 @@ def substituters(
             for each in nixconf.read(path, text, texts.get):
                 found += _set(each, hosts, promised, cache)
     return Findings(
-        f"FlakeHub substitutes nothing here; the shared cache is {cache}",
-        f"{len(texts)} configuration(s)",
-        tuple(dict.fromkeys(found)),
+        DEAD, f"FlakeHub substitutes nothing here; the shared cache is {cache}", f"{len(texts)} configuration(s)", found
     )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pytest_gf.honey.formats import markdown
 from pytest_gf.honey.formats.markdown import Row
-from pytest_gf.honey.observed.repository import Finding, Findings
+from pytest_gf.honey.observed.repository import STALE, Finding, Findings
 
 COVERED = 0.5
 """The part of a sentence's words that statements must share with it."""
@@ -41,7 +41,7 @@ def agrees(path: str, text: str, promised: Promised, statements: Iterable[str] =
     looked = (
         f"{path}, {len(rows)} row(s) of tables, {len(strange)} sentence(s) that no statement covers{listed}\n{path}"
     )
-    return Findings("the contract document and the contract's data say the same", looked, tuple(found))
+    return Findings(STALE, "the contract document and the contract's data say the same", looked, found)
 
 
 def _addresses(path: str, rows: Iterable[Row], promised: Mapping[str, str]) -> Iterator[Finding]:

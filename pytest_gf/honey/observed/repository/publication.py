@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pytest_gf.honey.formats.workflow import Job, Workflow
-from pytest_gf.honey.observed.repository import Finding, Findings, Sources
+from pytest_gf.honey.observed.repository import PUSHES, Finding, Findings, Sources
 from pytest_gf.honey.observed.repository.pushing import Push, pushes
 from pytest_gf.honey.observed.repository.quarantine import Plan, Read
 from pytest_gf.honey.observed.repository.scene import Scene
@@ -25,7 +25,7 @@ def publication(sources: Sources, known: Read, plan: Plan, words: Sequence[str])
         found += _words(path, each, sources[path], words)
         found += _unconfirmed(path, each, sources, plan, words)
     promise = f"publication demands {', '.join(words)}, each for its profile"
-    return Findings(promise, f"{len(chosen)} publication workflow(s)", tuple(found))
+    return Findings(PUSHES, promise, f"{len(chosen)} publication workflow(s)", found)
 
 
 def _words(path: str, read: Workflow, text: str, words: Sequence[str]) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from pytest_gf.honey.formats.expression import Truth, condition, texts
 from pytest_gf.honey.formats.expression_values import UNKNOWN
 from pytest_gf.honey.formats.workflow import Step, Workflow
 from pytest_gf.honey.formats.yaml_nodes import Malformed, Node, Table
-from pytest_gf.honey.observed.repository import Finding, Findings, Sources, gitlab
+from pytest_gf.honey.observed.repository import PUSHES, Finding, Findings, Sources, gitlab
 from pytest_gf.honey.observed.repository.branches import possible, words
 from pytest_gf.honey.observed.repository.calling import Known, last, local_action
 from pytest_gf.honey.observed.repository.pushing import SWITCH, Push, pushes
@@ -80,7 +80,7 @@ def pull_requests(sources: Sources, known: Read, plan: Plan) -> Findings:
                 found.append(_finding(push, "pull-request-pushes", what, mend, doubt))
     found += merge_requests(sources, known, plan)
     looked = f"{_counted(known)}, {len(held)} command(s) that can't be read and that no credential reaches"
-    return Findings("no event of a pull request writes to Attic", looked, tuple(dict.fromkeys(found)))
+    return Findings(PUSHES, "no event of a pull request writes to Attic", looked, found)
 
 
 def merge_requests(sources: Sources, known: Read, plan: Plan) -> Iterator[Finding]:
@@ -116,7 +116,7 @@ def proofs(sources: Sources, known: Read, plan: Plan) -> Findings:
                 if push.line not in lines:
                     mend = 'broad proof workflows don\'t write while the recurrence is unresolved: say push-cache: "false", or take it out'
                     found.append(_finding(push, "proof-pushes", f"a broad proof workflow {push.how}", mend))
-    return Findings('broad proof workflows keep push-cache: "false"', _counted(known), tuple(found))
+    return Findings(PUSHES, 'broad proof workflows keep push-cache: "false"', _counted(known), found)
 
 
 def pilots(sources: Sources, known: Read, plan: Plan) -> Findings:
@@ -126,7 +126,7 @@ def pilots(sources: Sources, known: Read, plan: Plan) -> Findings:
     for path, each in chosen.items():
         found += ungated(path, each, sources, plan)
     return Findings(
-        f"pilots push only on the default branch and with {TOKEN}", _counted(known, len(chosen)), tuple(found)
+        PUSHES, f"pilots push only on the default branch and with {TOKEN}", _counted(known, len(chosen)), found
     )
 
 

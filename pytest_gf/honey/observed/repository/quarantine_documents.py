@@ -12,7 +12,7 @@ from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.formats.markdown import Fence
 from pytest_gf.honey.formats.templates import GITHUB, GITLAB, rendered
 from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Table, read_all
-from pytest_gf.honey.observed.repository import Finding, Findings, Sources, gitlab
+from pytest_gf.honey.observed.repository import PUSHES, TOLD, Finding, Findings, Sources, gitlab
 from pytest_gf.honey.observed.repository.effect import NAMES_PUSH, Writes
 from pytest_gf.honey.observed.repository.following import Reader
 from pytest_gf.honey.observed.repository.pushing import SWITCH, steps_push
@@ -56,7 +56,7 @@ def documents(sources: Sources, which: Documents, plan: Plan) -> Findings:
         found += _told(path, text)
         for fence in markdown.fences(text):
             found += _fenced(path, fence, sources, plan)
-    return Findings("no document tells to push past the gate", f"{count} document(s)", tuple(found))
+    return Findings(TOLD, "no document tells to push past the gate", f"{count} document(s)", found)
 
 
 def examples(sources: Sources, which: Documents, plan: Plan) -> Findings:
@@ -66,7 +66,7 @@ def examples(sources: Sources, which: Documents, plan: Plan) -> Findings:
     for path, text in files.items():
         found += _example(path, text, 0, sources, plan)
     promise = f"examples push only on the default branch and with {TOKEN}"
-    return Findings(promise, f"{len(files)} example(s)", tuple(found))
+    return Findings(PUSHES, promise, f"{len(files)} example(s)", found)
 
 
 def actions(sources: Sources, plan: Plan, patterns: Sequence[str] = ACTIONS) -> Findings:
@@ -75,7 +75,7 @@ def actions(sources: Sources, plan: Plan, patterns: Sequence[str] = ACTIONS) -> 
     files = chosen(sources, patterns)
     for path in files:
         found += _action(path, sources, plan)
-    return Findings("composite actions push only when they are asked to", f"{len(files)} action(s)", tuple(found))
+    return Findings(PUSHES, "composite actions push only when they are asked to", f"{len(files)} action(s)", found)
 
 
 def _action(path: str, sources: Sources, plan: Plan) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_gf.honey.formats import hcl
 from pytest_gf.honey.formats.hcl import Backend, NoHcl
-from pytest_gf.honey.observed.repository import Finding, Findings, Sources
+from pytest_gf.honey.observed.repository import BACKEND, Finding, Findings, Sources
 from pytest_gf.honey.observed.repository.searching import any_of, around, chosen, headings_above, hits, is_among
 
 SUFFIXES = (".tofu", ".tf", ".tofu.json", ".tf.json")
@@ -34,7 +34,7 @@ def declared(sources: Sources, stack: str, folder: str, key: str) -> Findings:
     base, over, found = _blocks(files)
     found += _effective(base, over, files, folder, key)
     return Findings(
-        f'stack {stack} declares backend "s3" with the key {key}', f"{len(files)} file(s) in {folder}", tuple(found)
+        BACKEND, f'stack {stack} declares backend "s3" with the key {key}', f"{len(files)} file(s) in {folder}", found
     )
 
 
@@ -120,7 +120,7 @@ def http_backends(sources: Sources, folders: Sequence[str], compatibility: Seque
             count += 1
             if _MENTIONS.search(text):
                 found += _http(path, text)
-    return Findings("no active stack keeps its state in GitLab over HTTP", f"{count} file(s)", tuple(found))
+    return Findings(BACKEND, "no active stack keeps its state in GitLab over HTTP", f"{count} file(s)", found)
 
 
 def _http(path: str, text: str) -> Iterator[Finding]:
@@ -150,4 +150,4 @@ def http_variables(sources: Sources, compatibility: Sequence[str]) -> Findings:
             more = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
             mend = "use TOFU_BACKEND_S3_*, or keep it in an archived or repair path"
             found.append(Finding(path, line, "tf-http", f"{name}{more}", mend))
-    return Findings("TF_HTTP_* stands only where it is for compatibility", f"{len(sources)} file(s)", tuple(found))
+    return Findings(BACKEND, "TF_HTTP_* stands only where it is for compatibility", f"{len(sources)} file(s)", found)
