@@ -111,9 +111,9 @@ class Hooks:
         return self.session.after_collection()
 
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_make_collect_report(self) -> Wrapper[pytest.CollectReport]:
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Wrapper[pytest.CollectReport]:
         report = yield
-        self.session.clean_collect_report(report)
+        self.session.clean_collect_report(report, collector)
         return report
 
     @pytest.hookimpl

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar, get_origin, get_type_hints, overload
 
 import pytest
 
+from pytest_gf.engine.broken import line_of
 from pytest_gf.engine.errors import Unproven
 
 ATTRIBUTE = "__gf_fact__"
@@ -101,10 +102,16 @@ def fact(function: Any = None, *, changes: str | None = None, asks: tuple[str, .
 
 @dataclass(frozen=True)
 class Folder:
-    """The facts of one folder, by name."""
+    """The facts of one folder, by name. ``wrong`` says in a line why they can't be read, "" where they can."""
 
     path: Path
     facts: Mapping[str, Fact]
+    wrong: str = ""
+
+    def check(self) -> None:
+        """Raise `pytest.UsageError` where the facts can't be read."""
+        if self.wrong:
+            raise pytest.UsageError(self.wrong)
 
 
 class Facts:
@@ -155,22 +162,45 @@ class Facts:
 def facts_in(folder: Path) -> dict[str, Any]:
     """Return the facts of ``folder/*.py``, for a conftest's ``globals().update``; a folder that the House has too is one.
 
-    Raises `pytest.UsageError` where two files define a fact of one name, and whatever importing a file raises.
+    What is wrong with them is told when a run takes them in: pytest shows a traceback of whatever a conftest raises.
     """
-    return {FOLDER: read_folder(folder)}
+    try:
+        return {FOLDER: read_folder(folder)}
+    except pytest.UsageError as wrong:
+        return {FOLDER: Folder(folder.resolve(), {}, str(wrong))}
 
 
 def read_folder(path: Path) -> Folder:
-    """Return the facts of ``path/*.py``. Raises as `facts_in`."""
+    """Return the facts of ``path/*.py``.
+
+    Raises `pytest.UsageError` where a file can't be loaded, and where two files define a fact of one name.
+    """
     facts: dict[str, Fact] = {}
     for file in sorted(path.glob("*.py")):
-        for name, function in vars(_load(file)).items():
-            if not inspect.isfunction(function) or not hasattr(function, ATTRIBUTE):
-                continue
-            if name in facts:
-                raise pytest.UsageError(f"{file}: fact {name!r} is defined twice; rename one")
-            facts[name] = _fact(name, function)
+        try:
+            found = _facts_of(_load(file))
+        except pytest.UsageError:
+            raise
+        except Exception as wrong:  # noqa: BLE001  # Whatever the file raises, it is one line for the person who wrote it.
+            raise pytest.UsageError(line_of(wrong, file)) from None
+        for name in found.keys() & facts.keys():
+            raise pytest.UsageError(f"{file}: fact {name!r} is defined twice; rename one")
+        facts |= found
     return Folder(path.resolve(), facts)
+
+
+def _facts_of(module: ModuleType) -> dict[str, Fact]:
+    facts: dict[str, Fact] = {}
+    for name, function in vars(module).items():
+        if inspect.isfunction(function) and hasattr(function, ATTRIBUTE):
+            try:
+                facts[name] = _fact(name, function)
+            except NameError as wrong:
+                where = f"{module.__file__}:{function.__code__.co_firstlineno}"
+                raise pytest.UsageError(
+                    f"{where}: the annotations of fact {name!r} can't be read: {wrong}; is its import missing?"
+                ) from None
+    return facts
 
 
 def _load(path: Path) -> ModuleType:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from pytest_gf.engine import catalog, judging, pytests, redacting, waiving
+from pytest_gf.engine import broken, catalog, judging, pytests, redacting, waiving
 from pytest_gf.engine.clauses import Row, clause_of
 from pytest_gf.engine.facts import GRAPH, Facts, Folder, read_folder
-from pytest_gf.engine.options import HOUSE
-from pytest_gf.engine.redaction import redact, redactor
+from pytest_gf.engine.lint import lint
+from pytest_gf.engine.options import HOUSE, suites_of
+from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports import claims, github, places, summary, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.run import Run, new_id
@@ -52,6 +53,7 @@ class ContractSession:
         self.record: Record | None = None
         self.facts = Facts({}, self.run.axes.names)
         self._folders: dict[Path, Folder] = {}
+        self._broken: list[str] = []
         self._whole: dict[str, Any] | None = None
         self._plain_failures = 0
         self._started = self._taking_in = self._tidied = self._lacking = False
@@ -80,6 +82,7 @@ class ContractSession:
         """Take in a folder of facts, once; one of a name that is known stands in the place of the known one."""
         if folder.path in self._folders:
             return
+        folder.check()
         self._folders[folder.path] = folder
         self.facts = Facts({**self.facts.facts, **folder.facts}, self.run.axes.names)
         self.config.stash[GRAPH] = self.run.begin(self.facts)
@@ -98,10 +101,7 @@ class ContractSession:
     def collected(self, every: list[pytest.Item], selected: list[pytest.Item]) -> None:
         """Lint all clauses that were collected (in one process only), and note the rows that were selected."""
         if not self.is_worker:
-            made = [found for item in every if (found := clause_of(getattr(item, "function", None)))]
-            lines = catalog.lint(made, self.facts, self.run.settings)
-            if any(redactor().shows(item.nodeid) for item in every):
-                lines.append("a node id holds a secret; it is not shown here, and nothing was run")
+            lines = [*self._broken, *lint(every, self.facts, self.run.settings)]
             if lines:
                 raise pytest.UsageError(*map(redact, lines))
         self.rows = catalog.rows_of(selected, self.run.settings)
@@ -267,7 +267,8 @@ class ContractSession:
         if reporter is not None and self.config.option.verbose >= 0:
             terminal.line(reporter, verdict, terminal.width(self.rows.values()), self.run)
 
-    def clean_collect_report(self, report: pytest.CollectReport) -> None:
+    def clean_collect_report(self, report: pytest.CollectReport, collector: pytest.Collector) -> None:
+        self._broken += broken.take_out(report, collector, suites_of(self.config))
         report.longrepr = redacting.redact_within(report.longrepr)
 
     def clean_warning(self, recorded: Any) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cause:
-    """What made a row red: a kind, of the House's table, and its subject (a bucket, a node, a file; "" where there is none)."""
+    """What made a row red: a kind, of the House's table, and its subject (a node, a file; "" where there is none)."""
 
     kind: str
     subject: str = ""

@@ -13,6 +13,7 @@ from pytest_gf.honey.contract import Contract
 from pytest_gf.honey.selections.audit import AUDIT
 from pytest_gf.honey.selections.cache_delete import CACHE_DELETE
 from pytest_gf.honey.selections.canary import CANARY
+from pytest_gf.honey.selections.flakehub import FLAKEHUB
 from pytest_gf.honey.selections.guard import AUTHORITY, GUARD
 from pytest_gf.honey.selections.ha import HA
 from pytest_gf.honey.selections.inventory import INVENTORY
@@ -64,8 +65,7 @@ HOUSE = House(
     axes=AXES,
     selections=(
         *(CANARY, REPOSITORY, QUARANTINE, ENVIRONMENT, GUARD, AUTHORITY, HA, INVENTORY, RCA, AUDIT, CACHE_DELETE),
-        PUBLICATION,
-        NAR,
+        *(PUBLICATION, NAR, FLAKEHUB),
     ),
     sections=SECTIONS,
     vantages=VANTAGES,

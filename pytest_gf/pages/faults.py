@@ -17,8 +17,6 @@ MODEL = Path("suites") / "lab" / "repository_faults.toml"
 """As `TABLE`, for the faults of the model repository; held by test_repository_faults.py."""
 _MARKERS = {TABLE: "canary", MODEL: "repository or quarantine or environment"}
 """What the rows below ``fault`` are run with; the other tables of a file are named by their marker."""
-_CHOSEN = {"flakehub": "--gf -k acceleration.flakehub-answers"}
-"""How a table's clauses are chosen that belong to no marker."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def page(known: Sequence[Drill]) -> str:
     for marker in dict.fromkeys(each.marker for each in known):
         lines += [
             "",
-            f"## `{_CHOSEN.get(marker, f'-m {marker}')}`",
+            f"## `-m {marker}`",
             "",
             "| drill | violated | error | unproven |",
             "|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""When a question is asked again: one policy for every wire (design.md, Verdicts)."""
+"""When a question is asked again: one policy for every wire."""
 
 from __future__ import annotations
 

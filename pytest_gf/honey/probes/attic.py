@@ -32,7 +32,7 @@ SLACK = 1024 * 1024
 REDIRECTS = 10
 """As many as Nix follows."""
 BEGINS_WITHIN = 60.0
-"""Seconds until an archive's first byte: Attic is silent for 30 to 38 of them while S3 throttles it (facts/second-look.md)."""
+"""Seconds until an archive's first byte: Attic is silent for 30 to 38 of them while S3 throttles it (docs/systems.md)."""
 
 _KEPT = ("x-attic-cache-visibility",)
 _SUCCESS, _REDIRECT, _FAILURE = 200, 300, 400  # RFC 9110, 15.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TOO_MANY, UNAVAILABLE = 429, 503
 INCOMPLETE = "IncompleteNar"
-"""Attic's code for a chunk that its database lost: an answer, however 503 it is (facts/attic.md)."""
+"""Attic's code for a chunk that its database lost: an answer, however 503 it is (docs/systems.md)."""
 
 _CODE = re.compile(rb"<Code>([A-Za-z]{1,64})</Code>")
 _ERROR = re.compile(r"[A-Za-z]{1,64}")
@@ -27,7 +27,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Reply:
-    """A small answer. ``error`` is the name that Attic gives to a refusal (facts/attic.md), "" where there is none.
+    """A small answer. ``error`` is the name that Attic gives to a refusal (docs/systems.md), "" where there is none.
 
     ``moved`` are the hosts that redirects led to, one after another; a status 3xx beside them: the last was not followed.
     ``trouble`` says why the body can't be read: it is empty then.
