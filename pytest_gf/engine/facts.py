@@ -1,4 +1,4 @@
-"""Facts: one observation each, made once a run; how a folder of them becomes pytest fixtures over one graph."""
+"""Facts: each is one observation, made once a run. A folder of them becomes pytest fixtures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Every(dict[str, Value]):
     """Annotation of a fact's parameter: the fact of that name for every value of its one axis, keyed by the value.
 
-    All the values that the contract has, also where an option narrowed the axis.
+    It has all the values of the contract, also those that an option left out.
     """
 
 
@@ -41,7 +41,7 @@ class Every(dict[str, Value]):
 class IfSeen(Generic[Value]):
     """Annotation of a fact's parameter: the fact of that name if it could be observed, else why it could not.
 
-    What is only half of a diagnosis must not take the other half with it.
+    It is for a fact that is one half of a diagnosis: the other half is still shown where this one fails.
     ``failure`` is what the observation raised, `Unproven` or a `ProbeError`; ``value`` is None then.
     """
 
@@ -50,11 +50,11 @@ class IfSeen(Generic[Value]):
 
     @property
     def why_not(self) -> str:
-        """The reason why nothing was seen, "" where something was."""
+        """Why nothing was seen; "" where something was."""
         return str(self.failure) if self.failure is not None else ""
 
     def raise_for(self, kind: type[BaseException]) -> None:
-        """Raise the failure where it is of this kind; nothing where it is another, or none."""
+        """Raise the failure if it is of this kind. Do nothing if it is of another kind, or if there is none."""
         if isinstance(self.failure, kind):
             raise self.failure
 
@@ -74,7 +74,7 @@ class Fact:
     changes: str | None
     asks: tuple[str, ...]
     patient: bool
-    """Whether it bounds its own time, and may take hours: the run's deadline for a fact is not its."""
+    """True if the fact limits its own time, which may be hours. The run's deadline for a fact does not apply to it."""
 
 
 @overload
@@ -89,7 +89,7 @@ def fact(function: Any = None, *, changes: str | None = None, asks: tuple[str, .
     Its parameters are other facts, axes of the House, or given things (`GIVENS`). A fact that changes something outside this
     process says with ``changes`` which word of the target's ``allow`` permits it; it is never prefetched. What it asks of a
     system stands in ``asks``, for ``--gf-plan``; a test compares it with the evidence.
-    ``patient`` says that the fact bounds its own time. A fact raises `Unproven` where it can't observe from here, and
+    ``patient`` says that the fact limits its own time. A fact raises `Unproven` where it can't observe from here, and
     `ProbeError` where its probe broke.
     """
 
@@ -123,7 +123,7 @@ class Facts:
         self._axes: dict[str, tuple[str, ...]] = {}
 
     def axes_of(self, name: str) -> tuple[str, ...]:
-        """Return the axes that the fact varies over, found through its needs, in the House's order."""
+        """Return the axes that the fact varies over, its own and those of its needs, in the House's order."""
         if name not in self._axes:
             self._axes[name] = ()  # A cycle ends here; the lint at collection names it.
             made = self.facts[name]
@@ -162,7 +162,7 @@ class Facts:
 def facts_in(folder: Path) -> dict[str, Any]:
     """Return the facts of ``folder/*.py``, for a conftest's ``globals().update``; a folder that the House has too is one.
 
-    What is wrong with them is told when a run takes them in: pytest shows a traceback of whatever a conftest raises.
+    A file that can't be read is reported when a run uses the facts, in one line. pytest would show a traceback of a conftest.
     """
     try:
         return {FOLDER: read_folder(folder)}

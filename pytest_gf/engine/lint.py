@@ -97,7 +97,7 @@ def _lint_clause(collected: _Collected, facts: Facts, settings: Settings, marker
         yield f"{where}: no docstring; say in a sentence what the contract claims"
     unknown = list(_unknown_parameters(collected, facts))
     yield from (f"{where}: {line}" for line in unknown)
-    if not unknown:  # Else title and statements would be told off for the axes of a fact that was only misspelt.
+    if not unknown:  # A misspelt fact has no axes, so its title would be blamed too.
         yield from (f"{where}: {line}" for line in _lint_title(made, facts))
         yield from (f"{where}: {line}" for line in _lint_statements(made, facts, settings))
     yield from (f"{where}: {line}" for line in _lint_markers(collected, settings.house.markers, markers))

@@ -56,7 +56,7 @@ class ContractSession:
         self._broken: list[str] = []
         self._whole: dict[str, Any] | None = None
         self._plain_failures = 0
-        self._started = self._taking_in = self._tidied = self._lacking = False
+        self._started = self._reporting_phase = self._tidied = self._lacking = False
         self._failed_before: dict[str, Any] = {}
         self.left: list[str] = []
         self._endings: list[str] = []
@@ -73,13 +73,13 @@ class ContractSession:
     # Before anything runs
 
     def move_in(self) -> None:
-        """Take in the facts of the House and of all that it extends."""
+        """Read the facts of the House and of all that it extends."""
         for layer in self.config.stash[HOUSE].layers():
             if layer.facts is not None:
                 self.add_facts(read_folder(Path(layer.facts)))
 
     def add_facts(self, folder: Folder) -> None:
-        """Take in a folder of facts, once; one of a name that is known stands in the place of the known one."""
+        """Add a folder of facts, once. A fact takes the place of an earlier one of its name."""
         if folder.path in self._folders:
             return
         folder.check()
@@ -212,27 +212,27 @@ class ContractSession:
         if account is None:
             return ("", "", "")
         category, letter, word = terminal.PYTEST_WORDS[Verdict(account["verdict"])]
-        silent = self._taking_in and self.config.option.verbose >= 0
+        silent = self._reporting_phase and self.config.option.verbose >= 0
         return (category, "", "") if silent else (category, letter, word)
 
-    def take_in(self, report: pytest.TestReport) -> Phase:
-        """Begin to take in a phase, before pytest's plugins do; return its true name for `taken_in`."""
+    def begin_report(self, report: pytest.TestReport) -> Phase:
+        """Prepare the report of a phase for pytest's plugins. Return the phase's true name, for `end_report`."""
         when = report.when
         if self.is_worker or self.looks_only:
             return when
         if report.nodeid not in self.rows:
             self._plain_failures += report.failed
             return when
-        self._taking_in = True
+        self._reporting_phase = True
         account = getattr(report, ACCOUNT, None)
         if account is not None and account["verdict"] == Verdict.ERROR and when == "call":
             report.when = "setup"  # JUnit knows an error only in set-up; a broken probe is never its <failure>.
         return when
 
-    def taken_in(self, report: pytest.TestReport, when: Phase) -> None:
-        """Take a phase into the record, after pytest's plugins, and settle its clause when it was the last."""
-        if self._taking_in:
-            self._taking_in = False
+    def end_report(self, report: pytest.TestReport, when: Phase) -> None:
+        """Write the phase into the record, after pytest's plugins. After the last phase, settle the clause."""
+        if self._reporting_phase:
+            self._reporting_phase = False
             report.when = when
             self._note(report, getattr(report, ACCOUNT, None))
 
@@ -280,7 +280,7 @@ class ContractSession:
     # At the end
 
     def interrupted(self) -> None:
-        """Spend at most a moment on what the run made; facts are daemon threads, so there is nothing to wait for."""
+        """Delete what the run made, within a moment. Facts are daemon threads, and nobody waits for them."""
         self._tidy(_MOMENT)
 
     def finish(self, session: pytest.Session) -> None:
@@ -325,7 +325,7 @@ class ContractSession:
         self.left += self.run.tidy(deadline=deadline)
 
     def take_left(self, workeroutput: dict[str, Any]) -> None:
-        """Take in what a worker could not delete."""
+        """Note what a worker could not delete."""
         self.left += workeroutput.get("gf_left", ())
         self.run.unwritten += workeroutput.get("gf_unwritten", ())
 

@@ -37,12 +37,12 @@ def _attic(name: str) -> Callable[[Contract], tuple[str, ...]]:
 
 
 AXES = (
-    Axis("bucket", lambda promised: tuple(promised.buckets), "--gf-bucket", "only this bucket (repeatable)"),
+    Axis("bucket", lambda promised: tuple(promised.buckets), "--gf-bucket", "Only this bucket (repeatable)."),
     Axis(
         "stack",
         lambda promised: tuple(promised.stacks),
         "--gf-stack",
-        "only this stack (repeatable)",
+        "Only this stack (repeatable).",
         statements=lambda promised, stack: tuple(promised.stacks[stack].proves.split()),
     ),
     Axis("surface", _attic("surfaces"), present=lambda target, surface: surface in target.surfaces),

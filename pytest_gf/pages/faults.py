@@ -108,7 +108,7 @@ def _rows(patterns: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:  # noqa: PLR2004  # The program and its one argument.
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004  # The program and its one argument.
         raise SystemExit("usage: python -m pytest_gf.pages.faults FILE")
     if not TABLE.is_file():
         raise SystemExit(f"no {TABLE} here; run it in the checkout")

@@ -17,6 +17,7 @@ from pytest_gf.engine.verdict import Exit, Verdict
 from pytest_gf.honey import HOUSE, contract
 from pytest_gf.honey.house import load_target
 from pytest_gf.honey.vantage import VANTAGES
+from pytest_gf.pages import usage
 
 ROOT = Path(__file__).parents[2]
 USAGE = (ROOT / "docs" / "usage.md").read_text()
@@ -25,7 +26,7 @@ USAGE = (ROOT / "docs" / "usage.md").read_text()
 def test_every_option_is_documented_and_no_other() -> None:
     known = {option.name for option in options.options_of(HOUSE)}
     assert set(re.findall(r"^\| `(--gf[a-z-]*)", USAGE, re.MULTILINE)) == known
-    assert set(re.findall(r"--gf(?:-[a-z]+)*", _everything())) - known == set()
+    assert set(re.findall(r"--gf(?:-[a-z]+)*", _everything())) - known == {"--gf-mirror"}  # The fork's own, in fork.md.
 
 
 def _everything() -> str:
@@ -46,7 +47,8 @@ def test_markers_verdicts_exit_codes_vantages_and_words_are_documented() -> None
     writing = (ROOT / "docs" / "writing-clauses.md").read_text()
     for word in (*HOUSE.axis_names, *GIVENS):
         assert f"`{word}`" in writing
-    assert "pytest_gf_verdict" in USAGE
+    for word in ("pytest_gf_verdict", "| `gf_house` |", "| `gf_suites` |", "| `gf_target` |"):
+        assert word in USAGE
 
 
 def test_the_page_of_clauses_is_what_the_generator_makes(tmp_path: Path) -> None:
@@ -66,6 +68,33 @@ def test_the_page_of_clauses_is_what_the_generator_makes(tmp_path: Path) -> None
     assert made.read_text() == (ROOT / "docs" / "clauses.md").read_text(), (
         "run: python -m pytest_gf.pages.clauses docs/clauses.md"
     )
+
+
+def test_the_tables_of_usage_are_what_the_generator_makes() -> None:
+    assert usage.page(USAGE, HOUSE) == USAGE, "run: python -m pytest_gf.pages.usage docs/usage.md"
+    with pytest.raises(ValueError, match="<!-- markers: generated -->"):
+        usage.page(USAGE.replace("<!-- markers", "<!-- marks"), HOUSE)
+
+
+def test_every_page_that_is_named_is_there() -> None:
+    """A page, or a file of the checkout, that a comment or a document leads to."""
+    for folder in ("pytest_gf", "fixtures", "suites", "benchmarks", "docs"):
+        for path in (ROOT / folder).rglob("*.*"):
+            if path.suffix not in {".py", ".md", ".toml"} or path == Path(__file__):
+                continue
+            text = path.read_text()
+            assert not re.search(r"\bfacts/[a-z-]+\.md|\bdesign\.md", text), path
+            named = re.findall(r"\bdocs/[a-z-]+\.md", text)
+            named += [f"docs/{name}" for name in re.findall(r"\]\(([a-z-]+\.md)\)", text) if folder == "docs"]
+            theirs = {"docs/rotation.md"}  # A page of the infrastructure repository.
+            assert [name for name in named if not (ROOT / name).is_file() and name not in theirs] == [], path
+
+
+def test_each_folder_that_the_map_names_is_there() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    named = re.findall(r"^  ([a-z_/]+(?:\.py|/))", text, re.MULTILINE)
+    assert named
+    assert [name for name in named if not (ROOT / "pytest_gf" / name).exists()] == []
 
 
 def commands(path: Path) -> list[str]:
@@ -132,6 +161,14 @@ def test_the_newcomers_clause_works_as_it_stands(run_pytest: Any, tmp_path: Path
     outcome = run_pytest("-m", "canary", cwd=tmp_path)
     assert outcome.exit == 0, outcome.text
     assert outcome.rows("holds") > {f"lab.name-fits[{bucket}]" for bucket in contract.load().buckets}
+    names = tmp_path / "names.py"
+    names.write_text(names.read_text().replace("LONGEST = 63", "LONGEST = 5"))
+    outcome = run_pytest("-m", "canary", "-k", "lab.name-fits", cwd=tmp_path)
+    assert outcome.exit == 1, outcome.text
+    assert outcome.rows("holds") == {"lab.name-fits[attic]"}
+    row = outcome.verdicts()["lab.name-fits[tofu-state]"]
+    assert row["reason"].startswith("S3 refuses the name tofu-state\n")
+    assert row["next_step"] == "rename the bucket in the contract"
 
 
 def test_the_files_of_a_run_are_the_documented_ones(run_pytest: Any) -> None:

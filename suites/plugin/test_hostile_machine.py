@@ -148,7 +148,7 @@ def test_junit_has_every_verdict_and_allure_evidence_and_environment(built: Buil
         "broken": "raise ProbeError('a', 'b', 'c')",
         "seen": 'from pytest_gf.engine.evidence import record; record("s3", "HEAD", seconds=0.5, answer="200"); return 1',
     }
-    outcome = built(facts, "-k", "lab", environment={"TOKEN": "x"})
+    outcome = built(facts, "-k", "lab.", environment={"TOKEN": "x"})
     expected = {
         "lab.one": "holds",
         "lab.two": "violated",
@@ -165,7 +165,7 @@ def test_junit_has_every_verdict_and_allure_evidence_and_environment(built: Buil
     assert record["contract"] == "GloriousFlywheel"
     assert record["version"]
     assert record["faults"] == []
-    assert record["selection"]["keywords"] == "lab"
+    assert record["selection"]["keywords"] == "lab."
     assert record["command"].startswith("pytest ")
     for row in record["verdicts"]:
         assert row["started"].endswith("Z")

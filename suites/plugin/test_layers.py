@@ -133,6 +133,7 @@ ALLOWED: dict[str, set[str]] = {
         "engine.axes",
         "engine.clauses",
         "engine.facts",
+        "engine.options",
         "engine.session",
         "honey.__init__",
         "honey.contract",

@@ -2,4 +2,6 @@
 
 from pytest_gf.engine.house import Selection
 
-FLAKEHUB = Selection("flakehub", "FlakeHub's page of the published flake, asked over the internet; never in the canary")
+FLAKEHUB = Selection(
+    "flakehub", "FlakeHub's page of the published flake, asked over the internet. Never in the canary."
+)
