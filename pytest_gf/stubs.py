@@ -100,7 +100,8 @@ see it hold, then see it red:
 generate the pages:
   python -m pytest_gf.pages.clauses docs/clauses.md
   python -m pytest_gf.pages.faults docs/faults.md
-test it:
+check and test it:
+  mypy && ruff check . && ruff format .
   pytest suites/plugin/test_docs.py -k page
   pytest suites/lab/test_faults.py -k "no_clause or in_the_table or {fault}"
   pytest suites/lab/test_sample.py   (a row of the canary changes the sample; the test says how to renew it)
