@@ -301,7 +301,7 @@ def holds_clauses(config: pytest.Config) -> bool:
 
 
 def read(config: pytest.Config) -> Settings:
-    """Return the run's settings. Raises `pytest.UsageError` with one line for anything that can't be meant."""
+    """Return the run's settings. Raises `pytest.UsageError` with one line for whatever is wrong."""
     try:
         return _read(config, config.stash[HOUSE].whole())
     except BadInput as wrong:
@@ -351,7 +351,7 @@ def _confirmed(given: Given, house: House) -> str | None:
     for selection in house.selections:
         for word, confirm in selection.confirm.items():
             if given.selects(selection.marker) and said != confirm and not given.option.gf_plan:
-                raise BadInput(f"-m {selection.marker}: --gf-confirm={confirm} says that it is meant ({word})")
+                raise BadInput(f"-m {selection.marker}: add --gf-confirm={confirm} to say that this change is wanted ({word})")
     return said
 
 
