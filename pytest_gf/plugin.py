@@ -111,9 +111,9 @@ class Hooks:
         return self.session.after_collection()
 
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_make_collect_report(self) -> Wrapper[pytest.CollectReport]:
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Wrapper[pytest.CollectReport]:
         report = yield
-        self.session.clean_collect_report(report)
+        self.session.clean_collect_report(report, collector)
         return report
 
     @pytest.hookimpl
@@ -161,11 +161,11 @@ class Hooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Wrapper[None]:
-        when = self.session.take_in(report)
+        when = self.session.begin_report(report)
         try:
             yield
         finally:
-            self.session.taken_in(report, when)
+            self.session.end_report(report, when)
 
     @pytest.hookimpl
     def pytest_gf_verdict(self, verdict: dict[str, Any]) -> None:

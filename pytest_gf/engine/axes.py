@@ -1,4 +1,4 @@
-"""The values of a run's axes: what the contract has, and what the command line looks at."""
+"""The values of a run's axes: all of the contract, and those that the command line chose."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ if TYPE_CHECKING:
 
 
 class Axes:
-    """The axes of one run: what the contract has, and what the command line looks at.
+    """The axes of one run: all values of the contract, and those that the command line chose.
 
-    ``filled`` has the values that selections give; ``chosen`` those that options narrow an axis to. Values that the target
-    does not have are left out, unless it has none. Raises `BadInput` for a
-    chosen value that the contract does not have.
+    ``filled`` has the values that selections give. ``chosen`` has the values that options ask for. Values that the target does
+    not have are left out, unless it has none of them. Raises `BadInput` for a chosen value that the contract does not have.
     """
 
     def __init__(

@@ -60,7 +60,7 @@ def clause(id: str, title: str, *, proves: str) -> Callable[[Test], Test]:  # no
 
     ``id`` is ``<system>.<kebab>``, literal and stable. ``title`` is one indicative sentence of at most 70 characters in
     which ``{axis}`` stands for the value at hand. ``proves`` names statements, separated by spaces (see `Clause`).
-    What is wrong with them is told at collection (`pytest_gf.engine.catalog`), not here.
+    The lint at collection (`pytest_gf.engine.lint`) says what is wrong with them.
     """
 
     def decorate(function: Test) -> Test:

@@ -6,7 +6,7 @@ from pytest_gf.engine.visible import visible_lines
 
 
 class Unproven(Exception):  # It is no error: it is a verdict, and this is its name in every report.
-    """The fact could not be observed from here. Makes every clause that needs it unproven."""
+    """The fact could not be observed from here: every clause that needs it is unproven."""
 
     def __init__(self, reason: str, next_step: str = "") -> None:
         self.reason = visible_lines(reason)
@@ -15,7 +15,7 @@ class Unproven(Exception):  # It is no error: it is a verdict, and this is its n
 
 
 class ProbeError(Exception):
-    """The probe broke, which says nothing about the clause. Makes every clause that needs the fact an error."""
+    """The probe broke. That says nothing about the contract: every clause that needs the fact is an error."""
 
     def __init__(self, tried: str, came_back: str, next_step: str) -> None:
         self.tried = visible_lines(tried)
@@ -29,7 +29,7 @@ class Unanswered(ProbeError):
 
 
 class DeadlineExceeded(ProbeError):
-    """No whole answer within the deadline; the exchange was abandoned."""
+    """No complete answer came within the deadline. The exchange was abandoned."""
 
 
 class IdentityRejected(ProbeError):
@@ -37,7 +37,7 @@ class IdentityRejected(ProbeError):
 
 
 class NotUnderstood(ProbeError):
-    """Something answered that does not speak the wire."""
+    """The answer is not of the protocol that was expected."""
 
 
 class WrongCluster(ProbeError):

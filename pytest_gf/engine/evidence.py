@@ -1,4 +1,4 @@
-"""What a probe exchanged on behalf of a fact: bounded, redacted where it is taken in, kept as one JSON file a fact."""
+"""What a probe exchanged for a fact: bounded and redacted at once, and kept as one JSON file for each fact."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Evidence:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, exchange: dict[str, Any]) -> None:
-        """Keep one exchange; past `MOST_EXCHANGES` it is only counted."""
+        """Keep one exchange. After `MOST_EXCHANGES` it is only counted."""
         with self._lock:
             if len(self.exchanges) < MOST_EXCHANGES:
                 self.exchanges.append(exchange)

@@ -1,4 +1,4 @@
-"""Facts: one observation each, made once a run; how a folder of them becomes pytest fixtures over one graph."""
+"""Facts: each is one observation, made once a run. A folder of them becomes pytest fixtures."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar, get_origin, get_type_hints, overload
 
 import pytest
 
+from pytest_gf.engine.broken import line_of
 from pytest_gf.engine.errors import Unproven
 
 ATTRIBUTE = "__gf_fact__"
@@ -32,7 +33,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Every(dict[str, Value]):
     """Annotation of a fact's parameter: the fact of that name for every value of its one axis, keyed by the value.
 
-    All the values that the contract has, also where an option narrowed the axis.
+    It has all the values of the contract, also those that an option left out.
     """
 
 
@@ -40,7 +41,7 @@ class Every(dict[str, Value]):
 class IfSeen(Generic[Value]):
     """Annotation of a fact's parameter: the fact of that name if it could be observed, else why it could not.
 
-    What is only half of a diagnosis must not take the other half with it.
+    It is for a fact that is one half of a diagnosis: the other half is still shown where this one fails.
     ``failure`` is what the observation raised, `Unproven` or a `ProbeError`; ``value`` is None then.
     """
 
@@ -49,11 +50,11 @@ class IfSeen(Generic[Value]):
 
     @property
     def why_not(self) -> str:
-        """The reason why nothing was seen, "" where something was."""
+        """Why nothing was seen; "" where something was."""
         return str(self.failure) if self.failure is not None else ""
 
     def raise_for(self, kind: type[BaseException]) -> None:
-        """Raise the failure where it is of this kind; nothing where it is another, or none."""
+        """Raise the failure if it is of this kind. Do nothing if it is of another kind, or if there is none."""
         if isinstance(self.failure, kind):
             raise self.failure
 
@@ -73,7 +74,7 @@ class Fact:
     changes: str | None
     asks: tuple[str, ...]
     patient: bool
-    """Whether it bounds its own time, and may take hours: the run's deadline for a fact is not its."""
+    """True if the fact limits its own time, which may be hours. The run's deadline for a fact does not apply to it."""
 
 
 @overload
@@ -88,7 +89,7 @@ def fact(function: Any = None, *, changes: str | None = None, asks: tuple[str, .
     Its parameters are other facts, axes of the House, or given things (`GIVENS`). A fact that changes something outside this
     process says with ``changes`` which word of the target's ``allow`` permits it; it is never prefetched. What it asks of a
     system stands in ``asks``, for ``--gf-plan``; a test compares it with the evidence.
-    ``patient`` says that the fact bounds its own time. A fact raises `Unproven` where it can't observe from here, and
+    ``patient`` says that the fact limits its own time. A fact raises `Unproven` where it can't observe from here, and
     `ProbeError` where its probe broke.
     """
 
@@ -101,10 +102,16 @@ def fact(function: Any = None, *, changes: str | None = None, asks: tuple[str, .
 
 @dataclass(frozen=True)
 class Folder:
-    """The facts of one folder, by name."""
+    """The facts of one folder, by name. ``wrong`` says in a line why they can't be read, "" where they can."""
 
     path: Path
     facts: Mapping[str, Fact]
+    wrong: str = ""
+
+    def check(self) -> None:
+        """Raise `pytest.UsageError` where the facts can't be read."""
+        if self.wrong:
+            raise pytest.UsageError(self.wrong)
 
 
 class Facts:
@@ -116,7 +123,7 @@ class Facts:
         self._axes: dict[str, tuple[str, ...]] = {}
 
     def axes_of(self, name: str) -> tuple[str, ...]:
-        """Return the axes that the fact varies over, found through its needs, in the House's order."""
+        """Return the axes that the fact varies over, its own and those of its needs, in the House's order."""
         if name not in self._axes:
             self._axes[name] = ()  # A cycle ends here; the lint at collection names it.
             made = self.facts[name]
@@ -155,22 +162,45 @@ class Facts:
 def facts_in(folder: Path) -> dict[str, Any]:
     """Return the facts of ``folder/*.py``, for a conftest's ``globals().update``; a folder that the House has too is one.
 
-    Raises `pytest.UsageError` where two files define a fact of one name, and whatever importing a file raises.
+    A file that can't be read is reported when a run uses the facts, in one line. pytest would show a traceback of a conftest.
     """
-    return {FOLDER: read_folder(folder)}
+    try:
+        return {FOLDER: read_folder(folder)}
+    except pytest.UsageError as wrong:
+        return {FOLDER: Folder(folder.resolve(), {}, str(wrong))}
 
 
 def read_folder(path: Path) -> Folder:
-    """Return the facts of ``path/*.py``. Raises as `facts_in`."""
+    """Return the facts of ``path/*.py``.
+
+    Raises `pytest.UsageError` where a file can't be loaded, and where two files define a fact of one name.
+    """
     facts: dict[str, Fact] = {}
     for file in sorted(path.glob("*.py")):
-        for name, function in vars(_load(file)).items():
-            if not inspect.isfunction(function) or not hasattr(function, ATTRIBUTE):
-                continue
-            if name in facts:
-                raise pytest.UsageError(f"{file}: fact {name!r} is defined twice; rename one")
-            facts[name] = _fact(name, function)
+        try:
+            found = _facts_of(_load(file))
+        except pytest.UsageError:
+            raise
+        except Exception as wrong:  # noqa: BLE001  # Whatever the file raises, it is one line for the person who wrote it.
+            raise pytest.UsageError(line_of(wrong, file)) from None
+        for name in found.keys() & facts.keys():
+            raise pytest.UsageError(f"{file}: fact {name!r} is defined twice; rename one")
+        facts |= found
     return Folder(path.resolve(), facts)
+
+
+def _facts_of(module: ModuleType) -> dict[str, Fact]:
+    facts: dict[str, Fact] = {}
+    for name, function in vars(module).items():
+        if inspect.isfunction(function) and hasattr(function, ATTRIBUTE):
+            try:
+                facts[name] = _fact(name, function)
+            except NameError as wrong:
+                where = f"{module.__file__}:{function.__code__.co_firstlineno}"
+                raise pytest.UsageError(
+                    f"{where}: the annotations of fact {name!r} can't be read: {wrong}; is its import missing?"
+                ) from None
+    return facts
 
 
 def _load(path: Path) -> ModuleType:

@@ -1,4 +1,4 @@
-"""The run-wide graph of facts: each observed once, in a daemon thread of its own, readers before what changes."""
+"""The graph of a run's facts. Each is observed once, in a daemon thread. Facts that change something come after all readers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pytest_gf.engine.facts import GIVENS, Facts, IfSeen
 from pytest_gf.engine.nodes import Node, Plan
 
 WIDTH = 32
-"""How many facts observe at once: enough to overlap their waits, few enough not to be a load on a small cluster."""
+"""How many facts observe at once. Their waits overlap, and a small cluster is not loaded."""
 
 
 class Graph(Plan):
@@ -50,13 +50,13 @@ class Graph(Plan):
         self._stuck: Node | None = None
 
     def start(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> None:
-        """Plan these facts and all that they need, and observe those that change nothing."""
+        """Plan these facts and their needs. Begin to observe those that change nothing."""
         planned = self.with_needs(*self.plan(wanted))
         with self._state:
             self._queue(node for node in planned if node.fact.name not in self.changing)
 
     def value(self, name: str, params: Mapping[str, str]) -> Any:
-        """Return the fact's value, waiting for it. Raises what its observation raised, with its first traceback."""
+        """Wait for the fact, and return its value. Raises what its observation raised, with the first traceback."""
         if self.find(name, params) is None:  # By request.getfixturevalue: no signature showed it.
             self.start([(name, params)])
         (node,) = self.plan([(name, params)])
@@ -119,7 +119,7 @@ class Graph(Plan):
         self._state.notify_all()
 
     def _refusal(self, word: str | None) -> BaseException | None:
-        """Return why a change is not made; after one that hung, nothing else changes."""
+        """Return why a change is not made. After a change that hung, no other is made."""
         if word is None:
             return None
         if self._stuck is not None:

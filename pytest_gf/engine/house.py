@@ -1,4 +1,4 @@
-"""A House: all that a contract's suite is made of, as data. The engine asks it; it asks nothing of pytest."""
+"""A House: all that a contract's suite is made of, as data. The engine reads it. It does not know pytest."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class BadInput(ValueError):
-    """Something that was given can't be meant: one line with what was given and what was expected. Exit 4."""
+    """What was given makes no sense. The message is one line: what was given, and what was expected. The exit code is 4."""
 
 
 @dataclass(frozen=True)
 class Axis:
     """What clauses and facts vary over.
 
-    ``values`` gives all that a contract has, in order. ``option`` narrows it (repeatable). ``statements`` gives the
-    statements that name one value, with ``~`` where it is one in part. A ``quiet`` axis has hundreds of values: a row over
-    it that holds has no line on the terminal. ``present`` says whether a target has a value.
+    ``values`` gives all values of a contract, in order. ``option`` is the option that selects some of them (repeatable).
+    ``statements`` gives the statements that name one value, with ``~`` for a part of one. A ``quiet`` axis has hundreds of values, so
+    its rows have no line on the terminal while they hold. ``present`` says whether a target has a value.
     """
 
     name: str
@@ -44,8 +44,8 @@ class Axis:
 class Option:
     """An option of the command line: its name, argparse's words for it, and what the engine must know of it.
 
-    A ``path`` is refused in its spaced form, which pytest would take for a folder of tests. A ``repeated`` one is said again
-    by the command that repeats a row. Its values are those of an ``axis``, where it names one.
+    ``path``: ``--option PATH`` with a space is refused, because pytest would take the path for a folder of tests. ``repeated``: the
+    command that repeats a row has this option too. ``axis`` is the axis that the option's values belong to, if any.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Early:
-    """What is known before any conftest is loaded: options, where pytest's configuration lies, and which target was named."""
+    """What is known before a conftest is loaded: the options, where pytest's configuration is, and the target's name."""
 
     option: argparse.Namespace
     sources: Mapping[str, Path]
@@ -154,7 +154,7 @@ class Gate:
 
 
 Remove = Callable[[Iterable[Thing], Callable[[Thing], None]], Iterator[str]]
-"""Deletes things; calls back for each that is gone, and yields a line for each that is left."""
+"""Deletes things. Calls back for each that is gone, and yields a line for each that is left."""
 PlanLine = tuple[str, bool]
 """A line for people, and whether it says that something is lacking."""
 

@@ -1,4 +1,4 @@
-"""The ledger of a run: what it is about to create on the target, entered before it is made; deletion goes by it only."""
+"""The ledger of a run: each thing is entered before it is made on the target. Only what is in a ledger is deleted."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Ledger:
         self._open.pop(thing, None)
 
     def left(self, thing: Thing) -> None:
-        """Note, once, that ``thing`` is about to be made, and stays on purpose: nothing deletes it by this ledger."""
+        """Note once that ``thing`` is about to be made, and stays on purpose. Nothing deletes it."""
         if thing not in self._named:
             self._write("left", thing)
 
@@ -59,7 +59,7 @@ class Ledger:
         return thing in self._named
 
     def open_things(self) -> list[Thing]:
-        """Return what was entered and is not known to be gone, the latest first."""
+        """Return the things that were entered and may still be there, the latest first."""
         return list(reversed(self._open))
 
     def _write(self, event: str, thing: Thing) -> None:
@@ -87,7 +87,7 @@ class Ledger:
 
 
 WhyNot = Callable[[Thing, str], str]
-"""Says why a run of this id never made this thing; "" where it may have. A ledger is a file that anybody may have written."""
+"""Says why a run of this id never made this thing; "" if it may have. Anybody may have written the ledger's file."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Left:
 
 
 def unfinished(reports: Path, why_not: WhyNot) -> Iterator[Left | Path]:
-    """Yield what runs left open below ``reports``; for a run that still lives, the path of its ledger alone."""
+    """Yield the ledgers below ``reports`` with open things. For a run that is still running, yield only the path."""
     for path in sorted(reports.glob(f"*/{NAME}")):
         if path.parent.is_symlink() or path.is_symlink() or not path.is_file():
             continue  # ``latest`` is one of the others; a link or a device is no ledger of ours.
@@ -162,7 +162,7 @@ def _left(path: Path, text: str, why_not: WhyNot) -> Left:
 
 
 def _entry(line: str) -> tuple[str, Thing | dict[str, str]] | None:
-    """Return what a line says, None for one that says nothing."""
+    """Return the entry in a line, None if there is none."""
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):

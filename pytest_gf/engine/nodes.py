@@ -1,4 +1,4 @@
-"""The nodes of the graph of facts: one for each fact and set of axis values, with what it needs. Nothing is observed here."""
+"""The nodes of the graph: one for each fact and set of axis values, with its needs. Nothing is observed here."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Node:
     needs: dict[str, Node] = field(default_factory=dict)
     every: dict[str, dict[str, Node]] = field(default_factory=dict)
     after: list[Node] = field(default_factory=list)
-    """What must be done before this is observed, although this needs nothing of it."""
+    """Nodes that must be done before this one is observed, although it does not use their values."""
     evidence: evidence.Evidence | None = None
     height: int = 0
-    """How long the longest chain is that waits for this; the highest begin first."""
+    """The length of the longest chain of nodes that wait for this one. The highest begins first."""
     started: float | None = None
-    """When it began by the monotonic clock, and ``began`` by the wall's."""
+    """When it began, by the monotonic clock. ``began`` is the same by the wall clock."""
     began: float | None = None
     seconds: float = 0.0
     done: bool = False
@@ -42,7 +42,7 @@ class Node:
     traceback: TracebackType | None = None
 
     def __repr__(self) -> str:
-        """Return the name: with its needs, a node's text would double with every level of the house."""
+        """Return the name alone: a text with all needs would double with each level."""
         return f"Node({self.name})"
 
     @functools.cached_property
@@ -62,7 +62,7 @@ class Node:
             yield from group.values()
 
     def hard_needs(self) -> Iterator[Node]:
-        """Yield the nodes without which this one can't be observed: not those that are only asked for `IfSeen`."""
+        """Yield the nodes that this one can't do without. Needs that are `IfSeen` are not among them."""
         yield from (need for name, need in self.needs.items() if name not in self.fact.if_seen)
         for group in self.every.values():
             yield from group.values()
@@ -72,7 +72,7 @@ class Node:
         return all(need.done for need in self.all_needs()) and all(other.done for other in self.after)
 
     def inherited(self) -> BaseException | None:
-        """Return the failure of a need that is this node's too. An error wins over an unproven need."""
+        """Return the failure of a need that makes this node fail too. An error takes precedence over an unproven need."""
         failures = [need.failure for need in self.hard_needs() if need.failure is not None]
         errors = [failure for failure in failures if not isinstance(failure, Unproven)]
         return next(iter(errors or failures), None)
@@ -111,7 +111,7 @@ class Plan:
         return self.nodes.get(self._key(name, params))
 
     def with_needs(self, *nodes: Node) -> list[Node]:
-        """Return these nodes and all that they need, each once, needs first; recursion is as deep as the house is."""
+        """Return these nodes and all their needs, each once. Needs come first."""
         found: dict[Node, None] = {}
 
         def visit(node: Node) -> None:
@@ -125,7 +125,7 @@ class Plan:
         return list(found)
 
     def required(self, nodes: Iterable[Node]) -> list[Node]:
-        """Return these nodes and what they can't be observed without."""
+        """Return these nodes and the needs that they can't do without."""
         found: dict[Node, None] = {}
         pending = list(nodes)
         while pending:

@@ -1,4 +1,4 @@
-"""The command line: what may be said, and one clear line for what may not."""
+"""The command line: settings are made of it, or one clear line of what is wrong with it."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ LONGEST_DEADLINE = 3600.0
 _FACT_DEADLINES = 6
 """A fact makes several exchanges; each has the deadline, all together this many."""
 _OWN_MARKERS = {
-    "clause(id)": "one clause of the contract, for -m \"clause(id='SYSTEM.REQUIREMENT')\"",
-    "upholds(statement)": "a test of this suite that holds a policy statement of the contract",
-    "real": "tests against real clients and servers; in CI",
+    "clause(id)": "One clause: -m \"clause(id='SYSTEM.REQUIREMENT')\".",
+    "upholds(statement)": "No clauses: tests that hold a policy statement of the contract.",
+    "real": "No clauses: tests of this project against real servers and clients.",
 }
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run was asked for. ``target`` is None for the embedded lab, which has no addresses before it runs."""
+    """What a run was asked for. ``target`` is None for the embedded lab: it has no addresses before it runs."""
 
     house: House
     contract: Contract
@@ -63,7 +63,7 @@ class Settings:
     """What each selection read of the command line, by marker."""
     expect_interim: bool = False
     confirmed: str | None = None
-    """What the command line confirms beyond the target's words."""
+    """The word of --gf-confirm, if any."""
 
     @property
     def fact_deadline(self) -> float:
@@ -104,17 +104,19 @@ class Settings:
         return next(filter(None, notes), "")
 
 
-_TARGET = "the system under test: the embedded lab (default) or a TOML file; takes precedence over GF_TARGET and the ini option"
-_GF = "run the contract's clauses (the checkout's, or the ones that come with the plugin)"
+_TARGET = "The system under test: the embedded lab (default) or a TOML file. Takes precedence over GF_TARGET and the ini option gf_target."
+_GF = "Run the clauses of the House: those of the checkout, or those that come with the package."
 _OPTIONS = (
     Option("--gf", {"action": "store_true", "help": _GF}),
     Option("--gf-target", {"metavar": "lab|FILE", "help": _TARGET}, path=True, repeated=True),
     Option(
-        "--gf-vantage", {"metavar": "VANTAGE", "help": "where this run stands; overrides the target's"}, repeated=True
+        "--gf-vantage",
+        {"metavar": "VANTAGE", "help": "Where this run stands. Takes precedence over the target file."},
+        repeated=True,
     ),
     Option(
         "--gf-contract",
-        {"metavar": "FILE", "help": "a fork's contract data (TOML; may extend another)"},
+        {"metavar": "FILE", "help": "A TOML file with a contract of your own. It may extend another one."},
         path=True,
         repeated=True,
     ),
@@ -122,41 +124,68 @@ _OPTIONS = (
         "--gf-expect-interim",
         {
             "action": "store_true",
-            "help": "with -m ha: what the contract waives is interim while the interim shape holds; red once it is fixed or due",
+            "help": "With -m ha: what the contract waives is interim while the interim shape holds and something is ready in it. "
+            "It is red once it is fixed or its review is due. What readiness needs is never waived: exit 11 if it is unproven.",
         },
     ),
     Option(
         "--gf-confirm",
-        {"metavar": "WORD", "help": "confirm a change that a target's word alone does not permit"},
+        {"metavar": "WORD", "help": "Confirm a change that the target's `allow` alone does not permit."},
     ),
     Option(
         "--gf-seed",
         {
             "metavar": "TEXT",
-            "help": "choose samples by this; a run says its own (default: the hour, UTC)",
+            "help": "Choose samples by this text. The same text gives the same choice, and a red row names its own. "
+            "Default: the hour in UTC, so that an hourly canary looks elsewhere each time.",
         },
     ),
     Option(
-        "--gf-fault", {"action": "append", "default": [], "metavar": "NAME[:ARG]", "help": "bend the lab (repeatable)"}
+        "--gf-fault",
+        {
+            "action": "append",
+            "default": [],
+            "metavar": "NAME[:ARG]",
+            "help": "Bend the lab (repeatable). Refused on any other target.",
+        },
     ),
-    Option("--gf-faults", {"action": "store_true", "help": "list the lab's faults and leave"}),
+    Option("--gf-faults", {"action": "store_true", "help": "List the faults of the lab, and run nothing."}),
     Option(
-        "--gf-reports", {"metavar": "DIR", "help": "where runs write (default: reports/ in the root folder)"}, path=True
+        "--gf-reports",
+        {"metavar": "DIR", "help": "Where runs write. Default: reports/ in pytest's root folder."},
+        path=True,
     ),
-    Option("--gf-strict", {"action": "store_true", "help": "exit 11 when anything selected is unproven"}),
+    Option(
+        "--gf-strict", {"action": "store_true", "help": "Exit with 11 where anything that was selected is unproven."}
+    ),
     Option(
         "--gf-deadline",
-        {"type": float, "default": DEADLINE, "metavar": "SECONDS", "help": "longest time for one exchange"},
+        {
+            "type": float,
+            "default": DEADLINE,
+            "metavar": "SECONDS",
+            "help": "The longest time for one exchange, 10 by default. A fact has six times that. Archives have a pace of their own.",
+        },
     ),
     Option(
         "--gf-plan",
-        {"action": "store_true", "help": "print what a run would ask, change and lack; asks access reviews only"},
+        {
+            "action": "store_true",
+            "help": "Print what a run of the chosen clauses would ask of which system, what it would change, and each right that "
+            "it lacks with the rule that grants it. Sends access reviews only. With --gf-strict: exit 11 if a right is lacking.",
+        },
     ),
-    Option("--gf-clean", {"action": "store_true", "help": "delete what killed runs left on the target, and leave"}),
+    Option(
+        "--gf-clean",
+        {
+            "action": "store_true",
+            "help": "Delete what killed runs left on the target, by their ledgers, and run nothing. Exit 1 where something is left.",
+        },
+    ),
 )
-_SUITES = "folders that hold clauses; run when -m names one of their markers, by -k, or by --gf"
+_SUITES = "Folders that hold clauses. They run where -m names one of their markers, with -k, with --gf, or where a path leads there."
 _HOUSE = (
-    f"the House whose clauses run: FILE.py:NAME beside the ini file, or package.module:NAME (default {DEFAULT_HOUSE})"
+    f"The House whose clauses run: FILE.py:NAME beside the ini file, or package.module:NAME. Default: {DEFAULT_HOUSE}."
 )
 
 
@@ -274,7 +303,7 @@ def holds_clauses(config: pytest.Config) -> bool:
 
 
 def read(config: pytest.Config) -> Settings:
-    """Return the run's settings. Raises `pytest.UsageError` with one line for anything that can't be meant."""
+    """Return the run's settings. Raises `pytest.UsageError` with one line for whatever is wrong."""
     try:
         return _read(config, config.stash[HOUSE].whole())
     except BadInput as wrong:
@@ -324,7 +353,7 @@ def _confirmed(given: Given, house: House) -> str | None:
     for selection in house.selections:
         for word, confirm in selection.confirm.items():
             if given.selects(selection.marker) and said != confirm and not given.option.gf_plan:
-                raise BadInput(f"-m {selection.marker}: --gf-confirm={confirm} says that it is meant ({word})")
+                raise BadInput(f"-m {selection.marker}: add --gf-confirm={confirm} to say that this change is wanted ({word})")
     return said
 
 

@@ -1,4 +1,4 @@
-"""Redaction in place: the values that pytest, Allure and logging pass around, before anybody writes them; made visible too."""
+"""Redaction of the values that pytest, Allure and logging hand on, before anybody writes them."""
 
 from __future__ import annotations
 

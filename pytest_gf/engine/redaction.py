@@ -1,4 +1,4 @@
-"""What may be shown: known secrets, and what is a credential by its form, are struck out of every text."""
+"""Redaction: known secrets, and what looks like a credential, are struck out of every text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PATTERNS = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MARK),
 )
 _HINTS = ("://", "uthorization", "UTHORIZATION", "ookie", "ecurity-token", "X-Amz-", "eyJ", "PRIVATE KEY")
-"""No pattern can match a text without one of these: most texts are done here."""
+"""Every pattern needs one of these in the text. Most texts have none, and are done."""
 
 
 class Redactor:

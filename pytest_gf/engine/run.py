@@ -60,14 +60,14 @@ class Run:
         self.deadline = settings.deadline
         self.seed = settings.seed
         self.progress: Callable[[str], None] = _unheard
-        """Says a line to the person who waits, where there is one."""
+        """Shows a line to the person who waits, if anybody does."""
         self.is_live = True
-        """Whether a clause was selected that asks the target anything; files and variables are no target."""
+        """True if a selected clause asks the target. Files and variables are no target."""
         self.graph: Graph | None = None
         self.seen: dict[tuple[tuple[str, Node], ...], tuple[list[dict[str, Any]], list[str]]] = {}
-        """What the record says of the facts that a clause asks for: many clauses ask for the same."""
+        """What the record says of a clause's facts, kept because many clauses have the same facts."""
         self.unwritten: list[str] = []
-        """What of the reports could not be written, and why."""
+        """The parts of the reports that could not be written, and why."""
         self._target = settings.target
         self._lab: Any = None
         self._lab_failure: ProbeError | None = None
@@ -79,7 +79,7 @@ class Run:
 
     @property
     def house(self) -> House:
-        """The House that is judged by, with all that it extends."""
+        """The run's House, with all that it extends."""
         return self.settings.house
 
     @property
@@ -94,7 +94,7 @@ class Run:
 
     @property
     def is_lab(self) -> bool:
-        """Whether a lab is judged in place of a real system."""
+        """True if a lab is judged, and no real system."""
         return self.settings.is_lab and self.is_live
 
     @property
@@ -109,7 +109,7 @@ class Run:
 
     @property
     def target(self) -> Target:
-        """The system under test; the lab is started the first time. Raises ProbeError where it does not come up."""
+        """The system under test. The first call starts the lab. Raises ProbeError if it does not start."""
         with self._lock:
             if self._lab_failure is not None:
                 raise self._lab_failure
@@ -119,7 +119,7 @@ class Run:
 
     @property
     def ledger(self) -> ledgers.Ledger:
-        """Where a fact enters what it is about to make."""
+        """The ledger, where a fact enters a thing before it makes it."""
         with self._lock:
             if self._ledger is None:
                 self._ledger = ledgers.Ledger(self.folder / ledgers.NAME, self.where())
@@ -132,7 +132,7 @@ class Run:
         return {"target": self.target.name} | (self.house.where(self.target) if self.house.where is not None else {})
 
     def permit(self, word: str) -> None:
-        """Raise Unproven where the target does not allow this change, or the vantage forbids every one."""
+        """Raise Unproven if the target does not allow this change, or if the vantage forbids all changes."""
         target = self.target
         if target.vantage == target.read_only:
             raise Unproven(f"the vantage {target.vantage} changes nothing", "run it from another vantage")
@@ -146,7 +146,7 @@ class Run:
             raise Unproven(f"{word!r} was not confirmed", f"--gf-confirm={self.house.confirm[word]}, if it is meant")
 
     def is_confirmed(self, word: str) -> bool:
-        """Tell whether the command line confirmed this change, or it needs no more than the target's word."""
+        """Tell whether the change is confirmed by the command line, or needs no such word."""
         return self.house.confirm.get(word) in {None, self.settings.confirmed}
 
     def asked(self, kind: type[Asked]) -> Asked:
@@ -166,7 +166,7 @@ class Run:
         return self.graph
 
     def observe(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> None:
-        """Start observing these facts, with the lab up beforehand where one of them needs the target."""
+        """Begin to observe these facts. Start the lab before, if one of them needs the target."""
         if self.graph is None:
             return
         wanted = list(wanted)
@@ -197,11 +197,11 @@ class Run:
                 return [str(wrong)]
 
     def keep(self, name: str, text: str) -> None:
-        """Keep a text in the run's folder, as the file of that name, redacted."""
+        """Write a text into the run's folder under this name, redacted."""
         self.write(name, visible_lines(redact(text), most=len(text) + MOST_OF_A_TEXT))
 
     def write(self, name: str, text: str) -> None:
-        """Write a file of the run's folder. A disk that is full makes the reports incomplete, and stops nothing."""
+        """Write a file into the run's folder. If the disk is full, the reports are incomplete and the run goes on."""
         with self.reporting():
             path = self.folder / safe_path(name)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -209,7 +209,7 @@ class Run:
 
     @contextlib.contextmanager
     def reporting(self) -> Iterator[None]:
-        """Note what can't be written in here, for the run's end, and go on."""
+        """Note for the end of the run what could not be written in this block, and go on."""
         try:
             yield
         except OSError as wrong:
@@ -293,7 +293,7 @@ def _safe_part(part: str) -> str:
 
 
 def _unheard(_: str) -> None:
-    """Say nothing: nobody is there."""
+    """Show nothing: nobody waits."""
 
 
 def evidence_path(node: Node) -> str:

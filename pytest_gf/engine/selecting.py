@@ -1,4 +1,4 @@
-"""Which rows a run has: what selections take of each other's, and axes without values."""
+"""Which rows a run has: a selection may take rows of others, and an axis without values has none."""
 
 from __future__ import annotations
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from pytest_gf.engine import catalog, judging, pytests, redacting, waiving
+from pytest_gf.engine import broken, catalog, judging, pytests, redacting, waiving
 from pytest_gf.engine.clauses import Row, clause_of
 from pytest_gf.engine.facts import GRAPH, Facts, Folder, read_folder
-from pytest_gf.engine.options import HOUSE
-from pytest_gf.engine.redaction import redact, redactor
+from pytest_gf.engine.lint import lint
+from pytest_gf.engine.options import HOUSE, suites_of
+from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports import claims, github, places, summary, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.run import Run, new_id
@@ -52,9 +53,10 @@ class ContractSession:
         self.record: Record | None = None
         self.facts = Facts({}, self.run.axes.names)
         self._folders: dict[Path, Folder] = {}
+        self._broken: list[str] = []
         self._whole: dict[str, Any] | None = None
         self._plain_failures = 0
-        self._started = self._taking_in = self._tidied = self._lacking = False
+        self._started = self._reporting_phase = self._tidied = self._lacking = False
         self._failed_before: dict[str, Any] = {}
         self.left: list[str] = []
         self._endings: list[str] = []
@@ -71,15 +73,16 @@ class ContractSession:
     # Before anything runs
 
     def move_in(self) -> None:
-        """Take in the facts of the House and of all that it extends."""
+        """Read the facts of the House and of all that it extends."""
         for layer in self.config.stash[HOUSE].layers():
             if layer.facts is not None:
                 self.add_facts(read_folder(Path(layer.facts)))
 
     def add_facts(self, folder: Folder) -> None:
-        """Take in a folder of facts, once; one of a name that is known stands in the place of the known one."""
+        """Add a folder of facts, once. A fact takes the place of an earlier one of its name."""
         if folder.path in self._folders:
             return
+        folder.check()
         self._folders[folder.path] = folder
         self.facts = Facts({**self.facts.facts, **folder.facts}, self.run.axes.names)
         self.config.stash[GRAPH] = self.run.begin(self.facts)
@@ -98,10 +101,7 @@ class ContractSession:
     def collected(self, every: list[pytest.Item], selected: list[pytest.Item]) -> None:
         """Lint all clauses that were collected (in one process only), and note the rows that were selected."""
         if not self.is_worker:
-            made = [found for item in every if (found := clause_of(getattr(item, "function", None)))]
-            lines = catalog.lint(made, self.facts, self.run.settings)
-            if any(redactor().shows(item.nodeid) for item in every):
-                lines.append("a node id holds a secret; it is not shown here, and nothing was run")
+            lines = [*self._broken, *lint(every, self.facts, self.run.settings)]
             if lines:
                 raise pytest.UsageError(*map(redact, lines))
         self.rows = catalog.rows_of(selected, self.run.settings)
@@ -212,27 +212,27 @@ class ContractSession:
         if account is None:
             return ("", "", "")
         category, letter, word = terminal.PYTEST_WORDS[Verdict(account["verdict"])]
-        silent = self._taking_in and self.config.option.verbose >= 0
+        silent = self._reporting_phase and self.config.option.verbose >= 0
         return (category, "", "") if silent else (category, letter, word)
 
-    def take_in(self, report: pytest.TestReport) -> Phase:
-        """Begin to take in a phase, before pytest's plugins do; return its true name for `taken_in`."""
+    def begin_report(self, report: pytest.TestReport) -> Phase:
+        """Prepare the report of a phase for pytest's plugins. Return the phase's true name, for `end_report`."""
         when = report.when
         if self.is_worker or self.looks_only:
             return when
         if report.nodeid not in self.rows:
             self._plain_failures += report.failed
             return when
-        self._taking_in = True
+        self._reporting_phase = True
         account = getattr(report, ACCOUNT, None)
         if account is not None and account["verdict"] == Verdict.ERROR and when == "call":
             report.when = "setup"  # JUnit knows an error only in set-up; a broken probe is never its <failure>.
         return when
 
-    def taken_in(self, report: pytest.TestReport, when: Phase) -> None:
-        """Take a phase into the record, after pytest's plugins, and settle its clause when it was the last."""
-        if self._taking_in:
-            self._taking_in = False
+    def end_report(self, report: pytest.TestReport, when: Phase) -> None:
+        """Write the phase into the record, after pytest's plugins. After the last phase, settle the clause."""
+        if self._reporting_phase:
+            self._reporting_phase = False
             report.when = when
             self._note(report, getattr(report, ACCOUNT, None))
 
@@ -267,7 +267,8 @@ class ContractSession:
         if reporter is not None and self.config.option.verbose >= 0:
             terminal.line(reporter, verdict, terminal.width(self.rows.values()), self.run)
 
-    def clean_collect_report(self, report: pytest.CollectReport) -> None:
+    def clean_collect_report(self, report: pytest.CollectReport, collector: pytest.Collector) -> None:
+        self._broken += broken.take_out(report, collector, suites_of(self.config))
         report.longrepr = redacting.redact_within(report.longrepr)
 
     def clean_warning(self, recorded: Any) -> None:
@@ -279,7 +280,7 @@ class ContractSession:
     # At the end
 
     def interrupted(self) -> None:
-        """Spend at most a moment on what the run made; facts are daemon threads, so there is nothing to wait for."""
+        """Delete what the run made, within a moment. Facts are daemon threads, and nobody waits for them."""
         self._tidy(_MOMENT)
 
     def finish(self, session: pytest.Session) -> None:
@@ -324,7 +325,7 @@ class ContractSession:
         self.left += self.run.tidy(deadline=deadline)
 
     def take_left(self, workeroutput: dict[str, Any]) -> None:
-        """Take in what a worker could not delete."""
+        """Note what a worker could not delete."""
         self.left += workeroutput.get("gf_left", ())
         self.run.unwritten += workeroutput.get("gf_unwritten", ())
 

@@ -35,7 +35,7 @@ class Unset(Exception):  # It is no error: the fact that meets it makes its clau
 
 @dataclass(frozen=True)
 class Target:
-    """The system under test. Credentials are held, and shown nowhere. ``sections`` are its tables by name, checked."""
+    """The system under test. Its credentials are never shown. ``sections`` are its checked tables, by name."""
 
     name: str
     vantage: str

@@ -1,4 +1,4 @@
-"""What is wrong with an observed value: one cause, in words, with the next step."""
+"""What is wrong with an observed value: its cause, a sentence about it, and the next step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cause:
-    """What made a row red: a kind, of the House's table, and its subject, as a node or a file ("" where there is none)."""
+    """What made a row red: a kind from the House's table, and a subject such as a node or a file ("" for none)."""
 
     kind: str
     subject: str = ""
@@ -20,8 +20,8 @@ class Cause:
 class Trouble:
     """Why an observed value is not as promised.
 
-    ``says`` is the diagnosis, ``next_step`` what a person does first. ``because`` names the causes that explain this one,
-    where the value saw them among its needs.
+    ``says`` is the diagnosis. ``next_step`` is what a person does first. ``because`` names causes that explain this one, if the
+    value saw them.
     """
 
     cause: Cause
@@ -43,11 +43,11 @@ class Observed:
 
     @property
     def seen(self) -> str:
-        """All that was seen, since at 3 a.m. the neighbouring answers make the diagnosis."""
+        """All that was seen: the answers around the wrong one make the diagnosis."""
         raise NotImplementedError
 
     def trouble(self) -> Trouble | None:
-        """Return what is not as promised, None where all is."""
+        """Return what is not as promised, or None if all is as promised."""
         raise NotImplementedError
 
     @property

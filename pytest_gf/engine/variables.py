@@ -1,4 +1,4 @@
-"""The variables that a target names: whose they are, which of them hold secrets, and what can't be one."""
+"""The variables that a target names: which section names each, which hold secrets, and which names are refused."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 import msgspec
 
 LEAST_SECRET = 8
-"""Characters of a password, key or token: a shorter one could not be struck out of texts without taking words with it."""
+"""The fewest characters of a password, key or token. Striking out a shorter one would strike out plain words too."""
 _SHOWN = ("access_key_env", "username_env")
-"""Keys whose variables hold a name, which may be shown; what the other ``…_env`` hold is secret."""
+"""Keys whose variables hold a name that may be shown. The variables of all other ``…_env`` keys hold secrets."""
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 _KEY_ID = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}")
 """An access key id is spelt as a variable's name is."""
 
 
 class Wrong(ValueError):
-    """What a target can't mean: a line without the file's name."""
+    """What is wrong with a target: a line without the file's name."""
 
 
 @dataclass(frozen=True)

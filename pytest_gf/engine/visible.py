@@ -1,4 +1,4 @@
-"""Text of servers is made visible: nothing in it acts on a terminal, a workflow's log or a parser, and its length is bounded."""
+"""Text of servers is made harmless: nothing in it can control a terminal, a workflow or a parser. Its length is bounded."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from pytest_gf.honey.contract import Contract
 from pytest_gf.honey.selections.audit import AUDIT
 from pytest_gf.honey.selections.cache_delete import CACHE_DELETE
 from pytest_gf.honey.selections.canary import CANARY
+from pytest_gf.honey.selections.flakehub import FLAKEHUB
 from pytest_gf.honey.selections.guard import AUTHORITY, GUARD
 from pytest_gf.honey.selections.ha import HA
 from pytest_gf.honey.selections.inventory import INVENTORY
@@ -36,12 +37,12 @@ def _attic(name: str) -> Callable[[Contract], tuple[str, ...]]:
 
 
 AXES = (
-    Axis("bucket", lambda promised: tuple(promised.buckets), "--gf-bucket", "only this bucket (repeatable)"),
+    Axis("bucket", lambda promised: tuple(promised.buckets), "--gf-bucket", "Only this bucket (repeatable)."),
     Axis(
         "stack",
         lambda promised: tuple(promised.stacks),
         "--gf-stack",
-        "only this stack (repeatable)",
+        "Only this stack (repeatable).",
         statements=lambda promised, stack: tuple(promised.stacks[stack].proves.split()),
     ),
     Axis("surface", _attic("surfaces"), present=lambda target, surface: surface in target.surfaces),
@@ -64,8 +65,7 @@ HOUSE = House(
     axes=AXES,
     selections=(
         *(CANARY, REPOSITORY, QUARANTINE, ENVIRONMENT, GUARD, AUTHORITY, HA, INVENTORY, RCA, AUDIT, CACHE_DELETE),
-        PUBLICATION,
-        NAR,
+        *(PUBLICATION, NAR, FLAKEHUB),
     ),
     sections=SECTIONS,
     vantages=VANTAGES,

@@ -16,7 +16,7 @@ OPTION = Option(
     "--gf-trust-checkout",
     {
         "action": "store_true",
-        "help": "judge a checkout from inside: its pytest configuration and conftest.py are loaded",
+        "help": "Judge a checkout from inside. Its pytest configuration and its conftest.py are loaded.",
     },
 )
 

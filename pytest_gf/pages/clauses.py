@@ -160,7 +160,7 @@ def collected() -> Found:
 if __name__ == "__main__":
     from pytest_gf.honey import HOUSE, contract
 
-    if len(sys.argv) != 2:  # noqa: PLR2004  # The program and its one argument.
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004  # The program and its one argument.
         raise SystemExit("usage: python -m pytest_gf.pages.clauses FILE")
     promised = contract.load()
     axes = Axes(HOUSE, promised, {}, {})

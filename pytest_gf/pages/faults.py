@@ -17,8 +17,6 @@ MODEL = Path("suites") / "lab" / "repository_faults.toml"
 """As `TABLE`, for the faults of the model repository; held by test_repository_faults.py."""
 _MARKERS = {TABLE: "canary", MODEL: "repository or quarantine or environment"}
 """What the rows below ``fault`` are run with; the other tables of a file are named by their marker."""
-_CHOSEN = {"flakehub": "--gf -k acceleration.flakehub-answers"}
-"""How a table's clauses are chosen that belong to no marker."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def page(known: Sequence[Drill]) -> str:
     for marker in dict.fromkeys(each.marker for each in known):
         lines += [
             "",
-            f"## `{_CHOSEN.get(marker, f'-m {marker}')}`",
+            f"## `-m {marker}`",
             "",
             "| drill | violated | error | unproven |",
             "|---|---|---|---|",
@@ -110,7 +108,7 @@ def _rows(patterns: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:  # noqa: PLR2004  # The program and its one argument.
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004  # The program and its one argument.
         raise SystemExit("usage: python -m pytest_gf.pages.faults FILE")
     if not TABLE.is_file():
         raise SystemExit(f"no {TABLE} here; run it in the checkout")

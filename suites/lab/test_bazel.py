@@ -1,4 +1,4 @@
-"""The lab's bazel-remote, and our probe against it: every row of facts/bazel.md, streams cut at any byte, TLS."""
+"""The lab's bazel-remote, and our probe against it: every row of docs/systems.md, streams cut at any byte, TLS."""
 
 from __future__ import annotations
 

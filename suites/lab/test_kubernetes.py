@@ -95,7 +95,7 @@ def test_kubectl(arguments: tuple[str, ...], code: int, out: str, err: str, kube
 
 @pytest.mark.real
 def test_kubectl_is_told_success_where_the_node_dies_under_v5(kubectl: Any, lab: Lab) -> None:
-    """The trap of facts/kubernetes.md: with v5 the output is just short, and kubectl exits 0."""
+    """The trap of docs/systems.md: with v5 the output is just short, and kubectl exits 0."""
     lab.bend("exec-cut:node")
     done = kubectl("exec", "deploy/attic-rustfs-openebs", "--", "seq", "1000")
     assert done.returncode == 0

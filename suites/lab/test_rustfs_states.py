@@ -1,4 +1,4 @@
-"""The states of facts/rustfs.md, from real folders or the tracker, and every fault of S3: it bends, and it mends."""
+"""The states of docs/systems.md, from real folders or the tracker, and every fault of S3: it bends, and it mends."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pytest_gf import facts_in
 globals().update(facts_in(Path(__file__).parent / "fixtures"))
 """
 FACTS = "import os, sys, time, warnings\nfrom pytest_gf import Every, ProbeError, Unproven, fact\nfrom pytest_gf.engine.run import Run\n"
-CLAUSES = "import pytest\nfrom pytest_gf import clause\n"
+CLAUSES = "import pytest\nfrom pytest_gf import clause\n\npytestmark = pytest.mark.canary\n"
 CLAUSE = '''
 @clause("lab.{name}", "{name} is as promised", proves="S090")
 def test_{name}({name}: {kind}) -> None:

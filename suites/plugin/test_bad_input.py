@@ -129,8 +129,10 @@ def number(bucket: str) -> int:
     return len(bucket)
 '''
 CLAUSE = '''
+import pytest
 from pytest_gf import clause
 
+@pytest.mark.canary
 @clause("{id}", "{title}", proves="{proves}")
 def test_{name}({parameter}) -> None:
     """It is a number."""

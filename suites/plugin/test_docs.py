@@ -17,6 +17,7 @@ from pytest_gf.engine.verdict import Exit, Verdict
 from pytest_gf.honey import HOUSE, contract
 from pytest_gf.honey.house import load_target
 from pytest_gf.honey.vantage import VANTAGES
+from pytest_gf.pages import usage
 
 ROOT = Path(__file__).parents[2]
 USAGE = (ROOT / "docs" / "usage.md").read_text()
@@ -47,7 +48,8 @@ def test_markers_verdicts_exit_codes_vantages_and_words_are_documented() -> None
     writing = (ROOT / "docs" / "writing-clauses.md").read_text()
     for word in (*HOUSE.axis_names, *GIVENS):
         assert f"`{word}`" in writing
-    assert "pytest_gf_verdict" in USAGE
+    for word in ("pytest_gf_verdict", "| `gf_house` |", "| `gf_suites` |", "| `gf_target` |"):
+        assert word in USAGE
 
 
 def test_the_page_of_clauses_is_what_the_generator_makes(tmp_path: Path) -> None:
@@ -67,6 +69,34 @@ def test_the_page_of_clauses_is_what_the_generator_makes(tmp_path: Path) -> None
     assert made.read_text() == (ROOT / "docs" / "clauses.md").read_text(), (
         "run: python -m pytest_gf.pages.clauses docs/clauses.md"
     )
+
+
+def test_the_tables_of_usage_are_what_the_generator_makes() -> None:
+    assert usage.page(USAGE, HOUSE) == USAGE, "run: python -m pytest_gf.pages.usage docs/usage.md"
+    with pytest.raises(ValueError, match="<!-- markers: generated -->"):
+        usage.page(USAGE.replace("<!-- markers", "<!-- marks"), HOUSE)
+
+
+def test_pages_lead_to_pages_that_are_there() -> None:
+    for path in (ROOT / "docs").glob("*.md"):
+        linked = re.findall(r"\]\(([a-z-]+\.md)\)", path.read_text())
+        assert [name for name in linked if not (path.parent / name).is_file()] == [], path
+
+
+def test_no_comment_leads_to_a_page_that_is_not_ours() -> None:
+    """What real systems do stands in docs/systems.md."""
+    for folder in ("pytest_gf", "fixtures", "suites", "benchmarks"):
+        for path in (ROOT / folder).rglob("*.*"):
+            if path.suffix in {".py", ".toml"} and path != Path(__file__):
+                assert not re.search(r"\bfacts/[a-z-]+\.md|\bdesign\.md", path.read_text()), path
+    assert (ROOT / "docs" / "systems.md").is_file()
+
+
+def test_each_folder_that_the_map_names_is_there() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    named = re.findall(r"^  ([a-z_/]+(?:\.py|/))", text, re.MULTILINE)
+    assert named
+    assert [name for name in named if not (ROOT / "pytest_gf" / name).exists()] == []
 
 
 def commands(path: Path) -> list[str]:
@@ -133,6 +163,14 @@ def test_the_newcomers_clause_works_as_it_stands(run_pytest: Any, tmp_path: Path
     outcome = run_pytest("-m", "canary", cwd=tmp_path)
     assert outcome.exit == 0, outcome.text
     assert outcome.rows("holds") > {f"lab.name-fits[{bucket}]" for bucket in contract.load().buckets}
+    names = tmp_path / "names.py"
+    names.write_text(names.read_text().replace("LONGEST = 63", "LONGEST = 5"))
+    outcome = run_pytest("-m", "canary", "-k", "lab.name-fits", cwd=tmp_path)
+    assert outcome.exit == 1, outcome.text
+    assert outcome.rows("holds") == {"lab.name-fits[attic]"}
+    row = outcome.verdicts()["lab.name-fits[tofu-state]"]
+    assert row["reason"].startswith("S3 refuses the name tofu-state\n")
+    assert row["next_step"] == "rename the bucket in the contract"
 
 
 def test_the_files_of_a_run_are_the_documented_ones(run_pytest: Any) -> None:

@@ -48,10 +48,14 @@ ENGINE: dict[str, set[str]] = {
     "loading": {"house"},
     "target": {"errors", "house", "variables"},
     "evidence": {"redaction", "visible"},
-    "facts": {"errors"},
+    "facts": {"broken", "errors"},
     "nodes": {"errors", "evidence", "facts"},
     "graph": {"errors", "evidence", "facts", "nodes"},
-    "catalog": {"clauses", "facts"},
+    "meant": set(),
+    "broken": {"meant"},
+    "catalog": {"clauses"},
+    "lint_facts": {"facts", "meant"},
+    "lint": {"broken", "clauses", "facts", "lint_facts", "meant", "redaction"},
     "cleaning": {"ledger", "redaction", "target"},
     "plan": {"errors"},
     "options": {"axes", "contract", "house", "loading", "target"},
@@ -64,11 +68,13 @@ ENGINE: dict[str, set[str]] = {
     "commands": {"cleaning", "errors", "house", "options"},
     "session": {
         *(
+            "broken",
             "catalog",
             "clauses",
             "facts",
             "house",
             "judging",
+            "lint",
             "options",
             "plan",
             "pytests",
@@ -127,6 +133,7 @@ ALLOWED: dict[str, set[str]] = {
         "engine.axes",
         "engine.clauses",
         "engine.facts",
+        "engine.options",
         "engine.session",
         "honey.__init__",
         "honey.contract",
@@ -136,6 +143,8 @@ ALLOWED: dict[str, set[str]] = {
         f"engine.{each}" for each in ("clauses", "commands", "facts", "hookspecs", "options", "selecting", "session")
     },
     "reports": {"engine.reports"},
+    "stubs": set(),
+    "__main__": {"stubs"},
     "__init__": {"engine.clauses", "engine.errors", "engine.facts", "engine.house", "engine.trouble"},
 }
 LAB_IN_A_FUNCTION = {"honey.subject"}

@@ -64,6 +64,8 @@ import sys, warnings
 import pytest
 from pytest_gf import clause
 
+pytestmark = pytest.mark.canary
+
 @clause("lab.value", "a value is as promised", proves="S090")
 def test_value(value: str) -> None:
     """It is another."""

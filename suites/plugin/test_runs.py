@@ -101,7 +101,7 @@ def crashing(number: int) -> int:
     note("crashing"); os._exit(7)
     return 1
 '''
-HEAD = "import pytest\nfrom pytest_gf import clause\n"
+HEAD = "import pytest\nfrom pytest_gf import clause\n\npytestmark = pytest.mark.canary\n"
 ONE = '''
 @clause("lab.{id}", "{id} is as promised", proves="S090")
 {marks}def test_{id}({parameters}) -> None:

@@ -112,7 +112,7 @@ class AllureHooks:
 
 
 def apply(result: TestResult, row: Row, account: Mapping[str, Any]) -> None:
-    """Say the verdict in Allure's words, and identify the row by clause and parameters (node ids move with the wheel)."""
+    """Put the verdict into Allure's words. Identify the row by clause and parameters, since node ids differ in the wheel."""
     verdict = Verdict(account["verdict"])
     result.name = f"{row.name}: {row.title}"
     result.status = STATUS[verdict]

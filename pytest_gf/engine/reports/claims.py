@@ -1,4 +1,4 @@
-"""What a run may claim: which statements it proved, which in part, which an expected red shows, and what to remember."""
+"""What a run may claim: the statements that it proved whole or in part, those that an expected red shows, and the tickets."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def claims(  # What a run is judged by.
     )
 
 
-def told_gate(record: Mapping[str, Any], made: Gate | None) -> str:
-    """Return what became of the House's gate before everything live; "" where no row asked, or there is none."""
+def gate_line(record: Mapping[str, Any], made: Gate | None) -> str:
+    """Return in a line whether the House's gate was passed; "" if no row asked, or there is no gate."""
     outcomes = _gate(record, made)
     if made is None or not outcomes:
         return ""
@@ -152,7 +152,7 @@ def _holds(wanted: str, verdicts: Mapping[str, Verdict], complete: frozenset[str
 
 
 def _is_calm(seen: Iterable[_Seen], contract: Contract) -> bool:
-    """Return whether nothing that readiness stands on is red or broken: else a red is no expected one."""
+    """Return whether everything that readiness needs is well. If it is not, no red is an expected one."""
     return not any(each.row.clause in contract.readiness and each.verdict in {*_RED, Verdict.ERROR} for each in seen)
 
 

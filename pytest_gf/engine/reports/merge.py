@@ -128,7 +128,7 @@ def _rows(runs: Iterable[Read]) -> list[dict[str, Any]]:
 
 
 def _exit(runs: Sequence[Read], rows: Sequence[Mapping[str, Any]], *, lacking: bool) -> int:
-    """Return the exit code that the rows make; a run that was strict, or ended otherwise, keeps its say."""
+    """Return the exit code of all rows. A run that was strict, or that ended in another way, keeps its own."""
     codes = {int(each.record["exit"]) for each in runs}
     broke = lacking or bool(codes - {int(code) for code in Exit})
     verdicts = [Verdict(row["verdict"]) for row in rows] + [Verdict.ERROR] * broke

@@ -30,7 +30,7 @@ CRASHED = "the worker that judged it crashed"
 
 
 def unready(contract: Contract, rows: Iterable[Mapping[str, Any]]) -> bool:
-    """Return whether a row is unproven that readiness stands on: what was not seen may be down."""
+    """Return whether a row that readiness needs is unproven. What was not seen may be down."""
     waived = {clause for waiver in contract.waivers for clause in waiver.clauses}
     return any(row["verdict"] == Verdict.UNPROVEN and row["clause"] in {*contract.readiness, *waived} for row in rows)
 
@@ -89,7 +89,7 @@ class Record:
             point_latest_at(run.folder)
 
     def phase(self, nodeid: str, account: Mapping[str, Any] | None, report: pytest.TestReport) -> None:
-        """Take in one phase of a clause; ``account`` is None where the phase says nothing."""
+        """Note one phase of a clause. ``account`` is None if the phase has no verdict."""
         span = self._spans.setdefault(nodeid, Span())
         span.seconds += report.duration
         if report.start:  # A crashed worker's report has no time.
@@ -98,7 +98,7 @@ class Record:
             self._phases.setdefault(nodeid, []).append(dict(account))
 
     def close(self, nodeid: str) -> dict[str, Any]:
-        """Settle a clause whose last phase is in, and return its verdict; the worst phase wins."""
+        """Return the verdict of a clause after its last phase. The worst phase wins."""
         phases = self._phases.pop(nodeid, [])
         verdict = worst(Verdict(phase["verdict"]) for phase in phases) if phases else Verdict.UNPROVEN
         account = next((phase for phase in phases if phase["verdict"] == verdict), empty_account(verdict, NOT_RUN))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.engine.reports.claims import Claims, row_name, told_gate
+from pytest_gf.engine.reports.claims import Claims, gate_line, row_name
 from pytest_gf.engine.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def page(
     claims: Claims,
     shown: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the page. What needs hands comes first."""
+    """Return the page. What a person must do comes first."""
     lines = [f"# Contract run on {_cell(record['target'])}: {counts(record)}", ""]
     if record["target"] == "lab":
         lines += [f"**{settings.house.lab_banner}.**", ""]
@@ -61,7 +61,7 @@ def page(
         "",
     ]
     lines += [f"**{interim(record)}.**", ""] if interim(record) else []
-    passed = told_gate(record, settings.house.gate)
+    passed = gate_line(record, settings.house.gate)
     lines += [f"{passed}.", ""] if passed else []
     lines += [f"**{_cell(not_looked_at(record))}.**", ""] if not_looked_at(record) else []
     for verdict in Verdict:
@@ -128,7 +128,7 @@ def _section(verdict: Verdict, rows: list[Mapping[str, Any]]) -> list[str]:
 
 
 def not_looked_at(record: Mapping[str, Any]) -> str:
-    """Return in a line how many rows nobody looked at, and why; "" where each was."""
+    """Return in a line how many rows were not observed, and why; "" if all were."""
     reasons = Counter(
         (each["reason"].splitlines() or ["no reason was given"])[0]
         for each in record["verdicts"]

@@ -1,4 +1,4 @@
-"""The terminal: a line per clause as it falls, and at the end what was proved, what was not, what green does not prove."""
+"""The terminal: a line for each verdict, and at the end what was proved, what was not, and what green does not prove."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports.claims import row_name, told_gate
+from pytest_gf.engine.reports.claims import gate_line, row_name
 from pytest_gf.engine.reports.summary import counts, interim, not_looked_at
 from pytest_gf.engine.verdict import Verdict
 from pytest_gf.engine.visible import MOST, visible
@@ -85,7 +85,7 @@ def ending(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Ru
     terminal.write_line(f"verdicts: {counts(record)}")
     if interim(record):
         terminal.write_line(interim(record), yellow=True, bold=True)
-    passed = told_gate(record, run.settings.house.gate)
+    passed = gate_line(record, run.settings.house.gate)
     if passed:
         terminal.write_line(passed)
     if not_looked_at(record):
@@ -138,7 +138,7 @@ def last_line(terminal: pytest.TerminalReporter, run: Run) -> None:
 
 
 def voice() -> Callable[[str], None]:
-    """Return what writes a line at once, while a clause runs: pytest captures what is written then. Call it between tests."""
+    """Return a function that writes a line at once, although pytest captures output. Call this between tests."""
     try:
         kept = os.dup(sys.stdout.fileno())
     except (OSError, io.UnsupportedOperation):
@@ -153,7 +153,7 @@ def voice() -> Callable[[str], None]:
 def _by_reason(record: Mapping[str, Any], claims: Claims) -> dict[str, str]:
     """Return for each verdict and reason that keeps something from being proved the clauses that share it.
 
-    A red that a statement foretells is told as expected: it shows that statement.
+    A red that a statement foretells is shown as expected, with that statement.
     """
     selected = Counter(verdict["clause"] for verdict in record["verdicts"])
     found: dict[str, dict[str, list[str]]] = {}
@@ -161,8 +161,8 @@ def _by_reason(record: Mapping[str, Any], claims: Claims) -> dict[str, str]:
         if verdict["verdict"] != Verdict.HOLDS:
             first = (verdict["reason"].splitlines() or [""])[0]
             expects = claims.expects(row_name(verdict))
-            told = f"expected, {expects} holds" if expects else f"not proved, {verdict['verdict']}"
-            clauses = found.setdefault(f"{told}: {first}", {})
+            kept = f"expected, {expects} holds" if expects else f"not proved, {verdict['verdict']}"
+            clauses = found.setdefault(f"{kept}: {first}", {})
             clauses.setdefault(verdict["clause"], []).append("-".join(verdict["params"].values()))
     return {
         reason: ", ".join(_shortened(clause, rows, selected[clause]) for clause, rows in clauses.items())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 AREAS = ("cas.v2", "cas", "ac")
-"""Where blobs lie as casblobs, where they lie as they are, and results of actions. facts/bazel.md."""
+"""Where blobs lie as casblobs, where they lie as they are, and results of actions. docs/systems.md."""
 SHARDS = tuple(f"{area}/{number:02x}" for area in AREAS for number in range(256))
 """The folders that bazel-remote makes: by the first two digits of each key."""
 OPTIONS = ("shard", "sample", "rate", "audit_state", "audit_state_age")

@@ -1,4 +1,4 @@
-"""casblob: how bazel-remote stores a blob (``cas.v2``), a header and independent chunks (facts/bazel.md). Read strictly."""
+"""casblob: how bazel-remote stores a blob (``cas.v2``), a header and independent chunks (docs/systems.md). Read strictly."""
 
 from __future__ import annotations
 

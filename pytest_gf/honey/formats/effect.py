@@ -1,4 +1,4 @@
-"""What OpenTofu makes of a stack's state: five outcomes, each with its own words and next step (facts/opentofu.md)."""
+"""What OpenTofu makes of a stack's state: five outcomes, each with its own words and next step (docs/systems.md)."""
 
 from __future__ import annotations
 

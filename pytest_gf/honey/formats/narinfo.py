@@ -1,4 +1,4 @@
-"""narinfo: what a binary cache says of a store path, its fingerprint and its signatures (facts/attic.md)."""
+"""narinfo: what a binary cache says of a store path, its fingerprint and its signatures (docs/systems.md)."""
 
 from __future__ import annotations
 

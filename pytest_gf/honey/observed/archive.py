@@ -1,4 +1,4 @@
-"""The archive behind a store hash, streamed whole or not; which of Attic's failures it looks like (facts/attic.md)."""
+"""The archive behind a store hash, streamed whole or not; which of Attic's failures it looks like (docs/systems.md)."""
 
 from __future__ import annotations
 

@@ -258,7 +258,7 @@ class Step:
 
 @dataclass(frozen=True)
 class WriteProof(Observed):
-    """A random object beside the states, made by conditional writes and taken away again (facts/opentofu.md).
+    """A random object beside the states, made by conditional writes and taken away again (docs/systems.md).
 
     ``deleted`` tells whether S3 took a delete of it; ``left`` says why it could not be taken away.
     """

@@ -21,7 +21,7 @@ State = Literal["whole", "mismatch", "malformed", "unreadable", "gone", "large"]
 BAD: tuple[State, ...] = ("mismatch", "malformed", "unreadable")
 MOST_SHOWN = 3
 CASBLOBS = "cas.v2"
-"""Where blobs lie as casblobs (storage mode zstd); elsewhere they lie as they are. facts/bazel.md."""
+"""Where blobs lie as casblobs (storage mode zstd); elsewhere they lie as they are. docs/systems.md."""
 UNGIVEN = (
     "S3 does not give what it lists, and nobody can tell what it is: the disk under S3 may be rotten (see its log)"
 )

@@ -69,7 +69,7 @@ class Surroundings:
 class BucketView(Observed):
     """What S3 says of one protected bucket, four ways, and what stands around it.
 
-    ``get`` is the answer to the GET of a key that nobody writes: NoSuchKey where the bucket is there. facts/rustfs.md.
+    ``get`` is the answer to the GET of a key that nobody writes: NoSuchKey where the bucket is there. docs/systems.md.
     """
 
     bucket: str

@@ -1,4 +1,4 @@
-"""An ``errored.tfstate``: what an apply could not persist, beside the remote state (facts/opentofu.md)."""
+"""An ``errored.tfstate``: what an apply could not persist, beside the remote state (docs/systems.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What could become the state authority: the object stores of the cluster, each with its class (facts/live.md)."""
+"""What could become the state authority: the object stores of the cluster, each with its class (docs/systems.md)."""
 
 from __future__ import annotations
 

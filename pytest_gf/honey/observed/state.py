@@ -1,4 +1,4 @@
-"""A stack's state object as S3 lists it and gives it, and what OpenTofu would make of that (facts/opentofu.md)."""
+"""A stack's state object as S3 lists it and gives it, and what OpenTofu would make of that (docs/systems.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a question is asked again: one policy for every wire (design.md, Verdicts)."""
+"""When a question is asked again: one policy for every wire."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 """Seconds between two attempts, where the server names none: they double from the first to the longest, with jitter."""
 LEAST = 0.1
-"""The part of the deadline, or of a second, that must be left for another attempt after a refusal: a shorter one would miss it."""
+"""The share of the deadline (of a second at most) that must be left for another attempt: in less, no answer would come."""
 SILENCE = 2.0
-"""Seconds for which a read that nobody answered is asked again: a reset or a restart of half a second costs no row."""
+"""Seconds for which a read without an answer is repeated, so that a short reset or restart does not turn a row red."""
 
 
 class Throttled(ProbeError):
-    """The system refused to answer now, to the last attempt. It says nothing about the contract: an error, never violated."""
+    """Every attempt was answered with "not now". That says nothing about the contract: it is an error, never violated."""
 
 
 @dataclass(frozen=True)
 class NotNow:
-    """An answer that is a request to come again: 429, or a 503 that says throttled or not ready yet.
+    """An answer that says "ask later": 429, or a 503 that says throttled or not ready yet.
 
     ``said`` is the answer in a few words; ``pause`` the seconds that its Retry-After names, None where it names none.
     """

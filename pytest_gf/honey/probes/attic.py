@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     import httpx
 
 MOST_BODY = 1024 * 1024
-"""Bytes of a small answer, packed and plain; a longer one is cut here, and read by nobody."""
+"""The most bytes of a small answer, packed or plain. The rest of a longer one is not read."""
 SLACK = 1024 * 1024
-"""Bytes that a compressed archive may be longer than itself, besides a 64th."""
+"""By how many bytes, besides a 64th, a compressed archive may be longer than the plain one."""
 REDIRECTS = 10
 """As many as Nix follows."""
 BEGINS_WITHIN = 60.0
-"""Seconds until an archive's first byte: Attic is silent for 30 to 38 of them while S3 throttles it (facts/second-look.md)."""
+"""Seconds until an archive's first byte: Attic is silent for 30 to 38 of them while S3 throttles it (docs/systems.md)."""
 
 _KEPT = ("x-attic-cache-visibility",)
 _SUCCESS, _REDIRECT, _FAILURE = 200, 300, 400  # RFC 9110, 15.
@@ -79,7 +79,7 @@ class Attic:
         return self._small(_Question("get-missing-paths", "POST", url, {"Content-Type": "application/json"}, asked))
 
     def upload(self, token: str, path: str, ca: str, nar: bytes) -> Reply:
-        """PUT a path without references. It is asked once: a push that was never answered may have landed."""
+        """PUT a path without references. It is sent once: a push without an answer may have been stored."""
         said: dict[str, object] = {
             "cache": self.cache,
             "store_path_hash": path.rpartition("/")[2][:32],
@@ -311,7 +311,7 @@ def _broken(tried: str, broken: httpx.HTTPError, way: Way | None, received: int 
 
 
 def _is_reset(broken: BaseException | None) -> bool:
-    """Tell whether the connection ended by a reset, which is nobody's word: httpx and httpcore wrap the system's error."""
+    """Tell whether the connection was reset. httpx and httpcore wrap the system's error."""
     while broken is not None:
         if isinstance(broken, OSError) and broken.errno == errno.ECONNRESET:
             return True

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TOO_MANY, UNAVAILABLE = 429, 503
 INCOMPLETE = "IncompleteNar"
-"""Attic's code for a chunk that its database lost: an answer, however 503 it is (facts/attic.md)."""
+"""Attic's code for a chunk that its database lost. It comes with status 503, and is judged as an answer (docs/systems.md)."""
 
 _CODE = re.compile(rb"<Code>([A-Za-z]{1,64})</Code>")
 _ERROR = re.compile(r"[A-Za-z]{1,64}")
@@ -27,7 +27,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Reply:
-    """A small answer. ``error`` is the name that Attic gives to a refusal (facts/attic.md), "" where there is none.
+    """A small answer. ``error`` is the name that Attic gives to a refusal (docs/systems.md), "" where there is none.
 
     ``moved`` are the hosts that redirects led to, one after another; a status 3xx beside them: the last was not followed.
     ``trouble`` says why the body can't be read: it is empty then.
@@ -40,7 +40,7 @@ class Reply:
     moved: tuple[str, ...] = ()
     trouble: str = ""
     again: NotNow | None = None
-    """Where the answer is a request to come again."""
+    """Set if the answer says "ask later"."""
 
     @property
     def ok(self) -> bool:
@@ -126,7 +126,7 @@ def error_of(body: bytes) -> str:
 
 
 def not_now(status: int, body: bytes, headers: Mapping[str, str]) -> NotNow | None:
-    """Return what an answer is that asks to come again: 429, or a 503 that says throttled or not ready; else None."""
+    """Return what a 429, or a 503 that says throttled or not ready, asks for; None for any other answer."""
     found = _CODE.search(body)
     code = found[1].decode() if found else error_of(body)
     pause = retry_after(headers.get("Retry-After"))

@@ -1,4 +1,4 @@
-"""Bounds before decoding: how many parts a document has is counted in its bytes, since each becomes an object of Python."""
+"""Bounds before decoding: the parts of a document are counted in its bytes, because each becomes a Python object."""
 
 from __future__ import annotations
 

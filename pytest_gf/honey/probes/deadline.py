@@ -1,4 +1,4 @@
-"""A total deadline for a blocking call: sockets have none that holds against a dripping answer."""
+"""A total deadline for a blocking call. A socket's timeout does not stop an answer that drips."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pytest_gf.engine.errors import DeadlineExceeded
 
 Value = TypeVar("Value")
 LEAST_RATE = 256 * 1024
-"""Bytes a second that a body must come by on average; a slower one is no answer."""
+"""The bytes a second that a body must reach on average. A slower one is no answer."""
 LONGEST = 24 * 3600.0
-"""Seconds that one exchange may take, whatever size a server promises: a lying one is no number that a clock takes."""
+"""The most seconds for one exchange, whatever size a server promises: it may promise any number."""
 
 LONGEST_JOIN = 1.0
 """Seconds between two looks at what is allowed."""

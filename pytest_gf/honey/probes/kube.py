@@ -35,7 +35,7 @@ REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 class Kube:
-    """An API server as one identity sees it. Safe to share between threads: nothing of it is swapped or kept open.
+    """An API server as one identity sees it. Threads may share it: it keeps no connection and changes nothing of its own.
 
     Calls end within ``deadline`` seconds and raise `Unproven` for a missing right (with its name), `IdentityRejected`,
     `Unanswered`, `DeadlineExceeded` or `NotUnderstood`.

@@ -1,4 +1,4 @@
-"""Answers of an API server before anybody reads a document in them: refusals, redirects, requests to come again."""
+"""Answers of an API server that hold no document: refusals, redirects, and requests to ask later."""
 
 from __future__ import annotations
 

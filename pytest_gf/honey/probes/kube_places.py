@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 EVERYWHERE = " in all namespaces"
 UPGRADES = ("pods/exec", "pods/portforward")
-"""What needs ``get`` and ``create`` both (facts/kubernetes.md: since 1.35)."""
+"""What needs ``get`` and ``create`` both (docs/systems.md: since 1.35)."""
 GATEWAY = "gateway.networking.k8s.io"
 TRAEFIK, ISTIO = "traefik.io", "networking.istio.io"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_gf.honey.probes.kube import Kube
 
 V4 = "v4.channel.k8s.io"
-"""With v5 a node side that dies is answered by Success and a clean close: the output is just short (facts/kubernetes.md)."""
+"""With v5 a node side that dies is answered by Success and a clean close: the output is just short (docs/systems.md)."""
 
 
 MOST_MESSAGE = 1024 * 1024

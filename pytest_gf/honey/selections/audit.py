@@ -34,34 +34,40 @@ def _part(asked: AuditAsked) -> str | None:
 
 AUDIT = Selection(
     "audit",
-    "every object of the Bazel cache's bucket, read, decoded and hashed; with --gf-sample, --gf-shard, --gf-audit-state",
+    "Every object of the Bazel cache's bucket is read, decoded and hashed. There is a row for each of its 768 folders.",
     options=(
         Option(
             "--gf-sample",
-            {"metavar": "N|PERCENT%", "help": "with -m audit: read so many objects only, chosen by --gf-seed"},
+            {
+                "metavar": "N|PERCENT%",
+                "help": "With -m audit: read only so many objects, or such a share of them. --gf-seed chooses them, and every report says so.",
+            },
         ),
         Option(
             "--gf-shard",
             {
                 "metavar": "I/N",
-                "help": f"with -m audit: every N-th shard from the I-th on (0 <= I < N; or {audits.INDEX}/N)",
+                "help": f"With -m audit: every N-th shard from the I-th on, 0 <= I < N. {audits.INDEX}/N takes I from that variable.",
             },
         ),
         Option(
             "--gf-rate",
-            {"metavar": "N/s|NMB/s", "help": "with -m audit: read so many objects or bytes a second at most"},
+            {"metavar": "N/s|NMB/s", "help": "With -m audit: read at most so many objects, or megabytes, a second."},
         ),
         Option(
             "--gf-audit-state",
             {
                 "metavar": "DIR",
-                "help": "with -m audit: where it is noted how far the audit is; one that was killed goes on from there",
+                "help": "With -m audit: the folder that notes how far the audit is. A killed audit goes on from there. Default: in the run's folder.",
             },
             path=True,
         ),
         Option(
             "--gf-audit-state-age",
-            {"metavar": "AGE", "help": "with -m audit: believe a finished state for 90m, 12h, 7d"},
+            {
+                "metavar": "AGE",
+                "help": "With -m audit: how old a finished audit's state may be to be believed (90m, 12h, 7d). Without it, a finished one is unproven today.",
+            },
         ),
     ),
     read=_read,

@@ -4,6 +4,7 @@ from pytest_gf.engine.house import Selection
 
 CACHE_DELETE = Selection(
     "cache_delete",
-    "deletes from the Bazel cache the blob that this run wrote, and looks whether ListBuckets stays whole; never in the canary",
+    "Deletes the blob that this run wrote from the Bazel cache, and looks whether ListBuckets stays whole: a delete set off "
+    "the loss of 2026-05-25. Needs --gf-confirm. Never in the canary.",
     confirm={"cache-delete": "delete-from-bazel-cache"},
 )

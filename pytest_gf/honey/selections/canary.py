@@ -2,4 +2,4 @@
 
 from pytest_gf.engine.house import Selection
 
-CANARY = Selection("canary", "clauses of the hourly canary: is the state path coherent now?")
+CANARY = Selection("canary", "The hourly canary: is the state path coherent now?")

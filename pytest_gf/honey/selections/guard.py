@@ -118,16 +118,18 @@ def _ends(run: Run, verdicts: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     return baselines.record(run.folder, guarded.record_to, guarded.baseline or {}, verdicts)
 
 
-AUTHORITY = Selection("authority", "clauses whose rows for a state's bucket belong to guard too")
+AUTHORITY = Selection(
+    "authority", "No clauses by itself: marks those whose rows for a state's bucket belong to guard too."
+)
 GUARD = Selection(
     "guard",
-    "state authority before an apply; with --gf-stack for one stack; writes a proof object where the target allows it",
+    "State authority before an apply, with --gf-stack for one stack: reads, lock, baseline, and a write proof where the target allows state-proof.",
     options=(
         Option(
             "--gf-baseline",
             {
                 "metavar": "FILE",
-                "help": "each stack's serial, lineage, digests of addresses and ETag when all was well",
+                "help": "What each stack's state was when all was well: serial, lineage, resources, ETag, sha256. A file that is not there knows no stack.",
             },
             path=True,
             repeated=True,
@@ -136,7 +138,7 @@ GUARD = Selection(
             "--gf-errored",
             {
                 "metavar": "FILE",
-                "help": "the errored.tfstate of the one --gf-stack; else the one in the stack's folder of the checkout",
+                "help": "The errored.tfstate of the one --gf-stack. Default: the one in the stack's folder of the checkout.",
             },
             path=True,
             repeated=True,
@@ -145,7 +147,7 @@ GUARD = Selection(
             "--gf-update-baseline",
             {
                 "action": "store_true",
-                "help": "record them anew for each stack whose other clauses all hold (with --gf-baseline)",
+                "help": "With --gf-baseline: record it anew for each stack whose other clauses all hold, and print old and new.",
             },
         ),
         Option(
@@ -154,7 +156,7 @@ GUARD = Selection(
                 "action": "append",
                 "default": [],
                 "metavar": "STACK:N",
-                "help": "exactly N managed instances of this stack were destroyed on purpose since its baseline (repeatable)",
+                "help": "Exactly N managed instances of this stack were destroyed on purpose since its baseline (repeatable).",
             },
             repeated=True,
         ),
@@ -162,7 +164,7 @@ GUARD = Selection(
             "--gf-accept-baseline",
             {
                 "metavar": "SERIAL",
-                "help": "the state of the one --gf-stack was put back on purpose, and has this serial; its lineage is the same",
+                "help": "The state of the one --gf-stack was put back on purpose, and has this serial. Its lineage is the same.",
             },
             repeated=True,
         ),
@@ -170,7 +172,7 @@ GUARD = Selection(
             "--gf-errored-done",
             {
                 "action": "store_true",
-                "help": "what errored.tfstate has is stored already; accepted only where the comparison with the remote shows it",
+                "help": "What errored.tfstate has is stored already. Accepted only where the remote state has the same resources and outputs.",
             },
         ),
     ),

@@ -15,6 +15,7 @@ def _takes(row: Candidate, run: Run) -> bool:
 
 HA = Selection(
     "ha",
-    "the interim shape, and strict HA beyond it: red by design until TIN-1012, see --gf-expect-interim",
+    "Is the state path up, has it the interim shape, and is it strictly HA beyond that? "
+    "Strict HA is red by design until TIN-1012 closes: see --gf-expect-interim.",
     takes=_takes,
 )

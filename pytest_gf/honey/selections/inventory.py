@@ -3,5 +3,5 @@
 from pytest_gf.engine.house import Selection
 
 INVENTORY = Selection(
-    "inventory", "what could become the state authority: every object store of the cluster, classified"
+    "inventory", "Every object store of the cluster, classified as a candidate for the state authority."
 )

@@ -49,7 +49,7 @@ def _lines(said: str, given: Given) -> list[str]:
 
 NAR = Selection(
     "nar",
-    "the archives of --gf-store-hash, streamed whole from Attic",
+    "The archives of --gf-store-hash, streamed whole from Attic.",
     options=(
         Option(
             "--gf-store-hash",
@@ -57,7 +57,7 @@ NAR = Selection(
                 "action": "append",
                 "default": [],
                 "metavar": "HASH|@FILE",
-                "help": "stream the archive of this store path, or of a file's, a line each (repeatable; with -m nar)",
+                "help": "With -m nar: stream the archive of this store path from Attic and check it whole. A file has a path a line (repeatable).",
             },
             axis="store_hash",
         ),

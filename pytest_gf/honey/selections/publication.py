@@ -3,5 +3,6 @@
 from pytest_gf.engine.house import Selection
 
 PUBLICATION = Selection(
-    "publication", "pushes a small fresh path to Attic, and looks where it is stored; never in the canary"
+    "publication",
+    "Pushes a small fresh path to Attic, and looks where it is stored, where the target allows publication. Never in the canary.",
 )

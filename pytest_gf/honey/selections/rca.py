@@ -34,14 +34,14 @@ def _takes(row: Candidate, _: Run) -> bool:
 
 RCA = Selection(
     "rca",
-    "root cause analysis: evidence as files, and the canary's clauses that only look; with --gf-bucket, --gf-since",
+    "Root cause analysis: evidence as files below rca/, whose first page says what it looks like, and every clause of the canary that only looks.",
     options=(
         Option(
             "--gf-since",
             {
                 "default": "30m",
                 "metavar": "30m",
-                "help": "how far back -m rca reads logs and events: seconds (s), minutes (m) or hours (h)",
+                "help": "With -m rca: how far back logs and events are read, such as 90s, 30m (default) or 12h. At most a week.",
             },
         ),
     ),

@@ -14,31 +14,31 @@ def _read(given: Given) -> Subject:
 
 REPOSITORY = Selection(
     "repository",
-    "clauses of a checkout of the infrastructure repository; no network",
+    "What a checkout of the infrastructure repository shows. No network, and nothing of it is executed.",
     options=(
         Option(
             "--gf-repository",
             {
                 "metavar": "PATH|lab",
-                "help": "the checkout to judge; takes precedence over [repository] path of the target",
+                "help": "The checkout of the infrastructure repository to judge, or the lab's model of one. Takes precedence over [repository] of the target.",
             },
             path=True,
             repeated=True,
         ),
         Option(
             "--gf-contract-page",
-            {"metavar": "FILE", "help": "a contract document, to be compared with the contract's data"},
+            {"metavar": "FILE", "help": "A contract document, whose tables are compared with the contract's data."},
             path=True,
             repeated=True,
         ),
         Option(
             "--gf-run-just",
-            {"action": "store_true", "help": "run `just info` of the checkout, and nothing else of it"},
+            {"action": "store_true", "help": "Run `just info` of the checkout, and nothing else of it."},
         ),
         trust.OPTION,
     ),
     read=_read,
     early=trust.refuse,
 )
-QUARANTINE = Selection("quarantine", "those of them that keep pull requests and proofs from writing to Attic")
-ENVIRONMENT = Selection("environment", "clauses of this machine: its variables, bazelrc and nix.conf; no network")
+QUARANTINE = Selection("quarantine", "Those of them that keep pull requests and broad proofs from writing to Attic.")
+ENVIRONMENT = Selection("environment", "What this machine shows: its variables, bazelrc and nix.conf. No network.")

@@ -1,4 +1,4 @@
-"""What Attic does with who wants to write: rights by token, get-missing-paths, upload-path (facts/attic.md, second-look.md)."""
+"""What Attic does with who wants to write: rights by token, get-missing-paths, upload-path (docs/systems.md)."""
 
 from __future__ import annotations
 

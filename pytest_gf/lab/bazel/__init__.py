@@ -1,1 +1,1 @@
-"""The emulated bazel-remote: gRPC and HTTP, a hot cache on disk, casblobs in the lab's S3 (facts/bazel.md)."""
+"""The emulated bazel-remote: gRPC and HTTP, a hot cache on disk, casblobs in the lab's S3 (docs/systems.md)."""

@@ -1,6 +1,6 @@
 """Contract section "Bazel contract": the remote cache, as gRPC shows it and as its bucket holds it.
 
-Health, /status and FindMissingBlobs stay well under every fault of its S3 (facts/bazel.md): none of them makes a clause hold.
+Health, /status and FindMissingBlobs stay well under every fault of its S3 (docs/systems.md): none of them makes a clause hold.
 """
 
 from __future__ import annotations

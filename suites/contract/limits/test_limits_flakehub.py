@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pytest_gf import clause
 from pytest_gf.honey.observed.web import Page
+
+pytestmark = pytest.mark.flakehub
 
 
 @clause("acceleration.flakehub-answers", "FlakeHub's page of the flake answers", proves="S015~")

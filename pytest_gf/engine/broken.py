@@ -1,0 +1,52 @@
+"""A file of facts or clauses that can't be loaded: one line for the person who wrote it, instead of a traceback."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_gf.engine.meant import meant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pytest
+
+_NO_MARKER = re.compile(r"'(\w+)' not found in `?markers`?")
+
+
+def line_of(error: BaseException, path: Path, markers: Iterable[str] = ()) -> str:
+    """Return what is wrong with the file at ``path``, with the last line of it that was running, and what to do."""
+    unknown = _NO_MARKER.search(str(error))
+    text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    if unknown is not None:
+        text = f"unknown marker {unknown[1]!r}{meant(unknown[1], markers)}"
+    elif isinstance(error, NameError):
+        text += "; is its import missing?"
+    return f"{path}:{_line(error, path)}: {text}"
+
+
+def _line(error: BaseException, path: Path) -> int:
+    if isinstance(error, SyntaxError):
+        return error.lineno or 1
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((each.lineno or 1 for each in reversed(frames) if Path(each.filename).name == path.name), 1)
+
+
+def take_out(report: pytest.CollectReport, collector: pytest.Collector, suites: Iterable[Path]) -> list[str]:
+    """Take the failure of a clauses' file out of its report, and return its line; nothing for any other file."""
+    excinfo = report.call.excinfo if report.failed and report.call is not None else None
+    if excinfo is None or not any(suite in collector.path.parents for suite in suites):
+        return []
+    error = excinfo.value.__cause__ or excinfo.value
+    report.outcome = "passed"
+    report.longrepr = None
+    report.result = []
+    return [line_of(error, collector.path, marker_names(collector.config))]
+
+
+def marker_names(config: pytest.Config) -> list[str]:
+    """Return the names of the markers that pytest knows."""
+    return [re.split(r"[:(]", line)[0].strip() for line in config.getini("markers")]

@@ -1,0 +1,218 @@
+"""The lint at collection: what every clause must be. A mistake is one line, and nothing is run."""
+
+from __future__ import annotations
+
+import ast
+import dis
+import functools
+import inspect
+import itertools
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from pytest_gf.engine.broken import marker_names
+from pytest_gf.engine.clauses import LONGEST_TITLE, Clause, clause_of, title_fields
+from pytest_gf.engine.facts import Facts
+from pytest_gf.engine.lint_facts import lint_facts, where_of
+from pytest_gf.engine.meant import meant
+from pytest_gf.engine.redaction import redactor
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_gf.engine.options import Settings
+
+LONGEST_CLAUSE = 15
+_STRIPPED = (
+    "Python was started without assertions (-O, -OO or PYTHONOPTIMIZE), so no clause could fail. Start it without them."
+)
+_NOT_SHOWN = "a node id holds a secret; it is not shown here, and nothing was run"
+_ID = re.compile(r"[a-z][a-z0-9]*\.[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+@dataclass
+class _Collected:
+    """A clause as pytest collected it: with its markers, and the parameters that pytest itself can fill."""
+
+    clause: Clause
+    markers: set[str] = field(default_factory=set)
+    fixtures: set[str] = field(default_factory=set)
+
+
+def lint(items: Sequence[pytest.Item], facts: Facts, settings: Settings) -> list[str]:
+    """Return what is wrong with the clauses among these items and with the facts, a line each, the clauses' first."""
+    clauses = _clauses(items)
+    if (sys.flags.optimize and not all(asserts(function) for function in clauses)) or sys.flags.optimize > 1:
+        return [_STRIPPED]
+    known = marker_names(items[0].config) if items else []
+    lines = [line for made in clauses.values() for line in _lint_clause(made, facts, settings, known)]
+    lines += _lint_ids([made.clause for made in clauses.values()])
+    lines += lint_facts(facts, settings.house.guard, settings.house.allows)
+    return [*lines, *([_NOT_SHOWN] if any(redactor().shows(item.nodeid) for item in items) else [])]
+
+
+def _clauses(items: Sequence[pytest.Item]) -> dict[Callable[..., None], _Collected]:
+    clauses: dict[Callable[..., None], _Collected] = {}
+    for item in items:
+        made = clause_of(getattr(item, "function", None))
+        if made is not None:
+            collected = clauses.setdefault(made.function, _Collected(made))
+            collected.markers |= {mark.name for mark in item.iter_markers()}
+            collected.fixtures |= set(getattr(item, "_fixtureinfo").name2fixturedefs)  # noqa: B009  # Private, and mypy says so.
+            collected.fixtures |= set(getattr(getattr(item, "callspec", None), "params", ()))
+    return clauses
+
+
+def asserts(function: Callable[..., Any]) -> bool:
+    """Return whether a compiled function can fail: whether its code, rewritten by pytest or not, raises AssertionError."""
+    return any(
+        step.opname == "LOAD_ASSERTION_ERROR" or step.argval in {"AssertionError", AssertionError}
+        for step in dis.get_instructions(function)
+        if step.argval.__hash__ is not None
+    )
+
+
+def _lint_ids(clauses: list[Clause]) -> Iterator[str]:
+    by_id: dict[str, Clause] = {}
+    for made in clauses:
+        if made.id in by_id:
+            other = by_id[made.id].function
+            yield f"clause {made.id!r} is defined twice: at {where_of(other)} and at {where_of(made.function)}"
+        by_id[made.id] = made
+    for one, longer in itertools.pairwise(sorted(by_id)):
+        if longer.startswith(one):
+            yield f"clause {one!r} is a prefix of {longer!r}, so -k can't select it alone; rename one"
+
+
+def _lint_clause(collected: _Collected, facts: Facts, settings: Settings, markers: Sequence[str]) -> Iterator[str]:
+    made = collected.clause
+    where = f"clause {made.id!r} at {where_of(made.function)}"
+    if not _ID.fullmatch(made.id):
+        yield f"{where}: the id is not of the form system.kebab-case"
+    if not inspect.getdoc(made.function):
+        yield f"{where}: no docstring; say in a sentence what the contract claims"
+    unknown = list(_unknown_parameters(collected, facts))
+    yield from (f"{where}: {line}" for line in unknown)
+    if not unknown:  # A misspelt fact has no axes, so its title would be blamed too.
+        yield from (f"{where}: {line}" for line in _lint_title(made, facts))
+        yield from (f"{where}: {line}" for line in _lint_statements(made, facts, settings))
+    yield from (f"{where}: {line}" for line in _lint_markers(collected, settings.house.markers, markers))
+    yield from (f"{where}: {line}" for line in _lint_body(made))
+    yield from (f"{where}: {line}" for line in _lint_parameters(made, facts))
+
+
+def _unknown_parameters(collected: _Collected, facts: Facts) -> Iterator[str]:
+    known = (*facts.facts, *facts.axes)
+    for name in inspect.signature(collected.clause.function).parameters:
+        if name not in {*known, *collected.fixtures}:
+            yield f"unknown parameter {name!r}; expected a fact or an axis{meant(name, known)}"
+
+
+def _lint_markers(collected: _Collected, selections: Sequence[str], known: Sequence[str]) -> Iterator[str]:
+    unknown = sorted(collected.markers - set(known))
+    for name in unknown:
+        yield f"unknown marker {name!r}{meant(name, known)}"
+    if not unknown and selections and not collected.markers & set(selections):
+        yield f"no marker of a selection, so -m never chooses it; expected one of {', '.join(selections)}"
+
+
+def _axes(made: Clause, facts: Facts) -> set[str]:
+    names = inspect.signature(made.function).parameters
+    return {
+        axis
+        for name in names
+        for axis in (facts.axes_of(name) if name in facts.facts else [name])
+        if axis in facts.axes
+    }
+
+
+def _lint_title(made: Clause, facts: Facts) -> Iterator[str]:
+    axes = _axes(made, facts)
+    try:
+        strange = title_fields(made.title) - axes
+    except ValueError as wrong:
+        yield f"the title {made.title!r} can't be formatted: {wrong}"
+        return
+    if strange:
+        yield f"the title names {{{min(strange)}}}, which is no axis of this clause (axes: {', '.join(sorted(axes)) or 'none'})"
+        return
+    text = made.title.format_map({axis: axis for axis in axes})
+    if not text or len(text) > LONGEST_TITLE or text.endswith("."):
+        yield f"the title {text!r} is empty, longer than {LONGEST_TITLE} characters, or ends in a full stop"
+
+
+def _lint_statements(made: Clause, facts: Facts, settings: Settings) -> Iterator[str]:
+    if not made.proves:
+        yield "it proves no statement"
+    for word in made.proves:
+        if word.startswith("{") and word.strip("{}") not in _axes(made, facts):
+            yield f"proves names {word}, which is no axis of this clause"
+        elif not word.startswith("{") and word.rstrip("~!") not in settings.contract.statements:
+            yield f"unknown statement {word.rstrip('~!')}"
+
+
+def _lint_body(made: Clause) -> Iterator[str]:
+    tree = _definitions(made.function.__code__.co_filename).get(made.function.__name__)
+    if tree is None:
+        return
+    lines = (tree.end_lineno or tree.lineno) - tree.lineno + 1
+    if lines > LONGEST_CLAUSE:
+        yield f"{lines} lines long; a clause has at most {LONGEST_CLAUSE}, the rest belongs into a fact"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If | ast.Try | ast.IfExp):
+            yield f"line {node.lineno}: a clause has no if or try; it judges one observed value"
+        if (
+            isinstance(node, ast.Attribute | ast.Name)
+            and (getattr(node, "attr", "") or getattr(node, "id", "")) == "skip"
+        ):
+            yield f"line {node.lineno}: a clause doesn't skip; the fact raises Unproven"
+    yield from _lint_asserts(tree)
+    if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
+        yield "it asserts nothing, so it can't fail"
+    elif not _idle(tree) and not asserts(made.function):
+        yield "its assertion was compiled away, so it can't fail"
+
+
+def _idle(tree: ast.FunctionDef) -> list[ast.Assert]:
+    """Return the asserts that look at nothing, or at a tuple that is never empty."""
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assert)
+        and (isinstance(node.test, ast.Tuple) or not any(isinstance(each, ast.Name) for each in ast.walk(node.test)))
+    ]
+
+
+def _lint_asserts(tree: ast.FunctionDef) -> Iterator[str]:
+    for node in _idle(tree):
+        if isinstance(node.test, ast.Tuple):
+            yield f"line {node.lineno}: it asserts a tuple, which is always true; write `assert value, text` without brackets"
+        else:
+            yield f"line {node.lineno}: it asserts a constant, not what a fact observed"
+
+
+@functools.cache
+def _definitions(path: str) -> dict[str, ast.FunctionDef]:
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    return {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def _lint_parameters(made: Clause, facts: Facts) -> Iterator[str]:
+    try:
+        hints = get_type_hints(made.function)
+    except NameError as wrong:
+        yield f"its annotations can't be read: {wrong}; is its import missing?"
+        return
+    for name in inspect.signature(made.function).parameters:
+        if name in facts.facts and name not in hints:
+            yield f"parameter {name!r} has no annotation"
+        elif name in facts.facts and hints[name] != facts.returns(name):
+            yield f"parameter {name!r} is annotated {_name(hints[name])}, and the fact returns {_name(facts.returns(name))}"
+
+
+def _name(annotation: Any) -> str:
+    return getattr(annotation, "__name__", str(annotation))
