@@ -18,6 +18,9 @@ KINDS: Mapping[str, str] = {
     # caches
     "archive-cut": "an archive of the Nix cache does not stream whole",
     "digest-mismatch": "a cached blob is not what its name says",
+    "write-gate-open": "somebody may push who must not",
+    "write-gate-locked": "whoever should push may not",
+    "token-too-strong": "a token may do more, or for longer, than the contract says",
     # a checkout
     "workflow-pushes": "a workflow may write to the cache where it must not",
     # anything else

@@ -13,6 +13,7 @@ from pytest_gf.honey.contract import Contract
 from pytest_gf.honey.selections.audit import AUDIT
 from pytest_gf.honey.selections.cache_delete import CACHE_DELETE
 from pytest_gf.honey.selections.canary import CANARY
+from pytest_gf.honey.selections.gate import GATE, GATES, is_named
 from pytest_gf.honey.selections.guard import AUTHORITY, GUARD
 from pytest_gf.honey.selections.ha import HA
 from pytest_gf.honey.selections.inventory import INVENTORY
@@ -53,6 +54,7 @@ AXES = (
         lambda promised: tuple(promised.limits),
         statements=lambda promised, component: tuple(promised.limits[component].proves.split()),
     ),
+    Axis("gate", lambda promised: GATES if promised.attic is not None else (), present=is_named),
     Axis("shard", quiet=True),
 )
 
@@ -65,6 +67,7 @@ HOUSE = House(
     selections=(
         *(CANARY, REPOSITORY, QUARANTINE, ENVIRONMENT, GUARD, AUTHORITY, HA, INVENTORY, RCA, AUDIT, CACHE_DELETE),
         PUBLICATION,
+        GATE,
         NAR,
     ),
     sections=SECTIONS,

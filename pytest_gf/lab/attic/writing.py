@@ -10,7 +10,7 @@ from aiohttp import web
 
 from pytest_gf.lab.attic import cache, content
 from pytest_gf.lab.attic.refusals import refuse
-from pytest_gf.lab.attic.tokens import Issuer
+from pytest_gf.lab.attic.tokens import CARELESS, Issuer
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.rustfs.servant import Unavailable
 
@@ -26,7 +26,8 @@ class Rights:
 
     def of(self, request: web.Request, name: str) -> frozenset[str]:
         """Return the rights that a request has on a cache; those of everybody are not among them."""
-        held = self._issuer.rights(request.headers.get("Authorization", ""), name)
+        careless = [each for each in CARELESS if self._bends.on(f"attic-accepts-{each}")]
+        held = self._issuer.rights(request.headers.get("Authorization", ""), name, careless)
         through = self._bends.on("attic-proxy-token") and request.get("surface", "").endswith("https")
         return held | {"r", "w"} if through else held
 
@@ -37,6 +38,10 @@ class Rights:
         public = known and not self._bends.on("attic-private")
         if not known:
             refuse(*((404, "NoSuchCache") if held else (401, "Unauthorized")))
+        if right == "w" and self._bends.on("attic-push-error"):
+            refuse(500, "InternalServerError")
+        if right == "w" and self._bends.on("attic-refuses-push"):
+            refuse(403, "AccessError")
         if right in held or (right == "r" and public) or (right == "w" and self._bends.on("attic-anonymous-write")):
             return
         refuse(*((403, "AccessError") if held or public else (401, "Unauthorized")))
