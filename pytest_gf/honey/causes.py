@@ -18,6 +18,7 @@ KINDS: Mapping[str, str] = {
     # caches
     "archive-cut": "an archive of the Nix cache does not stream whole",
     "digest-mismatch": "a cached blob is not what its name says",
+    "push-refused": "Attic did not take what was pushed",
     "write-gate-open": "somebody may push who must not",
     "write-gate-locked": "whoever should push may not",
     "token-too-strong": "a token may do more, or for longer, than the contract says",

@@ -18,7 +18,7 @@ from pytest_gf.honey.selections.guard import AUTHORITY, GUARD
 from pytest_gf.honey.selections.ha import HA
 from pytest_gf.honey.selections.inventory import INVENTORY
 from pytest_gf.honey.selections.nar import NAR
-from pytest_gf.honey.selections.publication import PUBLICATION
+from pytest_gf.honey.selections.publication import PROVES, PUBLICATION
 from pytest_gf.honey.selections.rca import RCA
 from pytest_gf.honey.selections.repository import ENVIRONMENT, QUARANTINE, REPOSITORY
 from pytest_gf.honey.target import SECTIONS, Target, honeys
@@ -55,6 +55,7 @@ AXES = (
         statements=lambda promised, component: tuple(promised.limits[component].proves.split()),
     ),
     Axis("gate", lambda promised: GATES if promised.attic is not None else (), present=is_named),
+    Axis("profile", statements=lambda _, profile: (PROVES[profile],)),
     Axis("shard", quiet=True),
 )
 

@@ -70,8 +70,10 @@ def credentials(folder: Path, bends: Iterable[str] = ()) -> dict[str, str]:
         made |= dict(zip(ATTIC_TOKENS.values(), tokens.powerless(made[ATTIC_SECRET]), strict=True))
         write_private(path, msgspec.json.encode(made))
     held = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    bent = [tokens.bent(held[ATTIC_SECRET], each) for each in bends if each in tokens.BENT]
-    return held | {ATTIC_TOKEN: each for each in bent}
+    for each in bends:
+        if each in tokens.BENT:
+            held[ATTIC_TOKEN] = tokens.bent(held[ATTIC_SECRET], each)
+    return held
 
 
 def is_seeded(folder: Path) -> bool:

@@ -62,7 +62,9 @@ def test_a_token_that_is_not_named_is_no_row_and_one_that_is_unset_is_unproven(
 ) -> None:
     text = lab.target_file.read_text().replace('ca_file = "', f'ca_file = "{lab.folder}/')
     text = "".join(line for line in text.splitlines(keepends=True) if "other_cache_env" not in line)
-    text = text.replace("GF_LAB_ATTIC_PULL_TOKEN", "PULL_ONLY_OF_MINE").replace('"kubeconfig"', f'"{lab.folder}/kubeconfig"')
+    text = text.replace("GF_LAB_ATTIC_PULL_TOKEN", "PULL_ONLY_OF_MINE").replace(
+        '"kubeconfig"', f'"{lab.folder}/kubeconfig"'
+    )
     (tmp_path / "t.toml").write_text(text)
     outcome = on(lab, run_pytest, "-m", "gate", "-k", "write-gate", target=tmp_path / "t.toml")
     rows = outcome.verdicts()
@@ -75,7 +77,10 @@ def test_a_token_that_is_not_named_is_no_row_and_one_that_is_unset_is_unproven(
 def test_a_pull_request_sends_no_token(lab: Lab, run_pytest: Any) -> None:
     outcome = on(lab, run_pytest, "-m", "gate", "--gf-vantage=pull-request")
     assert outcome.rows("holds") == FREE
-    held = {"attic.token-bounded", *(f"attic.write-gate[{each}]" for each in ("own", "pull-only", "other-cache", "expired"))}
+    held = {
+        "attic.token-bounded",
+        *(f"attic.write-gate[{each}]" for each in ("own", "pull-only", "other-cache", "expired")),
+    }
     assert outcome.rows("unproven") == held | {f"attic.upload-gate[{gate}]" for gate in GATES}
     assert lab.counts().get("attic UploadPath", 0) == 0
 

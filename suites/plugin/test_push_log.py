@@ -15,7 +15,7 @@ from pytest_gf.honey.formats import push_log
 HASH = "0c5b8vw40d1178xlpddw65q9gf1h2186"
 LINES: dict[str, tuple[str, ...]] = {
     "bucket-index recurrence": (
-        "Storage error: service error: unhandled error (NoSuchBucket): Error { code: \"NoSuchBucket\" }",
+        'Storage error: service error: unhandled error (NoSuchBucket): Error { code: "NoSuchBucket" }',
         "An error occurred (NoSuchBucket) when calling the ListObjectsV2 operation: The specified bucket does not exist",
         "<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>",
         "ERROR atticd::error: Storage error: NoSuchBucket: The specified bucket does not exist",
@@ -32,7 +32,7 @@ LINES: dict[str, tuple[str, ...]] = {
         "StorageFull: there is no space on any drive",
         "curl: (22) The requested URL returned error: 507",
         "HTTP/1.1 507 Insufficient Storage",
-        "Database error: could not extend file \"base/16384/2619\": No space left on device",
+        'Database error: could not extend file "base/16384/2619": No space left on device',
         "Disk quota exceeded (os error 122)",
         "ENOSPC: no space left on device, write",
     ),
@@ -50,7 +50,7 @@ LINES: dict[str, tuple[str, ...]] = {
         "no credentials in the property bag",
     ),
     "network": (
-        "Error: error sending request for url (http://attic/_api/v1/get-missing-paths): error trying to connect: dns error: failed to lookup address information: Name or service not known",
+        "Error: error sending request for url (http://attic/): error trying to connect: dns error: failed to lookup address information: Name or service not known",
         "error trying to connect: tcp connect error: Connection refused (os error 111)",
         "curl: (6) Could not resolve host: attic.nix-cache.svc.cluster.local",
         "curl: (7) Failed to connect to nix-cache.tinyland.dev port 443 after 3 ms: Couldn't connect to server",
@@ -74,7 +74,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "": (
         f"✅ {HASH}-hello-2.12 (12.3 MiB/s, 45.0% deduplicated)",
         f"✅ {HASH}-no-such-bucket-error-403 (deduplicated)",
-        f"⚙️ Pushing 22 paths to \"main\" on \"tinyland\" (300 already cached, 12 in upstream)...",
+        '⚙️ Pushing 22 paths to "main" on "tinyland" (300 already cached, 12 in upstream)...',
         f"copying path '/nix/store/{HASH}-certificate-timeout-unauthorized' from 'https://cache.nixos.org'",
         "🤷 Nothing selected.",
         "✅ All done! (22 already cached, 0 in upstream)",
@@ -119,11 +119,15 @@ def classify(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_log_that_somebody_has_is_told_without_its_secrets(tmp_path: Path) -> None:
     url = "http://s3/attic/x?X-Amz-Signature=0123456789abcdef"
-    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJsYWIifQ.c2ln"  # noqa: S105  # A made one.
-    (tmp_path / "log").write_bytes(f"fine\nNoSuchBucket at {url}\nerror: 401 Unauthorized for {token}\n\xff".encode("latin-1"))
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJsYWIifQ.c2ln"  # A made one.
+    (tmp_path / "log").write_bytes(
+        f"fine\nNoSuchBucket at {url}\nerror: 401 Unauthorized for {token}\n\xff".encode("latin-1")
+    )
     done = classify(str(tmp_path / "log"))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.index("bucket-index recurrence: 1 line\n  line 2: ") < done.stdout.index("credential/auth: 1 line")
+    assert done.stdout.index("bucket-index recurrence: 1 line\n  line 2: ") < done.stdout.index(
+        "credential/auth: 1 line"
+    )
     assert "next step: push nothing more" in done.stdout
     assert "0123456789abcdef" not in done.stdout
     assert "eyJ" not in done.stdout

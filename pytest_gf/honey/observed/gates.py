@@ -84,7 +84,9 @@ class HeldToken(Observed):
 
     @property
     def promised(self) -> str:
-        return f"the run's token names the cache {self.cache} alone, may pull and push there, and ends, not within a day"
+        return (
+            f"the run's token names the cache {self.cache} alone, may pull and push there, and ends, not within a day"
+        )
 
     @property
     def seen(self) -> str:

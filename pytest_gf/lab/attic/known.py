@@ -66,6 +66,12 @@ FAULTS: tuple[tuple[str, Argument | None, str], ...] = (
     ("attic-token-ending", None, "the run's token expires within the hour"),
     ("attic-token-expired", None, "the run's token expired yesterday"),
     ("attic-token-unset", None, "the run has no token"),
+    ("attic-push-loses-buckets", "number", "after so many pushed paths S3 loses the buckets of Attic and of the state"),
+    ("attic-push-loses-later", "milliseconds", "so long after a push S3 loses the buckets of Attic and of the state"),
+    ("attic-push-gone", None, "uploads are answered Deduplicated, and their chunks are gone"),
+    ("attic-push-half", "number", "after so many pushed paths the others are acknowledged and forgotten"),
+    ("attic-upload-error", None, "uploads answer 500 InternalServerError"),
+    ("attic-upload-stalls", None, "uploads are read, and never answered"),
     ("attic-other-bucket", None, "Attic stores new chunks in another bucket than the contract's"),
     ("attic-push-lost", None, "uploads are acknowledged, and their chunks are stored nowhere"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from pytest_gf.lab.attic.refusals import refuse
 from pytest_gf.lab.attic.tokens import CARELESS, Issuer
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.rustfs.servant import Unavailable
+from pytest_gf.lab.wire import LONGEST_WAIT
 
 if TYPE_CHECKING:
     from pytest_gf.lab.attic.server import AtticServer
@@ -79,6 +81,10 @@ class Writing:
         except (ValueError, KeyError, TypeError):
             refuse(400, "RequestError", "X-Attic-Nar-Info must be set")
         self._rights.check(request, name, "w")
+        if self._server.bends.on("attic-upload-stalls"):
+            await asyncio.sleep(LONGEST_WAIT)
+        if self._server.bends.on("attic-upload-error"):
+            refuse(500, "InternalServerError", "The server encountered an internal error or misconfiguration.")
         database, references = self._server.database, tuple(map(str, said.get("references", ())))
         known = next((each for each in database.paths.values() if each.nar_hash == digest), None)
         if known is not None and not self._server.bends.on("attic-chunk-unreferenced"):
@@ -90,6 +96,8 @@ class Writing:
             self._server.take(path, body, references)
         except Unavailable:
             refuse(500, "InternalServerError")
+        if self._server.bends.on("attic-push-gone"):
+            return _json({"kind": "Deduplicated", "file_size": None, "frac_deduplicated": None})
         return _json({"kind": "Uploaded", "file_size": len(body), "frac_deduplicated": 0.0})
 
 
