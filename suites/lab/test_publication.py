@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["publication"]
+ONE_PATH = ("--gf-profile=one-path", "--gf-confirm=probe-attic-publication")
 CLAUSE = "attic.stores-in-bucket"
 
 
 @pytest.mark.parametrize("fault", ["", *TABLE])
 def test_a_fault_turns_its_row(fault: str, run_pytest: Any) -> None:
     bend = [f"--gf-fault={fault}"] if fault else []
-    outcome = run_pytest("-m", "publication", "-k", CLAUSE, *bend, lean=True)
+    outcome = run_pytest("-m", "publication", "-k", CLAUSE, *ONE_PATH, *bend, lean=True)
     row, expected = outcome.verdicts()[CLAUSE], TABLE.get(fault, {})
     verdict = next((each for each in ("violated", "unproven") if expected.get(each)), "holds")
     assert row["verdict"] == verdict, outcome.text

@@ -50,7 +50,7 @@ LINES: dict[str, tuple[str, ...]] = {
         "no credentials in the property bag",
     ),
     "network": (
-        "Error: error sending request for url (http://attic/): error trying to connect: dns error: failed to lookup address information: Name or service not known",
+        "Error: error sending request for url (http://attic/): error trying to connect: dns error: failed to lookup address information",
         "error trying to connect: tcp connect error: Connection refused (os error 111)",
         "curl: (6) Could not resolve host: attic.nix-cache.svc.cluster.local",
         "curl: (7) Failed to connect to nix-cache.tinyland.dev port 443 after 3 ms: Couldn't connect to server",

@@ -78,8 +78,13 @@ def _member(path: Any, info: Any) -> Member:
     if not isinstance(path, str) or not _PATH.fullmatch(path) or not isinstance(info, dict):
         raise Malformed(f"{str(path)[:80]!r} is no store path")
     size, references, ca = info.get("narSize"), info.get("references", []), info.get("ca")
-    good = type(size) is int and size > 0 and isinstance(references, list) and (ca is None or isinstance(ca, str))
-    if not good or not all(isinstance(each, str) and _PATH.fullmatch(each) for each in references):
+    good = isinstance(references, list) and (ca is None or isinstance(ca, str))
+    if (
+        not isinstance(size, int)
+        or size <= 0
+        or not good
+        or not all(isinstance(each, str) and _PATH.fullmatch(each) for each in references)
+    ):
         raise Malformed(f"{path}: expected narSize and references")
     return Member(
         path, tuple(each.removeprefix(f"{STORE}/") for each in references), _hash(path, info), size, ca or None
