@@ -17,7 +17,7 @@ WORDS = {
     "small-check": "probe-attic-publication-small-check",
     "medium-check": "probe-attic-publication-medium-check",
 }
-CLAUSES = ("publication.pushed", "publication.reads-back", "publication.buckets-listed")
+NARROW = "not stores-in-bucket"
 
 
 def said(profile: str) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def uploads(lab: Lab) -> int:
 def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any) -> None:
     lab.bend(fault)
     expected = TABLE[fault]
-    outcome = on(lab, run_pytest, *said(expected["profile"]), "-k", "publication.", "--gf-deadline=5")
+    outcome = on(lab, run_pytest, *said(expected["profile"]), "-k", NARROW, "--gf-deadline=5")
     for verdict in ("violated", "unproven", "error"):
         assert outcome.rows(verdict) == {f"{each}[{expected['profile']}]" for each in expected.get(verdict, ())}, (
             outcome.text
@@ -49,10 +49,10 @@ def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any) -
 @pytest.mark.upholds("S038")
 def test_one_path_is_clean_and_medium_loses_both_buckets(lab: Lab, run_pytest: Any) -> None:
     lab.bend("attic-push-loses-buckets:20")
-    clean = on(lab, run_pytest, *said("one-path"), "-k", "publication.")
+    clean = on(lab, run_pytest, *said("one-path"), "-k", NARROW)
     assert clean.exit == 0, clean.text
     assert "clean one-path evidence does not override the known failures" in clean.text
-    lost = on(lab, run_pytest, *said("medium-check"), "-k", "publication.")
+    lost = on(lab, run_pytest, *said("medium-check"), "-k", NARROW)
     assert lost.exit == 1
     row = lost.verdicts()["publication.buckets-listed[medium-check]"]
     for word in ("bucket-index loss after a push", "tofu-state", "attic", "pushed 22 paths"):

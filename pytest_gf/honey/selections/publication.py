@@ -44,17 +44,15 @@ def _read(given: Given) -> Publication:
     said: str | None = given.option.gf_profile
     if said is not None and said not in PROFILES:
         raise BadInput(f"--gf-profile={said}: expected {', '.join(PROFILES)}")
-    asked = given.selects(MARKER) and not given.option.gf_plan
-    if asked and said is None:
-        raise BadInput(f"-m {MARKER}: --gf-profile={'|'.join(PROFILES)} says what is pushed; nothing was sent")
     if said is None:
+        if given.selects(MARKER) and not given.option.gf_plan:
+            raise BadInput(f"-m {MARKER}: --gf-profile={'|'.join(PROFILES)} says what is pushed; nothing was sent")
         return Publication()
+    if given.option.gf_plan:
+        return Publication(said)
     if given.option.gf_confirm != PROFILES[said]:
-        if asked:
-            raise BadInput(f"-m {MARKER}: --gf-confirm={PROFILES[said]} says that {said} is meant; nothing was sent")
-        return Publication()
-    if asked:
-        _check_target(given)
+        raise BadInput(f"-m {MARKER}: --gf-confirm={PROFILES[said]} says that {said} is meant; nothing was sent")
+    _check_target(given)
     members, nars = _closure(given) if said != ONE_PATH else ((), None)
     return Publication(said, members, nars)
 
