@@ -11,7 +11,8 @@ import pytest
 
 from pytest_gf.lab import Lab
 
-TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["published"]
+ALL: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["publication"]
+TABLE = {fault: rows for fault, rows in ALL.items() if "profile" in rows}
 WORDS = {
     "one-path": "probe-attic-publication",
     "small-check": "probe-attic-publication-small-check",
@@ -125,6 +126,14 @@ def test_a_target_that_allows_no_publication_gets_nothing(lab: Lab, run_pytest: 
     outcome = on(lab, run_pytest, *said("one-path"), target=tmp_path / "t.toml")
     assert (outcome.exit, uploads(lab)) == (4, 0)
     assert "does not allow 'publication'; nothing was sent" in outcome.text
+
+
+def test_nothing_is_pushed_beside_an_incoherent_bucket(lab: Lab, run_pytest: Any) -> None:
+    lab.bend("bucket-index-lost:tofu-state")
+    outcome = on(lab, run_pytest, *said("one-path"))
+    assert outcome.rows("unproven") == set(outcome.verdicts())
+    assert all("a change would bury evidence" in row["reason"] for row in outcome.verdicts().values())
+    assert uploads(lab) == 0
 
 
 def test_a_row_that_is_asked_for_by_its_id_alone_sends_nothing(lab: Lab, run_pytest: Any) -> None:
