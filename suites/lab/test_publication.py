@@ -28,5 +28,7 @@ def test_a_fault_turns_its_row(fault: str, run_pytest: Any) -> None:
     assert ledger.exists() == ("bury evidence" not in expected.get("says", ""))
     if ledger.exists():
         (left,) = [line for line in map(json.loads, ledger.read_text().splitlines()) if line["event"] == "left"]
-        assert (left["kind"], left["bucket"]) == ("path", "main"), "the path that stays is named before it is pushed"
-        assert left["key"].endswith("-gf-publication")
+        assert (left["kind"], left["name"].partition("/")[0]) == ("path", "main"), (
+            "the path that stays is named before it is pushed"
+        )
+        assert left["name"].endswith("-gf-publication")
