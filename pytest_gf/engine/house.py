@@ -110,7 +110,7 @@ class Selection:
     ``read`` makes the selection's own settings of the command line and raises `BadInput`; facts get them by
     ``run.asked(TYPE)``. ``early`` refuses, by `BadInput`, what must not even be loaded. ``fills`` names the axis whose
     values are ``values(settings)``. ``confirm`` maps words of a target's ``allow`` to the word that --gf-confirm must say
-    for them. ``takes`` says which other rows belong to this selection.
+    for them; ``words`` are further ones that it may say, and ``read`` judges what they confirm. ``takes`` says which other rows belong to this selection.
     ``note`` is appended to the titles of rows over the axis it fills. ``part`` names one run's share of the whole.
     ``ends`` gives the lines that a run shows last.
     """
@@ -123,6 +123,7 @@ class Selection:
     fills: str = ""
     values: Callable[[Any], tuple[str, ...]] = lambda _: ()
     confirm: Mapping[str, str] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
     takes: Callable[[Candidate, Run], bool] = lambda _candidate, _run: False
     note: Callable[[Any], str] = lambda _: ""
     part: Callable[[Any], str | None] = lambda _: None

@@ -348,12 +348,15 @@ def _read(config: pytest.Config, house: House) -> Settings:
 def _confirmed(given: Given, house: House) -> str | None:
     """Return what is confirmed. Raises `BadInput` for another word, and for a marker that needs one."""
     said: str | None = given.option.gf_confirm
-    if said is not None and said not in house.confirm.values():
-        raise BadInput(f"--gf-confirm={said}: expected {' or '.join(house.confirm.values())}")
+    known = (*house.confirm.values(), *(word for each in house.selections for word in each.words))
+    if said is not None and said not in known:
+        raise BadInput(f"--gf-confirm={said}: expected {' or '.join(known)}")
     for selection in house.selections:
         for word, confirm in selection.confirm.items():
             if given.selects(selection.marker) and said != confirm and not given.option.gf_plan:
-                raise BadInput(f"-m {selection.marker}: add --gf-confirm={confirm} to say that this change is wanted ({word})")
+                raise BadInput(
+                    f"-m {selection.marker}: add --gf-confirm={confirm} to say that this change is wanted ({word})"
+                )
     return said
 
 

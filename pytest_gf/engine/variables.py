@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ class Variable:
     @property
     def is_shown(self) -> bool:
         """Whether its value is a name, and no secret."""
-        return self.key in _SHOWN
+        return self.key.rpartition(".")[2] in _SHOWN
 
 
 def named(sections: Mapping[str, Any], expects: Collection[str]) -> list[Variable]:
@@ -48,11 +48,11 @@ def named(sections: Mapping[str, Any], expects: Collection[str]) -> list[Variabl
         if sections[section] is None:
             raise Wrong(f"key 'expects': the target expects [{section}], and has no such section")
     found = [
-        Variable(section, key, str(value))
+        Variable(section, key, value)
         for section, made in sections.items()
         if made is not None
-        for key, value in (msgspec.structs.asdict(made) if isinstance(made, msgspec.Struct) else {}).items()
-        if key.endswith("_env") and value is not None
+        for key, value in _keys(made)
+        if key.endswith("_env")
     ]
     for each in found:
         if not _NAME.fullmatch(each.name) or _KEY_ID.fullmatch(each.name):
@@ -61,6 +61,14 @@ def named(sections: Mapping[str, Any], expects: Collection[str]) -> list[Variabl
                 " what stands there is not shown, since it may be the credential itself"
             )
     return found
+
+
+def _keys(made: object, above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the keys of a table that hold texts, those of a table below it as ``BELOW.KEY``."""
+    for key, value in msgspec.structs.asdict(made).items() if isinstance(made, msgspec.Struct) else ():
+        if isinstance(value, str):
+            yield f"{above}{key}", value
+        yield from _keys(value, f"{above}{key}.")
 
 
 def check_lengths(values: Mapping[str, str], variables: Collection[Variable]) -> None:

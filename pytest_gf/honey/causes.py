@@ -72,6 +72,10 @@ KINDS: Mapping[str, str] = {
     "hot-cache-outlives": "what the Bazel cache keeps in its pod outlives the pod",
     "blob-misplaced": "a blob lies where bazel-remote never looks",
     "dangling-result": "a result of an action names a blob that is not there",
+    "push-refused": "Attic did not take what was pushed",
+    "write-gate-open": "somebody may push who must not",
+    "write-gate-locked": "whoever should push may not",
+    "token-too-strong": "a token may do more, or for longer, than the contract says",
     # a checkout, and the machine that runs
     "workflow-pushes": "a workflow may write to the cache where it must not",
     "document-pushes": "a document tells to push past the gate",

@@ -14,11 +14,12 @@ from pytest_gf.honey.selections.audit import AUDIT
 from pytest_gf.honey.selections.cache_delete import CACHE_DELETE
 from pytest_gf.honey.selections.canary import CANARY
 from pytest_gf.honey.selections.flakehub import FLAKEHUB
+from pytest_gf.honey.selections.gate import GATE, GATES, is_named
 from pytest_gf.honey.selections.guard import AUTHORITY, GUARD
 from pytest_gf.honey.selections.ha import HA
 from pytest_gf.honey.selections.inventory import INVENTORY
 from pytest_gf.honey.selections.nar import NAR
-from pytest_gf.honey.selections.publication import PUBLICATION
+from pytest_gf.honey.selections.publication import PROVES, PUBLICATION
 from pytest_gf.honey.selections.rca import RCA
 from pytest_gf.honey.selections.repository import ENVIRONMENT, QUARANTINE, REPOSITORY
 from pytest_gf.honey.target import SECTIONS, Target, honeys
@@ -54,6 +55,8 @@ AXES = (
         lambda promised: tuple(promised.limits),
         statements=lambda promised, component: tuple(promised.limits[component].proves.split()),
     ),
+    Axis("gate", lambda promised: GATES if promised.attic is not None else (), present=is_named),
+    Axis("profile", statements=lambda _, profile: (PROVES[profile],)),
     Axis("shard", quiet=True),
 )
 
@@ -65,7 +68,7 @@ HOUSE = House(
     axes=AXES,
     selections=(
         *(CANARY, REPOSITORY, QUARANTINE, ENVIRONMENT, GUARD, AUTHORITY, HA, INVENTORY, RCA, AUDIT, CACHE_DELETE),
-        *(PUBLICATION, NAR, FLAKEHUB),
+        *(PUBLICATION, GATE, NAR, FLAKEHUB),
     ),
     sections=SECTIONS,
     vantages=VANTAGES,

@@ -73,6 +73,14 @@ class PortForward:
     port: int
 
 
+class AtticTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[attic.tokens]``: the variables of tokens that must not push: one that may only read, one of another cache, an expired one."""
+
+    pull_only_env: str | None = None
+    other_cache_env: str | None = None
+    expired_env: str | None = None
+
+
 class AtticSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[attic]``: the surfaces of one Attic, the key that its narinfos must be signed by, and store hashes to stream.
 
@@ -86,6 +94,7 @@ class AtticSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token_env: str | None = None
     ca_file: str | None = None
     nar_paths: dict[str, str] = {}
+    tokens: AtticTokens = AtticTokens()
 
 
 class BazelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ import os
 import secrets
 import shlex
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,12 @@ PROBE_TOKEN = "GF_LAB_KUBERNETES_TOKEN"  # noqa: S105  # As above.
 ADMIN_TOKEN = "GF_LAB_KUBERNETES_ADMIN_TOKEN"  # noqa: S105  # As above.
 ATTIC_SECRET = "GF_LAB_ATTIC_SECRET"  # noqa: S105  # As above.
 ATTIC_TOKEN = "GF_LAB_ATTIC_TOKEN"  # noqa: S105  # As above.
+ATTIC_TOKENS = {
+    "pull_only_env": "GF_LAB_ATTIC_PULL_TOKEN",
+    "other_cache_env": "GF_LAB_ATTIC_OTHER_TOKEN",
+    "expired_env": "GF_LAB_ATTIC_EXPIRED_TOKEN",
+}
+"""The variables of tokens that may not push, by the target's keys."""
 ROUTED = "routed.toml"
 KUBECONFIG = "kubeconfig"
 ADMIN_KUBECONFIG = "admin.kubeconfig"
@@ -51,15 +57,23 @@ class AtticPlace:
     hashes: Mapping[str, str]
 
 
-def credentials(folder: Path) -> dict[str, str]:
-    """Return the folder's credentials by variable name: random, made once, readable by the owner only."""
+def credentials(folder: Path, bends: Iterable[str] = ()) -> dict[str, str]:
+    """Return the folder's credentials by variable name: random, made once, readable by the owner only.
+
+    ``bends`` are faults; those of Attic's token give another one for it.
+    """
     path = folder / _CREDENTIALS
     if not path.exists():
         made = {ACCESS_KEY: f"GFLAB{secrets.token_hex(8).upper()}", SECRET_KEY: secrets.token_urlsafe(30)}
         made |= {name: secrets.token_urlsafe(24) for name in (PROBE_TOKEN, ADMIN_TOKEN, ATTIC_SECRET)}
         made[ATTIC_TOKEN] = tokens.token(made[ATTIC_SECRET], r=1, w=1)
+        made |= dict(zip(ATTIC_TOKENS.values(), tokens.powerless(made[ATTIC_SECRET]), strict=True))
         write_private(path, msgspec.json.encode(made))
-    return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    held = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    for each in bends:
+        if each in tokens.BENT:
+            held[ATTIC_TOKEN] = tokens.bent(held[ATTIC_SECRET], each)
+    return held
 
 
 def is_seeded(folder: Path) -> bool:
@@ -149,7 +163,8 @@ def write_targets(  # noqa: PLR0917  # Called once, when the lab starts.
         inside = "" if attic is None else _attic(attic, "inside", "inside-https")
         (folder / ROUTED).write_text(routed + inside + cache, encoding="utf-8")
     held = credentials(folder)
-    exports = [f"export {name}={shlex.quote(held[name])}" for name in (ACCESS_KEY, SECRET_KEY, ATTIC_TOKEN)]
+    named = (ACCESS_KEY, SECRET_KEY, ATTIC_TOKEN, *ATTIC_TOKENS.values())
+    exports = [f"export {name}={shlex.quote(held[name])}" for name in named if name in held]
     write_private(folder / "env.sh", "\n".join((*exports, "")).encode())
     return path
 
@@ -165,6 +180,9 @@ def _attic(attic: AtticPlace, api: str, https: str) -> str:
         f'token_env = "{ATTIC_TOKEN}"',
         'ca_file = "ca.pem"',
         f"nar_paths = {{ {hashes} }}",
+        "",
+        "[attic.tokens]",
+        *(f'{key} = "{name}"' for key, name in ATTIC_TOKENS.items()),
     ]
     return "\n".join(("", *lines, ""))
 

@@ -37,7 +37,7 @@ class Lab:
     def __init__(self, folder: Path, process: subprocess.Popen[bytes], ready: Mapping[str, Any]) -> None:
         self.folder = folder
         self.addresses: Mapping[str, str] = ready["addresses"]
-        self.environment: Mapping[str, str] = honey.credentials(folder)
+        self._bent: list[str] = []
         self.target_file = Path(ready["target"])
         self.pid = process.pid
         self._id: str = ready["id"]
@@ -73,13 +73,20 @@ class Lab:
         if json.loads(answer).get("lab") != self._id:
             raise LabError(f"another server than the lab answers at {self.addresses['s3']}; nothing was asked of it")
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The credentials by variable name, as faults bend them."""
+        return honey.credentials(self.folder, self._bent)
+
     def bend(self, fault: str) -> None:
         """Turn a fault on. Raises LabError for an unknown one, or where there is nothing to bend."""
         self._tell("bend", fault)
+        self._bent.append(fault)
 
     def mend(self, fault: str | None = None) -> None:
         """Undo one fault (by name, or ``NAME:ARGUMENT``), or all of them. Raises LabError where it is not on."""
         self._tell("mend", fault or "")
+        self._bent = [each for each in self._bent if fault and each != fault]
 
     def exchanges(self) -> list[dict[str, object]]:
         """Return every request served since the start or the last `reset`: see `journal.Exchange`."""

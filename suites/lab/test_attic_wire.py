@@ -21,7 +21,7 @@ from pytest_gf.honey.observed.attic import CacheInfo, Pinned, Place, PublicRead,
 from pytest_gf.honey.observed.s3 import BucketListed
 from pytest_gf.honey.probes import attic as wire
 from pytest_gf.honey.probes.again import Throttled
-from pytest_gf.honey.probes.attic import Attic
+from pytest_gf.honey.probes.attic import Attic, Upload
 from pytest_gf.honey.probes.attic_answers import Reply, error_of
 from pytest_gf.honey.probes.deadline import LEAST_RATE, Pace
 from pytest_gf.honey.target import AtticSection, Target
@@ -145,8 +145,9 @@ def test_what_carries_a_token_goes_nowhere_else(serve: Callable[..., str]) -> No
     attic = Attic(serve(lambda *_: (308, {"Location": f"{elsewhere}/x"}, b"")), "main", ca_file=None, deadline=1.5)
     assert attic.narinfo(HASH).ok, "a read is followed, it carries no credential"
     seen.clear()
-    reply = attic.upload("a-token-of-a-test", f"/nix/store/{HASH}-c", "", NAR)
+    reply = attic.upload("a-token-of-a-test", Upload(f"/nix/store/{HASH}-c", NAR))
     assert reply.status in {308, 501}
+    assert attic.missing_paths(HASH, token="a-token-of-a-test").status == 308
     assert seen == []
 
 

@@ -53,6 +53,7 @@ def test_no_clause_without_a_fault(catalog: set[str]) -> None:
             *TABLE["audit"].values(),
             *TABLE["flakehub"].values(),
             *TABLE["publication"].values(),
+            *TABLE["gate"].values(),
             *OF_THE_MODEL.values(),
         )
         for name in expand(fault.get("violated", []), catalog_rows(catalog))
@@ -74,6 +75,7 @@ def catalog_rows(catalog: set[str]) -> set[str]:
         *surfaces,
         *axes.every("evidence"),
         *axes.every("component"),
+        *axes.every("gate"),
         "cas.v2/e0",
         "ac/d7",
     )
@@ -92,6 +94,7 @@ def test_every_fault_is_in_the_table() -> None:
             *TABLE["audit"],
             *TABLE["flakehub"],
             *TABLE["publication"],
+            *TABLE["gate"],
             *OF_THE_MODEL,
         )
         for each in name.split(" + ")

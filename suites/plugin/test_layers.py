@@ -110,6 +110,7 @@ HONEY: dict[str, set[str]] = {
     "probes": {"answers", "formats"},
     "target": {"formats"},
     "routes": {"formats", "probes"},
+    "reading": {"formats", "observed", "probes"},
     "rights": {"probes", "target"},
     "cleaning": {"probes", "routes", "stored"},
     "baselines": {"formats"},
@@ -117,7 +118,7 @@ HONEY: dict[str, set[str]] = {
     "findings": {"observed"},
     "subject": {"formats"},
     "trust": set(),
-    "selections": {"audit", "baselines", "contract", "formats", "subject", "target", "trust"},
+    "selections": {"audit", "baselines", "contract", "formats", "subject", "target", "trust", "vantage"},
     "house": {"cleaning", "contract", "rights", "selections", "stored", "subject", "target", "vantage"},
     "__init__": {"house"},
 }
@@ -145,6 +146,7 @@ ALLOWED: dict[str, set[str]] = {
     "reports": {"engine.reports"},
     "stubs": set(),
     "__main__": {"stubs"},
+    "classify": {"engine.redaction", "engine.visible", "honey.formats"},
     "__init__": {"engine.clauses", "engine.errors", "engine.facts", "engine.house", "engine.trouble"},
 }
 LAB_IN_A_FUNCTION = {"honey.subject"}

@@ -139,3 +139,17 @@ def test_an_unset_variable_of_an_expected_section_is_an_error_and_of_another_uns
         made.credential("AWS_ACCESS_KEY_ID")
     with pytest.raises(target.Unset):
         made.credential("TOKEN")
+
+
+def test_the_variables_of_a_table_below_a_section_are_held_and_struck_out(tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text(
+        'name = "x"\nvantage = "runner"\n[attic]\napi = "http://attic.example"\n[attic.tokens]\nexpired_env = "OLD_TOKEN"\n'
+    )
+    target = load_target(path, {"OLD_TOKEN": "an-old-token-of-a-test"})
+    assert target.credential("OLD_TOKEN") == "an-old-token-of-a-test"
+    assert target.secrets() == ("an-old-token-of-a-test",)
+    path.write_text(path.read_text().replace("OLD_TOKEN", "eyJhbGciOi"))
+    with pytest.raises(TargetError, match=r"key 'attic.tokens.expired_env': expected the name of a variable") as wrong:
+        load_target(path, {})
+    assert "eyJ" not in str(wrong.value)

@@ -9,7 +9,7 @@ import json
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -50,6 +50,20 @@ class _Question:
     content: bytes = b""
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A store path to push: ``references`` are base names, sent sorted, since Attic signs them as they come, and Nix refuses others.
+
+    ``nar_hash`` is that of the archive where it is "".
+    """
+
+    store_path: str
+    nar: bytes = field(repr=False)
+    references: tuple[str, ...] = ()
+    ca: str | None = None
+    nar_hash: str = ""
+
+
 class Attic:
     """One surface of an Attic. Safe to share between threads.
 
@@ -72,28 +86,29 @@ class Attic:
         """GET the narinfo of a store hash."""
         return self._get("narinfo", f"/{self.cache}/{store_hash}.narinfo")
 
-    def missing_paths(self, store_hash: str) -> Reply:
-        """Ask which of one store hash is missing: what needs the right to push, and changes nothing."""
-        asked = json.dumps({"cache": self.cache, "store_path_hashes": [store_hash]}).encode()
+    def missing_paths(self, *store_hashes: str, token: str = "") -> Reply:
+        """Ask which of these store hashes are missing: what needs the right to push, and changes nothing."""
+        asked = json.dumps({"cache": self.cache, "store_path_hashes": store_hashes}).encode()
         url = f"{self.base}/_api/v1/get-missing-paths"
-        return self._small(_Question("get-missing-paths", "POST", url, {"Content-Type": "application/json"}, asked))
+        headers = {"Content-Type": "application/json", **_bearer(token)}
+        return self._small(_Question("get-missing-paths", "POST", url, headers, asked))
 
-    def upload(self, token: str, path: str, ca: str, nar: bytes) -> Reply:
-        """PUT a path without references. It is sent once: a push without an answer may have been stored."""
+    def upload(self, token: str, path: Upload) -> Reply:
+        """PUT a path. It is sent once: a push without an answer may have been stored."""
         said: dict[str, object] = {
             "cache": self.cache,
-            "store_path_hash": path.rpartition("/")[2][:32],
-            "store_path": path,
-            "references": [],
+            "store_path_hash": path.store_path.rpartition("/")[2][:32],
+            "store_path": path.store_path,
+            "references": sorted(path.references),
             "system": None,
             "deriver": None,
             "sigs": [],
-            "ca": ca,
-            "nar_hash": f"sha256:{hashlib.sha256(nar).hexdigest()}",
-            "nar_size": len(nar),
+            "ca": path.ca,
+            "nar_hash": path.nar_hash or f"sha256:{hashlib.sha256(path.nar).hexdigest()}",
+            "nar_size": len(path.nar),
         }
-        headers = {"X-Attic-Nar-Info": json.dumps(said), "Authorization": f"Bearer {token}"}
-        return self._small(_Question("upload-path", "PUT", f"{self.base}/_api/v1/upload-path", headers, nar))
+        headers = {"X-Attic-Nar-Info": json.dumps(said), **_bearer(token)}
+        return self._small(_Question("upload-path", "PUT", f"{self.base}/_api/v1/upload-path", headers, path.nar))
 
     def elsewhere(self, url: str) -> str:
         """Return the host and port that a narinfo's URL leads away to, "" where it stays: no signature covers it."""
@@ -151,8 +166,9 @@ class Attic:
             if location:
                 moved.append(authority(location) or "nowhere")
             known = not location or moved[-1] != "nowhere"
-            # What carries a token goes nowhere else.
             stays = question.method == "GET" or (question.method == "POST" and reply.status in _SAME_METHOD)
+            # What carries a token goes nowhere else.
+            stays &= "Authorization" not in question.headers or authority(location) == authority(self.base)
             if not (location and known and stays and len(moved) <= REDIRECTS):
                 return Reply(
                     reply.status, reply.body, reply.error, reply.headers, tuple(moved), reply.trouble, reply.again
@@ -268,6 +284,10 @@ class _Asked:
         if self.way is None or self.way.route is None:
             return self.url
         return urlsplit(self.url)._replace(netloc=self.way.route.address).geturl()
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 @contextlib.contextmanager

@@ -59,6 +59,8 @@ class AtticServer:
         self.address = ""
         self.addresses: dict[str, str] = {}
         self.database = Database(folder / "attic.json")
+        self.taken = 0
+        """How many paths were pushed since the last bend."""
         self.key = Key(cache.NAME, hashlib.sha256(f"signing key {secret}".encode()).digest())
         self.chunks, self.bends = chunks, chunks.bends
         self._elsewhere = elsewhere
@@ -104,7 +106,8 @@ class AtticServer:
     async def bend(self, bend: Bend) -> Undo:
         """Make what the fault changes at once. Raises ValueError where there is nothing to bend."""
         self.gateway.forget()
-        undo = act(self, bend)
+        self.taken = 0
+        undo = self.chunks.losing() if bend.name.startswith("attic-push-loses") else act(self, bend)
         if self.chunks.shut_by(bend):
             for port in self._ports.values():
                 port.close()
@@ -118,12 +121,25 @@ class AtticServer:
 
     def take(self, path: str, data: bytes, references: tuple[str, ...]) -> None:
         """Store an uploaded path. Raises Unavailable."""
-        if self.bends.on("attic-push-lost"):
+        self.taken += 1
+        half = self.bends.argument("attic-push-half")
+        if half is not None and self.taken > int(half):
+            return
+        if self.bends.on("attic-push-lost") or self.bends.on("attic-push-gone"):
             self._keep(path, data, references, lambda _key, _piece: None)
         elif self.bends.on("attic-other-bucket"):
             self._keep(path, data, references, self._elsewhere.write, elsewhere=True)
         else:
             self._keep(path, data, references, self.chunks.write)
+        self._lose()
+
+    def _lose(self) -> None:
+        """Lose buckets after a push, where a fault says so: at once, or while everything is idle."""
+        after, later = (self.bends.argument(f"attic-push-loses-{each}") for each in ("buckets", "later"))
+        if after is not None and self.taken >= int(after):
+            self.chunks.lose()
+        if later is not None:
+            asyncio.get_running_loop().call_later(int(later) / 1000, self.chunks.lose)
 
     def _keep(
         self,

@@ -7,7 +7,7 @@ import fnmatch
 import hashlib
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,19 @@ CACHE = "main"
 LIFE = 10 * 365 * 86_400
 """Seconds: as long as a lab's folder is kept."""
 RIGHTS = ("r", "w", "d", "cc", "cr", "cq", "cd")
+CARELESS = ("forged", "alg-none", "cut", "pull-only", "other-cache", "expired")
+"""Checks that a broken server may leave out, by the gate that stands open then."""
+PUSH = {"r": 1, "w": 1}
+BENT: Mapping[str, dict[str, Any] | None] = {
+    "attic-token-wildcard": {"caches": {CACHE: PUSH, "*": PUSH}},
+    "attic-token-strong": {"caches": {CACHE: PUSH | {"d": 1, "cd": 1}}},
+    "attic-token-others": {"caches": {CACHE: PUSH, "another": PUSH}},
+    "attic-token-endless": {"caches": {CACHE: PUSH}, "exp": None},
+    "attic-token-ending": {"caches": {CACHE: PUSH}, "life": 3_600},
+    "attic-token-expired": {"caches": {CACHE: PUSH}, "life": -86_400},
+    "attic-token-unset": None,
+}
+"""What faults make of the run's token."""
 RSA_BITS, RSA_EXPONENT = 2048, 65_537
 
 
@@ -35,16 +48,25 @@ class Issuer:
     ) -> str:
         """Return a token with these rights by the caches' names or patterns; ``more`` are further claims, as ``nbf``."""
         claims = {"sub": "lab", "exp": int(time.time()) + life, CLAIM: {"caches": caches}} | more
+        claims = {name: value for name, value in claims.items() if value is not None}
         head = f"{_text({'alg': algorithm, 'typ': 'JWT'})}.{_text(claims)}"
         return f"{head}.{_base64(self._signed(algorithm, head))}"
 
-    def rights(self, header: str, cache: str) -> frozenset[str]:
-        """Return the rights on a cache that an Authorization header gives just now; none where its token is not good."""
+    def rights(self, header: str, cache: str, careless: Collection[str] = ()) -> frozenset[str]:
+        """Return the rights on a cache that an Authorization header gives just now; none where its token is not good.
+
+        ``careless`` are the checks that a broken server leaves out, of `CARELESS`.
+        """
         head, _, signature = header.removeprefix("Bearer ").rpartition(".")
         try:
             kind, claims = (msgspec.json.decode(_bytes(part), type=dict[str, Any]) for part in head.split("."))
-            good = self._is_signed(str(kind.get("alg")), head, _bytes(signature))
-            return _granted(claims, cache) if good and _is_now(claims) else frozenset()
+            algorithm, raw = str(kind.get("alg")), _bytes(signature)
+            good = _passes(algorithm, raw, careless) or self._is_signed(algorithm, head, raw)
+            granted = _granted(claims, cache)
+            if "other-cache" in careless:
+                granted |= frozenset().union(*(_granted(claims, each) for each in claims[CLAIM]["caches"]))
+            granted |= {"w"} if "pull-only" in careless and "r" in granted else frozenset()
+            return granted if good and ("expired" in careless or _is_now(claims)) else frozenset()
         except (ValueError, AttributeError, TypeError):  # It is no token, or its claims are of another shape.
             return frozenset()
 
@@ -80,6 +102,27 @@ class Issuer:
 def token(secret: str, *, life: int = LIFE, **rights: int) -> str:
     """Return an HS256 token for the lab's cache, as ``r=1, w=1``; ``life`` in seconds."""
     return Issuer(secret, Path()).token(caches={CACHE: rights}, life=life)
+
+
+def powerless(secret: str) -> Iterator[str]:
+    """Yield tokens that may not push to the lab's cache: one that only reads, one of another cache, an expired one."""
+    issuer = Issuer(secret, Path())
+    yield issuer.token(caches={CACHE: {"r": 1}})
+    yield issuer.token(caches={"another": {"r": 1, "w": 1}})
+    yield issuer.token(caches={CACHE: {"r": 1, "w": 1}}, life=-86_400)
+
+
+def bent(secret: str, fault: str) -> str:
+    """Return the run's token as a fault of `BENT` makes it; "" where it is not set at all."""
+    said = BENT[fault]
+    return Issuer(secret, Path()).token(**said) if said is not None else ""
+
+
+def _passes(algorithm: str, signature: bytes, careless: Collection[str]) -> bool:
+    """Tell whether a careless server holds a token for signed, whatever its signature."""
+    if algorithm == "none":
+        return "alg-none" in careless
+    return ("forged" if signature else "cut") in careless
 
 
 def _is_now(claims: Mapping[str, Any]) -> bool:

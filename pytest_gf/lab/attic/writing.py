@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ from aiohttp import web
 
 from pytest_gf.lab.attic import cache, content
 from pytest_gf.lab.attic.refusals import refuse
-from pytest_gf.lab.attic.tokens import Issuer
+from pytest_gf.lab.attic.tokens import CARELESS, Issuer
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.rustfs.servant import Unavailable
+from pytest_gf.lab.wire import LONGEST_WAIT
 
 if TYPE_CHECKING:
     from pytest_gf.lab.attic.server import AtticServer
@@ -26,7 +28,8 @@ class Rights:
 
     def of(self, request: web.Request, name: str) -> frozenset[str]:
         """Return the rights that a request has on a cache; those of everybody are not among them."""
-        held = self._issuer.rights(request.headers.get("Authorization", ""), name)
+        careless = [each for each in CARELESS if self._bends.on(f"attic-accepts-{each}")]
+        held = self._issuer.rights(request.headers.get("Authorization", ""), name, careless)
         through = self._bends.on("attic-proxy-token") and request.get("surface", "").endswith("https")
         return held | {"r", "w"} if through else held
 
@@ -37,6 +40,10 @@ class Rights:
         public = known and not self._bends.on("attic-private")
         if not known:
             refuse(*((404, "NoSuchCache") if held else (401, "Unauthorized")))
+        if right == "w" and self._bends.on("attic-push-error"):
+            refuse(500, "InternalServerError")
+        if right == "w" and self._bends.on("attic-refuses-push"):
+            refuse(403, "AccessError")
         if right in held or (right == "r" and public) or (right == "w" and self._bends.on("attic-anonymous-write")):
             return
         refuse(*((403, "AccessError") if held or public else (401, "Unauthorized")))
@@ -74,6 +81,10 @@ class Writing:
         except (ValueError, KeyError, TypeError):
             refuse(400, "RequestError", "X-Attic-Nar-Info must be set")
         self._rights.check(request, name, "w")
+        if self._server.bends.on("attic-upload-stalls"):
+            await asyncio.sleep(LONGEST_WAIT)
+        if self._server.bends.on("attic-upload-error"):
+            refuse(500, "InternalServerError", "The server encountered an internal error or misconfiguration.")
         database, references = self._server.database, tuple(map(str, said.get("references", ())))
         known = next((each for each in database.paths.values() if each.nar_hash == digest), None)
         if known is not None and not self._server.bends.on("attic-chunk-unreferenced"):
@@ -85,6 +96,8 @@ class Writing:
             self._server.take(path, body, references)
         except Unavailable:
             refuse(500, "InternalServerError")
+        if self._server.bends.on("attic-push-gone"):
+            return _json({"kind": "Deduplicated", "file_size": None, "frac_deduplicated": None})
         return _json({"kind": "Uploaded", "file_size": len(body), "frac_deduplicated": 0.0})
 
 

@@ -9,6 +9,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from urllib.parse import quote
 
 from pytest_gf.lab.faults import Bend
@@ -82,6 +83,15 @@ class Servant:
         sums, given = {"sha256": checksums.sha256(data)}, dict(headers or {})
         version = Version(size=len(data), etag=checksums.md5(data), checksums=sums, headers=given)
         store.put(self._bucket, key, data, version)
+
+    def lose(self) -> None:
+        """Take this bucket and those of the states out of the API, as the losses of 2026-05-08 and 05-13 did."""
+        states = (each.bucket for each in self._service.contract.stacks.values())
+        self._service.disk.lost.update({self._bucket, *states})
+
+    def losing(self) -> Callable[[], None]:
+        """Return what gives back whatever `lose` takes from now on."""
+        return partial(self._service.disk.lost.intersection_update, set(self._service.disk.lost))
 
     def drop(self, key: str) -> None:
         """Take an object away past S3, as who deletes it by hand does."""

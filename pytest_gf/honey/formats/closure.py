@@ -1,0 +1,141 @@
+"""A closure to publish: store paths with their archives, as ``nix path-info -r --json`` and ``nix-store --dump`` give them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_gf.honey.formats import nixbase32
+from pytest_gf.honey.formats.contentaddress import ContentAddress
+from pytest_gf.honey.formats.nar import Regular, write
+
+STORE = "/nix/store"
+MOST = 1_000
+"""Paths of one closure."""
+STORE_HASH, SHA256 = 20, 32
+"""Bytes."""
+LARGE = 80_000
+"""Bytes of a file whose archive Attic cuts into chunks; a shorter one than 64 KiB is one object."""
+
+_PATH = re.compile(rf"{STORE}/[{nixbase32.ALPHABET}]{{32}}-[0-9A-Za-z+.?=_-]{{1,211}}")
+
+
+class Malformed(ValueError):
+    """What is no closure: one line."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One store path: its references as base names, the SHA-256 of its archive, its content address where it has one."""
+
+    store_path: str
+    references: tuple[str, ...]
+    nar_hash: bytes
+    nar_size: int
+    ca: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name in the store."""
+        return self.store_path.removeprefix(f"{STORE}/")
+
+    @property
+    def hash(self) -> str:
+        """The 32 characters by which caches know it."""
+        return self.name[:32]
+
+    def is_of(self, nar: bytes) -> bool:
+        """Tell whether this is its archive."""
+        return len(nar) == self.nar_size and hashlib.sha256(nar).digest() == self.nar_hash
+
+
+def read(data: bytes) -> tuple[Member, ...]:
+    """Return the members of a closure as ``nix path-info -r --json`` prints it, a list or (since 2.19) an object. Raises Malformed."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        raise Malformed("expected the JSON of `nix path-info -r --json`") from None
+    pairs = [(each.get("path"), each) for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    pairs = list(found.items()) if isinstance(found, dict) else pairs
+    if not 0 < len(pairs) <= MOST or (isinstance(found, list) and len(pairs) != len(found)):
+        raise Malformed(f"expected 1 to {MOST} store paths")
+    members = tuple(_member(path, info) for path, info in pairs)
+    names = {each.name for each in members}
+    for each in members:
+        outside = set(each.references) - names
+        if outside:
+            raise Malformed(f"{each.store_path} refers to {min(outside)}, which is not in the closure: was -r given?")
+    return members
+
+
+def _member(path: Any, info: Any) -> Member:
+    if not isinstance(path, str) or not _PATH.fullmatch(path) or not isinstance(info, dict):
+        raise Malformed(f"{str(path)[:80]!r} is no store path")
+    size, references, ca = info.get("narSize"), info.get("references", []), info.get("ca")
+    good = isinstance(references, list) and (ca is None or isinstance(ca, str))
+    if (
+        not isinstance(size, int)
+        or size <= 0
+        or not good
+        or not all(isinstance(each, str) and _PATH.fullmatch(each) for each in references)
+    ):
+        raise Malformed(f"{path}: expected narSize and references")
+    return Member(
+        path, tuple(each.removeprefix(f"{STORE}/") for each in references), _hash(path, info), size, ca or None
+    )
+
+
+def _hash(path: str, info: Mapping[str, Any]) -> bytes:
+    """Return a hash as ``sha256:…`` in base 32 or 16, or ``sha256-…`` in base 64."""
+    text = str(info.get("narHash"))
+    try:
+        if text.startswith("sha256-"):
+            made = base64.b64decode(text[7:], validate=True)
+        else:
+            value = text.removeprefix("sha256:")
+            made = bytes.fromhex(value) if len(value) == 2 * SHA256 else nixbase32.decode(value)
+    except (ValueError, binascii.Error):
+        made = b""
+    if len(made) != SHA256:
+        raise Malformed(f"{path}: expected narHash, a SHA-256")
+    return made
+
+
+def fresh_pair(salt: bytes) -> Iterator[tuple[Member, bytes]]:
+    """Yield two paths that nobody has, with their archives: a short one by its contents, a long one by its inputs."""
+    short = archive(b"pytest_gf " + salt.hex().encode() + b"\n")
+    digest = hashlib.sha256(short).digest()
+    path = ContentAddress("fixed:r", "sha256", digest).path(STORE, "gf-publication-short", (), itself=False)
+    yield Member(path, (), digest, len(short), f"fixed:r:sha256:{digest.hex()}"), short
+    yield _by_inputs("gf-publication-long", salt, archive(_stream(salt, LARGE)), ())
+
+
+def synthetic(count: int, salt: bytes) -> Iterator[tuple[Member, bytes]]:
+    """Yield a closure of so many paths that nobody has: each refers to the two before it, the later first."""
+    names: list[str] = []
+    for at in range(count):
+        own = salt + at.to_bytes(2, "big")
+        size = LARGE if at % 5 == 0 else 900
+        member, nar = _by_inputs(f"gf-publication-{at}", own, archive(_stream(own, size)), tuple(reversed(names[-2:])))
+        names.append(member.name)
+        yield member, nar
+
+
+def archive(contents: bytes) -> bytes:
+    """Return the archive of a file."""
+    return b"".join(write(Regular(contents)))
+
+
+def _by_inputs(name: str, salt: bytes, nar: bytes, references: tuple[str, ...]) -> tuple[Member, bytes]:
+    store_hash = nixbase32.encode(hashlib.sha256(b"path " + salt).digest()[:STORE_HASH])
+    return Member(f"{STORE}/{store_hash}-{name}", references, hashlib.sha256(nar).digest(), len(nar)), nar
+
+
+def _stream(salt: bytes, size: int) -> bytes:
+    return hashlib.shake_256(salt).digest(size)

@@ -1,0 +1,126 @@
+"""What a publication did: what was pushed, what can be read again, and what S3 lists after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
+from pytest_gf.honey.answers import Listing
+from pytest_gf.honey.formats import push_log
+from pytest_gf.honey.observed.archive import Archive
+
+STOP = "push nothing more; preserve logs, run RCA before any restart; re-create no bucket; see TIN-1012 and TIN-1046"
+
+
+@dataclass(frozen=True)
+class Push:
+    """One path's upload: how it was answered, and whether that was an acknowledgement."""
+
+    store_path: str
+    size: int
+    answer: str
+    ok: bool
+
+
+@dataclass(frozen=True)
+class Published(Observed):
+    """A closure and what of it was pushed: ``there`` was in the cache, and could be read. Statements S032, S033, S034."""
+
+    profile: str
+    requested: tuple[str, ...]
+    there: tuple[str, ...]
+    pushes: tuple[Push, ...]
+
+    @property
+    def promised(self) -> str:
+        return f"Attic takes every path of {self.profile} that it lacks"
+
+    @property
+    def seen(self) -> str:
+        taken = sum(each.ok for each in self.pushes)
+        return (
+            f"{self.profile}: {len(self.requested)} paths requested, {len(self.there)} there,"
+            f" a delta of {len(self.pushes)} pushed, {taken} of them acknowledged"
+        )
+
+    @property
+    def stderr(self) -> str:
+        """What the push said of its failures, a line each."""
+        return "".join(f"{each.store_path}: {each.answer}\n" for each in self.pushes if not each.ok)
+
+    def trouble(self) -> Trouble | None:
+        wrong = [each for each in self.pushes if not each.ok]
+        if not wrong:
+            return None
+        sign = push_log.gravest(self.stderr)
+        kind, step = (
+            (sign.kind, sign.next_step) if sign is not None else (push_log.UNKNOWN, push_log.NEXT[push_log.UNKNOWN])
+        )
+        says = f"{len(wrong)} of {len(self.pushes)} pushes were not taken ({kind}), the first {wrong[0].store_path}: {wrong[0].answer}"
+        return Trouble(Cause("push-refused", kind), says, step)
+
+
+@dataclass(frozen=True)
+class ReadBack(Observed):
+    """The pushed paths as they are read again: narinfo, signature, archive. ``unsigned`` lack a good signature. Statement S032."""
+
+    archives: tuple[Archive, ...]
+    unsigned: tuple[str, ...]
+
+    @property
+    def promised(self) -> str:
+        return "each pushed path has its narinfo, signed by the pinned key, and its archive streams whole"
+
+    @property
+    def seen(self) -> str:
+        whole = sum(each.holds for each in self.archives)
+        return f"{len(self.archives)} paths asked for, {whole} whole, {len(self.unsigned)} without a good signature"
+
+    def trouble(self) -> Trouble | None:
+        broken = [each for each in self.archives if not each.holds]
+        if broken:
+            says = f"{len(broken)} of {len(self.archives)} paths can't be read back, the first {broken[0].store_hash}: {broken[0].diagnosis}"
+            return Trouble(Cause("archive-cut", broken[0].store_hash), says, broken[0].next_step)
+        if self.unsigned:
+            return Trouble(
+                Cause("not-signed", self.unsigned[0]),
+                f"{len(self.unsigned)} narinfos lack a good signature of the pinned key, the first of {self.unsigned[0]}",
+                "clients refuse them; see attic.key-pinned",
+            )
+        return None
+
+
+@dataclass(frozen=True)
+class BucketsAfter(Observed):
+    """What ListBuckets shows at once after a push, and after an idle gap. Statements S033, S034.
+
+    ``delta`` is how many paths were pushed, ``gap`` the seconds of the pause.
+    """
+
+    profile: str
+    delta: int
+    protected: tuple[str, ...]
+    at_once: Listing
+    later: Listing
+    gap: float
+
+    @property
+    def promised(self) -> str:
+        return "ListBuckets shows every protected bucket after the push, also after an idle gap"
+
+    @property
+    def seen(self) -> str:
+        return f"{self.profile}, {self.delta} paths pushed; at once: {self.at_once}; after {self.gap:g} s: {self.later}"
+
+    def trouble(self) -> Trouble | None:
+        for when, listing in (("at once", self.at_once), (f"after {self.gap:g} s idle", self.later)):
+            missing = listing.lacks(*self.protected)
+            if missing:
+                says = (
+                    f"bucket-index loss after a push (the class of 2026-05-08 and 05-13), {when}: {', '.join(missing)} left the"
+                    f" listing; {self.profile} pushed {self.delta} paths"
+                )
+                return Trouble(Cause("bucket-index-loss", missing[0]), says, STOP)
+            if not listing.answer.ok:
+                return Trouble(Cause("s3-fails"), f"S3 can't list its buckets {when}: {listing.answer}", STOP)
+        return None
