@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
+import inspect
+import os
 import shutil
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_gf.engine import judging
+from pytest_gf.engine import target as targets
+from pytest_gf.engine.clauses import Row
+from pytest_gf.engine.errors import Unproven
+from pytest_gf.engine.facts import UNPROVEN
+from pytest_gf.engine.run import Run, new_id
+from pytest_gf.engine.session import SESSION, ContractSession
+from pytest_gf.engine.verdict import Verdict
 from pytest_gf.lab import Lab
 from pytest_gf.lab import mischief as spoiling
 from pytest_gf.lab import seaweedfs as weed
@@ -65,3 +80,112 @@ def mischief() -> Iterator[Callable[..., Mischief]]:
             return stack.enter_context(spoiling.mischief(upstream, rates or Rates(), seed=seed))
 
         yield before
+
+
+ROOT = Path(__file__).parents[2]
+_LEFT_OUT = ("terminal", "cacheprovider", "xdist", "allure_pytest", "hypothesispytest", "faulthandler", "logging", "junitxml")
+"""pytest's plugins that a collection inside of a test does without; some would undo what the outer run set up."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a drill found, read as a whole run's outcome is."""
+
+    accounts: Mapping[str, dict[str, Any]]
+    run: Run
+
+    def verdicts(self) -> Mapping[str, dict[str, Any]]:
+        return self.accounts
+
+    def rows(self, verdict: str) -> set[str]:
+        """Return the rows that have this verdict."""
+        return {name for name, account in self.accounts.items() if account["verdict"] == verdict}
+
+
+class Drill:
+    """The clauses that a command line selects, collected once, and judged in this process over a running lab.
+
+    It is a whole run without its process, its collection and its reports: the same items, facts, graph and judging.
+    """
+
+    def __init__(self, session: ContractSession, items: list[pytest.Function]) -> None:
+        self.session = session
+        self.items = items
+
+    @classmethod
+    def collect(cls, *arguments: str) -> Drill:
+        """Collect what these arguments select, as a run of pytest in the checkout would."""
+        caught = _Caught()
+        left_out = [word for name in _LEFT_OUT for word in ("-p", f"no:{name}")]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(ROOT)
+            for name in [each for each in os.environ if each.startswith(("GF_", "PYTEST_"))]:
+                patch.delenv(name)
+            code = pytest.main(["--collect-only", f"--rootdir={ROOT}", *left_out, *arguments], plugins=[caught])
+        assert code == pytest.ExitCode.OK, arguments
+        assert caught.session is not None
+        return cls(caught.session, caught.items)
+
+    def judge(self, lab: Lab, folder: Path) -> Judged:
+        """Observe the lab as it is now, and judge every clause."""
+        settings = dataclasses.replace(self.session.run.settings, reports=folder)
+        target = targets.load(settings.house, lab.target_file, environment=lab.environment)
+        settings = dataclasses.replace(settings, target=target.with_vantage(settings.vantage))
+        run = Run(settings, new_id())
+        graph = run.begin(self.session.facts)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("default")  # As the plugin has it: what a library warns of is no error of a row.
+                run.observe(self.session._wanted(self.items))
+                accounts = {row.name: _account(item, row, run) for item, row in self._rows()}
+            assert not run.tidy(), "what the run made is left"
+            graph.write()
+        finally:
+            run.close()
+        return Judged(accounts, run)
+
+    def _rows(self) -> Iterator[tuple[pytest.Function, Row]]:
+        for item in self.items:
+            yield item, self.session.rows[item.nodeid]
+
+
+class _Caught:
+    """A plugin that keeps what was collected."""
+
+    session: ContractSession | None = None
+    items: list[pytest.Function]
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.session = session.config.stash[SESSION]
+        self.items = [item for item in session.items if isinstance(item, pytest.Function)]
+
+
+def _account(item: pytest.Function, row: Row, run: Run) -> dict[str, Any]:
+    """Return a clause's account in the record, of its set-up or its call, as `engine.session` makes it."""
+    graph, function, values = run.graph, item.function, dict(row.params)
+    assert graph is not None
+    item.funcargs = values
+
+    def set_up() -> None:
+        for name in inspect.signature(function).parameters:
+            if name not in values:
+                values[name] = graph.value(name, row.params)
+
+    call = pytest.CallInfo.from_call(set_up, "setup")
+    if call.excinfo is None:
+        wanted = {name: values[name] for name in inspect.signature(function).parameters}
+        call = pytest.CallInfo.from_call(lambda: function(**wanted), "call")
+    raised = call.excinfo.value if call.excinfo is not None else None
+    if isinstance(raised, Unproven):
+        item.stash[UNPROVEN] = raised
+    outcome: Any = "passed" if raised is None else "skipped" if isinstance(raised, Unproven) else "failed"
+    report = pytest.TestReport(item.nodeid, item.location, {}, outcome, None, call.when)
+    verdict = judging.verdict_of(item, call, report)
+    assert verdict is not None
+    return judging.account(item, call, verdict, row, run)
+
+
+@pytest.fixture(scope="session")
+def drill() -> Callable[..., Drill]:
+    """What collects clauses for judging in this process: ``drill("-m", "canary").judge(lab, tmp_path)``; each selection once."""
+    return functools.cache(Drill.collect)
