@@ -126,8 +126,10 @@ class Drill:
         assert caught.session is not None
         return cls(caught.session, caught.items)
 
-    def judge(self, lab: Lab, folder: Path) -> Judged:
-        """Observe the lab as it is now, and judge every clause."""
+    def judge(self, lab: Lab, folder: Path, fault: str = "") -> Judged:
+        """Bend the lab, observe it, judge every clause, and mend it. ``fault`` is one or more of them, as ``A + B``."""
+        for each in filter(None, fault.split(" + ")):
+            lab.bend(each)
         settings = dataclasses.replace(self.session.run.settings, reports=folder)
         target = targets.load(settings.house, lab.target_file, environment=lab.environment)
         settings = dataclasses.replace(settings, target=target.with_vantage(settings.vantage))
@@ -138,10 +140,12 @@ class Drill:
                 warnings.simplefilter("default")  # As the plugin has it: what a library warns of is no error of a row.
                 run.observe(self.session._wanted(self.items))
                 accounts = {row.name: _account(item, row, run) for item, row in self._rows()}
-            assert not run.tidy(), "what the run made is left"
             graph.write()
         finally:
+            lab.mend()
+            left = run.tidy()
             run.close()
+        assert not left, "the mended lab does not let go of what the run made"
         return Judged(accounts, run)
 
     def _rows(self) -> Iterator[tuple[pytest.Function, Row]]:

@@ -105,11 +105,7 @@ WHOLE = ()
 
 @pytest.mark.parametrize("fault", TABLE["fault"])
 def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
-    for each in fault.split(" + "):
-        lab.bend(each)
-    judged = drill("-m", "canary", "--gf-deadline=2").judge(lab, tmp_path)
-    verdicts = judged.verdicts()
-    check_the_rows(fault, verdicts)
+    check_the_rows(fault, drill("-m", "canary", "--gf-deadline=2").judge(lab, tmp_path, fault).verdicts())
 
 
 def check_the_rows(fault: str, verdicts: Mapping[str, dict[str, Any]]) -> None:
