@@ -39,6 +39,7 @@ _OWN_MARKERS = {
     "clause(id)": "one clause of the contract, for -m \"clause(id='SYSTEM.REQUIREMENT')\"",
     "upholds(statement)": "a test of this suite that holds a policy statement of the contract",
     "real": "tests against real clients and servers; in CI",
+    "slow": "tests that start many processes; the README's first command leaves them out, CI runs them too",
 }
 
 

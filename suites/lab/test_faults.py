@@ -100,12 +100,27 @@ def test_every_fault_is_in_the_table() -> None:
     } == set(FAULTS)
 
 
-WHOLE = ()
+WHOLE = (
+    *("bucket-index-lost:tofu-state", "scratch-lingers", "wrong-secret", "state-short:arc-runners"),
+    *("kubernetes-forbidden:create pods/exec", "pod-not-ready", "wrong-cluster", "exec-cut:rst"),
+    *("attic-chunk-deleted", "attic-unreachable", "bazel-blob:other", "bazel-unreachable"),
+)
+"""Faults of every system that are tried as whole runs: process, collection, lab, record, exit code and last line."""
 
 
+@pytest.mark.parametrize("fault", WHOLE)
+def test_a_whole_run_shows_its_rows_and_exits_by_them(fault: str, run_pytest: Any) -> None:
+    outcome = run_pytest("-m", "canary", f"--gf-fault={fault}", "--gf-deadline=2", lean=True)
+    check_the_rows(fault, outcome.verdicts())
+    row = TABLE["fault"][fault]
+    assert outcome.exit == (1 if row.get("violated") else 10 if row.get("error") else 0), outcome.text
+    assert "LAB - honey was not observed" in outcome.text.splitlines()[-1]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", TABLE["fault"])
 def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
-    check_the_rows(fault, drill("-m", "canary", "--gf-deadline=2").judge(lab, tmp_path, fault).verdicts())
+    check_the_rows(fault, drill("-m", "canary", "--gf-deadline=2").judge(tmp_path, fault, lab=lab).verdicts())
 
 
 def check_the_rows(fault: str, verdicts: Mapping[str, dict[str, Any]]) -> None:
