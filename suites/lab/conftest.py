@@ -23,6 +23,7 @@ from pytest_gf.engine.errors import Unproven
 from pytest_gf.engine.facts import UNPROVEN
 from pytest_gf.engine.run import Run, new_id
 from pytest_gf.engine.session import SESSION, ContractSession
+from pytest_gf.honey import contract
 from pytest_gf.lab import Lab, faults
 from pytest_gf.lab import mischief as spoiling
 from pytest_gf.lab import seaweedfs as weed
@@ -146,7 +147,7 @@ class Drill:
         settings = dataclasses.replace(self.session.run.settings, reports=folder)
         bends = [each for each in fault.split(" + ") if each]
         if lab is None:
-            parsed = tuple(faults.parse(each, settings.contract) for each in bends)
+            parsed = tuple(faults.parse(each, contract.load(settings.contract_file)) for each in bends)
             settings = dataclasses.replace(settings, faults=parsed)
         else:
             target = targets.load(settings.house, lab.target_file, environment=lab.environment)
