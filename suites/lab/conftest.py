@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
+import inspect
+import os
 import shutil
-from collections.abc import Callable, Iterator
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
-from pytest_gf.lab import Lab
+from pytest_gf.engine import judging
+from pytest_gf.engine import target as targets
+from pytest_gf.engine.clauses import Row, row_as_data
+from pytest_gf.engine.errors import Unproven
+from pytest_gf.engine.facts import UNPROVEN
+from pytest_gf.engine.run import Run, new_id
+from pytest_gf.engine.session import SESSION, ContractSession
+from pytest_gf.honey import contract
+from pytest_gf.lab import Lab, faults
 from pytest_gf.lab import mischief as spoiling
 from pytest_gf.lab import seaweedfs as weed
 from pytest_gf.lab.mischief import Mischief, Rates
@@ -65,3 +80,146 @@ def mischief() -> Iterator[Callable[..., Mischief]]:
             return stack.enter_context(spoiling.mischief(upstream, rates or Rates(), seed=seed))
 
         yield before
+
+
+ROOT = Path(__file__).parents[2]
+_LEFT_OUT = (
+    "terminal",
+    "cacheprovider",
+    "xdist",
+    "allure_pytest",
+    "hypothesispytest",
+    "faulthandler",
+    "logging",
+    "junitxml",
+)
+"""pytest's plugins that a collection inside of a test does without; some would undo what the outer run set up."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a drill found, read as a whole run's outcome is."""
+
+    named: Mapping[str, dict[str, Any]]
+    folder: Path
+    """The run's folder, with what facts kept there."""
+    text: str
+    """What is shown at the run's end."""
+
+    def verdicts(self) -> Mapping[str, dict[str, Any]]:
+        """Return the verdicts by row name."""
+        return self.named
+
+    def rows(self, verdict: str) -> set[str]:
+        """Return the rows that have this verdict."""
+        return {name for name, each in self.named.items() if each["verdict"] == verdict}
+
+
+class Drill:
+    """The clauses that a command line selects, collected once, and judged in this process over a running lab.
+
+    It is a whole run without its process, its collection and its reports: the same items, facts, graph and judging.
+    """
+
+    def __init__(self, session: ContractSession, items: list[pytest.Function]) -> None:
+        self.session = session
+        self.items = items
+
+    @classmethod
+    def collect(cls, *arguments: str) -> Drill:
+        """Collect what these arguments select, as a run of pytest in the checkout would."""
+        caught = _Caught()
+        left_out = [word for name in _LEFT_OUT for word in ("-p", f"no:{name}")]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(ROOT)
+            for name in [each for each in os.environ if each.startswith(("GF_", "PYTEST_"))]:
+                patch.delenv(name)
+            code = pytest.main(["--collect-only", f"--rootdir={ROOT}", *left_out, *arguments], plugins=[caught])
+        assert code == pytest.ExitCode.OK, arguments
+        assert caught.session is not None
+        return cls(caught.session, caught.items)
+
+    def judge(self, folder: Path, fault: str = "", *, lab: Lab | None = None) -> Judged:
+        """Bend the lab, observe it, judge every clause, and mend it. ``fault`` is one or more of them, as ``A + B``.
+
+        Without a lab, files are judged, and the fault is one of the model repository's.
+        """
+        settings = dataclasses.replace(self.session.run.settings, reports=folder)
+        bends = [each for each in fault.split(" + ") if each]
+        if lab is None:
+            parsed = tuple(faults.parse(each, contract.load(settings.contract_file)) for each in bends)
+            settings = dataclasses.replace(settings, faults=parsed)
+        else:
+            target = targets.load(settings.house, lab.target_file, environment=lab.environment)
+            settings = dataclasses.replace(settings, target=target.with_vantage(settings.vantage))
+        run = Run(settings, new_id())
+        with contextlib.ExitStack() as stack:
+            stack.callback(run.close)
+            if lab is not None:
+                stack.callback(lambda: _tidied(run))
+                stack.callback(lab.mend)
+                for each in bends:
+                    lab.bend(each)
+            return self._judged(run)
+
+    def _judged(self, run: Run) -> Judged:
+        graph = run.begin(self.session.facts)
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")  # As the plugin has it: what a library warns of is no error of a row.
+            run.observe(self.session._wanted([*self.items]))
+            rows = [(item, self.session.rows[item.nodeid]) for item in self.items]
+            named = {row.name: row_as_data(row) | _account(item, row, run) for item, row in rows}
+        graph.write()
+        ends = [line for each in run.house.selections for line in each.ends(run, list(named.values()))]
+        return Judged(named, run.folder, "\n".join((*(f"{name}: {text}" for name, text in run.shown().items()), *ends)))
+
+
+def _tidied(run: Run) -> None:
+    """Delete what the run made; a mended lab lets go of everything."""
+    left = run.tidy()
+    assert not left, left
+
+
+class _Caught:
+    """A plugin of pytest that keeps what was collected."""
+
+    session: ContractSession | None = None
+    items: list[pytest.Function]
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.session = session.config.stash[SESSION]
+        self.items = [item for item in session.items if isinstance(item, pytest.Function)]
+
+
+def _account(item: pytest.Function, row: Row, run: Run) -> dict[str, Any]:
+    """Return a clause's account in the record, of its set-up or its call, as `engine.session` makes it."""
+    graph, function = run.graph, item.function
+    values: dict[str, Any] = dict(row.params)
+    assert graph is not None
+    item.funcargs = values
+
+    def set_up() -> None:
+        for name in inspect.signature(function).parameters:
+            if name not in values:
+                values[name] = graph.value(name, row.params)
+
+    when: Literal["setup", "call"] = "setup"
+    call = pytest.CallInfo.from_call(set_up, when)
+    if call.excinfo is None:
+        wanted = {name: values[name] for name in inspect.signature(function).parameters}
+        when = "call"
+        call = pytest.CallInfo.from_call(lambda: function(**wanted), when)
+    raised = call.excinfo.value if call.excinfo is not None else None
+    if isinstance(raised, Unproven):
+        item.stash[UNPROVEN] = raised
+    outcome: Any = "passed" if raised is None else "skipped" if isinstance(raised, Unproven) else "failed"
+    report = pytest.TestReport(item.nodeid, item.location, {}, outcome, None, when)
+    verdict = judging.verdict_of(item, call, report)
+    assert verdict is not None
+    return judging.account(item, call, verdict, row, run)
+
+
+@pytest.fixture(scope="session")
+def drill() -> Callable[..., Drill]:
+    """What collects clauses for judging in this process: ``drill("-m", "canary").judge(tmp_path, lab=lab)``; each selection once."""
+    return functools.cache(Drill.collect)

@@ -28,6 +28,8 @@ from pytest_gf.lab import Lab
 from pytest_gf.lab.bazel import content
 from pytest_gf.lab.faults import ACTION_DEFECTS, ENDINGS, STRAYS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["audit"]
@@ -36,10 +38,14 @@ LARGEST, ACTION = content.digest(content.largest()), content.action(0)
 
 def audit(lab: Lab, run_pytest: Any, *arguments: str, digest: str = LARGEST) -> Any:
     """Audit the shards in which this digest would lie, in all areas."""
-    part = f"--gf-shard={int(digest[:2], 16)}/256"
-    chosen = arguments if any(each.startswith("--gf-shard") for each in arguments) else (part, *arguments)
+    chosen = arguments if any(each.startswith("--gf-shard") for each in arguments) else (part(digest), *arguments)
     target = f"--gf-target={lab.target_file}"
     return run_pytest("-m", "audit", *chosen, target, lean=True, environment=dict(lab.environment))
+
+
+def part(digest: str) -> str:
+    """Return the option that selects the shards in which this digest would lie."""
+    return f"--gf-shard={int(digest[:2], 16)}/256"
 
 
 def findings(folder: Path) -> list[dict[str, Any]]:
@@ -51,14 +57,14 @@ def expand(patterns: list[str], rows: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("fault", TABLE)
-def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any) -> None:
-    lab.bend(fault)
+def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
     row = TABLE[fault]
-    outcome = audit(lab, run_pytest, digest=ACTION if row.get("of") == "action" else LARGEST)
+    selected = drill("-m", "audit", part(ACTION if row.get("of") == "action" else LARGEST))
+    outcome = selected.judge(tmp_path, fault, lab=lab)
     rows = set(outcome.verdicts())
     verdicts = ("violated", "unproven", "error")
     violated, unproven, error = (expand(row.get(verdict, []), rows) for verdict in verdicts)
-    assert tuple(map(outcome.rows, verdicts)) == (violated, unproven, error), outcome.text
+    assert tuple(map(outcome.rows, verdicts)) == (violated, unproven, error)
     assert outcome.rows("holds") == rows - violated - unproven - error
     said = "\n".join(f"{each['reason']} {each['next_step']}" for each in outcome.verdicts().values())
     assert row["says"] in said

@@ -30,7 +30,7 @@ from pytest_gf.honey.audit.sweep import READERS
 from pytest_gf.lab.bazel import bulk
 from pytest_gf.lab.mischief import Mischief, Rates
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 SMALL, LARGE = map(int, os.environ.get("GF_AUDIT_BUCKET", "1000+10").split("+"))

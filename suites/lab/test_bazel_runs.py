@@ -15,6 +15,8 @@ from pytest_gf.lab.bazel import content
 from pytest_gf.lab.rustfs.disk import Disk
 from pytest_gf.lab.rustfs.store import Store, Version
 
+pytestmark = pytest.mark.slow
+
 CHOSEN = ("-m", "canary", "-k", "bazel_")
 STORED, SERVED = "bazel.cas-digest", "bazel.serves-what-it-stores"
 

@@ -10,6 +10,8 @@ import pytest
 from pytest_gf.engine.ledger import Ledger, Thing
 from pytest_gf.lab import Lab
 
+pytestmark = pytest.mark.slow
+
 OURS = "gf-rca-20261129000000-0badf00d"
 
 

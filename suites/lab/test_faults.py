@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_gf.lab import Lab
 from pytest_gf.lab.faults import FAULTS
 
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())
@@ -101,20 +103,41 @@ def test_every_fault_is_in_the_table() -> None:
     } == set(FAULTS)
 
 
-@pytest.mark.parametrize("fault", TABLE["fault"])
-def test_a_fault_turns_exactly_its_rows(fault: str, run_pytest: Any) -> None:
+WHOLE = (
+    *("bucket-index-lost:tofu-state", "scratch-lingers", "wrong-secret", "state-short:arc-runners"),
+    *("kubernetes-forbidden:create pods/exec", "pod-not-ready", "wrong-cluster", "exec-cut:rst"),
+    *("attic-chunk-deleted", "attic-unreachable", "bazel-blob:other", "bazel-unreachable"),
+)
+"""Faults of every system that are tried as whole runs: process, collection, lab, record, exit code and last line."""
+
+
+@pytest.mark.parametrize("fault", WHOLE)
+def test_a_whole_run_shows_its_rows_and_exits_by_them(fault: str, run_pytest: Any) -> None:
     outcome = run_pytest("-m", "canary", f"--gf-fault={fault}", "--gf-deadline=2", lean=True)
-    verdicts = outcome.verdicts()
-    expected = {verdict: expand(TABLE["fault"][fault].get(verdict, []), set(verdicts)) for verdict in VERDICTS}
-    assert {verdict: outcome.rows(verdict) for verdict in VERDICTS} == expected
-    assert outcome.rows("holds") == set(verdicts).difference(*expected.values())
-    assert outcome.exit == (1 if expected["violated"] else 10 if expected["error"] else 0), outcome.text
-    red = [row for row in verdicts.values() if row["verdict"] in {"violated", "error"}]
-    said = [f"{row['reason']} {row['next_step']}" for row in red]
-    assert not said or any(TABLE["fault"][fault]["says"] in each for each in said), said
-    assert all(row["reason"] for row in verdicts.values() if row["verdict"] != "holds")
-    assert all(row["next_step"] for row in red)
+    check_the_rows(fault, outcome.verdicts())
+    row = TABLE["fault"][fault]
+    assert outcome.exit == (1 if row.get("violated") else 10 if row.get("error") else 0), outcome.text
     assert "LAB - honey was not observed" in outcome.text.splitlines()[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", TABLE["fault"])
+def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
+    check_the_rows(fault, drill("-m", "canary", "--gf-deadline=2").judge(tmp_path, fault, lab=lab).verdicts())
+
+
+def check_the_rows(fault: str, verdicts: Mapping[str, dict[str, Any]]) -> None:
+    """Compare the verdicts, and what is said, with the table."""
+    row = TABLE["fault"][fault]
+    expected = {verdict: expand(row.get(verdict, []), set(verdicts)) for verdict in VERDICTS}
+    expected["holds"] = set(verdicts).difference(*expected.values())
+    found = {verdict: {name for name, each in verdicts.items() if each["verdict"] == verdict} for verdict in expected}
+    assert found == expected
+    red = [each for each in verdicts.values() if each["verdict"] in {"violated", "error"}]
+    said = [f"{each['reason']} {each['next_step']}" for each in red]
+    assert not said or any(row["says"] in each for each in said), said
+    assert all(each["reason"] for each in verdicts.values() if each["verdict"] != "holds")
+    assert all(each["next_step"] for each in red)
 
 
 @pytest.mark.upholds("S091")

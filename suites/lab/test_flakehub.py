@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
+from pytest_gf.lab import Lab
+
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["flakehub"]
 CLAUSE = "acceleration.flakehub-answers"
 
 
 @pytest.mark.parametrize("fault", ["", *TABLE])
-def test_a_fault_turns_its_row(fault: str, run_pytest: Any) -> None:
-    bend = [f"--gf-fault={fault}"] if fault else []
-    outcome = run_pytest("--gf", "-k", CLAUSE, "--gf-deadline=2", *bend, lean=True)
+def test_a_fault_turns_its_row(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
+    outcome = drill("--gf", "-k", CLAUSE, "--gf-deadline=2").judge(tmp_path, fault, lab=lab)
     row, expected = outcome.verdicts()[CLAUSE], TABLE.get(fault, {})
     verdict = next((each for each in ("violated", "error") if expected.get(each)), "holds")
-    assert row["verdict"] == verdict, outcome.text
+    assert row["verdict"] == verdict, row
     assert expected.get("says", "") in (row["reason"] or "")

@@ -17,6 +17,8 @@ import pytest
 from pytest_gf.honey import contract
 from pytest_gf.lab import Lab, model
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["guard"]
 STACK = "arc-runners"
@@ -76,20 +78,17 @@ def keys(s3: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("fault", TABLE)
-def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, recorded: Path, run_pytest: Any) -> None:
+def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, recorded: Path, drill: Any, tmp_path: Path) -> None:
     before = recorded.read_bytes()
-    lab.bend(fault)
     bent = checkout(lab.folder.parent, fault if fault.startswith("errored-") else "")
-    outcome = guard(
-        lab, run_pytest, f"--gf-baseline={recorded}", "--gf-update-baseline", f"--gf-repository={bent}", lean=True
-    )
+    selected = drill(*GUARD, f"--gf-repository={bent}", f"--gf-baseline={recorded}", "--gf-update-baseline")
+    outcome = selected.judge(tmp_path, fault, lab=lab)
     row, recording = TABLE[fault], recorded.read_bytes()
     recorded.write_bytes(before)
     for verdict in ("violated", "unproven", "error"):
         names = {name if "[" in name else f"{name}[{STACK}]" for name in row.get(verdict, [])}
         assert outcome.rows(verdict) == names, (verdict, outcome.text)
     assert set(outcome.verdicts()) == COLUMN
-    assert outcome.exit == (1 if row.get("violated") else 10 if row.get("error") else 0)
     said = [f"{each['reason']} {each['next_step']}" for each in outcome.verdicts().values()]
     assert "says" not in row or any(row["says"] in each for each in said), said
     others = {*row.get("violated", []), *row.get("unproven", [])}

@@ -15,6 +15,8 @@ from pytest_gf.lab import Lab
 from pytest_gf.lab.faults import CANDIDATES, COMPONENTS
 from pytest_gf.lab.kube import stores
 
+pytestmark = pytest.mark.slow
+
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["ha"]
 AXES = Axes(HOUSE, contract.load(), {}, {})
 EVIDENCE = {f"ha.evidence[{name}]" for name in AXES.every("evidence")}
@@ -71,9 +73,8 @@ def test_what_tin_1012_waives_is_interim_and_says_so(lab: Lab, run_pytest: Any) 
 
 
 @pytest.mark.parametrize("fault", TABLE)
-def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any) -> None:
-    lab.bend(fault)
-    outcome = ha(lab, run_pytest)
+def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
+    outcome = drill("-m", "ha").judge(tmp_path, fault, lab=lab)
     expected = {name: expand(TABLE[fault].get(name, [])) for name in ("violated", "unproven", "error")}
     assert {name: outcome.rows(name) for name in expected} == expected
     assert outcome.rows("holds") == ROWS.difference(*expected.values())

@@ -172,8 +172,9 @@ def test_a_stream_that_is_reset_is_no_answer(code: int) -> None:
         with contextlib.suppress(OSError):
             while True:
                 side, _ = listener.accept()
-                kept.append(side)
-                threading.Thread(target=reset, args=(side,), daemon=True).start()
+                sides.append(side)
+                threads.append(threading.Thread(target=reset, args=(side,)))
+                threads[-1].start()
 
     def reset(side: socket.socket) -> None:
         """Reset every stream that is opened: a frame's head has its length, its type and its stream."""
@@ -185,14 +186,24 @@ def test_a_stream_that_is_reset_is_no_answer(code: int) -> None:
                 if head[3] == HEADERS:
                     side.sendall(bytes((0, 0, 4, 3, 0)) + head[5:9] + bytes((0, 0, 0, code)))
 
-    kept: list[socket.socket] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=serve, daemon=True).start()
-        cache = Cache(f"grpc://127.0.0.1:{listener.getsockname()[1]}", ca_file=None, deadline=3.0)
+    sides: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+    with contextlib.ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=serve)
+        serving.start()
+        stack.callback(lambda: _end(sides, threads))
+        stack.callback(serving.join)
+        stack.callback(listener.shutdown, socket.SHUT_RDWR)
+        cache = Cache(f"grpc://127.0.0.1:{listener.getsockname()[1]}", ca_file=None, deadline=5.0)
+        stack.callback(cache.close)
         with pytest.raises(Unanswered, match="RST_STREAM"):
             cache.missing("a" * 64, 10)
-        cache.close()
+
+
+def _end(sides: list[socket.socket], threads: list[threading.Thread]) -> None:
+    """Wake and wait for each thread before its socket is closed: no thread ever reads a number that is another's by now."""
+    for side, thread in zip(sides, threads, strict=True):
         with contextlib.suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-    for side in kept:
+            side.shutdown(socket.SHUT_RDWR)
+        thread.join()
         side.close()

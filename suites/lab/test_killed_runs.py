@@ -18,6 +18,8 @@ import pytest
 from pytest_gf.honey import contract
 from pytest_gf.lab import Lab
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 BUCKETS = set(contract.load().buckets)
 FOREIGN = "gf-rca-20200101000000-0badf00d"

@@ -27,6 +27,7 @@ def moto() -> Iterator[str]:
     """The address of a moto without a bucket."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    vars(server._server)["daemon_threads"] = False  # So that stop waits for them, and each closes its own socket.
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()

@@ -15,6 +15,8 @@ from pytest_gf.honey.probes.kube_places import PLACES
 from pytest_gf.lab import Lab
 from pytest_gf.lab.kube.rights import PROBE_CLUSTER_ROLE, PROBE_ROLE
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 RBAC = sorted((ROOT / "deploy" / "rbac").glob("*.yaml"))
 SECTIONS = {

@@ -32,10 +32,9 @@ def rca(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
 
 
 @pytest.mark.parametrize("fault", TABLE)
-def test_each_cause_is_told_apart(fault: str, lab: Lab, run_pytest: Any) -> None:
-    for each in fault.split(" + "):
-        lab.bend(each)
-    outcome = rca(lab, run_pytest, "-k", "rca.cause or rca.evidence")
+def test_each_cause_is_told_apart(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
+    selected = drill("-m", "rca", "-k", "rca.cause or rca.evidence", "--gf-deadline=2")
+    outcome = selected.judge(tmp_path, fault, lab=lab)
     for verdict in ("violated", "unproven", "error"):
         assert outcome.rows(verdict) == set(TABLE[fault].get(verdict, ())), (verdict, outcome.text)
     said = [row["reason"] for row in outcome.verdicts().values()]

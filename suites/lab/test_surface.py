@@ -12,6 +12,8 @@ from pytest_gf.lab import Lab
 from pytest_gf.lab.faults import SHAPES, WAYS
 from pytest_gf.lab.kube import exposing
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = "grpc://bazel-cache.nix-cache.svc.cluster.local:9092"
 SURFACE = ("-m", "canary", "-k", "bazel.endpoint or bazel.hot-cache or not-exposed")
 ROWS = {"bazel.endpoint", "bazel.hot-cache", "bazel.not-exposed", "rustfs.not-exposed"}

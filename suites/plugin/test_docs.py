@@ -134,11 +134,14 @@ def test_the_teams_old_names_stand_where_people_look() -> None:
 def test_the_readmes_makers_are_what_ci_runs() -> None:
     text = (ROOT / "README.md").read_text()
     (test,) = re.findall(r"<!-- test-command -->\n```sh\n(.*)\n```", text)
+    (slow,) = re.findall(r"<!-- slow-command -->\n```sh\n(.*)\n```", text)
     (canary,) = re.findall(r"<!-- canary-command -->\n```sh\n(.*)\n```", text)
     assert test.startswith("python3 -m venv .venv && .venv/bin/pip install")
+    assert test.endswith('.venv/bin/pytest -n 2 -m "not slow"')
+    assert slow == ".venv/bin/pytest -n 2 -m slow", "together they are all tests"
     assert canary.endswith(".venv/bin/pytest -m canary")
     ci = (ROOT / ".ci" / "run").read_text()
-    assert "for name in canary-command test-command; do" in ci
+    assert "for name in canary-command test-command slow-command; do" in ci
 
 
 def test_the_target_and_the_contract_in_the_documents_are_read(tmp_path: Path) -> None:

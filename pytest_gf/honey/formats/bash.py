@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Language, Node
 
 LONGEST = 256_000
 """Bytes of one script; a longer one is not read."""
@@ -23,25 +23,28 @@ class Unread(ValueError):
 
 
 @functools.cache
-def _parser() -> Parser:
+def _language() -> Language:
     import tree_sitter
     import tree_sitter_bash
 
-    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
+    return tree_sitter.Language(tree_sitter_bash.language())
 
 
 def parsed(source: bytes) -> Node:
     """Return the tree of a source. Raises Unread."""
     if len(source) > LONGEST:
         raise Unread(f"{len(source)} bytes of shell; at most {LONGEST} are read")
+    from tree_sitter import Parser
+
     end = time.monotonic() + MOST_SECONDS
-    parser = _parser()
+    parser = Parser(
+        _language()
+    )  # One a parse: facts parse in threads of their own, and two in one parser end the process.
     try:
         tree = parser.parse(lambda at, _: source[at : at + 4096], progress_callback=lambda *_: time.monotonic() > end)
     except ValueError:
         tree = None
     if tree is None or time.monotonic() > end:
-        parser.reset()
         raise Unread(f"its shell was not parsed within {MOST_SECONDS:.0f} s")
     return tree.root_node
 
