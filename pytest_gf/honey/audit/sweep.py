@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
@@ -23,8 +24,10 @@ from pytest_gf.honey.audit.progress import Progress
 from pytest_gf.honey.audit.refusals import Refused, Unread
 from pytest_gf.honey.audit.results import Results
 from pytest_gf.honey.audit.state import MOST_UNREAD, Mark, State
+from pytest_gf.honey.formats import casblob
+from pytest_gf.honey.formats.pieces import Pieces
 from pytest_gf.honey.observed.audit import GONE, MISPLACED, Finding, Judged, ShardAudit
-from pytest_gf.honey.observed.blobs import StoredBlob, judged
+from pytest_gf.honey.observed.blobs import CASBLOBS, StoredBlob, judged
 from pytest_gf.honey.observed.s3 import BucketListed
 from pytest_gf.honey.probes.http_bulk import Cut, Watchdog
 from pytest_gf.honey.probes.s3_bulk import Page, Place, Reader
@@ -114,7 +117,7 @@ class Audit:
         with self._reader() as reader:
             try:
                 left = self._again(reader, name, mark)
-                for key, size in self._objects(reader, name, mark):
+                for key, size in reader.in_turn(self._objects(reader, name, mark)):
                     self._one(reader, name, mark, key, size, left)
                     self._wait(size)
             except Refused as refused:
@@ -230,6 +233,12 @@ class Audit:
         try:
             if name.startswith("ac/"):
                 return self._results.judged(reader, key, size, body)
+            if name.startswith(f"{CASBLOBS}/") and (reader.length or casblob.HELD + 1) <= casblob.HELD:
+                stored = body.up_to(casblob.HELD)
+                payload = casblob.plain(stored)
+                if payload is not None and sha256(payload).hexdigest() == key[-64:]:
+                    return StoredBlob(key, key[-64:], "whole", len(payload))
+                body = Pieces((stored,))
             return judged(key, body, most=MOST_PAYLOAD)
         except Cut as cut:
             raise Unread(key, str(cut)) from None
