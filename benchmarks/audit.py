@@ -141,14 +141,14 @@ def _spread(keys: Iterable[tuple[str, int]], threads: int, each: Callable[[str, 
             done.result()
 
 
-def ours(where: Where, connections: int = READERS) -> Measured:
-    """Audit the bucket, its listing and its state with it; a shard is read by one connection."""
+def ours(where: Where, readers: int | None = None) -> Measured:
+    """Audit the bucket, its listing and its state with it."""
     section = S3Section(where.endpoint)
     place = Place(Access(section, (where.access_key, where.secret_key)), BUCKET, 30.0)
     scope = Scope(place, BucketListed(BUCKET, listed=True), "", ("cas.v2",), "benchmark")
     with tempfile.TemporaryDirectory() as folder, Measured() as measured:
-        audit = Audit(scope, Asked(), State(Path(folder), {}), Progress(SHARDS, print))
-        with concurrent.futures.ThreadPoolExecutor(connections) as pool:
+        audit = Audit(scope, Asked(readers=readers), State(Path(folder), {}), Progress(SHARDS, print))
+        with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
             for seen in pool.map(audit.shard, SHARDS[: where.folders]):
                 if not seen.sound:
                     raise SystemExit(seen.diagnosis)

@@ -33,8 +33,8 @@ from pytest_gf.honey.probes.http_bulk import Cut, Watchdog
 from pytest_gf.honey.probes.s3_bulk import Page, Place, Reader
 from pytest_gf.honey.probes.unreadable import NotRead, Unreadable
 
-READERS = 8
-"""Connections, each used by one thread at a time: more only wait for the interpreter."""
+READERS = 4
+"""Readers, each used by one thread at a time: more only wait for the interpreter. Each has several connections."""
 MOST_PAYLOAD = 16 * 1024**3
 """Decoded bytes of one object: what claims more is not decoded to its end."""
 MOST_SHOWN = 100
@@ -73,8 +73,9 @@ class Audit:
         self._results = Results(scope.prefix, scope.areas)
         self._others = patience.Others()
         self._readers: queue.LifoQueue[Reader] = queue.LifoQueue()
-        for _ in range(READERS):
-            self._readers.put(Reader(scope.place, address, self._watchdog))
+        for number in range(min(READERS, asked.readers or READERS)):
+            ahead = -(-(asked.readers - number) // READERS) if asked.readers is not None else None
+            self._readers.put(Reader(scope.place, address, self._watchdog, ahead))
         self._lock, self._listing, self._losing = threading.Lock(), threading.Lock(), threading.Lock()
         self._pages: list[Page] | None = None
         self._failures: list[ProbeError] = []

@@ -108,6 +108,8 @@ class Connection:
         self._used = 0.0
         self._expired: socket.socket | None = None
         self._closes = self._chunked = False
+        self.length: int | None = None
+        """The Content-Length of the last answer, None where it has none."""
         watchdog.guard(self)
 
     def send(self, request: bytes, tried: str) -> None:
@@ -136,21 +138,16 @@ class Connection:
         raise AssertionError("unreachable: there is at least one attempt")
 
     @property
-    def length(self) -> int | None:
-        """The Content-Length of the last answer, None where it has none."""
-        return _number(self._field(b"content-length"), 18)
-
-    @property
     def retry_after(self) -> float | None:
         """The seconds of the last answer's Retry-After, None where it has none, or names a date."""
-        return _number(self._field(b"retry-after"), 5)
+        return _number(self._field(b"\r\nretry-after:"), 5)
 
     def _field(self, name: bytes) -> bytes:
-        """Return a field of the last answer's head in small letters, "" where it has none."""
-        begins = self._answered.find(b"\r\n%s:" % name)
+        """Return a field of the last answer's head, "" where it has none. ``name`` stands in small letters as on the wire."""
+        begins = self._answered.find(name)
         if begins < 0:
             return b""
-        return self._answered[begins + len(name) + 3 : self._answered.index(b"\r\n", begins + 2)].strip(b" \t")
+        return self._answered[begins + len(name) : self._answered.index(b"\r\n", begins + 2)].strip(b" \t")
 
     def _stale(self) -> bool:
         """Tell whether the connection was cut, or, having been idle, ended or sent what nobody asked for."""
@@ -247,18 +244,18 @@ class Connection:
             self._receive(MOST_HEAD)
             end = self._buffer.find(b"\r\n\r\n", 0, self._end)
         self._at, self._answered = end + 4, bytes(self._view[: end + 2]).lower()
-        status, length = self._answered[9:13], self.length
-        self._chunked = self._field(b"transfer-encoding") == b"chunked"
-        self._closes = self._field(b"connection") == b"close"
+        status, self.length = self._answered[9:13], _number(self._field(b"\r\ncontent-length:"), 18)
+        self._chunked = self._field(b"\r\ntransfer-encoding:") == b"chunked"
+        self._closes = self._field(b"\r\nconnection:") == b"close"
         spoken = (
             self._answered.startswith((b"http/1.1 ", b"http/1.0 ")) and status[:3].isdigit() and status[3:] in b" \r"
         )
         bodiless = self._request.startswith(b"HEAD ")  # Such an answer may lack a length (RFC 9110, 9.3.2).
-        if not spoken or (length is None and not self._chunked and not bodiless):
+        if not spoken or (self.length is None and not self._chunked and not bodiless):
             said = bytes(self._view[: min(end, 60)])
             self.close()
             raise NotUnderstood(self.tried, f"no answer of HTTP/1.1 with a length: {said!r}", "is this an S3 server?")
-        self._left = -1 if self._chunked else length or 0
+        self._left = -1 if self._chunked else self.length or 0
         self._waited(begun, 0)
         return int(status[:3])
 

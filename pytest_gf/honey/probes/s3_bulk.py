@@ -23,13 +23,12 @@ PAGE = 1_000
 """Keys of one answer."""
 MOST_PAGE, MOST_REFUSAL = 4 * 1024 * 1024, 64 * 1024
 """Bytes of an answer that is no object."""
-MOST_AHEAD = 8
-"""Objects that one reader asks for ahead, each on a connection of its own."""
-LATENCY = 0.005
-"""Seconds of latency for each object that is asked for ahead: a reader then waits so long for one at most."""
-LOOK = 256
-"""Every so many objects one is asked for alone, which measures the latency."""
-LOOKS = 8
+AHEAD = range(2, 17)
+"""How many objects one reader asks for ahead, each on a connection of its own: few of a near server, many of a far one."""
+LATENCY = 0.003
+"""Seconds of latency for each object that is asked for ahead: so a reader is given one in about this time."""
+LOOK, LOOKS = 256, 8
+"""Every so many objects one is asked for alone, which measures the latency; the least of so many measurements counts."""
 _OK, _PART = Answer(200), 206
 _PORTS = {"http": 80, "https": 443}
 _CONTENTS = re.compile(rb"<Contents>(.*?)</Contents>", re.DOTALL)
@@ -82,7 +81,7 @@ class Place:
 
 
 class Reader:
-    """Reads a bucket over one connection. For one thread at a time; `close` it.
+    """Reads a bucket: over one connection, and objects `in_turn` over some. For one thread at a time; `close` it.
 
     Every call raises `Unanswered`, `DeadlineExceeded`, `NotUnderstood` or `IdentityRejected`; any other refusal is an
     `Answer`. Only what was never answered is asked again. Nothing is recorded: an audit makes millions of exchanges.
@@ -92,7 +91,7 @@ class Reader:
         self._place, self._address, self._watchdog = place, address, watchdog
         self._buffer = bytearray(BUFFER)
         self._connection = self._own = self._connected()
-        self._ahead, self._fixed = ahead or 0, ahead is not None
+        self.ahead, self._fixed = ahead or AHEAD[0], ahead is not None
         self._lanes: list[Connection] = []
         self._sent: dict[str, Connection] = {}
         self._latencies: deque[float] = deque(maxlen=LOOKS)
@@ -108,17 +107,23 @@ class Reader:
         return self._beside
 
     def in_turn(self, objects: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-        """Yield objects to be read. Where the latency is long, those after each are asked for meanwhile."""
+        """Yield objects to be read by `get`, each once those after it are asked for: as many as the latency wants."""
         waiting: deque[tuple[str, int]] = deque()
         for at, each in enumerate(objects):
-            while waiting and len(waiting) >= self._ahead:
+            while len(waiting) >= self.ahead:
                 yield waiting.popleft()
-            if self._ahead and (at % LOOK or self._fixed):
+            if at % LOOK or self._fixed:
                 lane = self._lanes.pop() if self._lanes else self._connected()
                 lane.send(*self._request("GET", "GetObject", each[0]))
                 self._sent[each[0]] = lane
             waiting.append(each)
         yield from waiting
+
+    def measured(self, latency: float) -> None:
+        """Take in the seconds of an exchange that waited for nothing else."""
+        self._latencies.append(latency)
+        if not self._fixed:
+            self.ahead = max(AHEAD[0], min(AHEAD[-1], int(min(self._latencies) / LATENCY)))
 
     def _connected(self) -> Connection:
         return Connection(self._address, self._place.deadline, self._watchdog, self._buffer)
@@ -187,9 +192,7 @@ class Reader:
         else:
             begun = time.monotonic()
             answer = self._ask("GET", "GetObject", key)
-            self._latencies.append(time.monotonic() - begun)
-            if not self._fixed:
-                self._ahead = min(MOST_AHEAD, int(min(self._latencies) / LATENCY))
+            self.measured(time.monotonic() - begun)
         return answer, self._connection.body() if answer.ok else Pieces(())
 
     def head(self, key: str) -> tuple[Answer, int | None]:

@@ -63,6 +63,13 @@ AUDIT = Selection(
             "--gf-audit-state-age",
             {"metavar": "AGE", "help": "with -m audit: believe a finished state for 90m, 12h, 7d"},
         ),
+        Option(
+            "--gf-readers",
+            {
+                "metavar": "N",
+                "help": "with -m audit: read by N connections (1 to 64); without it 8 to 64, as the latency wants",
+            },
+        ),
     ),
     read=_read,
     fills="shard",
