@@ -37,13 +37,10 @@ REJECTED = {
 """The codes that refuse an identity or its signature, with what to do next."""
 LOOK_UPS = 4
 """How often a change is sent that nobody answered and that did not land."""
-BUSY = frozenset(
-    {"", "SlowDown", "ServiceUnavailable", "ServerNotInitialized", "Busy", "RequestLimitExceeded", "TooManyRequests"}
-    | {"Throttling", "ThrottlingException"}
-)
+_THROTTLED = frozenset({"Throttling", "ThrottlingException", "TooManyRequests", "RequestLimitExceeded"})
+BUSY = frozenset({"", "SlowDown", "ServiceUnavailable", "ServerNotInitialized", "Busy"}) | _THROTTLED
 """The codes of a 503 that is to be asked again; a HEAD's and a proxy's carry none."""
-BUSY_WORDS = ("not ready", "reduce your request rate")
-"""What the message of a 503 with another code says where it is to be asked again."""
+_BUSY_WORDS = ("not ready", "reduce your request rate")  # In the message of a 503 with another code.
 NOT_FOUND, TOO_MANY, UNAVAILABLE = 404, 429, 503
 
 
@@ -340,7 +337,7 @@ def _refusal(operation: str, response: Mapping[str, Any]) -> Answer:
 
 def not_now(answer: Answer) -> NotNow | None:
     """Return whether an answer asks to come again: 429, or a 503 that says busy or not ready, or says nothing."""
-    says_so = answer.code in BUSY or any(words in answer.message.lower() for words in BUSY_WORDS)
+    says_so = answer.code in BUSY or any(words in answer.message.lower() for words in _BUSY_WORDS)
     if answer.status == TOO_MANY or (answer.status == UNAVAILABLE and says_so):
         said = f"{answer}: {answer.message}" if answer.message else str(answer)
         return NotNow(
