@@ -20,7 +20,7 @@ from pytest_gf.honey.probes import sigv4
 from pytest_gf.honey.probes.deadline import LEAST_RATE
 from pytest_gf.honey.probes.http_bulk import BUFFER, IDLE, TICK, Cut, Watchdog
 from pytest_gf.honey.probes.s3 import Access
-from pytest_gf.honey.probes.s3_bulk import AHEAD, LATENCY, LOOKS, PAGE, Place, Reader
+from pytest_gf.honey.probes.s3_bulk import AHEAD, PAGE, Place, Reader
 from pytest_gf.honey.target import S3Section
 from pytest_gf.lab.kube import tls
 from pytest_gf.lab.rustfs import sigv4 as server_side
@@ -161,34 +161,6 @@ def test_objects_are_asked_for_before_their_turn_and_judged_in_it(reader: Any) -
     client = reader(server, deadline=60.0, ahead=AHEAD[0])
     assert [whole(client, key) for key, _ in client.in_turn((key, 1) for key in keys)] == [key.encode() for key in keys]
     assert server.connections == AHEAD[0]
-
-
-def test_what_was_asked_for_ahead_is_asked_again_after_a_failure(reader: Any) -> None:
-    server = Scripted(lambda connection, number: each(OK if number else b"")(connection, number))
-    client = reader(server, ahead=2)
-    got = []
-    for key, _ in client.in_turn((key, 1) for key in "abcd"):
-        got.append(whole(client, key))
-        client.close()
-    assert got == [b"hello"] * 4
-
-
-def test_the_number_of_connections_follows_the_latency(reader: Any) -> None:
-    client = reader(Scripted(each(*[OK] * 20)))
-    seen = []
-    for latency in (0.0, 4 * LATENCY, 1.0):
-        client.measured(latency)
-        seen.append(client.ahead)
-    assert seen == [AHEAD[0]] * 3, "the least counts: a server that is slow once is no far one"
-    for _ in range(LOOKS):
-        client.measured(5.1 * LATENCY)
-    assert client.ahead == 5
-    for _ in range(LOOKS):
-        client.measured(1.0)
-    assert client.ahead == AHEAD[-1]
-    fixed = reader(Scripted(each(OK)), ahead=1)
-    fixed.measured(1.0)
-    assert fixed.ahead == 1
 
 
 def test_a_cut_body_is_no_probe_error_and_is_not_asked_again(reader: Any) -> None:
