@@ -1,6 +1,7 @@
 """What auditing a bucket costs: ours beside other ways to read, decode and hash every object, on one SeaweedFS in one run.
 
-Usage: python benchmarks/audit.py [--scale SHARE]. The bucket has 20,000 small and 200 large blobs (772 MB stored), times SHARE.
+Usage: python benchmarks/audit.py [--scale SHARE]. The bucket has 20,000 small and 200 large blobs (772 MB stored), or those of
+SHARE of its 256 folders, so that what a folder costs weighs the same.
 Each contender is a process of its own: CPU-seconds are the client's, user and system, and beside them the server's. Ways
 that are slow by nature read a part of the bucket, in the same mix. `pip install obstore` for the bars; s5cmd, zstd and rclone
 are used where they are installed.
@@ -43,7 +44,7 @@ from pytest_gf.lab.seaweedfs import Server, client_of, seaweedfs
 
 ROOT = Path(__file__).parents[1]
 BUCKET = "bazel-cache"
-SMALL, LARGE = 20_000, 200
+SMALL, LARGE, FOLDERS = 20_000, 200, 256
 REPEATS = 3
 """How often those are measured that the bars compare, one after another; the least counts: what a busy machine adds is not ours."""
 BAR_OBSTORE, BAR_BOTO3 = 1.15, 5.0
@@ -58,6 +59,8 @@ class Where:
     endpoint: str
     access_key: str
     secret_key: str
+    folders: int = FOLDERS
+    """How many folders hold something."""
 
     def client(self) -> Any:
         """Return a boto3 client."""
@@ -138,15 +141,15 @@ def _spread(keys: Iterable[tuple[str, int]], threads: int, each: Callable[[str, 
             done.result()
 
 
-def ours(where: Where, connections: int = READERS) -> Measured:
-    """Audit the bucket, its listing and its state with it; a shard is read by one connection."""
+def ours(where: Where, readers: int | None = None) -> Measured:
+    """Audit the bucket, its listing and its state with it."""
     section = S3Section(where.endpoint)
     place = Place(Access(section, (where.access_key, where.secret_key)), BUCKET, 30.0)
     scope = Scope(place, BucketListed(BUCKET, listed=True), "", ("cas.v2",), "benchmark")
     with tempfile.TemporaryDirectory() as folder, Measured() as measured:
-        audit = Audit(scope, Asked(), State(Path(folder), {}), Progress(SHARDS, print))
-        with concurrent.futures.ThreadPoolExecutor(connections) as pool:
-            for seen in pool.map(audit.shard, SHARDS[:256]):
+        audit = Audit(scope, Asked(readers=readers), State(Path(folder), {}), Progress(SHARDS, print))
+        with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
+            for seen in pool.map(audit.shard, SHARDS[: where.folders]):
                 if not seen.holds:
                     raise SystemExit(seen.diagnosis)
                 measured.objects += seen.tally.objects
@@ -292,16 +295,22 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder, seaweedfs(Path(folder)) as server:
         fill(server, options.scale)
-        return table(server)
+        return table(server, _folders(options.scale))
 
 
 def fill(server: Server, scale: float) -> None:
-    """Make the bucket."""
+    """Make the bucket: of the same objects each time, those of the first folders."""
+    filled = {shard.rpartition("/")[2] for shard in SHARDS[: _folders(scale)]}
+    kept = (each for each in bulk.objects(SMALL, LARGE) if each[0].split("/")[-2] in filled)
     client = server.client()
     client.create_bucket(Bucket=BUCKET)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        for made in _in_batches(bulk.objects(round(SMALL * scale), round(LARGE * scale)), 64):
+        for made in _in_batches(kept, 64):
             list(pool.map(lambda each: client.put_object(Bucket=BUCKET, Key=each[0], Body=each[1]), made))
+
+
+def _folders(scale: float) -> int:
+    return max(1, round(FOLDERS * scale))
 
 
 def _in_batches(objects: Iterator[tuple[str, bytes]], size: int) -> Iterator[list[tuple[str, bytes]]]:
@@ -314,14 +323,14 @@ def _in_batches(objects: Iterator[tuple[str, bytes]], size: int) -> Iterator[lis
     yield batch
 
 
-def table(server: Server) -> int:
+def table(server: Server, folders: int) -> int:
     """Run each contender, print its line, and return 1 where a bar is missed."""
     head = ("objects", "objects/s", "MB/s", "client", "server", "peak MiB")
     print(f"{'':26}" + "".join(f"{each:>11}" for each in head) + "   (client, server: CPU-s per 1,000 objects)")
     found: dict[str, list[tuple[float, ...]]] = {}
     compared = [name for name in (OURS, FETCHING, MEMORY) if CONTENDERS[name][1]()]
     for name in compared * (REPEATS - 1) + [name for name, (_, installed) in CONTENDERS.items() if installed()]:
-        found.setdefault(name, []).append(run(server, name))
+        found.setdefault(name, []).append(run(server, name, folders))
     cost: dict[str, float] = {}
     for name in CONTENDERS:
         if name not in found:
@@ -338,12 +347,12 @@ def table(server: Server) -> int:
     return bars(cost)
 
 
-def run(server: Server, name: str) -> tuple[float, ...]:
+def run(server: Server, name: str, folders: int) -> tuple[float, ...]:
     """Run a contender once; return objects, bytes, CPU-s, seconds, peak MiB, and the server's CPU-s."""
     before = _server_cpu(server.pid)
     said = subprocess.run(
         [sys.executable, __file__, "--contender", name],
-        input=json.dumps([server.endpoint, server.access_key, server.secret_key]),
+        input=json.dumps([server.endpoint, server.access_key, server.secret_key, folders]),
         capture_output=True,
         text=True,
         check=True,

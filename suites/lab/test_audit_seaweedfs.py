@@ -25,8 +25,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from pytest_gf.honey.audit.asked import MOST_READERS
 from pytest_gf.honey.audit.state import Mark
-from pytest_gf.honey.audit.sweep import READERS
 from pytest_gf.lab.bazel import bulk
 from pytest_gf.lab.mischief import Mischief, Rates
 
@@ -198,7 +198,7 @@ def test_a_killed_audit_goes_on_and_reads_nothing_twice(bucket: Bucket, run_pyte
     assert len(of_audit) >= bucket.size
     assert not [key for key in again if key <= done.get(key.rpartition("/")[0], "")], "read twice, and it was judged"
     twice = {key for key in again if before[key]}
-    assert len(twice) <= READERS, "only what was in flight is read again"
+    assert len(twice) <= MOST_READERS, "only what was in flight is read again"
 
 
 NOISE = Rates(slow=0.015, reset=0.015, close=0.01, cut=0.01)

@@ -33,12 +33,12 @@ def client(proxy: Mischief, lab: Lab, *, deadline: float = 20.0) -> S3:
 def through(lab: Lab, mischief: Before, run_pytest: Any) -> Callable[..., tuple[Any, Mischief]]:
     """What runs the canary on the lab with a proxy before its S3."""
 
-    def run(rates: Rates, *, seed: int, rotten: str = "") -> tuple[Any, Mischief]:
+    def run(rates: Rates, *, seed: int, rotten: str = "", chosen: tuple[str, ...] = CANARY) -> tuple[Any, Mischief]:
         proxy = mischief(lab.addresses["s3"], rates, seed=seed)
         proxy.rotten |= {rotten} if rotten else set()
         target = lab.target_file.with_name("through.toml")
         target.write_text(lab.target_file.read_text().replace(lab.addresses["s3"], proxy.url))
-        arguments = (*CANARY, f"--gf-target={target}")
+        arguments = (*chosen, f"--gf-target={target}")
         return run_pytest(*arguments, lean=True, environment=dict(lab.environment)), proxy
 
     return run
@@ -59,6 +59,18 @@ def test_a_rotten_state_is_found_behind_noise(through: Callable[..., tuple[Any, 
     reason = outcome.verdicts()["state.body-whole[attic]"]["reason"]
     assert "unreadable: 6 reads" in reason
     assert "corrupt" not in reason
+
+
+def test_a_rotten_blob_is_unreadable_at_a_short_deadline_too(
+    lab: Lab, through: Callable[..., tuple[Any, Mischief]]
+) -> None:
+    """Six tries that nobody answers take no longer than the patience: each is made once, on a connection of its own."""
+    blob = min((lab.folder / "data" / "bazel-cache" / "cas.v2").glob("??/*"))
+    key = f"/bazel-cache/{blob.relative_to(blob.parents[2])}"
+    chosen = ("-m", "canary", "-k", "cas-digest", "--gf-deadline=2")
+    outcome, _ = through(Rates(), seed=8, rotten=key, chosen=chosen)
+    assert outcome.rows("violated") == {"bazel.cas-digest"}, outcome.text
+    assert "1 unreadable of " in outcome.verdicts()["bazel.cas-digest"]["reason"]
 
 
 def test_what_fails_for_all_was_not_read(lab: Lab, mischief: Before) -> None:

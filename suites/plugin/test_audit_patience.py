@@ -23,7 +23,7 @@ from pytest_gf.honey.audit.sweep import Audit, Scope
 from pytest_gf.honey.observed.s3 import BucketListed
 from pytest_gf.honey.probes.http_bulk import Watchdog
 from pytest_gf.honey.probes.s3 import Access
-from pytest_gf.honey.probes.s3_bulk import Place, Reader
+from pytest_gf.honey.probes.s3_bulk import AHEAD, LATENCY, LOOKS, Place, Reader
 from pytest_gf.honey.probes.unreadable import NotRead
 from pytest_gf.honey.target import S3Section
 
@@ -236,3 +236,35 @@ def test_a_listing_that_fails_for_long_is_an_error(audit_of: Callable[..., Audit
     store.all = (500, "InternalError")
     with pytest.raises(ProbeError, match="500 InternalError"):
         audit_of(store).shard("cas/0a")
+
+
+@contextlib.contextmanager
+def reading(where: Place, ahead: int | None = None) -> Iterator[Reader]:
+    watchdog = Watchdog()
+    with contextlib.closing(watchdog), contextlib.closing(Reader(where, where.address(), watchdog, ahead)) as reader:
+        yield reader
+
+
+def test_what_was_asked_for_ahead_is_asked_again_after_a_failure(place: Callable[[Store], Place]) -> None:
+    store = Store(of_shard(6))
+    with reading(place(store), ahead=3) as reader:
+        for key, _ in reader.in_turn((key, 1) for key in store.objects):
+            answer, body = reader.get(key)
+            assert (answer.ok, bytes(body.up_to(9))) == (True, store.objects[key])
+            reader.close()  # As after each failure.
+
+
+def test_the_number_of_connections_follows_the_latency(place: Callable[[Store], Place]) -> None:
+    with reading(place(Store({}))) as reader:
+        seen = []
+        for latency in (0.0, 4 * LATENCY, 1.0):
+            reader.measured(latency)
+            seen.append(reader.ahead)
+        assert seen == [AHEAD[0]] * 3, "the least counts: a server that is slow once is no far one"
+        for latency, ahead in ((5.1 * LATENCY, 5), (1.0, AHEAD[-1])):
+            for _ in range(LOOKS):
+                reader.measured(latency)
+            assert reader.ahead == ahead
+    with reading(place(Store({})), ahead=1) as reader:
+        reader.measured(1.0)
+        assert reader.ahead == 1

@@ -142,6 +142,13 @@ def test_an_age_is_read(text: str, seconds: int) -> None:
     assert asked.read(None, None, None, "state", text).state_age == seconds
 
 
+@pytest.mark.parametrize("text", ["0", "65", "-1", "x", "8 "])
+def test_a_strange_number_of_connections_is_one_line(text: str) -> None:
+    assert asked.read(None, None, None, None, None, "64").readers == 64
+    with pytest.raises(ValueError, match=f"--gf-readers={text}: expected a number of connections, 1 to 64"):
+        asked.read(None, None, None, None, None, text)
+
+
 @pytest.mark.parametrize(("text", "state"), [("7", "s"), ("0d", "s"), ("7w", "s"), ("7d", None)])
 def test_a_strange_age_is_one_line(text: str, state: str | None) -> None:
     with pytest.raises(ValueError, match="--gf-audit-state-age="):

@@ -20,7 +20,7 @@ from pytest_gf.honey.probes import sigv4
 from pytest_gf.honey.probes.deadline import LEAST_RATE
 from pytest_gf.honey.probes.http_bulk import BUFFER, IDLE, TICK, Cut, Watchdog
 from pytest_gf.honey.probes.s3 import Access
-from pytest_gf.honey.probes.s3_bulk import PAGE, Place, Reader
+from pytest_gf.honey.probes.s3_bulk import AHEAD, PAGE, Place, Reader
 from pytest_gf.honey.target import S3Section
 from pytest_gf.lab.kube import tls
 from pytest_gf.lab.rustfs import sigv4 as server_side
@@ -85,10 +85,17 @@ def reader() -> Iterator[Callable[..., Reader]]:
     """What makes a client of a scripted server."""
     watchdog, made = Watchdog(), []
 
-    def make(server: Scripted, *, deadline: float = 5.0, scheme: str = "http", ca_file: str | None = None) -> Reader:
+    def make(
+        server: Scripted,
+        *,
+        deadline: float = 5.0,
+        scheme: str = "http",
+        ca_file: str | None = None,
+        ahead: int | None = None,
+    ) -> Reader:
         section = S3Section(f"{scheme}://127.0.0.1:{server.port}", ca_file=ca_file)
         place = Place(Access(section, ("KEY", "SECRET-OF-THE-TEST")), "b", deadline)
-        made.append(Reader(place, place.address(), watchdog))
+        made.append(Reader(place, place.address(), watchdog, ahead))
         return made[-1]
 
     yield make
@@ -137,6 +144,23 @@ def test_what_was_never_answered_is_asked_twice_and_no_more(reader: Any) -> None
     with pytest.raises(Unanswered, match="the connection was closed"):
         reader(server).get("k")
     assert server.connections == 2
+
+
+def test_objects_are_asked_for_before_their_turn_and_judged_in_it(reader: Any) -> None:
+    """The server answers none before it was asked for `AHEAD` objects."""
+    asked_for = threading.Barrier(AHEAD[0], timeout=60)
+
+    def serve(connection: socket.socket, _: int) -> None:
+        while request := connection.recv(65_536):
+            key = request.split(b" ", 2)[1].rpartition(b"/")[2]
+            asked_for.wait()
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(key), key))
+
+    keys = [f"k{at}" for at in range(3 * AHEAD[0])]
+    server = Scripted(serve)
+    client = reader(server, deadline=60.0, ahead=AHEAD[0])
+    assert [whole(client, key) for key, _ in client.in_turn((key, 1) for key in keys)] == [key.encode() for key in keys]
+    assert server.connections == AHEAD[0]
 
 
 def test_a_cut_body_is_no_probe_error_and_is_not_asked_again(reader: Any) -> None:

@@ -62,6 +62,19 @@ def test_round_trip_in_pieces_of_any_size(
     assert b"".join(decode_stream(Pieces(pieces))) == payload
 
 
+@pytest.mark.parametrize("checksum", [True, False])
+@pytest.mark.parametrize("chunk", [1000, casblob.CHUNK])
+def test_what_is_taken_at_once_is_what_the_strict_reader_gives(chunk: int, checksum: bool) -> None:
+    """Of every flip, cut and longer object; an object of one chunk is taken, one of several never."""
+    data = encode(PAYLOAD, chunk_size=chunk, checksum=checksum)
+    assert casblob.plain(memoryview(data)) == (PAYLOAD if chunk == casblob.CHUNK else None)
+    bent = [data[:end] for end in range(len(data))] + [data + b"x"]
+    bent += [data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :] for at in range(len(data)) for bit in (1, 0x80)]
+    for each in bent:
+        payload = casblob.plain(memoryview(each))
+        assert payload is None or payload == payload_of(each)
+
+
 @pytest.mark.parametrize("compression", [IDENTITY, ZSTD])
 @pytest.mark.parametrize("chunk", [512, casblob.CHUNK])
 def test_every_cut_is_refused(compression: int, chunk: int) -> None:

@@ -13,11 +13,13 @@ AREAS = ("cas.v2", "cas", "ac")
 """Where blobs lie as casblobs, where they lie as they are, and results of actions. docs/systems.md."""
 SHARDS = tuple(f"{area}/{number:02x}" for area in AREAS for number in range(256))
 """The folders that bazel-remote makes: by the first two digits of each key."""
-OPTIONS = ("shard", "sample", "rate", "audit_state", "audit_state_age")
+OPTIONS = ("shard", "sample", "rate", "audit_state", "audit_state_age", "readers")
 """What `read` reads, in its order."""
 INDEX = "JOB_COMPLETION_INDEX"
 """The variable by which Kubernetes tells a pod of an Indexed Job which it is."""
 MOST_PARTS = len(SHARDS)
+MOST_READERS = 64
+"""Connections: what one server is asked by one process at most."""
 _MEGABYTE = 1_000_000
 
 _PART = re.compile(rf"(?P<index>\d{{1,4}}|{INDEX})/(?P<parts>\d{{1,4}})")
@@ -58,6 +60,8 @@ class Asked:
     state: Path | None = None
     state_age: float | None = None
     """Seconds for which what a finished audit's state says may be told as today's; None for not at all."""
+    readers: int | None = None
+    """Connections on which objects are asked for; None for as many as the latency wants."""
 
     @property
     def shards(self) -> tuple[str, ...]:
@@ -69,13 +73,18 @@ class Asked:
         return f"sample {self.sample.text}, --gf-seed={seed}" if self.sample is not None else ""
 
 
-def read(
-    shard: str | None, sample_of: str | None, rate_of: str | None, state: str | None, state_age: str | None = None
+def read(  # noqa: PLR0917  # In the order of `OPTIONS`.
+    shard: str | None,
+    sample_of: str | None,
+    rate_of: str | None,
+    state: str | None,
+    state_age: str | None = None,
+    readers_of: str | None = None,
 ) -> Asked:
     """Read the options as they were given. Raises ValueError, which names the option."""
     readers: dict[str, tuple[Callable[[str], Any], str | None]] = {
         "--gf-shard": (part, shard), "--gf-sample": (sample, sample_of), "--gf-rate": (rate, rate_of),
-        "--gf-audit-state-age": (age, state_age),
+        "--gf-audit-state-age": (age, state_age), "--gf-readers": (connections, readers_of),
     }  # fmt: skip
     found = []
     for name, (reader, given) in readers.items():
@@ -88,7 +97,8 @@ def read(
         raise ValueError(
             f"--gf-audit-state-age={state_age}: it says how old the state of --gf-audit-state may be: name both"
         )
-    return Asked(found[0], found[1], objects, size, None if state is None else Path(os.path.abspath(state)), found[3])
+    folder = None if state is None else Path(os.path.abspath(state))
+    return Asked(found[0], found[1], objects, size, folder, found[3], found[4])
 
 
 def part(text: str, environment: Mapping[str, str] = os.environ) -> Part:
@@ -124,6 +134,13 @@ def age(text: str) -> float:
     if found is None or not int(found["number"]):
         raise ValueError("expected minutes, hours or days, as 90m, 12h or 7d")
     return float(int(found["number"]) * _SECONDS[found["unit"]])
+
+
+def connections(text: str) -> int:
+    """Read a number of connections. Raises ValueError."""
+    if not re.fullmatch(r"\d{1,2}", text) or not 1 <= int(text) <= MOST_READERS:
+        raise ValueError(f"expected a number of connections, 1 to {MOST_READERS}")
+    return int(text)
 
 
 def rate(text: str) -> tuple[int, int]:

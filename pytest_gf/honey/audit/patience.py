@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 from pytest_gf.engine.errors import ProbeError, Unanswered
 from pytest_gf.honey.answers import Answer
-from pytest_gf.honey.audit.refusals import Unread, check, not_given, throttles
+from pytest_gf.honey.audit.refusals import Unread, check, not_given
 from pytest_gf.honey.formats import pieces
 from pytest_gf.honey.probes import unreadable
 from pytest_gf.honey.probes.again import NotNow, settled
 from pytest_gf.honey.probes.http_bulk import Cut
+from pytest_gf.honey.probes.s3 import not_now
 from pytest_gf.honey.probes.s3_bulk import Reader
 
 Value = TypeVar("Value")
@@ -105,7 +107,7 @@ def failing(answer: Answer, reader: Reader) -> NotNow | None:
 
 def refusal(answer: Answer, reader: Reader) -> NotNow | None:
     """Return the refusal where S3 asks to come again: 429, or a 503 that says throttled or not ready."""
-    return NotNow(str(answer), reader.retry_after) if throttles(answer) else None
+    return not_now(replace(answer, retry_after=reader.retry_after))
 
 
 def read(

@@ -5,16 +5,9 @@ from __future__ import annotations
 from pytest_gf.engine.errors import Unproven
 from pytest_gf.honey.answers import Answer
 from pytest_gf.honey.probes.again import NotNow
+from pytest_gf.honey.probes.s3 import TOO_MANY
 
-_THROTTLES = {
-    "SlowDown",
-    "ServiceUnavailable",
-    "Throttling",
-    "ThrottlingException",
-    "RequestLimitExceeded",
-    "TooManyRequests",
-}
-_TOO_MANY, _SERVER = 429, 500
+_SERVER = 500
 
 
 class Refused(Exception):  # It is no error of the probe: a bucket that fails in the middle is a finding.
@@ -43,10 +36,4 @@ def check(answer: Answer, what: str) -> None:
 
 def not_given(answer: Answer) -> bool:
     """Tell whether S3 failed, or refused to answer now: that says nothing about what was asked for."""
-    return answer.status >= _SERVER or answer.status == _TOO_MANY
-
-
-def throttles(answer: Answer) -> bool:
-    """Tell whether S3 asks to come again: 429, or a 503 that says throttled or not ready."""
-    ready = "not ready" in answer.message.lower() or "reduce your request rate" in answer.message.lower()
-    return answer.status == _TOO_MANY or (answer.status > _SERVER and (answer.code in _THROTTLES or ready))
+    return answer.status >= _SERVER or answer.status == TOO_MANY

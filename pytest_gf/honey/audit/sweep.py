@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
@@ -23,15 +24,17 @@ from pytest_gf.honey.audit.progress import Progress
 from pytest_gf.honey.audit.refusals import Refused, Unread
 from pytest_gf.honey.audit.results import Results
 from pytest_gf.honey.audit.state import MOST_UNREAD, Mark, State
+from pytest_gf.honey.formats import casblob
+from pytest_gf.honey.formats.pieces import Pieces
 from pytest_gf.honey.observed.audit import GONE, MISPLACED, Finding, Judged, ShardAudit
-from pytest_gf.honey.observed.blobs import StoredBlob, judged
+from pytest_gf.honey.observed.blobs import CASBLOBS, StoredBlob, judged
 from pytest_gf.honey.observed.s3 import BucketListed
 from pytest_gf.honey.probes.http_bulk import Cut, Watchdog
 from pytest_gf.honey.probes.s3_bulk import Page, Place, Reader
 from pytest_gf.honey.probes.unreadable import NotRead, Unreadable
 
-READERS = 8
-"""Connections, each used by one thread at a time: more only wait for the interpreter."""
+READERS = 4
+"""Readers, each used by one thread at a time: more only wait for the interpreter. Each has several connections."""
 MOST_PAYLOAD = 16 * 1024**3
 """Decoded bytes of one object: what claims more is not decoded to its end."""
 MOST_SHOWN = 100
@@ -70,8 +73,9 @@ class Audit:
         self._results = Results(scope.prefix, scope.areas)
         self._others = patience.Others()
         self._readers: queue.LifoQueue[Reader] = queue.LifoQueue()
-        for _ in range(READERS):
-            self._readers.put(Reader(scope.place, address, self._watchdog))
+        for number in range(min(READERS, asked.readers or READERS)):
+            ahead = -(-(asked.readers - number) // READERS) if asked.readers is not None else None
+            self._readers.put(Reader(scope.place, address, self._watchdog, ahead))
         self._lock, self._listing, self._losing = threading.Lock(), threading.Lock(), threading.Lock()
         self._pages: list[Page] | None = None
         self._failures: list[ProbeError] = []
@@ -114,7 +118,7 @@ class Audit:
         with self._reader() as reader:
             try:
                 left = self._again(reader, name, mark)
-                for key, size in self._objects(reader, name, mark):
+                for key, size in reader.in_turn(self._objects(reader, name, mark)):
                     self._one(reader, name, mark, key, size, left)
                     self._wait(size)
             except Refused as refused:
@@ -230,6 +234,12 @@ class Audit:
         try:
             if name.startswith("ac/"):
                 return self._results.judged(reader, key, size, body)
+            if name.startswith(f"{CASBLOBS}/") and (reader.length or casblob.HELD + 1) <= casblob.HELD:
+                stored = body.up_to(casblob.HELD)
+                payload = casblob.plain(stored)
+                if payload is not None and sha256(payload).hexdigest() == key[-64:]:
+                    return StoredBlob(key, key[-64:], "whole", len(payload))
+                body = Pieces((stored,))
             return judged(key, body, most=MOST_PAYLOAD)
         except Cut as cut:
             raise Unread(key, str(cut)) from None

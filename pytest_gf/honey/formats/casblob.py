@@ -35,6 +35,8 @@ DEADLY: frozenset[Kind] = frozenset({"chunk-size", "offset-count"})
 _HEADER = struct.Struct("<IIqBIq")
 HEAD = _HEADER.size
 """Bytes before the offsets."""
+_ONE_CHUNK = struct.Struct("<IIqBIqqq")
+"""The header of an object of one chunk, and its two offsets."""
 _BEFORE_FRAME = 8
 """Bytes that the frame size does not count: magic and itself."""
 _FEWEST_OFFSETS = 2
@@ -93,6 +95,26 @@ def decode_stream(source: Source) -> Iterator[bytes]:
         if header.magic == MAGIC and header.logical_size > 0:
             wrong.size = header.logical_size
         raise
+
+
+def plain(data: memoryview) -> bytes | None:
+    """Return the payload of a whole object of one zstd chunk, as nearly all are; None for any other: `decode` judges it.
+
+    It takes nothing that `decode` refuses.
+    """
+    if len(data) <= _ONE_CHUNK.size:
+        return None
+    magic, frame, logical, compression, chunk_size, count, first, end = _ONE_CHUNK.unpack_from(data)
+    if (magic, frame, compression, count, first, end) != (
+        MAGIC,
+        _ONE_CHUNK.size - _BEFORE_FRAME,
+        ZSTD,
+        2,
+        _ONE_CHUNK.size,
+        len(data),
+    ):
+        return None
+    return zstd.whole(data[first:], logical, MOST_WINDOW) if 0 < logical <= min(chunk_size, HELD) else None
 
 
 def payload_size(head: bytes | memoryview) -> int | None:

@@ -18,7 +18,6 @@ from pytest_gf.honey.observed.blobs import (
     ServedBlob,
     State,
     StoredBlob,
-    explained,
     old,
     rotten,
     shown,
@@ -147,7 +146,7 @@ class ShardAudit(Observed):
         name = self.bucket.name
         if self.listing != ANSWERED:
             says = f"the bucket failed while it was read: {self.listing}{self.bucket.scope}"
-            return Trouble(Cause("bucket-not-read", name), says, f"{PRESERVE}; {WITHOUT}", explained(self.bucket))
+            return Trouble(Cause("bucket-not-read", name), says, f"{PRESERVE}; {WITHOUT}", self.bucket.because)
         if not self.tally.bad:
             return None
         kinds = Counter(each.kind for each in self.findings)
@@ -269,7 +268,7 @@ class AuditedBucket(Observed):
         says = f"{name} answers and is not listed: the listing lost it (see rustfs.list-buckets[{name}])"
         if bad:
             says = f"the bucket can't be listed: {bad[0]}{self.bucket.scope}"
-        return Trouble(Cause("bucket-not-read", name), says, f"{PRESERVE}; {WITHOUT}", explained(self.bucket))
+        return Trouble(Cause("bucket-not-read", name), says, f"{PRESERVE}; {WITHOUT}", self.bucket.because)
 
 
 @dataclass(frozen=True)

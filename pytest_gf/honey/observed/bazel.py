@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
+from pytest_gf.honey.observed.bucket import ABOUT_S3, losses
 
 WITHOUT = "builds go on without it: take --remote_cache out of .bazelrc (or give --remote_cache=)"
 NO_DELETE = "keep the key: deleting one from bazel-cache is what emptied list-buckets on 2026-05-25"
@@ -190,14 +191,5 @@ def refused(status: str) -> Cause | None:
 def behind(status: str, bucket: str) -> tuple[Cause, ...]:
     """Return what would explain a status: a lost bucket where S3's words say so, S3 itself where the cache failed."""
     if re.search(_GONE, status, re.IGNORECASE):
-        return lost(bucket)
+        return losses(bucket)
     return ABOUT_S3 if status.partition(":")[0] in {"INTERNAL", "UNKNOWN", "UNAVAILABLE", "cut"} else ()
-
-
-def lost(bucket: str) -> tuple[Cause, ...]:
-    """Return what a bucket that S3 does not know may come from. Its own rows say which of them it is."""
-    return (Cause("bucket-index-loss", bucket), Cause("bucket-gone", bucket), *ABOUT_S3[:2])
-
-
-ABOUT_S3 = (Cause("disk-offline"), Cause("permissions-or-mount"), Cause("s3-fails"), Cause("s3-not-ready"))
-"""Causes that show in whatever lies in S3."""

@@ -13,7 +13,7 @@ from pytest_gf.engine.errors import ProbeError, Unanswered
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.formats import casblob, pieces
 from pytest_gf.honey.formats.pieces import Source
-from pytest_gf.honey.observed.bazel import ABOUT_S3, NO_DELETE, WITHOUT, behind, lost, refused, s3_words
+from pytest_gf.honey.observed.bazel import NO_DELETE, WITHOUT, behind, refused, s3_words
 from pytest_gf.honey.observed.bucket import PRESERVE
 from pytest_gf.honey.observed.s3 import BucketListed
 
@@ -128,7 +128,7 @@ class StoredBlobs(Observed):
         if self.listing != "200":
             see = PRESERVE if self.bucket.listed is False else f"see rustfs.get-agrees[{name}]"
             says = f"the blobs can't be listed: {self.listing}{self.bucket.scope}"
-            return Trouble(Cause("bucket-not-read", name), says, f"{see}; {WITHOUT}", explained(self.bucket))
+            return Trouble(Cause("bucket-not-read", name), says, f"{see}; {WITHOUT}", self.bucket.because)
         if not self._bad:
             return None
         kinds = Counter(each.state if each.state != "mismatch" else "digest mismatch" for each in self._bad)
@@ -299,11 +299,6 @@ _SLOW = re.compile("SlowDown|reduce your request rate", re.IGNORECASE)
 def rotten(bucket: str, *, corrupt: bool) -> Cause:
     """Return the cause that is a wrong object: corrupt, or one that S3 does not give."""
     return Cause("digest-mismatch" if corrupt else "object-unreadable", bucket)
-
-
-def explained(bucket: BucketListed) -> tuple[Cause, ...]:
-    """Return what would explain that a bucket can't be read."""
-    return lost(bucket.name) if bucket.listed is False else ABOUT_S3
 
 
 def old(modes: Modes) -> str:

@@ -21,6 +21,8 @@ PRESERVE = "preserve logs, run RCA before any restart (a restart destroys the ev
 LOSS = f"{PRESERVE}; {NOT_TO_DO}; {TICKETS}"
 S3_FAILS = Cause("s3-fails")
 WRITES_FAIL = Cause("s3-writes-fail")
+ABOUT_S3 = (S3_FAILS, Cause("s3-not-ready"), OFFLINE, MOUNT)
+"""Causes that show in whatever lies in S3."""
 
 
 def index_loss(bucket: str, missing: tuple[str, ...], protected: tuple[str, ...]) -> Cause:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from pytest_gf.engine.trouble import Cause
 from pytest_gf.honey.answers import Listing
-from pytest_gf.honey.observed.bucket import S3_FAILS, losses, refusals
-from pytest_gf.honey.observed.disk import MOUNT, OFFLINE
+from pytest_gf.honey.observed.bucket import ABOUT_S3, losses, refusals
 
 __all__ = ["BucketListed", "Listing"]
 
@@ -45,5 +44,5 @@ class BucketListed:
     def because(self) -> tuple[Cause, ...]:
         """What may explain a failure of the cache, as far as the listing of buckets tells."""
         if self.listed is None:
-            return S3_FAILS, OFFLINE, MOUNT
-        return refusals(self.name) if self.listed else losses(self.name)
+            return ABOUT_S3
+        return (*refusals(self.name), *ABOUT_S3) if self.listed else losses(self.name)

@@ -29,11 +29,6 @@ IDLE = 1.0
 ATTEMPTS = 2
 """A request that was never answered is made once more: its connection may have been stale."""
 
-_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
-_LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n")
-_CHUNKED = re.compile(rb"(?i)\r\ntransfer-encoding:[ \t]*chunked[ \t]*\r\n")
-_CLOSE = re.compile(rb"(?i)\r\nconnection:[ \t]*close[ \t]*\r\n")
-_RETRY_AFTER = re.compile(rb"(?i)\r\nretry-after:[ \t]*(\d{1,5})[ \t]*\r\n")
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?")
 _LONGEST_LINE = 4_096
 _NEVER = float("inf")
@@ -91,57 +86,68 @@ class Watchdog:
 class Connection:
     """One connection, made when it is first needed and again when it broke. For one thread at a time.
 
-    ``ask`` sends a request and reads the head of its answer; then ``body`` must be read to its end, or the connection is
-    made anew. They raise `Unanswered`, `DeadlineExceeded`, `NotUnderstood`; a body that breaks raises `Cut`.
+    ``send`` sends a request; ``answer`` reads the head of its answer, whose time begins then. After that ``body`` must be
+    read to its end, or the connection is made anew. They raise `Unanswered`, `DeadlineExceeded`, `NotUnderstood`; a body that
+    breaks raises `Cut`. Connections of one thread may share a ``buffer`` if one answer is read after the other.
     """
 
-    def __init__(self, address: Address, deadline: float, watchdog: Watchdog) -> None:
+    def __init__(self, address: Address, deadline: float, watchdog: Watchdog, buffer: bytearray | None = None) -> None:
         self._address, self._deadline = address, deadline
         self._socket: socket.socket | None = None
         self._lever: socket.socket | None = None
-        self._buffer = bytearray(BUFFER)
+        self._buffer = buffer if buffer is not None else bytearray(BUFFER)
         self._view = memoryview(self._buffer)
         self._at = self._end = 0
         self._left = 0
-        self._answered = b""
-        self._tried = ""
+        self._answered = self._request = b""
+        self._lost: _Lost | None = None
+        self.tried = ""
         # Seconds for which this answer may still be waited for: what its reader does with it meanwhile is not its time.
         self._spare = 0.0
         self._ends = _NEVER
         self._used = 0.0
         self._expired: socket.socket | None = None
         self._closes = self._chunked = False
+        self.length: int | None = None
+        """The Content-Length of the last answer, None where it has none."""
         watchdog.guard(self)
 
-    def ask(self, request: bytes, tried: str) -> int:
-        """Return the status of the answer to a request. ``tried`` names it to people."""
-        self._tried = tried
-        self._spare, begun = self._deadline, time.monotonic()
+    def send(self, request: bytes, tried: str) -> None:
+        """Send a request, whose answer is for later. ``tried`` names it to people. What fails here `answer` tells."""
+        self._request, self.tried = request, tried
         if self._left or self._at != self._end or self._closes or self._stale():
             self.close()
+        try:
+            self._send(time.monotonic() + self._deadline)
+        except _Lost as lost:
+            self._lost = lost
+
+    def answer(self) -> int:
+        """Return the status of the answer to what was sent; what was never answered is sent once more."""
+        self._spare, begun = self._deadline, time.monotonic()
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._head(request, begun)
+                return self._head(begun)
             except _Lost as lost:
                 trouble = self._trouble()
                 if trouble is not None:
                     raise trouble from None
                 if attempt == ATTEMPTS:
                     step = "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?"
-                    raise Unanswered(tried, str(lost), step) from None
+                    raise Unanswered(self.tried, str(lost), step) from None
         raise AssertionError("unreachable: there is at least one attempt")
-
-    @property
-    def length(self) -> int | None:
-        """The Content-Length of the last answer, None where it has none."""
-        found = _LENGTH.search(self._answered)
-        return int(found[1]) if found else None
 
     @property
     def retry_after(self) -> float | None:
         """The seconds of the last answer's Retry-After, None where it has none, or names a date."""
-        found = _RETRY_AFTER.search(self._answered)
-        return float(found[1]) if found else None
+        return _number(self._field(b"\r\nretry-after:"), 5)
+
+    def _field(self, name: bytes) -> bytes:
+        """Return a field of the last answer's head, "" where it has none. ``name`` stands in small letters as on the wire."""
+        begins = self._answered.find(name)
+        if begins < 0:
+            return b""
+        return self._answered[begins + len(name) : self._answered.index(b"\r\n", begins + 2)].strip(b" \t")
 
     def _stale(self) -> bool:
         """Tell whether the connection was cut, or, having been idle, ended or sent what nobody asked for."""
@@ -205,42 +211,53 @@ class Connection:
         self.close()
         if late:
             came_back = f"no whole answer within {self._deadline:.3g} s and the time that its length allows"
-            return DeadlineExceeded(self._tried, came_back, "is the system overloaded? --gf-deadline sets the limit")
+            return DeadlineExceeded(self.tried, came_back, "is the system overloaded? --gf-deadline sets the limit")
         if broken:
-            return Unanswered(self._tried, f"the route broke: {broken}", "ask again; see the cluster's nodes")
+            return Unanswered(self.tried, f"the route broke: {broken}", "ask again; see the cluster's nodes")
         return None
 
     def _cut(self, why: Exception) -> Exception:
         return self._trouble() or Cut(f"the body was cut: {why}")
 
-    def _head(self, request: bytes, begun: float) -> int:
-        self._ends = begun + self._spare
+    def _send(self, ends: float) -> None:
+        self._ends = ends
         connected = self._connected()
         self._at = self._end = 0
         try:
-            connected.sendall(request)
+            connected.sendall(self._request)
         except OSError as wrong:
             raise _Lost(f"the request could not be sent: {wrong}") from None
-        end = -1
+        finally:
+            self._ends = _NEVER
+
+    def _head(self, begun: float) -> int:
+        lost, self._lost, end = self._lost, None, -1
+        if lost is not None:
+            raise lost
+        if self._socket is None:
+            self._send(begun + self._spare)
+        self._ends = begun + self._spare
         while end < 0:
             if self._end >= MOST_HEAD:
                 self.close()
-                raise NotUnderstood(self._tried, f"a head of more than {MOST_HEAD} bytes", "is this an S3 server?")
+                raise NotUnderstood(self.tried, f"a head of more than {MOST_HEAD} bytes", "is this an S3 server?")
             self._receive(MOST_HEAD)
             end = self._buffer.find(b"\r\n\r\n", 0, self._end)
-        head = bytes(self._view[: end + 2])
-        self._at, self._answered = end + 4, head
-        status, length = _STATUS.match(head), _LENGTH.search(head)
-        self._chunked = _CHUNKED.search(head) is not None
-        self._closes = _CLOSE.search(head) is not None
-        bodiless = request.startswith(b"HEAD ")  # Such an answer may lack a length (RFC 9110, 9.3.2).
-        if status is None or (length is None and not self._chunked and not bodiless):
+        self._at, self._answered = end + 4, bytes(self._view[: end + 2]).lower()
+        status, self.length = self._answered[9:13], _number(self._field(b"\r\ncontent-length:"), 18)
+        self._chunked = self._field(b"\r\ntransfer-encoding:") == b"chunked"
+        self._closes = self._field(b"\r\nconnection:") == b"close"
+        spoken = (
+            self._answered.startswith((b"http/1.1 ", b"http/1.0 ")) and status[:3].isdigit() and status[3:] in b" \r"
+        )
+        bodiless = self._request.startswith(b"HEAD ")  # Such an answer may lack a length (RFC 9110, 9.3.2).
+        if not spoken or (self.length is None and not self._chunked and not bodiless):
+            said = bytes(self._view[: min(end, 60)])
             self.close()
-            came_back = f"no answer of HTTP/1.1 with a length: {head[:60]!r}"
-            raise NotUnderstood(self._tried, came_back, "is this an S3 server?")
-        self._left = -1 if self._chunked else int(length[1] if length else 0)
+            raise NotUnderstood(self.tried, f"no answer of HTTP/1.1 with a length: {said!r}", "is this an S3 server?")
+        self._left = -1 if self._chunked else self.length or 0
         self._waited(begun, 0)
-        return int(status[1])
+        return int(status[:3])
 
     def _connected(self) -> socket.socket:
         if self._socket is None:
@@ -327,3 +344,7 @@ class Connection:
         line = bytes(self._view[self._at : end])
         self._at = end + 2
         return line
+
+
+def _number(digits: bytes, most: int) -> int | None:
+    return int(digits) if digits.isdigit() and len(digits) <= most else None

@@ -36,8 +36,10 @@ REJECTED = {
 """The codes that refuse an identity or its signature, with what to do next."""
 LOOK_UPS = 4
 """How often a change is sent that nobody answered and that did not land."""
-BUSY = frozenset({"", "SlowDown", "ServiceUnavailable", "ServerNotInitialized", "Busy", "RequestLimitExceeded"})
+_THROTTLED = frozenset({"Throttling", "ThrottlingException", "TooManyRequests", "RequestLimitExceeded"})
+BUSY = frozenset({"", "SlowDown", "ServiceUnavailable", "ServerNotInitialized", "Busy"}) | _THROTTLED
 """The codes of a 503 that is to be asked again; a HEAD's and a proxy's carry none."""
+_BUSY_WORDS = ("not ready", "reduce your request rate")  # In the message of a 503 with another code.
 NOT_FOUND, TOO_MANY, UNAVAILABLE = 404, 429, 503
 
 
@@ -339,7 +341,8 @@ def _refusal(operation: str, response: Mapping[str, Any]) -> Answer:
 
 def not_now(answer: Answer) -> NotNow | None:
     """Return whether an answer asks to come again: 429, or a 503 that says busy or not ready, or says nothing."""
-    if answer.status == TOO_MANY or (answer.status == UNAVAILABLE and answer.code in BUSY):
+    says_so = answer.code in BUSY or any(words in answer.message.lower() for words in _BUSY_WORDS)
+    if answer.status == TOO_MANY or (answer.status == UNAVAILABLE and says_so):
         said = f"{answer}: {answer.message}" if answer.message else str(answer)
         return NotNow(
             said, answer.retry_after or None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import html
 import re
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from urllib.parse import urlsplit
@@ -12,7 +15,7 @@ from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, Unanswered
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.answers import Answer
 from pytest_gf.honey.formats.pieces import Pieces, Source
-from pytest_gf.honey.probes.http_bulk import Address, Connection, Cut, Watchdog
+from pytest_gf.honey.probes.http_bulk import BUFFER, Address, Connection, Cut, Watchdog
 from pytest_gf.honey.probes.s3 import REJECTED, Access
 from pytest_gf.honey.probes.sigv4 import Signer, encoded
 
@@ -20,6 +23,12 @@ PAGE = 1_000
 """Keys of one answer."""
 MOST_PAGE, MOST_REFUSAL = 4 * 1024 * 1024, 64 * 1024
 """Bytes of an answer that is no object."""
+AHEAD = range(2, 17)
+"""How many objects one reader asks for ahead, each on a connection of its own: few of a near server, many of a far one."""
+LATENCY = 0.003
+"""Seconds of latency for each object that is asked for ahead: so a reader is given one in about this time."""
+LOOK, LOOKS = 256, 8
+"""Every so many objects one is asked for alone, which measures the latency; the least of so many measurements counts."""
 _OK, _PART = Answer(200), 206
 _PORTS = {"http": 80, "https": 443}
 _CONTENTS = re.compile(rb"<Contents>(.*?)</Contents>", re.DOTALL)
@@ -72,15 +81,20 @@ class Place:
 
 
 class Reader:
-    """Reads a bucket over one connection. For one thread at a time; `close` it.
+    """Reads a bucket: over one connection, and objects `in_turn` over some. For one thread at a time; `close` it.
 
     Every call raises `Unanswered`, `DeadlineExceeded`, `NotUnderstood` or `IdentityRejected`; any other refusal is an
     `Answer`. Only what was never answered is asked again. Nothing is recorded: an audit makes millions of exchanges.
     """
 
-    def __init__(self, place: Place, address: Address, watchdog: Watchdog) -> None:
+    def __init__(self, place: Place, address: Address, watchdog: Watchdog, ahead: int | None = None) -> None:
         self._place, self._address, self._watchdog = place, address, watchdog
-        self._connection = Connection(address, place.deadline, watchdog)
+        self._buffer = bytearray(BUFFER)
+        self._connection = self._own = self._connected()
+        self.ahead, self._fixed = ahead or AHEAD[0], ahead is not None
+        self._lanes: list[Connection] = []
+        self._sent: dict[str, Connection] = {}
+        self._latencies: deque[float] = deque(maxlen=LOOKS)
         self._beside: Reader | None = None
         self._signer = Signer(
             place.access.credentials, place.access.section.region, urlsplit(place.access.section.endpoint).netloc
@@ -92,9 +106,34 @@ class Reader:
             self._beside = Reader(self._place, self._address, self._watchdog)
         return self._beside
 
+    def in_turn(self, objects: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+        """Yield objects to be read by `get`, each once those after it are asked for: as many as the latency wants."""
+        waiting: deque[tuple[str, int]] = deque()
+        for at, each in enumerate(objects):
+            while len(waiting) >= self.ahead:
+                yield waiting.popleft()
+            if at % LOOK or self._fixed:
+                lane = self._lanes.pop() if self._lanes else self._connected()
+                lane.send(*self._request("GET", "GetObject", each[0]))
+                self._sent[each[0]] = lane
+            waiting.append(each)
+        yield from waiting
+
+    def measured(self, latency: float) -> None:
+        """Take in the seconds of an exchange that waited for nothing else."""
+        self._latencies.append(latency)
+        if not self._fixed:
+            self.ahead = max(AHEAD[0], min(AHEAD[-1], int(min(self._latencies) / LATENCY)))
+
+    def _connected(self) -> Connection:
+        return Connection(self._address, self._place.deadline, self._watchdog, self._buffer)
+
     def close(self) -> None:
-        """End the connection."""
-        self._connection.close()
+        """End the connections. What was asked for ahead is asked again when its turn comes."""
+        for each in (self._own, *self._lanes, *self._sent.values()):
+            each.close()
+        self._lanes += self._sent.values()
+        self._sent.clear()
         if self._beside is not None:
             self._beside.close()
 
@@ -102,6 +141,11 @@ class Reader:
     def deadline(self) -> float:
         """Seconds for one exchange."""
         return self._place.deadline
+
+    @property
+    def length(self) -> int | None:
+        """The bytes of the last answer's body, None where it comes in chunks."""
+        return self._connection.length
 
     @property
     def retry_after(self) -> float | None:
@@ -113,11 +157,13 @@ class Reader:
         query = f"delimiter={encoded(delimiter)}&" if delimiter else ""
         query += f"list-type=2&max-keys={most}&prefix={encoded(prefix)}"
         query += f"&start-after={encoded(after)}" if after else ""
-        tried = f"S3 ListObjectsV2 {self._place.bucket} {prefix}"
-        answer = self._ask("GET", f"/{self._place.bucket}", query, tried)
+        tried = f"S3 ListObjectsV2 {self._place.bucket} {prefix} at {self._place.access.section.endpoint}"
+        self._connection = self._own
+        self._connection.send(self._request("GET", "ListObjectsV2", "", query)[0], tried)
+        answer = self._answer()
         if not answer.ok:
             return Page(answer)
-        body = self._whole(tried, MOST_PAGE)
+        body = self._whole(MOST_PAGE)
         if not _BEGINS.match(body) or not body.rstrip().endswith(_ENDS):
             begins = redact(body[:60].decode(errors="replace"))
             raise NotUnderstood(tried, f"200 with no whole listing, beginning {begins!r}", "is this an S3 server?")
@@ -138,62 +184,76 @@ class Reader:
 
     def get(self, key: str) -> tuple[Answer, Source]:
         """Return the answer, and the object's body. A cut body raises `Cut` where it is read."""
-        tried = f"S3 GetObject {self._place.bucket} {key}"
-        answer = self._ask("GET", f"/{self._place.bucket}/{encoded(key, safe='/')}", "", tried)
+        lane = self._sent.pop(key, None)
+        if lane is not None:
+            self._connection = lane
+            self._lanes.append(lane)
+            answer = self._answer()
+        else:
+            begun = time.monotonic()
+            answer = self._ask("GET", "GetObject", key)
+            self.measured(time.monotonic() - begun)
         return answer, self._connection.body() if answer.ok else Pieces(())
 
     def head(self, key: str) -> tuple[Answer, int | None]:
         """Return whether a key is there, and its length in bytes; without a code, so that a lost bucket looks like a lost key."""
-        tried = f"S3 HeadObject {self._place.bucket} {key}"
-        answer = self._ask("HEAD", f"/{self._place.bucket}/{encoded(key, safe='/')}", "", tried)
+        answer = self._ask("HEAD", "HeadObject", key)
         return answer, self._connection.length if answer.ok else None
 
     def first(self, key: str, count: int) -> tuple[Answer, bytes]:
         """Return the first bytes of an object, fewer where it is shorter. A cut answer raises `Unanswered`."""
-        tried = f"S3 GetObject {self._place.bucket} {key}"
-        path = f"/{self._place.bucket}/{encoded(key, safe='/')}"
-        answer = self._ask("GET", path, "", tried, headers=f"Range: bytes=0-{count - 1}\r\n")
+        answer = self._ask("GET", "GetObject", key, headers=f"Range: bytes=0-{count - 1}\r\n")
         if not answer.ok:
             return answer, b""
         try:
             return answer, bytes(self._connection.body().up_to(count))
         except Cut as cut:
-            raise Unanswered(tried, str(cut), "does a proxy between cut it?") from None
+            raise self._cut(cut) from None
 
-    def _ask(self, method: str, path: str, query: str, tried: str, headers: str = "") -> Answer:  # Ours alone.
-        where = f"{tried} at {self._place.access.section.endpoint}"
-        status = self._connection.ask(self._signer.request(method, path, query, headers), where)
-        if method == "HEAD":
+    def _ask(self, method: str, operation: str, key: str, headers: str = "") -> Answer:
+        self._connection = self._own
+        self._connection.send(*self._request(method, operation, key, headers=headers))
+        return self._answer(part=bool(headers), bodiless=method == "HEAD")
+
+    def _request(self, method: str, operation: str, key: str, query: str = "", headers: str = "") -> tuple[bytes, str]:
+        path = f"/{self._place.bucket}/{encoded(key, safe='/')}" if key else f"/{self._place.bucket}"
+        tried = f"S3 {operation} {self._place.bucket} {key} at {self._place.access.section.endpoint}"
+        return self._signer.request(method, path, query, headers), tried
+
+    def _answer(self, *, part: bool = False, bodiless: bool = False) -> Answer:
+        status = self._connection.answer()
+        if bodiless:
             self._connection.skip_body()
         if status == _OK.status:
             return _OK
-        if status == _PART and headers:
+        if status == _PART and part:
             return Answer(status)
         if 200 <= status < 400:  # noqa: PLR2004  # RFC 9110, 15.3 and 15.4: a part, another's version, a redirect.
             step = "does the endpoint name the S3 server itself?"
-            raise NotUnderstood(where, f"{status}, neither what was asked for nor a refusal", step)
-        if method == "HEAD":
-            return Answer(status)
-        return self._refusal(status, where)
+            raise NotUnderstood(self._connection.tried, f"{status}, neither what was asked for nor a refusal", step)
+        return Answer(status) if bodiless else self._refusal(status)
 
-    def _refusal(self, status: int, where: str) -> Answer:
-        body = self._whole(where, MOST_REFUSAL)
+    def _refusal(self, status: int) -> Answer:
+        body = self._whole(MOST_REFUSAL)
         code, message = _CODE.search(body), _MESSAGE.search(body)
         answer = Answer(status, *(redact(each[1].decode(errors="replace")) if each else "" for each in (code, message)))
         if answer.code in REJECTED:
             step = "check the two variables that the target names for [s3]"
-            raise IdentityRejected(where, f"{answer}: {answer.message}", step)
+            raise IdentityRejected(self._connection.tried, f"{answer}: {answer.message}", step)
         return answer
 
-    def _whole(self, tried: str, most: int) -> bytes:
+    def _whole(self, most: int) -> bytes:
         """Return a body that is no object's. Raises NotUnderstood where it is too long, Unanswered where it is cut."""
         try:
             whole = bytes(self._connection.body().up_to(most + 1))
         except Cut as cut:
-            raise Unanswered(tried, str(cut), "does a proxy between cut it?") from None
+            raise self._cut(cut) from None
         if len(whole) > most:
-            raise NotUnderstood(tried, f"more than {most} bytes came", "is this an S3 server?")
+            raise NotUnderstood(self._connection.tried, f"more than {most} bytes came", "is this an S3 server?")
         return whole
+
+    def _cut(self, cut: Cut) -> Unanswered:
+        return Unanswered(self._connection.tried, str(cut), "does a proxy between cut it?")
 
 
 def _object(contents: bytes, tried: str) -> tuple[str, int]:

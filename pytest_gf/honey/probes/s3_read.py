@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from pytest_gf.engine.errors import Unanswered
 from pytest_gf.honey.probes.s3 import MOST_BODY, S3, Body, not_now
@@ -16,9 +17,12 @@ PATIENCE = 2
 """Deadlines that six tries may take together."""
 
 
-def read_object(s3: S3, bucket: str, key: str, *, most: int = MOST_BODY) -> Body | Unreadable:
+def read_object(
+    s3: S3, bucket: str, key: str, *, most: int = MOST_BODY, others: Callable[[], str] | None = None
+) -> Body | Unreadable:
     """Return the object's whole body, the refusal in its place, or a finding that it can't be read.
 
+    ``others`` returns "" where another object is read just now; without it some of the bucket are looked for.
     Raises what `S3` raises, and `unreadable.NotRead` where S3 fails for others too, or too much to tell.
     """
     try:
@@ -27,13 +31,12 @@ def read_object(s3: S3, bucket: str, key: str, *, most: int = MOST_BODY) -> Body
         first = None
     if first is not None and not _failed(first):
         return first
-    other = _Others(s3, bucket, key)
     return read(
         f"S3 GetObject {bucket} {key} at {s3.endpoint}",
         lambda: s3.anew().get_object(bucket, key, most=most),
         failed=_failed,
         not_now=lambda body: not_now(body.head.answer),
-        witnesses=Witnesses(lambda: _head(s3, bucket, key), other.read),
+        witnesses=Witnesses(lambda: _head(s3, bucket, key), others or _Others(s3, bucket, key).read),
         seconds=PATIENCE * s3.deadline,
     )
 

@@ -69,6 +69,13 @@ AUDIT = Selection(
                 "help": "With -m audit: how old a finished audit's state may be to be believed (90m, 12h, 7d). Without it, a finished one is unproven today.",
             },
         ),
+        Option(
+            "--gf-readers",
+            {
+                "metavar": "N",
+                "help": "with -m audit: read by N connections (1 to 64); without it 8 to 64, as the latency wants",
+            },
+        ),
     ),
     read=_read,
     fills="shard",
