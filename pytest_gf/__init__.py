@@ -4,15 +4,13 @@ from pytest_gf.engine.clauses import clause
 from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.engine.facts import Every, IfSeen, fact, facts_in
 from pytest_gf.engine.house import Axis, House, Section, Selection
-from pytest_gf.engine.trouble import Cause, Observed, Trouble
+from pytest_gf.engine.trouble import Trouble
 
 __all__ = [
     "Axis",
-    "Cause",
     "Every",
     "House",
     "IfSeen",
-    "Observed",
     "ProbeError",
     "Section",
     "Selection",
