@@ -31,6 +31,15 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
             yield f"{left.parent.name}: still running; its things are its own", False
             continue
         yield from ((redact(f"{left.run}: {problem}"), True) for problem in left.problems)
+        yield from (
+            (
+                redact(
+                    f"{left.run}: {each.kind} {each.name} stays: it was left on purpose, and nothing here deletes it"
+                ),
+                False,
+            )
+            for each in left.stays
+        )
         if not left.things:
             continue
         if settings.target is None and "folder" in left.where:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import IO, Any
 
 NAME = "ledger.jsonl"
+RECORD = "record.json"
+"""What a run that ended has beside its ledger."""
 LONGEST = 16 * 1024 * 1024
 """Characters of a ledger; a run makes a dozen things."""
 
@@ -95,6 +97,7 @@ class Left:
     """The ledger of a run that is over, with what it made and never saw gone, the latest first.
 
     ``foreign`` are things that a run of this id never makes, with why; ``corrupt`` the numbers of lines that say nothing.
+    ``stays`` is what it left on purpose, where the run was killed before its record could say so.
     """
 
     path: Path
@@ -102,6 +105,7 @@ class Left:
     things: tuple[Thing, ...]
     foreign: tuple[tuple[Thing, str], ...] = ()
     corrupt: tuple[int, ...] = ()
+    stays: tuple[Thing, ...] = ()
 
     @property
     def run(self) -> str:
@@ -130,13 +134,14 @@ def unfinished(reports: Path, why_not: WhyNot) -> Iterator[Left | Path]:
                 continue
             file.seek(0)
             left = _left(path, file.read(LONGEST), why_not)
-        if left.things or left.foreign or left.corrupt:
+        if left.things or left.foreign or left.corrupt or left.stays:
             yield left
 
 
 def _left(path: Path, text: str, why_not: WhyNot) -> Left:
     where: dict[str, str] = {}
     opened: dict[Thing, None] = {}
+    stays: dict[Thing, None] = {}
     corrupt: list[int] = []
     for number, line in enumerate(text.splitlines(keepends=True), start=1):
         entry = _entry(line)
@@ -149,8 +154,11 @@ def _left(path: Path, text: str, why_not: WhyNot) -> Left:
             where = value
         elif event == "made":
             opened[value] = None
+        elif event == "left":
+            stays[value] = None
         elif event == "gone":
             opened.pop(value, None)
+            stays.pop(value, None)
     reasons = {thing: why_not(thing, path.parent.name) for thing in reversed(opened)}
     return Left(
         path,
@@ -158,6 +166,7 @@ def _left(path: Path, text: str, why_not: WhyNot) -> Left:
         tuple(thing for thing, why in reasons.items() if not why),
         tuple((thing, why) for thing, why in reasons.items() if why),
         tuple(corrupt),
+        () if (path.parent / RECORD).exists() else tuple(stays),
     )
 
 

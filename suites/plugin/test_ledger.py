@@ -159,3 +159,16 @@ def test_what_was_settled_is_open_no_more(tmp_path: Path) -> None:
 
 def test_a_stamp_is_a_part_of_a_buckets_name() -> None:
     assert f"gf-rca-{stamp(RUN)}" == OWN
+
+
+def test_what_a_killed_run_left_on_purpose_is_named(tmp_path: Path) -> None:
+    kept = Ledger(tmp_path / RUN / "ledger.jsonl", {"target": "x"})
+    refused, pushed = Thing("path", "main//nix/store/a"), Thing("path", "main//nix/store/b")
+    for thing in (refused, pushed):
+        kept.left(thing)
+    kept.gone(refused)
+    kept.close()
+    left = read(tmp_path)
+    assert (left.things, left.stays, list(left.problems)) == ((), (pushed,), [])
+    (tmp_path / RUN / "record.json").touch()
+    assert list(unfinished(tmp_path, WHY_NOT)) == []
