@@ -35,7 +35,7 @@ def test_a_bucket_that_is_not_there_is_violated_and_nothing_is_written(
         f'name = "moto"\nvantage = "operator"\nallow = ["state-proof", "scratch"]\n[s3]\nendpoint = "{moto}"\n'
         'access_key_env = "GF_REAL_ACCESS"\nsecret_key_env = "GF_REAL_SECRET"\n'
     )
-    environment = {"GF_REAL_ACCESS": "any", "GF_REAL_SECRET": "any"}
+    environment = {"GF_REAL_ACCESS": "any", "GF_REAL_SECRET": "any-secret"}
     outcome = run_pytest("-m", "guard", f"--gf-target={target}", environment=environment)
     assert outcome.exit == 1, outcome.text
     of_bucket = {f"rustfs.{name}[tofu-state]" for name in ("list-buckets", "head-bucket", "get-agrees")}

@@ -37,7 +37,9 @@ def parsed(source: bytes) -> Node:
     from tree_sitter import Parser
 
     end = time.monotonic() + MOST_SECONDS
-    parser = Parser(_language())  # One a parse: facts parse in threads of their own, and two in one parser end the process.
+    parser = Parser(
+        _language()
+    )  # One a parse: facts parse in threads of their own, and two in one parser end the process.
     try:
         tree = parser.parse(lambda at, _: source[at : at + 4096], progress_callback=lambda *_: time.monotonic() > end)
     except ValueError:
