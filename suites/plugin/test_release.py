@@ -28,14 +28,13 @@ def locked(name: str) -> dict[str, str]:
 
 
 def wanted() -> dict[str, list[Requirement]]:
-    given = [line for line in (REQUIREMENTS / "release.in").read_text().splitlines() if line]
-    return {
-        "runtime.txt": [Requirement(each) for each in PROJECT["dependencies"]],
-        "release.txt": [Requirement(each) for each in given],
+    asked = {f"{path.stem}.txt": path.read_text().splitlines() for path in REQUIREMENTS.glob("*.in")}
+    return {name: [Requirement(each) for each in lines] for name, lines in asked.items()} | {
+        "runtime.txt": [Requirement(each) for each in PROJECT["dependencies"]]
     }
 
 
-@pytest.mark.parametrize("name", ["runtime.txt", "release.txt"])
+@pytest.mark.parametrize("name", ["runtime.txt", "build.txt", "release.txt"])
 def test_the_lock_satisfies_what_is_asked_and_has_hashes(name: str) -> None:
     versions = locked(name)
     for each in wanted()[name]:
