@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -309,3 +310,28 @@ def test_the_jobs_command_audits_the_bucket_in_parts(rendered: dict[str, Objects
     assert merged.returncode == 0, merged.stdout + merged.stderr
     rows = json.loads((audit / "merged" / "record.json").read_text())["verdicts"]
     assert len({row["params"]["shard"] for row in rows if row["clause"] == "bazel.audit-shard"}) == 768
+
+
+def test_the_readmes_ten_commands() -> None:
+    """What can be run without a cluster is: options, folders, names and JSON of the others are those of what is rendered."""
+    (block,) = re.findall(r"```sh\n(.*?)```", (DEPLOY / "README.md").read_text(), re.DOTALL)
+    lines = [shlex.split(line) for line in block.splitlines()]
+    assert len(lines) == 10
+    objects = render(DEPLOY / "overlays" / "honey")
+    cron = only(objects, "CronJob")
+    for line in lines:
+        files = [
+            word.partition("=")[2] for word in line if word.startswith(("--file=", "--ignorefile=", "--gf-target="))
+        ]
+        files += [word for word in line if word.startswith("deploy/")]
+        assert [name for name in files if not (ROOT / name).exists()] == []
+        if line[0] == "kubectl" and "-n" in line:
+            assert line[line.index("-n") + 1] == cron["metadata"]["namespace"]
+    (source,) = pod(objects)["spec"]["containers"][0]["envFrom"]
+    assert source["secretRef"]["name"] in lines[4]
+    assert f"--from=cronjob/{cron['metadata']['name']}" in lines[7]
+    assert lines[9][5] == cron["metadata"]["name"]
+    patch = json.loads(lines[9][6].removeprefix("--patch="))
+    assert patch["spec"].keys() <= cron["spec"].keys()
+    (old,) = re.findall(r"s#([^#]*)#", lines[3][2])
+    assert old in (DEPLOY / "overlays" / "honey" / "kustomization.yaml").read_text()
