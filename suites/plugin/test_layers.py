@@ -128,6 +128,7 @@ ALLOWED: dict[str, set[str]] = {
         "engine.clauses",
         "engine.facts",
         "engine.session",
+        "engine.target",
         "honey.__init__",
         "honey.contract",
         "lab",
