@@ -203,7 +203,7 @@ def test_an_audit_keeps_to_its_rate(rate: asked.Asked, nowhere: Scope, tmp_path:
 
 
 def test_the_job_asks_for_what_there_is() -> None:
-    job = yaml.safe_load((ROOT / "deploy" / "audit-job.yaml").read_text())
+    job = yaml.safe_load((ROOT / "deploy" / "overlays" / "audit" / "job.yaml").read_text())
     (container,) = job["spec"]["template"]["spec"]["containers"]
     given = dict(each.split("=", 1) for each in container["args"] if each.startswith("--gf-"))
     assert asked.part(given["--gf-shard"], {asked.INDEX: "15"}) == asked.Part(15, job["spec"]["completions"])

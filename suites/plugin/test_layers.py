@@ -136,6 +136,7 @@ ALLOWED: dict[str, set[str]] = {
         "engine.facts",
         "engine.options",
         "engine.session",
+        "engine.target",
         "honey.__init__",
         "honey.contract",
         "lab",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 
@@ -17,8 +18,18 @@ MOST_STEPS = 3_000_000
 
 Place = int
 
+
+def _many(group: bytes, times: bytes = b"*") -> bytes:
+    """Return the pattern of a group, repeated, that gives nothing back.
+
+    Until 3.11.5 a possessive repeat of a group went wrong (python/cpython#106052): good JSON did not match. An atomic group is
+    right there too, and takes more memory.
+    """
+    return group + times + b"+" if sys.version_info >= (3, 11, 5) else b"(?>" + group + times + b")"
+
+
 _W = rb"[ \t\r\n]*+"
-_STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
+_STRING = rb'"[^"\\\x00-\x1f]*+' + _many(rb'(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)') + rb'"'
 _NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 _FLAT = rb"(?:" + _STRING + rb"|" + _NUMBER + rb"|true|false|null)"
 _KEY = _STRING + _W + rb":" + _W
@@ -27,22 +38,22 @@ _KEY = _STRING + _W + rb":" + _W
 def _around(value: bytes) -> bytes:
     """Return the pattern of such a value, or of an array or object of such values."""
     item, member = value + _W, _KEY + value + _W
-    array = rb"\[" + _W + rb"(?:" + item + rb"(?:," + _W + item + rb")*+)?\]"
-    table = rb"\{" + _W + rb"(?:" + member + rb"(?:," + _W + member + rb")*+)?\}"
+    array = rb"\[" + _W + rb"(?:" + item + _many(rb"(?:," + _W + item + rb")") + rb")?\]"
+    table = rb"\{" + _W + rb"(?:" + member + _many(rb"(?:," + _W + member + rb")") + rb")?\}"
     return rb"(?:" + value + rb"|" + array + rb"|" + table + rb")"
 
 
 _INLINE = 2
 """Levels of nesting that one pattern takes at once; deeper ones are walked."""
-_RUN = rb"{0,4096}+"
+_RUN = rb"{0,4096}"
 """So many members are taken at once at most: between two matches other threads run."""
 
 
 def _patterns(value: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes]]:
     """Return what matches a value; what follows one in an array, and in an object, up to a value that is to be walked."""
     tail = rb"(?:(\])|(,)" + _W + rb")"
-    array = _W + rb"(?:," + _W + value + _W + rb")" + _RUN + tail
-    table = _W + rb"(?:," + _W + _KEY + value + _W + rb")" + _RUN + rb"(?:(\})|(,)" + _W + _KEY + rb")"
+    array = _W + _many(rb"(?:," + _W + value + _W + rb")", _RUN) + tail
+    table = _W + _many(rb"(?:," + _W + _KEY + value + _W + rb")", _RUN) + rb"(?:(\})|(,)" + _W + _KEY + rb")"
     return re.compile(value), re.compile(array, re.DOTALL), re.compile(table, re.DOTALL)
 
 
@@ -59,7 +70,7 @@ def _shallow() -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes]]
 _SPACE = re.compile(_W)
 _OPEN_ARRAY = re.compile(rb"\[" + _W + rb"(\])?")
 _OPEN_TABLE = re.compile(rb"\{" + _W + rb"(?:(\})|" + _KEY + rb")")
-_NAME = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")' + _W + rb":" + _W, re.DOTALL)
+_NAME = re.compile(rb'("[^"\\]*+' + _many(rb'(?:\\.[^"\\]*+)') + rb'")' + _W + rb":" + _W, re.DOTALL)
 _NEXT = re.compile(_W + rb",?" + _W)
 _A_STRING = re.compile(_STRING, re.DOTALL)
 _A_NUMBER = re.compile(_NUMBER)
@@ -202,7 +213,7 @@ _KINDS = {
 }
 
 
-_SPELLED = re.compile(rb'"[^"\\]*+"|"[^"\\]*+(?:\\.[^"\\]*+)++"|[ \t\r\n]++', re.DOTALL)
+_SPELLED = re.compile(rb'"[^"\\]*+"|"[^"\\]*+' + _many(rb'(?:\\.[^"\\]*+)', b"+") + rb'"|[ \t\r\n]++', re.DOTALL)
 
 
 def _one_spelling(found: re.Match[bytes]) -> bytes:

@@ -1,0 +1,71 @@
+"""JSON Schemas of target and contract files, for editors (taplo): `python -m pytest_gf.pages.schemas docs`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_gf.engine.target import _Top
+from pytest_gf.honey import HOUSE
+from pytest_gf.honey.contract.load import _File
+
+Schema = dict[str, Any]
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_ROOT = "#/$defs/"
+
+
+def target() -> Schema:
+    """Return the schema of a target file: the words at its top, and a table for each section."""
+    (top, *tables), parts = msgspec.json.schema_components([_Top, *(section.type for section in HOUSE.sections)])
+    whole = parts.pop(top["$ref"].removeprefix(_ROOT))
+    whole["properties"]["vantage"]["enum"] = list(HOUSE.vantages)
+    whole["properties"]["allow"]["items"]["enum"] = list(HOUSE.allows)
+    names = [section.name for section in HOUSE.sections]
+    whole["properties"]["expects"]["items"]["enum"] = names
+    whole["properties"] |= dict(zip(names, tables, strict=True))
+    return {"$schema": DRAFT, **whole, "title": "A target of pytest-gf", "$defs": parts}
+
+
+def contract() -> Schema:
+    """Return the schema of a contract file. Nothing is required, since it may extend another; false takes an entry away."""
+    (top,), parts = msgspec.json.schema_components([_File])
+    whole = parts.pop(top["$ref"].removeprefix(_ROOT))
+    for part in _tables([whole, *parts.values()]):
+        part.pop("required", None)
+        if isinstance(part.get("additionalProperties"), dict):
+            part["additionalProperties"] = {"anyOf": [part["additionalProperties"], {"const": False}]}
+    whole["properties"] = {
+        name: value if name == "name" else {"anyOf": [value, {"const": False}]}
+        for name, value in whole["properties"].items()
+    }
+    whole["properties"]["extends"] = {"type": "string", "description": "gloriousflywheel, or a file beside this one"}
+    return {"$schema": DRAFT, **whole, "title": "A contract of pytest-gf", "$defs": parts}
+
+
+def _tables(schemas: list[Schema]) -> Iterator[Schema]:
+    """Yield each schema of an object, wherever it stands."""
+    for schema in schemas:
+        if schema.get("type") == "object":
+            yield schema
+        yield from _tables([each for value in schema.values() for each in _inside(value)])
+
+
+def _inside(value: object) -> Iterator[Schema]:
+    if isinstance(value, dict):
+        yield value
+    elif isinstance(value, list):
+        yield from (each for each in value if isinstance(each, dict))
+
+
+SCHEMAS: Mapping[str, Callable[[], Schema]] = {"target.schema.json": target, "contract.schema.json": contract}
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:  # noqa: PLR2004  # The program and its one argument.
+        raise SystemExit("usage: python -m pytest_gf.pages.schemas FOLDER")
+    for name, made in SCHEMAS.items():
+        (Path(sys.argv[1]) / name).write_text(json.dumps(made(), indent=1) + "\n", encoding="utf-8")
