@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import tomllib
@@ -103,6 +104,7 @@ def test_every_fault_is_in_the_table() -> None:
     } == set(FAULTS)
 
 
+OWN_LAB = ("bazel-blob:", "bazel-write")
 WHOLE = (
     *("bucket-index-lost:tofu-state", "scratch-lingers", "wrong-secret", "state-short:arc-runners"),
     *("kubernetes-forbidden:create pods/exec", "pod-not-ready", "wrong-cluster", "exec-cut:rst"),
@@ -123,7 +125,11 @@ def test_a_whole_run_shows_its_rows_and_exits_by_them(fault: str, run_pytest: An
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", TABLE["fault"])
 def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
-    check_the_rows(fault, drill("-m", "canary", "--gf-deadline=2").judge(tmp_path, fault, lab=lab).verdicts())
+    selected = drill("-m", "canary", "--gf-deadline=2")
+    with contextlib.ExitStack() as stack:
+        if fault.startswith(OWN_LAB):  # The blobs that a canary wrote stay in the cache, and count there.
+            lab = stack.enter_context(Lab.start(tmp_path / "lab"))
+        check_the_rows(fault, selected.judge(tmp_path, fault, lab=lab).verdicts())
 
 
 def check_the_rows(fault: str, verdicts: Mapping[str, dict[str, Any]]) -> None:
