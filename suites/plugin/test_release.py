@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -74,6 +75,7 @@ def test_the_fragments_make_a_changelog(tmp_path: Path) -> None:
     """In a copy: fragments left are refused, and towncrier's section is what the release looks for."""
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "release.py").write_text(RELEASE.read_text())
+    shutil.copy(ROOT / "deploy" / "changelog.md.jinja", tmp_path / "deploy")
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
     (tmp_path / "changelog").mkdir()
     for path in (ROOT / "changelog").iterdir():
