@@ -19,11 +19,8 @@ FACTS = sorted((ROOT / "fixtures").rglob("*.py"))
 CLAUSES = sorted((ROOT / "suites" / "contract").rglob("*.py"))
 TESTS = [path for path in sorted((ROOT / "suites").rglob("*.py")) if path not in CLAUSES]
 
-LONGEST_FILE = 400
-LONGEST_FUNCTION = 40
-MEDIAN_FILE = 150
-LONGEST_MAP = 60
-MOST_EXPORTS = 12
+LONGEST_FILE, LONGEST_FUNCTION, LONGEST_MAP = 400, 40, 60
+MEDIAN_FILE, MOST_EXPORTS = 150, 12
 CLIENTS = {"aiohttp", "allure", "allure_commons", "boto3", "botocore", "grpc", "httpx", "kubernetes", "websocket"}
 INPUT_OUTPUT = {"asyncio", "http", "io", "os", "pathlib", "shutil", "socket", "subprocess", "tempfile", "urllib"}
 
