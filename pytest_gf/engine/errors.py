@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from pytest_gf.engine.trouble import Cause
 from pytest_gf.engine.visible import visible_lines
 
 
 class Unproven(Exception):  # It is no error: it is a verdict, and this is its name in every report.
-    """The fact could not be observed from here: every clause that needs it is unproven."""
+    """The fact could not be observed from here: every clause that needs it is unproven.
 
-    def __init__(self, reason: str, next_step: str = "") -> None:
+    ``because`` names causes that would explain it, where the fact saw them.
+    """
+
+    def __init__(self, reason: str, next_step: str = "", because: tuple[Cause, ...] = ()) -> None:
+        self.because = because
         self.reason = visible_lines(reason)
         self.next_step = visible_lines(next_step)
         super().__init__(self.reason)
 
 
 class ProbeError(Exception):
-    """The probe broke. That says nothing about the contract: every clause that needs the fact is an error."""
+    """The probe broke. That says nothing about the contract: every clause that needs the fact is an error.
+
+    ``kind`` is that of its cause.
+    """
+
+    kind = "probe-broken"
 
     def __init__(self, tried: str, came_back: str, next_step: str) -> None:
         self.tried = visible_lines(tried)
@@ -27,18 +37,28 @@ class ProbeError(Exception):
 class Unanswered(ProbeError):
     """Nothing came back: refused, reset, no route, TLS failed."""
 
+    kind = "unreachable"
+
 
 class DeadlineExceeded(ProbeError):
     """No complete answer came within the deadline. The exchange was abandoned."""
+
+    kind = "too-slow"
 
 
 class IdentityRejected(ProbeError):
     """The server does not know the credential, or its signature is wrong."""
 
+    kind = "identity-rejected"
+
 
 class NotUnderstood(ProbeError):
     """The answer is not of the protocol that was expected."""
 
+    kind = "not-understood"
+
 
 class WrongCluster(ProbeError):
     """The cluster behind the address is not the contract's (S001): nothing that was seen of it may be judged."""
+
+    kind = "wrong-cluster"

@@ -170,6 +170,7 @@ class House:
     ``where(target)`` tells by what a later clean knows the target again.
     ``why_not(contract, thing, run)`` says why a run never made a thing that its ledger names. ``plan`` adds lines to --gf-plan: what the facts of
     each row need, and what they can't do without. ``applies`` says whether a fact would ask on this target.
+    ``causes`` says what each kind of cause is, in a few words.
     A House that ``extends`` another has all of that one's, and its own in front.
     """
 
@@ -196,6 +197,7 @@ class House:
     why_not: Callable[[Any, Thing, str], str] = lambda _contract, _thing, _run: ""
     plan: Callable[[Any, Mapping[str, Sequence[Node]], Mapping[str, Sequence[Node]]], Iterator[PlanLine]] | None = None
     applies: Callable[[Any, Node], bool] = lambda _run, _node: True
+    causes: Mapping[str, str] = field(default_factory=dict)
     file: Path | None = None
     """Where it is defined; set where it is loaded."""
 
@@ -208,6 +210,7 @@ class House:
             name: _laid_over(getattr(below, name), getattr(self, name)) for name in ("axes", "selections", "sections")
         }
         merged |= {name: (*getattr(below, name), *getattr(self, name)) for name in ("allows", "vantages")}
+        merged["causes"] = {**below.causes, **self.causes}
         plain = {each.name for each in fields(self)} - merged.keys() - {"name", "file", "extends"}
         merged |= {name: getattr(self, name) or getattr(below, name) for name in plain}
         return replace(self, **merged)

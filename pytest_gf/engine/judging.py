@@ -13,6 +13,7 @@ from pytest_gf.engine.facts import UNPROVEN
 from pytest_gf.engine.options import options_of
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.run import evidence_path, outcome
+from pytest_gf.engine.trouble import Cause, Observed
 from pytest_gf.engine.verdict import Verdict, worst
 from pytest_gf.engine.visible import visible_lines
 from pytest_gf.engine.waiving import EXPIRED
@@ -59,13 +60,14 @@ def say(properties: list[tuple[str, object]], verdict: Verdict) -> None:
 
 
 def account(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> dict[str, Any]:
-    """Return the record's account of a clause: verdict, reason, next_step, facts, evidence (all redacted)."""
+    """Return the record's account of a clause: verdict, reason, next_step, cause, because, facts, evidence (all redacted)."""
     reason, next_step = _why(item, call, verdict) or _broken(call, _nodes(item, row, run.graph))
     facts, evidence = _seen(item, row, run)
     return {
         "verdict": str(verdict),
         "reason": visible_lines(redact(reason)),
         "next_step": visible_lines(redact(next_step)),
+        **_causes(item, call, verdict, _nodes(item, row, run.graph)),
         "facts": facts,
         "evidence": evidence,
     }
@@ -175,6 +177,36 @@ def _why(  # One a verdict.
             "remove it from the waiver in the contract; what else does the waiver wait for?",
         )
     return (str(raised), raised.next_step) if isinstance(raised, ProbeError) else None
+
+
+def _causes(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, nodes: Sequence[Node]) -> dict[str, Any]:
+    """Return the cause that a row's value names, and those that would explain it; of a probe that broke its kind and system."""
+    raised = call.excinfo.value if call.excinfo is not None else None
+    cause: Cause | None = None
+    because: tuple[Cause, ...] = ()
+    if verdict in {Verdict.VIOLATED, Verdict.INTERIM}:
+        found = (each.trouble() for each in _arguments(item) if isinstance(each, Observed))
+        trouble = next((each for each in found if each is not None), None)
+        if trouble is not None:
+            cause, because = trouble.cause, trouble.because
+    elif verdict is Verdict.UNPROVEN:
+        because = getattr(item.stash.get(UNPROVEN, None), "because", ())
+    elif isinstance(raised, ProbeError):
+        cause = Cause(raised.kind, _system(raised, nodes))
+    return {"cause": _shown(cause) if cause is not None else None, "because": [_shown(each) for each in because]}
+
+
+def _shown(cause: Cause) -> dict[str, str]:
+    return {"kind": cause.kind, "subject": visible_lines(redact(cause.subject))}
+
+
+def _system(raised: BaseException, nodes: Sequence[Node]) -> str:
+    """Return the system that a broken probe asked last; the fact's name where it asked none."""
+    failed = next((node for node in nodes if node.failure is raised), None)
+    if failed is None:
+        return ""
+    asked = failed.evidence.exchanges if failed.evidence is not None else []
+    return str(asked[-1]["system"]) if asked else failed.key[0]
 
 
 def _broken(call: pytest.CallInfo[None], nodes: Sequence[Node]) -> tuple[str, str]:

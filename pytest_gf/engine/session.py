@@ -344,7 +344,7 @@ class ContractSession:
         if reporter is not None and self._whole is not None:
             if places.incomplete(self.run):
                 reporter.write_line(f"{places.incomplete(self.run)}; exit {int(self._whole['exit'])}", red=True)
-            terminal.last_line(reporter, self.run)
+            terminal.last_lines(reporter, self._whole, self.run)
 
     def close(self) -> None:
         """Stop what the run started. Safe to call twice."""

@@ -94,6 +94,12 @@ KINDS: Mapping[str, str] = {
     "page-stale": "the contract's page says something else than what is so",
     # outside
     "page-missing": "a public page does not answer",
+    # the suite's own way there
+    "unreachable": "a system does not answer",
+    "too-slow": "a system does not answer in time",
+    "identity-rejected": "a system does not accept the identity of this run",
+    "not-understood": "something else answers than the system that was expected",
+    "probe-broken": "a probe broke",
     # anything else
     "not-as-promised": "something differs from the contract",
 }

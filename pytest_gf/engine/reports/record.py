@@ -13,6 +13,7 @@ import msgspec
 from pytest_gf.engine.clauses import Row, row_as_data
 from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.redaction import redact
+from pytest_gf.engine.reports.incidents import incidents
 from pytest_gf.engine.verdict import Verdict, exit_code, worst
 from pytest_gf.engine.visible import visible_within
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_gf.engine.contract import Contract
     from pytest_gf.engine.run import Run
 
-SCHEMA = "pytest_gf.record/1"
+SCHEMA = "pytest_gf.record/2"
 NOT_RUN = "not run"
 CRASHED = "the worker that judged it crashed"
 
@@ -58,8 +59,8 @@ class Record:
     """The verdicts of a run, one for each selected clause and set of axis values.
 
     Top level of ``record.json``: ``schema, target, vantage, part, contract, version, faults, selection, command, started,
-    finished, exit, verdicts, does_not_prove``; each verdict: ``clause, params, title, statements, started, ended, verdict, reason,
-    next_step, seconds, facts, evidence``. Instants are UTC. ``record.jsonl`` holds the
+    finished, exit, incidents, verdicts, does_not_prove``; each verdict: ``clause, params, title, statements, started, ended, verdict, reason,
+    next_step, cause, because, seconds, facts, evidence``. Instants are UTC. ``record.jsonl`` holds the
     top level as it is at the start, then a verdict a line as they fall, then ``finished`` and ``exit``.
     """
 
@@ -124,7 +125,8 @@ class Record:
         with self.run.reporting():
             self._append(ending)
         verdicts = [self.verdicts[nodeid] for nodeid in self.rows if nodeid in self.verdicts]
-        whole = self._top | ending | {"verdicts": verdicts, "does_not_prove": self._top["does_not_prove"]}
+        together = {"incidents": incidents(verdicts, self.run.house.causes), "verdicts": verdicts}
+        whole = self._top | ending | together | {"does_not_prove": self._top["does_not_prove"]}
         with self.run.reporting():
             write(self.run.folder, whole)
         return whole
@@ -159,7 +161,15 @@ def _clean(value: Any) -> Any:
 
 def empty_account(verdict: Verdict, reason: str, next_step: str = "") -> dict[str, Any]:
     """Return the account of a clause that nobody could judge."""
-    return {"verdict": str(verdict), "reason": reason, "next_step": next_step, "facts": [], "evidence": []}
+    return {
+        "verdict": str(verdict),
+        "reason": reason,
+        "next_step": next_step,
+        "cause": None,
+        "because": [],
+        "facts": [],
+        "evidence": [],
+    }
 
 
 def does_not_prove(run: Run) -> list[str]:

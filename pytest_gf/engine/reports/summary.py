@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.reports.claims import Claims, gate_line, row_name
+from pytest_gf.engine.reports.incidents import section
 from pytest_gf.engine.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def page(
     passed = gate_line(record, settings.house.gate)
     lines += [f"{passed}.", ""] if passed else []
     lines += [f"**{_cell(not_looked_at(record))}.**", ""] if not_looked_at(record) else []
+    lines += section(record, _cell)
     for verdict in Verdict:
         lines += _section(verdict, [each for each in record["verdicts"] if each["verdict"] == verdict])
     lines += _claimed(claims, settings.contract)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports.claims import gate_line, row_name
+from pytest_gf.engine.reports.incidents import block
 from pytest_gf.engine.reports.summary import counts, interim, not_looked_at
 from pytest_gf.engine.verdict import Verdict
 from pytest_gf.engine.visible import MOST, visible
@@ -131,8 +132,13 @@ def shorten(terminal: pytest.TerminalReporter, account: str) -> None:
             report.longrepr = (made["reason"].splitlines() or [report.longrepr])[0]
 
 
-def last_line(terminal: pytest.TerminalReporter, run: Run) -> None:
-    """Write what must be read last: that a lab is no evidence about the real system."""
+def last_lines(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run) -> None:
+    """Write what must be read last: the incidents, and that a lab is no evidence about the real system."""
+    for number, incident in enumerate(record["incidents"], 1):
+        if number == 1:
+            terminal.section(f"incidents: {len(record['incidents'])}")
+        for text in block(number, incident, str(run.shown_folder)):
+            terminal.write_line(text, red=True)
     if run.is_lab:
         terminal.write_line(run.house.lab_banner, yellow=True, bold=True)
 
