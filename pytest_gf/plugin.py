@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pytest
 
-from pytest_gf.engine import hookspecs, options
+from pytest_gf.engine import hookspecs, options, redacting
 from pytest_gf.engine.clauses import clause_of
 from pytest_gf.engine.facts import FOLDER
 from pytest_gf.engine.selecting import select
@@ -177,7 +177,7 @@ class Hooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excrepr: object) -> None:
-        self.session.clean_object(excrepr)
+        redacting.redact_within(excrepr)
 
     @pytest.hookimpl
     def pytest_keyboard_interrupt(self) -> None:

@@ -274,9 +274,6 @@ class ContractSession:
     def clean_warning(self, recorded: Any) -> None:
         recorded.message = redacting.redact_warning(recorded.message)
 
-    def clean_object(self, value: object) -> None:
-        redacting.redact_within(value)
-
     # At the end
 
     def interrupted(self) -> None:
@@ -313,10 +310,12 @@ class ContractSession:
             summary.append_to_github(page)
 
     def finished(self, session: pytest.Session) -> None:
-        """Make a green exit code an error where a report could not be written; call it when pytest has written its own."""
+        """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""
         if self.record is not None and self.run.unwritten and session.exitstatus == Exit.GREEN:
             session.exitstatus = Exit.ERROR
             self._whole = self.record.finish(Exit.ERROR)
+        if self.record is not None and self.config.option.verbose < 1:
+            terminal.fold(pytests.terminal(self.config), ACCOUNT)
 
     def _tidy(self, deadline: float | None = None) -> None:
         if self._tidied:

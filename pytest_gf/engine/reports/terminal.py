@@ -6,9 +6,10 @@ import io
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pytest_gf.engine.judging import LABEL
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports.claims import gate_line, row_name
 from pytest_gf.engine.reports.incidents import block
@@ -42,6 +43,8 @@ _COLOURS: Mapping[Verdict, dict[str, bool]] = {
     Verdict.INTERIM: {"yellow": True},
 }
 _WIDEST_NAME = 48
+_FIRST = {"requirement", "observed", "diagnosis", "tried", "came back", "next step", "repeat"}
+"""The labels of a red row's block that are shown without -v."""
 
 
 def header(run: Run) -> list[str]:
@@ -118,6 +121,29 @@ def _write_claims(terminal: pytest.TerminalReporter, record: Mapping[str, Any], 
     terminal.write_line(
         f"not looked at, or not proved: {left} of {len(run.contract.statements)} statements (docs/clauses.md)"
     )
+
+
+def fold(terminal: pytest.TerminalReporter | None, account: str) -> None:
+    """Leave of each red row's block what a person reads first. ``-v`` has all of it, and so have the files.
+
+    ``account`` is as in `shorten`. Call it when the files are written, and before pytest writes its blocks.
+    """
+    for report in (each for group in (terminal.stats.values() if terminal is not None else ()) for each in group):
+        if getattr(report, account, None) and isinstance(report.longrepr, str):
+            texts = [(text[:LABEL].strip(), text) for text in _labelled(report.longrepr)]
+            wanted = _FIRST if any(label == "observed" for label, _ in texts) else _FIRST | {"asserted"}
+            report.longrepr = "\n".join(text for label, text in texts if label in wanted) or report.longrepr
+
+
+def _labelled(text: str) -> Iterator[str]:
+    """Yield each label's text, with the lines that continue it."""
+    lines: list[str] = []
+    for each in text.splitlines():
+        if not each.startswith(" ") and lines:
+            yield "\n".join(lines)
+            lines = []
+        lines.append(each)
+    yield "\n".join(lines)
 
 
 def shorten(terminal: pytest.TerminalReporter, account: str) -> None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
-from pytest_gf.honey.observed.bucket import ABOUT_S3, losses
+from pytest_gf.honey.observed.bucket import ABOUT_S3, WRITES_FAIL, losses
 
 WITHOUT = "builds go on without it: take --remote_cache out of .bazelrc (or give --remote_cache=)"
 NO_DELETE = "keep the key: deleting one from bazel-cache is what emptied list-buckets on 2026-05-25"
@@ -151,7 +151,7 @@ class WrittenBlob(Observed):
                 f"see bazel-remote's log for its upload (credential, bucket, prefix of [bazel], full disk); {WITHOUT}"
             )
             why = behind(self.miss or self.last, self.bucket)
-            return Trouble(refused(self.miss) or Cause("write-lost", self.bucket), says, step, why)
+            return Trouble(refused(self.miss) or Cause("write-lost", self.bucket), says, step, (*why, WRITES_FAIL))
         if not self.wrong:
             return None
         return Trouble(Cause("object-altered", self.bucket), f"the object is not what was written: {self.wrong}", log)

@@ -55,14 +55,14 @@ class WriteGate(Observed):
         where = " and ".join(each.surface for each in wrong)
         if not self.may:
             return Trouble(
-                Cause("write-gate-open", self.gate),
+                Cause("write-gate-open", "attic"),
                 f"the gate stands open on {where}: {self.who} may push to {self.cache}",
                 "close it, then distrust what was pushed since: signatures are the cache's own",
             )
         says = f"the gate is locked on {where}: {wrong[0].status} {wrong[0].error} for {self.who}"
         if wrong[0].status == NOBODY:
             says = f"the token is good, and there is no cache {self.cache} on {where}"
-        return Trouble(Cause("write-gate-locked", self.gate), says, "see attic.token-bounded, then issue a new token")
+        return Trouble(Cause("write-gate-locked", "attic"), says, "see attic.token-bounded, then issue a new token")
 
 
 @dataclass(frozen=True)
