@@ -127,7 +127,7 @@ def serve() -> Iterator[Callable[..., str]]:
                 if self.command != "HEAD":
                     self.wfile.write(body)
 
-            do_HEAD = do_GET  # noqa: N815  # http.server's name.
+            do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815  # http.server's names.
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # http.server's name.
                 """Say nothing."""

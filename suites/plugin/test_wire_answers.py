@@ -21,6 +21,7 @@ from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unanswered
 from pytest_gf.engine.facts import read_folder
 from pytest_gf.honey import contract
 from pytest_gf.honey.formats import checksums
+from pytest_gf.honey.observed.authority import TableLock
 from pytest_gf.honey.observed.workload import ClusterSeen
 from pytest_gf.honey.probes.folder import SCRIPT
 from pytest_gf.honey.probes.kube import Kube
@@ -142,7 +143,7 @@ def test_a_lock_that_is_listed_and_not_found_is_not_free(listed: bool, s3: Calla
     needs = {"s3": client, "contract": contract.load(), "stack": STACK}
     below = IfSeen(observe("state_listing", **needs))
     with pytest.raises(Unproven, match="half-lost") if listed else contextlib.nullcontext():
-        assert observe("lock_object", **needs, state_listing=below).holds
+        assert observe("lock_object", **needs, state_listing=below, table_lock=TableLock()).holds
 
 
 def test_a_list_begins_anew_where_its_token_is_too_old(kube: Callable[[Script], Kube]) -> None:
