@@ -17,7 +17,7 @@ TABLE = {
     "bucket-index-lost:attic": {f"{LOST} attic"},
     "disk-offline": {OFFLINE},
     "bucket-deleted:bazel-cache": {"bucket-gone bazel-cache"},
-    "state-short:arc-runners": {"state-body-damaged arc-runners"},
+    "state-short:arc-runners": {"object-unreadable arc-runners"},
     "attic-chunk-deleted": {CUT},
     "attic-anonymous-write": {"anonymous-allowed attic", "write-gate-open attic"},
     "image-by-tag": {"image-not-pinned attic-rustfs-openebs"},
@@ -30,7 +30,7 @@ TABLE = {
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", TABLE)
 def test_a_fault_is_told_as_one_cause(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
-    verdicts = drill("-m", "canary", "--gf-deadline=2").judge(tmp_path, fault, lab=lab).verdicts()
+    verdicts = drill("-m", "canary").judge(tmp_path, fault, lab=lab).verdicts()
     found = incidents(list(verdicts.values()), HOUSE.causes)
     assert {f"{each['kind']} {each['subject']}".strip() for each in found} == TABLE[fault]
     assert all(each["title"] == HOUSE.causes[each["kind"]] for each in found)

@@ -28,7 +28,7 @@ INPUT_OUTPUT = {"asyncio", "http", "io", "os", "pathlib", "shutil", "socket", "s
 ENGINE: dict[str, set[str]] = {
     "contract": set(),
     "visible": set(),
-    "errors": {"visible"},
+    "errors": {"trouble", "visible"},
     "ledger": set(),
     "spelling": set(),
     "redaction": {"spelling"},
@@ -58,7 +58,7 @@ ENGINE: dict[str, set[str]] = {
     "options": {"axes", "contract", "house", "loading", "target"},
     "run": {"errors", "evidence", "graph", "house", "ledger", "nodes", "redaction", "target", "visible"},
     "waiving": set(),
-    "judging": {"errors", "facts", "options", "redaction", "run", "verdict", "visible", "waiving"},
+    "judging": {"errors", "facts", "options", "redaction", "run", "trouble", "verdict", "visible", "waiving"},
     "redacting": {"redaction", "visible"},
     "reports": {"clauses", "evidence", "redacting", "redaction", "verdict", "visible"},
     "selecting": {"catalog", "clauses", "house"},
@@ -116,7 +116,7 @@ HONEY: dict[str, set[str]] = {
     "subject": {"formats"},
     "trust": set(),
     "selections": {"audit", "baselines", "contract", "formats", "subject", "target", "trust", "vantage"},
-    "house": {"cleaning", "contract", "rights", "selections", "stored", "subject", "target", "vantage"},
+    "house": {"causes", "cleaning", "contract", "rights", "selections", "stored", "subject", "target", "vantage"},
     "__init__": {"house"},
 }
 ALLOWED: dict[str, set[str]] = {
@@ -139,7 +139,8 @@ ALLOWED: dict[str, set[str]] = {
         "lab",
     },
     "plugin": {
-        f"engine.{each}" for each in ("clauses", "commands", "facts", "hookspecs", "options", "selecting", "session")
+        f"engine.{each}"
+        for each in ("clauses", "commands", "facts", "hookspecs", "options", "redacting", "selecting", "session")
     },
     "reports": {"engine.reports"},
     "stubs": set(),

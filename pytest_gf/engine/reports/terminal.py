@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.engine.judging import LABEL
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports.claims import gate_line, row_name
 from pytest_gf.engine.reports.incidents import block
@@ -130,7 +129,7 @@ def fold(terminal: pytest.TerminalReporter | None, account: str) -> None:
     """
     for report in (each for group in (terminal.stats.values() if terminal is not None else ()) for each in group):
         if getattr(report, account, None) and isinstance(report.longrepr, str):
-            texts = [(text[:LABEL].strip(), text) for text in _labelled(report.longrepr)]
+            texts = [(text.partition("  ")[0], text) for text in _labelled(report.longrepr)]
             wanted = _FIRST if any(label == "observed" for label, _ in texts) else _FIRST | {"asserted"}
             report.longrepr = "\n".join(text for label, text in texts if label in wanted) or report.longrepr
 
