@@ -13,12 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 
 pytest_plugins = ["pytester"]
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")  # A loaded machine is no failure.
 
 ROOT = Path(__file__).parent.parent
 LONGEST = 120.0
