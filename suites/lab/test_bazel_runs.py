@@ -90,7 +90,7 @@ def test_the_written_blob_stays_and_is_named(lab: Lab, s3: Any, run_pytest: Any)
     assert outcome.exit == 0, outcome.text
     entries = [json.loads(line) for line in (outcome.folder / "ledger.jsonl").read_text().splitlines()]
     assert [each["event"] for each in entries] == ["run", "left"]
-    key = entries[1]["key"]
+    key = entries[1]["name"].partition("/")[2]
     body = s3.get_object(Bucket="bazel-cache", Key=key)["Body"].read()
     assert b"".join(casblob.decode(body)).startswith(b"pytest_gf bazel.write-through, run ")
     cleaned = run_pytest(

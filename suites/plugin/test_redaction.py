@@ -191,6 +191,8 @@ def test_a_secret_in_a_node_id_stops_the_run(lab: Lab, run_pytest: Any, tmp_path
     assert secret not in outcome.text
 
 
+NOT_COUNTED = str.maketrans("", "", "\"'`\\")
+"""Quotes and backslashes, which come and go as a text is quoted."""
 secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12, max_size=60)
 
 
@@ -200,7 +202,7 @@ def test_whole_and_cut_secrets_are_struck_out(secret: str, before: str, after: s
     redactor.learn([secret])
     assert secret not in redactor.redact(before + secret + after)
     cut = secret[head : len(secret) - tail] if tail else secret[head:]
-    if len(cut) >= 11:
+    if len(cut.translate(NOT_COUNTED)) >= 11:
         assert cut not in redactor.redact(f"{before} ...{cut} {after}")
 
 

@@ -51,7 +51,7 @@ def run(folder: Path, site: Path, *args: str) -> subprocess.CompletedProcess[str
 def test_the_wheel_in_an_empty_folder(workers: list[str], installed: Path, tmp_path: Path) -> None:
     done = run(tmp_path, installed, "--gf", "-m", "canary", *workers)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "75 passed" in done.stdout
+    assert "81 passed" in done.stdout
     assert done.stdout.splitlines()[-1] == "LAB - honey was not observed"
     assert (tmp_path / "reports" / "latest" / "record.json").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["reports"]
