@@ -59,7 +59,7 @@ def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_pa
 def test_the_marker_without_the_confirmation_is_one_line(arguments: tuple[str, ...], lab: Lab, run_pytest: Any) -> None:
     outcome = on(lab, run_pytest, *arguments)
     assert outcome.exit == 4
-    assert f"-m cache_delete: {CONFIRM} says that it is meant" in outcome.text
+    assert f"-m cache_delete: add {CONFIRM} to say that this change is wanted" in outcome.text
     assert not outcome.folder.exists()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_gf.engine import evidence
+from pytest_gf.engine.errors import Unanswered
 from pytest_gf.honey.formats import reapi, zstd
 from pytest_gf.honey.probes.again import settled
 from pytest_gf.honey.probes.deadline import for_body
@@ -107,9 +108,16 @@ class Cache:
         return "SERVING" if found.status == reapi.SERVING else f"serving status {found.status}"
 
     def execute(self) -> Status:
-        """Call Execute with nothing in it: UNIMPLEMENTED where there is no Execution service."""
-        request = _request("Execute")
-        return self._settled("Execute", lambda left: self._stream("Execute", request, left, lambda _: "it answers"))[0]
+        """Call Execute with nothing in it: UNIMPLEMENTED where there is no Execution service. A cut stream is no answer."""
+        request, answers = _request("Execute"), "it answers"
+
+        def once(left: float) -> tuple[Status, str]:
+            status, cut = self._stream("Execute", request, left, lambda _: answers)
+            if cut and cut != answers:
+                raise Unanswered(f"REAPI Execute at {self.endpoint}", cut, "ask again")
+            return status, cut
+
+        return self._settled("Execute", once)[0]
 
     def missing(self, digest: str, size: int) -> tuple[Status, bool]:
         """Ask FindMissingBlobs for one blob; True where it is said to be missing."""
