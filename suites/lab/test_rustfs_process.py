@@ -74,6 +74,7 @@ def test_it_holds_the_contract_and_says_where(lab: Lab) -> None:
         "state-proof",
         "cache-blob",
         "cache-delete",
+        "publication",
     ]
     assert lab.exchanges() == []
 
