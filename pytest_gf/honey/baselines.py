@@ -17,7 +17,7 @@ OFFERED = "baseline"
 """The folder of a run in which facts offer what stands now, a file a stack."""
 COMPARED = ("state.baseline", "state.resources")
 """What compares with the baseline does not forbid a new one where there is none yet, or one of an earlier form."""
-OF_THE_CHECKOUT = ("stack.backend-s3", "stack.materialized", "state.errored-absent")
+OF_THE_CHECKOUT = ("stack.backend-s3", "stack.materialized", "state.errored-absent", "state.locking-on")
 """What could not be looked at without a checkout does not forbid one either: it says nothing of the state."""
 NEEDED = ("state.object-listed", "state.body-whole", "state.body-shape", "state.lock-free")
 """What must have been looked at, and hold."""

@@ -268,6 +268,11 @@ ARGUMENTS = {
     "way": "ingress",
     "shape": "claim",
     "right": "create pods/exec",
+    "beside": "job",
+    "trouble": "evicted",
+    "stray": "short",
+    "data-volume": "claim",
+    "volume-shape": "both",
     "cut": "rst",
     "number": "3",
     "defect": "other",
@@ -279,7 +284,14 @@ NOT_ON_S3 = {
         *(*fault_table._ATTIC, *fault_table._BAZEL, *fault_table._CLUSTER, *fault_table._KUBELET, *fault_table._MODEL),
         *fault_table._FLAKEHUB,
     )
-} | {"bucket-ghost", "scratch-folder-missing", "scratch-markers-linger", "state-written-meanwhile", "errored-left"}
+} | {
+    "bucket-ghost",
+    "scratch-folder-missing",
+    "scratch-markers-linger",
+    "state-written-meanwhile",
+    "errored-left",
+    "lock-unreadable",
+}
 """What shows elsewhere: test_kubernetes.py, test_attic.py, test_bazel.py, test_guard.py, faults.toml, repository_faults.toml."""
 
 

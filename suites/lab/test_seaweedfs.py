@@ -30,7 +30,7 @@ def state(serial: int = 7) -> bytes:
         "mode": "managed",
         "type": "null_resource",
         "name": "lab",
-        "provider": "p",
+        "provider": 'provider["registry.opentofu.org/hashicorp/kubernetes"]',
         "instances": [{"attributes": {"id": "1"}}],
     }
     tables = {
@@ -68,7 +68,7 @@ def test_the_canary_is_green(honey: Any, seaweedfs: Any, run_pytest: Any, tmp_pa
 
 
 SHAPE = {"state.body-shape"}
-UNREADABLE = {"state.baseline", "state.resources"}
+UNREADABLE = {"state.baseline", "state.resources", "state.own"}
 """Unproven beside a body that is no state."""
 BODIES: dict[str, tuple[Callable[[dict[str, Any]], bytes], set[str], set[str]]] = {
     "cut": (lambda state: _encoded(state)[:100], SHAPE, UNREADABLE),
@@ -104,7 +104,7 @@ def test_the_guard_is_red_for_an_altered_body(
     red = run_pytest(*arguments, environment=seaweedfs.environment, lean=True)
     assert red.exit == 1, red.text
     assert red.rows("violated") == {f"{row}[{stack}]" for row in violated}
-    of_a_checkout = ("stack.", "state.errored-absent")
+    of_a_checkout = ("stack.", "state.errored-absent", "state.locking-on")
     elsewhere = {row for row in red.verdicts() if row.startswith((*OF_HONEY, *of_a_checkout))}
     assert red.rows("unproven") == elsewhere | {f"{row}[{stack}]" for row in unproven}
     assert red.rows("error") == set()
@@ -152,7 +152,7 @@ def test_the_guard_is_green_and_leaves_nothing(honey: Any, seaweedfs: Any, run_p
     assert first.text.count("was none; is serial 7, lineage ") == len(STACKS)
     again = run_pytest("-m", "guard", baseline, f"--gf-target={target}", environment=seaweedfs.environment)
     assert again.exit == 0, again.text
-    of_a_checkout = ("stack.", "state.errored-absent")
+    of_a_checkout = ("stack.", "state.errored-absent", "state.locking-on")
     assert again.rows("unproven") == {row for row in again.verdicts() if row.startswith((*OF_HONEY, *of_a_checkout))}
     keys = {found["Key"] for found in honey.list_objects_v2(Bucket="tofu-state")["Contents"]}
     assert keys == {stack.key for stack in STACKS.values()}
