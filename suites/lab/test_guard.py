@@ -235,6 +235,7 @@ def test_a_baseline_that_cant_be_written_is_one_line_beforehand(run_pytest: Any,
     assert "can't be written: is its folder there" in outcome.text
 
 
+@pytest.mark.parametrize("step", range(7))
 def test_a_run_killed_in_the_proof_leaves_nothing_after_a_clean(
     step: int, run_pytest: Any, s3_of: Any, tmp_path: Path
 ) -> None:
