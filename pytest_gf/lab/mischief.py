@@ -121,15 +121,18 @@ async def _serve(proxy: Mischief, ready: threading.Event, stop: asyncio.Event) -
         assert task is not None
         connections.add(task)
         task.add_done_callback(connections.discard)
-        with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
-            await _Connection(proxy, reader, writer).serve()
-        await _aborted(writer)
+        try:
+            with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
+                await _Connection(proxy, reader, writer).serve()
+        finally:
+            await _aborted(writer)
 
     server = await asyncio.start_server(connected, LOOPBACK, 0, backlog=512)
     proxy.port = server.sockets[0].getsockname()[1]
     ready.set()
     await stop.wait()
     server.close()
+    await asyncio.sleep(0)  # What was accepted just now enters itself among the connections.
     for task in tuple(connections):
         task.cancel()
     await asyncio.gather(*connections, return_exceptions=True)
@@ -158,6 +161,7 @@ class _Connection:
         try:
             await asyncio.wait({back, forth}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            up_writer.transport.abort()  # At once: this task may be cancelled while it waits for the other two.
             for task in (back, forth):
                 task.cancel()
             await asyncio.gather(back, forth, return_exceptions=True)
