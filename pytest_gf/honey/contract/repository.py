@@ -66,7 +66,6 @@ class Attachment(_Section, frozen=True):
     https_host: str = ""
     """The name below the domain that .envrc derives the HTTPS address from."""
     envrc: str = ".envrc"
-    domain_variables: tuple[str, ...] = ()
     endpoint_variables: tuple[str, ...] = ()
     """Variables by which an operator gives a routable Bazel endpoint."""
     state_variables: tuple[str, ...] = ()
@@ -161,8 +160,6 @@ class Repository(_Section, frozen=True):
     publication: Publication = Publication()
     rotation: dict[str, tuple[str, ...]] = {}
     """By kind of credential, the words (regular expressions) by which its rule is known."""
-    page_ignores: dict[str, str] = {}
-    """Sentences of the contract page that no statement covers, by their beginning, and why that is right."""
 
 
 def patterns(rules: Repository) -> Iterator[tuple[str, str]]:

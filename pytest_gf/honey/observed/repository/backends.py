@@ -74,7 +74,6 @@ class Way:
     path: str
     settings: Mapping[str, object]
     at: Mapping[str, tuple[str, int]]
-    is_record: bool = False
     is_whole: bool = True
 
     def where(self, name: str) -> tuple[str, int]:
@@ -190,7 +189,7 @@ def _record(path: str, text: str) -> Way | Finding:
     at = {name: (path, _json_line(text, name, start)) for name in config}
     if isinstance(config.get("endpoints"), dict):
         at["endpoints"] = (path, _json_line(text, "s3", text.find('"endpoints"', start)))
-    return Way(path, config, {"": (path, _json_line(text, "config")), **at}, is_record=True)
+    return Way(path, config, {"": (path, _json_line(text, "config")), **at})
 
 
 def _json_line(text: str, name: str, start: int = 0) -> int:

@@ -114,12 +114,6 @@ def lines_of(text: str) -> Lines:
     return Lines(text)
 
 
-def line_at(text: str, found: Match) -> str:
-    """Return the whole line in which a match begins."""
-    end = text.find("\n", found.start())
-    return text[text.rfind("\n", 0, found.start()) + 1 : end if end >= 0 else len(text)]
-
-
 def around(text: str, line: int, reach: int = 2) -> str:
     """Return the paragraph around a line, as `Lines.around`."""
     return lines_of(text).around(line, reach)
