@@ -17,7 +17,7 @@ import pytest
 import zstandard
 
 from pytest_gf import Unproven
-from pytest_gf.engine.errors import Unanswered
+from pytest_gf.engine.errors import NotUnderstood, Unanswered
 from pytest_gf.engine.facts import read_folder
 from pytest_gf.honey.formats import reapi
 from pytest_gf.honey.formats.nar import Regular, write
@@ -25,6 +25,8 @@ from pytest_gf.honey.formats.narbody import Body
 from pytest_gf.honey.observed.archive import Archive
 from pytest_gf.honey.observed.attic import Family, Said
 from pytest_gf.honey.observed.s3 import BucketListed
+from pytest_gf.honey.probes import reapi_wire
+from pytest_gf.honey.probes.again import Throttled
 from pytest_gf.honey.probes.attic import Attic
 from pytest_gf.honey.probes.attic_answers import Reply, Way
 from pytest_gf.honey.probes.reapi import Cache
@@ -159,6 +161,51 @@ def test_a_size_that_nobody_can_have_is_a_cut(remote: tuple[dict[str, list[bytes
     got = cache.read("a" * 64, 2**63 - 1)
     assert (got.size, got.status.ok) == (3, True)
     assert "ends after 3 bytes" in got.cut
+
+
+@pytest.mark.parametrize("method", ["BatchReadBlobs", "BatchUpdateBlobs"])
+def test_a_batch_that_is_busy_with_the_blob_is_asked_again(
+    method: str, remote: tuple[dict[str, list[bytes]], Cache]
+) -> None:
+    streams, cache = remote
+    payload = b"abc"
+    digest = hashlib.sha256(payload).hexdigest()
+
+    def ask() -> reapi_wire.Status:
+        return cache.batch_read(digest, 3).status if method == "BatchReadBlobs" else cache.batch_write(payload)
+
+    def batch(code: int) -> bytes:
+        made = reapi.message(reapi.METHODS[method].response)()
+        answer = made.responses.add()
+        answer.digest.hash, answer.status.code = digest, code
+        if method == "BatchReadBlobs":
+            answer.data = payload
+        return bytes(made.SerializeToString())
+
+    class InTurn(list[bytes]):
+        """What gives each call the next message, and the last one again and again."""
+
+        def __iter__(self) -> Iterator[bytes]:
+            return iter([self.pop(0) if len(self) > 1 else self[0]])
+
+    streams[method] = InTurn([batch(14), batch(0)])
+    assert ask().ok
+    streams[method] = InTurn([batch(5)])
+    assert ask().code == "NOT_FOUND"
+    streams[method] = InTurn([batch(14)])
+    with pytest.raises(Throttled):
+        ask()
+
+
+@pytest.mark.parametrize("message", [b"\xff" * 9, bytes(reapi_wire.MOST_MESSAGE + 1)], ids=["no-message", "too-long"])
+def test_what_grpc_can_not_read_is_no_status_of_the_cache(
+    message: bytes, remote: tuple[dict[str, list[bytes]], Cache]
+) -> None:
+    streams, cache = remote
+    streams["FindMissingBlobs"] = streams["Read"] = streams["Execute"] = [message]
+    for ask in (lambda: cache.missing("a" * 64, 1), lambda: cache.read("a" * 64, 1), cache.execute):
+        with pytest.raises(NotUnderstood):
+            ask()
 
 
 PREFACE, HEADERS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 1

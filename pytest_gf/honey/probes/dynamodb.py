@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,17 @@ from pytest_gf.engine import evidence
 from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, ProbeError, Unanswered, Unproven
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.probes.again import NotNow, settled
+from pytest_gf.honey.probes.bounds import check_json
 from pytest_gf.honey.probes.deadline import within
-from pytest_gf.honey.probes.s3_client import boto_session, is_loopback, shielded
+from pytest_gf.honey.probes.s3_client import Transport, boto_session, shielded
 
 if TYPE_CHECKING:
     from pytest_gf.honey.target import DynamoDBSection
 
-BUSY = {"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "InternalServerError"}
+BUSY = {
+    *("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "InternalServerError"),
+    *("ServiceUnavailable", "429", "503"),  # A proxy's page names no code: its status stands in place of one.
+}
 REJECTED = {"UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException"}
 
 
@@ -57,21 +62,36 @@ def lock_of(section: DynamoDBSection, credentials: tuple[str, str], lock_id: str
 def _client(section: DynamoDBSection, credentials: tuple[str, str], deadline: float) -> Any:
     from botocore.config import Config
 
+    transport = Transport("DynamoDB", section.endpoint, section.ca_file, deadline, _check)
     with shielded():
-        return boto_session().client(
+        client = boto_session().client(
             "dynamodb",
             endpoint_url=section.endpoint,
             region_name=section.region,
             aws_access_key_id=credentials[0],
             aws_secret_access_key=credentials[1],
-            verify=str(section.ca_file) if section.ca_file is not None else True,
-            config=Config(
-                retries={"total_max_attempts": 1},
-                connect_timeout=deadline,
-                read_timeout=deadline,
-                proxies={} if is_loopback(section.endpoint) else None,
-            ),
+            verify=transport.verify,
+            config=Config(retries={"total_max_attempts": 1}),
         )
+    transport.carry(client, "before-send.dynamodb")
+    return client
+
+
+def _check(operation: str, status: int, body: bytes) -> None:
+    """Refuse a success that is no item of a table, nor its absence: botocore reads any other page as "no such item"."""
+    tried = f"DynamoDB {operation}"
+    check_json(body, tried)
+    if status >= 300:  # noqa: PLR2004  # RFC 9110, 15.3.
+        return
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    item = document.get("Item", {}) if isinstance(document, dict) else None
+    if not isinstance(item, dict) or not all(isinstance(value, dict) for value in item.values()):
+        begins = redact(body[:60].decode(errors="replace"))
+        came_back = f"{status} with what is no answer to GetItem, beginning {begins!r}"
+        raise NotUnderstood(tried, came_back, "does DynamoDB stand at this address? a proxy's page looks so")
 
 
 def _exchange(client: Any, table: str, lock_id: str, tried: str) -> tuple[str, Any]:
@@ -81,8 +101,9 @@ def _exchange(client: Any, table: str, lock_id: str, tried: str) -> tuple[str, A
     try:
         found = client.get_item(TableName=table, Key={"LockID": {"S": lock_id}}, ConsistentRead=True)
     except exceptions.ClientError as refused:
-        return str(refused.response.get("Error", {}).get("Code", "unknown")), None
-    except (ResponseParserError, ValueError) as strange:
+        said = refused.response
+        return str(said.get("Error", {}).get("Code") or said["ResponseMetadata"]["HTTPStatusCode"]), None
+    except (ResponseParserError, ValueError, AttributeError, TypeError) as strange:  # Of JSON that is another's.
         raise NotUnderstood(tried, redact(str(strange))[:300], "does DynamoDB stand at this address?") from None
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as unanswered:
         raise Unanswered(

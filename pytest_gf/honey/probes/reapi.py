@@ -8,12 +8,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_gf.engine import evidence
 from pytest_gf.engine.errors import Unanswered
 from pytest_gf.honey.formats import reapi, zstd
-from pytest_gf.honey.probes.again import settled
+from pytest_gf.honey.probes.again import NotNow, settled
 from pytest_gf.honey.probes.deadline import for_body
 from pytest_gf.honey.probes.reapi_wire import (
     ANONYMOUS,
@@ -151,10 +152,10 @@ class Cache:
         request = _request("BatchReadBlobs")
         request.acceptable_compressors.append(compressor)
         request.digests.add(hash=digest, size_bytes=size)
-        status, found = self._ask("BatchReadBlobs", request, digest=digest)
+        status, found = self._ask("BatchReadBlobs", request, digest=digest, inside=partial(_of_blob, digest))
         if found is None:
             return Download(status)
-        answer = next((each for each in found.responses if each.digest.hash == digest), None)
+        answer = _answer_for(digest, found)
         if answer is None:
             return Download(status, cut="the batch does not hold the blob")
         said = status_of(answer.status)
@@ -167,13 +168,10 @@ class Cache:
         digest = hashlib.sha256(payload).hexdigest()
         request = _request("BatchUpdateBlobs")
         request.requests.add(data=payload).digest.MergeFrom(_digest(payload))
-        status, found = self._ask("BatchUpdateBlobs", request, digest=digest)
+        status, found = self._ask("BatchUpdateBlobs", request, digest=digest, inside=partial(_of_blob, digest))
         if found is None:
             return status
-        answer = next((each for each in found.responses if each.digest.hash == digest), None)
-        return (
-            Status("UNKNOWN", "the batch does not answer for the blob") if answer is None else status_of(answer.status)
-        )
+        return _of_blob(digest, found) or Status("UNKNOWN", "the batch does not answer for the blob")
 
     def write(self, payload: bytes, *, compressor: int = reapi.IDENTITY) -> tuple[Status, int]:
         """Write a blob by ByteStream; return the status and how many bytes the server says that it committed."""
@@ -196,19 +194,30 @@ class Cache:
         request.action_digest.hash, request.action_digest.size_bytes = digest, size
         return self._ask("GetActionResult", request, digest=digest)[0]
 
-    def _ask(self, name: str, request: Any, **shown: Any) -> tuple[Status, Any]:
-        """Make one call whose answer is one message; None where the status is not OK. ``request`` may be what makes it."""
-        return self._settled(
-            name, lambda left: self._answered(name, request() if callable(request) else request, left, shown)
-        )
+    def _ask(
+        self, name: str, request: Any, *, inside: Callable[[Any], Status | None] = lambda _: None, **shown: Any
+    ) -> tuple[Status, Any]:
+        """Make one call whose answer is one message; None where the status is not OK. ``request`` may be what makes it.
 
-    def _settled(self, name: str, once: Callable[[float], Answered]) -> Answered:
-        return settled(
-            f"REAPI {name} at {self.endpoint}",
-            once,
-            seconds=self._deadline,
-            not_now=lambda got: not_now(got[0]),
-        )
+        ``inside`` returns the status that the message itself holds: it may ask to come again as the call's own may.
+        """
+
+        def once(left: float) -> tuple[Status, Any]:
+            return self._answered(name, request() if callable(request) else request, left, shown)
+
+        def refused(got: tuple[Status, Any]) -> NotNow | None:
+            status, found = got
+            return not_now(status if found is None else inside(found) or status)
+
+        return self._settled(name, once, refused)
+
+    def _settled(
+        self,
+        name: str,
+        once: Callable[[float], Answered],
+        refused: Callable[[Answered], NotNow | None] = lambda got: not_now(got[0]),
+    ) -> Answered:
+        return settled(f"REAPI {name} at {self.endpoint}", once, seconds=self._deadline, not_now=refused)
 
     def _answered(self, name: str, request: Any, seconds: float, shown: Mapping[str, Any]) -> tuple[Status, Any]:
         grpc = library()
@@ -318,6 +327,16 @@ class _Sink:
 
 def _request(name: str, **fields: Any) -> Any:
     return reapi.message(reapi.METHODS[name].request)(**fields)
+
+
+def _answer_for(digest: str, batch: Any) -> Any:
+    """Return what a batch answers for a blob, None where it does not."""
+    return next((each for each in batch.responses if each.digest.hash == digest), None)
+
+
+def _of_blob(digest: str, batch: Any) -> Status | None:
+    answer = _answer_for(digest, batch)
+    return status_of(answer.status) if answer is not None else None
 
 
 def _digest(payload: bytes) -> Any:

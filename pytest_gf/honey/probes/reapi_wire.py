@@ -39,7 +39,10 @@ _PROXY = "Received http2 header with status"
 _RESET = "Received RST_STREAM"
 """What gRPC says of a stream that somebody reset without a status, whatever code it makes of it."""
 
-OK, NOT_FOUND = "OK", "NOT_FOUND"
+_OURS = re.compile(r"Exception deserializing response|Received message larger than max")
+"""What gRPC says of an answer that it can't read, here: the code beside it is none that the server gave."""
+
+OK, NOT_FOUND, UNAVAILABLE = "OK", "NOT_FOUND", "UNAVAILABLE"
 
 
 @dataclass(frozen=True)
@@ -120,12 +123,12 @@ def _read(file: str, step: str) -> bytes:
 
 def not_now(status: Status) -> NotNow | None:
     """Tell whether a status asks to come again; what nobody answered was raised before."""
-    return NotNow(str(status)) if status.code == "UNAVAILABLE" else None
+    return NotNow(str(status)) if status.code == UNAVAILABLE else None
 
 
 def lost(status: Status) -> bool:
     """Tell whether the connection stood, and broke. Whether the head of the answer had come, grpcio does not tell."""
-    return (status.code == "UNAVAILABLE" and _LOST.match(status.details) is not None) or _RESET in status.details
+    return (status.code == UNAVAILABLE and _LOST.match(status.details) is not None) or _RESET in status.details
 
 
 def error(tried: str, status: Status, seconds: float, step: str) -> ProbeError | None:
@@ -136,9 +139,11 @@ def error(tried: str, status: Status, seconds: float, step: str) -> ProbeError |
     if status.code == "UNAUTHENTICATED":
         who = "bazel-remote asks who you are: check username_env and password_env of [bazel], or client_cert and client_key"
         return IdentityRejected(tried, str(status), who)
-    if _RESET in status.details or (status.code == "UNAVAILABLE" and _NOBODY.search(status.details)):
+    if _OURS.search(status.details):
+        return NotUnderstood(tried, status.details, "is this a bazel-remote, and of a version that is known?")
+    if _RESET in status.details or (status.code == UNAVAILABLE and _NOBODY.search(status.details)):
         return Unanswered(tried, status.details, step)
-    if _PROXY in status.details and status.code != "UNAVAILABLE":
+    if _PROXY in status.details and status.code != UNAVAILABLE:
         return NotUnderstood(tried, status.details, "is this a gRPC server? a proxy's page answers so")
     return None
 
@@ -160,7 +165,15 @@ def told(refused: Any) -> Status:
     return Status(refused.code().name, redact(str(refused.details() or ""))[:300])
 
 
-_CODES = {0: OK, 2: "UNKNOWN", 3: "INVALID_ARGUMENT", 5: NOT_FOUND, 8: "RESOURCE_EXHAUSTED", 13: "INTERNAL"}
+_CODES = {
+    0: OK,
+    2: "UNKNOWN",
+    3: "INVALID_ARGUMENT",
+    5: NOT_FOUND,
+    8: "RESOURCE_EXHAUSTED",
+    13: "INTERNAL",
+    14: UNAVAILABLE,
+}
 """google.rpc.Code; another is shown by its number."""
 
 

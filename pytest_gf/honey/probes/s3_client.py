@@ -1,4 +1,4 @@
-"""A boto3 S3 client that reads nothing but what it is given: no ~/.aws, no AWS_*, no hidden retry, no unbounded answer."""
+"""A boto3 client that reads nothing but what it is given: no ~/.aws, no AWS_*, no hidden retry, no unbounded answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import os
 import threading
 import urllib.parse
 import xml.etree.ElementTree as ET  # See _check_root.
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.errors import NotUnderstood, Unanswered
@@ -30,6 +31,41 @@ SAID = "x-gf-said"
 
 _ROOTS = {"ListBuckets": "ListAllMyBucketsResult", "ListObjectsV2": "ListBucketResult"}
 _making = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Transport:
+    """How a client's requests go to the ``service`` of an endpoint. Exchanges end by ``deadline`` seconds.
+
+    ``check`` takes an operation, a status and the bytes of an answer that is no object's body, and raises NotUnderstood.
+    ``via`` (``127.0.0.1:PORT``) is where a route to the endpoint listens: requests go there as they are, Host and all.
+    """
+
+    service: str
+    endpoint: str
+    ca_file: str | None
+    deadline: float
+    check: Callable[[str, int, bytes], None]
+    via: str = ""
+
+    @property
+    def verify(self) -> Any:
+        """What a certificate is checked by: a file of authorities, or the system's."""
+        return str(self.ca_file) if self.ca_file is not None else True
+
+    def carry(self, client: Any, event: str) -> None:
+        """Let a client of botocore send in this way; ``event`` is what botocore calls its sending."""
+        from botocore.httpsession import URLLib3Session
+        from botocore.utils import get_environ_proxies
+
+        direct = self.via or is_loopback(self.endpoint)
+        session = URLLib3Session(
+            verify=self.verify,
+            proxies={} if direct else get_environ_proxies(self.endpoint),
+            timeout=(min(CONNECT, self.deadline), self.deadline),  # type: ignore[arg-type]  # botocore's stubs forget the pair.
+            max_pool_connections=CONNECTIONS,
+        )
+        client.meta.events.register(event, functools.partial(_send, session, self))
 
 
 def make_client(section: S3Section, credentials: tuple[str, str] | None, deadline: float, via: str = "") -> Any:
@@ -61,12 +97,9 @@ def shielded() -> Iterator[None]:
 def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: float, via: str) -> Any:
     from botocore import UNSIGNED
     from botocore.config import Config
-    from botocore.httpsession import URLLib3Session
-    from botocore.utils import get_environ_proxies
 
     access, secret = credentials or (None, None)
-    verify: Any = str(section.ca_file) if section.ca_file is not None else True
-    proxies: dict[str, str] | None = {} if via or is_loopback(section.endpoint) else None
+    transport = Transport("S3", section.endpoint, section.ca_file, deadline, _check, via)
     config = Config(
         signature_version=UNSIGNED if credentials is None else "s3v4",
         retries={"total_max_attempts": 1},
@@ -81,15 +114,9 @@ def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: flo
         aws_access_key_id=access,
         aws_secret_access_key=secret,
         config=config,
-        verify=verify,
+        verify=transport.verify,
     )
-    session = URLLib3Session(
-        verify=verify,
-        proxies=get_environ_proxies(section.endpoint) if proxies is None else proxies,
-        timeout=(min(CONNECT, deadline), deadline),  # type: ignore[arg-type]  # botocore's stubs forget the pair.
-        max_pool_connections=CONNECTIONS,
-    )
-    client.meta.events.register("before-send.s3", functools.partial(_send, session, via))
+    transport.carry(client, "before-send.s3")
     client.meta.events.register("before-call.s3", _stay)
     for operation in ("GetObject", "HeadObject"):
         client.meta.events.register(f"before-sign.s3.{operation}", _ask_for_checksums)
@@ -117,46 +144,50 @@ def boto_session() -> Any:
     return boto3.session.Session()
 
 
-def _send(session: Any, via: str, request: Any, event_name: str, **_: Any) -> Any:
+def _send(session: Any, transport: Transport, request: Any, event_name: str, **_: Any) -> Any:
     """Send as botocore does, but read an answer that is no object's body only up to `MOST_ANSWER`."""
     from botocore.awsrequest import AWSResponse
 
-    if via:  # The signature is over the endpoint's own Host, so that is what arrives.
+    if transport.via:  # The signature is over the endpoint's own Host, so that is what arrives.
         parts = urllib.parse.urlsplit(request.url)
         request.headers["Host"] = parts.netloc
-        request.url = parts._replace(netloc=via).geturl()
+        request.url = parts._replace(netloc=transport.via).geturl()
     request.headers.pop("Expect", None)  # botocore reads for ever where its answer, 100 Continue, is cut.
     streamed, request.stream_output = request.stream_output, True
     response = session.send(request)
-    _check_head(request, response)
+    _check_head(request, response, transport.service)
     if 300 <= response.status_code < 400 and response.status_code != 304:  # noqa: PLR2004  # RFC 9110, 15.4.
+        response.raw.close()
         to = redact(response.headers.get("Location", "nowhere"))[:300]
         raise NotUnderstood(
             f"{request.method} {redact(request.url)}",
             f"{response.status_code} redirect to {to}, not followed",
-            "does the endpoint name the S3 server itself, or a proxy before it?",
+            f"does the endpoint name the {transport.service} server itself, or a proxy before it?",
         )
     if not streamed or response.status_code >= 300:  # noqa: PLR2004  # A refusal is read whole too: boundedly.
-        bodiless = request.method == "HEAD" or response.status_code in {204, 304}  # RFC 9110, 8.6: it says a length.
-        length = "" if bodiless else str(response.headers.get("Content-Length", ""))
-        response = AWSResponse(response.url, response.status_code, response.headers, _Bounded(response.raw, length))
+        length = "" if _is_bodiless(request, response) else str(response.headers.get("Content-Length", ""))
+        body = _Bounded(response.raw, length, transport.service)
+        response = AWSResponse(response.url, response.status_code, response.headers, body)
         content = response.content
-        check_xml(content, f"S3 {event_name.rpartition('.')[2]}")
+        transport.check(event_name.rpartition(".")[2], response.status_code, content)
         _say(response, content)
-        if response.status_code < 300:  # noqa: PLR2004  # RFC 9110, 15.3.
-            _check_root(event_name.rpartition(".")[2], response.status_code, content)
     return response
 
 
-def _check_head(request: Any, response: Any) -> None:
+def _is_bodiless(request: Any, response: Any) -> bool:
+    """Tell whether an answer has no body, whatever length it says (RFC 9110, 8.6)."""
+    return request.method == "HEAD" or response.status_code in {204, 304}
+
+
+def _check_head(request: Any, response: Any, service: str) -> None:
     """Refuse a head that was cut between two lines: http.client takes it for a whole one, with an empty body behind it."""
     said = response.headers
     defects = getattr(getattr(getattr(response.raw, "_original_response", None), "msg", None), "defects", ())
-    bodiless = request.method == "HEAD" or response.status_code in {204, 304}
-    if defects or (not bodiless and "Content-Length" not in said and "Transfer-Encoding" not in said):
+    has_length = "Content-Length" in said or "Transfer-Encoding" in said or _is_bodiless(request, response)
+    if defects or not has_length:
         response.raw.close()
         came_back = f"{response.status_code} and a head that was cut: {defects or 'it says no length of its body'}"
-        raise Unanswered("reading S3's answer", came_back, "is a proxy down? ask again")
+        raise Unanswered(f"reading {service}'s answer", came_back, "is a proxy down? ask again")
 
 
 def _say(response: Any, content: bytes) -> None:
@@ -167,8 +198,8 @@ def _say(response: Any, content: bytes) -> None:
 
 
 class _Bounded:
-    def __init__(self, raw: Any, length: str) -> None:
-        self._raw = raw
+    def __init__(self, raw: Any, length: str, service: str) -> None:
+        self._raw, self._tried, self._service = raw, f"reading {service}'s answer", service
         self._length = int(length) if length.isdecimal() else 0
 
     def stream(self) -> Iterator[bytes]:
@@ -178,18 +209,19 @@ class _Bounded:
             if size > MOST_ANSWER:
                 self._raw.close()
                 raise NotUnderstood(
-                    "reading S3's answer", f"more than {MOST_ANSWER} bytes came", "is this an S3 server?"
+                    self._tried, f"more than {MOST_ANSWER} bytes came", f"is this {self._service}'s address?"
                 )
             yield chunk
         if size < self._length:
             self._raw.close()
-            raise Unanswered("reading S3's answer", f"cut: {size} of {self._length} bytes came", "is a proxy down?")
+            raise Unanswered(self._tried, f"cut: {size} of {self._length} bytes came", "is a proxy down?")
 
 
-def _check_root(operation: str, status: int, body: bytes) -> None:
+def _check(operation: str, status: int, body: bytes) -> None:
     """Refuse a page that isn't S3's: botocore reads other well-formed XML as an empty listing, and broken XML as a 500."""
+    check_xml(body, f"S3 {operation}")
     expected = _ROOTS.get(operation)
-    if expected is None:
+    if expected is None or status >= 300:  # noqa: PLR2004  # RFC 9110, 15.3.
         return
     try:
         root = ET.fromstring(body).tag.rpartition("}")[2]  # noqa: S314  # At most MOST_ANSWER; expat bounds entities.
