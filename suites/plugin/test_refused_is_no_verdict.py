@@ -6,16 +6,25 @@ import runpy
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace as Stub
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from pytest_gf.engine.errors import Unanswered, Unproven
 from pytest_gf.honey.answers import Answer
+from pytest_gf.honey.observed.archive import Archive
+from pytest_gf.honey.observed.attic import Said
 from pytest_gf.honey.observed.blobs import ServedBlob, StoredBlob, check_came
+from pytest_gf.honey.observed.s3 import BucketListed
+from pytest_gf.honey.probes.attic_answers import Reply
+from pytest_gf.honey.probes.health import Health
 from pytest_gf.honey.probes.reapi import Capabilities, Download
 from pytest_gf.honey.probes.reapi_wire import Status
 from pytest_gf.honey.probes.s3 import Body, Head, Objects
+from pytest_gf.honey.reading import archive_of
+
+if TYPE_CHECKING:
+    from pytest_gf.honey.probes.attic import Attic
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 OK, MISS = Status("OK"), Status("NOT_FOUND")
@@ -124,3 +133,104 @@ def test_a_listing_that_fails_makes_the_sample_no_smaller() -> None:
     s3 = Stub(list_objects=lambda *_, **__: Objects(Answer(500, "InternalError"), {}))
     with pytest.raises(Unproven, match="can't be chosen"):
         list(fact_of("bazel.py", "_scattered")(s3, "bazel-cache", "cas.v2/", 3, Stub(getrandbits=lambda _: 1)))
+
+
+READY = {"status": "ok", "ready": True}
+
+
+def health_of(ready: Health) -> Any:
+    found = runpy.run_path(str(FIXTURES / "rustfs.py"))["health"]
+    answers = {"/health": Health(200, {"version": "1.0"} | READY, ""), "/health/ready": ready}
+    found.__globals__["ask"] = lambda _, path, **__: answers[path]
+    return found(None, None, Stub(s3=object(), name="t"), Stub(deadline=1.0))
+
+
+def test_rustfs_says_itself_whether_it_is_ready() -> None:
+    assert health_of(Health(200, READY, "")).holds
+    assert "not ready: 503 degraded" in health_of(Health(503, {"status": "degraded"}, "")).diagnosis
+    assert not health_of(Health(503, {}, "")).holds, "RustFS that starts says so in plain text"
+
+
+@pytest.mark.parametrize(
+    "ready",
+    [
+        Health(200, {}, ""),
+        Health(200, READY, "nginx"),
+        Health(302, {}, ""),
+        Health(403, {}, ""),
+        Health(404, {}, ""),
+        Health(502, {}, "nginx"),
+        Health(503, {}, "nginx"),
+        Health(504, {}, ""),
+    ],
+    ids=str,
+)
+def test_readiness_that_rustfs_did_not_say_is_unproven(ready: Health) -> None:
+    with pytest.raises(Unproven, match="/health/ready"):
+        health_of(ready)
+
+
+def anonymous(*answers: Answer) -> Any:
+    view = fact_of("rustfs.py", "anonymous_view")
+    return view(Answer(403, "AccessDenied"), {str(at): each for at, each in enumerate(answers)}, {})
+
+
+def test_the_anonymous_are_answered_where_s3_gives_or_looks_for_it() -> None:
+    assert anonymous(Answer(403, "AccessDenied")).holds
+    for answer in (Answer(200), Answer(404, "NoSuchKey")):
+        assert "S3 answers the anonymous" in anonymous(Answer(500), answer).diagnosis, "whatever fails beside it"
+
+
+@pytest.mark.parametrize(
+    "answer", [Answer(404, "NoSuchBucket"), Answer(404), Answer(307), Answer(400), Answer(407), Answer(502)], ids=str
+)
+def test_what_neither_refuses_nor_answers_the_anonymous_is_unproven(answer: Answer) -> None:
+    with pytest.raises(Unproven, match="neither refused nor answered"):
+        anonymous(answer)
+
+
+def said(surface: str, status: int = 200, key: str | None = "main:k", more: str = "") -> Said:
+    return Said(surface, status, "", None if key is None else {"public_key": key}, None, more)
+
+
+SAME = Reply(200, b"StorePath: /nix/store/x")
+
+
+def family_of(https: Said, narinfo: Reply) -> Any:
+    replies = {"api": {"small": SAME}, "https": {"small": narinfo}}
+    return fact_of("attic.py", "attic_family")({"api": said("api"), "https": https}, replies)
+
+
+def test_two_surfaces_are_compared_where_both_answer() -> None:
+    assert family_of(said("https"), SAME).holds
+    assert "other narinfos" in family_of(said("https"), Reply(404, error="NoSuchObject")).diagnosis
+    assert "another key" in family_of(said("https", key="main:other"), Reply(403)).diagnosis
+
+
+@pytest.mark.parametrize(
+    ("https", "narinfo"),
+    [
+        (said("https"), Reply(401)),
+        (said("https"), Reply(403)),
+        (said("https", 401, None), SAME),
+        (said("https", 403, None), SAME),
+        (said("https", 302, None, ", redirects to login"), SAME),
+        (said("https", 200, None), SAME),
+    ],
+    ids=str,
+)
+def test_a_surface_that_refuses_is_no_other_cache(https: Said, narinfo: Reply) -> None:
+    with pytest.raises(Unproven, match="https"):
+        family_of(https, narinfo)
+
+
+@pytest.mark.parametrize("reply", [Reply(401), Reply(403), Reply(302, moved=("login:443",))], ids=str)
+def test_a_miss_that_is_refused_says_nothing_of_a_miss(reply: Reply) -> None:
+    with pytest.raises(Unproven):
+        fact_of("attic.py", "attic_miss")(Stub(narinfo=lambda _: reply), "https")
+
+
+@pytest.mark.parametrize("reply", [Reply(401), Reply(403), Reply(302, moved=("login:443",))], ids=str)
+def test_an_archive_whose_narinfo_is_refused_is_unproven(reply: Reply) -> None:
+    with pytest.raises(Unproven):
+        archive_of(cast("Attic", None), reply, None, Archive("https", "0" * 32, BucketListed("attic")))
