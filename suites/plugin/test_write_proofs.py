@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from pytest_gf.engine.errors import ProbeError, Unproven
-from pytest_gf.honey.answers import Answer, Listing
+from pytest_gf.honey.answers import Answer, Listing, Versions
 from pytest_gf.honey.formats.baseline import Known
 from pytest_gf.honey.observed.authority import StateUnchanged
 from pytest_gf.honey.observed.scratch import ScratchBucket
 from pytest_gf.honey.probes.attic_answers import Reply, Transfer
-from pytest_gf.honey.probes.s3 import Body, Head, Objects, Versions
+from pytest_gf.honey.probes.s3 import Body, Head, Objects
 from pytest_gf.honey.stored import Stored
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
