@@ -13,7 +13,7 @@ from pytest_gf.honey.observed.archive import Archive, Hop
 from pytest_gf.honey.probes.attic import Attic
 from pytest_gf.honey.probes.attic_answers import Reply, Transfer, Way
 
-OK, PRIVATE = 200, 401
+OK, MOVED, PRIVATE, REFUSED = 200, range(300, 400), 401, 403
 STORE = "/nix/store"
 NOWHERE = "nowhere"
 """The host of what is no URL."""
@@ -45,10 +45,17 @@ def archive_of(attic: Attic, reply: Reply, way: Way | None, empty: Archive) -> A
     return replace(found, malformed=bool(body.archive))
 
 
+def check_answered(reply: Reply) -> None:
+    """Raise Unproven where a narinfo was refused, or the way to it led elsewhere: that says nothing of the path."""
+    if reply.status in {PRIVATE, REFUSED}:
+        raise Unproven(f"the cache asks for a token: {reply}", "see attic.public-read")
+    if reply.status in MOVED:
+        raise Unproven(f"the narinfo was not given, and the way to it leads elsewhere: {reply}", "see attic.cache-info")
+
+
 def _info(reply: Reply, store_hash: str) -> tuple[narinfo.NarInfo | None, str]:
     """Return the narinfo of this very path, or None and how it did not come."""
-    if reply.status == PRIVATE:
-        raise Unproven(f"the cache asks for a token: {reply}", "see attic.public-read")
+    check_answered(reply)
     if not reply.ok or reply.trouble:
         return None, str(reply)
     try:

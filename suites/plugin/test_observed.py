@@ -171,7 +171,7 @@ def test_the_anonymous() -> None:
         view = AnonymousView({"ListBuckets": answer})
         assert not view.holds
         assert "ListBuckets" in view.diagnosis
-    assert AnonymousView({"ListBuckets": Answer(503)}).failed
+    assert AnonymousView({"ListBuckets": Answer(503)}).unclear
 
 
 STATE = tfstate.State(4, "1.12.6", 3, "l", 1, 1, 0, encrypted=False, size=5, sha256="s", effect=READS, managed=1)

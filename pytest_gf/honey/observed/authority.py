@@ -318,9 +318,12 @@ class StateUnchanged(Observed):
 
     def trouble(self) -> Trouble | None:
         step = f"{NO_APPLY}; see state.lock-free and the CI runs, then ask again"
-        if self.answer != "200":
+        if self.answer.startswith("404"):
             says = f"the state object can't be found after the proof: HEAD {self.answer}"
-            return Trouble(Cause("state-object-missing", self.stack), says, step, (*losses(self.bucket), S3_FAILS))
+            return Trouble(Cause("state-object-missing", self.stack), says, step, losses(self.bucket))
+        if self.answer != "200":
+            says = f"S3 does not say what the state object is after the proof: HEAD {self.answer}"
+            return Trouble(S3_FAILS, says, f"{NO_APPLY}; look at RustFS's disk and log, then ask again")
         if self.before != self.after:
             says = "the state changed while this run looked: somebody writes to it now"
             return Trouble(Cause("state-written-meanwhile", self.stack), says, step)

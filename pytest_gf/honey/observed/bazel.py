@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from pytest_gf.engine.errors import Unproven
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.observed.bucket import ABOUT_S3, WRITES_FAIL, losses
 
 WITHOUT = "builds go on without it: take --remote_cache out of .bazelrc (or give --remote_cache=)"
+EXECUTES = frozenset({"OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION"})
+"""What an Execution service answers to an Execute with nothing in it. Whoever does not allow it, or fails, shows none."""
 NO_DELETE = "keep the key: deleting one from bazel-cache is what emptied list-buckets on 2026-05-25"
 
 
@@ -57,9 +60,16 @@ class CacheSurface(Observed):
         return Trouble(cause, "; ".join(self._lacks), step)
 
     @property
+    def unclear(self) -> str:
+        """Why Execute does not tell whether there is an Execution service, "" where it does."""
+        if self.executing in {"UNIMPLEMENTED", *EXECUTES}:
+            return ""
+        return f"Execute answers {self.executing}, so whether an Execution service is there is not known"
+
+    @property
     def _does_execute(self) -> bool:
-        """Whether it says that it executes, or an Execution service answers in any way."""
-        return self.executes or self.executing != "UNIMPLEMENTED"
+        """Whether it says that it executes, or an Execution service answers."""
+        return self.executes or self.executing in EXECUTES
 
     @property
     def _lacks(self) -> list[str]:
@@ -186,6 +196,13 @@ def s3_words(status: str) -> str:
 def refused(status: str) -> Cause | None:
     """Return the cause where S3's own words in a status say that it does not take bazel-remote's credential."""
     return Cause("cache-credential", "bazel") if re.search(_REFUSED, status, re.IGNORECASE) else None
+
+
+def check_allowed(*statuses: str) -> None:
+    """Raise Unproven where a call was refused by right: bazel-remote knows none, so it is whatever stands before it."""
+    denied = next((each for each in statuses if each.partition(":")[0] == "PERMISSION_DENIED"), "")
+    if denied:
+        raise Unproven(f"this identity may not ask the cache: {denied}", "let it pass the proxy before bazel-remote")
 
 
 def behind(status: str, bucket: str) -> tuple[Cause, ...]:

@@ -13,7 +13,7 @@ from pytest_gf.engine.errors import ProbeError, Unanswered
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.formats import casblob, pieces
 from pytest_gf.honey.formats.pieces import Source
-from pytest_gf.honey.observed.bazel import NO_DELETE, WITHOUT, behind, refused, s3_words
+from pytest_gf.honey.observed.bazel import NO_DELETE, WITHOUT, behind, check_allowed, refused, s3_words
 from pytest_gf.honey.observed.bucket import PRESERVE
 from pytest_gf.honey.observed.s3 import BucketListed
 
@@ -281,8 +281,9 @@ class ServedBlobs(Observed):
 
 
 def check_came(served: Iterable[ServedBlob]) -> None:
-    """Raise ProbeError where what did not come says nothing about the cache: nothing came whole, or S3 refused to answer now."""
+    """Raise where what came says nothing about the cache: it was forbidden, nothing came whole, or S3 refused to answer now."""
     got = list(served)
+    check_allowed(*(each.status for each in got))
     broke = next((each for each in got if each.broke), None)
     if broke is not None and not any(each.status == "OK" and not each.broke for each in got):
         raise Unanswered(

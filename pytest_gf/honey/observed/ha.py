@@ -52,10 +52,10 @@ class Limit(Observed):
 
     @property
     def seen(self) -> str:
-        return f"{', '.join(self.pods)} on {', '.join(self.nodes) or 'no node'}"
+        return f"{', '.join(self.pods)} on {', '.join(self.nodes)}"
 
     def trouble(self) -> Trouble | None:
-        if len(self.nodes) <= 1:
+        if len(self.nodes) == 1:
             return None
         news = f"news: {self.component} runs on {len(self.nodes)} nodes, and the page still says {self.says!r}"
         step = f"is it meant? then change that row of the page, and [limits.{self.component}]"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.answers import Answer, Listing
-from pytest_gf.honey.observed.bucket import LOOK, PRESERVE, S3_FAILS, TICKETS, WRITES_FAIL, lost_after_a_delete
+from pytest_gf.honey.observed.bucket import FAILS, LOOK, PRESERVE, S3_FAILS, TICKETS, WRITES_FAIL, lost_after_a_delete
 from pytest_gf.honey.observed.disk import MOUNT, OFFLINE, OUT_OF_STEP
 
 LEFT = "pytest --gf-clean deletes what was left, by the ledger"
@@ -46,6 +46,8 @@ class ScratchBucket(Observed):
             return Trouble(S3_FAILS, says, LOOK)
         if self.listed and self.head.ok:
             return None
+        if self.head.status >= FAILS:
+            return Trouble(S3_FAILS, f"S3 fails for the bucket that it created: HeadBucket {self.head}", LOOK)
         says = "a bucket that S3 says it created does not appear: the bucket index does not follow the API"
         return Trouble(OUT_OF_STEP, says, f"{PRESERVE}; {TICKETS}")
 

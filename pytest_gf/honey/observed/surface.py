@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.answers import Answer
 
-_FAILED = 500
+_REFUSED = (401, 403)
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,15 @@ class AnonymousView(Observed):
     answers: Mapping[str, Answer]
 
     @property
-    def failed(self) -> str:
-        """What was answered by a failure of the server, which tells nothing about who may read; "" where nothing was."""
-        return "; ".join(f"{asked}: {answer}" for asked, answer in self.answers.items() if answer.status >= _FAILED)
+    def answered(self) -> tuple[str, ...]:
+        """What S3 gave, or looked for: only who may list is told that a key is not there."""
+        return tuple(asked for asked, answer in self.answers.items() if answer.ok or answer.code == "NoSuchKey")
+
+    @property
+    def unclear(self) -> str:
+        """What tells nothing about who may read: a failure, a redirect, a bucket that is gone; "" where nothing does."""
+        told = {asked: answer for asked, answer in self.answers.items() if answer.status not in _REFUSED}
+        return "; ".join(f"{asked}: {answer}" for asked, answer in told.items() if asked not in self.answered)
 
     @property
     def promised(self) -> str:
@@ -31,8 +37,10 @@ class AnonymousView(Observed):
         return "; ".join(f"{asked}: {answer}" for asked, answer in self.answers.items())
 
     def trouble(self) -> Trouble | None:
-        answered = [asked for asked, answer in self.answers.items() if answer.status not in {401, 403}]
-        if not answered:
+        if not self.answered and not self.unclear:
             return None
         step = "take the public policy away: state bodies hold secrets in clear, so rotate what they name"
-        return Trouble(Cause("anonymous-allowed", "s3"), f"S3 answers the anonymous: {', '.join(answered)}", step)
+        says = f"S3 answers the anonymous: {', '.join(self.answered)}"
+        if not self.answered:
+            says, step = f"S3 does not refuse the anonymous: {self.unclear}", "ask again when S3 is well"
+        return Trouble(Cause("anonymous-allowed", "s3"), says, step)

@@ -12,9 +12,9 @@ pytestmark = pytest.mark.canary
 
 
 @clause("rustfs.scratch-appears", "a scratch bucket appears in S3", proves="S100~")
-def test_scratch_appears(scratch_bucket: ScratchBucket) -> None:
+def test_scratch_appears(scratch_appeared: ScratchBucket) -> None:
     """The scratch probe creates an isolated bucket without touching OpenTofu state objects."""
-    assert scratch_bucket.holds
+    assert scratch_appeared.holds
 
 
 @clause("rustfs.scratch-readable", "an object in the scratch bucket reads back as written", proves="S100~")
