@@ -75,7 +75,7 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
         "part": None,
         "started": min(str(each.record["started"]) for each in used),
         "finished": max((str(each.record["finished"]) for each in used if each.record.get("finished")), default=None),
-        "incidents": incidents(rows, _titles(used)),
+        "incidents": incidents(rows),
         "verdicts": rows,
         "does_not_prove": list(dict.fromkeys(claim for each in used for claim in each.record["does_not_prove"])),
         "merged": [each.folder.name for each in used],
@@ -83,11 +83,6 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
         "unfinished": unfinished,
     }
     return record | {"exit": _exit(used, rows, lacking=bool(missing or unfinished))}
-
-
-def _titles(runs: Sequence[Read]) -> dict[str, str]:
-    """Return what these runs say that the kinds of their causes are."""
-    return {each["kind"]: each["title"] for run in runs for each in run.record.get("incidents", ())}
 
 
 def join(folders: Sequence[Path], out: Path) -> tuple[int, str]:
