@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.engine.errors import ProbeError, Unproven
+from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unproven
 from pytest_gf.engine.facts import UNPROVEN
 from pytest_gf.engine.options import options_of
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.run import evidence_path, outcome
-from pytest_gf.engine.trouble import Cause, Observed
+from pytest_gf.engine.trouble import OWN_KINDS, Cause, Observed
 from pytest_gf.engine.verdict import Verdict, worst
 from pytest_gf.engine.visible import visible_lines
-from pytest_gf.engine.waiving import EXPIRED
+from pytest_gf.engine.waiving import EXPIRED, waiver_of
 
 if TYPE_CHECKING:
     import pytest
@@ -61,13 +61,14 @@ def say(properties: list[tuple[str, object]], verdict: Verdict) -> None:
 
 def account(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> dict[str, Any]:
     """Return the record's account of a clause: verdict, reason, next_step, cause, because, facts, evidence (all redacted)."""
-    reason, next_step = _why(item, call, verdict) or _broken(call, _nodes(item, row, run.graph))
+    nodes = _nodes(item, row, run.graph)
+    reason, next_step = _why(item, call, verdict) or _broken(call, nodes)
     facts, evidence = _seen(item, row, run)
     return {
         "verdict": str(verdict),
         "reason": visible_lines(redact(reason)),
         "next_step": visible_lines(redact(next_step)),
-        **_causes(item, call, verdict, _nodes(item, row, run.graph)),
+        **_causes(item, call, verdict, row, run),
         "facts": facts,
         "evidence": evidence,
     }
@@ -179,9 +180,8 @@ def _why(  # One a verdict.
     return (str(raised), raised.next_step) if isinstance(raised, ProbeError) else None
 
 
-def _causes(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, nodes: Sequence[Node]) -> dict[str, Any]:
-    """Return the cause that a row's value names, and those that would explain it; of a probe that broke its kind and system."""
-    raised = call.excinfo.value if call.excinfo is not None else None
+def _causes(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> dict[str, Any]:
+    """Return the cause that a row's value names, and those that would explain it; of what broke its kind, and where."""
     cause: Cause | None = None
     because: tuple[Cause, ...] = ()
     if verdict in {Verdict.VIOLATED, Verdict.INTERIM}:
@@ -191,22 +191,39 @@ def _causes(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, no
             cause, because = trouble.cause, trouble.because
     elif verdict is Verdict.UNPROVEN:
         because = getattr(item.stash.get(UNPROVEN, None), "because", ())
-    elif isinstance(raised, ProbeError):
-        cause = Cause(raised.kind, _system(raised, nodes))
-    return {"cause": _shown(cause) if cause is not None else None, "because": [_shown(each) for each in because]}
+    elif verdict is Verdict.FIXED:
+        waiver = waiver_of(row, run)
+        cause = Cause("still-waived", waiver.ticket) if waiver is not None else None
+    elif verdict is Verdict.ERROR and call.excinfo is not None:
+        cause = _breakage(call.excinfo.value, _nodes(item, row, run.graph), row)
+    kinds = {**OWN_KINDS, **run.house.causes}
+    shown = _shown(cause) | {"title": kinds.get(cause.kind, "")} if cause is not None else None
+    return {"cause": shown, "because": [_shown(each) for each in because]}
 
 
 def _shown(cause: Cause) -> dict[str, str]:
     return {"kind": cause.kind, "subject": visible_lines(redact(cause.subject))}
 
 
-def _system(raised: BaseException, nodes: Sequence[Node]) -> str:
-    """Return the system that a broken probe asked last; the fact's name where it asked none."""
-    failed = next((node for node in nodes if node.failure is raised), None)
-    if failed is None:
-        return ""
-    asked = failed.evidence.exchanges if failed.evidence is not None else []
-    return str(asked[-1]["system"]) if asked else failed.key[0]
+def _breakage(raised: BaseException, nodes: Sequence[Node], row: Row) -> Cause:
+    """Return what broke, and where: at the system that was asked last, in the fact if it asked none, or in the row itself."""
+    if _is_of_this_machine(raised):
+        return Cause("this-machine")
+    failed = _failed(raised, nodes)
+    asked = failed.evidence.exchanges if failed is not None and failed.evidence is not None else []
+    where = str(asked[-1]["system"]) if asked else failed.key[0] if failed is not None else row.name
+    if isinstance(raised, ProbeError):
+        return Cause(raised.kind, where)
+    return Cause(NotUnderstood.kind if asked else "suite-broken", where)
+
+
+def _failed(raised: BaseException, nodes: Sequence[Node]) -> Node | None:
+    """Return the fact that raised this; None where the clause or pytest did."""
+    return next((node for node in nodes if node.failure is raised), None)
+
+
+def _is_of_this_machine(raised: BaseException) -> bool:
+    return isinstance(raised, OSError) and raised.errno in _OF_THIS_MACHINE
 
 
 def _broken(call: pytest.CallInfo[None], nodes: Sequence[Node]) -> tuple[str, str]:
@@ -215,9 +232,9 @@ def _broken(call: pytest.CallInfo[None], nodes: Sequence[Node]) -> tuple[str, st
         return "", ""
     raised = call.excinfo.value
     said = f"{type(raised).__name__}: {raised}"
-    if isinstance(raised, OSError) and raised.errno in _OF_THIS_MACHINE:
+    if _is_of_this_machine(raised):
         return said, "make room on this machine, or let this user write there, and run again"
-    failed = next((node for node in nodes if node.failure is raised), None)
+    failed = _failed(raised, nodes)
     if failed is not None and failed.evidence is not None and failed.evidence.exchanges:
         return (
             f"observing {failed.name}: what was answered was not understood ({said})",

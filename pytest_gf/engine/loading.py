@@ -11,6 +11,9 @@ from typing import Any
 
 from pytest_gf.engine.house import BadInput, House
 
+_NEEDED = ("read_contract", "target", "vantages", "lab", "system")
+"""What a House can't be run without."""
+
 
 def load(said: str, base: Path) -> House:
     """Return the House that ``file.py:NAME`` (relative to ``base``) or ``package.module:NAME`` names. Raises `BadInput`."""
@@ -21,12 +24,31 @@ def load(said: str, base: Path) -> House:
         module = _module(base / where) if where.endswith(".py") else importlib.import_module(where)
     except BadInput:
         raise
-    except Exception as wrong:  # noqa: BLE001  # Whatever the file raises, it is one line for the person who wrote it.
+    except (Exception, SystemExit) as wrong:  # Whatever the file raises, it is one line for the person who wrote it.
         raise BadInput(f"gf_house = {said}: can't be loaded: {type(wrong).__name__}: {wrong}") from None
     house = getattr(module, name, None)
     if not isinstance(house, House):
         raise BadInput(f"gf_house = {said}: {name} is no House there")
-    return located(house, Path(str(module.__file__)))
+    found = located(house, Path(str(module.__file__)))
+    wrong = _wrong(found)
+    if wrong:
+        raise BadInput(f"gf_house = {said}: {wrong}")
+    return found
+
+
+def _wrong(house: House) -> str:
+    """Return in a line what keeps this House from being run, "" for nothing."""
+    if not isinstance(house.extends, House | None):
+        return f"extends={house.extends!r}: expected a House"
+    for name in ("facts", "suites"):
+        folder = getattr(house, name)
+        if folder is not None and not Path(folder).is_dir():
+            return f"{name}: no such folder: {folder}"
+    whole = house.whole()
+    lacking = [name for name in _NEEDED if not getattr(whole, name)]
+    if lacking:
+        return f"the House lacks {', '.join(lacking)}: give them, or let it extend one that has them (docs/fork.md)"
+    return ""
 
 
 def located(house: House, file: Path) -> House:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+OWN_KINDS: Mapping[str, str] = {
+    "unreachable": "a system does not answer",
+    "too-slow": "a system does not answer in time",
+    "identity-rejected": "a system does not accept the identity of this run",
+    "not-understood": "something else answers than the system that was expected",
+    "wrong-cluster": "this is another cluster than the contract's",
+    "probe-broken": "a probe broke",
+    "suite-broken": "the suite itself broke",
+    "this-machine": "this machine has no room, or lets this user write nothing",
+    "still-waived": "what a waiver covers holds",
+}
+"""The kinds of causes that the engine names itself, each with what it is. A House adds its own."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """What made a row red: a kind from the House's table, and a subject such as a node or a file ("" for none)."""
+    """What made a row red: a kind of the House's or of `OWN_KINDS`, and a subject such as a node or a file ("" for none)."""
 
     kind: str
     subject: str = ""

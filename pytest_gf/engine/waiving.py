@@ -9,15 +9,21 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_gf.engine.clauses import Row
+    from pytest_gf.engine.contract import Waiver
     from pytest_gf.engine.run import Run
 
 EXPIRED = pytest.StashKey[str]()
 """Why a waiver of this item counts no more."""
 
 
+def waiver_of(row: Row, run: Run) -> Waiver | None:
+    """Return the contract's waiver of this row's clause, if there is one."""
+    return next((each for each in run.contract.waivers if row.clause in each.clauses), None)
+
+
 def waive(item: pytest.Item, row: Row, run: Run) -> None:
     """Expect this row to be red, where a waiver of the contract says so; its values are there by now."""
-    waiver = next((each for each in run.contract.waivers if row.clause in each.clauses), None)
+    waiver = waiver_of(row, run)
     if waiver is None or not run.settings.expect_interim:
         return
     values = getattr(item, "funcargs", {}).values()

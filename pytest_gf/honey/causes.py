@@ -1,10 +1,13 @@
-"""The kinds of causes that honey's clauses name, each with what it is. A value's trouble names one of them, with its subject."""
+"""The kinds of causes that honey's clauses and the engine name, each with what it is. A value's trouble names one of them, with its subject."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pytest_gf.engine.trouble import OWN_KINDS
+
 KINDS: Mapping[str, str] = {
+    **OWN_KINDS,
     # S3 and its disk
     "bucket-index-loss": "S3 does not know a bucket whose folder stands on disk",
     "bucket-gone": "a bucket's folder is gone from the disk",
@@ -30,7 +33,6 @@ KINDS: Mapping[str, str] = {
     "lock-left": "a lock lies on a stack's state, and no run holds it",
     "apply-unfinished": "an apply could not save its state: an errored.tfstate waits",
     # the cluster
-    "wrong-cluster": "this is another cluster than the contract's",
     "storage-node-down": "the node that holds the disk is down",
     "pod-down": "no pod serves S3",
     "evidence-lost": "a restart came before the evidence was kept",
@@ -94,12 +96,6 @@ KINDS: Mapping[str, str] = {
     "page-stale": "the contract's page says something else than what is so",
     # outside
     "page-missing": "a public page does not answer",
-    # the suite's own way there
-    "unreachable": "a system does not answer",
-    "too-slow": "a system does not answer in time",
-    "identity-rejected": "a system does not accept the identity of this run",
-    "not-understood": "something else answers than the system that was expected",
-    "probe-broken": "a probe broke",
     # anything else
     "not-as-promised": "something differs from the contract",
 }

@@ -8,21 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gf.engine.reports.incidents import UNKNOWN, WIDTH, block, incidents, section
+from pytest_gf.engine.reports.incidents import WIDTH, block, incidents, section
+from pytest_gf.engine.reports.summary import _cell
 
-RED, DARK, BROKEN, GREEN, KNOWN = "violated", "unproven", "error", "holds", "interim"
+RED, DARK, BROKEN, GREEN, KNOWN, MENDED = "violated", "unproven", "error", "holds", "interim", "fixed"
 LOST, OFFLINE = ("index-loss", "tofu-state"), ("disk-offline", "")
 
 
 def row(name: str, verdict: str, cause: Any = None, *because: tuple[str, str]) -> dict[str, Any]:
     kinds = [{"kind": kind, "subject": subject} for kind, subject in because]
-    named = {"kind": cause[0], "subject": cause[1]} if cause else None
+    named = {"kind": cause[0], "subject": cause[1], "title": f"what {cause[0]} is"} if cause else None
     texts = {"title": "t", "reason": f"why {name}\nmore", "next_step": f"mend {name}", "evidence": [f"e/{name}"]}
     return {"clause": name, "params": {}, "verdict": verdict, "cause": named, "because": kinds, **texts}
 
 
 def told(*rows: dict[str, Any]) -> list[tuple[tuple[str, str], list[str], list[str]]]:
-    found = incidents(rows, {"index-loss": "a title"})
+    found = incidents(rows)
     return [((each["kind"], each["subject"]), each["rows"], each["consequences"]) for each in found]
 
 
@@ -34,8 +35,8 @@ def test_two_causes_stay_two_and_a_red_without_one_is_its_own() -> None:
     assert told(row("a", RED, LOST), row("b", RED, OFFLINE), row("c", RED), row("d", RED)) == [
         (LOST, ["a"], []),
         (OFFLINE, ["b"], []),
-        ((UNKNOWN, "c"), ["c"], []),
-        ((UNKNOWN, "d"), ["d"], []),
+        (("not-as-promised", "c"), ["c"], []),
+        (("not-as-promised", "d"), ["d"], []),
     ]
 
 
@@ -66,33 +67,63 @@ def test_broken_probes_of_one_system_are_one_incident() -> None:
     ]
 
 
+def test_what_was_not_judged_and_what_holds_too_early_are_told_as_such() -> None:
+    found = incidents([row("a", BROKEN), row("b", MENDED), row("c", RED)])
+    assert [(each["kind"], each["subject"], bool(each["title"])) for each in found] == [
+        ("not-judged", "a", True),
+        ("still-waived", "b", True),
+        ("not-as-promised", "c", True),
+    ]
+
+
 CAUSES = st.sampled_from([("a", ""), ("b", ""), ("c", "x"), ("d", "")])
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from([RED, DARK, BROKEN, GREEN]), st.none() | CAUSES, st.lists(CAUSES, max_size=3)))
+    st.lists(
+        st.tuples(
+            st.sampled_from([RED, DARK, BROKEN, GREEN, KNOWN, MENDED]), st.none() | CAUSES, st.lists(CAUSES, max_size=3)
+        )
+    )
 )
 def test_each_red_row_is_in_exactly_one_incident(drawn: list[Any]) -> None:
     rows = [row(f"r{at}", verdict, cause, *because) for at, (verdict, cause, because) in enumerate(drawn)]
     named = [name for _, heads, after in told(*rows) for name in (*heads, *after)]
-    red = [each["clause"] for each in rows if each["verdict"] in {RED, BROKEN}]
+    red = [each["clause"] for each in rows if each["verdict"] in {RED, BROKEN, MENDED}]
     assert len(named) == len(set(named))
-    assert set(red) <= set(named) <= {each["clause"] for each in rows if each["verdict"] != GREEN}
+    assert set(red) <= set(named) <= {each["clause"] for each in rows if each["verdict"] not in {GREEN, KNOWN}}
 
 
 @pytest.mark.parametrize("length", [1, 40, 4000])
 def test_a_block_fits_and_wraps_on_words(length: int) -> None:
     long = row("a", RED, LOST) | {"reason": "word " * length, "next_step": "step " * length}
-    (incident,) = incidents([long], {"index-loss": "a title"})
+    (incident,) = incidents([long])
     lines = list(block(1, incident, "reports/x"))
-    assert lines[0] == "1. index-loss tofu-state: a title"
+    assert lines[0] == "1. index-loss tofu-state: what index-loss is"
     assert max(map(len, lines)) <= WIDTH
-    assert "reports/x/evidence/ (1 files)" in lines[-1]
+    assert "reports/x/evidence/ (1 file)" in lines[-1]
 
 
 def test_the_page_has_a_heading_an_incident() -> None:
-    record = {"incidents": incidents([row("a", RED, LOST), row("b", DARK, None, LOST)], {})}
+    record = {"incidents": incidents([row("a", RED, LOST), row("b", DARK, None, LOST)])}
     lines = section(record, str.upper)
-    assert lines[:3] == ["## Incidents (1)", "", "### INDEX-LOSS TOFU-STATE"]
+    assert lines[:3] == ["## Incidents (1)", "", "### INDEX-LOSS TOFU-STATE: WHAT INDEX-LOSS IS"]
     assert "- because of it: B" in lines
     assert section({"incidents": []}, str) == []
+
+
+@pytest.mark.parametrize("line", ["# a heading", "---", "1. first", "    code", "+ more", "=====", "> said"])
+def test_a_line_that_a_server_said_is_no_markdown(line: str) -> None:
+    (incident,) = incidents([row("a", RED, LOST) | {"reason": f"{line}\nmore"}])
+    lines = section({"incidents": [incident]}, _cell)
+    assert not [each for each in lines if each.strip() and not each.startswith(("#", "- "))]
+    assert [each for each in lines if each.startswith("#")] == lines[:1] + lines[2:3]
+
+
+def test_hundreds_of_values_and_an_endless_line_are_cut_in_a_block() -> None:
+    rows = [row("a", RED, LOST) | {"params": {"shard": f"{at:04}"}, "reason": "x" * 20_000} for at in range(400)]
+    (incident,) = incidents(rows)
+    lines = list(block(1, incident, "reports/x"))
+    assert len(lines) < 15
+    assert max(map(len, lines)) <= WIDTH
+    assert "and 394 more" in " ".join(lines)

@@ -196,6 +196,12 @@ def test_what_requests_warns_of_at_its_import_is_no_error(house: House) -> None:
     assert outcome.exit == 0, outcome.text
 
 
+def test_a_fact_that_broke_under_many_rows_is_one_incident(house: House) -> None:
+    outcome = house("".join(one(name, "asserting: int", "assert asserting") for name in ("first", "second")))
+    (incident,) = outcome.record["incidents"]
+    assert (incident["kind"], incident["rows"]) == ("suite-broken", ["lab.first", "lab.second"])
+
+
 @ALONE_AND_SPREAD
 def test_every_verdict_in_every_report(workers: list[str], house: House, tmp_path: Path) -> None:
     outcome = house("".join(VERDICTS.values()), *workers)
@@ -224,6 +230,14 @@ def test_every_verdict_in_every_report(workers: list[str], house: House, tmp_pat
     grown = [json.loads(line) for line in (outcome.folder / "record.jsonl").read_text().splitlines()]
     assert [each["verdict"] for each in grown if "verdict" in each].count("error") == 3
     assert grown[-1]["exit"] == 1
+    assert {(each["kind"], each["subject"]) for each in outcome.record["incidents"]} == {
+        ("not-as-promised", "lab.violated"),
+        ("probe-broken", "broken"),
+        ("suite-broken", "asserting"),
+        ("suite-broken", "lab.raises"),
+        ("still-waived", "lab.fixed"),
+    }
+    assert all(each["title"] for each in outcome.record["incidents"])
     assert notes(tmp_path).count("number") == 1, "observed once"
     summary = (outcome.folder / "summary.md").read_text()
     assert "1 violated, 1 fixed, 3 error, 1 unproven, 1 interim, 1 holds" in summary

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_gf.engine.reports import merge
+from pytest_gf.engine.visible import visible
 
 BAD_INPUT = 4
 
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code, line = merge.join(options.runs, options.out)
     except (merge.NoRecord, OSError) as wrong:
-        sys.stderr.write(f"merge: {wrong}\n")
+        sys.stderr.write(f"merge: {visible(str(wrong))}\n")
         return BAD_INPUT
     sys.stdout.write(f"{line}\n")
     return code

@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_gf.engine.reports.claims import row_name
 from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.visible import visible
 
-UNKNOWN = "not-as-promised"
-"""The kind of a red row whose value named no cause: it is an incident of its own."""
 WIDTH = 100
 """Columns of an incident's block."""
 _MOST_NAMES = 6
-_HEADED = {Verdict.VIOLATED, Verdict.ERROR, Verdict.FIXED}
-"""The verdicts that make an incident. What is waived is known, and what is unproven can only be a consequence."""
+_MOST_VALUES = 6
+_UNNAMED: Mapping[Verdict, tuple[str, str]] = {
+    Verdict.VIOLATED: ("not-as-promised", "something differs from the contract"),
+    Verdict.ERROR: ("not-judged", "a row could not be judged"),
+    Verdict.FIXED: ("still-waived", "what a waiver covers holds"),
+}
+"""The verdicts that make an incident, each with the kind and the title of a row that names no cause: it is an incident of its
+own. What is waived is known, and what is unproven can only be a consequence."""
 
 Cause = tuple[str, str]
 """A kind and a subject."""
 
 
-def incidents(verdicts: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[dict[str, Any]]:
+def incidents(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return a run's incidents, the one with the most rows first: ``kind, subject, title, headline, rows, consequences, next_steps, evidence``.
 
     Rows of one cause are one incident. A row's ``because`` names causes that would explain it: where one of them was seen in
-    another row, this one is a consequence of that incident. So is an unproven row that waited for it. ``titles`` says what a
-    kind is.
+    another row, this one is a consequence of that incident. So is an unproven row that waited for it.
     """
     groups: dict[Cause, list[Mapping[str, Any]]] = {}
     for row in verdicts:
-        if Verdict(row["verdict"]) in _HEADED:
+        if Verdict(row["verdict"]) in _UNNAMED:
             groups.setdefault(_cause(row), []).append(row)
     roots = {cause: _root(cause, groups) for cause in groups}
-    found = {
-        cause: _incident(cause, rows, titles.get(cause[0], ""))
-        for cause, rows in groups.items()
-        if roots[cause] == cause
-    }
+    found = {cause: _incident(cause, rows) for cause, rows in groups.items() if roots[cause] == cause}
     for cause, rows in groups.items():
         if roots[cause] != cause:
             found[roots[cause]]["consequences"] += map(row_name, rows)
@@ -50,7 +50,12 @@ def incidents(verdicts: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) 
 
 def _cause(row: Mapping[str, Any]) -> Cause:
     named = row.get("cause")
-    return (str(named["kind"]), str(named["subject"])) if named else (UNKNOWN, row_name(row))
+    return (str(named["kind"]), str(named["subject"])) if named else (_UNNAMED[row["verdict"]][0], row_name(row))
+
+
+def _title(row: Mapping[str, Any]) -> str:
+    named = row.get("cause")
+    return str(named["title"]) if named else _UNNAMED[row["verdict"]][1]
 
 
 def _because(row: Mapping[str, Any]) -> list[Cause]:
@@ -70,12 +75,12 @@ def _root(cause: Cause, groups: Mapping[Cause, Sequence[Mapping[str, Any]]]) -> 
         passed.append(before)
 
 
-def _incident(cause: Cause, rows: Sequence[Mapping[str, Any]], title: str) -> dict[str, Any]:
+def _incident(cause: Cause, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "kind": cause[0],
         "subject": cause[1],
-        "title": title,
-        "headline": next((line for row in rows for line in str(row["reason"]).splitlines()), rows[0]["title"]),
+        "title": _title(rows[0]),
+        "headline": _headline(rows),
         "rows": [row_name(row) for row in rows],
         "consequences": [],
         "next_steps": list(dict.fromkeys(str(row["next_step"]) for row in rows if row["next_step"])),
@@ -83,9 +88,15 @@ def _incident(cause: Cause, rows: Sequence[Mapping[str, Any]], title: str) -> di
     }
 
 
+def _headline(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the first line of a reason, cut where it is longer than a line that a server may say."""
+    lines = (line.strip() for row in rows for line in str(row["reason"]).splitlines())
+    return visible(next(filter(None, lines), rows[0]["title"]))
+
+
 def block(number: int, incident: Mapping[str, Any], folder: str) -> Iterator[str]:
     """Yield the lines of an incident for a terminal, none wider than `WIDTH`."""
-    yield from _wrapped(f"{number}. {named(incident)}{': ' * bool(incident['title'])}{incident['title']}", "   ")
+    yield from _wrapped(f"{number}. {_heading(incident)}", "   ")
     yield from _wrapped(f"   seen: {incident['headline']}", "         ")
     yield from _wrapped(f"   rows: {_few(incident['rows'])}", "         ")
     if incident["consequences"]:
@@ -93,20 +104,22 @@ def block(number: int, incident: Mapping[str, Any], folder: str) -> Iterator[str
     for step in incident["next_steps"][:1]:
         yield from _wrapped(f"   do: {step}", "         ")
     if incident["evidence"]:
-        yield from _wrapped(f"   evidence: {folder}/evidence/ ({len(incident['evidence'])} files)", "         ")
+        files = f"{len(incident['evidence'])} file{'s' * (len(incident['evidence']) > 1)}"
+        yield from _wrapped(f"   evidence: {folder}/evidence/ ({files})", "         ")
 
 
-def named(incident: Mapping[str, Any]) -> str:
-    """Return the cause of an incident, as it is told."""
-    return f"{incident['kind']} {incident['subject']}".strip()
+def _heading(incident: Mapping[str, Any]) -> str:
+    """Return the cause of an incident, and what its kind is."""
+    named = f"{incident['kind']} {incident['subject']}".strip()
+    return f"{named}: {incident['title']}" if incident["title"] else named
 
 
-def section(record: Mapping[str, Any], plain: Any) -> list[str]:
+def section(record: Mapping[str, Any], plain: Callable[[str], str]) -> list[str]:
     """Return the lines of a Markdown page that head it; ``plain`` makes a text harmless in it."""
     lines: list[str] = []
     for incident in record["incidents"]:
-        lines += [f"### {plain(named(incident))}", ""]
-        lines += [f"{plain(incident['headline'])}", ""]
+        lines += [f"### {plain(_heading(incident))}", ""]
+        lines += [f"- seen: {plain(incident['headline'])}"]
         lines += [f"- rows: {plain(', '.join(incident['rows']))}"]
         lines += [f"- because of it: {plain(', '.join(incident['consequences']))}"] if incident["consequences"] else []
         lines += [f"- do: {plain(each)}" for each in incident["next_steps"][:1]] + [""]
@@ -118,10 +131,15 @@ def _few(names: Sequence[str]) -> str:
     clauses: dict[str, list[str]] = {}
     for name in names:
         clause, _, values = name.partition("[")
-        clauses.setdefault(clause, []).append(values.rstrip("]"))
-    told = [f"{clause}[{', '.join(values)}]" if values != [""] else clause for clause, values in clauses.items()]
+        clauses.setdefault(clause, []).append(values.removesuffix("]"))
+    told = [f"{clause}[{_first(values)}]" if values != [""] else clause for clause, values in clauses.items()]
     more = f" and {len(told) - _MOST_NAMES} more clauses" if len(told) > _MOST_NAMES else ""
     return f"{len(names)}, {', '.join(told[:_MOST_NAMES])}{more}"
+
+
+def _first(values: Sequence[str]) -> str:
+    more = [f"and {len(values) - _MOST_VALUES} more"] if len(values) > _MOST_VALUES else []
+    return ", ".join([*values[:_MOST_VALUES], *more])
 
 
 def _wrapped(text: str, indent: str) -> Iterable[str]:

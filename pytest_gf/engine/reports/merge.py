@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -19,6 +19,39 @@ FINDINGS = "findings.jsonl"
 
 class NoRecord(ValueError):
     """A folder that holds no record of a run, or one that doesn't belong to the others: one line."""
+
+
+class _Cause(msgspec.Struct):
+    kind: str
+    subject: str
+
+
+class _Named(_Cause):
+    title: str
+
+
+class _Row(msgspec.Struct):
+    clause: str
+    params: dict[str, str]
+    title: str
+    verdict: Verdict
+    reason: str
+    next_step: str
+    cause: _Named | None
+    because: list[_Cause]
+    evidence: list[str]
+
+
+class _Form(msgspec.Struct):
+    """What a merge reads of a record. A record of another form is refused before anything is made of it."""
+
+    target: str
+    started: str
+    finished: str | None
+    part: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}/[1-9][0-9]{0,5}$")] | None
+    exit: int
+    verdicts: list[_Row]
+    does_not_prove: list[str]
 
 
 @dataclass(frozen=True)
@@ -40,13 +73,17 @@ def read(folder: Path) -> Read:
     try:
         if (folder / "record.json").exists():
             record = msgspec.json.decode((folder / "record.json").read_bytes(), type=dict[str, Any])
-            found = Read(folder, record, finished=record.get("exit") is not None)
+            found = Read(folder, record, finished=True)
         else:
             found = Read(folder, _unfinished(folder / "record.jsonl"), finished=False)
-    except (OSError, msgspec.MsgspecError) as wrong:
-        raise NoRecord(f"{folder}: no record of a run: {wrong}") from None
-    if found.record.get("schema") != SCHEMA:
-        raise NoRecord(f"{folder}: its record's schema is {found.record.get('schema')!r}, and {SCHEMA} is expected")
+        if found.record.get("schema") != SCHEMA:
+            said = found.record.get("schema")
+            raise NoRecord(f"{folder}: its record's schema is {said!r}, and {SCHEMA!r} is expected")
+        msgspec.convert(found.record, _Form)
+    except OSError as wrong:
+        raise NoRecord(f"{folder}: no record of a run: {wrong.strerror}; expected the folder of a run") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as wrong:
+        raise NoRecord(f"{folder}: its record is broken: {wrong}; run it again, or leave it out") from None
     return found
 
 
@@ -75,7 +112,7 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
         "part": None,
         "started": min(str(each.record["started"]) for each in used),
         "finished": max((str(each.record["finished"]) for each in used if each.record.get("finished")), default=None),
-        "incidents": incidents(rows, _titles(used)),
+        "incidents": incidents(rows),
         "verdicts": rows,
         "does_not_prove": list(dict.fromkeys(claim for each in used for claim in each.record["does_not_prove"])),
         "merged": [each.folder.name for each in used],
@@ -83,11 +120,6 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
         "unfinished": unfinished,
     }
     return record | {"exit": _exit(used, rows, lacking=bool(missing or unfinished))}
-
-
-def _titles(runs: Sequence[Read]) -> dict[str, str]:
-    """Return what these runs say that the kinds of their causes are."""
-    return {each["kind"]: each["title"] for run in runs for each in run.record.get("incidents", ())}
 
 
 def join(folders: Sequence[Path], out: Path) -> tuple[int, str]:

@@ -125,7 +125,7 @@ class Record:
         with self.run.reporting():
             self._append(ending)
         verdicts = [self.verdicts[nodeid] for nodeid in self.rows if nodeid in self.verdicts]
-        together = {"incidents": incidents(verdicts, self.run.house.causes), "verdicts": verdicts}
+        together = {"incidents": incidents(verdicts), "verdicts": verdicts}
         whole = self._top | ending | together | {"does_not_prove": self._top["does_not_prove"]}
         with self.run.reporting():
             write(self.run.folder, whole)

@@ -1,0 +1,99 @@
+"""Records of runs are merged; one that is broken, old or half-written is one line, never a traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_gf.engine.reports.__main__ import main
+
+TOP = {
+    "schema": "pytest_gf.record/2", "target": "honey", "part": None, "started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:09Z",
+    "exit": 1, "does_not_prove": [],
+}  # fmt: skip
+LOST, GONE = ("lost", "x"), ("gone", "y")
+
+
+def row(clause: str, verdict: str, cause: Any = None, *because: Any) -> dict[str, Any]:
+    named = {"kind": cause[0], "subject": cause[1], "title": f"what {cause[0]} is"} if cause else None
+    kinds = [{"kind": kind, "subject": subject} for kind, subject in because]
+    texts = {"title": "t", "reason": "why", "next_step": "", "evidence": [], "statements": []}
+    return {"clause": clause, "params": {}, "verdict": verdict, "cause": named, "because": kinds, **texts}
+
+
+def run(folder: Path, *verdicts: Any, **more: Any) -> Path:
+    folder.mkdir()
+    (folder / "record.json").write_text(json.dumps({**TOP, "verdicts": verdicts, **more}))
+    return folder
+
+
+def killed(folder: Path, *verdicts: Any) -> Path:
+    folder.mkdir()
+    lines = [json.dumps(each) for each in ({**TOP, "finished": None, "exit": None}, *verdicts)]
+    (folder / "record.jsonl").write_text("\n".join(lines) + '\n{"clause": "half')
+    return folder
+
+
+def merged(out: Path, *folders: Path) -> Any:
+    code = main(["merge", f"--out={out}", *map(str, folders)])
+    record = json.loads((out / "record.json").read_text())
+    assert record["exit"] == code
+    return record
+
+
+def test_a_cause_that_one_run_saw_explains_what_another_saw(tmp_path: Path) -> None:
+    one = run(tmp_path / "one", row("a", "violated", LOST))
+    other = run(tmp_path / "other", row("b", "violated", GONE, LOST))
+    (incident,) = merged(tmp_path / "out", one, other)["incidents"]
+    assert (incident["kind"], incident["title"], incident["consequences"]) == ("lost", "what lost is", ["b"])
+
+
+def test_killed_runs_keep_rows_and_titles_and_are_an_error(tmp_path: Path) -> None:
+    record = merged(tmp_path / "out", killed(tmp_path / "one", row("a", "violated", LOST), row("b", "holds")))
+    assert [(each["kind"], each["title"]) for each in record["incidents"]] == [("lost", "what lost is")]
+    assert (len(record["verdicts"]), record["unfinished"], record["exit"]) == (2, ["one"], 1)
+    assert merged(tmp_path / "green", killed(tmp_path / "two", row("b", "holds")))["exit"] == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "its record is broken"),
+        ("\x00", "its record is broken"),
+        ("[]", "its record is broken"),
+        ("{}", "schema is None"),
+        (json.dumps({**TOP, "schema": "pytest_gf.record/1", "verdicts": []}), "'pytest_gf.record/1'"),
+        (json.dumps({"schema": TOP["schema"]}), "missing required field `target`"),
+        (json.dumps({**TOP, "verdicts": 3}), "$.verdicts"),
+        (json.dumps({**TOP, "verdicts": [{"verdict": "holds"}]}), "$.verdicts[0]"),
+        (json.dumps({**TOP, "verdicts": [row("a", "well")]}), "'well'"),
+        (json.dumps({**TOP, "verdicts": [row("a", "holds") | {"cause": "x"}]}), "$.verdicts[0].cause"),
+        (json.dumps({**TOP, "verdicts": [], "part": "a/b"}), "$.part"),
+        (json.dumps({**TOP, "verdicts": [], "part": "1/0"}), "$.part"),
+        (json.dumps({**TOP, "verdicts": [], "exit": None}), "$.exit"),
+    ],
+)
+def test_a_broken_record_is_one_line(text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "record.json").write_text(text)
+    assert main(["merge", f"--out={tmp_path / 'out'}", str(tmp_path)]) == 4
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"merge: {tmp_path}: ")
+    assert says in line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", ["", "junk\n", '"x"\n', '{"verdict": "holds"}\n', f"{json.dumps(TOP)}\n[]\n"])
+def test_a_broken_growing_record_is_one_line(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "record.jsonl").write_text(text)
+    assert main(["merge", f"--out={tmp_path / 'out'}", str(tmp_path)]) == 4
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_what_is_no_folder_of_a_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["merge", str(tmp_path / "nowhere")]) == 4
+    assert capsys.readouterr().err == (
+        f"merge: {tmp_path / 'nowhere'}: no record of a run: No such file or directory; expected the folder of a run\n"
+    )
