@@ -140,7 +140,7 @@ def test_which_pipeline_runs_a_job(text: str, merge: Truth, branch: Truth) -> No
 
 def test_includes_that_are_not_here() -> None:
     text = "include:\n  - local: /a.yml\n  - local: b.yml\n  - project: x/y\n  - template: T\n  - https://x.example/z.yml\n"
-    assert [line for line, _ in gitlab.unknown_includes(text, {"a.yml": ""})] == [3, 4, 6]
+    assert [line for _, line, _ in gitlab.unknown_includes("w.yml", text, {"a.yml": ""})] == [3, 4, 6]
 
 
 @pytest.mark.parametrize(
