@@ -189,6 +189,9 @@ def _pull_request_scenes(
         doubt = _run_of(each, known)
         if doubt is not None:
             yield Scene("workflow_run", f"refs/heads/{plan.branch}", plan.branch, repository=plan.name), doubt
+    if "issue_comment" in each.triggers:
+        doubt = "whether the comment is one on a pull request, and the workflow builds that"
+        yield Scene("issue_comment", f"refs/heads/{plan.branch}", plan.branch, repository=plan.name), doubt
     called = any(
         job.uses is not None and job.uses.text == f"./{path}"
         for other in known.workflows.values()
