@@ -41,7 +41,7 @@ def test_recipes_of_just() -> None:
         "a := 'x'\nalias p := push\n\n@push target=\"main\" *rest: (build 'y') && after\n    @echo {{a}}\nbuild:\n after:\n"
     )
     assert read_.recipes["p"].parameters == (("target", "main"), ("rest", None))
-    assert set(read_.recipes["push"].needs) == {"build", "after"}
+    assert {each.name for each in read_.recipes["push"].needs} == {"build", "after"}
     assert read_.rendered(read_.recipes["push"], []).text.strip() == "echo x"
     assert recipes.just("x:\n    #!/usr/bin/env python3\n    1\n").recipes["x"].interpreter == "python3"
     assert not recipes.just("mod other\n").whole
@@ -50,7 +50,7 @@ def test_recipes_of_just() -> None:
 def test_targets_of_make() -> None:
     read_ = recipes.make("A ?= attic\nall: push # c\n.PHONY: all\npush build:\n\t-@$(A) push $$X $(shell pwd)\n")
     assert read_.first == "all"
-    assert read_.recipes["all"].needs == ("push",)
+    assert [each.name for each in read_.recipes["all"].needs] == ["push"]
     assert read_.rendered(read_.recipes["build"], []).text.strip().startswith("attic push $X ____")
 
 
@@ -140,7 +140,7 @@ def test_which_pipeline_runs_a_job(text: str, merge: Truth, branch: Truth) -> No
 
 def test_includes_that_are_not_here() -> None:
     text = "include:\n  - local: /a.yml\n  - local: b.yml\n  - project: x/y\n  - template: T\n  - https://x.example/z.yml\n"
-    assert [line for line, _ in gitlab.unknown_includes(text, {"a.yml": ""})] == [3, 4, 6]
+    assert [line for _, line, _ in gitlab.unknown_includes("w.yml", text, {"a.yml": ""})] == [3, 4, 6]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ KEY = "attic/terraform.tfstate"
 S3 = f'terraform {{\n  backend "s3" {{\n    key = "{KEY}"\n  }}\n}}\n'
 HTTP = 'terraform {\n  backend "http" {}\n}\n'
 STEPS = RULES.canary.steps
+CLOUD = 'terraform {\n  # In the place of a backend.\n  cloud {\n    organization = "o"\n  }\n}\n'
 CANARY = (model.HERE / "repository" / ".github" / "workflows" / "rustfs-state-authority-canary.yml").read_text()
 
 
@@ -52,7 +53,17 @@ def rules(found: Findings) -> list[str]:
         ({"a.tf": S3, "b.tf": S3}, ["two-backends:2"]),
         ({"a.tf": "# nothing\n"}, ["no-backend:1"]),
         ({"a.tf": f'# backend "http" {{}}\n{S3}'}, []),
-        ({"a.tf": "backend {"}, ["no-backend:1", "unreadable-stack:1?"]),
+        ({"a.tf": "backend {"}, ["unreadable-stack:1?"]),
+        ({"a.tf": S3, "override.tf": CLOUD}, ["backend-not-s3:3"]),
+        ({"a.tf": CLOUD, "x_override.tf": S3}, []),
+        ({"a.tf": S3, "b.tf": CLOUD}, ["two-backends:3"]),
+        ({"a.tf": CLOUD}, ["backend-not-s3:3"]),
+        ({"a.tf.json": '{"terraform": {"cloud": {"organization": "o"}}}'}, ["backend-not-s3:1"]),
+        ({"a.tf": S3, "a.b_override.tf": HTTP}, ["backend-not-s3:2"]),
+        ({"a.tf": S3, "override.b.tf": S3}, ["two-backends:2"]),
+        ({"a.tf": S3, ".b.tf": HTTP, "#c#.tf": HTTP}, []),
+        ({"a.tf": S3, "x_override.tf": HTTP, "y_override.tf": S3}, []),
+        ({"a.tf": S3, "x_override.tf": S3 + S3}, ["two-backends:6"]),
         ({"modules/m/a.tf": HTTP, "a.tf": S3}, []),
     ],
 )

@@ -46,6 +46,8 @@ class Command:
     redirects: tuple[Redirect, ...] = ()
     fed: Command | None = None
     broken: bool = False
+    directory: str = ""
+    """Where it runs, seen from where its script, or its function, begins."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ _IMPORTING = threading.Lock()
 """The library imports itself in a circle: two threads that import it at once have been seen to wait for each other for ever."""
 DEEPEST = 60
 """Brackets within one another."""
-_DECLARED = re.compile(r'^[^#\n]*?\bbackend\s+"(?P<kind>\w+)"', re.MULTILINE)
+CLOUD = "cloud"
+"""The kind of the block ``cloud``, which stands in a backend's place."""
+_DECLARED = re.compile(r'^[^#\n]*?\b(?:backend\s+"(?P<kind>\w+)"|(?P<cloud>cloud)\s*\{)', re.MULTILINE)
 
 
 class NoHcl(ValueError):
@@ -43,11 +45,11 @@ def is_literal(text: str) -> bool:
 
 
 def backends(text: str, *, is_json: bool = False) -> tuple[Backend, ...]:
-    """Return the backend blocks of a file, in their order. Raises NoHcl."""
+    """Return the backend blocks of a file in their order, then its blocks ``cloud``. Raises NoHcl."""
     tables = _json(text) if is_json else _hcl(text)
     lines: dict[str, list[int]] = {}
     for found in _DECLARED.finditer(text):
-        lines.setdefault(found["kind"], []).append(text.count("\n", 0, found.start("kind")) + 1)
+        lines.setdefault(found["kind"] or CLOUD, []).append(text.count("\n", 0, found.end()) + 1)
     made: list[Backend] = []
     for kind, attributes in _blocks(tables):
         known = lines.get(kind, [])
@@ -119,6 +121,8 @@ def _blocks(tables: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, object]]
                 if not kind.startswith("__"):
                     for each in _each(below):
                         yield kind.strip('"'), _attributes(each)
+        for each in _each(top.get(CLOUD)):
+            yield CLOUD, _attributes(each)
 
 
 def _each(node: Any) -> list[Mapping[str, Any]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pytest_gf.honey.formats.templates import JUST, Rendered, rendered
 
@@ -16,9 +19,18 @@ _ALIAS = re.compile(r"alias\s+([\w-]+)\s*:=\s*([\w-]+)")
 _IMPORT = re.compile(r"import\??\s+(['\"])(.+?)\1")
 _LITERAL = re.compile(r"(['\"])([^'\"\\]*)\1")
 _PREFIX = re.compile(r"^(\s*)[@+-]+(?=\S)")
-_NAME = re.compile(r"[\w-]+")
+_NEED = re.compile(r"\(([\w-]+)([^)]*)\)|([\w-]+)")
+_RUN = re.compile(r"(?i)\s*(?:ONBUILD\s+)?RUN\s+(?:--[\w-]+=\S+\s+)*")
+_HEREDOC = re.compile(r"<<-?[\"']?(\w+)[\"']?")
 _MADE = (("$(", ")"), ("${", "}"))
 _DOLLAR = "\x01"
+
+
+class Need(NamedTuple):
+    """A recipe that another one needs, and the literal words that it is given."""
+
+    name: str
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,7 @@ class Recipe:
     name: str
     line: int
     parameters: tuple[tuple[str, str | None], ...]
-    needs: tuple[str, ...]
+    needs: tuple[Need, ...]
     body: str
     interpreter: str = ""
     """The program of a shebang, or of `set shell`; "" for a shell."""
@@ -62,7 +74,7 @@ class Recipes:
 
     def rendered(self, recipe: Recipe, arguments: Sequence[str]) -> Rendered:
         """Return a recipe's body as a shell gets it; what only a run would know is an unknown word."""
-        known = dict(self.variables)
+        known = {"MAKE": "make", **self.variables} if self.made else dict(self.variables)
         for at, (name, default) in enumerate(recipe.parameters):
             value = arguments[at] if at < len(arguments) else default
             known.pop(name, None)
@@ -87,6 +99,7 @@ def make(text: str) -> Recipes:
 
 def _read(text: str, *, made: bool) -> Recipes:
     lines = text.splitlines()[:MOST_LINES]
+    lines = _joined(lines) if made else lines
     recipes: dict[str, Recipe] = {}
     variables: dict[str, str] = {}
     aliases: dict[str, str] = {}
@@ -123,6 +136,47 @@ def _read(text: str, *, made: bool) -> Recipes:
     return Recipes(recipes, variables, tuple(imports), made, whole)
 
 
+def _joined(lines: Sequence[str]) -> list[str]:
+    """Return the lines of a Makefile, those that go on with a backslash as one; empty ones keep the count."""
+    made: list[str] = []
+    first = 0
+    for at, line in enumerate(lines):
+        if at and lines[at - 1].endswith("\\") and made[first].endswith("\\") and made[first][:1].strip():
+            made[first] = f"{made[first][:-1]} {line.strip()}"
+            made.append("")
+        else:
+            first = at
+            made.append(line)
+    return made
+
+
+def dockerfile(text: str) -> str:
+    """Return a Dockerfile's instructions RUN as a shell gets them, each on its own line; what else stands there is left empty."""
+    made: list[str] = []
+    goes_on, until = False, ""
+    for line in text.splitlines()[:MOST_LINES]:
+        if until:
+            until = "" if line.strip() == until else until
+            made.append(line if until else "")
+            continue
+        run = _RUN.match(line)
+        body = line[run.end() :] if run else line if goes_on else ""
+        told = _HEREDOC.fullmatch(body.strip()) if run else None
+        until = told[1] if told else ""
+        goes_on = (bool(run) or goes_on) and (line.rstrip().endswith("\\") or line.lstrip().startswith("#"))
+        made.append("" if told or line.lstrip().startswith("#") else _plain(body))
+    return "\n".join(made)
+
+
+def _plain(body: str) -> str:
+    """Return an instruction's command: the words of its JSON form quoted as a shell quotes them."""
+    try:
+        words = json.loads(body) if body.startswith("[") else None
+    except (ValueError, RecursionError):
+        return body
+    return shlex.join(map(str, words)) if isinstance(words, list) else body
+
+
 def _body_end(lines: Sequence[str], at: int) -> int:
     end = at
     while end < len(lines) and (not lines[end].strip() or lines[end][0].isspace()):
@@ -141,7 +195,8 @@ def _just_recipe(header: re.Match[str], lines: Sequence[str], at: int, end: int,
     if body and body[0].strip().startswith("#!"):
         interpreter = _interpreter(body[0].strip())
     needs = tuple(
-        _NAME.findall(re.sub(r"\([\w-]+\s*([^)]*)\)", lambda found: found[0][1:].split()[0].rstrip(")"), header[3]))
+        Need(found[1] or found[3], tuple(each[2] for each in _LITERAL.finditer(found[2] or "")))
+        for found in _NEED.finditer(header[3])
     )
     yield Recipe(header[1], at + 1, tuple(parameters), needs, "\n".join(body), interpreter)
 
@@ -155,7 +210,7 @@ def _target(header: re.Match[str], lines: Sequence[str], at: int, end: int) -> I
                 name,
                 at + (not first.strip()),
                 (),
-                tuple(needs.split("#")[0].split()),
+                tuple(Need(each) for each in needs.split("#")[0].split()),
                 f"{first.strip()}\n{body}" if first.strip() else body,
             )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_gf.honey.formats.bash import DEEPEST, Unread, parsed, unfit
 from pytest_gf.honey.formats.commands import Command, Redirect, Script, Word
+from pytest_gf.honey.formats.shell_words import MOVES, moved
 from pytest_gf.honey.formats.templates import HOLE, Rendered, rendered
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class _Reader:
         self.found: list[Command] = []
         self.values = dict(known)
         self.arrays: dict[str, tuple[Word, ...]] = {}
+        self.directory = ""
 
     # Statements. Each returns None where the script goes on, "" where it ended, or the condition behind which it ended.
 
@@ -97,9 +99,15 @@ class _Reader:
         if kind in _STATEMENTS or node.is_error:
             return self.sequence(node.children, scope)
         if kind in _APART:
-            self.sequence(node.children, scope)
+            self.apart(node.children, scope)
             return None
         return self.compound(node, scope)
+
+    def apart(self, nodes: Sequence[Node], scope: _Scope) -> None:
+        """Go through statements of a shell of their own: where it goes to does not move this one."""
+        before = self.directory
+        self.sequence(nodes, scope)
+        self.directory = before
 
     def compound(self, node: Node, scope: _Scope) -> str | None:  # noqa: PLR0911  # One for each kind of statement.
         kind = node.type
@@ -120,7 +128,9 @@ class _Reader:
         if kind == "function_definition":
             name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
             if body is not None:
+                before, self.directory = self.directory, ""
                 self.statement(body, _Scope(function=self.raw(name) if name else "?", depth=scope.depth))
+                self.directory = before
             return None
         if kind in {"variable_assignment", "variable_assignments", "declaration_command"}:
             self.assignments(node, scope)
@@ -168,7 +178,7 @@ class _Reader:
         for each in node.children:
             if each.is_named:
                 count = len(self.found)
-                self.statement(each, replace(scope, fed=fed, conditional=True))
+                self.apart((each,), replace(scope, fed=fed, conditional=True))
                 fed = self.found[-1] if len(self.found) > count else fed
         return None
 
@@ -235,9 +245,12 @@ class _Reader:
             tuple(redirects),
             scope.fed,
             scope.broken,
+            self.directory,
         )
         self.found.append(made)
         first = words[0].text if words else ""
+        if first in MOVES:
+            self.directory = moved(self.directory, words)
         if first in {"exit", "return"} and not scope.broken:
             return scope.guard or (None if scope.conditional else "")
         if first == "test" and not scope.conditional:

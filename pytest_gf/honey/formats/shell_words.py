@@ -1,13 +1,22 @@
-"""What single commands say by their words: the text that one writes, the value of an option, what ``nix run`` runs."""
+"""What single commands say by their words: the text that one writes, the value of an option, what ``nix run`` runs, where ``cd`` goes."""
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_gf.honey.formats.commands import Command, Word
 from pytest_gf.honey.formats.templates import HOLE
 from pytest_gf.honey.formats.wrappers import program
+
+MOVES = frozenset({"cd", "pushd", "popd"})
+
+
+def moved(directory: str, words: Sequence[Word]) -> str:
+    """Return where a shell is after one of `MOVES`, as far as its words say it."""
+    to = [each.text for each in words[1:] if not each.text.startswith("-")]
+    return posixpath.normpath(posixpath.join(directory, to[0])) if to and not to[0].startswith("~") else HOLE
 
 
 def installable(words: Sequence[Word]) -> tuple[Word | None, Sequence[Word]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read
@@ -215,6 +215,8 @@ def _matrix(strategy: Node | None) -> dict[str, frozenset[str]] | None:
             if not isinstance(node, Items):
                 return None
             found.setdefault(key.text.lower(), set()).update(each.value for each in _listed(node))
+    for axis, gone in _excluded(matrix.get("exclude")):
+        found.get(axis, set()).discard(gone)
     include = matrix.get("include")
     if include is not None and not isinstance(include, Items):
         return None
@@ -222,6 +224,14 @@ def _matrix(strategy: Node | None) -> dict[str, frozenset[str]] | None:
         for key, node in _entries(entry):
             found.setdefault(key.text.lower(), set()).add(node.value if isinstance(node, Scalar) else "")
     return {name: frozenset(words) for name, words in found.items()}
+
+
+def _excluded(node: Node | None) -> Iterator[tuple[str, str]]:
+    """Yield the values that no combination has, since `exclude` names them alone."""
+    for each in node.nodes if isinstance(node, Items) else ():
+        entries = _entries(each)
+        if len(entries) == 1 and isinstance(entries[0][1], Scalar):
+            yield entries[0][0].text.lower(), entries[0][1].value
 
 
 def _inputs(node: Node | None) -> dict[str, Input]:

@@ -49,10 +49,11 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """A sequence."""
+    """A sequence; ``tag`` is what stands before it, as GitLab's ``!reference``."""
 
     nodes: tuple[Node, ...]
     line: int
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class _Open:
     def closed(self) -> Node:
         line = self.event.start_mark.line + 1
         if isinstance(self.event, yaml.SequenceStartEvent):
-            return Items(tuple(self.nodes), line)
+            return Items(tuple(self.nodes), line, self.event.tag or "")
         entries: list[tuple[Scalar, Node]] = []
         seen: set[str] = set()
         for key, node in zip(self.nodes[::2], self.nodes[1::2], strict=True):

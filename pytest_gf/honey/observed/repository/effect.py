@@ -48,11 +48,15 @@ class Sets(Effect):
 
 @dataclass(frozen=True)
 class Runs(Effect):
-    """It runs what stands elsewhere: ``kind`` is file, source, other (no shell), just, make or hook; ``words`` as the command has them."""
+    """It runs what stands elsewhere: ``kind`` is file, source, other (no shell), just, make, npm, docker, flake or hook; ``words`` as the command has them.
+
+    ``folder``: where, seen from where the script begins.
+    """
 
     kind: str = "file"
     target: str = ""
     words: tuple[str, ...] = ()
+    folder: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,16 @@ from urllib.parse import urlsplit
 from pytest_gf.honey.formats import shell, wrappers
 from pytest_gf.honey.formats.bash import Unread
 from pytest_gf.honey.formats.commands import Command, Script, Word
+from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.formats.shell_words import echoed, installable, option, text_of
 from pytest_gf.honey.formats.templates import HOLE, Rendered, rendered
 from pytest_gf.honey.formats.wrappers import program
+from pytest_gf.honey.observed.repository import attic
 from pytest_gf.honey.observed.repository.effect import (
     HOOK,
     NAMES_ATTIC,
     NAMES_PUSH,
     Effect,
-    Logs,
     Opaque,
     Runs,
     Sets,
@@ -31,14 +32,14 @@ DEEPEST = 12
 """How many wrappers, strings and functions may stand in one another."""
 MOST = 2_000
 """Commands of one script, those of called functions counted each time."""
-WRITES = frozenset({"push", "watch-store"})
-ADMINISTERS = frozenset({"create", "configure", "destroy"})
-"""What `attic cache` changes at the server."""
-_ATTIC = frozenset({"attic", "attic-client"})
 _QUIET_SCHEMES = frozenset({"file", "ssh", "ssh-ng", "s3", "daemon", "local", "unix", "dummy", "ssh+", "auto"})
 _OTHERS = frozenset(
     {"python", "python3", "node", "ruby", "perl", "deno", "bun", "php", "pwsh", "fish", "nu", "tsx", "ts-node", "lua"}
 )
+_TOLD = linear(r"\"?\$\(\s*(?:cat\s+|<\s*)([\w./-]+)\s*\)\"?")
+"""A substitution that is the text of a file."""
+_FEEDERS = frozenset({"xargs", "parallel"})
+_BUILDERS = frozenset({"docker", "podman", "nerdctl", "buildah"})
 _SYSTEM = ("/bin/", "/usr/", "/sbin/", "/run/current-system/", "/opt/homebrew/")
 
 
@@ -131,7 +132,10 @@ class _Judge:
         if words[0].raw in {'"$@"', "$@", "$*", '"$*"'} and given.function:
             words = (*arguments, *words[1:])
         for each in self.words(words, given, depth):
-            yield replace(each, guard=each.guard or given.guard, unknown=each.unknown or _broken(given))
+            found = replace(each, guard=each.guard or given.guard, unknown=each.unknown or _broken(given))
+            if isinstance(found, Runs) and given.directory:
+                found = replace(found, folder=posixpath.join(given.directory, found.folder))
+            yield found
         yield from self.written_by(given)
 
     def words(self, words: Sequence[Word], given: Command, depth: int) -> Iterator[Effect]:
@@ -142,8 +146,8 @@ class _Judge:
         raw = " ".join(each.raw for each in words)
         if not words[0].known and (HOLE in name or not name):
             yield from self.unknown(words, raw, given)
-        elif name in _ATTIC:
-            yield from _attic(words[1:], given.offset, raw)
+        elif name in attic.PROGRAMS:
+            yield from attic.does(words[1:], given.offset, raw)
         elif name in self.functions and "/" not in words[0].text:
             yield from self.call(name, words, given, depth)
         elif name in {"nix", "nom"}:
@@ -159,7 +163,9 @@ class _Judge:
         """Yield what a command may do whose program is unknown."""
         verb = next((each.text for each in words[1:] if not each.text.startswith("-")), "")
         if NAMES_PUSH.search(raw):
-            yield Writes(given.offset, "", f"{shown(words[0].raw)} is unknown", verb if verb in WRITES else "push")
+            yield Writes(
+                given.offset, "", f"{shown(words[0].raw)} is unknown", verb if verb in attic.WRITES else "push"
+            )
         else:
             yield Opaque(given.offset, "", f"{shown(raw)}: the program is unknown", raw)
 
@@ -178,6 +184,8 @@ class _Judge:
                 yield each
             if not count and group and NAMES_PUSH.search(raw) and not self.understood(group):
                 yield Writes(given.offset, "", f"{shown(raw)}: what it runs is unknown", "push")
+            elif len(group) == 1 and program(group[0]) in attic.PROGRAMS and program(given.words[0]) in _FEEDERS:
+                yield Writes(given.offset, "", f"{shown(raw)}: its verb comes in by the pipe", "push")
         for script in inner.scripts:
             yield from self.text(script, depth)
         if inner.file is not None:
@@ -187,12 +195,21 @@ class _Judge:
 
     def understood(self, words: Sequence[Word]) -> bool:
         name = program(words[0])
-        return name in wrappers.inert() or name in _ATTIC or name in self.functions or wrappers.inner(words) is not None
+        return (
+            name in wrappers.inert()
+            or name in attic.PROGRAMS
+            or name in self.functions
+            or wrappers.inner(words) is not None
+        )
 
     def text(self, word: Word, depth: int) -> Iterator[Effect]:
         """Yield what a script in a word does; one that only a run would know is opaque."""
         if not word.known and not word.text.replace(HOLE, "").strip():
-            yield Opaque(word.offset, "", f"{shown(word.raw)} is unknown", word.raw)
+            told = _TOLD.fullmatch(word.raw)
+            if told is not None:
+                yield Runs(word.offset, "", "", "file", told[1], (told[1],))
+            else:
+                yield Opaque(word.offset, "", f"{shown(word.raw)} is unknown", word.raw)
             return
         if depth > DEEPEST:
             return
@@ -206,10 +223,13 @@ class _Judge:
             yield Opaque(given.offset, "", f"{shown(raw)}: the script is unknown", raw)
         elif posixpath.normpath(word.text) in self.written:
             yield from self.text(self.written[posixpath.normpath(word.text)], 1)
-        elif program(given.words[0]) in {"source", "."} and (text := self.around.load(word.text)) is not None:
+        elif program(given.words[0]) in {"source", "."} and (text := self.loaded(word, given)) is not None:
             yield from self.sourced(text, given)
         else:
             yield Runs(given.offset, "", "", "file", word.text, tuple(each.text for each in given.words))
+
+    def loaded(self, word: Word, given: Command) -> str | None:
+        return self.around.load(posixpath.join(given.directory, word.text))
 
     def sourced(self, text: str, given: Command) -> Iterator[Effect]:
         """Yield what a file does that is read into this script; its functions are this script's from then on."""
@@ -294,10 +314,12 @@ class _Judge:
             if "#" in app.text
             else posixpath.basename(app.text.partition("?")[0])
         )
-        if app is not None and HOLE not in name and name in _ATTIC:
-            yield from _attic(after, given.offset, raw)
+        if app is not None and HOLE not in name and name in attic.PROGRAMS:
+            yield from attic.does(after, given.offset, raw)
         elif NAMES_PUSH.search(raw):
             yield Writes(given.offset, "", shown(raw), "push")
+        elif app is not None and app.text.partition("#")[0] in {"", ".", "./", "path:."}:
+            yield Runs(given.offset, "", "", "flake", "flake.nix", tuple(each.text for each in words))
         else:
             yield Opaque(given.offset, "", shown(raw), raw)
 
@@ -315,6 +337,8 @@ class _Judge:
                 if each.text not in {"run", "run-script"} and not each.text.startswith("-")
             ]
             yield Runs(given.offset, "", "", "npm", "", tuple(rest[:1]))
+        elif name in _BUILDERS and any(each.text in {"build", "bud"} for each in words[1:3]):
+            yield Runs(given.offset, "", "", "docker", "", tuple(each.text for each in words[1:]))
         elif name in _OTHERS and len(words) > 1 and words[1].known and not words[1].text.startswith("-"):
             yield Runs(given.offset, "", "", "other", words[1].text, tuple(each.text for each in words))
         elif NAMES_PUSH.search(raw):
@@ -379,16 +403,3 @@ def _hooked(given: Command) -> Iterator[Effect]:
 
 def _broken(given: Command) -> str:
     return f"no shell that is understood: {shown(given.raw)}" if given.broken else ""
-
-
-def _attic(words: Sequence[Word], offset: int, raw: str) -> Iterator[Effect]:
-    plain = [each for each in words if not each.text.startswith("-") and each.text != "--"]
-    verb = plain[0].text if plain else ""
-    if HOLE in verb:
-        yield Writes(offset, "", f"{shown(raw)}: its verb is unknown", "push")
-    elif verb in WRITES:
-        yield Writes(offset, "", "", f"attic {verb}")
-    elif verb == "login":
-        yield Logs(offset)
-    elif verb == "cache" and len(plain) > 1 and (plain[1].text in ADMINISTERS or HOLE in plain[1].text):
-        yield Writes(offset, "", "" if plain[1].known else shown(raw), f"attic cache {plain[1].text}")

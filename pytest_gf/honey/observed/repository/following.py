@@ -67,24 +67,28 @@ class Reader:
             yield from self._recipes(call, text)
         elif call.kind == "npm":
             yield from self._npm(call)
+        elif call.kind == "docker":
+            yield from self._docker(call, text)
+        elif call.kind == "flake":
+            yield from self._flake(call, text)
         else:
             yield from self._file(call, text)
 
     def find(self, target: str) -> str:
         """Return the path in this checkout that a word means; "" for none. What stands before an unknown part is left out."""
+        return next((path for path in self._places(target) if path in self.sources), "")
+
+    def _places(self, target: str) -> list[str]:
         known = target.rpartition(HOLE)[2]
-        places = [self.directory, posixpath.dirname(self.at), ""] if HOLE in target else [self.directory]
-        for folder in places:
-            path = posixpath.normpath(posixpath.join(folder, known.lstrip("/") if HOLE in target else known))
-            if path in self.sources:
-                return path
-        return ""
+        folders = [self.directory, posixpath.dirname(self.at), ""] if HOLE in target else [self.directory]
+        part = known.lstrip("/") if HOLE in target else known
+        return [posixpath.normpath(posixpath.join(folder, part)) for folder in folders]
 
     def _load(self, target: str) -> str | None:
         return self.sources.get(self.find(target))
 
     def _file(self, call: Runs, said: str) -> Iterator[Reached]:
-        path = self.find(call.target)
+        path = self.find(posixpath.join(call.folder, call.target))
         text = self.sources.get(path)
         written = self.written.get(posixpath.normpath(call.target))
         if text is None and written is not None:
@@ -108,8 +112,11 @@ class Reader:
     def _recipes(self, call: Runs, said: str) -> Iterator[Reached]:
         is_just = call.kind == "just"
         goals, given, path = _called(call.words, _FILE[call.kind], _FOLDER[call.kind])
-        folder = posixpath.normpath(posixpath.join(self.directory, given)) if given else self.directory
-        path = posixpath.normpath(posixpath.join(self.directory, path)) if path else self._nearest(folder, call.kind)
+        if path:
+            path = self.find(posixpath.join(call.folder, path))
+        else:
+            places = self._places(posixpath.join(call.folder, given))
+            path = next((found for each in places if (found := self._nearest(each, call.kind))), "")
         text = self.sources.get(path)
         if text is None:
             yield Reached(
@@ -137,7 +144,7 @@ class Reader:
         if recipe is None or name in above or len(above) > DEEPEST:
             return
         for each in recipe.needs:
-            yield from self._recipe(path, read, each, (), (*above, name))
+            yield from self._recipe(path, read, each.name, each.arguments, (*above, name))
         if recipe.interpreter:
             yield from _foreign(path, recipe.body, Runs(0, "", "", "other", name), recipe.line)
         else:
@@ -166,7 +173,7 @@ class Reader:
             folder = posixpath.dirname(folder)
 
     def _npm(self, call: Runs) -> Iterator[Reached]:
-        path = posixpath.normpath(posixpath.join(self.directory, "package.json"))
+        path = self.find(posixpath.join(call.folder, "package.json"))
         try:
             read = json.loads(self.sources.get(path, "{}"))
         except (ValueError, RecursionError):
@@ -178,6 +185,24 @@ class Reader:
             yield from (
                 replace(each, line=line) if each.path == path else each for each in self.below(path, text, line)
             )
+
+    def _docker(self, call: Runs, said: str) -> Iterator[Reached]:
+        """Yield what the instructions RUN of a Dockerfile do."""
+        contexts, _, given = _called(call.words, ("-f", "--file"), ())
+        context = contexts[-1] if len(contexts) > 1 else "."
+        names = [given] if given else [posixpath.join(context, each) for each in ("Dockerfile", "Containerfile")]
+        path = next((found for each in names if (found := self.find(posixpath.join(call.folder, each)))), "")
+        if path:
+            yield from self.below(path, recipes.dockerfile(self.sources[path]), 1)
+        else:
+            yield Reached(Opaque(call.offset, "", f"{shown(said)}: no Dockerfile is found", said))
+
+    def _flake(self, call: Runs, said: str) -> Iterator[Reached]:
+        """Yield what may be run of the checkout's own flake: no Nix is read here, so a push in its text is undecided."""
+        path = self.find(posixpath.join(call.folder, call.target))
+        yield Reached(Opaque(call.offset, "", f"nix {shown(said.removeprefix('nix '))}", said))
+        if path:
+            yield from _foreign(path, self.sources[path], call)
 
 
 _FILE = {"just": ("-f", "--justfile"), "make": ("-f", "--file", "--makefile")}

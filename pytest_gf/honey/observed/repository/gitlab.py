@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pytest_gf.honey.formats.expression import Truth
 from pytest_gf.honey.formats.templates import GITLAB, rendered
-from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all
-from pytest_gf.honey.observed.repository import Sources
+from pytest_gf.honey.formats.yaml_nodes import Malformed, Node, Scalar, Table
+from pytest_gf.honey.observed.repository import Sources, gitlab_jobs
 from pytest_gf.honey.observed.repository.branches import words
 from pytest_gf.honey.observed.repository.calling import Known
-from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC, Logs, Opaque, Writes
+from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC, Opaque, Writes
 from pytest_gf.honey.observed.repository.following import Reader
+from pytest_gf.honey.observed.repository.gitlab_jobs import DEEPEST, Job, Placed
+from pytest_gf.honey.observed.repository.gitlab_jobs import Pipeline as Whole
 from pytest_gf.honey.observed.repository.scene import TOKEN
 from pytest_gf.honey.observed.repository.searching import shown
 
 PIPELINES = (".gitlab-ci.yml", ".gitlab/*.yml", ".gitlab/*.yaml")
-NO_JOBS = frozenset(
-    {"default", "variables", "stages", "workflow", "include", "spec", "image", "services", "cache", "pages:deploy"}
-)
-_SCRIPTS = ("before_script", "script", "after_script")
+_SHELLS = (("before_script", "script"), ("after_script",))
+"""The scripts of a job, those together that one shell runs."""
+_CHILDREN = 2
+"""How deep pipelines start others; GitLab allows as many."""
+_BY_DOUBT = (Truth.NEVER, Truth.UNDECIDED, Truth.POSSIBLE)
 _TOKEN = re.compile(
     r"\s*(?:(\$\{?\w+\}?)|\"([^\"]*)\"|'([^']*)'|/((?:[^/\\]|\\.)*)/\w*|(==|!=|=~|!~|&&|\|\||[()])|(null)\b)"
 )
-DEEPEST = 30
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Pipeline:
 
     what: str
     variables: Mapping[str, str]
+
+    @property
+    def is_merge_request(self) -> bool:
+        return self.variables["CI_PIPELINE_SOURCE"] == "merge_request_event"
 
 
 def merge_request(branch: str) -> Pipeline:
@@ -66,120 +71,140 @@ def feature(branch: str) -> Pipeline:
 
 @dataclass(frozen=True)
 class JobPush:
-    """A place in a job that can write, the condition in its script, and what nobody can tell; ``runs``: whether a pipeline runs it."""
+    """A place in a job that can write, the condition in its script, and what nobody can tell; ``runs``: whether a pipeline runs it.
+
+    ``doubt``: what would have to be known to tell whether the job runs at all.
+    """
 
     path: str
     line: int
     how: str
     guard: str
     undecided: str
-    job: Table
-    jobs: Mapping[str, Table]
+    job: Job
+    whole: Whole
     doubt: str = ""
 
     def runs(self, pipeline: Pipeline) -> tuple[Truth, str]:
         """Return whether this pipeline runs the job, and the words that would decide it."""
-        found, said = _runs(self.job, self.jobs, pipeline, 0)
+        found, said = _runs(self.job, self.whole, pipeline)
         return (Truth.UNDECIDED, self.doubt) if self.doubt and found is Truth.POSSIBLE else (found, said)
 
 
 def pushes(path: str, text: str, sources: Sources, known: Known) -> Iterator[JobPush]:
-    """Yield what the jobs of a pipeline's file can push. Raises Malformed."""
-    tables = [each for each in read_all(text) if isinstance(each, Table)]
-    jobs = {key.text: node for table in tables for key, node in table.entries if isinstance(node, Table)}
-    for name, job in jobs.items():
-        if name in NO_JOBS and name != "default":
+    """Yield what the jobs of a pipeline can push that begins with this file. Raises Malformed.
+
+    A hidden job that another one extends or refers to counts in that one, and not by itself.
+    """
+    yield from _of(gitlab_jobs.pipeline(path, text, sources), sources, known)
+
+
+def files(path: str, text: str, sources: Sources) -> frozenset[str]:
+    """Return the files of a pipeline that begins with this one; none where it can't be read."""
+    try:
+        return frozenset(gitlab_jobs.pipeline(path, text, sources).files)
+    except Malformed:
+        return frozenset()
+
+
+def unknown_includes(path: str, text: str, sources: Sources) -> Iterator[tuple[str, int, str]]:
+    """Yield the files and lines that include what this checkout does not hold. Raises Malformed."""
+    yield from gitlab_jobs.pipeline(path, text, sources).absent
+
+
+def _of(whole: Whole, sources: Sources, known: Known, depth: int = 0) -> Iterator[JobPush]:
+    for job in whole.jobs():
+        if job.hidden and job.used:
             continue
-        for scalar in _scripted(job):
-            yield from _pushed(path, scalar, job, jobs, sources, known)
+        for keys in _SHELLS:
+            entries = [each for key in keys for each in whole.listed(job.get(key))]
+            for each in _pushed(entries, job, whole, sources, known):
+                yield replace(each, doubt=job.unseen)
+        trigger = job.get("trigger")
+        if trigger is not None and isinstance(trigger.node, Table) and depth < _CHILDREN:
+            for _, kind, where in gitlab_jobs.included(trigger.node.get("include")):
+                for path in gitlab_jobs.local(where, sources) if kind == "local" else ():
+                    yield from _below(path, job, whole, sources, known, depth)
 
 
-def unknown_includes(text: str, sources: Sources) -> Iterator[tuple[int, str]]:
-    """Yield the lines that include what this checkout does not hold. Raises Malformed."""
-    for table in read_all(text):
-        node = table.get("include") if isinstance(table, Table) else None
-        for each in node.nodes if isinstance(node, Items) else (node,) if node is not None else ():
-            if isinstance(each, Scalar):
-                kind, where = ("remote" if "://" in each.text else "local"), each.text
-            elif isinstance(each, Table):
-                kind, where = next(
-                    ((key.text, one.text) for key, one in each.entries if isinstance(one, Scalar)), ("", "")
-                )
-            else:
-                continue
-            if kind == "template" or (kind == "local" and posixpath.normpath(where.lstrip("/")) in sources):
-                continue
-            yield each.line, f"include: {kind}: {where}"
-
-
-def _scripted(job: Table) -> Iterator[Scalar]:
-    for name in _SCRIPTS:
-        yield from _flat(job.get(name), 0)
-
-
-def _flat(node: Node | None, depth: int) -> Iterator[Scalar]:
-    if isinstance(node, Scalar):
-        yield node
-    elif isinstance(node, Items) and depth < DEEPEST:
-        for each in node.nodes:
-            yield from _flat(each, depth + 1)
-
-
-def _pushed(  # noqa: PLR0917  # A place in a file, and what is around it.
-    path: str, scalar: Scalar, job: Table, jobs: Mapping[str, Table], sources: Sources, known: Known
+def _below(  # noqa: PLR0917  # A pipeline, and what is around it.
+    path: str, job: Job, whole: Whole, sources: Sources, known: Known, depth: int
 ) -> Iterator[JobPush]:
-    first = scalar.line + ("\n" in scalar.text)
-    reader = Reader(sources, known.caches, _variables(job))
-    for each in reader.reached(rendered(scalar.text, (GITLAB,))):
+    """Yield what the pipeline below a job can push: the job's own rules say whether that runs, but for the rules in it."""
+    try:
+        below = gitlab_jobs.pipeline(path, sources[path], sources)
+        below.budget = whole.budget
+        for each in _of(below, sources, known, depth + 1):
+            ruled = any(each.job.get(key) is not None for key in ("rules", "only", "except"))
+            doubt = each.doubt or (f"whether {each.job.name} of {path} runs below {job.name}" if ruled else "")
+            yield replace(each, job=job, whole=whole, doubt=doubt)
+    except Malformed as wrong:
+        yield JobPush(path, wrong.line, "may write to Attic", "", f"it can't be read: {wrong}", job, whole)
+
+
+def _pushed(entries: Sequence[Placed], job: Job, whole: Whole, sources: Sources, known: Known) -> Iterator[JobPush]:
+    """Yield what commands of a job can push: GitLab hands them to one shell, one below the other."""
+    texts: list[str] = []
+    places: list[tuple[str, int]] = []
+    for path, node in entries:
+        if isinstance(node, Scalar):
+            whole.budget.spend(len(node.text), node.line)
+            lines = node.text.splitlines() or [""]
+            texts += lines
+            places += [(path, node.line + ("\n" in node.text) + at) for at in range(len(lines))]
+        else:
+            said = f"!reference [{', '.join(words(node))}]"
+            yield JobPush(path, node.line, "may write to Attic", "", f"{said} is not in this checkout", job, whole)
+    variables = {**whole.top().table("variables"), **job.table("variables")}
+    reader = Reader(sources, known.caches, _literal(variables))
+    for each in reader.reached(rendered("\n".join(texts), (GITLAB,))) if texts else ():
         found = each.effect
-        line = first + found.offset
+        path, line = places[min(max(found.offset, 0), len(places) - 1)]
         if isinstance(found, Writes):
-            yield JobPush(path, line, f"runs {found.verb}{each.where}", found.guard, found.unknown, job, jobs)
-        elif isinstance(found, Opaque) and (NAMES_ATTIC.search(f"{found.text} {found.unknown}") or _has_token(job)):
-            yield JobPush(
-                path, line, "may write to Attic", found.guard, f"{found.unknown}, and it can't be read", job, jobs
-            )
-        elif isinstance(found, Logs):
-            continue
+            yield JobPush(path, line, f"runs {found.verb}{each.where}", found.guard, found.unknown, job, whole)
+        elif isinstance(found, Opaque) and (NAMES_ATTIC.search(f"{found.text} {found.unknown}") or TOKEN in variables):
+            why = f"{found.unknown}, and it can't be read"
+            yield JobPush(path, line, "may write to Attic", found.guard, why, job, whole)
 
 
-def _variables(job: Table) -> dict[str, str]:
-    node = job.get("variables")
-    return (
-        {key.text: each.text for key, each in node.entries if isinstance(each, Scalar) and "$" not in each.text}
-        if isinstance(node, Table)
-        else {}
+def _literal(variables: Mapping[str, Node]) -> dict[str, str]:
+    return {name: each.text for name, each in variables.items() if isinstance(each, Scalar) and "$" not in each.text}
+
+
+def _runs(job: Job, whole: Whole, pipeline: Pipeline) -> tuple[Truth, str]:
+    workflow = whole.top().get("workflow")
+    ruled = isinstance(workflow.node, Table) and workflow.node.get("rules") if workflow is not None else None
+    gate, said = (
+        _rules(whole, Placed(workflow.path, ruled), pipeline)
+        if workflow is not None and ruled
+        else (Truth.POSSIBLE, "")
     )
+    if gate is Truth.NEVER:
+        return gate, said
+    found, why = _own(job, whole, pipeline, has_workflow=bool(ruled))
+    return (gate, said) if found is Truth.POSSIBLE else (found, why)
 
 
-def _has_token(job: Table) -> bool:
-    node = job.get("variables")
-    return isinstance(node, Table) and node.get(TOKEN) is not None
+def _own(job: Job, whole: Whole, pipeline: Pipeline, *, has_workflow: bool) -> tuple[Truth, str]:
+    """Return whether a pipeline that runs has this job. Without rules of any kind, a merge request's has it only where ``workflow`` has rules."""
+    rules, only, but = job.get("rules"), job.get("only"), job.get("except")
+    if rules is not None:
+        return _rules(whole, rules, pipeline)
+    if only is None and but is None:
+        if job.unseen:
+            return Truth.UNDECIDED, job.unseen
+        return (Truth.NEVER if pipeline.is_merge_request and not has_workflow else Truth.POSSIBLE), ""
+    judged = [judge(each.node, pipeline) for judge, each in ((_only, only), (_except, but)) if each is not None]
+    return min(judged, key=lambda each: _BY_DOUBT.index(each[0]))
 
 
-def _runs(job: Table, jobs: Mapping[str, Table], pipeline: Pipeline, depth: int) -> tuple[Truth, str]:
-    for name in ("rules", "only", "except"):
-        node = job.get(name)
-        if node is not None:
-            judge: Callable[[Node, Pipeline], tuple[Truth, str]] = {"rules": _rules, "only": _only, "except": _except}[
-                name
-            ]
-            return judge(node, pipeline)
-    extended = [jobs.get(each) for each in words(job.get("extends"))]
-    for above in extended:
-        if above is None or depth > DEEPEST:
-            return Truth.UNDECIDED, f"extends: {', '.join(words(job.get('extends')))}"
-        found, said = _runs(above, jobs, pipeline, depth + 1)
-        if above.get("rules") is not None or above.get("only") is not None or found is not Truth.POSSIBLE:
-            return found, said
-    return (Truth.NEVER if pipeline.variables["CI_PIPELINE_SOURCE"] == "merge_request_event" else Truth.POSSIBLE), ""
-
-
-def _rules(node: Node, pipeline: Pipeline) -> tuple[Truth, str]:
+def _rules(whole: Whole, rules: Placed, pipeline: Pipeline) -> tuple[Truth, str]:
     """Return whether a rule lets a job run: the first that fits says so."""
-    if not isinstance(node, Items):
-        return Truth.UNDECIDED, "rules"
-    for rule in node.nodes:
+    try:
+        listed = list(whole.listed(rules))
+    except Malformed as wrong:
+        return Truth.UNDECIDED, wrong.what
+    for _, rule in listed:
         if not isinstance(rule, Table):
             return Truth.UNDECIDED, "a rule that is no mapping"
         text, when = rule.get("if"), rule.get("when")
@@ -196,27 +221,27 @@ def _rules(node: Node, pipeline: Pipeline) -> tuple[Truth, str]:
     return Truth.NEVER, ""
 
 
-def _refs(node: Node) -> tuple[str, ...]:
-    return words(node.get("refs")) if isinstance(node, Table) else words(node)
-
-
 def _only(node: Node, pipeline: Pipeline) -> tuple[Truth, str]:
-    asks = pipeline.variables["CI_PIPELINE_SOURCE"] == "merge_request_event"
-    wanted = "merge_requests" if asks else "branches"
-    refs = _refs(node)
-    if wanted in refs or (not asks and "pushes" in refs) or not refs:
-        return (Truth.POSSIBLE, "") if refs or not asks else (Truth.NEVER, "")
-    if not asks and any(each.startswith("/") or "$" in each or "*" in each for each in refs):
-        return Truth.UNDECIDED, f"only: {', '.join(refs)}"
-    return Truth.NEVER, ""
+    """Return whether ``only`` lets a job run: by its refs, branches and tags where it names none, and by each of its variables."""
+    table = node if isinstance(node, Table) else Table((), node.line)
+    named = words(table.get("refs")) if isinstance(node, Table) else words(node)
+    refs = named or ("branches", "tags")
+    asks = pipeline.is_merge_request
+    fitting = {"merge_requests"} if asks else {"branches", "pushes"}
+    if not fitting & set(refs):
+        unclear = [each for each in refs if each.startswith("/") or "$" in each or "*" in each]
+        return (Truth.UNDECIDED, f"only: {', '.join(refs)}") if unclear and not asks else (Truth.NEVER, "")
+    fit = [fits(each, pipeline.variables) for each in words(table.get("variables"))]
+    if not fit or True in fit:
+        return Truth.POSSIBLE, ""
+    return (Truth.UNDECIDED, "only: variables") if None in fit else (Truth.NEVER, "")
 
 
 def _except(node: Node, pipeline: Pipeline) -> tuple[Truth, str]:
     found, said = _only(node, pipeline)
     if found is Truth.UNDECIDED:
         return found, said.replace("only", "except")
-    asks = pipeline.variables["CI_PIPELINE_SOURCE"] == "merge_request_event"
-    return (Truth.NEVER if found is Truth.POSSIBLE or asks else Truth.POSSIBLE), ""
+    return (Truth.NEVER if found is Truth.POSSIBLE or pipeline.is_merge_request else Truth.POSSIBLE), ""
 
 
 def fits(text: str, variables: Mapping[str, str]) -> bool | None:

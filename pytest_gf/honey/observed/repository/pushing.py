@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -23,6 +24,7 @@ from pytest_gf.honey.observed.repository.steps import is_shell, variants
 DEEPEST = 10
 """Actions and workflows that call one another; GitHub allows as many."""
 SWITCH = "push-cache"
+_ASKS = re.compile(r"(?i)\b(?:always|failure|cancelled)\s*\(")
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,10 @@ class _Walk:
 
     def workflow(self, path: str, read: Workflow, view: View, trail: _Trail) -> Iterator[Push]:
         around = view.below(read.env)
+        gates = {job.id: _gate(job.condition, around) for job in read.jobs}
         for job in read.jobs:
-            gate = _gate(job.condition, around)
-            if gate is not Truth.NEVER:
+            gate = gates[job.id]
+            if gate is not Truth.NEVER and not _skipped(job, gates):
                 defaults = Defaults(
                     job.defaults.shell or read.defaults.shell, job.defaults.directory or read.defaults.directory
                 )
@@ -356,6 +359,12 @@ def _passed(job: Job, view: View) -> dict[str, Set]:
 
 def _gate(text: Scalar | None, view: View) -> Truth:
     return Truth.POSSIBLE if text is None else condition(text.value, view)
+
+
+def _skipped(job: Job, gates: Mapping[str, Truth]) -> bool:
+    """Return whether GitHub skips a job with one that it needs: it does unless the job's own condition asks how that ended."""
+    asks = job.condition is not None and _ASKS.search(job.condition.value)
+    return not asks and any(gates.get(each) is Truth.NEVER for each in job.needs)
 
 
 def _said(text: Scalar | None) -> str:

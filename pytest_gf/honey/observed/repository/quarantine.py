@@ -13,6 +13,7 @@ from pytest_gf.honey.formats.yaml_nodes import Malformed, Node, Table
 from pytest_gf.honey.observed.repository import PUSHES, Finding, Findings, Sources, gitlab
 from pytest_gf.honey.observed.repository.branches import possible, words
 from pytest_gf.honey.observed.repository.calling import Known, last, local_action
+from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC
 from pytest_gf.honey.observed.repository.pushing import SWITCH, Push, pushes
 from pytest_gf.honey.observed.repository.scene import TOKEN, Scene, View
 from pytest_gf.honey.observed.repository.searching import chosen, is_among
@@ -29,6 +30,7 @@ PULL_REQUEST_EVENTS: Mapping[str, str] = {
 """Events of a pull request, and the ref that GitHub runs them on."""
 CALLED = (*WORKFLOWS, ".github/actions/*", ".forgejo/actions/*", ".gitea/actions/*")
 """What a workflow may call in its checkout."""
+ROOT = ".gitlab-ci.yml"
 _FEATURE = "refs/heads/a-feature"
 _TAG = "refs/tags/v1.0.0"
 
@@ -86,20 +88,39 @@ def pull_requests(sources: Sources, known: Read, plan: Plan) -> Findings:
 def merge_requests(sources: Sources, known: Read, plan: Plan) -> Iterator[Finding]:
     """Yield what a merge request can make a GitLab pipeline push."""
     mend = "give its job rules: if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
-    for path, text in chosen(known.forge, gitlab.PIPELINES).items():
+    pipelines = chosen(known.forge, gitlab.PIPELINES)
+    whole = gitlab.files(ROOT, pipelines[ROOT], sources) - {ROOT} if ROOT in pipelines else frozenset()
+    for path, text in pipelines.items():
+        if path in whole:
+            continue  # Judged with the pipeline that includes it.
         try:
             found = list(gitlab.pushes(path, text, sources, plan.known))
+            absent = list(gitlab.unknown_includes(path, text, sources))
         except Malformed as wrong:
             yield Finding(path, wrong.line, "unreadable-pipeline", wrong.what, "make it YAML", "what it would run")
             continue
+        for where, line, what in absent:
+            if NAMES_ATTIC.search(what):
+                unseen = "it includes what this checkout does not hold"
+                yield Finding(where, line, "unseen-include", unseen, mend, what)
         for push in found:
+            if push.job.hidden and path == ROOT:
+                continue
             asked, said = push.runs(gitlab.merge_request(plan.branch))
             if asked is Truth.NEVER:
                 asked, said = push.runs(gitlab.feature(plan.branch))
                 said = said or "whether a merge request stands behind a branch's pipeline"
             if asked is not Truth.NEVER:
                 what = f"{push.how}, and a merge request reaches it"
-                yield Finding(path, push.line, "pull-request-pushes", what, mend, push.undecided or push.guard or said)
+                unused = "whether a job extends it" if push.job.hidden else ""
+                yield Finding(
+                    push.path,
+                    push.line,
+                    "pull-request-pushes",
+                    what,
+                    mend,
+                    push.undecided or push.guard or said or unused,
+                )
 
 
 def proofs(sources: Sources, known: Read, plan: Plan) -> Findings:
@@ -168,6 +189,9 @@ def _pull_request_scenes(
         doubt = _run_of(each, known)
         if doubt is not None:
             yield Scene("workflow_run", f"refs/heads/{plan.branch}", plan.branch, repository=plan.name), doubt
+    if "issue_comment" in each.triggers:
+        doubt = "whether the comment is one on a pull request, and the workflow builds that"
+        yield Scene("issue_comment", f"refs/heads/{plan.branch}", plan.branch, repository=plan.name), doubt
     called = any(
         job.uses is not None and job.uses.text == f"./{path}"
         for other in known.workflows.values()

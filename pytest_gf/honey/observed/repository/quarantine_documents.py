@@ -151,7 +151,9 @@ def _example(path: str, text: str, above: int, sources: Sources, plan: Plan) -> 
             yield Finding(path, above + wrong.line, "unreadable-example", wrong.what, _PAST, "what it would run")
         return
     for each in found:
-        yield Finding(each.path, each.line + above, each.rule, each.what, each.mend, each.undecided)
+        yield Finding(
+            each.path, each.line + (above if each.path == path else 0), each.rule, each.what, each.mend, each.undecided
+        )
 
 
 def _document(path: str, top: Node, sources: Sources, plan: Plan) -> Iterator[Finding]:
@@ -182,12 +184,12 @@ def _gitlab(path: str, text: str, sources: Sources, plan: Plan) -> Iterator[Find
         if runs is not Truth.NEVER:
             undecided = push.undecided or _unclear(push.guard) or said
             yield Finding(
-                path,
+                push.path,
                 push.line,
                 "not-gated-on-default-branch",
                 f"it tells to run {push.how.removeprefix('runs ')}",
                 _PAST,
                 undecided,
             )
-    for line, what in gitlab.unknown_includes(text, sources) if _WORDS[1] in text.lower() else ():
-        yield Finding(path, line, "unseen-include", "it includes what this checkout does not hold", _PAST, what)
+    for where, line, what in gitlab.unknown_includes(path, text, sources) if _WORDS[1] in text.lower() else ():
+        yield Finding(where, line, "unseen-include", "it includes what this checkout does not hold", _PAST, what)

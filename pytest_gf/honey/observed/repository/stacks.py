@@ -13,7 +13,7 @@ from pytest_gf.honey.observed.repository import BACKEND, Finding, Findings, Sour
 from pytest_gf.honey.observed.repository.searching import any_of, around, chosen, headings_above, hits, is_among
 
 SUFFIXES = (".tofu", ".tf", ".tofu.json", ".tf.json")
-_MENTIONS = re.compile(r"\bbackend\b")
+_MENTIONS = re.compile(r"\bbackend\b|\bcloud\"?\s*[:{]")
 _SAID = any_of([r"compatib\w*", r"archiv\w*", r"repair", r"retired", r"legacy"])
 _HTTP_VARIABLE = re.compile(r"\bTF_HTTP_[A-Z_]+\b|\bTF_HTTP_\*")
 
@@ -22,17 +22,25 @@ def stack_files(sources: Sources, folder: str) -> dict[str, str]:
     """Return OpenTofu's files of a stack, those that count: ``x.tofu`` stands before ``x.tf``."""
     below = chosen(sources, [f"{glob.escape(folder)}/*"])
     found = {
-        path: text for path, text in below.items() if path.endswith(SUFFIXES) and posixpath.dirname(path) == folder
+        path: text
+        for path, text in below.items()
+        if path.endswith(SUFFIXES) and posixpath.dirname(path) == folder and not _is_ignored(posixpath.basename(path))
     }
     beaten = {path.replace(".tofu", ".tf") for path in found if ".tofu" in posixpath.basename(path)}
     return {path: text for path, text in found.items() if path not in beaten}
+
+
+def _is_ignored(name: str) -> bool:
+    """Return whether OpenTofu takes a file for an editor's own."""
+    return name.startswith((".", "#")) or name.endswith("~")
 
 
 def declared(sources: Sources, stack: str, folder: str, key: str) -> Findings:
     """Find what is wrong with the backend that a stack declares: it is s3, once, with this literal key (S074)."""
     files = stack_files(sources, folder)
     base, over, found = _blocks(files)
-    found += _effective(base, over, files, folder, key)
+    if base or over or not found:  # Where a file can't be read, its block may be the one that is missing.
+        found += _effective(base, over, files, folder, key)
     return Findings(
         BACKEND, f'stack {stack} declares backend "s3" with the key {key}', f"{len(files)} file(s) in {folder}", found
     )
@@ -60,7 +68,8 @@ def _blocks(
             mend = "make it a file that OpenTofu reads"
             found.append(Finding(path, 1, "unreadable-stack", "it can't be read", mend, str(wrong)))
             continue
-        stem = posixpath.basename(path).partition(".")[0]
+        suffix = max((each for each in SUFFIXES if path.endswith(each)), key=len, default="")
+        stem = posixpath.basename(path).removesuffix(suffix)
         is_override = stem == "override" or stem.endswith("_override")
         (over if is_override else base).extend((path, each) for each in blocks)
     return base, over, found
@@ -78,9 +87,11 @@ def _effective(
             path,
             each.line,
             "two-backends",
-            f"a second backend block, beside {base[0][0]}:{base[0][1].line}",
+            f"a second block of a backend, beside {base[0][0]}:{base[0][1].line}",
             "keep one",
         )
+    for path, line in _repeated(over):
+        yield Finding(path, line, "two-backends", "a second block of a backend in one overriding file", "keep one")
     if not base and not over:
         path = next(iter(files), f"{folder}/backend.tf")
         what = (
@@ -93,12 +104,17 @@ def _effective(
     yield from _block(*(over or base)[-1], key)
 
 
+def _repeated(over: Sequence[tuple[str, Backend]]) -> Iterator[tuple[str, int]]:
+    paths = [path for path, _ in over]
+    yield from ((path, each.line) for at, (path, each) in enumerate(over) if path in paths[:at])
+
+
 def _block(path: str, block: Backend, key: str) -> Iterator[Finding]:
     """Yield what is wrong with the block that counts."""
     mend = f'write key = "{key}"'
     given = block.attributes.get("key")
     if block.kind != "s3":
-        what = f'backend "{block.kind}"'
+        what = "a block cloud" if block.kind == hcl.CLOUD else f'backend "{block.kind}"'
         yield Finding(path, block.line, "backend-not-s3", what, f'declare backend "s3" with key = "{key}"')
     elif given is None:
         yield Finding(
