@@ -19,7 +19,7 @@ from pytest_gf.honey.contract import load
 from pytest_gf.lab import honey
 from pytest_gf.lab.faults import parse
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds for the lab to come up, and for it to answer a command."""
 FAREWELL = 5.0
 """Seconds for it to end."""

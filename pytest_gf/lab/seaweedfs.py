@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-STARTED_WITHIN = 40.0
+STARTED_WITHIN = 60.0
 """Seconds."""
 PORTS = (
     "s3.port",

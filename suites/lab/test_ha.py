@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -42,10 +41,6 @@ def ha(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
     )
 
 
-def expand(patterns: list[str]) -> set[str]:
-    return {row for row in ROWS for each in patterns if re.fullmatch(re.escape(each).replace(r"\*", ".*"), row)}
-
-
 def fork(folder: Path, text: str) -> str:
     (folder / "contract.toml").write_text(f'extends = "gloriousflywheel"\nname = "fork"\n{text}')
     return f"--gf-contract={folder / 'contract.toml'}"
@@ -73,9 +68,9 @@ def test_what_tin_1012_waives_is_interim_and_says_so(lab: Lab, run_pytest: Any) 
 
 
 @pytest.mark.parametrize("fault", TABLE)
-def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
+def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path, expand: Any) -> None:
     outcome = drill("-m", "ha").judge(tmp_path, fault, lab=lab)
-    expected = {name: expand(TABLE[fault].get(name, [])) for name in ("violated", "unproven", "error")}
+    expected = {name: expand(TABLE[fault].get(name, []), ROWS) for name in ("violated", "unproven", "error")}
     assert {name: outcome.rows(name) for name in expected} == expected
     assert outcome.rows("holds") == ROWS.difference(*expected.values())
     said = [f"{row['reason']} {row['next_step']}" for row in outcome.verdicts().values()]

@@ -21,6 +21,32 @@ TABLE = {
     "attic-chunk-deleted": {CUT},
     "attic-anonymous-write": {"anonymous-allowed attic", "write-gate-open attic"},
     "image-by-tag": {"image-not-pinned attic-rustfs-openebs"},
+    "bucket-moved:attic": {"bucket-gone attic"},
+    "bucket-unreadable:attic": {"permissions-or-mount attic"},
+    "disk-full": {"s3-writes-fail"},
+    "wrong-secret": {"identity-rejected s3"},
+    "scratch-rotten": {"object-unreadable scratch"},
+    "scratch-lingers": {"bucket-index-out-of-step"},
+    "delete-empties-list": {LOST},
+    "state-missing:attic": {"state-object-missing attic"},
+    "state-html:attic": {"state-is-none attic"},
+    "wrong-cluster": {"wrong-cluster cluster"},
+    "kubernetes-unreachable": {"unreachable Kubernetes"},
+    "pod-not-ready": {"pod-down attic-rustfs-openebs"},
+    "deployment-missing": {"workload-gone attic-rustfs-openebs"},
+    "claim-pending": {"claim-wrong attic-rustfs-openebs-data"},
+    "attic-unsigned": {"not-signed attic"},
+    "attic-html": {"no-nix-cache attic"},
+    "attic-unreachable": {"unreachable Attic"},
+    "attic-wrong-secret": {CUT},
+    "attic-substituter-elsewhere": {"sends-elsewhere attic"},
+    "bazel-blob:other": {"digest-mismatch bazel-cache"},
+    "bazel-writes-lost": {"write-lost bazel-cache"},
+    "bazel-execution": {"cache-executes bazel"},
+    "bazel-unreachable": {"unreachable REAPI"},
+    "bazel-wrong-secret": {"cache-credential bazel"},
+    "bazel-blob:other + attic-wrong-key": {"digest-mismatch bazel-cache", "not-signed attic"},
+    "state-html:attic + image-by-tag": {"state-is-none attic", "image-not-pinned attic-rustfs-openebs"},
     "bucket-index-lost:tofu-state + image-by-tag": {f"{LOST} tofu-state", "image-not-pinned attic-rustfs-openebs"},
     "bucket-index-lost:tofu-state + attic-chunk-deleted": {f"{LOST} tofu-state", CUT},
     "disk-offline + bucket-index-lost:tofu-state": {OFFLINE},
@@ -30,8 +56,9 @@ TABLE = {
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", TABLE)
 def test_a_fault_is_told_as_one_cause(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
-    verdicts = drill("-m", "canary").judge(tmp_path, fault, lab=lab).verdicts()
+    verdicts = drill("-m", "canary", "--gf-deadline=5").judge(tmp_path, fault, lab=lab).verdicts()
     found = incidents(list(verdicts.values()))
+    assert found
     assert {f"{each['kind']} {each['subject']}".strip() for each in found} == TABLE[fault]
     assert all(each["title"] == HOUSE.causes[each["kind"]] for each in found)
     told = {name for each in found for name in (*each["rows"], *each["consequences"])}

@@ -80,7 +80,7 @@ def scratch_run(lab_or_none: Lab | None, reports: Path) -> subprocess.Popen[byte
 
 def wait_for_step(lab: Lab, step: int, run: subprocess.Popen[bytes]) -> None:
     """Wait until the scratch probe's exchange of this number has begun; bounded."""
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 100
     while time.monotonic() < ends and run.poll() is None:
         seen = [exchange["operation"] for exchange in lab.exchanges()]
         if "CreateBucket" in seen and len(seen) - seen.index("CreateBucket") > step:
@@ -93,7 +93,7 @@ def wait_for_step(lab: Lab, step: int, run: subprocess.Popen[bytes]) -> None:
 def kill(run: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(run.pid, signal.SIGKILL)
-    run.wait(10)
+    run.wait(60)
 
 
 def killed_while_writing(lab: Lab, reports: Path) -> Path:
@@ -162,7 +162,7 @@ def test_the_embedded_lab_is_gone_and_its_folder_is_cleaned(run_pytest: Any, tmp
     reports = tmp_path / "reports"
     run = scratch_run(None, reports)
     try:
-        ends = time.monotonic() + 30
+        ends = time.monotonic() + 100
         while not list(reports.glob("*/ledger.jsonl")) and time.monotonic() < ends:
             time.sleep(0.02)
         time.sleep(0.4)

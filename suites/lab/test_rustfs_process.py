@@ -24,13 +24,13 @@ from pytest_gf.honey.contract import load
 from pytest_gf.honey.house import load_target
 from pytest_gf.lab import Lab, LabError, process
 
-WAIT = 20.0
+WAIT = 60.0
 """Seconds; what is waited for comes in tens of milliseconds."""
 
 
 def get(lab: Lab, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection(
-        "127.0.0.1", urllib.parse.urlsplit(lab.addresses["s3"]).port or 0, timeout=5
+        "127.0.0.1", urllib.parse.urlsplit(lab.addresses["s3"]).port or 0, timeout=WAIT
     )
     try:
         connection.request(method, path)
@@ -262,7 +262,7 @@ def test_proxies_are_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_control_socket_wants_its_token(lab: Lab) -> None:
     port = lab._control
     for headers in ({}, {"X-Lab-Token": "wrong"}):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT)
         connection.request("POST", "/bend", b"disk-offline", headers)
         assert connection.getresponse().status == 403
         connection.close()

@@ -116,7 +116,7 @@ def test_a_full_disk_is_said_and_is_no_crash(tmp_path: Path) -> None:
     """A limit on the size of files stands in for it."""
     path = tmp_path / "cas-00"
     full = subprocess.run(
-        [sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, timeout=60, check=True
     )
     assert "No space left on device" in full.stdout
     mark = Mark(path)

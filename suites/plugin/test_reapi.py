@@ -15,6 +15,8 @@ NESTED = {
 }
 """Ours by what they are called inside of the official messages."""
 ENUM, INT32 = 14, 5
+HEALTH = {"grpc.health.v1.HealthCheckRequest", "grpc.health.v1.HealthCheckResponse"}
+"""BuildStream ships no health service, so that nothing official is here to compare these with."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,10 @@ def official() -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "name",
-    sorted({each for method in reapi.METHODS.values() for each in (method.request, method.response)} | {"v2.Digest"}),
+    sorted(
+        {each for method in reapi.METHODS.values() for each in (method.request, method.response)} - HEALTH
+        | {"v2.Digest"}
+    ),
 )
 def test_every_field_is_the_official_one(name: str, official: dict[str, Any]) -> None:
     seen: set[str] = set()
@@ -56,8 +61,6 @@ def test_every_field_is_the_official_one(name: str, official: dict[str, Any]) ->
             if field.message_type is not None and field.message_type.full_name not in seen:
                 compare(field.message_type)
 
-    if name.startswith("grpc.health"):
-        pytest.skip("BuildStream ships no health service")
     compare(reapi.message(name).DESCRIPTOR)
 
 

@@ -64,7 +64,7 @@ def test_a_header_that_drips_ends_at_the_deadline() -> None:
         begun = time.monotonic()
         with pytest.raises(ProbeError):
             web.answers(address, deadline=1.0)
-        assert time.monotonic() - begun < 30, "a socket's own timeout would never end it"
+        assert time.monotonic() - begun < 60, "a socket's own timeout would never end it"
 
 
 def test_one_reset_costs_nothing() -> None:

@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 
 
 def act(server: AtticServer, bend: Bend) -> Undo:
-    """Make what the fault changes at once; nothing for most. Raises ValueError where there is nothing to bend."""
+    """Make what the fault changes at once; nothing for most. Raises ValueError where there is nothing to bend.
+
+    A path whose object is gone stays as it is: a push whose chunk another fault lost leaves such a one for good.
+    """
     change = _ACTS.get(bend.name)
     if change is None:
         return nothing
-    undone = [change(server, path, bend.argument or "") for path in list(server.database.paths.values())]
+    paths = [path for path in server.database.paths.values() if all(map(server.chunks.holds, path.chunks))]
+    if not paths:
+        raise ValueError("the bucket attic has no path's objects any more, so there is nothing to bend")
+    undone = [change(server, path, bend.argument or "") for path in paths]
 
     def undo() -> None:
         for each in undone:

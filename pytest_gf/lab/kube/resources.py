@@ -61,8 +61,6 @@ _KINDS = (
 
 RESOURCES = {each.name: each for each in _KINDS}
 REVIEWS = "selfsubjectaccessreviews"
-SUBRESOURCES = ("pods/log", "pods/exec", "pods/portforward")
-VERBS = ("get", "list", "create")
 
 
 def groups() -> dict[str, str]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_gf.lab.bends import Bends
-from pytest_gf.lab.kube.resources import RESOURCES, SUBRESOURCES, VERBS
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,6 @@ PROBE_CLUSTER_ROLE = frozenset(
 """What the optional ClusterRole of deploy/rbac grants."""
 NAMED: Mapping[str, frozenset[str]] = {"list configmaps": frozenset({"tcp-services"})}
 """The objects to which a right is, where it is not to all: a listing names one by its field selector."""
-GRANTABLE = tuple(f"{verb} {resource}" for resource in (*RESOURCES, *SUBRESOURCES) for verb in VERBS)
 ANONYMOUS = Identity("system:anonymous")
 
 

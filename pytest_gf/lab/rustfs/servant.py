@@ -97,6 +97,10 @@ class Servant:
         """Take an object away past S3, as who deletes it by hand does."""
         self._service.store.delete(self._bucket, key)
 
+    def holds(self, key: str) -> bool:
+        """Whether the object lies there, past S3."""
+        return self._service.store.find(self._bucket, key) is not None
+
     def peek(self, key: str) -> bytes:
         """Return an object past S3. Raises ValueError where it is gone."""
         version = self._service.store.find(self._bucket, key)
