@@ -60,7 +60,7 @@ def _incoherent(s3: S3, protected: Sequence[str]) -> str:
         well = s3.head_bucket(bucket).ok and s3.list_objects(bucket, most=1).answer.ok and read.code == "NoSuchKey"
         lost += [] if well or bucket in lost else [bucket]
     if lost:
-        return f"bucket {', '.join(lost)} is incoherent: a delete would bury evidence; preserve logs, run RCA first"
+        return f"bucket {', '.join(lost)} is incoherent: a delete would bury evidence; preserve logs, run RCA first (pytest -m rca)"
     return ""
 
 

@@ -90,9 +90,9 @@ def parse(text: str, contract: Contract) -> Bend:
     name, colon, argument = text.partition(":")
     fault = FAULTS.get(name)
     if fault is None:
-        near = difflib.get_close_matches(name, FAULTS, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else "pytest --gf-faults lists the known ones"
-        raise ValueError(f"unknown fault {name!r}: {hint}")
+        near = difflib.get_close_matches(name, FAULTS, n=3)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise ValueError(f"unknown fault {name!r}: {hint}pytest --gf-faults lists all")
     if fault.argument is None:
         if colon:
             raise ValueError(f"fault {name} takes no argument, and was given {argument!r}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -85,7 +87,7 @@ def _section(made: Clause, found: Found, known: Sequence[Drill]) -> list[str]:
         f"- proves: {' '.join(made.proves)}",
         f"- markers: {_code(found.markers.get(made.id, ()))}",
         f"- one row for each: {', '.join(axes) or 'run'}",
-        f"- judges: {_code(direct)}, by way of {_code(sorted(below))}",
+        f"- judges: {_code(direct)}{', by way of ' * bool(below)}{_code(sorted(below))}",
         f"- turned violated by: {_code(red) or 'no fault of the lab'}",
     ]
 
@@ -149,11 +151,14 @@ def collected() -> Found:
                     tests = found.upholding.setdefault(mark.args[0], [])
                     tests += [test] if test not in tests else []
 
-    code = pytest.main(
-        ["suites", "--gf", ONE_SHARD, "--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[Collector()]
-    )
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        code = pytest.main(
+            ["suites", "--gf", ONE_SHARD, "--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[Collector()]
+        )
     if code != pytest.ExitCode.OK or not found.clauses:
-        raise SystemExit(f"no clauses were collected (pytest's exit {int(code)}); run it in the checkout")
+        raise SystemExit(
+            f"{said.getvalue()}no clauses were collected (pytest's exit {int(code)}); run it in the checkout"
+        )
     return found
 
 

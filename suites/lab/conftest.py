@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import hypothesis
 import pytest
 
 from pytest_gf.engine import judging
@@ -32,9 +31,6 @@ from pytest_gf.lab import mischief as spoiling
 from pytest_gf.lab import seaweedfs as weed
 from pytest_gf.lab.mischief import Mischief, Rates
 from pytest_gf.lab.seaweedfs import Server, client_of
-
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")  # A loaded machine is no failure.
 
 
 @pytest.fixture(scope="module")

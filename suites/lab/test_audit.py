@@ -149,7 +149,7 @@ def test_an_audit_that_was_done_reads_nothing_again(lab: Lab, run_pytest: Any, t
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("--gf-shard=8/8",), "--gf-shard=8/8: 8/8: expected I/N with 0 <= I < N <= 768"),
+        (("--gf-shard=8/8",), "--gf-shard=8/8: expected I/N with 0 <= I < N <= 768"),
         (("--gf-shard=x",), "--gf-shard=x: expected I/N with 0 <= I < N, or JOB_COMPLETION_INDEX/N"),
         (
             ("--gf-shard=JOB_COMPLETION_INDEX/8",),

@@ -116,6 +116,13 @@ README += [
 ]
 
 
+@pytest.mark.parametrize("option", ["--gf-faults", "--markers", "--help"])
+def test_what_lists_runs_without_the_tests_extra(option: str, run_pytest: Any, tmp_path: Path) -> None:
+    (tmp_path / "hypothesis.py").write_text("raise ModuleNotFoundError('not installed')\n")
+    outcome = run_pytest(option, environment={"PYTHONPATH": str(tmp_path)})
+    assert outcome.exit == 0, outcome.text
+
+
 @pytest.mark.parametrize("line", README, ids=range(len(README)))  # An id with -k's word in it would run itself.
 def test_the_readmes_commands_run(line: str, run_pytest: Any, tmp_path: Path) -> None:
     outcome = run_pytest(*shlex.split(line.replace("baseline.json", str(tmp_path / "baseline.json")))[1:])

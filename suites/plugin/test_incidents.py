@@ -108,7 +108,8 @@ def test_the_page_has_a_heading_an_incident() -> None:
     record = {"incidents": incidents([row("a", RED, LOST), row("b", DARK, None, LOST)])}
     lines = section(record, str.upper)
     assert lines[:3] == ["## Incidents (1)", "", "### INDEX-LOSS TOFU-STATE: WHAT INDEX-LOSS IS"]
-    assert "- because of it: B" in lines
+    assert "- because of it (1): B" in lines
+    assert "- evidence (1): E/A" in lines
     assert section({"incidents": []}, str) == []
 
 

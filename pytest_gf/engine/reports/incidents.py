@@ -98,11 +98,10 @@ def block(number: int, incident: Mapping[str, Any], folder: str) -> Iterator[str
     """Yield the lines of an incident for a terminal, none wider than `WIDTH`."""
     yield from _wrapped(f"{number}. {_heading(incident)}", "   ")
     yield from _wrapped(f"   seen: {incident['headline']}", "         ")
-    yield from _wrapped(f"   rows: {_few(incident['rows'])}", "         ")
-    if incident["consequences"]:
-        yield from _wrapped(f"   because of it: {_few(incident['consequences'])}", "         ")
     for step in incident["next_steps"][:1]:
         yield from _wrapped(f"   do: {step}", "         ")
+    for word, rows in _told(incident):
+        yield from _wrapped(f"   {word} ({len(rows)}): {_few(rows, _MOST_NAMES)}", "         ")
     if incident["evidence"]:
         files = f"{len(incident['evidence'])} file{'s' * (len(incident['evidence']) > 1)}"
         yield from _wrapped(f"   evidence: {folder}/evidence/ ({files})", "         ")
@@ -120,21 +119,31 @@ def section(record: Mapping[str, Any], plain: Callable[[str], str]) -> list[str]
     for incident in record["incidents"]:
         lines += [f"### {plain(_heading(incident))}", ""]
         lines += [f"- seen: {plain(incident['headline'])}"]
-        lines += [f"- rows: {plain(', '.join(incident['rows']))}"]
-        lines += [f"- because of it: {plain(', '.join(incident['consequences']))}"] if incident["consequences"] else []
-        lines += [f"- do: {plain(each)}" for each in incident["next_steps"][:1]] + [""]
+        lines += [f"- do: {plain(each)}" for each in incident["next_steps"][:1]]
+        lines += [f"- {word} ({len(rows)}): {plain(_few(rows))}" for word, rows in _told(incident)]
+        lines += [f"- evidence ({len(incident['evidence'])}): {plain(_files(incident['evidence']))}", ""]
     return [f"## Incidents ({len(record['incidents'])})", "", *lines] if lines else []
 
 
-def _few(names: Sequence[str]) -> str:
-    """Return how many rows these are and the first of them; rows of one clause are told together."""
+def _told(incident: Mapping[str, Any]) -> list[tuple[str, Sequence[str]]]:
+    """Return the red rows of an incident's cause, and those that followed from it where there are any."""
+    found = [("rows", incident["rows"]), ("because of it", incident["consequences"])]
+    return [(word, rows) for word, rows in found if rows]
+
+
+def _few(names: Sequence[str], most: int | None = None) -> str:
+    """Return the names of these rows, of all clauses or of the first; rows of one clause are told together."""
     clauses: dict[str, list[str]] = {}
     for name in names:
         clause, _, values = name.partition("[")
         clauses.setdefault(clause, []).append(values.removesuffix("]"))
     told = [f"{clause}[{_first(values)}]" if values != [""] else clause for clause, values in clauses.items()]
-    more = f" and {len(told) - _MOST_NAMES} more clauses" if len(told) > _MOST_NAMES else ""
-    return f"{len(names)}, {', '.join(told[:_MOST_NAMES])}{more}"
+    more = f" and {len(told) - most} more clauses" if most is not None and len(told) > most else ""
+    return f"{', '.join(told[:most])}{more}"
+
+
+def _files(paths: Sequence[str]) -> str:
+    return ", ".join([*paths[:_MOST_NAMES], *["and others"] * (len(paths) > _MOST_NAMES)]) or "none"
 
 
 def _first(values: Sequence[str]) -> str:

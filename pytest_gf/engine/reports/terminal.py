@@ -184,7 +184,8 @@ def voice() -> Callable[[str], None]:
 def _by_reason(record: Mapping[str, Any], claims: Claims) -> dict[str, str]:
     """Return for each verdict and reason that keeps something from being proved the clauses that share it.
 
-    A red that a statement foretells is shown as expected, with that statement.
+    What was not observed is told with the step that would show it. A red that a statement foretells is shown as expected,
+    with that statement.
     """
     selected = Counter(verdict["clause"] for verdict in record["verdicts"])
     found: dict[str, dict[str, list[str]]] = {}
@@ -193,7 +194,8 @@ def _by_reason(record: Mapping[str, Any], claims: Claims) -> dict[str, str]:
             first = (verdict["reason"].splitlines() or [""])[0]
             expects = claims.expects(row_name(verdict))
             kept = f"expected, {expects} holds" if expects else f"not proved, {verdict['verdict']}"
-            clauses = found.setdefault(f"{kept}: {first}", {})
+            step = verdict["next_step"].partition("\n")[0] if verdict["verdict"] == Verdict.UNPROVEN else ""
+            clauses = found.setdefault(f"{kept}: {first}{f' ({step})' * bool(step)}", {})
             clauses.setdefault(verdict["clause"], []).append("-".join(verdict["params"].values()))
     return {
         reason: ", ".join(_shortened(clause, rows, selected[clause]) for clause, rows in clauses.items())

@@ -112,7 +112,8 @@ def part(text: str, environment: Mapping[str, str] = os.environ) -> Part:
         if not re.fullmatch(r"\d{1,4}", index):
             raise ValueError(f"variable {INDEX} is {'no number' if index else 'not set'}")
     if not 0 <= int(index) < parts <= MOST_PARTS:
-        raise ValueError(f"{index}/{parts}: expected I/N with 0 <= I < N <= {MOST_PARTS}")
+        where = f"variable {INDEX} is {index}: " if found["index"] == INDEX else ""
+        raise ValueError(f"{where}expected I/N with 0 <= I < N <= {MOST_PARTS}")
     return Part(int(index), parts)
 
 

@@ -17,7 +17,7 @@ FAILS = 500
 LOOK = "look at RustFS's log, at the node's disk, and at the proxy before S3 where there is one"
 LOOK_FIRST = "look at RustFS's log and disk before anything writes to it"
 TICKETS = "TIN-1012 and TIN-1046 stay open: a restart restores the API view and proves no repair"
-PRESERVE = "preserve logs, run RCA before any restart (a restart destroys the evidence); start no protected tofu apply"
+PRESERVE = "preserve logs, run RCA before any restart (pytest -m rca; a restart destroys the evidence); start no protected tofu apply"
 LOSS = f"{PRESERVE}; {NOT_TO_DO}; {TICKETS}"
 S3_FAILS = Cause("s3-fails")
 WRITES_FAIL = Cause("s3-writes-fail")
@@ -281,7 +281,7 @@ class CoherentBuckets:
         if missing or not listing.answer.ok:
             raise Unproven(
                 f"ListBuckets {listing.answer} misses {', '.join(missing) or 'nothing'} by now: a change would bury evidence",
-                "preserve logs, run RCA first",
+                "preserve logs, run RCA first (pytest -m rca)",
             )
 
 

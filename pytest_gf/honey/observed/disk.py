@@ -14,7 +14,7 @@ OFFLINE = Cause("disk-offline")
 """A disk that stalls is one that RustFS takes offline, and one that it holds for offline may stall: one cause."""
 MOUNT = Cause("permissions-or-mount")
 OUT_OF_STEP = Cause("bucket-index-out-of-step")
-PRESERVE = "preserve logs, run RCA before any restart"
+PRESERVE = "preserve logs, run RCA before any restart (pytest -m rca)"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pytest_gf.honey.answers import Listing
 from pytest_gf.honey.formats import push_log
 from pytest_gf.honey.observed.archive import Archive
 
-STOP = "push nothing more; preserve logs, run RCA before any restart; re-create no bucket; see TIN-1012 and TIN-1046"
+STOP = "push nothing more; preserve logs, run RCA before any restart (pytest -m rca); re-create no bucket; see TIN-1012 and TIN-1046"
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,5 @@ class PushedPath(Observed):
         if self.found is not None and self.found.ok:
             return None
         says = f"the upload was acknowledged, and its chunk is not in {self.bucket}: HEAD {self.found}"
-        step = (
-            f"push nothing more; see rustfs.list-buckets[{self.bucket}], preserve logs, and run RCA before any restart"
-        )
+        step = f"push nothing more; see rustfs.list-buckets[{self.bucket}], preserve logs, and run RCA before any restart (pytest -m rca)"
         return Trouble(Cause("write-lost", self.bucket), says, step, because=losses(self.bucket))

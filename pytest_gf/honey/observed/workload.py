@@ -255,7 +255,9 @@ class Readiness(Observed):
         if self.listing_empty:
             cause = Cause("disk-offline")
             says = "disk offline inside RustFS: /health/ready 503 beside a listing that is 200 and empty"
-        return Trouble(cause, says, "preserve logs, run RCA before any restart; start no protected tofu apply")
+        return Trouble(
+            cause, says, "preserve logs, run RCA before any restart (pytest -m rca); start no protected tofu apply"
+        )
 
 
 def _pod(pod: Pod) -> str:

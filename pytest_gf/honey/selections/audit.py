@@ -73,7 +73,7 @@ AUDIT = Selection(
             "--gf-readers",
             {
                 "metavar": "N",
-                "help": "with -m audit: read by N connections (1 to 64); without it 8 to 64, as the latency wants",
+                "help": "With -m audit: read by N connections (1 to 64). Default: 8 to 64, by the latency.",
             },
         ),
     ),
