@@ -24,22 +24,23 @@ def load(said: str, base: Path) -> House:
         module = _module(base / where) if where.endswith(".py") else importlib.import_module(where)
     except BadInput:
         raise
-    except (Exception, SystemExit) as wrong:  # Whatever the file raises, it is one line for the person who wrote it.
+    except (Exception, SystemExit) as wrong:  # noqa: BLE001  # Whatever the file raises, it is one line for the person who wrote it.
         raise BadInput(f"gf_house = {said}: can't be loaded: {type(wrong).__name__}: {wrong}") from None
     house = getattr(module, name, None)
     if not isinstance(house, House):
         raise BadInput(f"gf_house = {said}: {name} is no House there")
     found = located(house, Path(str(module.__file__)))
-    wrong = _wrong(found)
-    if wrong:
-        raise BadInput(f"gf_house = {said}: {wrong}")
+    lack = _lack(found)
+    if lack:
+        raise BadInput(f"gf_house = {said}: {lack}")
     return found
 
 
-def _wrong(house: House) -> str:
+def _lack(house: House) -> str:
     """Return in a line what keeps this House from being run, "" for nothing."""
-    if not isinstance(house.extends, House | None):
-        return f"extends={house.extends!r}: expected a House"
+    extends: object = house.extends
+    if not isinstance(extends, House | None):
+        return f"extends={extends!r}: expected a House"
     for name in ("facts", "suites"):
         folder = getattr(house, name)
         if folder is not None and not Path(folder).is_dir():

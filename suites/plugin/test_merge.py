@@ -10,7 +10,7 @@ import pytest
 
 from pytest_gf.engine.reports.__main__ import main
 
-TOP = {
+TOP: dict[str, Any] = {
     "schema": "pytest_gf.record/2", "target": "honey", "part": None, "started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:09Z",
     "exit": 1, "does_not_prove": [],
 }  # fmt: skip
