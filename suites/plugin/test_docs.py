@@ -144,8 +144,8 @@ def test_the_readmes_makers_are_what_ci_runs() -> None:
     (slow,) = re.findall(r"<!-- slow-command -->\n```sh\n(.*)\n```", text)
     (canary,) = re.findall(r"<!-- canary-command -->\n```sh\n(.*)\n```", text)
     assert test.startswith("python3 -m venv .venv && .venv/bin/pip install")
-    assert test.endswith('.venv/bin/pytest -n 3 --dist worksteal -m "not slow"')
-    assert slow == ".venv/bin/pytest -n 3 --dist worksteal -m slow", "together they are all tests"
+    assert test.endswith('.venv/bin/pytest -n 3 --dist worksteal --timeout=600 -m "not slow"')
+    assert slow == ".venv/bin/pytest -n 3 --dist worksteal --timeout=600 -m slow", "together they are all tests"
     assert canary.endswith(".venv/bin/pytest -m canary")
     ci = (ROOT / ".ci" / "run").read_text()
     assert "for name in canary-command test-command slow-command; do" in ci
