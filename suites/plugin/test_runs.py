@@ -379,15 +379,8 @@ def test_last_failed_keeps_what_was_red_and_became_unproven(tmp_path: Path) -> N
     )
 
     def run(*args: str, **environment: str) -> str:
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "no:hypothesispytest",
-            f"--gf-target={tmp_path / 'target.toml'}",
-            *args,
-        ]
+        target = f"--gf-target={tmp_path / 'target.toml'}"
+        command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", target, *args]
         done = subprocess.run(
             command,
             cwd=tmp_path,

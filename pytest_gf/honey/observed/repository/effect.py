@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pytest_gf.honey.formats.commands import Command
 from pytest_gf.honey.formats.linear import linear
 
 NAMES_PUSH = linear(
@@ -64,3 +66,13 @@ class Opaque(Effect):
     """It runs what no file of a checkout shows; ``text`` is all that is known of it."""
 
     text: str = ""
+
+
+def hooked(given: Command) -> Iterator[Effect]:
+    """Yield the hook that Nix is told to run after each build, where a text says so that a command writes."""
+    texts = [each.raw for each in given.words] + [
+        each.target.text for each in given.redirects if each.sign in {"<<", "<<<"}
+    ]
+    for text in texts:
+        for found in HOOK.finditer(text):
+            yield Runs(given.offset, given.guard, "", "hook", found[1], (found[1],))

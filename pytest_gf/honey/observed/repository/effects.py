@@ -16,7 +16,6 @@ from pytest_gf.honey.formats.templates import HOLE, Rendered, rendered
 from pytest_gf.honey.formats.wrappers import program
 from pytest_gf.honey.observed.repository import attic
 from pytest_gf.honey.observed.repository.effect import (
-    HOOK,
     NAMES_ATTIC,
     NAMES_PUSH,
     Effect,
@@ -24,6 +23,7 @@ from pytest_gf.honey.observed.repository.effect import (
     Runs,
     Sets,
     Writes,
+    hooked,
 )
 from pytest_gf.honey.observed.repository.searching import shown
 from pytest_gf.honey.observed.repository.unread import fallen, unclosed, unread
@@ -104,7 +104,7 @@ class _Judge:
         for each in self.script.commands:
             if not each.function:
                 yield from self.command(each, (), 0)
-                yield from _hooked(each)
+                yield from hooked(each)
         yield from self.uncalled()
 
     def uncalled(self) -> Iterator[Effect]:
@@ -389,16 +389,6 @@ class _Judge:
                     name.strip() if known else "",
                     value if known and HOLE not in value else None,
                 )
-
-
-def _hooked(given: Command) -> Iterator[Effect]:
-    """Yield the hook that Nix is told to run after each build, where a text says so that a command writes."""
-    texts = [each.raw for each in given.words] + [
-        each.target.text for each in given.redirects if each.sign in {"<<", "<<<"}
-    ]
-    for text in texts:
-        for found in HOOK.finditer(text):
-            yield Runs(given.offset, given.guard, "", "hook", found[1], (found[1],))
 
 
 def _broken(given: Command) -> str:
