@@ -235,7 +235,7 @@ def test_a_stream_that_is_reset_is_no_answer(code: int) -> None:
 
     sides: list[socket.socket] = []
     threads: list[threading.Thread] = []
-    with contextlib.ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
         serving = threading.Thread(target=serve)
         serving.start()
         stack.callback(lambda: _end(sides, threads))
