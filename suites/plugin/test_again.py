@@ -83,6 +83,17 @@ def test_lasting_silence_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(given) > 1
 
 
+def test_a_slow_silence_is_asked_again_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(again, "SILENCE", 0.0)
+    ask, given = _asked(_silence(), "fine")
+    assert settled("asking", ask, seconds=SECONDS) == "fine"
+    assert len(given) == 2
+    ask, given = _asked(*[_silence() for _ in range(9)])
+    with pytest.raises(Unanswered):
+        settled("asking", ask, seconds=SECONDS)
+    assert len(given) == 2
+
+
 def test_what_is_not_understood_is_told_at_once() -> None:
     ask, given = _asked(NotUnderstood("asking", "a page", "look"))
     with pytest.raises(NotUnderstood):

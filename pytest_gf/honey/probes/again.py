@@ -18,7 +18,7 @@ LONGEST_PAUSE = 2.0
 LEAST = 0.1
 """The share of the deadline (of a second at most) that must be left for another attempt: in less, no answer would come."""
 SILENCE = 2.0
-"""Seconds for which a read without an answer is repeated, so that a short reset or restart does not turn a row red."""
+"""Seconds for which a read without an answer is repeated, once at least, so that a short reset or restart costs no row."""
 
 
 class Throttled(ProbeError):
@@ -66,7 +66,8 @@ def settled(
         return max(named.pause, least) if named is not None and named.pause is not None else backed_off(state)
 
     def too_late(state: tenacity.RetryCallState) -> bool:
-        patience = seconds - least if refusal(state) is not None else min(SILENCE, seconds)
+        first = state.attempt_number == 1  # On a slow machine it may have taken longer than all of `SILENCE`.
+        patience = seconds - least if first or refusal(state) is not None else min(SILENCE, seconds)
         return (state.seconds_since_start or 0.0) + state.upcoming_sleep > patience
 
     backed_off = tenacity.wait_exponential(FIRST_PAUSE, LONGEST_PAUSE) + tenacity.wait_random(0, FIRST_PAUSE)

@@ -180,10 +180,12 @@ def _is_bodiless(request: Any, response: Any) -> bool:
 
 
 def _check_head(request: Any, response: Any, service: str) -> None:
-    """Refuse a head that was cut between two lines: http.client takes it for a whole one, with an empty body behind it."""
+    """Refuse a head that was cut: http.client takes it for a whole one, with an empty body behind it."""
     said = response.headers
     defects = getattr(getattr(getattr(response.raw, "_original_response", None), "msg", None), "defects", ())
-    has_length = "Content-Length" in said or "Transfer-Encoding" in said or _is_bodiless(request, response)
+    length, coding = said.get("Content-Length"), said.get("Transfer-Encoding", "")
+    is_length = str(length).strip().isdecimal() if length is not None else coding.lower() == "chunked"
+    has_length = is_length or (length is None and _is_bodiless(request, response))
     if defects or not has_length:
         response.raw.close()
         came_back = f"{response.status_code} and a head that was cut: {defects or 'it says no length of its body'}"
