@@ -114,7 +114,7 @@ def test_a_whole_run_shows_its_rows_and_exits_by_them(fault: str, run_pytest: An
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", TABLE["fault"])
 def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path, expand: Expand) -> None:
-    selected = drill("-m", "canary", "--gf-deadline=2")
+    selected = drill("-m", "canary", "--gf-deadline=5")
     with contextlib.ExitStack() as stack:
         if fault.startswith(OWN_LAB):  # The blobs that a canary wrote stay in the cache, and count there.
             lab = stack.enter_context(Lab.start(tmp_path / "lab"))
@@ -185,7 +185,7 @@ def test_the_cluster_is_known_without_a_right_to_its_nodes(run_pytest: Any) -> N
 
 def test_a_bucket_that_puts_would_create_is_lost_still_and_nothing_is_written(run_pytest: Any) -> None:
     faults = ("--gf-fault=bucket-index-lost:tofu-state", "--gf-fault=put-creates-bucket")
-    outcome = run_pytest("-m", "canary or guard", *faults, "--gf-deadline=2", lean=True)
+    outcome = run_pytest("-m", "canary or guard", *faults, "--gf-deadline=5", lean=True)
     rows = outcome.verdicts()
     assert rows["rustfs.list-buckets[tofu-state]"]["verdict"] == "violated"
     assert not (outcome.folder / "ledger.jsonl").exists(), "nothing was about to be made"

@@ -16,7 +16,7 @@ CLAUSE = "acceleration.flakehub-answers"
 
 @pytest.mark.parametrize("fault", ["", *TABLE])
 def test_a_fault_turns_its_row(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
-    outcome = drill("--gf", "-k", CLAUSE, "--gf-deadline=2").judge(tmp_path, fault, lab=lab)
+    outcome = drill("--gf", "-k", CLAUSE, "--gf-deadline=5").judge(tmp_path, fault, lab=lab)
     row, expected = outcome.verdicts()[CLAUSE], TABLE.get(fault, {})
     verdict = next((each for each in ("violated", "error") if expected.get(each)), "holds")
     assert row["verdict"] == verdict, row

@@ -25,7 +25,7 @@ def rca(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
         "rca",
         *arguments,
         f"--gf-target={lab.target_file}",
-        "--gf-deadline=2",
+        "--gf-deadline=20",
         lean=True,
         environment=dict(lab.environment),
     )
@@ -33,7 +33,7 @@ def rca(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
 
 @pytest.mark.parametrize("fault", TABLE)
 def test_each_cause_is_told_apart(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
-    selected = drill("-m", "rca", "-k", "rca.cause or rca.evidence", "--gf-deadline=2")
+    selected = drill("-m", "rca", "-k", "rca.cause or rca.evidence", "--gf-deadline=5")
     outcome = selected.judge(tmp_path, fault, lab=lab)
     for verdict in ("violated", "unproven", "error"):
         assert outcome.rows(verdict) == set(TABLE[fault].get(verdict, ())), (verdict, outcome.text)
@@ -55,7 +55,8 @@ def test_the_evidence_is_whole_while_clauses_are_red_and_says_what_to_keep(lab: 
     assert {"rca.cause", "rustfs.list-buckets[attic]", "rustfs.api-disk-coherent[attic]"} <= outcome.rows("violated")
     kept = {path.name for path in (outcome.folder / "rca").iterdir()}
     assert {name for name in kept if not name.startswith("log-")} == FILES
-    assert len([name for name in kept if name.startswith("log-")]) == 2
+    (log,) = (name for name in kept if name.startswith("log-"))
+    assert not log.endswith("-previous.txt"), "nothing was restarted"
     page = (outcome.folder / "rca" / "README.md").read_text()
     assert all(f"`{name}`" in page for name in kept - {"README.md"})
     for said in (
@@ -71,6 +72,14 @@ def test_the_evidence_is_whole_while_clauses_are_red_and_says_what_to_keep(lab: 
     changing = {"PutObject", "DeleteObject", "CreateBucket", "DeleteBucket"}
     assert not changing & {str(each["operation"]) for each in lab.exchanges()}
     assert not [row for row in outcome.verdicts() if row.startswith("rustfs.scratch-") or "write-through" in row]
+
+
+def test_what_ran_before_a_restart_is_kept_too(lab: Lab, run_pytest: Any) -> None:
+    lab.bend("pod-restarted")
+    outcome = rca(lab, run_pytest, "-k", "rca.cause or rca.evidence")
+    logs = sorted(path.name for path in (outcome.folder / "rca").glob("log-*"))
+    assert len(logs) == 2
+    assert {"previous" in name for name in logs} == {True, False}
 
 
 def test_one_bucket_is_looked_at_where_one_is_named(lab: Lab, run_pytest: Any) -> None:

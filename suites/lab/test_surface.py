@@ -130,7 +130,7 @@ def test_the_prefix_is_the_targets(lab: Lab, run_pytest: Any) -> None:
 def test_the_address_is_the_contracts_for_the_vantage(  # noqa: PLR0917  # A row of the table, and two fixtures.
     grpc: str, vantage: str, verdict: str, says: str, lab: Lab, run_pytest: Any
 ) -> None:
-    outcome = on(lab, run_pytest, "--gf-deadline=2", target=target_of(lab, grpc, vantage))
+    outcome = on(lab, run_pytest, "--gf-deadline=10", target=target_of(lab, grpc, vantage))
     row = outcome.verdicts()["bazel.endpoint"]
     assert row["verdict"] == verdict
     assert says in row["reason"]
