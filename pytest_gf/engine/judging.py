@@ -13,7 +13,7 @@ from pytest_gf.engine.facts import UNPROVEN
 from pytest_gf.engine.options import options_of
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.run import evidence_path, outcome
-from pytest_gf.engine.trouble import OWN_KINDS, Cause, Observed
+from pytest_gf.engine.trouble import Cause, Observed
 from pytest_gf.engine.verdict import Verdict, worst
 from pytest_gf.engine.visible import visible_lines
 from pytest_gf.engine.waiving import EXPIRED, waiver_of
@@ -196,9 +196,7 @@ def _causes(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, ro
         cause = Cause("still-waived", waiver.ticket) if waiver is not None else None
     elif verdict is Verdict.ERROR and call.excinfo is not None:
         cause = _breakage(call.excinfo.value, _nodes(item, row, run.graph), row)
-    kinds = {**OWN_KINDS, **run.house.causes}
-    shown = _shown(cause) | {"title": kinds.get(cause.kind, "")} if cause is not None else None
-    return {"cause": shown, "because": [_shown(each) for each in because]}
+    return {"cause": _shown(cause) if cause is not None else None, "because": [_shown(each) for each in because]}
 
 
 def _shown(cause: Cause) -> dict[str, str]:

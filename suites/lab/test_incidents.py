@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from pytest_gf.engine.reports.incidents import incidents
 from pytest_gf.honey import HOUSE
 from pytest_gf.lab import Lab
 
+KINDS = {name: asdict(kind) for name, kind in HOUSE.kinds.items()}
 LOST, OFFLINE, CUT = "bucket-index-loss", "disk-offline", "archive-cut attic"
 TABLE = {
     "bucket-index-lost:tofu-state": {f"{LOST} tofu-state"},
@@ -57,22 +61,24 @@ TABLE = {
 @pytest.mark.parametrize("fault", TABLE)
 def test_a_fault_is_told_as_one_cause(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
     verdicts = drill("-m", "canary", "--gf-deadline=5").judge(tmp_path, fault, lab=lab).verdicts()
-    found = incidents(list(verdicts.values()))
+    found = incidents(list(verdicts.values()), KINDS)
     assert found
     assert {f"{each['kind']} {each['subject']}".strip() for each in found} == TABLE[fault]
-    assert all(each["title"] == HOUSE.causes[each["kind"]] for each in found)
+    assert all(each["title"] == HOUSE.causes[each["kind"]].title for each in found)
     told = {name for each in found for name in (*each["rows"], *each["consequences"])}
     assert told >= {name for name, each in verdicts.items() if each["verdict"] in {"violated", "error"}}
 
 
 def test_a_run_ends_in_its_incidents(run_pytest: Any) -> None:
     outcome = run_pytest("-m", "canary", "-k", "list-buckets or state.body-whole", "--gf-fault=bucket-index-lost:attic")
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "record.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(outcome.record)
     (incident,) = outcome.record["incidents"]
     assert (incident["kind"], incident["subject"]) == (LOST, "attic")
     assert incident["rows"] == ["rustfs.list-buckets[attic]"]
     lines = outcome.text.splitlines()
     heading = next(at for at, line in enumerate(lines) if "incidents: 1" in line)
-    assert lines[heading + 1] == f"1. {LOST} attic: {HOUSE.causes[LOST]}"
+    assert lines[heading + 1] == f"1. {LOST} attic: {HOUSE.causes[LOST].title}"
     assert lines[-1] == "LAB - honey was not observed"
     assert max(map(len, lines[heading:])) <= 100
     page = (outcome.folder / "summary.md").read_text()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_gf.engine.reports.claims import row_name
+from pytest_gf.engine.trouble import Severity
 from pytest_gf.engine.verdict import Verdict
 from pytest_gf.engine.visible import visible
 
@@ -14,30 +15,31 @@ WIDTH = 100
 """Columns of an incident's block."""
 _MOST_NAMES = 6
 _MOST_VALUES = 6
-_UNNAMED: Mapping[Verdict, tuple[str, str]] = {
-    Verdict.VIOLATED: ("not-as-promised", "something differs from the contract"),
-    Verdict.ERROR: ("not-judged", "a row could not be judged"),
-    Verdict.FIXED: ("still-waived", "what a waiver covers holds"),
+_UNNAMED: Mapping[Verdict, str] = {
+    Verdict.VIOLATED: "not-as-promised",
+    Verdict.ERROR: "not-judged",
+    Verdict.FIXED: "still-waived",
 }
-"""The verdicts that make an incident, each with the kind and the title of a row that names no cause: it is an incident of its
-own. What is waived is known, and what is unproven can only be a consequence."""
+"""The verdicts that make an incident, each with the kind of a row that names no cause: it is an incident of its own. What is
+waived is known, and what is unproven can only be a consequence."""
 
 Cause = tuple[str, str]
 """A kind and a subject."""
 
 
-def incidents(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return a run's incidents, the one with the most rows first: ``kind, subject, title, headline, rows, consequences, next_steps, evidence``.
+def incidents(verdicts: Sequence[Mapping[str, Any]], kinds: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a run's incidents, the worst first, as `engine.reports.form` has them; ``kinds`` says what each kind of cause is.
 
     Rows of one cause are one incident. A row's ``because`` names causes that would explain it: where one of them was seen in
     another row, this one is a consequence of that incident. So is an unproven row that waited for it.
     """
     groups: dict[Cause, list[Mapping[str, Any]]] = {}
     for row in verdicts:
-        if Verdict(row["verdict"]) in _UNNAMED:
-            groups.setdefault(_cause(row), []).append(row)
+        cause = cause_of(row)
+        if cause is not None and row["verdict"] in _UNNAMED:
+            groups.setdefault(cause, []).append(row)
     roots = {cause: _root(cause, groups) for cause in groups}
-    found = {cause: _incident(cause, rows) for cause, rows in groups.items() if roots[cause] == cause}
+    found = {cause: _incident(cause, rows, kinds[cause[0]]) for cause, rows in groups.items() if roots[cause] == cause}
     for cause, rows in groups.items():
         if roots[cause] != cause:
             found[roots[cause]]["consequences"] += map(row_name, rows)
@@ -45,17 +47,19 @@ def incidents(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         behind = next((cause for cause in _because(row) if cause in roots), None)
         if row["verdict"] == Verdict.UNPROVEN and behind is not None:
             found[roots[behind]]["consequences"].append(row_name(row))
-    return sorted(found.values(), key=lambda each: -len(each["rows"]) - len(each["consequences"]))
+    return sorted(found.values(), key=_rank)
 
 
-def _cause(row: Mapping[str, Any]) -> Cause:
-    named = row.get("cause")
-    return (str(named["kind"]), str(named["subject"])) if named else (_UNNAMED[row["verdict"]][0], row_name(row))
+def _rank(incident: Mapping[str, Any]) -> tuple[int, int]:
+    return list(Severity).index(incident["severity"]), -len(incident["rows"]) - len(incident["consequences"])
 
 
-def _title(row: Mapping[str, Any]) -> str:
-    named = row.get("cause")
-    return str(named["title"]) if named else _UNNAMED[row["verdict"]][1]
+def cause_of(row: Mapping[str, Any]) -> Cause | None:
+    """Return the cause of a row: the one that it names, or for a red row without one a cause of its own."""
+    named, unnamed = row.get("cause"), _UNNAMED.get(row["verdict"])
+    if named:
+        return str(named["kind"]), str(named["subject"])
+    return (unnamed, row_name(row)) if unnamed is not None else None
 
 
 def _because(row: Mapping[str, Any]) -> list[Cause]:
@@ -75,15 +79,21 @@ def _root(cause: Cause, groups: Mapping[Cause, Sequence[Mapping[str, Any]]]) -> 
         passed.append(before)
 
 
-def _incident(cause: Cause, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _incident(cause: Cause, rows: Sequence[Mapping[str, Any]], kind: Mapping[str, Any]) -> dict[str, Any]:
+    steps = [*kind["first"], *(str(row["next_step"]) for row in rows if row["next_step"])]
     return {
         "kind": cause[0],
         "subject": cause[1],
-        "title": _title(rows[0]),
+        "severity": str(kind["severity"]),
+        "title": kind["title"],
         "headline": _headline(rows),
+        "since": None,
         "rows": [row_name(row) for row in rows],
         "consequences": [],
-        "next_steps": list(dict.fromkeys(str(row["next_step"]) for row in rows if row["next_step"])),
+        "next_steps": list(dict.fromkeys(steps)),
+        "avoid": list(kind["avoid"]),
+        "tickets": list(kind["tickets"]),
+        "page": kind["page"],
         "evidence": list(dict.fromkeys(str(path) for row in rows for path in row["evidence"])),
     }
 
