@@ -93,10 +93,19 @@ def test_an_incident_says_what_its_kind_is_and_the_worst_comes_first() -> None:
     found = incidents(rows, kinds)
     assert [each["severity"] for each in found] == ["critical", "major", "unknown", "minor"]
     assert found[0] == {
-        **{"kind": "critical", "subject": "x", "severity": "critical", "title": "what critical is", "since": None},
-        **{"headline": "why critical1", "rows": ["critical1", "critical2"], "consequences": []},
-        **{"next_steps": ["first critical", "mend critical1", "mend critical2"], "avoid": ["avoid critical"]},
-        **{"tickets": ["TIN-1"], "page": "docs/x.md#critical", "evidence": ["e/critical1", "e/critical2"]},
+        "kind": "critical",
+        "subject": "x",
+        "severity": "critical",
+        "title": "what critical is",
+        "since": None,
+        "headline": "why critical1",
+        "rows": ["critical1", "critical2"],
+        "consequences": [],
+        "next_steps": ["first critical", "mend critical1", "mend critical2"],
+        "avoid": ["avoid critical"],
+        "tickets": ["TIN-1"],
+        "page": "docs/x.md#critical",
+        "evidence": ["e/critical1", "e/critical2"],
     }
 
 

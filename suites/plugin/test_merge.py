@@ -14,7 +14,8 @@ KIND: dict[str, Any] = {
     "title": "t", "severity": "major", "means": "", "first": [], "avoid": [], "tickets": [], "page": "", "see": "",
 }  # fmt: skip
 TOP: dict[str, Any] = {
-    "schema": "pytest_gf.record/3", "vantage": "runner", "contract": "c", "version": "1", "faults": [], "command": "pytest", "target": "honey", "part": None, "started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:09Z",
+    "schema": "pytest_gf.record/3", "vantage": "runner", "contract": "c", "version": "1", "faults": [], "command": "pytest",
+    "target": "honey", "part": None, "started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:09Z",
     "selection": {"markers": "", "keywords": "", "paths": []}, "exit": 1, "does_not_prove": [], "incidents": [],
     "kinds": {"lost": KIND | {"title": "what lost is"}, "gone": KIND},
 }  # fmt: skip

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from pytest_gf.engine.reports import form
-from pytest_gf.engine.reports.incidents import incidents
 from pytest_gf.engine.reports.form import SCHEMA
+from pytest_gf.engine.reports.incidents import incidents
 from pytest_gf.engine.reports.record import write
 from pytest_gf.engine.reports.summary import counts
 from pytest_gf.engine.verdict import Exit, Verdict, exit_code, worst
