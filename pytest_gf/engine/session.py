@@ -121,7 +121,8 @@ class ContractSession:
             yield {need for each in self.facts.closure(name).values() for need in each.needs}
 
     def after_collection(self) -> list[str]:
-        return terminal.banner(self.run) if self.rows else []
+        reporter = pytests.terminal(self.config)
+        return terminal.banner(self.run, reporter) if self.rows and reporter is not None else []
 
     def scheduler(self, config: pytest.Config, log: Any) -> Any:
         """Return xdist's scheduler for a run that judges clauses; None lets xdist choose."""

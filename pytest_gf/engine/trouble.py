@@ -66,6 +66,13 @@ OWN_KINDS: Mapping[str, Kind] = {
         ("Look at the variables that the target file names: was the credential rotated?",),
         ("Don't try other credentials in a row.",),
     ),
+    "throttled": Kind(
+        "a system refuses for now",
+        Severity.UNKNOWN,
+        "It says that it is overloaded, or that it starts, for as long as the run waited.",
+        ("Run again when it is quiet.",),
+        ("Don't ask it in a loop: that adds to its load.",),
+    ),
     "not-understood": Kind(
         "something else answers than the system that was expected",
         Severity.UNKNOWN,
@@ -129,6 +136,21 @@ class Cause:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject}".strip()
+
+
+_FAILURES = ("unreachable", "too-slow", "throttled", "not-understood", "probe-broken")
+"""The kinds of a system that gives no answer. Where it fails in several ways at once, the first of them stands for all."""
+
+
+def failing(system: str, before: str = "") -> tuple[Cause, ...]:
+    """Return the causes that say that this system gives no answer: all, or those that stand for the kind ``before``."""
+    kinds = _FAILURES[: _FAILURES.index(before)] if before else _FAILURES
+    return tuple(Cause(kind, system) for kind in kinds)
+
+
+def is_failing(cause: Cause) -> bool:
+    """Return whether this is the cause of a system that gives no answer."""
+    return cause.kind in _FAILURES
 
 
 @dataclass(frozen=True)

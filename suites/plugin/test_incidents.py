@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gf.engine.reports.incidents import WIDTH, block, incidents, section
+from pytest_gf.engine.reports.incidents import block, incidents, section
+from pytest_gf.engine.reports.lines import WIDTH
 from pytest_gf.engine.reports.summary import _cell
 
 RED, DARK, BROKEN, GREEN, KNOWN, MENDED = "violated", "unproven", "error", "holds", "interim", "fixed"
@@ -132,17 +133,23 @@ def test_a_block_fits_and_wraps_on_words(length: int) -> None:
     long = row("a", RED, LOST) | {"reason": "word " * length, "next_step": "step " * length}
     (incident,) = incidents([long], KINDS)
     lines = list(block(1, incident, "reports/x"))
-    assert lines[0] == "1. index-loss tofu-state: what index-loss is"
+    assert lines[0] == "1. index-loss tofu-state (major): what index-loss is"
     assert max(map(len, lines)) <= WIDTH
+    assert all(each in "\n".join(lines) for each in ("do first: first index-loss", "avoid index-loss", "docs/x.md#"))
+    narrow = list(block(1, incident, "reports/x", 40))
+    assert max(map(len, narrow)) <= 40
+    assert " ".join(" ".join(narrow).split()) == " ".join(" ".join(lines).split()), "the same words"
     assert "reports/x/evidence/ (1 file)" in lines[-1]
 
 
 def test_the_page_has_a_heading_an_incident() -> None:
     record = {"incidents": incidents([row("a", RED, LOST), row("b", DARK, None, LOST)], KINDS)}
     lines = section(record, str.upper)
-    assert lines[:3] == ["## Incidents (1)", "", "### INDEX-LOSS TOFU-STATE: WHAT INDEX-LOSS IS"]
+    assert lines[:3] == ["## Incidents (1)", "", "### INDEX-LOSS TOFU-STATE (MAJOR): WHAT INDEX-LOSS IS"]
     assert "- because of it (1): B" in lines
     assert "- evidence (1): E/A" in lines
+    assert "- do first: FIRST INDEX-LOSS" in lines
+    assert "- AVOID INDEX-LOSS" in lines
     assert section({"incidents": []}, str) == []
 
 

@@ -58,6 +58,7 @@ class WriteGate(Observed):
                 Cause("write-gate-open", "attic"),
                 f"the gate stands open on {where}: {self.who} may push to {self.cache}",
                 "close it, then distrust what was pushed since: signatures are the cache's own",
+                (Cause("anonymous-allowed", "attic"),),
             )
         says = f"the gate is locked on {where}: {wrong[0].status} {wrong[0].error} for {self.who}"
         if wrong[0].status == NOBODY:
