@@ -112,7 +112,7 @@ class ContractSession:
             self._failed_before = {str(nodeid): nodeid for nodeid in pytests.last_failed(self.config)}
             reporter = pytests.terminal(self.config)
             if reporter is not None:
-                self.run.progress = terminal.voice()
+                self.run.listen(terminal.voice(reporter))
                 reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
 
     def _needs(self, items: list[pytest.Item]) -> Iterator[set[str]]:

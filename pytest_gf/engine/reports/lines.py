@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -43,8 +44,21 @@ def cut(text: str, width: int) -> str:
 
 
 def command(text: str, width: int, indent: str) -> list[str]:
-    """Return a shell command in lines that a shell reads as one: each but the last ends in a backslash."""
-    lines = textwrap.wrap(
-        text, width - 2, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
-    ) or [""]
+    """Return a shell command in lines that a shell reads as one: each but the last ends in a backslash. No word is cut."""
+    made = [""]
+    for word in _words(text):
+        if made[-1] and len(made[-1]) + len(word) + 3 > width:
+            made.append("")
+        made[-1] += f" {word}" if made[-1] else word
+    lines = [f"{indent if at else ''}{each}" for at, each in enumerate(made)]
     return [*(f"{each} \\" for each in lines[:-1]), lines[-1]]
+
+
+def _words(text: str) -> list[str]:
+    """Return a command's words as they are spelt; the whole where that can't be told."""
+    try:
+        found = shlex.split(text, posix=False)
+        whole = shlex.split(text) == [each for word in found for each in shlex.split(word)]
+    except ValueError:
+        return [text]
+    return found if whole and all(len(shlex.split(word)) == 1 for word in found) else [text]

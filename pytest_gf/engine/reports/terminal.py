@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports.claims import gate_line, row_name
 from pytest_gf.engine.reports.incidents import block
 from pytest_gf.engine.reports.lines import columns, command, cut, wrapped
+from pytest_gf.engine.reports.live import Live
 from pytest_gf.engine.reports.summary import counts, interim, not_looked_at
 from pytest_gf.engine.verdict import Verdict
-from pytest_gf.engine.visible import MOST, visible
 
 if TYPE_CHECKING:
     import pytest
@@ -216,17 +217,21 @@ def ended(record: Mapping[str, Any], folder: str, banner: str, width: int) -> li
     return [*lines[:-1], f"{lines[-1]}; {banner}"] if banner else lines
 
 
-def voice() -> Callable[[str], None]:
-    """Return a function that writes a line at once, although pytest captures output. Call this between tests."""
+def voice(terminal: pytest.TerminalReporter) -> Live:
+    """Return the line of a run that waits: it is written at once, although pytest captures output. Call this between tests."""
     try:
         kept = os.dup(sys.stdout.fileno())
     except (OSError, io.UnsupportedOperation):
-        return lambda _: None
+        return Live(lambda _: None, None)
+    return Live(
+        lambda text: _write_all(kept, redact(text)),
+        columns(terminal) if terminal.isatty else None,
+    )
 
-    def say(line: str) -> None:
-        os.write(kept, f"{visible(redact(line), most=len(line) + MOST)}\n".encode())
 
-    return say
+def _write_all(file: int, text: str) -> None:
+    with contextlib.suppress(OSError):  # A terminal that went away is no failure of the run.
+        os.write(file, text.encode(errors="backslashreplace"))
 
 
 def _by_reason(record: Mapping[str, Any], claims: Claims) -> dict[str, str]:
