@@ -71,6 +71,14 @@ def test_a_chain_ends_at_its_first_cause_and_a_circle_stays_apart() -> None:
     assert {cause for cause, _, _ in told(*circle)} == {("a", ""), ("b", "")}
 
 
+def test_a_cause_follows_from_another_only_where_each_of_its_rows_does() -> None:
+    lost, down = row("a", RED, LOST), ("unreachable", "Attic")
+    explained, own = row("n", BROKEN, down, LOST), row("m", BROKEN, down)
+    assert told(lost, explained) == [(LOST, ["a"], ["n"])]
+    assert {cause for cause, _, _ in told(lost, explained, own)} == {LOST, down}
+    assert {cause for cause, _, _ in told(lost, own, explained)} == {LOST, down}
+
+
 def test_broken_probes_of_one_system_are_one_incident() -> None:
     down = ("unreachable", "s3")
     assert told(row("a", BROKEN, down), row("b", BROKEN, down), row("c", BROKEN, ("unreachable", "kube"))) == [
