@@ -84,6 +84,7 @@ _ROW = """
 [{table}."{fault}"]
 violated = ["{id}"]
 says = "and the contract says"
+incident = "not-as-promised {words}"
 """
 _NEXT = """
 next:
@@ -92,7 +93,7 @@ next:
   3. {value}: say what was promised, what was seen, and what a person does first
   4. {table}: say what is bent; move the line to its group
   5. pytest_gf/lab/: let the emulated service show it, where `bends.on("{fault}")`
-  6. {faults}: name every row that the fault turns, and move the table to its group
+  6. {faults}: name every row that the fault turns, and the incident (a kind of pytest_gf/honey/causes.toml), and move the table to its group
   7. changelog/: a fragment for what a user notices
 see it hold, then see it red:
   pytest {chosen} -k {id}
@@ -100,6 +101,7 @@ see it hold, then see it red:
 generate the pages:
   python -m pytest_gf.pages.clauses docs/clauses.md
   python -m pytest_gf.pages.faults docs/faults.md
+  python -m pytest_gf.pages.incidents docs/incidents.md
 check and test it:
   mypy && ruff check . && ruff format .
   pytest suites/plugin/test_docs.py -k page

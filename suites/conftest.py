@@ -65,6 +65,8 @@ Runner = Callable[..., Outcome]
 def run_pytest(tmp_path: Path) -> Runner:
     """Run pytest in the checkout (or ``cwd``) with its reports below tmp_path; more variables in ``environment``.
 
+    Its terminal is so wide that no sentence wraps.
+
     ``lean`` leaves Allure out, for hundreds of runs whose records alone are looked at.
     """
 
@@ -91,7 +93,7 @@ def run_pytest(tmp_path: Path) -> Runner:
         done = subprocess.run(
             command,
             cwd=cwd,
-            env=clean_environment() | dict(environment or {}),
+            env=clean_environment() | {"COLUMNS": "1000"} | dict(environment or {}),
             capture_output=True,
             text=True,
             timeout=LONGEST,

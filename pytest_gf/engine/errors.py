@@ -22,10 +22,11 @@ class Unproven(Exception):  # It is no error: it is a verdict, and this is its n
 class ProbeError(Exception):
     """The probe broke. That says nothing about the contract: every clause that needs the fact is an error.
 
-    ``kind`` is that of its cause.
+    ``kind`` is that of its cause, and ``where`` its subject: the system that was asked last, where the probe names no other.
     """
 
     kind = "probe-broken"
+    where = ""
 
     def __init__(self, tried: str, came_back: str, next_step: str) -> None:
         self.tried = visible_lines(tried)

@@ -14,6 +14,8 @@ from pytest_gf.engine.errors import DeadlineExceeded, Unproven
 from pytest_gf.engine.facts import GIVENS, Facts, IfSeen
 from pytest_gf.engine.nodes import Node, Plan
 
+TICK = 1.0
+"""Seconds between two looks at whether a fact that a clause waits for is observed."""
 WIDTH = 32
 """How many facts observe at once. Their waits overlap, and a small cluster is not loaded."""
 
@@ -48,6 +50,8 @@ class Graph(Plan):
         self._unwritten: queue.SimpleQueue[Node] = queue.SimpleQueue()
         self._state = threading.Condition()
         self._stuck: Node | None = None
+        self.waits: Callable[[str], None] = lambda _: None
+        """Called by the main thread each second in which a clause waits for a fact: with a line about it, and with "" at the end."""
 
     def start(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> None:
         """Plan these facts and their needs. Begin to observe those that change nothing."""
@@ -73,11 +77,25 @@ class Graph(Plan):
             self._finished(self._unwritten.get())
 
     def _wait_for(self, node: Node) -> None:
+        began = time.monotonic()
         with self._state:
             self._ask(node)
-            while not node.done:
-                self._state.wait(self._until_next_deadline())
+        while not node.done:
+            with self._state:
+                if not node.done:
+                    self._state.wait(min(TICK, self._until_next_deadline()))
                 self._expire()
+            if not node.done and time.monotonic() - began >= TICK:
+                self.waits(
+                    self._progress(node, time.monotonic() - began)
+                )  # No lock is held: a terminal may stand still.
+        self.waits("")
+
+    def _progress(self, node: Node, seconds: float) -> str:
+        """Return how far the run is, and what it waits for."""
+        nodes = list(self.nodes.values())
+        slow = next((each for each in self.with_needs(node) if each.started is not None and not each.done), node)
+        return f"{sum(each.done for each in nodes)} of {len(nodes)} facts observed; waiting for {slow.name}, {seconds:.0f} s"
 
     # From here on: called with self._state held, but for _observe and _arguments.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.ledger import Thing
+from pytest_gf.engine.trouble import OWN_KINDS, Cause, Kind
 
 if TYPE_CHECKING:
     from pytest_gf.engine.nodes import Node
@@ -170,7 +171,8 @@ class House:
     ``where(target)`` tells by what a later clean knows the target again.
     ``why_not(contract, thing, run)`` says why a run never made a thing that its ledger names. ``plan`` adds lines to --gf-plan: what the facts of
     each row need, and what they can't do without. ``applies`` says whether a fact would ask on this target.
-    ``causes`` says what each kind of cause is, in a few words.
+    ``behind(contract, system)`` names the causes that would explain that a system does not answer: what it stands on.
+    ``causes`` says what each kind of cause is, and what to do about it.
     A House that ``extends`` another has all of that one's, and its own in front.
     """
 
@@ -197,7 +199,8 @@ class House:
     why_not: Callable[[Any, Thing, str], str] = lambda _contract, _thing, _run: ""
     plan: Callable[[Any, Mapping[str, Sequence[Node]], Mapping[str, Sequence[Node]]], Iterator[PlanLine]] | None = None
     applies: Callable[[Any, Node], bool] = lambda _run, _node: True
-    causes: Mapping[str, str] = field(default_factory=dict)
+    behind: Callable[[Any, str], Iterable[Cause]] = lambda _contract, _system: ()
+    causes: Mapping[str, Kind] = field(default_factory=dict)
     file: Path | None = None
     """Where it is defined; set where it is loaded."""
 
@@ -242,6 +245,11 @@ class House:
     def confirm(self) -> dict[str, str]:
         """The words of ``allow`` that need --gf-confirm too, each with the word that says it."""
         return {word: said for each in self.selections for word, said in each.confirm.items()}
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """The kinds of causes: the engine's own, and this House's over them."""
+        return {**OWN_KINDS, **self.causes}
 
     def options(self) -> Iterator[Option]:
         """Yield the options of axes and selections."""

@@ -13,7 +13,7 @@ from pytest_gf.engine.facts import UNPROVEN
 from pytest_gf.engine.options import options_of
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.run import evidence_path, outcome
-from pytest_gf.engine.trouble import OWN_KINDS, Cause, Observed
+from pytest_gf.engine.trouble import Cause, Observed, failing, is_failing
 from pytest_gf.engine.verdict import Verdict, worst
 from pytest_gf.engine.visible import visible_lines
 from pytest_gf.engine.waiving import EXPIRED, waiver_of
@@ -195,14 +195,27 @@ def _causes(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, ro
         waiver = waiver_of(row, run)
         cause = Cause("still-waived", waiver.ticket) if waiver is not None else None
     elif verdict is Verdict.ERROR and call.excinfo is not None:
-        cause = _breakage(call.excinfo.value, _nodes(item, row, run.graph), row)
-    kinds = {**OWN_KINDS, **run.house.causes}
-    shown = _shown(cause) | {"title": kinds.get(cause.kind, "")} if cause is not None else None
-    return {"cause": shown, "because": [_shown(each) for each in because]}
+        nodes = _nodes(item, row, run.graph)
+        cause = _breakage(call.excinfo.value, nodes, row)
+        because = _behind(cause, _failed(call.excinfo.value, nodes), run)
+    return {"cause": _shown(cause) if cause is not None else None, "because": [_shown(each) for each in because]}
 
 
 def _shown(cause: Cause) -> dict[str, str]:
     return {"kind": cause.kind, "subject": visible_lines(redact(cause.subject))}
+
+
+def _behind(cause: Cause, failed: Node | None, run: Run) -> tuple[Cause, ...]:
+    """Return what would explain that a probe broke.
+
+    The same system may fail in another way too. The House knows what a system stands on. The values that the fact needs may
+    have seen more.
+    """
+    if not is_failing(cause):
+        return ()
+    needs = failed.needs.values() if failed is not None else ()
+    seen = tuple(each for need in needs for each in getattr(need.value, "because", ()))
+    return (*run.house.behind(run.contract, cause.subject), *seen, *failing(cause.subject, cause.kind))
 
 
 def _breakage(raised: BaseException, nodes: Sequence[Node], row: Row) -> Cause:
@@ -210,10 +223,10 @@ def _breakage(raised: BaseException, nodes: Sequence[Node], row: Row) -> Cause:
     if _is_of_this_machine(raised):
         return Cause("this-machine")
     failed = _failed(raised, nodes)
-    asked = failed.evidence.exchanges if failed is not None and failed.evidence is not None else []
-    where = str(asked[-1]["system"]) if asked else failed.key[0] if failed is not None else row.name
+    asked = failed.asked_last if failed is not None else ""
+    where = asked or (failed.key[0] if failed is not None else row.name)
     if isinstance(raised, ProbeError):
-        return Cause(raised.kind, where)
+        return Cause(raised.kind, raised.where or where)
     return Cause(NotUnderstood.kind if asked else "suite-broken", where)
 
 

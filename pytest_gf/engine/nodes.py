@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine import evidence
-from pytest_gf.engine.errors import Unproven
+from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.engine.facts import Fact, Facts
 
 if TYPE_CHECKING:
@@ -82,10 +82,17 @@ class Node:
         self.started, self.began = time.monotonic(), time.time()
         self.evidence = evidence.Evidence(self.key[0], self.params)
 
+    @property
+    def asked_last(self) -> str:
+        """The system that was asked last; "" where none was."""
+        return str(self.evidence.exchanges[-1]["system"]) if self.evidence and self.evidence.exchanges else ""
+
     def end(self, value: Any, failure: BaseException | None) -> None:
         """Note what became of it."""
         self.value, self.failure = value, failure
         self.traceback = failure.__traceback__ if failure is not None else None
+        if isinstance(failure, ProbeError) and not failure.where:
+            failure.where = self.asked_last or self.key[0]
         self.seconds = time.monotonic() - self.started if self.started is not None else 0.0
         self.done = True
 

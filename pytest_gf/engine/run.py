@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_gf.engine import ledger as ledgers
 from pytest_gf.engine import target as targets
@@ -34,6 +34,17 @@ if TYPE_CHECKING:
     from pytest_gf.engine.target import Target
 
 Asked = TypeVar("Asked")
+
+
+class Listener(Protocol):
+    """What shows to a person how a run goes on."""
+
+    def news(self, line: str) -> None:
+        """Take in how a long fact goes on. Any thread may call this."""
+
+    def waits(self, line: str) -> None:
+        """Take in what the run waits for; "" when it waits no more."""
+
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=@:-]|^\.+|\.+$")
 _ENDING = re.compile(r"[a-z0-9]{1,10}")
@@ -164,6 +175,12 @@ class Run:
             deadline=self.settings.fact_deadline,
         )
         return self.graph
+
+    def listen(self, live: Listener) -> None:
+        """Show to the person who waits what the run waits for, and the news of long facts."""
+        self.progress = live.news
+        if self.graph is not None:
+            self.graph.waits = live.waits
 
     def observe(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> None:
         """Begin to observe these facts. Start the lab before, if one of them needs the target."""

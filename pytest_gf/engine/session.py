@@ -112,7 +112,7 @@ class ContractSession:
             self._failed_before = {str(nodeid): nodeid for nodeid in pytests.last_failed(self.config)}
             reporter = pytests.terminal(self.config)
             if reporter is not None:
-                self.run.progress = terminal.voice()
+                self.run.listen(terminal.voice(reporter))
                 reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
 
     def _needs(self, items: list[pytest.Item]) -> Iterator[set[str]]:
@@ -121,7 +121,8 @@ class ContractSession:
             yield {need for each in self.facts.closure(name).values() for need in each.needs}
 
     def after_collection(self) -> list[str]:
-        return terminal.banner(self.run) if self.rows else []
+        reporter = pytests.terminal(self.config)
+        return terminal.banner(self.run, reporter) if self.rows and reporter is not None else []
 
     def scheduler(self, config: pytest.Config, log: Any) -> Any:
         """Return xdist's scheduler for a run that judges clauses; None lets xdist choose."""

@@ -1,102 +1,39 @@
-"""The kinds of causes that honey's clauses and the engine name, each with what it is. A value's trouble names one of them, with its subject."""
+"""The kinds of causes that honey's clauses and the engine name, from causes.toml. A value's trouble names one of them, with its subject."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 
-from pytest_gf.engine.trouble import OWN_KINDS
+from pytest_gf.engine.trouble import OWN_KINDS, Kind, Severity
 
-KINDS: Mapping[str, str] = {
-    **OWN_KINDS,
-    # S3 and its disk
-    "bucket-index-loss": "S3 does not know a bucket whose folder stands on disk",
-    "bucket-gone": "a bucket's folder is gone from the disk",
-    "disk-offline": "RustFS holds its disk for offline",
-    "permissions-or-mount": "RustFS can't read its data folder, or something is mounted over it",
-    "bucket-folder-replaced": "something else stands in the place of a bucket's folder on disk",
-    "bucket-metadata-gone": "a bucket's metadata is gone from the disk, and its folder stands",
-    "bucket-index-out-of-step": "the bucket index does not follow what S3 says that it did",
-    "s3-not-ready": "RustFS says that it is not ready",
-    "s3-fails": "S3 answers with errors of its own",
-    "s3-writes-fail": "S3 does not take a write or a delete, and reads are well",
-    "right-missing": "S3 accepts an identity and refuses what it must be able to do",
-    "write-lost": "S3 or a cache confirmed a write, and it is not there",
-    "object-altered": "S3 gives other bytes than were written",
-    "object-unreadable": "S3 gives one object to nobody, and everything else",
-    # OpenTofu's state
-    "state-object-missing": "a stack's state object is not where it must be",
-    "state-body-damaged": "a stack's state does not arrive as it was written",
-    "state-is-none": "a stack's state object holds nothing that OpenTofu goes on from",
-    "state-replaced": "another state, or an older one, stands in the place of a stack's",
-    "state-resources-gone": "a stack's state lost some of its instances",
-    "state-written-meanwhile": "somebody wrote to a stack's state while this run looked",
-    "lock-left": "a lock lies on a stack's state, and no run holds it",
-    "apply-unfinished": "an apply could not save its state: an errored.tfstate waits",
-    # the cluster
-    "storage-node-down": "the node that holds the disk is down",
-    "pod-down": "no pod serves S3",
-    "evidence-lost": "a restart came before the evidence was kept",
-    "node-down": "a node of the cluster is down, and the disk is not on it",
-    "wrong-namespace": "the namespace holds none of the contract's workloads",
-    "workload-gone": "a Deployment is gone",
-    "not-one-replica": "RustFS runs in more or fewer than one replica",
-    "image-not-pinned": "an image is not pinned by its digest",
-    "pod-elsewhere": "RustFS runs on another node than the one that holds its disk",
-    "claim-wrong": "RustFS's data lies on no claim as promised",
-    "volume-wrong": "the volume behind RustFS's claim is not as promised",
-    "exposed": "a Service can be reached from outside of the cluster",
-    "service-wrong": "a Service does not offer what its clients are promised",
-    "interim-shape": "the state authority has another shape than the contract describes",
-    "strict-ha": "a demand of strict HA is not met",
-    "inventory-incomplete": "the inventory does not show the current state authority",
-    # caches
-    "no-nix-cache": "what answers at Attic's address is no Nix cache",
-    "cache-private": "the Nix cache asks for a token where anybody may read",
-    "anonymous-allowed": "somebody without a credential may do what needs one",
-    "two-caches": "Attic's two surfaces are two caches",
-    "other-key": "the Nix cache publishes another key than the pinned one",
-    "not-signed": "a narinfo carries no good signature of the pinned key",
-    "miss-not-clean": "a cache answers something else than a miss to what it can't have",
-    "other-address": "the target names another address or cache than the contract",
-    "sends-elsewhere": "the Nix cache sends its clients to an address that nobody promised",
-    "cache-stores-elsewhere": "a cache writes to another bucket than the contract's",
-    "path-missing": "the Nix cache does not have a path",
-    "archive-altered": "an archive of the Nix cache came whole, and is another than its narinfo says",
-    "archive-cut": "an archive of the Nix cache does not stream whole",
-    "digest-mismatch": "a cached blob is not what its name says",
-    "bucket-not-read": "the bucket of a cache can't be listed",
-    "cache-fails": "a cache answers with errors of its own",
-    "cache-credential": "S3 does not accept a cache's own credential",
-    "cache-lacks": "a cache does not offer what its clients need",
-    "cache-executes": "the Bazel cache offers remote execution",
-    "cache-invents": "a cache claims to have what nobody wrote",
-    "hot-cache-wrong": "bazel-remote gives other bytes than S3 holds",
-    "hot-cache-outlives": "what the Bazel cache keeps in its pod outlives the pod",
-    "blob-misplaced": "a blob lies where bazel-remote never looks",
-    "dangling-result": "a result of an action names a blob that is not there",
-    "push-refused": "Attic did not take what was pushed",
-    "write-gate-open": "somebody may push who must not",
-    "write-gate-locked": "whoever should push may not",
-    "token-too-strong": "a token may do more, or for longer, than the contract says",
-    # a checkout, and the machine that runs
-    "workflow-pushes": "a workflow may write to the cache where it must not",
-    "document-pushes": "a document tells to push past the gate",
-    "canary-workflow": "the workflow of the canary is not as promised",
-    "stack-backend": "a stack keeps its state elsewhere, or another way, than promised",
-    "attachment": "the checkout attaches a machine in another way than promised",
-    "machine-settings": "a variable of this machine names another cache",
-    "dead-address": "an address that is out of contract is in use",
-    "topology-named": "a public document names private topology",
-    "flakehub-reads": "FlakeHub is a substituter",
-    "cache-release": "a release goes to a cache",
-    "execution-claimed": "a document claims full remote execution",
-    "not-eligible": "a target class runs remotely that is not proved to be eligible",
-    "executor-shared": "an executor is not set apart from the cache",
-    "no-rotation": "a kind of credential has no rotation rule of its own",
-    "page-stale": "the contract's page says something else than what is so",
-    # outside
-    "page-missing": "a public page does not answer",
-    # anything else
-    "not-as-promised": "something differs from the contract",
+PAGE = "docs/incidents.md"
+"""The page that is made of the kinds, with a section of each."""
+_FILE = Path(__file__).with_name("causes.toml")
+
+
+def read(text: str) -> dict[str, Kind]:
+    """Return the kinds in a TOML file of them. Raises KeyError or TypeError for what does not belong there."""
+    table = tomllib.loads(text)
+    steps: Mapping[str, str] = table["steps"]
+
+    def whole(said: Iterable[str]) -> tuple[str, ...]:
+        return tuple(steps[each.removeprefix("@")] if each.startswith("@") else each for each in said)
+
+    def kind(
+        severity: str, first: list[str], avoid: Iterable[str] = (), tickets: Iterable[str] = (), **texts: str
+    ) -> Kind:
+        return Kind(
+            severity=Severity(severity), first=whole(first), avoid=whole(avoid), tickets=tuple(tickets), **texts
+        )
+
+    return {name: kind(**given) for name, given in table["kinds"].items()}
+
+
+KINDS: Mapping[str, Kind] = {
+    name: replace(kind, page=f"{PAGE}#{name}")
+    for name, kind in {**OWN_KINDS, **read(_FILE.read_text(encoding="utf-8"))}.items()
 }
-"""By kind, in a few words. A kind that is not here fails a test."""
+"""By name. A kind that is not here fails a test."""

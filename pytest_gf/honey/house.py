@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_gf.engine import target as targets
 from pytest_gf.engine.house import Axis, Gate, House
 from pytest_gf.honey import cleaning, contract, rights, stored, subject
+from pytest_gf.honey.behind import behind
 from pytest_gf.honey.causes import KINDS
 from pytest_gf.honey.contract import Contract
 from pytest_gf.honey.selections.audit import AUDIT
@@ -87,6 +88,7 @@ HOUSE = House(
     plan=rights.lines,
     applies=rights.applies,
     causes=KINDS,
+    behind=behind,
 )
 
 

@@ -1,4 +1,4 @@
-"""JSON Schemas of target and contract files, for editors (taplo): `python -m pytest_gf.pages.schemas docs`."""
+"""JSON Schemas of target and contract files, for editors (taplo), and of a run's record: `python -m pytest_gf.pages.schemas docs`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_gf.engine.reports.form import Form
 from pytest_gf.engine.target import _Top
 from pytest_gf.honey import HOUSE
 from pytest_gf.honey.contract.load import _File
@@ -47,6 +48,13 @@ def contract() -> Schema:
     return {"$schema": DRAFT, **whole, "title": "A contract of pytest-gf", "$defs": parts}
 
 
+def record() -> Schema:
+    """Return the schema of a run's record.json."""
+    (top,), parts = msgspec.json.schema_components([Form])
+    whole = parts.pop(top["$ref"].removeprefix(_ROOT))
+    return {"$schema": DRAFT, **whole, "title": "A record of pytest-gf", "$defs": parts}
+
+
 def _tables(schemas: list[Schema]) -> Iterator[Schema]:
     """Yield each schema of an object, wherever it stands."""
     for schema in schemas:
@@ -62,7 +70,11 @@ def _inside(value: object) -> Iterator[Schema]:
         yield from (each for each in value if isinstance(each, dict))
 
 
-SCHEMAS: Mapping[str, Callable[[], Schema]] = {"target.schema.json": target, "contract.schema.json": contract}
+SCHEMAS: Mapping[str, Callable[[], Schema]] = {
+    "target.schema.json": target,
+    "contract.schema.json": contract,
+    "record.schema.json": record,
+}
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:  # noqa: PLR2004  # The program and its one argument.

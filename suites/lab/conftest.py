@@ -23,9 +23,10 @@ from pytest_gf.engine import target as targets
 from pytest_gf.engine.clauses import Row, row_as_data
 from pytest_gf.engine.errors import Unproven
 from pytest_gf.engine.facts import UNPROVEN
+from pytest_gf.engine.reports.incidents import incidents
 from pytest_gf.engine.run import Run, new_id
 from pytest_gf.engine.session import SESSION, ContractSession
-from pytest_gf.honey import contract
+from pytest_gf.honey import HOUSE, contract
 from pytest_gf.lab import Lab, faults
 from pytest_gf.lab import mischief as spoiling
 from pytest_gf.lab import seaweedfs as weed
@@ -225,6 +226,43 @@ def _account(item: pytest.Function, row: Row, run: Run) -> dict[str, Any]:
 def drill() -> Callable[..., Drill]:
     """What collects clauses for judging in this process: ``drill("-m", "canary").judge(tmp_path, lab=lab)``; each selection once."""
     return functools.cache(Drill.collect)
+
+
+Verdicts = Mapping[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def told() -> Callable[[Verdicts], dict[str, set[str]]]:
+    """What returns a run's incidents by kind and subject, each with its rows and those that followed from it."""
+    kinds = {name: dataclasses.asdict(kind) for name, kind in HOUSE.kinds.items()}
+
+    def found(verdicts: Verdicts) -> dict[str, set[str]]:
+        made = incidents(list(verdicts.values()), kinds)
+        return {f"{each['kind']} {each['subject']}".strip(): {*each["rows"], *each["consequences"]} for each in made}
+
+    return found
+
+
+@pytest.fixture(scope="session")
+def told_as(told: Callable[[Verdicts], dict[str, set[str]]]) -> Callable[[str | list[str], Verdicts], None]:
+    """What compares a run's incidents with the ones that are expected: no other, and no red row outside of them.
+
+    ``*`` stands for any text: a path of the run's own folder, say.
+    """
+
+    def check(expected: str | list[str], verdicts: Verdicts) -> None:
+        found = told(verdicts)
+        wanted = [expected] if isinstance(expected, str) else list(expected)
+        patterns = {each: re.compile(".*".join(map(re.escape, each.split("*")))) for each in wanted}
+        assert sorted(
+            next((each for each in wanted if patterns[each].fullmatch(name)), name) for name in found
+        ) == sorted(wanted)
+        named = {name for rows in found.values() for name in rows}
+        assert {name for name in named if verdicts[name]["verdict"] != "unproven"} == {
+            name for name, each in verdicts.items() if each["verdict"] in {"violated", "error", "fixed"}
+        }
+
+    return check
 
 
 @pytest.fixture(scope="session")

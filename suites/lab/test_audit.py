@@ -52,7 +52,9 @@ def findings(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("fault", TABLE)
-def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path, expand: Any) -> None:
+def test_a_fault_turns_exactly_its_rows(  # noqa: PLR0917  # pytest's fixtures.
+    fault: str, lab: Lab, drill: Any, tmp_path: Path, expand: Any, told_as: Any
+) -> None:
     row = TABLE[fault]
     selected = drill("-m", "audit", part(ACTION if row.get("of") == "action" else LARGEST))
     outcome = selected.judge(tmp_path, fault, lab=lab)
@@ -61,6 +63,7 @@ def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_pa
     violated, unproven, error = (expand(row.get(verdict, []), rows) for verdict in verdicts)
     assert tuple(map(outcome.rows, verdicts)) == (violated, unproven, error)
     assert outcome.rows("holds") == rows - violated - unproven - error
+    told_as(row.get("incident", []), outcome.verdicts())
     said = "\n".join(f"{each['reason']} {each['next_step']}" for each in outcome.verdicts().values())
     assert row["says"] in said
     assert row.get("gRPC", "") in said

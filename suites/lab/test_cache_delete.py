@@ -45,8 +45,9 @@ def test_it_deletes_the_blob_that_it_wrote_and_no_other(lab: Lab, s3: Any, run_p
 
 
 @pytest.mark.parametrize("fault", TABLE)
-def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
+def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path, told_as: Any) -> None:
     outcome = drill("-m", "cache_delete", CONFIRM, "--gf-deadline=5").judge(tmp_path, fault, lab=lab)
+    told_as(TABLE[fault].get("incident", []), outcome.verdicts())
     (row,) = outcome.verdicts().values()
     assert {row["verdict"]: [ROW]} == {
         name: TABLE[fault][name] for name in ("violated", "unproven") if name in TABLE[fault]

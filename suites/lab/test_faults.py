@@ -103,22 +103,29 @@ WHOLE = (
 
 
 @pytest.mark.parametrize("fault", WHOLE)
-def test_a_whole_run_shows_its_rows_and_exits_by_them(fault: str, run_pytest: Any, expand: Expand) -> None:
-    outcome = run_pytest("-m", "canary", f"--gf-fault={fault}", "--gf-deadline=2", lean=True)
+def test_a_whole_run_shows_its_rows_and_exits_by_them(
+    fault: str, run_pytest: Any, expand: Expand, told_as: Any
+) -> None:
+    outcome = run_pytest("-m", "canary", f"--gf-fault={fault}", "--gf-deadline=5", lean=True)
     check_the_rows(fault, outcome.verdicts(), expand)
     row = TABLE["fault"][fault]
+    told_as(row.get("incident", []), outcome.verdicts())
     assert outcome.exit == (1 if row.get("violated") else 10 if row.get("error") else 0), outcome.text
     assert "LAB - honey was not observed" in outcome.text.splitlines()[-1]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", TABLE["fault"])
-def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path, expand: Expand) -> None:
+def test_a_fault_turns_exactly_its_rows_and_is_one_incident(  # noqa: PLR0917  # pytest's fixtures.
+    fault: str, lab: Lab, drill: Any, tmp_path: Path, expand: Expand, told_as: Any
+) -> None:
     selected = drill("-m", "canary", "--gf-deadline=5")
     with contextlib.ExitStack() as stack:
         if fault.startswith(OWN_LAB):  # The blobs that a canary wrote stay in the cache, and count there.
             lab = stack.enter_context(Lab.start(tmp_path / "lab"))
-        check_the_rows(fault, selected.judge(tmp_path, fault, lab=lab).verdicts(), expand)
+        verdicts = selected.judge(tmp_path, fault, lab=lab).verdicts()
+    check_the_rows(fault, verdicts, expand)
+    told_as(TABLE["fault"][fault].get("incident", []), verdicts)
 
 
 def check_the_rows(fault: str, verdicts: Mapping[str, dict[str, Any]], expand: Expand) -> None:

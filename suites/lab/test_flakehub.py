@@ -15,9 +15,11 @@ CLAUSE = "acceleration.flakehub-answers"
 
 
 @pytest.mark.parametrize("fault", ["", *TABLE])
-def test_a_fault_turns_its_row(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
+def test_a_fault_turns_its_row(fault: str, lab: Lab, drill: Any, tmp_path: Path, told: Any) -> None:
     outcome = drill("--gf", "-k", CLAUSE, "--gf-deadline=5").judge(tmp_path, fault, lab=lab)
     row, expected = outcome.verdicts()[CLAUSE], TABLE.get(fault, {})
+    kinds = [each.partition(" ")[0] for each in told(outcome.verdicts())]  # The subject has a port.
+    assert kinds == ([expected["incident"]] if "incident" in expected else [])
     verdict = next((each for each in ("violated", "error") if expected.get(each)), "holds")
     assert row["verdict"] == verdict, row
     assert expected.get("says", "") in (row["reason"] or "")

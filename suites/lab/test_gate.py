@@ -23,12 +23,13 @@ def on(lab: Lab, run_pytest: Any, *arguments: str, target: Path | None = None, *
 
 
 @pytest.mark.parametrize("fault", TABLE)
-def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any, expand: Any) -> None:
+def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any, expand: Any, told_as: Any) -> None:
     lab.bend(fault)
     outcome = on(lab, run_pytest, "-m", "gate", "--gf-deadline=5")
     rows = outcome.verdicts()
     for verdict in ("violated", "unproven", "error"):
         assert outcome.rows(verdict) == expand(TABLE[fault].get(verdict, ()), set(rows)), outcome.text
+    told_as(TABLE[fault].get("incident", []), rows)
     said = " ".join(f"{row['reason']} {row['next_step']}" for row in rows.values())
     assert TABLE[fault].get("says", "") in said
 

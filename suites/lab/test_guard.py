@@ -78,7 +78,9 @@ def keys(s3: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("fault", TABLE)
-def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, recorded: Path, drill: Any, tmp_path: Path) -> None:
+def test_a_fault_turns_exactly_its_rows(  # noqa: PLR0917  # pytest's fixtures.
+    fault: str, lab: Lab, recorded: Path, drill: Any, tmp_path: Path, told_as: Any
+) -> None:
     before = recorded.read_bytes()
     bent = checkout(lab.folder.parent, fault if fault.startswith("errored-") else "")
     selected = drill(*GUARD, f"--gf-repository={bent}", f"--gf-baseline={recorded}", "--gf-update-baseline")
@@ -89,6 +91,7 @@ def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, recorded: Path, dr
         names = {name if "[" in name else f"{name}[{STACK}]" for name in row.get(verdict, [])}
         assert outcome.rows(verdict) == names, (verdict, outcome.text)
     assert set(outcome.verdicts()) == COLUMN
+    told_as(row.get("incident", []), outcome.verdicts())
     said = [f"{each['reason']} {each['next_step']}" for each in outcome.verdicts().values()]
     assert "says" not in row or any(row["says"] in each for each in said), said
     others = {*row.get("violated", []), *row.get("unproven", [])}

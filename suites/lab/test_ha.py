@@ -68,11 +68,14 @@ def test_what_tin_1012_waives_is_interim_and_says_so(lab: Lab, run_pytest: Any) 
 
 
 @pytest.mark.parametrize("fault", TABLE)
-def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, drill: Any, tmp_path: Path, expand: Any) -> None:
+def test_a_fault_turns_exactly_its_rows(  # noqa: PLR0917  # pytest's fixtures.
+    fault: str, lab: Lab, drill: Any, tmp_path: Path, expand: Any, told_as: Any
+) -> None:
     outcome = drill("-m", "ha").judge(tmp_path, fault, lab=lab)
     expected = {name: expand(TABLE[fault].get(name, []), ROWS) for name in ("violated", "unproven", "error")}
     assert {name: outcome.rows(name) for name in expected} == expected
     assert outcome.rows("holds") == ROWS.difference(*expected.values())
+    told_as(TABLE[fault]["incident"], outcome.verdicts())
     said = [f"{row['reason']} {row['next_step']}" for row in outcome.verdicts().values()]
     assert any(TABLE[fault]["says"] in each for each in said), said
 

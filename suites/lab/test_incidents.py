@@ -1,81 +1,100 @@
-"""A fault of the lab is told as one incident of its cause, and two faults as two."""
+"""Two faults are two incidents, and where one hides the other, one. What one fault is told as stands in faults.toml."""
 
 from __future__ import annotations
 
+import itertools
+import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
-from pytest_gf.engine.reports.incidents import incidents
+from pytest_gf.engine.reports.terminal import MOST_LINES
 from pytest_gf.honey import HOUSE
 from pytest_gf.lab import Lab
 
-LOST, OFFLINE, CUT = "bucket-index-loss", "disk-offline", "archive-cut attic"
-TABLE = {
-    "bucket-index-lost:tofu-state": {f"{LOST} tofu-state"},
-    "bucket-index-lost:attic": {f"{LOST} attic"},
-    "disk-offline": {OFFLINE},
-    "bucket-deleted:bazel-cache": {"bucket-gone bazel-cache"},
-    "state-short:arc-runners": {"object-unreadable arc-runners"},
-    "attic-chunk-deleted": {CUT},
-    "attic-anonymous-write": {"anonymous-allowed attic", "write-gate-open attic"},
-    "image-by-tag": {"image-not-pinned attic-rustfs-openebs"},
-    "bucket-moved:attic": {"bucket-gone attic"},
-    "bucket-unreadable:attic": {"permissions-or-mount attic"},
-    "disk-full": {"s3-writes-fail"},
-    "wrong-secret": {"identity-rejected s3"},
-    "scratch-rotten": {"object-unreadable scratch"},
-    "scratch-lingers": {"bucket-index-out-of-step"},
-    "delete-empties-list": {LOST},
-    "state-missing:attic": {"state-object-missing attic"},
-    "state-html:attic": {"state-is-none attic"},
-    "wrong-cluster": {"wrong-cluster cluster"},
-    "kubernetes-unreachable": {"unreachable Kubernetes"},
-    "pod-not-ready": {"pod-down attic-rustfs-openebs"},
-    "deployment-missing": {"workload-gone attic-rustfs-openebs"},
-    "claim-pending": {"claim-wrong attic-rustfs-openebs-data"},
-    "attic-unsigned": {"not-signed attic"},
-    "attic-html": {"no-nix-cache attic"},
-    "attic-unreachable": {"unreachable Attic"},
-    "attic-wrong-secret": {CUT},
-    "attic-substituter-elsewhere": {"sends-elsewhere attic"},
-    "bazel-blob:other": {"digest-mismatch bazel-cache"},
-    "bazel-writes-lost": {"write-lost bazel-cache"},
-    "bazel-execution": {"cache-executes bazel"},
-    "bazel-unreachable": {"unreachable REAPI"},
-    "bazel-wrong-secret": {"cache-credential bazel"},
-    "bazel-blob:other + attic-wrong-key": {"digest-mismatch bazel-cache", "not-signed attic"},
-    "state-html:attic + image-by-tag": {"state-is-none attic", "image-not-pinned attic-rustfs-openebs"},
-    "bucket-index-lost:tofu-state + image-by-tag": {f"{LOST} tofu-state", "image-not-pinned attic-rustfs-openebs"},
-    "bucket-index-lost:tofu-state + attic-chunk-deleted": {f"{LOST} tofu-state", CUT},
-    "disk-offline + bucket-index-lost:tofu-state": {OFFLINE},
-}
+TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["fault"]
+SOME = " or ".join(
+    (
+        *("list-buckets", "anonymous-refused", "workload-ready", "volume-bound", "not-exposed", "body-whole"),
+        *("nodes-ready", "nar-whole", "narinfo-signed", "anonymous-write-refused", "write-gate", "promised-place"),
+        *("capabilities", "disk-markers", "ready-endpoint"),
+    )
+)
+"""Clauses that show each of the faults below. Only these are judged, and nothing is written."""
+APART = (
+    *("bucket-index-lost:tofu-state", "attic-chunk-deleted", "image-by-tag", "bazel-execution", "attic-unsigned"),
+    *(
+        "node-down:sting",
+        "bazel-exposed:ingress",
+        "attic-anonymous-write",
+        "attic-cache-other",
+        "data-volume:host-path",
+    ),
+)
+"""Ten faults that don't hide one another."""
+HIDDEN = (
+    ("disk-offline", "bucket-index-lost:tofu-state"),
+    ("bucket-index-lost:tofu-state", "state-html:attic"),
+    ("bucket-index-lost:attic", "attic-chunk-deleted"),
+    ("attic-unreachable", "attic-unsigned"),
+    ("kubernetes-unreachable", "image-by-tag"),
+    ("node-down:bumble", "bucket-index-lost:tofu-state"),
+)
+"""Pairs of which the first hides the second."""
+
+
+def judged(faults: tuple[str, ...], lab: Lab, drill: Any, folder: Path) -> Any:
+    return drill("-m", "canary", "-k", SOME, "--gf-deadline=5").judge(folder, " + ".join(faults), lab=lab).verdicts()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", TABLE)
-def test_a_fault_is_told_as_one_cause(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
-    verdicts = drill("-m", "canary", "--gf-deadline=5").judge(tmp_path, fault, lab=lab).verdicts()
-    found = incidents(list(verdicts.values()))
-    assert found
-    assert {f"{each['kind']} {each['subject']}".strip() for each in found} == TABLE[fault]
-    assert all(each["title"] == HOUSE.causes[each["kind"]] for each in found)
-    told = {name for each in found for name in (*each["rows"], *each["consequences"])}
-    assert told >= {name for name, each in verdicts.items() if each["verdict"] in {"violated", "error"}}
+@pytest.mark.parametrize("pair", list(itertools.combinations(APART, 2)), ids=" + ".join)
+def test_two_faults_are_two_incidents(
+    pair: tuple[str, str], lab: Lab, drill: Any, tmp_path: Path, told_as: Any
+) -> None:
+    told_as([TABLE[fault]["incident"] for fault in pair], judged(pair, lab, drill, tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", HIDDEN, ids=" + ".join)
+def test_a_fault_that_hides_another_is_one_incident(
+    pair: tuple[str, str], lab: Lab, drill: Any, tmp_path: Path, told_as: Any
+) -> None:
+    told_as(TABLE[pair[0]]["incident"], judged(pair[::-1], lab, drill, tmp_path))
+
+
+def test_a_red_fault_names_its_incident_and_a_green_one_none() -> None:
+    for fault, row in TABLE.items():
+        assert bool(row.get("incident")) == bool(row.get("violated") or row.get("error")), fault
+        named = [row["incident"]] if isinstance(row.get("incident"), str) else row.get("incident", [])
+        assert {each.partition(" ")[0] for each in named} <= HOUSE.kinds.keys(), fault
+        assert len(named) <= len(fault.split(" + ")), fault
 
 
 def test_a_run_ends_in_its_incidents(run_pytest: Any) -> None:
-    outcome = run_pytest("-m", "canary", "-k", "list-buckets or state.body-whole", "--gf-fault=bucket-index-lost:attic")
+    faulty = "--gf-fault=bucket-index-lost:attic"
+    outcome = run_pytest(
+        "-m", "canary", "-k", "list-buckets or state.body-whole", faulty, environment={"COLUMNS": "100"}
+    )
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "record.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(outcome.record)
     (incident,) = outcome.record["incidents"]
-    assert (incident["kind"], incident["subject"]) == (LOST, "attic")
+    kind = HOUSE.kinds["bucket-index-loss"]
+    assert (incident["kind"], incident["subject"], incident["severity"]) == ("bucket-index-loss", "attic", "critical")
     assert incident["rows"] == ["rustfs.list-buckets[attic]"]
+    assert (incident["tickets"], incident["page"]) == (["TIN-1012", "TIN-1046"], kind.page)
     lines = outcome.text.splitlines()
     heading = next(at for at, line in enumerate(lines) if "incidents: 1" in line)
-    assert lines[heading + 1] == f"1. {LOST} attic: {HOUSE.causes[LOST]}"
-    assert lines[-1] == "LAB - honey was not observed"
+    assert lines[heading + 1] == f"1. bucket-index-loss attic (critical): {kind.title}"
+    assert {f"   {each}" for each in (f"do first: {kind.first[0]}", *kind.avoid)} <= set(lines[heading:])
+    assert lines[-1].endswith("LAB - honey was not observed")
     assert max(map(len, lines[heading:])) <= 100
+    (block,) = [text for text in outcome.text.split("__ test_")[1:] if text.startswith("list_buckets[attic]")]
+    assert len(block.partition("\n- generated")[0].splitlines()) <= 1 + MOST_LINES
     page = (outcome.folder / "summary.md").read_text()
     assert page.index("## Incidents (1)") < page.index("## violated (1)")
-    (block,) = [text for text in outcome.text.split("____ test_")[1:] if text.startswith("list_buckets[attic]")]
-    assert not any(line.startswith("evidence") for line in block.splitlines()), "-v and the files have the rest"
+    assert "<details><summary>1 row</summary>" in page
+    assert "| rustfs | 2 |" in page, "green rows are counted"

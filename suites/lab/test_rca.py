@@ -32,13 +32,14 @@ def rca(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
 
 
 @pytest.mark.parametrize("fault", TABLE)
-def test_each_cause_is_told_apart(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
+def test_each_cause_is_told_apart(fault: str, lab: Lab, drill: Any, tmp_path: Path, told_as: Any) -> None:
     selected = drill("-m", "rca", "-k", "rca.cause or rca.evidence", "--gf-deadline=5")
     outcome = selected.judge(tmp_path, fault, lab=lab)
     for verdict in ("violated", "unproven", "error"):
         assert outcome.rows(verdict) == set(TABLE[fault].get(verdict, ())), (verdict, outcome.text)
     said = [row["reason"] for row in outcome.verdicts().values()]
     assert any(TABLE[fault].get("says", "") in each for each in said), said
+    told_as(TABLE[fault].get("incident", []), outcome.verdicts())
     row = outcome.verdicts()["rca.cause"]
     page = (outcome.folder / "rca" / "README.md").read_text()
     cause = page.partition("\n")[0].removeprefix("# RCA: ")

@@ -44,13 +44,14 @@ def test_the_model_is_green(run_pytest: Any) -> None:
 
 @pytest.mark.parametrize("fault", TABLE)
 def test_a_fault_turns_exactly_its_rows(
-    fault: str, drill: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fault: str, drill: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told_as: Any
 ) -> None:
     monkeypatch.setenv("PATH", WITH_JUST["PATH"])
     outcome = drill("-m", MARKERS, "--gf-repository=lab", "--gf-run-just").judge(tmp_path, fault)
     expected = {verdict: set(TABLE[fault].get(verdict, ())) for verdict in ("violated", "unproven")}
     assert {verdict: outcome.rows(verdict) for verdict in expected} == expected
     assert outcome.rows("error") == set()
+    told_as(TABLE[fault].get("incident", []), outcome.verdicts())
     said = [f"{row['reason']} {row['next_step']}" for row in outcome.verdicts().values() if row["verdict"] != "holds"]
     assert any(TABLE[fault]["says"] in each for each in said), said
     assert not (outcome.folder / "lab").exists(), "a lab was started"

@@ -17,7 +17,7 @@ from pytest_gf.engine.verdict import Exit, Verdict
 from pytest_gf.honey import HOUSE, contract
 from pytest_gf.honey.house import load_target
 from pytest_gf.honey.vantage import VANTAGES
-from pytest_gf.pages import usage
+from pytest_gf.pages import incidents, usage
 
 ROOT = Path(__file__).parents[2]
 USAGE = (ROOT / "docs" / "usage.md").read_text()
@@ -75,6 +75,16 @@ def test_the_tables_of_usage_are_what_the_generator_makes() -> None:
     assert usage.page(USAGE, HOUSE) == USAGE, "run: python -m pytest_gf.pages.usage docs/usage.md"
     with pytest.raises(ValueError, match="<!-- markers: generated -->"):
         usage.page(USAGE.replace("<!-- markers", "<!-- marks"), HOUSE)
+
+
+def test_the_page_of_incidents_is_what_the_generator_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    made = incidents.page(HOUSE.kinds, incidents.shown_by())
+    assert made == (ROOT / "docs" / "incidents.md").read_text(), (
+        "run: python -m pytest_gf.pages.incidents docs/incidents.md"
+    )
+    sections = set(re.findall(r"^## (.+)$", made, re.MULTILINE))
+    assert sections == {kind.page.partition("#")[2] for kind in HOUSE.causes.values()} == HOUSE.kinds.keys()
 
 
 def test_pages_lead_to_pages_that_are_there() -> None:

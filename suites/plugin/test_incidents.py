@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gf.engine.reports.incidents import WIDTH, block, incidents, section
+from pytest_gf.engine.reports.incidents import block, incidents, section
+from pytest_gf.engine.reports.lines import WIDTH
 from pytest_gf.engine.reports.summary import _cell
 
 RED, DARK, BROKEN, GREEN, KNOWN, MENDED = "violated", "unproven", "error", "holds", "interim", "fixed"
@@ -17,13 +18,24 @@ LOST, OFFLINE = ("index-loss", "tofu-state"), ("disk-offline", "")
 
 def row(name: str, verdict: str, cause: Any = None, *because: tuple[str, str]) -> dict[str, Any]:
     kinds = [{"kind": kind, "subject": subject} for kind, subject in because]
-    named = {"kind": cause[0], "subject": cause[1], "title": f"what {cause[0]} is"} if cause else None
+    named = {"kind": cause[0], "subject": cause[1]} if cause else None
     texts = {"title": "t", "reason": f"why {name}\nmore", "next_step": f"mend {name}", "evidence": [f"e/{name}"]}
     return {"clause": name, "params": {}, "verdict": verdict, "cause": named, "because": kinds, **texts}
 
 
+class Kinds(dict[str, Any]):
+    """What each kind is, made up where nobody said it."""
+
+    def __missing__(self, name: str) -> dict[str, Any]:
+        lists = {"first": [f"first {name}"], "avoid": [f"avoid {name}"], "tickets": ["TIN-1"]}
+        return {"title": f"what {name} is", "severity": "major", "page": f"docs/x.md#{name}", **lists}
+
+
+KINDS = Kinds()
+
+
 def told(*rows: dict[str, Any]) -> list[tuple[tuple[str, str], list[str], list[str]]]:
-    found = incidents(rows)
+    found = incidents(rows, KINDS)
     return [((each["kind"], each["subject"]), each["rows"], each["consequences"]) for each in found]
 
 
@@ -59,6 +71,14 @@ def test_a_chain_ends_at_its_first_cause_and_a_circle_stays_apart() -> None:
     assert {cause for cause, _, _ in told(*circle)} == {("a", ""), ("b", "")}
 
 
+def test_a_cause_follows_from_another_only_where_each_of_its_rows_does() -> None:
+    lost, down = row("a", RED, LOST), ("unreachable", "Attic")
+    explained, own = row("n", BROKEN, down, LOST), row("m", BROKEN, down)
+    assert told(lost, explained) == [(LOST, ["a"], ["n"])]
+    assert {cause for cause, _, _ in told(lost, explained, own)} == {LOST, down}
+    assert {cause for cause, _, _ in told(lost, own, explained)} == {LOST, down}
+
+
 def test_broken_probes_of_one_system_are_one_incident() -> None:
     down = ("unreachable", "s3")
     assert told(row("a", BROKEN, down), row("b", BROKEN, down), row("c", BROKEN, ("unreachable", "kube"))) == [
@@ -68,12 +88,34 @@ def test_broken_probes_of_one_system_are_one_incident() -> None:
 
 
 def test_what_was_not_judged_and_what_holds_too_early_are_told_as_such() -> None:
-    found = incidents([row("a", BROKEN), row("b", MENDED), row("c", RED)])
+    found = incidents([row("a", BROKEN), row("b", MENDED), row("c", RED)], KINDS)
     assert [(each["kind"], each["subject"], bool(each["title"])) for each in found] == [
         ("not-judged", "a", True),
         ("still-waived", "b", True),
         ("not-as-promised", "c", True),
     ]
+
+
+def test_an_incident_says_what_its_kind_is_and_the_worst_comes_first() -> None:
+    kinds = Kinds({name: KINDS[name] | {"severity": name} for name in ("minor", "unknown", "major", "critical")})
+    rows = [row(f"{name}{at}", RED, (name, "x")) for at in (1, 2) for name in kinds]
+    found = incidents(rows, kinds)
+    assert [each["severity"] for each in found] == ["critical", "major", "unknown", "minor"]
+    assert found[0] == {
+        "kind": "critical",
+        "subject": "x",
+        "severity": "critical",
+        "title": "what critical is",
+        "since": None,
+        "headline": "why critical1",
+        "rows": ["critical1", "critical2"],
+        "consequences": [],
+        "next_steps": ["first critical", "mend critical1", "mend critical2"],
+        "avoid": ["avoid critical"],
+        "tickets": ["TIN-1"],
+        "page": "docs/x.md#critical",
+        "evidence": ["e/critical1", "e/critical2"],
+    }
 
 
 CAUSES = st.sampled_from([("a", ""), ("b", ""), ("c", "x"), ("d", "")])
@@ -97,25 +139,31 @@ def test_each_red_row_is_in_exactly_one_incident(drawn: list[Any]) -> None:
 @pytest.mark.parametrize("length", [1, 40, 4000])
 def test_a_block_fits_and_wraps_on_words(length: int) -> None:
     long = row("a", RED, LOST) | {"reason": "word " * length, "next_step": "step " * length}
-    (incident,) = incidents([long])
+    (incident,) = incidents([long], KINDS)
     lines = list(block(1, incident, "reports/x"))
-    assert lines[0] == "1. index-loss tofu-state: what index-loss is"
+    assert lines[0] == "1. index-loss tofu-state (major): what index-loss is"
     assert max(map(len, lines)) <= WIDTH
+    assert all(each in "\n".join(lines) for each in ("do first: first index-loss", "avoid index-loss", "docs/x.md#"))
+    narrow = list(block(1, incident, "reports/x", 40))
+    assert max(map(len, narrow)) <= 40
+    assert " ".join(" ".join(narrow).split()) == " ".join(" ".join(lines).split()), "the same words"
     assert "reports/x/evidence/ (1 file)" in lines[-1]
 
 
 def test_the_page_has_a_heading_an_incident() -> None:
-    record = {"incidents": incidents([row("a", RED, LOST), row("b", DARK, None, LOST)])}
+    record = {"incidents": incidents([row("a", RED, LOST), row("b", DARK, None, LOST)], KINDS)}
     lines = section(record, str.upper)
-    assert lines[:3] == ["## Incidents (1)", "", "### INDEX-LOSS TOFU-STATE: WHAT INDEX-LOSS IS"]
+    assert lines[:3] == ["## Incidents (1)", "", "### INDEX-LOSS TOFU-STATE (MAJOR): WHAT INDEX-LOSS IS"]
     assert "- because of it (1): B" in lines
     assert "- evidence (1): E/A" in lines
+    assert "- do first: FIRST INDEX-LOSS" in lines
+    assert "- AVOID INDEX-LOSS" in lines
     assert section({"incidents": []}, str) == []
 
 
 @pytest.mark.parametrize("line", ["# a heading", "---", "1. first", "    code", "+ more", "=====", "> said"])
 def test_a_line_that_a_server_said_is_no_markdown(line: str) -> None:
-    (incident,) = incidents([row("a", RED, LOST) | {"reason": f"{line}\nmore"}])
+    (incident,) = incidents([row("a", RED, LOST) | {"reason": f"{line}\nmore"}], KINDS)
     lines = section({"incidents": [incident]}, _cell)
     assert not [each for each in lines if each.strip() and not each.startswith(("#", "- "))]
     assert [each for each in lines if each.startswith("#")] == lines[:1] + lines[2:3]
@@ -123,7 +171,7 @@ def test_a_line_that_a_server_said_is_no_markdown(line: str) -> None:
 
 def test_hundreds_of_values_and_an_endless_line_are_cut_in_a_block() -> None:
     rows = [row("a", RED, LOST) | {"params": {"shard": f"{at:04}"}, "reason": "x" * 20_000} for at in range(400)]
-    (incident,) = incidents(rows)
+    (incident,) = incidents(rows, KINDS)
     lines = list(block(1, incident, "reports/x"))
     assert len(lines) < 15
     assert max(map(len, lines)) <= WIDTH

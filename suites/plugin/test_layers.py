@@ -40,7 +40,7 @@ ENGINE: dict[str, set[str]] = {
     "terminating": set(),
     "pytests": set(),
     "clauses": set(),
-    "house": {"ledger"},
+    "house": {"ledger", "trouble"},
     "axes": {"contract", "house"},
     "loading": {"house"},
     "target": {"errors", "house", "variables"},
@@ -60,7 +60,7 @@ ENGINE: dict[str, set[str]] = {
     "waiving": set(),
     "judging": {"errors", "facts", "options", "redaction", "run", "trouble", "verdict", "visible", "waiving"},
     "redacting": {"redaction", "visible"},
-    "reports": {"clauses", "evidence", "redacting", "redaction", "verdict", "visible"},
+    "reports": {"clauses", "evidence", "redacting", "redaction", "trouble", "verdict", "visible"},
     "selecting": {"catalog", "clauses", "house"},
     "commands": {"cleaning", "errors", "house", "options"},
     "session": {
@@ -98,6 +98,7 @@ PUBLIC = {
 """What honey may import of the engine."""
 HONEY: dict[str, set[str]] = {
     "answers": set(),
+    "behind": {"contract"},
     "causes": set(),
     "formats": set(),
     "stored": set(),
@@ -116,7 +117,9 @@ HONEY: dict[str, set[str]] = {
     "subject": {"formats"},
     "trust": set(),
     "selections": {"audit", "baselines", "contract", "formats", "subject", "target", "trust", "vantage"},
-    "house": {"causes", "cleaning", "contract", "rights", "selections", "stored", "subject", "target", "vantage"},
+    "house": {
+        *("behind", "causes", "cleaning", "contract", "rights", "selections", "stored", "subject", "target", "vantage")
+    },
     "__init__": {"house"},
 }
 ALLOWED: dict[str, set[str]] = {
@@ -128,15 +131,11 @@ ALLOWED: dict[str, set[str]] = {
     "engine.__init__": set(),
     "lab": {"honey.contract", "honey.formats"},
     "pages": {
-        "engine.axes",
-        "engine.clauses",
-        "engine.facts",
-        "engine.options",
-        "engine.session",
-        "engine.target",
-        "honey.__init__",
-        "honey.contract",
-        "lab",
+        *(
+            f"engine.{each}"
+            for each in ("axes", "clauses", "facts", "options", "reports", "session", "target", "trouble")
+        ),
+        *("honey.__init__", "honey.contract", "lab"),
     },
     "plugin": {
         f"engine.{each}"

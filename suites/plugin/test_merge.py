@@ -10,18 +10,32 @@ import pytest
 
 from pytest_gf.engine.reports.__main__ import main
 
+KIND: dict[str, Any] = {
+    "title": "t", "severity": "major", "means": "", "first": [], "avoid": [], "tickets": [], "page": "", "see": "",
+}  # fmt: skip
 TOP: dict[str, Any] = {
-    "schema": "pytest_gf.record/2", "target": "honey", "part": None, "started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:09Z",
-    "exit": 1, "does_not_prove": [],
+    "schema": "pytest_gf.record/3", "vantage": "runner", "contract": "c", "version": "1", "faults": [], "command": "pytest",
+    "target": "honey", "part": None, "started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:09Z",
+    "selection": {"markers": "", "keywords": "", "paths": []}, "exit": 1, "does_not_prove": [], "incidents": [],
+    "kinds": {"lost": KIND | {"title": "what lost is"}, "gone": KIND},
 }  # fmt: skip
 LOST, GONE = ("lost", "x"), ("gone", "y")
 
 
 def row(clause: str, verdict: str, cause: Any = None, *because: Any) -> dict[str, Any]:
-    named = {"kind": cause[0], "subject": cause[1], "title": f"what {cause[0]} is"} if cause else None
+    named = {"kind": cause[0], "subject": cause[1]} if cause else None
     kinds = [{"kind": kind, "subject": subject} for kind, subject in because]
-    texts = {"title": "t", "reason": "why", "next_step": "", "evidence": [], "statements": []}
-    return {"clause": clause, "params": {}, "verdict": verdict, "cause": named, "because": kinds, **texts}
+    texts = {"title": "t", "reason": "why", "next_step": "", "evidence": [], "statements": [], "facts": []}
+    times = {"started": None, "ended": None, "seconds": 0.0}
+    return {"clause": clause, "params": {}, "verdict": verdict, "cause": named, "because": kinds, **texts, **times}
+
+
+STARTED = {name: each for name, each in TOP.items() if name not in {"incidents", "kinds"}} | {
+    "finished": None,
+    "exit": None,
+}
+"""What stands at the top of a growing record."""
+LEARNT = {"kinds": TOP["kinds"]}
 
 
 def run(folder: Path, *verdicts: Any, **more: Any) -> Path:
@@ -32,7 +46,7 @@ def run(folder: Path, *verdicts: Any, **more: Any) -> Path:
 
 def killed(folder: Path, *verdicts: Any) -> Path:
     folder.mkdir()
-    lines = [json.dumps(each) for each in ({**TOP, "finished": None, "exit": None}, *verdicts)]
+    lines = [json.dumps(each) for each in (STARTED, *verdicts)]
     (folder / "record.jsonl").write_text("\n".join(lines) + '\n{"clause": "half')
     return folder
 
@@ -52,7 +66,7 @@ def test_a_cause_that_one_run_saw_explains_what_another_saw(tmp_path: Path) -> N
 
 
 def test_killed_runs_keep_rows_and_titles_and_are_an_error(tmp_path: Path) -> None:
-    record = merged(tmp_path / "out", killed(tmp_path / "one", row("a", "violated", LOST), row("b", "holds")))
+    record = merged(tmp_path / "out", killed(tmp_path / "one", LEARNT, row("a", "violated", LOST), row("b", "holds")))
     assert [(each["kind"], each["title"]) for each in record["incidents"]] == [("lost", "what lost is")]
     assert (len(record["verdicts"]), record["unfinished"], record["exit"]) == (2, ["one"], 1)
     assert merged(tmp_path / "green", killed(tmp_path / "two", row("b", "holds")))["exit"] == 10
@@ -65,8 +79,8 @@ def test_killed_runs_keep_rows_and_titles_and_are_an_error(tmp_path: Path) -> No
         ("\x00", "its record is broken"),
         ("[]", "its record is broken"),
         ("{}", "schema is None"),
-        (json.dumps({**TOP, "schema": "pytest_gf.record/1", "verdicts": []}), "'pytest_gf.record/1'"),
-        (json.dumps({"schema": TOP["schema"]}), "missing required field `target`"),
+        (json.dumps({**TOP, "schema": "pytest_gf.record/2", "verdicts": []}), "'pytest_gf.record/2'"),
+        (json.dumps({"schema": TOP["schema"]}), "missing required field"),
         (json.dumps({**TOP, "verdicts": 3}), "$.verdicts"),
         (json.dumps({**TOP, "verdicts": [{"verdict": "holds"}]}), "$.verdicts[0]"),
         (json.dumps({**TOP, "verdicts": [row("a", "well")]}), "'well'"),
@@ -85,7 +99,10 @@ def test_a_broken_record_is_one_line(text: str, says: str, tmp_path: Path, capsy
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("text", ["", "junk\n", '"x"\n', '{"verdict": "holds"}\n', f"{json.dumps(TOP)}\n[]\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "junk\n", '"x"\n', '{"verdict": "holds"}\n', f"{json.dumps(TOP)}\n[]\n", '{"kinds": 3}\n{"kinds": 3}\n'],
+)
 def test_a_broken_growing_record_is_one_line(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "record.jsonl").write_text(text)
     assert main(["merge", f"--out={tmp_path / 'out'}", str(tmp_path)]) == 4

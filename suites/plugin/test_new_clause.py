@@ -64,6 +64,8 @@ def test_the_four_stubs_are_collected_and_say_what_is_missing(checkout: Path, ru
     (row,) = outcome.record["verdicts"]
     assert row["reason"].startswith("the node version is another, and the contract says GloriousFlywheel\n")
     assert row["next_step"] == "say here what a person does first"
+    (incident,) = outcome.record["incidents"]
+    assert f'incident = "{incident["kind"]} {incident["subject"]}"' in (checkout / stubs.FAULTS).read_text()
 
 
 def test_the_statement_is_the_authors_to_choose(checkout: Path, run_pytest: Any) -> None:

@@ -34,6 +34,17 @@ def errors(name: str, document: Any) -> list[str]:
     return [each.message for each in validator.iter_errors(plain(document))]
 
 
+def test_the_sample_record_fits_and_another_form_does_not() -> None:
+    record = json.loads((ROOT / "reports" / "sample" / "record.json").read_text())
+    assert errors("record.schema.json", record) == []
+    assert errors("record.schema.json", record | {"news": 1}) != []
+    (incident, *_) = record["incidents"]
+    for name in incident:
+        lacks = {key: value for key, value in incident.items() if key != name}
+        assert errors("record.schema.json", record | {"incidents": [lacks]}) != [], name
+    assert errors("record.schema.json", record | {"incidents": [incident | {"severity": "bad"}]}) != []
+
+
 @pytest.mark.parametrize("path", TARGETS, ids=lambda path: path.stem)
 def test_our_targets_fit(path: Path) -> None:
     assert errors("target.schema.json", tomllib.loads(path.read_text())) == []

@@ -1,25 +1,22 @@
-"""Findings as GitHub's annotations, at their file and line: the worst first, within what GitHub shows, the rest counted."""
+"""Incidents as GitHub's annotations, at the file and line of their first finding: within what GitHub shows, the rest counted."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import re2
 
+from pytest_gf.engine.reports.claims import row_name
+from pytest_gf.engine.trouble import Severity
 from pytest_gf.engine.verdict import Verdict
 
 MOST = 10
 """Annotations of one level in one step; GitHub drops what comes after them (and 50 of a job)."""
 _FINDING = re2.compile(r"(?m)^(?P<path>[^\s:][^:\n]*):(?P<line>[1-9]\d{0,8}): \[(?P<rule>[a-z0-9-]+)\] (?P<what>.+)$")
-_LEVELS: Mapping[Verdict, str] = {
-    Verdict.VIOLATED: "error",
-    Verdict.FIXED: "error",
-    Verdict.ERROR: "error",
-    Verdict.UNPROVEN: "warning",
-    Verdict.INTERIM: "warning",
-}
+_QUIET = {Verdict.UNPROVEN, Verdict.INTERIM}
+"""Verdicts that make no incident of their own. Their findings are warnings."""
 
 
 def wanted() -> bool:
@@ -28,21 +25,39 @@ def wanted() -> bool:
 
 
 def lines(record: Mapping[str, Any]) -> list[str]:
-    """Return the workflow commands for a record's findings."""
-    levels: dict[str, list[str]] = {"error": [], "warning": []}
-    for verdict in _LEVELS:
-        for row in record["verdicts"]:
-            if row["verdict"] == verdict:
-                made = levels[_LEVELS[verdict]]
-                made += [each for each in _of(row, _LEVELS[verdict]) if each not in made]
-    return [each for level, made in levels.items() for each in _bounded(level, made)]
+    """Return the workflow commands for a record: one an incident, and one for each row in no incident that has a finding."""
+    rows = {row_name(row): row for row in record["verdicts"]}
+    told = {name for each in record["incidents"] for name in (*each["rows"], *each["consequences"])}
+    made: dict[str, list[str]] = {"error": [], "warning": []}
+    for incident in record["incidents"]:
+        level = "warning" if incident["severity"] == Severity.MINOR else "error"
+        made[level].append(_of_incident(level, incident, [rows[name] for name in incident["rows"]]))
+    for name, row in rows.items():
+        findings = _findings([row]) if row["verdict"] in _QUIET and name not in told else []
+        made["warning"] += [_command("warning", findings, str(row["clause"]), _said(findings))] if findings else []
+    return [each for level, commands in made.items() for each in _bounded(level, commands)]
 
 
-def _of(row: Mapping[str, Any], level: str) -> Iterator[str]:
-    for found in _FINDING.finditer(row["reason"]):
-        where = f"file={_property(found['path'])},line={found['line']},title={_property(row['clause'])}"
-        said = f"[{found['rule']}] {found['what']}"
-        yield f"::{level} {where}::{_data(said)}"
+def _of_incident(level: str, incident: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    findings = _findings(rows)
+    count = len(incident["rows"]) + len(incident["consequences"])
+    said = [_said(findings) or incident["headline"], f"{count} row{'s' * (count > 1)}; {incident['title']}"]
+    said += [f"Do first: {each}" for each in incident["next_steps"][:1]]
+    return _command(level, findings, f"{incident['kind']} {incident['subject']}".strip(), "\n".join(said))
+
+
+def _findings(rows: Sequence[Mapping[str, Any]]) -> list[re2._Match[str]]:
+    return [found for row in rows for found in _FINDING.finditer(row["reason"])]
+
+
+def _said(findings: Sequence[re2._Match[str]]) -> str:
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return f"[{findings[0]['rule']}] {findings[0]['what']}{more}" if findings else ""
+
+
+def _command(level: str, findings: Sequence[re2._Match[str]], title: str, said: str) -> str:
+    place = f"file={_property(findings[0]['path'])},line={findings[0]['line']}," if findings else ""
+    return f"::{level} {place}title={_property(title)}::{_data(said)}"
 
 
 def _bounded(level: str, made: list[str]) -> list[str]:

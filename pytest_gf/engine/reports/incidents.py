@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_gf.engine.reports.claims import row_name
+from pytest_gf.engine.reports.lines import WIDTH, cut, wrapped
+from pytest_gf.engine.trouble import Severity
 from pytest_gf.engine.verdict import Verdict
 from pytest_gf.engine.visible import visible
 
-WIDTH = 100
-"""Columns of an incident's block."""
 _MOST_NAMES = 6
 _MOST_VALUES = 6
-_UNNAMED: Mapping[Verdict, tuple[str, str]] = {
-    Verdict.VIOLATED: ("not-as-promised", "something differs from the contract"),
-    Verdict.ERROR: ("not-judged", "a row could not be judged"),
-    Verdict.FIXED: ("still-waived", "what a waiver covers holds"),
+_MOST_OF_A_STEP = 200
+_UNNAMED: Mapping[Verdict, str] = {
+    Verdict.VIOLATED: "not-as-promised",
+    Verdict.ERROR: "not-judged",
+    Verdict.FIXED: "still-waived",
 }
-"""The verdicts that make an incident, each with the kind and the title of a row that names no cause: it is an incident of its
-own. What is waived is known, and what is unproven can only be a consequence."""
+"""The verdicts that make an incident, each with the kind of a row that names no cause: it is an incident of its own. What is
+waived is known, and what is unproven can only be a consequence."""
 
 Cause = tuple[str, str]
 """A kind and a subject."""
 
 
-def incidents(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return a run's incidents, the one with the most rows first: ``kind, subject, title, headline, rows, consequences, next_steps, evidence``.
+def incidents(verdicts: Sequence[Mapping[str, Any]], kinds: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a run's incidents, the worst first, as `engine.reports.form` has them; ``kinds`` says what each kind of cause is.
 
     Rows of one cause are one incident. A row's ``because`` names causes that would explain it: where one of them was seen in
     another row, this one is a consequence of that incident. So is an unproven row that waited for it.
     """
     groups: dict[Cause, list[Mapping[str, Any]]] = {}
     for row in verdicts:
-        if Verdict(row["verdict"]) in _UNNAMED:
-            groups.setdefault(_cause(row), []).append(row)
+        cause = cause_of(row)
+        if cause is not None and row["verdict"] in _UNNAMED:
+            groups.setdefault(cause, []).append(row)
     roots = {cause: _root(cause, groups) for cause in groups}
-    found = {cause: _incident(cause, rows) for cause, rows in groups.items() if roots[cause] == cause}
+    found = {cause: _incident(cause, rows, kinds[cause[0]]) for cause, rows in groups.items() if roots[cause] == cause}
     for cause, rows in groups.items():
         if roots[cause] != cause:
             found[roots[cause]]["consequences"] += map(row_name, rows)
@@ -45,17 +46,19 @@ def incidents(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         behind = next((cause for cause in _because(row) if cause in roots), None)
         if row["verdict"] == Verdict.UNPROVEN and behind is not None:
             found[roots[behind]]["consequences"].append(row_name(row))
-    return sorted(found.values(), key=lambda each: -len(each["rows"]) - len(each["consequences"]))
+    return sorted(found.values(), key=_rank)
 
 
-def _cause(row: Mapping[str, Any]) -> Cause:
-    named = row.get("cause")
-    return (str(named["kind"]), str(named["subject"])) if named else (_UNNAMED[row["verdict"]][0], row_name(row))
+def _rank(incident: Mapping[str, Any]) -> tuple[int, int]:
+    return list(Severity).index(incident["severity"]), -len(incident["rows"]) - len(incident["consequences"])
 
 
-def _title(row: Mapping[str, Any]) -> str:
-    named = row.get("cause")
-    return str(named["title"]) if named else _UNNAMED[row["verdict"]][1]
+def cause_of(row: Mapping[str, Any]) -> Cause | None:
+    """Return the cause of a row: the one that it names, or for a red row without one a cause of its own."""
+    named, unnamed = row.get("cause"), _UNNAMED.get(row["verdict"])
+    if named:
+        return str(named["kind"]), str(named["subject"])
+    return (unnamed, row_name(row)) if unnamed is not None else None
 
 
 def _because(row: Mapping[str, Any]) -> list[Cause]:
@@ -63,11 +66,15 @@ def _because(row: Mapping[str, Any]) -> list[Cause]:
 
 
 def _root(cause: Cause, groups: Mapping[Cause, Sequence[Mapping[str, Any]]]) -> Cause:
-    """Return the seen cause behind which no other one was seen. Two that name each other stay two."""
+    """Return the seen cause behind which no other one was seen. Two that name each other stay two.
+
+    One is behind another where each row of the other names a seen one.
+    """
     passed = [cause]
     while True:
-        behind = (each for row in groups[passed[-1]] for each in _because(row))
-        before = next((each for each in behind if each in groups and each != passed[-1]), None)
+        here = passed[-1]
+        behind = [[each for each in _because(row) if each in groups and each != here] for row in groups[here]]
+        before = behind[0][0] if all(behind) else None
         if before is None:
             return passed[-1]
         if before in passed:
@@ -75,15 +82,21 @@ def _root(cause: Cause, groups: Mapping[Cause, Sequence[Mapping[str, Any]]]) -> 
         passed.append(before)
 
 
-def _incident(cause: Cause, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _incident(cause: Cause, rows: Sequence[Mapping[str, Any]], kind: Mapping[str, Any]) -> dict[str, Any]:
+    steps = [*kind["first"], *(str(row["next_step"]) for row in rows if row["next_step"])]
     return {
         "kind": cause[0],
         "subject": cause[1],
-        "title": _title(rows[0]),
+        "severity": str(kind["severity"]),
+        "title": kind["title"],
         "headline": _headline(rows),
+        "since": None,
         "rows": [row_name(row) for row in rows],
         "consequences": [],
-        "next_steps": list(dict.fromkeys(str(row["next_step"]) for row in rows if row["next_step"])),
+        "next_steps": list(dict.fromkeys(steps)),
+        "avoid": list(kind["avoid"]),
+        "tickets": list(kind["tickets"]),
+        "page": kind["page"],
         "evidence": list(dict.fromkeys(str(path) for row in rows for path in row["evidence"])),
     }
 
@@ -94,23 +107,38 @@ def _headline(rows: Sequence[Mapping[str, Any]]) -> str:
     return visible(next(filter(None, lines), rows[0]["title"]))
 
 
-def block(number: int, incident: Mapping[str, Any], folder: str) -> Iterator[str]:
-    """Yield the lines of an incident for a terminal, none wider than `WIDTH`."""
-    yield from _wrapped(f"{number}. {_heading(incident)}", "   ")
-    yield from _wrapped(f"   seen: {incident['headline']}", "         ")
-    for step in incident["next_steps"][:1]:
-        yield from _wrapped(f"   do: {step}", "         ")
+def block(number: int, incident: Mapping[str, Any], folder: str, width: int = WIDTH) -> Iterator[str]:
+    """Yield the lines of an incident for a terminal, none wider than ``width``, nor than `WIDTH`."""
+    first, *rest = _said(incident, folder)
+    width = min(width, WIDTH)
+    yield from wrapped(f"{number}. {first}", width, "   ")
+    for text in rest:
+        yield from wrapped(f"   {text}", width, "      ")
+
+
+def _said(incident: Mapping[str, Any], folder: str) -> Iterator[str]:
+    """Yield what a person reads of an incident: what it is, what was seen, what to do and what not, how far it reaches."""
+    yield _heading(incident)
+    yield f"seen: {incident['headline']}"
+    if incident["since"]:
+        yield f"since: {incident['since']}"
+    first, *then = incident["next_steps"] or [""]
+    yield f"do first: {cut(first, _MOST_OF_A_STEP)}"
+    yield from (f"then: {each}" for each in then[:1] if len(each) <= _MOST_OF_A_STEP)
+    yield from incident["avoid"]
     for word, rows in _told(incident):
-        yield from _wrapped(f"   {word} ({len(rows)}): {_few(rows, _MOST_NAMES)}", "         ")
+        yield f"{word} ({len(rows)}): {_few(rows, _MOST_NAMES)}"
+    more = [*incident["tickets"], *filter(None, [incident["page"]])]
+    if more:
+        yield f"more: {', '.join(more)}"
     if incident["evidence"]:
-        files = f"{len(incident['evidence'])} file{'s' * (len(incident['evidence']) > 1)}"
-        yield from _wrapped(f"   evidence: {folder}/evidence/ ({files})", "         ")
+        yield f"evidence: {folder}/evidence/ ({len(incident['evidence'])} file{'s' * (len(incident['evidence']) > 1)})"
 
 
 def _heading(incident: Mapping[str, Any]) -> str:
     """Return the cause of an incident, and what its kind is."""
     named = f"{incident['kind']} {incident['subject']}".strip()
-    return f"{named}: {incident['title']}" if incident["title"] else named
+    return f"{named} ({incident['severity']}): {incident['title']}"
 
 
 def section(record: Mapping[str, Any], plain: Callable[[str], str]) -> list[str]:
@@ -119,8 +147,13 @@ def section(record: Mapping[str, Any], plain: Callable[[str], str]) -> list[str]
     for incident in record["incidents"]:
         lines += [f"### {plain(_heading(incident))}", ""]
         lines += [f"- seen: {plain(incident['headline'])}"]
-        lines += [f"- do: {plain(each)}" for each in incident["next_steps"][:1]]
+        lines += [f"- since: {incident['since']}"] if incident["since"] else []
+        lines += [f"- do first: {plain(each)}" for each in incident["next_steps"][:1]]
+        lines += [f"- then: {plain(each)}" for each in incident["next_steps"][1:2]]
+        lines += [f"- {plain(each)}" for each in incident["avoid"]]
         lines += [f"- {word} ({len(rows)}): {plain(_few(rows))}" for word, rows in _told(incident)]
+        lines += [f"- tickets: {plain(', '.join(incident['tickets']))}"] if incident["tickets"] else []
+        lines += [f"- more: {plain(incident['page'])}"] if incident["page"] else []
         lines += [f"- evidence ({len(incident['evidence'])}): {plain(_files(incident['evidence']))}", ""]
     return [f"## Incidents ({len(record['incidents'])})", "", *lines] if lines else []
 
@@ -149,7 +182,3 @@ def _files(paths: Sequence[str]) -> str:
 def _first(values: Sequence[str]) -> str:
     more = [f"and {len(values) - _MOST_VALUES} more"] if len(values) > _MOST_VALUES else []
     return ", ".join([*values[:_MOST_VALUES], *more])
-
-
-def _wrapped(text: str, indent: str) -> Iterable[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False) or [""]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
+from pytest_gf.engine.reports import form
+from pytest_gf.engine.reports.form import SCHEMA
 from pytest_gf.engine.reports.incidents import incidents
-from pytest_gf.engine.reports.record import SCHEMA, write
+from pytest_gf.engine.reports.record import write
 from pytest_gf.engine.reports.summary import counts
 from pytest_gf.engine.verdict import Exit, Verdict, exit_code, worst
 
@@ -19,39 +21,6 @@ FINDINGS = "findings.jsonl"
 
 class NoRecord(ValueError):
     """A folder that holds no record of a run, or one that doesn't belong to the others: one line."""
-
-
-class _Cause(msgspec.Struct):
-    kind: str
-    subject: str
-
-
-class _Named(_Cause):
-    title: str
-
-
-class _Row(msgspec.Struct):
-    clause: str
-    params: dict[str, str]
-    title: str
-    verdict: Verdict
-    reason: str
-    next_step: str
-    cause: _Named | None
-    because: list[_Cause]
-    evidence: list[str]
-
-
-class _Form(msgspec.Struct):
-    """What a merge reads of a record. A record of another form is refused before anything is made of it."""
-
-    target: str
-    started: str
-    finished: str | None
-    part: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}/[1-9][0-9]{0,5}$")] | None
-    exit: int
-    verdicts: list[_Row]
-    does_not_prove: list[str]
 
 
 @dataclass(frozen=True)
@@ -79,7 +48,7 @@ def read(folder: Path) -> Read:
         if found.record.get("schema") != SCHEMA:
             said = found.record.get("schema")
             raise NoRecord(f"{folder}: its record's schema is {said!r}, and {SCHEMA!r} is expected")
-        msgspec.convert(found.record, _Form)
+        form.check(found.record)
     except OSError as wrong:
         raise NoRecord(f"{folder}: no record of a run: {wrong.strerror}; expected the folder of a run") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as wrong:
@@ -90,7 +59,11 @@ def read(folder: Path) -> Read:
 def _unfinished(path: Path) -> dict[str, Any]:
     lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
     top, *rest = (msgspec.json.decode(line, type=dict[str, Any]) for line in lines or [b"{}"])
-    return top | {"verdicts": [each for each in rest if "verdict" in each], "exit": int(Exit.ERROR)}
+    kinds = {
+        name: kind for each in rest for name, kind in msgspec.convert(each.get("kinds", {}), dict[str, Any]).items()
+    }
+    verdicts = [each for each in rest if "verdict" in each]
+    return top | {"kinds": kinds, "incidents": [], "verdicts": verdicts, "exit": int(Exit.ERROR)}
 
 
 def merge(runs: Sequence[Read]) -> dict[str, Any]:
@@ -108,11 +81,13 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
     missing += [each.part for each in used if not each.finished and each.part is not None and each.part not in missing]
     unfinished = [each.folder.name for each in used if not each.finished]
     rows = _rows(used)
+    kinds = {name: kind for each in used for name, kind in each.record["kinds"].items()}
     record = dict(used[0].record) | {
         "part": None,
         "started": min(str(each.record["started"]) for each in used),
         "finished": max((str(each.record["finished"]) for each in used if each.record.get("finished")), default=None),
-        "incidents": incidents(rows),
+        "kinds": kinds,
+        "incidents": incidents(rows, kinds),
         "verdicts": rows,
         "does_not_prove": list(dict.fromkeys(claim for each in used for claim in each.record["does_not_prove"])),
         "merged": [each.folder.name for each in used],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,7 +13,9 @@ import msgspec
 from pytest_gf.engine.clauses import Row, row_as_data
 from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports.incidents import incidents
+from pytest_gf.engine.reports.form import SCHEMA
+from pytest_gf.engine.reports.incidents import cause_of, incidents
+from pytest_gf.engine.trouble import OWN_KINDS
 from pytest_gf.engine.verdict import Verdict, exit_code, worst
 from pytest_gf.engine.visible import visible_within
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from pytest_gf.engine.contract import Contract
     from pytest_gf.engine.run import Run
 
-SCHEMA = "pytest_gf.record/2"
 NOT_RUN = "not run"
 CRASHED = "the worker that judged it crashed"
 
@@ -58,10 +59,8 @@ class Span:
 class Record:
     """The verdicts of a run, one for each selected clause and set of axis values.
 
-    Top level of ``record.json``: ``schema, target, vantage, part, contract, version, faults, selection, command, started,
-    finished, exit, incidents, verdicts, does_not_prove``; each verdict: ``clause, params, title, statements, started, ended, verdict, reason,
-    next_step, cause, because, seconds, facts, evidence``. Instants are UTC. ``record.jsonl`` holds the
-    top level as it is at the start, then a verdict a line as they fall, then ``finished`` and ``exit``.
+    ``record.json`` has the form of `engine.reports.form`. ``record.jsonl`` holds the top level as it is at the start, then a
+    verdict a line as they fall, with a line of ``kinds`` before the first one of a kind, then ``finished`` and ``exit``.
     """
 
     def __init__(self, run: Run, rows: Mapping[str, Row], asked: Mapping[str, Any]) -> None:
@@ -70,6 +69,7 @@ class Record:
         self.verdicts: dict[str, dict[str, Any]] = {}
         self._phases: dict[str, list[dict[str, Any]]] = {}
         self._spans: dict[str, Span] = {}
+        self._kinds: dict[str, dict[str, Any]] = {}
         self._top: dict[str, Any] = {
             "schema": SCHEMA,
             "target": run.target_name,
@@ -106,8 +106,17 @@ class Record:
         settled = row_as_data(self.rows[nodeid]) | self._spans.get(nodeid, Span()).as_data() | account
         self.verdicts[nodeid] = settled
         with self.run.reporting():
+            self._learn(settled)
             self._append(settled)
         return settled
+
+    def _learn(self, settled: Mapping[str, Any]) -> None:
+        """Note what the kind of a row's cause is. A House may have no entry for it."""
+        cause = cause_of(settled)
+        if cause is not None and cause[0] not in self._kinds:
+            known = self.run.house.kinds.get(cause[0]) or OWN_KINDS["not-as-promised"]
+            self._kinds[cause[0]] = asdict(known)
+            self._append({"kinds": {cause[0]: self._kinds[cause[0]]}})
 
     def missing(self) -> list[str]:
         """Return the node ids of the selected clauses that have no verdict, in the order of collection."""
@@ -125,7 +134,7 @@ class Record:
         with self.run.reporting():
             self._append(ending)
         verdicts = [self.verdicts[nodeid] for nodeid in self.rows if nodeid in self.verdicts]
-        together = {"incidents": incidents(verdicts), "verdicts": verdicts}
+        together = {"kinds": self._kinds, "incidents": incidents(verdicts, self._kinds), "verdicts": verdicts}
         whole = self._top | ending | together | {"does_not_prove": self._top["does_not_prove"]}
         with self.run.reporting():
             write(self.run.folder, whole)

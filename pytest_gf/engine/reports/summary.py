@@ -115,18 +115,20 @@ def _section(verdict: Verdict, rows: list[Mapping[str, Any]]) -> list[str]:
         return []
     lines = [f"## {verdict} ({len(rows)})", ""]
     if verdict is Verdict.HOLDS:
+        systems = Counter(str(row["clause"]).partition(".")[0] for row in rows)
         lines += [
-            "| clause | title |",
+            "| system | rows |",
             "|---|---|",
-            *(f"| `{_code(row_name(row))}` | {_cell(row['title'])} |" for row in rows),
+            *(f"| {_cell(name)} | {count} |" for name, count in systems.items()),
         ]
-    else:
-        lines += ["| clause | title | why | next step |", "|---|---|---|---|"]
-        lines += [
-            f"| `{_code(row_name(row))}` | {_cell(row['title'])} | {_cell(row['reason'])} | {_cell(row['next_step'])} |"
-            for row in rows
-        ]
-    return [*lines, ""]
+        return [*lines, ""]
+    lines += [f"<details><summary>{len(rows)} row{'s' * (len(rows) > 1)}</summary>", ""]
+    lines += ["| clause | title | why | next step |", "|---|---|---|---|"]
+    lines += [
+        f"| `{_code(row_name(row))}` | {_cell(row['title'])} | {_cell(row['reason'])} | {_cell(row['next_step'])} |"
+        for row in rows
+    ]
+    return [*lines, "", "</details>", ""]
 
 
 def not_looked_at(record: Mapping[str, Any]) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports.claims import gate_line, row_name
 from pytest_gf.engine.reports.incidents import block
+from pytest_gf.engine.reports.lines import columns, command, cut, wrapped
+from pytest_gf.engine.reports.live import Live
 from pytest_gf.engine.reports.summary import counts, interim, not_looked_at
 from pytest_gf.engine.verdict import Verdict
-from pytest_gf.engine.visible import MOST, visible
 
 if TYPE_CHECKING:
     import pytest
@@ -42,8 +44,13 @@ _COLOURS: Mapping[Verdict, dict[str, bool]] = {
     Verdict.INTERIM: {"yellow": True},
 }
 _WIDEST_NAME = 48
-_FIRST = {"requirement", "observed", "diagnosis", "tried", "came back", "next step", "repeat"}
+_LABEL = 12
+MOST_LINES = 6
+"""Lines of a red row's own block without -v."""
+_FIRST = ("requirement", "observed", "asserted", "tried", "came back", "diagnosis", "next step", "repeat")
 """The labels of a red row's block that are shown without -v."""
+_DROPPED = ("asserted", "observed", "tried", "requirement", "next step", "diagnosis")
+"""Which of them give way where there is no room, the first first."""
 
 
 def header(run: Run) -> list[str]:
@@ -55,14 +62,18 @@ def header(run: Run) -> list[str]:
     ]
 
 
-def banner(run: Run) -> list[str]:
+def banner(run: Run, terminal: pytest.TerminalReporter) -> list[str]:
     """Return the line that says that the target is a lab, where a selected clause asks it anything."""
     if not run.is_lab:
         banner = run.settings.house.banner
         return banner(run) if banner is not None and not run.is_live else []
     faults = run.settings.faults
     bent = f", bent by {' '.join(str(fault) for fault in faults)}" if faults else ""
-    return [f"gf: {run.house.lab_banner}: the target is a lab{bent} (--gf-target=FILE for a real one)"]
+    return wrapped(
+        f"gf: {run.house.lab_banner}: the target is a lab{bent} (--gf-target=FILE for a real one)",
+        columns(terminal),
+        "  ",
+    )
 
 
 def width(rows: Iterable[Row]) -> int:
@@ -76,62 +87,89 @@ def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any], name_wid
     if kind is Verdict.HOLDS and run.axes.is_quiet(verdict["params"]):
         return
     terminal.ensure_newline()
-    word = kind.upper() if kind in {Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR} else str(kind)
-    terminal.write(f"{word:<9} ", **_COLOURS[kind])
+    word = f"{kind.upper() if kind in {Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR} else kind:<9}"
     why = f": {verdict['reason'].splitlines()[0]}" if kind is Verdict.UNPROVEN and verdict["reason"] else ""
-    terminal.write_line(f"{row_name(verdict):<{name_width}} {verdict['title']}{why}")
+    width = columns(terminal)
+    indent = " " * min(len(word) + name_width + 2, width // 3)
+    first, *rest = wrapped(f"{word} {row_name(verdict):<{name_width}} {verdict['title']}{why}", width, indent)
+    terminal.write(first[: len(word)], **_COLOURS[kind])
+    terminal.write_line(first[len(word) :])
+    for each in rest:
+        terminal.write_line(each)
+
+
+def _write(terminal: pytest.TerminalReporter, text: str, **colour: bool) -> None:
+    for each in wrapped(text, columns(terminal), "  "):
+        terminal.write_line(each, **colour)
 
 
 def ending(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run, claims: Claims) -> None:
     """Write what the run proved, what it did not and why, and what green does not prove."""
     terminal.section("the contract")
-    terminal.write_line(f"verdicts: {counts(record)}")
     if interim(record):
-        terminal.write_line(interim(record), yellow=True, bold=True)
+        _write(terminal, interim(record), yellow=True, bold=True)
     passed = gate_line(record, run.settings.house.gate)
     if passed:
-        terminal.write_line(passed)
-    if not_looked_at(record):
-        strict = "" if run.settings.strict else " (--gf-strict makes that exit 11)"
-        terminal.write_line(f"{not_looked_at(record)}{strict}", yellow=True, bold=True)
+        _write(terminal, passed)
     _write_claims(terminal, record, run, claims)
     for name, text in run.shown().items():
-        terminal.write_line(f"{name}: {text}")
+        _write(terminal, f"{name}: {text}")
     for reminder in claims.reminders:
-        terminal.write_line(f"remember: {reminder}", yellow=True)
+        _write(terminal, f"remember: {reminder}", yellow=True)
     for claim in record["does_not_prove"]:
-        terminal.write_line(f"green does not prove: {claim}")
+        _write(terminal, f"green does not prove: {claim}")
     for name, says in claims.tickets.items():
-        terminal.write_line(f"ticket {name}: {says}")
-    terminal.write_line(
-        f"record: {run.shown_folder / 'record.json'} (also summary.md, junit.xml, allure-results/, evidence/)"
+        _write(terminal, f"ticket {name}: {says}")
+    _write(
+        terminal, f"record: {run.shown_folder / 'record.json'} (also summary.md, junit.xml, allure-results/, evidence/)"
     )
 
 
 def _write_claims(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run, claims: Claims) -> None:
-    terminal.write_line(f"proved: {' '.join(claims.whole) or 'nothing'}")
+    _write(terminal, f"proved: {' '.join(claims.whole) or 'nothing'}")
     if claims.part:
-        terminal.write_line(f"proved in part: {' '.join(claims.part)}")
+        _write(terminal, f"proved in part: {' '.join(claims.part)}")
     if claims.held_back:
-        terminal.write_line(f"no live statement is proved whole: {claims.held_back}")
+        _write(terminal, f"no live statement is proved whole: {claims.held_back}")
     for reason, rows in _by_reason(record, claims).items():
-        terminal.write_line(f"{reason}: {rows}", yellow=True)
+        _write(terminal, f"{reason}: {rows}", yellow=True)
     left = len(run.contract.statements) - len({*claims.whole, *claims.part})
-    terminal.write_line(
-        f"not looked at, or not proved: {left} of {len(run.contract.statements)} statements (docs/clauses.md)"
+    _write(
+        terminal,
+        f"not looked at, or not proved: {left} of {len(run.contract.statements)} statements (docs/clauses.md)",
     )
 
 
 def fold(terminal: pytest.TerminalReporter | None, account: str) -> None:
-    """Leave of each red row's block what a person reads first. ``-v`` has all of it, and so have the files.
+    """Leave of each red row's block what a person reads first, in `MOST_LINES`. ``-v`` has all of it, and so have the files.
 
     ``account`` is as in `shorten`. Call it when the files are written, and before pytest writes its blocks.
     """
     for report in (each for group in (terminal.stats.values() if terminal is not None else ()) for each in group):
-        if getattr(report, account, None) and isinstance(report.longrepr, str):
-            texts = [(text.partition("  ")[0], text) for text in _labelled(report.longrepr)]
-            wanted = _FIRST if any(label == "observed" for label, _ in texts) else _FIRST | {"asserted"}
-            report.longrepr = "\n".join(text for label, text in texts if label in wanted) or report.longrepr
+        if terminal is not None and getattr(report, account, None) and isinstance(report.longrepr, str):
+            report.longrepr = "\n".join(folded(report.longrepr, columns(terminal))) or report.longrepr
+
+
+def folded(text: str, width: int) -> list[str]:
+    """Return a red row's block in at most `MOST_LINES`: the command that repeats it whole, and of the rest the beginnings."""
+    told: dict[str, str] = {}
+    for label, said in map(_split, _labelled(text)):
+        told.setdefault(label, said)
+    repeat = command(told.get("repeat", ""), width - _LABEL - 1, " " * (_LABEL + 1)) if "repeat" in told else []
+    if len(repeat) > MOST_LINES - 2:
+        repeat = ["(it is long: -v shows it)"]
+    room = MOST_LINES - len(repeat)
+    wanted = [label for label in _FIRST if label in told and label != "repeat"]
+    wanted = [label for label in wanted if label != "asserted" or "observed" not in told]
+    dropped = [label for label in _DROPPED if label in wanted][: max(0, len(wanted) - room)]
+    lines = [f"{label:<{_LABEL}} {cut(told[label], width - _LABEL - 1)}" for label in wanted if label not in dropped]
+    return [*lines, *(f"{'repeat':<{_LABEL}} {each}" if not at else each for at, each in enumerate(repeat))]
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return a label and its text. The lines that continue it lose their indent."""
+    label, _, said = text.partition("  ")
+    return label, "\n".join(each.strip() for each in said.splitlines())
 
 
 def _labelled(text: str) -> Iterator[str]:
@@ -158,27 +196,42 @@ def shorten(terminal: pytest.TerminalReporter, account: str) -> None:
 
 
 def last_lines(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run) -> None:
-    """Write what must be read last: the incidents, and that a lab is no evidence about the real system."""
+    """Write what must be read last: the incidents, the rows that nobody looked at, and in one line how the run ended."""
     for number, incident in enumerate(record["incidents"], 1):
         if number == 1:
             terminal.section(f"incidents: {len(record['incidents'])}")
-        for text in block(number, incident, str(run.shown_folder)):
+        for text in block(number, incident, str(run.shown_folder), columns(terminal)):
             terminal.write_line(text, red=True)
-    if run.is_lab:
-        terminal.write_line(run.house.lab_banner, yellow=True, bold=True)
+    if not_looked_at(record):
+        strict = "" if run.settings.strict else " (--gf-strict makes that exit 11)"
+        _write(terminal, f"{not_looked_at(record)}{strict}", yellow=True, bold=True)
+    for each in ended(record, str(run.shown_folder), run.house.lab_banner if run.is_lab else "", columns(terminal)):
+        terminal.write_line(each, yellow=run.is_lab, bold=run.is_lab)
 
 
-def voice() -> Callable[[str], None]:
-    """Return a function that writes a line at once, although pytest captures output. Call this between tests."""
+def ended(record: Mapping[str, Any], folder: str, banner: str, width: int) -> list[str]:
+    """Return the last line: verdicts, where the reports lie, and that a lab was judged; the latter is never wrapped."""
+    lines = wrapped(f"{counts(record)}; {folder}/record.json", width, "  ")
+    if banner and len(lines[-1]) + len(banner) + 2 > width:
+        return [*lines, banner]
+    return [*lines[:-1], f"{lines[-1]}; {banner}"] if banner else lines
+
+
+def voice(terminal: pytest.TerminalReporter) -> Live:
+    """Return the line of a run that waits: it is written at once, although pytest captures output. Call this between tests."""
     try:
         kept = os.dup(sys.stdout.fileno())
     except (OSError, io.UnsupportedOperation):
-        return lambda _: None
+        return Live(lambda _: None, None)
+    return Live(
+        lambda text: _write_all(kept, redact(text)),
+        columns(terminal) if terminal.isatty else None,
+    )
 
-    def say(line: str) -> None:
-        os.write(kept, f"{visible(redact(line), most=len(line) + MOST)}\n".encode())
 
-    return say
+def _write_all(file: int, text: str) -> None:
+    with contextlib.suppress(OSError):  # A terminal that went away is no failure of the run.
+        os.write(file, text.encode(errors="backslashreplace"))
 
 
 def _by_reason(record: Mapping[str, Any], claims: Claims) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from pytest_gf.engine.errors import Unproven
-from pytest_gf.engine.trouble import Cause, Observed, Trouble
+from pytest_gf.engine.trouble import Cause, Observed, Trouble, failing
 from pytest_gf.honey.answers import Answer, Listing
 from pytest_gf.honey.observed.disk import FOREIGN, MOUNT, NOT_TO_DO, OFFLINE, Disk, Markers, markers_of
 from pytest_gf.honey.observed.workload import Readiness
@@ -21,7 +21,7 @@ PRESERVE = "preserve logs, run RCA before any restart (pytest -m rca; a restart 
 LOSS = f"{PRESERVE}; {NOT_TO_DO}; {TICKETS}"
 S3_FAILS = Cause("s3-fails")
 WRITES_FAIL = Cause("s3-writes-fail")
-ABOUT_S3 = (S3_FAILS, Cause("s3-not-ready"), OFFLINE, MOUNT)
+ABOUT_S3 = (S3_FAILS, Cause("s3-not-ready"), OFFLINE, MOUNT, *failing("s3"))
 """Causes that show in whatever lies in S3."""
 
 

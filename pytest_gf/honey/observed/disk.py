@@ -35,6 +35,11 @@ class Disk:
         return {self.data.state, self.buckets.state} <= {"listed", "absent"}
 
     @property
+    def causes(self) -> tuple[Cause, ...]:
+        """What may stand behind a disk that could not be looked at."""
+        return (OFFLINE,) if self.stalled else (MOUNT,)
+
+    @property
     def foreign(self) -> bool:
         """Whether this is no disk that RustFS formatted, as where something else is mounted over it.
 

@@ -61,6 +61,7 @@ class Endpoint(Observed):
     service: str
     port: int
     ports: tuple[int, ...] | None
+    namespace: str = ""
     is_local: bool = False
     retired: str = ""
 
@@ -89,7 +90,8 @@ class Endpoint(Observed):
             step = f'give [bazel] of the target grpc = "{self.contract}"'
             return Trouble(Cause("other-address", "bazel"), self._wrong, step)
         step = "runners can't reach the cache by the address they are given: see who changed the Service"
-        return Trouble(Cause("service-wrong", self.service), self._wrong, step)
+        because = (Cause("wrong-namespace", self.namespace),) if self.ports is None else ()
+        return Trouble(Cause("service-wrong", self.service), self._wrong, step, because)
 
     @property
     def _wrong(self) -> str:

@@ -58,11 +58,13 @@ class WriteGate(Observed):
                 Cause("write-gate-open", "attic"),
                 f"the gate stands open on {where}: {self.who} may push to {self.cache}",
                 "close it, then distrust what was pushed since: signatures are the cache's own",
+                (Cause("anonymous-allowed", "attic"),),
             )
         says = f"the gate is locked on {where}: {wrong[0].status} {wrong[0].error} for {self.who}"
         if wrong[0].status == NOBODY:
             says = f"the token is good, and there is no cache {self.cache} on {where}"
-        return Trouble(Cause("write-gate-locked", "attic"), says, "see attic.token-bounded, then issue a new token")
+        step = "see attic.token-bounded, then issue a new token"
+        return Trouble(Cause("write-gate-locked", "attic"), says, step, (Cause("token-ends"),))
 
 
 @dataclass(frozen=True)
@@ -136,4 +138,6 @@ class HeldToken(Observed):
         if not wrong:
             return None
         wanted = f"pull and push of {self.cache} alone, with an end"
-        return Trouble(Cause("token-too-strong"), f"the run's token: {'; '.join(wrong)}", f"issue another: {wanted}")
+        ends = len(wrong) == 1 and self.expires is not None and self._left <= DAY
+        cause = Cause("token-ends" if ends else "token-too-strong")
+        return Trouble(cause, f"the run's token: {'; '.join(wrong)}", f"issue another: {wanted}")

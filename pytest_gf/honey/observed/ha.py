@@ -45,6 +45,7 @@ class Limit(Observed):
     says: str
     pods: tuple[str, ...]
     nodes: tuple[str, ...]
+    workload: str = ""
 
     @property
     def promised(self) -> str:
@@ -59,7 +60,8 @@ class Limit(Observed):
             return None
         news = f"news: {self.component} runs on {len(self.nodes)} nodes, and the page still says {self.says!r}"
         step = f"is it meant? then change that row of the page, and [limits.{self.component}]"
-        return Trouble(Cause("page-stale", self.component), news, step)
+        because = (Cause("not-one-replica", self.workload),) if self.workload else ()
+        return Trouble(Cause("page-stale", self.component), news, step, because)
 
 
 @dataclass(frozen=True)
@@ -91,4 +93,4 @@ class Strict(Observed):
         if not self.missing:
             return None
         says = self.missing if self.waivable else f"{self.missing}; nothing waives it: {self.unwaived}"
-        return Trouble(Cause("strict-ha", self.demand), says, self.step, () if self.waivable else self.because)
+        return Trouble(Cause("strict-ha"), says, self.step, () if self.waivable else self.because)

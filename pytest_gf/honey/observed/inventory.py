@@ -87,5 +87,6 @@ class Inventory(Observed):
             return None
         says = f"the inventory is not complete: {self.current} is not in it, and it is the authority"
         step = "is the Deployment gone, or its image named otherwise ([inventory] of the contract)?"
-        workload = Cause("workload-gone", self.current.rpartition("/")[2])
-        return Trouble(Cause("inventory-incomplete", self.current), says, step, (workload,))
+        namespace, _, name = self.current.rpartition("/")
+        because = (Cause("workload-gone", name), Cause("wrong-namespace", namespace))
+        return Trouble(Cause("inventory-incomplete", self.current), says, step, because)

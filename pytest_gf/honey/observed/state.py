@@ -22,7 +22,10 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class StateListing(Observed):
-    """What ListObjectsV2 holds below a state's key; sizes in bytes, ETags unquoted."""
+    """What ListObjectsV2 holds below a state's key; sizes in bytes, ETags unquoted.
+
+    ``emptied`` says that the bucket holds no object at all: every stack's state is gone then, which is one thing.
+    """
 
     stack: str
     bucket: str
@@ -30,6 +33,12 @@ class StateListing(Observed):
     answer: Answer
     sizes: Mapping[str, int]
     etags: Mapping[str, str]
+    emptied: bool = False
+
+    @property
+    def missing(self) -> Cause:
+        """The cause of a state object that is not there."""
+        return Cause("state-object-missing", self.bucket if self.emptied else self.stack)
 
     @property
     def promised(self) -> str:
@@ -52,7 +61,7 @@ class StateListing(Observed):
         if self.key in self.sizes:
             return None
         says = f"the bucket answers, and the state object is not in it. {ABSENT.words}"
-        return Trouble(Cause("state-object-missing", self.stack), says, ABSENT.next_step)
+        return Trouble(self.missing, says, ABSENT.next_step)
 
     def _refused(self) -> Trouble:
         refusal = _refusal(self, self.answer, "ListObjectsV2")
@@ -91,6 +100,8 @@ class StateBody(Observed):
     """What its reads came to, where six of them failed while HEAD of it and reads of others were answered."""
     keyed: bool = False
     """Whether it lies encrypted under a key of its own: the ETag is then no md5."""
+    emptied: bool = False
+    """Whether its bucket holds no object at all."""
 
     @property
     def expected(self) -> int | None:
@@ -125,10 +136,17 @@ class StateBody(Observed):
         disagreements = self._disagreements()
         if not disagreements:
             return None
-        step = f"{NO_APPLY}; compare with HEAD's answer and the versions"
-        if not self.head.ok:
-            step = self._absent(self.head, "HEAD").next_step
-        return Trouble(Cause("state-body-damaged", self.stack), "; ".join(disagreements), step)
+        found = Trouble(
+            Cause("state-body-damaged", self.stack),
+            "; ".join(disagreements),
+            f"{NO_APPLY}; compare with HEAD's answer and the versions",
+        )
+        if self.head.ok:
+            return found
+        absent = self._absent(self.head, "HEAD")
+        if self.head.forbidden and len(disagreements) == 1:
+            return replace(absent, says=found.says)
+        return replace(found, next_step=absent.next_step)
 
     def _not_there(self) -> Trouble:
         if self.unreadable:
@@ -153,7 +171,8 @@ class StateBody(Observed):
         says = f"{operation} answers {answer}. {NO_STATE}"
         if self.listed_size is not None and operation != "HEAD":
             says = f"the key is listed, and GET answers {answer}: a half-lost object. {NO_STATE}"
-        return Trouble(Cause("state-object-missing", self.stack), says, ABSENT.next_step)
+        cause = Cause("state-object-missing", self.bucket if self.emptied else self.stack)
+        return Trouble(cause, says, ABSENT.next_step)
 
     def _disagreements(self) -> list[str]:
         found: list[str] = []

@@ -206,6 +206,7 @@ class Placement(Observed):
 
     nodes: tuple[str, ...]
     promised_node: str
+    deployment: str = ""
 
     @property
     def promised(self) -> str:
@@ -221,7 +222,8 @@ class Placement(Observed):
         nodes = ", ".join(self.nodes)
         says = f"RustFS runs on {nodes}, and its volume is {self.promised_node}'s"
         step = "which volume does it serve? kubectl describe pvc; start no protected tofu apply"
-        return Trouble(Cause("pod-elsewhere", nodes), says, step)
+        because = (Cause("not-one-replica", self.deployment),) if len(self.nodes) > 1 else ()
+        return Trouble(Cause("pod-elsewhere", nodes), says, step, because)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ SILENCE = 2.0
 class Throttled(ProbeError):
     """Every attempt was answered with "not now". That says nothing about the contract: it is an error, never violated."""
 
+    kind = "throttled"
+
 
 @dataclass(frozen=True)
 class NotNow:

@@ -45,6 +45,7 @@ def ask(section: S3Section, path: str, *, deadline: float, route: Route | None =
         try:
             found = within(seconds, tried, lambda: _exchange(section, path, tried, seconds, route))
         except ProbeError as broken:
+            broken.where = "s3"
             evidence.record("HTTP", f"GET {path}", seconds=time.monotonic() - started, failed=broken.came_back)
             raise
         answer = {"status": found.status, "document": found.document}

@@ -24,6 +24,8 @@ TRIES = 6
 class NotRead(ProbeError):
     """The object was not read, and nothing shows that this is its own fault: an error, never a finding, not marked as judged."""
 
+    where = "s3"
+
 
 @dataclass(frozen=True)
 class Unreadable:

@@ -1,0 +1,64 @@
+"""Lines for a terminal: they wrap on words, and what a server said stands nowhere as a workflow's command."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import textwrap
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pytest_gf.engine.visible import visible
+
+if TYPE_CHECKING:
+    import pytest
+
+WIDTH = 100
+"""Columns of a file, and the most that an incident takes."""
+_NARROWEST = 30
+
+
+def columns(terminal: pytest.TerminalReporter) -> int:
+    """Return how wide a line may be: as the terminal is, as COLUMNS says, or `WIDTH` for a file."""
+    if not (terminal.isatty or os.environ.get("COLUMNS")):
+        return WIDTH
+    return max(_NARROWEST, terminal.config.get_terminal_writer().fullwidth)
+
+
+def wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """Return the lines of a text; ``indent`` stands before each that continues one."""
+    lines = [line for part in text.splitlines() or [""] for line in _wrap(part, width, indent) or [""]]
+    return [visible(each, most=2 * len(each) + 1) for each in lines]
+
+
+def _wrap(text: str, width: int, indent: str) -> Iterable[str]:
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def cut(text: str, width: int) -> str:
+    """Return the first line of a text, cut to ``width`` columns."""
+    first, *more = text.splitlines() or [""]
+    if len(first) <= width and not more:
+        return first
+    return f"{first[: width - 1].rstrip()}…"
+
+
+def command(text: str, width: int, indent: str) -> list[str]:
+    """Return a shell command in lines that a shell reads as one: each but the last ends in a backslash. No word is cut."""
+    made = [""]
+    for word in _words(text):
+        if made[-1] and len(made[-1]) + len(word) + 3 > width:
+            made.append("")
+        made[-1] += f" {word}" if made[-1] else word
+    lines = [f"{indent if at else ''}{each}" for at, each in enumerate(made)]
+    return [*(f"{each} \\" for each in lines[:-1]), lines[-1]]
+
+
+def _words(text: str) -> list[str]:
+    """Return a command's words as they are spelt; the whole where that can't be told."""
+    try:
+        found = shlex.split(text, posix=False)
+        whole = shlex.split(text) == [each for word in found for each in shlex.split(word)]
+    except ValueError:
+        return [text]
+    return found if whole and all(len(shlex.split(word)) == 1 for word in found) else [text]
