@@ -98,6 +98,8 @@ def block(number: int, incident: Mapping[str, Any], folder: str) -> Iterator[str
     """Yield the lines of an incident for a terminal, none wider than `WIDTH`."""
     yield from _wrapped(f"{number}. {_heading(incident)}", "   ")
     yield from _wrapped(f"   seen: {incident['headline']}", "         ")
+    if incident.get("since"):
+        yield f"   since: {incident['since']}"
     for step in incident["next_steps"][:1]:
         yield from _wrapped(f"   do: {step}", "         ")
     for word, rows in _told(incident):
@@ -119,6 +121,7 @@ def section(record: Mapping[str, Any], plain: Callable[[str], str]) -> list[str]
     for incident in record["incidents"]:
         lines += [f"### {plain(_heading(incident))}", ""]
         lines += [f"- seen: {plain(incident['headline'])}"]
+        lines += [f"- since: {plain(incident['since'])}"] if incident.get("since") else []
         lines += [f"- do: {plain(each)}" for each in incident["next_steps"][:1]]
         lines += [f"- {word} ({len(rows)}): {plain(_few(rows))}" for word, rows in _told(incident)]
         lines += [f"- evidence ({len(incident['evidence'])}): {plain(_files(incident['evidence']))}", ""]

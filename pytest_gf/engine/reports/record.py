@@ -13,6 +13,7 @@ import msgspec
 from pytest_gf.engine.clauses import Row, row_as_data
 from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.redaction import redact
+from pytest_gf.engine.reports import between, history
 from pytest_gf.engine.reports.incidents import incidents
 from pytest_gf.engine.verdict import Verdict, exit_code, worst
 from pytest_gf.engine.visible import visible_within
@@ -59,7 +60,7 @@ class Record:
     """The verdicts of a run, one for each selected clause and set of axis values.
 
     Top level of ``record.json``: ``schema, target, vantage, part, contract, version, faults, selection, command, started,
-    finished, exit, incidents, verdicts, does_not_prove``; each verdict: ``clause, params, title, statements, started, ended, verdict, reason,
+    finished, exit, incidents, history, verdicts, does_not_prove``; each verdict: ``clause, params, title, statements, started, ended, verdict, reason,
     next_step, cause, because, seconds, facts, evidence``. Instants are UTC. ``record.jsonl`` holds the
     top level as it is at the start, then a verdict a line as they fall, then ``finished`` and ``exit``.
     """
@@ -68,6 +69,8 @@ class Record:
         self.run = run
         self.rows = rows
         self.verdicts: dict[str, dict[str, Any]] = {}
+        self.earlier: history.History | None = None
+        """The runs before this one, known when it is finished; None where no history is kept."""
         self._phases: dict[str, list[dict[str, Any]]] = {}
         self._spans: dict[str, Span] = {}
         self._top: dict[str, Any] = {
@@ -125,11 +128,16 @@ class Record:
         with self.run.reporting():
             self._append(ending)
         verdicts = [self.verdicts[nodeid] for nodeid in self.rows if nodeid in self.verdicts]
-        together = {"incidents": incidents(verdicts), "verdicts": verdicts}
+        together = {"incidents": incidents(verdicts), "history": None, "verdicts": verdicts}
         whole = self._top | ending | together | {"does_not_prove": self._top["does_not_prove"]}
+        whole = between.compare(self, whole)
         with self.run.reporting():
             write(self.run.folder, whole)
         return whole
+
+    def past(self, whole: Mapping[str, Any]) -> history.Past:
+        """Return what the history keeps of this run."""
+        return history.past_of(whole, self.run.id, self.run.marks())
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         with (self.run.folder / "record.jsonl").open("ab", buffering=0) as growing:
