@@ -80,7 +80,7 @@ def families(record: Mapping[str, Any], kinds: Iterable[str], now: Past, calm: f
     """Return a run's metrics. ``kinds`` are the known kinds of incidents: those that don't stand are 0, and not absent."""
     one: dict[str, list[tuple[tuple[str, ...], float]]] = {
         "pytest_gf_exit_code": [((), record["exit"])],
-        "pytest_gf_run_seconds": [((), _seconds(record["finished"]) - _seconds(record["started"]))],
+        "pytest_gf_run_seconds": [((), round(_seconds(record["finished"]) - _seconds(record["started"]), 6))],
         "pytest_gf_run_timestamp_seconds": [((), _seconds(record["finished"]))],
         LAST_CALM: [((), calm)] if calm is not None else [],
     }
