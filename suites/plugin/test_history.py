@@ -250,6 +250,25 @@ def test_a_run_has_one_file_whole_or_none(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_page_gets_the_last_runs_the_oldest_first() -> None:
+    shown = history.past_runs([past(at, a=RED) for at in range(40)], 2)
+    assert [(each["run"], each["finished"], each["rows"]) for each in shown] == [
+        *(("run0038", at(38), {"a": "violated"}), ("run0039", at(39), {"a": "violated"})),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "part", "said"),
+    [
+        *((("canary", ""), None, "canary"), (("canary", "scratch"), None, "canary -k scratch"), (("", ""), None, "")),
+        *((("", "attic"), None, "-k attic"), (("audit", ""), "3/8", "audit 3/8")),
+    ],
+)
+def test_a_selection_is_said_as_a_person_would(asked: tuple[str, str], part: str | None, said: str) -> None:
+    record = {"selection": {"markers": asked[0], "keywords": asked[1], "paths": []}, "part": part}
+    assert history.selection_of(record) == said
+
+
 def test_no_reason_and_no_secret_is_kept() -> None:
     redactor().learn(["hunter2-is-secret"])
     incident = {

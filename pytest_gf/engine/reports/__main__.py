@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         telling_apart.add_argument(name, type=Path, metavar=name.upper(), help="the folder of a run, or its record")
     showing = commands.add_parser("history", help="print rows and the last runs as a grid")
     showing.add_argument("folder", type=Path, metavar="DIR", help="the folder of --gf-history")
-    showing.add_argument("--runs", type=int, default=grid.RUNS, metavar="N", help="how many (default: %(default)s)")
+    showing.add_argument("--runs", type=int, default=history.SHOWN, metavar="N", help="how many (default: %(default)s)")
     return parser
 
 

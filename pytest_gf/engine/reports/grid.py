@@ -17,8 +17,6 @@ from pytest_gf.engine.reports.terminal import PYTEST_WORDS
 from pytest_gf.engine.verdict import Exit, Verdict
 from pytest_gf.engine.visible import visible
 
-RUNS = 24
-"""Runs that a grid shows, unless told otherwise: an hourly canary's of a day."""
 _WIDEST_NAME = 56
 _NOT_SELECTED = "-"
 _EXITS = {
@@ -79,7 +77,7 @@ def _run(run: Past) -> str:
     return f"{run.run}, {run.started}, {ended}{f', {run.selection}' if run.selection else ''}"
 
 
-def grids(found: history.History, most: int = RUNS) -> list[str]:
+def grids(found: history.History, most: int = history.SHOWN) -> list[str]:
     """Return a grid of rows and runs for each target, contract and vantage, and what the last run of each changed."""
     said: list[str] = []
     for subject in sorted({each.subject for each in found.runs}):

@@ -21,6 +21,8 @@ LARGEST = 1 << 20
 """Bytes of a file. One of a run of a thousand rows has a twentieth of it."""
 MOST_RUNS = 2_000
 """Files that are read, the last ones by name: an hourly canary's of twelve weeks."""
+SHOWN = 24
+"""Runs that a page or a grid shows: an hourly canary's of a day."""
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
 
 Time = Annotated[str, Meta(pattern=_TIME)]
@@ -182,7 +184,9 @@ def _why(wrong: OSError | ValueError) -> str:
     return visible(str((wrong.strerror if isinstance(wrong, OSError) else None) or wrong))
 
 
-def past_runs(runs: Sequence[Past], most: int | None = None) -> list[dict[str, Any]]:
+def past_runs(runs: Sequence[Past], most: int = SHOWN) -> list[dict[str, Any]]:
     """Return the last of these runs as a page shows them, the oldest first: ``run, finished, exit, rows``."""
-    chosen = runs[-most:] if most is not None else runs
-    return [{"run": each.run, "finished": each.finished, "exit": each.exit, "rows": {**each.rows}} for each in chosen]
+    return [
+        {"run": each.run, "finished": each.finished, "exit": each.exit, "rows": dict(each.rows)}
+        for each in runs[-most:]
+    ]

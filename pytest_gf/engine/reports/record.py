@@ -139,6 +139,10 @@ class Record:
         """Return what the history keeps of this run."""
         return history.past_of(whole, self.run.id, self.run.marks())
 
+    def before(self) -> list[dict[str, Any]]:
+        """Return the last runs before this one as the page shows them, the oldest first; [] where no history is kept."""
+        return history.past_runs(self.earlier.runs) if self.earlier is not None else []
+
     def _append(self, entry: Mapping[str, Any]) -> None:
         with (self.run.folder / "record.jsonl").open("ab", buffering=0) as growing:
             growing.write(_encoded(entry) + b"\n")

@@ -45,6 +45,14 @@ def _changed(told: Mapping[str, Any]) -> Iterator[str]:
         yield from listed(what, rows)
 
 
+def restarted(told: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """Return the incidents of earlier runs that stand no more, where a mark is another than when they stood.
+
+    A mark such as ``rustfs-started`` says by that: the system was restarted since. Each has ``kind, subject, tickets, since, last, fresh, marks``.
+    """
+    return [each for each in (told or {}).get("gone", ()) if each["marks"]]
+
+
 def unread(told: Mapping[str, Any]) -> Iterator[str]:
     """Yield what of the history could not be read, was not looked at, or has a strange time."""
     if told["unreadable"]:
