@@ -194,6 +194,8 @@ BROKEN_FILES = {
     "zeros": b"\0" * 50,
     "no verdict": msgspec.json.encode(past(1, a=WELL)).replace(b"holds", b"well"),
     "no time": msgspec.json.encode(past(1, a=WELL)).replace(b"2026-05-25T", b"yesterday"),
+    "no such day": msgspec.json.encode(past(1, a=WELL)).replace(b"2026-05-25T", b"2026-02-30T"),
+    "no exit": msgspec.json.encode(past(1, a=WELL)).replace(b'"exit":0', b'"exit":1e99'),
     "another": msgspec.json.encode(past(1, a=WELL)).replace(b"history/1", b"history/2"),
     "large": b" " * (history.LARGEST + 1),
     "utf16": '{"schema": 1}'.encode("utf-16"),

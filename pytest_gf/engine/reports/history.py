@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,10 +54,15 @@ class Past(msgspec.Struct, frozen=True):
     selection: str
     started: Time
     finished: Time | None
-    exit: int
+    exit: Annotated[int, Meta(ge=-(2**31), le=2**31)]
     rows: dict[str, Verdict]
     incidents: tuple[Stood, ...] = ()
     marks: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where there is no such day or hour."""
+        for each in filter(None, (self.started, self.finished)):
+            datetime.datetime.fromisoformat(each)
 
     @property
     def subject(self) -> tuple[str, str, str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_gf.engine.reports.incidents import _few, _wrapped
+from pytest_gf.engine.reports.incidents import WIDTH, _few
 from pytest_gf.engine.visible import visible
 
 MOST_CLAUSES = 12
@@ -82,4 +83,8 @@ def cause(incident: Mapping[str, Any]) -> str:
 
 def wrapped(said: Iterable[str]) -> list[str]:
     """Return these lines within `WIDTH` columns."""
-    return [line for each in said for line in _wrapped(visible(each, 20_000), "  ")]
+    return [
+        line
+        for each in said
+        for line in textwrap.wrap(visible(each, 20_000), WIDTH, subsequent_indent="  ", break_on_hyphens=False) or [""]
+    ]
