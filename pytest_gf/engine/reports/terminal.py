@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.redaction import redact
+from pytest_gf.engine.reports import telling
 from pytest_gf.engine.reports.claims import gate_line, row_name
 from pytest_gf.engine.reports.incidents import block
 from pytest_gf.engine.reports.summary import counts, interim, not_looked_at
-from pytest_gf.engine.reports.telling import lines, wrapped
 from pytest_gf.engine.verdict import Verdict
 from pytest_gf.engine.visible import MOST, visible
 
@@ -95,7 +95,7 @@ def ending(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Ru
     if not_looked_at(record):
         strict = "" if run.settings.strict else " (--gf-strict makes that exit 11)"
         terminal.write_line(f"{not_looked_at(record)}{strict}", yellow=True, bold=True)
-    for text in wrapped(lines(record.get("history"))):
+    for text in telling.wrapped(telling.lines(record.get("history"))):
         terminal.write_line(text)
     _write_claims(terminal, record, run, claims)
     for name, text in run.shown().items():
