@@ -6,9 +6,11 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_gf.engine.reports.incidents import WIDTH, _few
+from pytest_gf.engine.reports.incidents import _few
 from pytest_gf.engine.visible import visible
 
+WIDTH = 100
+"""Columns of what is printed of several runs."""
 MOST_CLAUSES = 12
 """Clauses of which one line names rows."""
 
