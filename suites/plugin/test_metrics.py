@@ -79,14 +79,14 @@ def test_a_file_says_what_the_record_says_and_when_the_last_run_without_red_was(
     path = tmp_path / "gf.prom"
     facts = {"one": "return 1", "two": "return int(os.environ.get('TWO', '1'))", "off": "raise Unproven('away')"}
 
-    def run(two: str, *args: str) -> tuple[Any, float | None]:
-        record = built(facts, f"--gf-metrics={path}", *args, environment={"TWO": two}, lean=True).record
+    def run(two: str) -> tuple[Any, float | None]:
+        record = built(facts, f"--gf-metrics={path}", environment={"TWO": two}, lean=True).record
         check_against(path.read_text(), record)
         return record, samples(path.read_text()).get((LAST_CALM, frozenset()))
 
     _, never = run("2")
     green, first = run("1")
-    red, still = run("2", "-n", "2")
+    red, still = run("2")
     assert (never, green["exit"], red["exit"]) == (None, 0, 1)
     assert first == still == metrics._seconds(green["finished"])
     assert not [each for each in tmp_path.iterdir() if each.name.startswith("gf.prom.")]
