@@ -54,6 +54,7 @@ def selectors(expression: str) -> Iterator[tuple[str, dict[str, str]]]:
     found: list[tuple[str, dict[str, str]]] = []
 
     def look(node: promql_parser.Expr) -> None:
+        node = getattr(node, "vector_selector", node)  # What a range is of.
         if isinstance(node, promql_parser.VectorSelector):
             found.append((str(node.name), {each.name: each.value for each in node.matchers.matchers}))
 
@@ -148,6 +149,17 @@ CASES = {
     "a missed scrape": (series("0+60x60 _x8 4080+60x60", ENDED), "PytestGfCanarySilent", {"68m": 0, "100m": 0}),
     "only a lab": (series("0+60x60", ENDED, target="lab"), "PytestGfCanarySilent", {"50m": 1}),
     "unproven for a day": (series("1x1500", VERDICT, verdict="unproven"), "PytestGfUnproven", {"1439m": 0, "1441m": 1}),
+    "looked at once within the day": (
+        series("1x700 0 1x1500", VERDICT, verdict="unproven"),
+        "PytestGfUnproven",
+        {"1441m": 0, "2139m": 0, "2143m": 1},
+    ),
+    "not scraped for an hour": (
+        series("1x700 _x60 1x900", VERDICT, verdict="unproven"),
+        "PytestGfUnproven",
+        {"1600m": 1},
+    ),
+    "new today": (series("_x1000 1x900", VERDICT, verdict="unproven"), "PytestGfUnproven", {"1800m": 0}),
     "unproven for an hour": (
         series("1x60 0x1440", VERDICT, verdict="unproven"),
         "PytestGfUnproven",
