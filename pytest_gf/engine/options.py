@@ -21,6 +21,7 @@ from pytest_gf.engine import target as targets
 from pytest_gf.engine.axes import Axes
 from pytest_gf.engine.contract import Contract
 from pytest_gf.engine.house import BadInput, Early, Given, House, Option
+from pytest_gf.engine.reports import between
 
 if TYPE_CHECKING:
     from pytest_gf.engine.target import Target
@@ -45,7 +46,7 @@ _OWN_MARKERS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run was asked for. ``target`` is None for the embedded lab: it has no addresses before it runs."""
+    """What a run was asked for. ``target`` is None for the embedded lab: it has no addresses before it runs. Samples are chosen by ``seed``."""
 
     house: House
     contract: Contract
@@ -58,12 +59,12 @@ class Settings:
     strict: bool
     deadline: float
     seed: str
-    """By which samples are chosen."""
     selected: Mapping[str, Any]
     """What each selection read of the command line, by marker."""
     expect_interim: bool = False
     confirmed: str | None = None
     """The word of --gf-confirm, if any."""
+    between: between.Between = between.NOTHING
 
     @property
     def fact_deadline(self) -> float:
@@ -184,9 +185,7 @@ _OPTIONS = (
     ),
 )
 _SUITES = "Folders that hold clauses. They run where -m names one of their markers, with -k, with --gf, or where a path leads there."
-_HOUSE = (
-    f"The House whose clauses run: FILE.py:NAME beside the ini file, or package.module:NAME. Default: {DEFAULT_HOUSE}."
-)
+_HOUSE = f"The House whose clauses run: FILE.py:NAME by the ini file, or package.module:NAME. Default: {DEFAULT_HOUSE}."
 
 
 def add_options(parser: pytest.Parser, config: pytest.Config) -> None:
@@ -196,7 +195,8 @@ def add_options(parser: pytest.Parser, config: pytest.Config) -> None:
     """
     parser.addini("gf_house", default="", help=_HOUSE)
     parser.addini("gf_suites", type="paths", default=[], help=_SUITES)
-    parser.addini("gf_target", default="", help="as --gf-target")
+    for name in ("target", "history"):
+        parser.addini(f"gf_{name}", default="", help=f"as --gf-{name}")
     config.stash[_IN_WORKER] = hasattr(config.option, "gf")  # Set so early by nothing but xdist, in a worker.
     said = str(config.getini("gf_house"))
     if not said and not config.getini("gf_suites") and not _asks_for_us(config):
@@ -215,7 +215,7 @@ def add_options(parser: pytest.Parser, config: pytest.Config) -> None:
 
 def options_of(house: House) -> Iterator[Option]:
     """Yield every option: the engine's, then those of the House's axes and selections."""
-    yield from _OPTIONS
+    yield from (*_OPTIONS, *between.OPTIONS)
     yield from house.options()
 
 
@@ -342,6 +342,7 @@ def _read(config: pytest.Config, house: House) -> Settings:
         selected={marker: value for marker, value in selected.items() if value is not None},
         expect_interim=option.gf_expect_interim,
         confirmed=_confirmed(given, house),
+        between=between.read(option, str(config.getini("gf_history")), config.inipath),
     )
 
 

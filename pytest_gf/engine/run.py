@@ -244,6 +244,14 @@ class Run:
         """Return what was kept to be shown, by name; also what another process of this run kept."""
         return {path.stem: path.read_text("utf-8").rstrip() for path in sorted((self.folder / "shown").glob("*.txt"))}
 
+    def mark(self, name: str, text: str) -> None:
+        """Note for later runs what they may compare with theirs, such as when a system was started. The history keeps it."""
+        self.keep(f"marks/{name}.txt", f"{text}\n")
+
+    def marks(self) -> dict[str, str]:
+        """Return what was noted for later runs, by name; also what another process of this run noted."""
+        return {path.stem: path.read_text("utf-8").strip() for path in sorted((self.folder / "marks").glob("*.txt"))}
+
     def at_end(self, close: Callable[[], None]) -> None:
         """Call this when the run closes, however it ends; it must not raise."""
         with self._lock:

@@ -14,7 +14,7 @@ from pytest_gf.engine.facts import GRAPH, Facts, Folder, read_folder
 from pytest_gf.engine.lint import lint
 from pytest_gf.engine.options import HOUSE, suites_of
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports import claims, github, places, summary, terminal
+from pytest_gf.engine.reports import between, claims, github, places, summary, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.run import Run, new_id
 from pytest_gf.engine.terminating import interrupt_on_sigterm
@@ -312,9 +312,9 @@ class ContractSession:
 
     def finished(self, session: pytest.Session) -> None:
         """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""
-        if self.record is not None and self.run.unwritten and session.exitstatus == Exit.GREEN:
-            session.exitstatus = Exit.ERROR
-            self._whole = self.record.finish(Exit.ERROR)
+        if self.record is not None and self._whole is not None:
+            green, self._whole = session.exitstatus == Exit.GREEN, between.leave(self.record, self._whole)
+            session.exitstatus = self._whole["exit"] if green else session.exitstatus
         if self.record is not None and self.config.option.verbose < 1:
             terminal.fold(pytests.terminal(self.config), ACCOUNT)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta
 
+from pytest_gf.engine.reports.changes import Changes
 from pytest_gf.engine.trouble import Severity
 from pytest_gf.engine.verdict import Verdict
 
@@ -107,6 +108,7 @@ class Form(msgspec.Struct, forbid_unknown_fields=True):
     exit: int
     kinds: Annotated[dict[str, Kind], Meta(description="The kinds of the rows' causes.")]
     incidents: Annotated[list[Incident], Meta(description="The worst first.")]
+    history: Annotated[Changes | None, Meta(description="How it differs from earlier runs; null where none are kept.")]
     verdicts: list[Judged]
     does_not_prove: list[str]
     merged: list[str] | msgspec.UnsetType = msgspec.UNSET

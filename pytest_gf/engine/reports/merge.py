@@ -88,6 +88,7 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
         "finished": max((str(each.record["finished"]) for each in used if each.record.get("finished")), default=None),
         "kinds": kinds,
         "incidents": incidents(rows, kinds),
+        "history": None,
         "verdicts": rows,
         "does_not_prove": list(dict.fromkeys(claim for each in used for claim in each.record["does_not_prove"])),
         "merged": [each.folder.name for each in used],

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_gf.engine.house import BadInput
+from pytest_gf.engine.reports import between
+
 if TYPE_CHECKING:
     from pytest_gf.engine.reports.allure import AllureHooks
     from pytest_gf.engine.run import Run
 
-TRIED = 64 * 1024
-"""Bytes that are written to see whether the disk takes any."""
-
 
 def check(run: Run) -> None:
-    """Make the folder of reports, and write to it. Raises `pytest.UsageError` with one line where that fails."""
-    folder = run.settings.reports
+    """Write to where reports, history and metrics go. Raises `pytest.UsageError` with one line where that fails."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".gf-") as file:
-            file.write(b"\0" * TRIED)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as wrong:
-        why = wrong.strerror or wrong
-        raise pytest.UsageError(
-            f"reports can't be written to {folder}: {why}. Make room or name another folder with --gf-reports=DIR"
-        ) from None
+        between.try_to_write("reports", run.settings.reports, "--gf-reports")
+        between.check(run.settings.between)
+    except BadInput as wrong:
+        raise pytest.UsageError(str(wrong)) from None
 
 
 def point(config: pytest.Config, run: Run) -> AllureHooks | None:

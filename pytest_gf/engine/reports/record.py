@@ -13,6 +13,7 @@ import msgspec
 from pytest_gf.engine.clauses import Row, row_as_data
 from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.redaction import redact
+from pytest_gf.engine.reports import between, history
 from pytest_gf.engine.reports.form import SCHEMA
 from pytest_gf.engine.reports.incidents import cause_of, incidents
 from pytest_gf.engine.trouble import OWN_KINDS
@@ -67,6 +68,8 @@ class Record:
         self.run = run
         self.rows = rows
         self.verdicts: dict[str, dict[str, Any]] = {}
+        self.earlier: history.History | None = None
+        """The runs before this one, known when it is finished; None where no history is kept."""
         self._phases: dict[str, list[dict[str, Any]]] = {}
         self._spans: dict[str, Span] = {}
         self._kinds: dict[str, dict[str, Any]] = {}
@@ -134,11 +137,21 @@ class Record:
         with self.run.reporting():
             self._append(ending)
         verdicts = [self.verdicts[nodeid] for nodeid in self.rows if nodeid in self.verdicts]
-        together = {"kinds": self._kinds, "incidents": incidents(verdicts, self._kinds), "verdicts": verdicts}
+        found = incidents(verdicts, self._kinds)
+        together = {"kinds": self._kinds, "incidents": found, "history": None, "verdicts": verdicts}
         whole = self._top | ending | together | {"does_not_prove": self._top["does_not_prove"]}
+        whole = between.compare(self, whole)
         with self.run.reporting():
             write(self.run.folder, whole)
         return whole
+
+    def past(self, whole: Mapping[str, Any]) -> history.Past:
+        """Return what the history keeps of this run."""
+        return history.past_of(whole, self.run.id, self.run.marks())
+
+    def before(self) -> list[dict[str, Any]]:
+        """Return the last runs before this one as the page shows them, the oldest first; [] where no history is kept."""
+        return history.past_runs(self.earlier.runs) if self.earlier is not None else []
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         with (self.run.folder / "record.jsonl").open("ab", buffering=0) as growing:

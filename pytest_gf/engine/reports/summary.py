@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.reports.claims import Claims, gate_line, row_name
 from pytest_gf.engine.reports.incidents import section
+from pytest_gf.engine.reports.telling import lines as told_lines
 from pytest_gf.engine.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def page(
     lines += [f"{passed}.", ""] if passed else []
     lines += [f"**{_cell(not_looked_at(record))}.**", ""] if not_looked_at(record) else []
     lines += section(record, _cell)
+    lines += [f"- {_cell(each)}" for each in told_lines(record.get("history"))]
+    lines += [""] if record.get("history") else []
     for verdict in Verdict:
         lines += _section(verdict, [each for each in record["verdicts"] if each["verdict"] == verdict])
     lines += _claimed(claims, settings.contract)

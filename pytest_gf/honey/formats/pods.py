@@ -69,6 +69,15 @@ def _owned(owner: Owner, document: Document) -> bool:
     return same and (not owner.uid or (found is not None and found.uid == owner.uid))
 
 
+def running_since(pod: Document) -> str:
+    """Return when the first container of a pod that runs was started, as Kubernetes says it; "" where none runs."""
+    for each in status(pod).get("containerStatuses") or ():
+        started = ((each.get("state") or {}).get("running") or {}).get("startedAt")
+        if started:
+            return str(started)
+    return ""
+
+
 def is_terminating(pod: Document) -> bool:
     """Tell whether a pod is being taken away: its phase stays Running until it is gone."""
     return bool(meta(pod).get("deletionTimestamp"))

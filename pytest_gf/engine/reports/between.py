@@ -1,0 +1,162 @@
+"""What lies between a run and others: its options, where it is kept for later ones, where its metrics go."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pytest_gf.engine.house import BadInput, Option
+from pytest_gf.engine.reports import changes, history, metrics
+from pytest_gf.engine.verdict import Exit
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pytest_gf.engine.reports.record import Record
+
+TRIED = 64 * 1024
+"""Bytes that are written to see whether the disk takes any."""
+HISTORY = "--gf-history"
+OPTIONS = (
+    Option(
+        HISTORY,
+        {
+            "metavar": "DIR",
+            "help": "Keep a small file of this run there, and compare the run with the earlier ones of its target, contract and "
+            "vantage: since when an incident stands, what is new, what was mended, what flaps. Takes precedence over the ini option "
+            "gf_history.",
+        },
+        path=True,
+    ),
+    Option(
+        "--gf-metrics",
+        {
+            "metavar": "FILE|URL",
+            "help": "Write metrics for Prometheus: into a file for node_exporter's textfile collector (its name ends in .prom), or to the "
+            "Pushgateway at an http(s) address.",
+        },
+        path=True,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Between:
+    """Where this run is kept for later ones, and where its metrics go; None where nowhere."""
+
+    history: Path | None = None
+    metrics: Path | metrics.Gateway | None = None
+
+
+NOTHING = Between()
+
+
+def read(option: argparse.Namespace, ini: str, file: Path | None) -> Between:
+    """Return what was asked for; ``ini`` is what gf_history says, relative to the ini file. Raises `BadInput`."""
+    base = file.parent if file is not None and not option.gf_history else Path.cwd()
+    folder = os.path.abspath(base / (option.gf_history or ini)) if option.gf_history or ini else None
+    to = metrics.destination(option.gf_metrics) if option.gf_metrics else None
+    return Between(Path(folder) if folder is not None else None, to)
+
+
+def check(asked: Between) -> None:
+    """Write to the folder of the history, and beside the file of metrics. Raises `BadInput` where that fails."""
+    if asked.history is not None:
+        try_to_write("the history", asked.history, HISTORY)
+        try:
+            next(asked.history.iterdir(), None)
+        except OSError as wrong:
+            raise BadInput(f"the history in {asked.history} can't be listed: {wrong.strerror}") from None
+    if isinstance(asked.metrics, Path):
+        if asked.metrics.exists() and not asked.metrics.is_file():
+            raise BadInput(
+                f"--gf-metrics={asked.metrics}: it is no file; expected one whose name ends in .prom, or a URL"
+            )
+        try_to_write("metrics", asked.metrics.parent, "--gf-metrics", make=False)
+
+
+def try_to_write(what: str, folder: Path, option: str, *, make: bool = True) -> None:
+    """Write to a folder what is taken away at once. Raises `BadInput` with one line where that fails."""
+    try:
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".gf-") as file:
+            file.write(b"\0" * TRIED)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as wrong:
+        why = wrong.strerror or wrong
+        raise BadInput(
+            f"{what} can't be written to {folder}: {why}. Make room or name another folder with {option}=DIR"
+        ) from None
+
+
+def compare(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with what its incidents and rows were before: ``incidents[].since`` and ``history``, null without one."""
+    record.earlier = _earlier(record, whole)
+    if record.earlier is None:
+        return whole | {"incidents": [each | {"since": None} for each in whole["incidents"]], "history": None}
+    now, runs = record.past(whole), record.earlier.runs
+    begun = [changes.since(each, now, runs) for each in now.incidents]
+    incidents = [each | {"since": when} for each, when in zip(whole["incidents"], begun, strict=True)]
+    return whole | {"incidents": incidents, "history": msgspec.to_builtins(changes.changes(now, record.earlier))}
+
+
+def _earlier(record: Record, whole: Mapping[str, Any]) -> history.History | None:
+    """Return the runs that this one is compared with; None where none are kept, or their folder can't be read any more."""
+    folder = record.run.settings.between.history
+    if folder is None:
+        return None
+    try:
+        return history.read(folder).like(record.past(whole))
+    except OSError as wrong:
+        record.run.unwritten.append(f"the history in {folder}: {wrong.strerror or wrong}")
+        return None
+
+
+def leave(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
+    """Write metrics and history when all else is written. Return the record, whose green exit is an error where a report is missing."""
+    asked = record.run.settings.between
+    whole = _settled(record, whole)
+    sent = _measure(record, whole)
+    whole = _settled(record, whole)
+    if asked.history is not None:
+        try:
+            history.store(asked.history, record.past(whole))
+        except OSError as wrong:
+            record.run.unwritten.append(f"the history in {asked.history}: {wrong.strerror or wrong}")
+    after = _settled(record, whole)
+    if after is not whole and sent:
+        _measure(record, after)
+    return after
+
+
+def _settled(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
+    return record.finish(Exit.ERROR) if record.run.unwritten and whole["exit"] == Exit.GREEN else whole
+
+
+def _measure(record: Record, whole: Mapping[str, Any]) -> bool:
+    """Write the metrics, if they are asked for. Return whether they arrived."""
+    run, to = record.run, record.run.settings.between.metrics
+    if to is None:
+        return False
+    try:
+        now = record.past(whole)
+        calm = metrics.last_calm(now, record.earlier.runs if record.earlier is not None else ())
+        if calm is None and isinstance(to, Path):
+            calm = metrics.earlier_calm(to, now)
+        made = metrics.families(whole, run.house.kinds, now, calm)
+        if isinstance(to, Path):
+            metrics.write(made, to)
+        else:
+            metrics.push(made, to, now, run.settings.deadline)
+    except OSError as wrong:
+        run.unwritten.append(f"metrics to {to}: {wrong.strerror or wrong}")
+        return False
+    return True

@@ -1,0 +1,196 @@
+"""What changed between runs, row by row: since when an incident stands, what is new, what was mended, what flaps. Without I/O."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from pytest_gf.engine.reports.history import History, Past, Stood
+from pytest_gf.engine.verdict import Verdict
+
+WINDOW = 10
+"""The last so many looks at a row, this run's included, among which it flaps or does not."""
+_FALLS = 2
+"""A row that went red so often in them flaps: a loss that lasted and was mended went red once."""
+_IS_BAD = {Verdict.VIOLATED: True, Verdict.FIXED: True, Verdict.ERROR: True, Verdict.HOLDS: False}
+"""Whether a verdict is a bad one. Who is not in here says nothing: unproven was not seen, and interim is waived."""
+
+
+class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An earlier run."""
+
+    run: str
+    started: str
+    exit: int
+
+
+class Flap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A row that was red in so many of the last runs that judged it, and went red more than once among them."""
+
+    row: str
+    red: int
+    of: int
+
+
+class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a fact noted for later runs, as it was and as it is."""
+
+    name: str
+    was: str
+    now: str
+
+
+class Gone(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An incident of an earlier run that stands no more: rows that showed it hold now."""
+
+    kind: str
+    subject: str
+    tickets: list[str]
+    since: Annotated[str, Meta(description="The first run in which it stood, the last time.")]
+    last: Annotated[str, Meta(description="The last run in which it stood.")]
+    fresh: Annotated[bool, Meta(description="Whether no run between that one and this one saw that it is gone.")]
+    marks: Annotated[list[Mark], Meta(description="What is not as it was then: when a system was started, say.")]
+
+
+class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a run differs from the earlier ones of its target, contract and vantage."""
+
+    runs: Annotated[int, Meta(description="How many earlier runs it was compared with.")]
+    unreadable: Annotated[list[str], Meta(description="Files of the history that could not be read, and why.")]
+    left_out: Annotated[int, Meta(description="Older files that were not read.")]
+    later: Annotated[int, Meta(description="Earlier runs that a clock says are later than this one.")]
+    last: When | None
+    green: Annotated[When | None, Meta(description="The last earlier run that ended with 0.")]
+    new: Annotated[list[str], Meta(description="Rows that are red, and held when a run last judged them.")]
+    new_since_green: Annotated[list[str], Meta(description="Rows that are red, and held as of the last green run.")]
+    mended: Annotated[list[str], Meta(description="Rows that hold, and were red when a run last judged them.")]
+    since: Annotated[dict[str, str], Meta(description="The first run in which each red row was red without a break.")]
+    flaps: list[Flap]
+    gone: list[Gone]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What became of each row from one run to another one, as ``diff`` says it. ``neither``: one of them did not judge it."""
+
+    new: tuple[str, ...]
+    mended: tuple[str, ...]
+    stays: tuple[str, ...]
+    well: tuple[str, ...]
+    neither: tuple[str, ...]
+
+
+def step(before: Past, after: Past) -> Step:
+    """Return what became of each row that either run has."""
+    found: dict[tuple[bool | None, bool | None], list[str]] = {}
+    for row in sorted({**before.rows, **after.rows}):
+        found.setdefault((_judged(before, row), _judged(after, row)), []).append(row)
+    new, mended, stays, well = (
+        tuple(found.pop(turn, ())) for turn in ((False, True), (True, False), (True, True), (False, False))
+    )
+    return Step(new, mended, stays, well, neither=tuple(sorted(itertools.chain(*found.values()))))
+
+
+def changes(now: Past, history: History) -> Changes:
+    """Return how a run differs from a history of its like. This run is the last one, whatever the clocks say."""
+    runs = history.runs
+    green = next((at for at in reversed(range(len(runs))) if runs[at].exit == 0), None)
+    looks = {row: [(at, bad) for at, bad in _looks(row, runs)] for row in now.rows}
+    red = [row for row in now.rows if _judged(now, row) is True]
+    well = [row for row in now.rows if _judged(now, row) is False]
+    return Changes(
+        runs=len(runs),
+        unreadable=list(history.broken),
+        left_out=history.left_out,
+        later=sum(each.started > now.started for each in runs),
+        last=_when(runs[-1]) if runs else None,
+        green=_when(runs[green]) if green is not None else None,
+        new=[row for row in red if looks[row] and not looks[row][-1][1]],
+        new_since_green=[row for row in red if green is not None and _as_of(green, looks[row]) is False],
+        mended=[row for row in well if looks[row] and looks[row][-1][1]],
+        since={row: _streak(looks[row], runs, now) for row in red},
+        flaps=list(_flaps(now, looks)),
+        gone=list(_gone(now, runs)),
+    )
+
+
+def since(incident: Stood, now: Past, runs: Sequence[Past]) -> str:
+    """Return when the first run began since which an incident stands, as far as anybody looked."""
+    begun = now.started
+    for earlier in reversed(runs):
+        stood = stands(incident, earlier)
+        if stood is False:
+            break
+        begun = earlier.started if stood else begun
+    return begun
+
+
+def stands(incident: Stood, run: Past) -> bool | None:
+    """Tell whether an incident stood in a run; None where no row judged there would have shown it."""
+    if any(each.cause == incident.cause for each in run.incidents):
+        return True
+    seen = [_judged(run, row) for row in incident.rows]
+    return False if False in seen and True not in seen else None
+
+
+def _judged(run: Past, row: str) -> bool | None:
+    """Tell whether a row is bad in a run; None where the run says nothing about it."""
+    verdict = run.rows.get(row)
+    return _IS_BAD.get(verdict) if verdict is not None else None
+
+
+def _looks(row: str, runs: Sequence[Past]) -> Iterator[tuple[int, bool]]:
+    for at, run in enumerate(runs):
+        bad = _judged(run, row)
+        if bad is not None:
+            yield at, bad
+
+
+def _as_of(at: int, looks: Sequence[tuple[int, bool]]) -> bool | None:
+    return next((bad for when, bad in reversed(looks) if when <= at), None)
+
+
+def _streak(looks: Sequence[tuple[int, bool]], runs: Sequence[Past], now: Past) -> str:
+    streak = list(itertools.takewhile(lambda look: look[1], reversed(looks)))
+    return runs[streak[-1][0]].started if streak else now.started
+
+
+def _flaps(now: Past, looks: dict[str, list[tuple[int, bool]]]) -> Iterator[Flap]:
+    for row, earlier in looks.items():
+        bad = _judged(now, row)
+        if bad is not None:
+            last = [*(each for _, each in earlier[1 - WINDOW :]), bad]
+            if sum(bad for bad, _ in itertools.groupby(last)) >= _FALLS:
+                yield Flap(row, sum(last), len(last))
+
+
+def _gone(now: Past, runs: Sequence[Past]) -> Iterator[Gone]:
+    """Yield each incident of earlier runs that this one saw gone, as it stood the last time."""
+    last: dict[tuple[str, str], tuple[int, Stood]] = {}
+    for at, run in enumerate(runs):
+        last |= {each.cause: (at, each) for each in run.incidents}
+    for at, stood in last.values():
+        if stands(stood, now) is False:
+            marks = [Mark(name, was, now.marks[name]) for name, was in _marks(runs[: at + 1]) if name in now.marks]
+            yield Gone(
+                *(stood.kind, stood.subject, list(stood.tickets)),
+                since=since(stood, runs[at], runs[:at]),
+                last=runs[at].started,
+                fresh=not any(stands(stood, run) is False for run in runs[at + 1 :]),
+                marks=[each for each in marks if each.was != each.now],
+            )
+
+
+def _marks(runs: Iterable[Past]) -> Iterator[tuple[str, str]]:
+    """Yield each mark as the last of these runs had it."""
+    found: dict[str, str] = {}
+    for run in runs:
+        found |= run.marks
+    yield from found.items()
+
+
+def _when(run: Past) -> When:
+    return When(run.run, run.started, run.exit)

@@ -1,0 +1,198 @@
+"""The history: one small file a run, below a folder of its own. Merging is copying; what can't be read is skipped and counted."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from pytest_gf.engine.redaction import redact
+from pytest_gf.engine.reports.claims import row_name
+from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.visible import visible
+
+SCHEMA = "pytest_gf.history/1"
+LARGEST = 1 << 20
+"""Bytes of a file. One of a run of a thousand rows has a twentieth of it."""
+MOST_RUNS = 2_000
+"""Files that are read, the last ones by name: an hourly canary's of twelve weeks."""
+SHOWN = 24
+"""Runs that a page or a grid shows: an hourly canary's of a day."""
+_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
+
+Time = Annotated[str, Meta(pattern=_TIME)]
+
+
+class Stood(msgspec.Struct, frozen=True):
+    """An incident that stood in a run, with the rows that showed its cause."""
+
+    kind: str
+    subject: str
+    rows: tuple[str, ...]
+    tickets: tuple[str, ...] = ()
+
+    @property
+    def cause(self) -> tuple[str, str]:
+        """What it is known again by."""
+        return self.kind, self.subject
+
+
+class Past(msgspec.Struct, frozen=True):
+    """One run as the history has it. ``marks`` are what a fact noted, to be compared later: when a system was started, say."""
+
+    schema: str
+    run: str
+    target: str
+    contract: str
+    vantage: str
+    selection: str
+    started: Time
+    finished: Time | None
+    exit: Annotated[int, Meta(ge=-(2**31), le=2**31)]
+    rows: dict[str, Verdict]
+    incidents: tuple[Stood, ...] = ()
+    marks: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where there is no such day or hour."""
+        for each in filter(None, (self.started, self.finished)):
+            datetime.datetime.fromisoformat(each)
+
+    @property
+    def subject(self) -> tuple[str, str, str]:
+        """What must be the same in two runs that are compared."""
+        return self.target, self.contract, self.vantage
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """By what runs are sorted."""
+        return self.started, self.run
+
+    @property
+    def calm(self) -> bool:
+        """Whether it is without red: no row is violated, still waived or an error, and one holds at least."""
+        return Verdict.HOLDS in self.rows.values() and not any(verdict in _RED for verdict in self.rows.values())
+
+
+_RED = frozenset({Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR})
+
+
+@dataclass(frozen=True)
+class History:
+    """What a folder holds: the runs from the oldest to the newest, each once; what could not be read, each with why.
+
+    ``left_out`` is how many older files were not read.
+    """
+
+    runs: tuple[Past, ...] = ()
+    broken: tuple[str, ...] = ()
+    left_out: int = 0
+
+    def like(self, now: Past) -> History:
+        """Return the history of what this run looked at, as it looked, without this run itself."""
+        found = tuple(each for each in self.runs if each.subject == now.subject and each.run != now.run)
+        return History(found, self.broken, self.left_out)
+
+
+def selection_of(record: Mapping[str, Any]) -> str:
+    """Return what was selected, as a person would say it: ``canary``, ``canary -k scratch``, ``audit 3/8``, "" for all."""
+    asked = record.get("selection") or {}
+    keywords = f"-k {asked['keywords']}" if asked.get("keywords") else ""
+    return " ".join(filter(None, (str(asked.get("markers") or ""), keywords, str(record.get("part") or ""))))
+
+
+def past_of(record: Mapping[str, Any], run: str, marks: Mapping[str, str] | None = None) -> Past:
+    """Return what the history keeps of a record. No reason and no answer is kept, and what could be a secret is struck out.
+
+    Raises `msgspec.ValidationError` for a record that is none.
+    """
+    incidents = [
+        {"kind": each["kind"], "subject": each["subject"], "rows": each["rows"], "tickets": each.get("tickets") or ()}
+        for each in record.get("incidents") or ()
+    ]
+    kept = {name: record[name] for name in ("target", "contract", "vantage", "started", "finished", "exit")}
+    rows = {row_name(row): row["verdict"] for row in record["verdicts"]}
+    kept |= {"schema": SCHEMA, "run": run, "selection": selection_of(record), "rows": rows}
+    return msgspec.convert(_clean(kept | {"incidents": incidents, "marks": dict(marks or {})}), Past)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return visible(redact(value))
+    if isinstance(value, Mapping):
+        return {_clean(name): _clean(each) for name, each in value.items()}
+    return [_clean(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def store(folder: Path, past: Past) -> None:
+    """Write a run's file, whole or not at all. A run that is stored twice has one file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f".{past.run}.{os.getpid()}.part"
+    try:
+        with part.open("wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(past), indent=1) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(folder / f"{past.run}.json")
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read(folder: Path) -> History:
+    """Return what stands in a folder; a folder that is not there holds nothing. Raises OSError where it can't be listed."""
+    try:
+        names = [each.name for each in folder.iterdir() if each.suffix == ".json" and each.name[0] != "."]
+    except FileNotFoundError:
+        return History()
+    found: list[Past] = []
+    broken: list[str] = []
+    for name in sorted(names, reverse=True)[:MOST_RUNS]:
+        try:
+            found.append(load(folder / name))
+        except (OSError, ValueError) as wrong:
+            broken.append(f"{visible(name)}: {_why(wrong)}")
+    return History(joined(found), tuple(sorted(broken)), max(0, len(names) - MOST_RUNS))
+
+
+def load(path: Path) -> Past:
+    """Return the run in a file. Raises OSError or ValueError."""
+    if not path.is_file():
+        raise ValueError("it is no file")
+    with path.open("rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ValueError(f"it is larger than {LARGEST} bytes")
+    found = msgspec.json.decode(data, type=Past)
+    if found.schema != SCHEMA:
+        raise ValueError(f"its schema is {found.schema!r}, and {SCHEMA!r} is expected")
+    return found
+
+
+def joined(runs: Iterable[Past]) -> tuple[Past, ...]:
+    """Return the runs from the oldest to the newest, each once. Of two that differ, the one that ended later counts."""
+    once: dict[str, Past] = {}
+    for each in sorted(runs, key=_weight):
+        once[each.run] = each
+    return tuple(sorted(once.values(), key=lambda each: each.order))
+
+
+def _weight(past: Past) -> tuple[str, bytes]:
+    return past.finished or "", msgspec.json.encode(past, order="deterministic")
+
+
+def _why(wrong: OSError | ValueError) -> str:
+    return visible(str((wrong.strerror if isinstance(wrong, OSError) else None) or wrong))
+
+
+def past_runs(runs: Sequence[Past], most: int = SHOWN) -> list[dict[str, Any]]:
+    """Return the last of these runs as a page shows them, the oldest first: ``run, finished, exit, rows``."""
+    return [
+        {"run": each.run, "finished": each.finished, "exit": each.exit, "rows": dict(each.rows)}
+        for each in runs[-most:]
+    ]

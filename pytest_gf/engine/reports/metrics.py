@@ -1,0 +1,227 @@
+"""A run's metrics for Prometheus: in a file for node_exporter's textfile collector, or pushed to a Pushgateway."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from pytest_gf.engine.house import BadInput
+from pytest_gf.engine.redaction import redact, redactor
+from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.visible import visible
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+
+    from pytest_gf.engine.reports.history import Past
+
+JOB = "pytest_gf"
+RUN_LABELS = ("target", "contract", "vantage", "selection")
+"""On every sample, so that two runs of one host may write a file each. A selection is as ``canary`` or ``canary -k scratch``."""
+LAST_CALM = "pytest_gf_last_run_without_red_timestamp_seconds"
+FAMILIES: Mapping[str, str] = {
+    "pytest_gf_verdict": "1 for the verdict of a row, 0 for each other one.",
+    "pytest_gf_incidents": "How many incidents of a kind stand.",
+    "pytest_gf_run_seconds": "How long the run took.",
+    "pytest_gf_fact_seconds": "How long a fact was observed.",
+    "pytest_gf_exit_code": "The run's exit code: 0 green, 1 red, 10 error, 11 unproven.",
+    "pytest_gf_run_timestamp_seconds": "When the run ended.",
+    LAST_CALM: "When the last run of this selection ended in which no row was violated, still waived or an error, and one held.",
+}
+"""Every metric, and what it is."""
+_MOST_OF_AN_ANSWER = 4096
+_LARGEST_FILE = 1 << 26
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A Pushgateway. Its address has no credential in it, and may be shown."""
+
+    address: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return self.address
+
+
+def destination(said: str) -> Path | Gateway:
+    """Return where metrics go. Raises `BadInput` for an address that can't be one. Its credential is redacted from now on."""
+    if "://" not in said:
+        return Path(said).absolute()
+    try:
+        parts = urlsplit(said)
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        redactor().learn([password])
+        if parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment:
+            host = parts.netloc.rpartition("@")[2]
+            _ = parts.port  # Raises ValueError for one that is no number.
+            return Gateway(f"{parts.scheme}://{host}{parts.path.rstrip('/')}", user, password)
+    except ValueError:
+        pass
+    raise BadInput(f"--gf-metrics={visible(redact(said))}: expected a file, or an address like http://pushgateway:9091")
+
+
+def last_calm(now: Past, runs: Iterable[Past]) -> float | None:
+    """Return when the last run of this selection ended that was without red, this one or an earlier one; None if none is known."""
+    if now.calm:
+        return _seconds(now.finished or now.started)
+    ended = [_seconds(each.finished or each.started) for each in runs if each.calm and each.selection == now.selection]
+    return max(ended, default=None)
+
+
+def families(record: Mapping[str, Any], kinds: Iterable[str], now: Past, calm: float | None) -> list[Metric]:
+    """Return a run's metrics. ``kinds`` are the known kinds of incidents: those that don't stand are 0, and not absent."""
+    one: dict[str, list[tuple[tuple[str, ...], float]]] = {
+        "pytest_gf_exit_code": [((), record["exit"])],
+        "pytest_gf_run_seconds": [((), round(_seconds(record["finished"]) - _seconds(record["started"]), 6))],
+        "pytest_gf_run_timestamp_seconds": [((), _seconds(record["finished"]))],
+        LAST_CALM: [((), calm)] if calm is not None else [],
+    }
+    standing = [str(each["kind"]) for each in record["incidents"]]
+    counted = [((kind,), standing.count(kind)) for kind in dict.fromkeys((*kinds, *standing))]
+    verdicts = [
+        ((row["clause"], _params(row["params"]), str(verdict)), int(row["verdict"] == verdict))
+        for row in record["verdicts"]
+        for verdict in Verdict
+    ]
+    facts = {
+        (fact["fact"], _params(fact["params"])): fact["seconds"] for row in record["verdicts"] for fact in row["facts"]
+    }
+    return [
+        _family("pytest_gf_verdict", ("clause", "params", "verdict"), verdicts, now),
+        _family("pytest_gf_incidents", ("kind",), counted, now),
+        _family("pytest_gf_fact_seconds", ("fact", "params"), facts.items(), now),
+        *(_family(name, (), samples, now) for name, samples in one.items()),
+    ]
+
+
+def _family(name: str, labels: Sequence[str], samples: Iterable[tuple[Sequence[str], float]], now: Past) -> Metric:
+    from prometheus_client.core import GaugeMetricFamily
+
+    run = (*now.subject, now.selection)
+    family = GaugeMetricFamily(name, FAMILIES[name], labels=(*RUN_LABELS, *labels))
+    for values, sample in samples:
+        family.add_metric([visible(each) for each in (*run, *values)], float(sample))
+    return family
+
+
+def _params(params: Mapping[str, str]) -> str:
+    return ",".join(f"{axis}={value}" for axis, value in params.items())
+
+
+def _seconds(instant: str) -> float:
+    return datetime.datetime.fromisoformat(instant).timestamp()
+
+
+class _Made:
+    """What prometheus_client collects from: metrics that are made already."""
+
+    def __init__(self, made: Sequence[Metric]) -> None:
+        self._made = made
+
+    def collect(self) -> Iterable[Metric]:
+        """Return those that have samples: a Pushgateway keeps what it has of the others."""
+        return [each for each in self._made if each.samples]
+
+
+def write(made: Sequence[Metric], path: Path) -> None:
+    """Write metrics into a file, by a rename. Raises OSError."""
+    from prometheus_client import write_to_textfile
+
+    write_to_textfile(str(path), _Made(made))
+
+
+def earlier_calm(path: Path, now: Past) -> float | None:
+    """Return when the last run without red ended, as the file of an earlier run says; None where it says nothing of it."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    wanted = dict(zip(RUN_LABELS, (*now.subject, now.selection), strict=True))
+    try:
+        if not path.is_file() or path.stat().st_size > _LARGEST_FILE:
+            return None
+        samples = (
+            each for family in text_string_to_metric_families(path.read_text("utf-8")) for each in family.samples
+        )
+        return next((each.value for each in samples if each.name == LAST_CALM and each.labels == wanted), None)
+    except (OSError, ValueError, IndexError, KeyError):  # Whatever lies there, a run goes on.
+        return None
+
+
+def push(made: Sequence[Metric], to: Gateway, now: Past, seconds: float) -> None:
+    """Push metrics within so many seconds. Raises OSError, which never holds a credential.
+
+    Metrics of a name replace those of an earlier run. What this run has no sample of stays: when the last one without red was.
+    """
+    from prometheus_client import pushadd_to_gateway
+
+    key = dict(zip(RUN_LABELS, map(visible, (*now.subject, now.selection)), strict=True))
+
+    def send() -> None:
+        pushadd_to_gateway(to.address, JOB, _Made(made), key, timeout=seconds, handler=_handler(to))
+
+    _within(seconds, send)
+
+
+def _handler(to: Gateway) -> Callable[..., Callable[[], None]]:
+    def handler(
+        url: str, method: str, timeout: float, headers: list[tuple[str, str]], data: bytes
+    ) -> Callable[[], None]:
+        return lambda: _send(to, url, method, timeout, headers, data)
+
+    return handler
+
+
+def _send(  # noqa: PLR0917  # As prometheus_client calls a handler.
+    to: Gateway, url: str, method: str, seconds: float, headers: list[tuple[str, str]], data: bytes
+) -> None:
+    """Send one request. A redirect is no answer: it would be followed without the metrics."""
+    import httpx
+
+    who = (to.user, to.password) if to.user else None
+    with (
+        httpx.Client(timeout=seconds, trust_env=not _is_loopback(url), follow_redirects=False, auth=who) as client,
+        client.stream(method, url, headers=headers, content=data) as answer,
+    ):
+        if not answer.is_success:
+            said = b""
+            for part in answer.iter_bytes():
+                said += part
+                if len(said) >= _MOST_OF_AN_ANSWER:
+                    break
+            text = said[:_MOST_OF_AN_ANSWER].decode("utf-8", "replace").strip()
+            raise OSError(f"it answered {answer.status_code} {visible(redact(text.partition(chr(10))[0]))}".strip())
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _within(seconds: float, call: Callable[[], None]) -> None:
+    """Call this in a thread that is abandoned when its time is over: a socket's own timeout does not stop an answer that drips."""
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            call()
+        except Exception as wrong:  # noqa: BLE001  # Raised below, where the caller waits.
+            failed.append(wrong)
+
+    thread = threading.Thread(target=run, name="metrics", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise OSError(f"no whole answer within {seconds:g} s")
+    if failed:
+        said = visible(redact(str(failed[0]) or type(failed[0]).__name__))
+        raise OSError(said) from None
