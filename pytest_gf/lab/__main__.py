@@ -66,7 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m pytest_gf.lab", description="An embedded, bendable honey on loopback. `replay DATE` runs a dated incident instead.")
+    parser = argparse.ArgumentParser(
+        "python -m pytest_gf.lab",
+        description="An embedded, bendable honey on loopback. `replay DATE` runs a dated incident.",
+    )
     parser.add_argument(
         "--folder", type=Path, help="where it keeps what it holds, also after its end (default: a new temporary folder)"
     )

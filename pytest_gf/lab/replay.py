@@ -22,8 +22,6 @@ BAD_INPUT = 4
 LONGEST = 600.0
 """Seconds of one phase. Each of its facts has a deadline of its own, far below."""
 VERDICTS = ("violated", "error", "unproven", "interim")
-ANY = "*"
-"""As an incident: there is at least one, and it is not said which."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -60,12 +58,12 @@ def replayed(incident: Incident, folder: Path) -> Iterator[str]:
             for fault in phase.faults:
                 lab.bend(fault)
             _say("", f"== {phase.name}: {phase.about}")
-            found = list(differences(phase, _record(phase, lab, folder)))
+            found = list(differences(phase, record_of(phase, lab, folder)))
             _say(*(f"  not as it must be: {each}" for each in found))
             yield from found
 
 
-def _record(phase: Phase, lab: Lab, folder: Path) -> Mapping[str, Any]:
+def record_of(phase: Phase, lab: Lab, folder: Path) -> Mapping[str, Any]:
     """Run a phase's selection over the lab and return its record. Raises LabError where the run left none."""
     reports = folder / "reports"
     asked = [f"--gf-target={lab.target_file}", f"--gf-reports={reports}", *arguments(phase, folder)]
@@ -116,11 +114,11 @@ def differences(phase: Phase, record: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"nothing says: {each}" for each in phase.says if each not in reasons)
 
 
-def _compared(what: str, wanted: Collection[str], have: Collection[str]) -> Iterator[str]:
-    if tuple(wanted) == (ANY,):
-        wanted = have or ["any"]
-    yield from (f"no {what} {each!r}" for each in sorted(set(wanted) - set(have)))
-    yield from (f"{what} {each!r}" for each in sorted(set(have) - set(wanted)))
+def _compared(what: str, patterns: Iterable[str], have: Collection[str]) -> Iterator[str]:
+    """Yield what patterns mean and is not there, and what is there and no pattern means."""
+    wanted = meant(patterns, have)
+    yield from (f"no {what} {each}" for each in sorted(wanted - set(have)))
+    yield from (f"{what} {each} was not to be" for each in sorted(set(have) - wanted))
 
 
 def told(incident: Mapping[str, Any]) -> str:
@@ -128,12 +126,12 @@ def told(incident: Mapping[str, Any]) -> str:
     return f"{incident['kind']} {incident['subject']}".strip()
 
 
-def meant(patterns: Iterable[str], rows: Collection[str]) -> set[str]:
-    """Return the rows that patterns mean, ``*`` for any text. One that means none stands for itself."""
+def meant(patterns: Iterable[str], names: Collection[str]) -> set[str]:
+    """Return the names that patterns mean, ``*`` for any text. A pattern that means none stands for itself."""
     found: set[str] = set()
     for pattern in patterns:
         expression = re.compile(".*".join(map(re.escape, pattern.split("*"))))
-        found |= {row for row in rows if expression.fullmatch(row)} or {pattern}
+        found |= {name for name in names if expression.fullmatch(name)} or {pattern}
     return found
 
 

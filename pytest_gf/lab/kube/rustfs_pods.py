@@ -18,7 +18,9 @@ VERSION = "1.0.0-beta.7"
 CONTAINER = "rustfs"
 SCHEDULER = "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 node(s) didn't match PersistentVolume's node affinity."
 BACK_OFF = "back-off 5m0s restarting failed container=rustfs pod=attic-rustfs-openebs"
-NO_MODULE = "MountVolume.SetUp failed for volume: rpc error: code = Internal desc = zfs: the kernel module is not loaded"
+NO_MODULE = (
+    "MountVolume.SetUp failed for volume: rpc error: code = Internal desc = zfs: the kernel module is not loaded"
+)
 EVICTED = "The node was low on resource: ephemeral-storage."
 WAITING: Mapping[str, Object] = {
     "crash-loop": {"reason": "CrashLoopBackOff", "message": BACK_OFF},
