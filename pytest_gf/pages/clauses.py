@@ -25,9 +25,6 @@ _HOW = {
     "policy": "it binds this suite itself",
 }
 
-ONE_SHARD = "--gf-shard=0/768"
-"""The clauses of an audit have rows only where it is asked for."""
-
 
 def page(found: Found, contract: Contract, axes: Axes, known: Sequence[Drill]) -> str:
     """Return the page: every clause, every fact, then every statement with what proves it."""
@@ -105,12 +102,11 @@ def collected() -> Found:
     class Collector:
         def pytest_collection_finish(self, session: pytest.Session) -> None:
             nonlocal found
-            found = Found.of(session.items, session.config.stash[SESSION].facts)
+            contract = session.config.stash[SESSION]
+            found = Found.of(contract.every, contract.facts)
 
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        code = pytest.main(
-            ["suites", "--gf", ONE_SHARD, "--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[Collector()]
-        )
+        code = pytest.main(["suites", "--gf", "--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[Collector()])
     if code != pytest.ExitCode.OK or not found.clauses:
         raise SystemExit(
             f"{said.getvalue()}no clauses were collected (pytest's exit {int(code)}); run it in the checkout"
