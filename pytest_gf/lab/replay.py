@@ -49,6 +49,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def replayed(incident: Incident, folder: Path) -> Iterator[str]:
     """Run each phase of an incident, tell of it, and yield a line for each thing that is not as it must be."""
+    for phase, lab in bent(incident, folder):
+        _say("", f"== {phase.name}: {phase.about}")
+        found = list(differences(phase, record_of(phase, lab, folder)))
+        _say(*(f"  not as it must be: {each}" for each in found))
+        yield from found
+
+
+def bent(incident: Incident, folder: Path) -> Iterator[tuple[Phase, Lab]]:
+    """Yield each phase with the lab as it is in it: what a phase left stays, but for what a restart ends."""
     with contextlib.ExitStack() as stack:
         lab: Lab | None = None
         for phase in incident.phases:
@@ -57,10 +66,7 @@ def replayed(incident: Incident, folder: Path) -> Iterator[str]:
                 lab = stack.enter_context(Lab.start(folder / "lab"))
             for fault in phase.faults:
                 lab.bend(fault)
-            _say("", f"== {phase.name}: {phase.about}")
-            found = list(differences(phase, record_of(phase, lab, folder)))
-            _say(*(f"  not as it must be: {each}" for each in found))
-            yield from found
+            yield phase, lab
 
 
 def record_of(phase: Phase, lab: Lab, folder: Path) -> Mapping[str, Any]:

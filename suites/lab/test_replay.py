@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 
 from pytest_gf.engine.reports.incidents import incidents as told_of
 from pytest_gf.honey import contract
-from pytest_gf.lab import Lab, incidents, replay
+from pytest_gf.lab import incidents, replay
 from pytest_gf.lab.incidents import Incident, Phase
 
 DATES = ["2026-05-08", "2026-05-10", "2026-05-11", "2026-05-13", "2026-05-19", "2026-05-25"]
@@ -29,22 +28,16 @@ def record_of(verdicts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def looks(incident: Incident, folder: Path, drill: Any) -> Iterator[tuple[Phase, dict[str, Any]]]:
-    """Judge each phase in this process, over one lab that nothing mends between them."""
-    with contextlib.ExitStack() as stack:
-        lab: Lab | None = None
-        for phase in incident.phases:
-            if lab is None or phase.restart:
-                stack.close()
-                lab = stack.enter_context(Lab.start(folder / "lab"))
-            for fault in phase.faults:
-                lab.bend(fault)
-            if phase.interim:  # Waiving is done by pytest, so in a run of its own.
-                yield phase, dict(replay.record_of(phase, lab, folder))
-                continue
-            place = {"target_file": lab.target_file, "environment": lab.environment}
-            lasting: Any = types.SimpleNamespace(mend=lambda: None, **place)
-            judged = drill(*replay.arguments(phase, folder), "--gf-deadline=5").judge(folder, lab=lasting)
-            yield phase, record_of([*judged.verdicts().values()])
+    """Judge each phase in this process, over a lab that nothing mends between them."""
+    for phase, lab in replay.bent(incident, folder):
+        if phase.interim:  # Waiving is done by pytest, so in a run of its own.
+            yield phase, dict(replay.record_of(phase, lab, folder))
+            continue
+        lasting: Any = types.SimpleNamespace(
+            mend=lambda: None, target_file=lab.target_file, environment=lab.environment
+        )
+        judged = drill(*replay.arguments(phase, folder), "--gf-deadline=5").judge(folder, lab=lasting)
+        yield phase, record_of([*judged.verdicts().values()])
 
 
 @pytest.mark.slow
