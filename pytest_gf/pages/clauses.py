@@ -91,8 +91,8 @@ def _fact(facts: Facts, name: str) -> str:
     return f"| `{name}` | {', '.join(facts.axes_of(name))} | {made.changes or ''} | {says(made.function)} |"
 
 
-def collected() -> Found:
-    """Return what pytest collects below ``suites`` from here. Raises SystemExit where it finds no clause."""
+def collected(path: str = "suites") -> Found:
+    """Return what pytest collects below a folder from here. Raises SystemExit where it finds no clause."""
     import pytest
 
     from pytest_gf.engine.session import SESSION
@@ -106,7 +106,7 @@ def collected() -> Found:
             found = Found.of(contract.every, contract.facts)
 
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        code = pytest.main(["suites", "--gf", "--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[Collector()])
+        code = pytest.main([path, "--gf", "--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[Collector()])
     if code != pytest.ExitCode.OK or not found.clauses:
         raise SystemExit(
             f"{said.getvalue()}no clauses were collected (pytest's exit {int(code)}); run it in the checkout"

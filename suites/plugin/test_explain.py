@@ -22,7 +22,7 @@ from pytest_gf.engine.axes import Axes
 from pytest_gf.engine.explain import explain
 from pytest_gf.honey import HOUSE, contract
 from pytest_gf.pages.clauses import collected
-found, promised = collected(), contract.load()
+found, promised = collected("suites/contract"), contract.load()
 run = types.SimpleNamespace(house=HOUSE, contract=promised, axes=Axes(HOUSE, promised, {}, {}))
 names = [*found.clauses, *promised.statements, *HOUSE.causes]
 print(json.dumps({name: explain(name, found, run) for name in names}))
