@@ -170,7 +170,8 @@ class House:
     the real system's name, and ``lab`` the package that emulates it. ``removers(target, deadline, contract)`` gives what deletes things of the ledger there.
     ``where(target)`` tells by what a later clean knows the target again.
     ``why_not(contract, thing, run)`` says why a run never made a thing that its ledger names. ``plan`` adds lines to --gf-plan: what the facts of
-    each row need, and what they can't do without. ``applies`` says whether a fact would ask on this target.
+    each row need, and what they can't do without. ``applies`` says whether a fact would ask on this target. ``rights(contract, asks)`` gives
+    a line for each right that these ``asks`` of facts need.
     ``behind(contract, system)`` names the causes that would explain that a system does not answer: what it stands on.
     ``causes`` says what each kind of cause is, and what to do about it.
     A House that ``extends`` another has all of that one's, and its own in front.
@@ -199,6 +200,7 @@ class House:
     why_not: Callable[[Any, Thing, str], str] = lambda _contract, _thing, _run: ""
     plan: Callable[[Any, Mapping[str, Sequence[Node]], Mapping[str, Sequence[Node]]], Iterator[PlanLine]] | None = None
     applies: Callable[[Any, Node], bool] = lambda _run, _node: True
+    rights: Callable[[Any, Iterable[str]], Iterable[str]] = lambda _contract, _asks: ()
     behind: Callable[[Any, str], Iterable[Cause]] = lambda _contract, _system: ()
     causes: Mapping[str, Kind] = field(default_factory=dict)
     file: Path | None = None

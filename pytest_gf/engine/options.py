@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import itertools
 import os
 import re
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from pytest_gf.engine import loading
+from pytest_gf.engine import bending, loading
 from pytest_gf.engine import target as targets
 from pytest_gf.engine.axes import Axes
 from pytest_gf.engine.contract import Contract
@@ -141,16 +140,7 @@ _OPTIONS = (
             "Default: the hour in UTC, so that an hourly canary looks elsewhere each time.",
         },
     ),
-    Option(
-        "--gf-fault",
-        {
-            "action": "append",
-            "default": [],
-            "metavar": "NAME[:ARG]",
-            "help": "Bend the lab (repeatable). Refused on any other target.",
-        },
-    ),
-    Option("--gf-faults", {"action": "store_true", "help": "List the faults of the lab, and run nothing."}),
+    *bending.OPTIONS,
     Option(
         "--gf-reports",
         {"metavar": "DIR", "help": "Where runs write. Default: reports/ in pytest's root folder."},
@@ -174,6 +164,13 @@ _OPTIONS = (
             "action": "store_true",
             "help": "Print what a run of the chosen clauses would ask of which system, what it would change, and each right that "
             "it lacks with the rule that grants it. Sends access reviews only. With --gf-strict: exit 11 if a right is lacking.",
+        },
+    ),
+    Option(
+        "--gf-explain",
+        {
+            "metavar": "NAME",
+            "help": "Say what a clause, a statement (S077) or a kind of cause is about: requirement, facts, rights, faults, causes. Asks nothing.",
         },
     ),
     Option(
@@ -255,7 +252,7 @@ def place_suites(config: pytest.Config, args: list[str]) -> None:
     suites = [str(path) for path in suites_of(config)]
     named = bool(config.getini("gf_house") or config.getini("gf_suites"))
     found: list[str] = []
-    if known.gf or (named and _names_a_marker(known.markexpr, house)):
+    if known.gf or known.gf_explain or (named and _names_a_marker(known.markexpr, house)):
         found = suites
     elif named and known.keyword:
         found = [*(str(config.rootpath / path) for path in config.getini("testpaths")), *suites]
@@ -334,7 +331,7 @@ def _read(config: pytest.Config, house: House) -> Settings:
         axes=Axes(house, contract, filled, chosen, target),
         target=target,
         vantage=target.vantage if target is not None else option.gf_vantage or house.vantages[0],
-        faults=_faults(option.gf_fault, house, contract, target),
+        faults=bending.bends(option, house, contract, target),
         reports=Path(os.path.abspath(option.gf_reports)) if option.gf_reports else config.rootpath / "reports",
         strict=option.gf_strict,
         deadline=option.gf_deadline,
@@ -386,15 +383,3 @@ def _target(config: pytest.Config, house: House) -> Target | None:
         raise BadInput(f"target {chosen!r}: no such file; expected 'lab' or a TOML file of addresses (docs/targets.md)")
     target = targets.load(house, path)
     return target.with_vantage(vantage) if vantage else target
-
-
-def _faults(given: list[str], house: House, contract: Contract, target: Target | None) -> tuple[Any, ...]:
-    if not given:
-        return ()
-    if target is not None:
-        raise BadInput(f"--gf-fault={given[0]}: only the lab can be bent, and the target is {target.name!r}")
-    faults = importlib.import_module(f"{house.lab}.faults")
-    try:
-        return tuple(faults.parse(each, contract) for each in given)
-    except ValueError as unknown:
-        raise BadInput(f"--gf-fault: {unknown}") from None

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_gf.engine.house import House
     from pytest_gf.engine.options import Settings
     from pytest_gf.engine.target import Target
+    from pytest_gf.engine.trouble import Trouble
 
 Asked = TypeVar("Asked")
 
@@ -83,6 +84,7 @@ class Run:
         self._lab: Any = None
         self._lab_failure: ProbeError | None = None
         self._ledger: ledgers.Ledger | None = None
+        self._stopped: Trouble | None = None
         self._lock = threading.RLock()
         self._endings: list[Callable[[], None]] = []
         if self._target is not None:
@@ -143,8 +145,11 @@ class Run:
         return {"target": self.target.name} | (self.house.where(self.target) if self.house.where is not None else {})
 
     def permit(self, word: str) -> None:
-        """Raise Unproven if the target does not allow this change, or if the vantage forbids all changes."""
+        """Raise Unproven if the target does not allow this change, if the vantage forbids all changes, or if this run must make no more."""
         target = self.target
+        if self._stopped is not None:
+            says, because = f"{self._stopped.says}: a change would bury evidence", (self._stopped.cause,)
+            raise Unproven(says, self._stopped.next_step, because=because)
         if target.vantage == target.read_only:
             raise Unproven(f"the vantage {target.vantage} changes nothing", "run it from another vantage")
         if not target.permits(word):
@@ -155,6 +160,10 @@ class Run:
             )
         if not self.is_confirmed(word):
             raise Unproven(f"{word!r} was not confirmed", f"--gf-confirm={self.house.confirm[word]}, if it is meant")
+
+    def stop_changing(self, trouble: Trouble) -> None:
+        """Make every later change of this run unproven, since this was seen after one."""
+        self._stopped = self._stopped or trouble
 
     def is_confirmed(self, word: str) -> bool:
         """Tell whether the change is confirmed by the command line, or needs no such word."""

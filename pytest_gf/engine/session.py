@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from pytest_gf.engine import broken, catalog, judging, pytests, redacting, waiving
+from pytest_gf.engine import broken, catalog, judging, looking, pytests, redacting, waiving
 from pytest_gf.engine.clauses import Row, clause_of
 from pytest_gf.engine.facts import GRAPH, Facts, Folder, read_folder
 from pytest_gf.engine.lint import lint
@@ -46,8 +46,8 @@ class ContractSession:
         self.config = config
         self.is_worker = worker is not None
         self.is_controller = not self.is_worker and pytests.is_controller(config)
-        if config.option.gf_plan and (self.is_worker or self.is_controller):
-            raise pytest.UsageError("--gf-plan is made in one process: leave -n out")
+        if looking.wanted(config) and (self.is_worker or self.is_controller):
+            raise pytest.UsageError(f"{looking.wanted(config)} is made in one process: leave -n out")
         self.run = Run(settings, worker["gf_run"] if worker is not None else new_id())
         self.rows: dict[str, Row] = {}
         self.record: Record | None = None
@@ -59,12 +59,13 @@ class ContractSession:
         self._started = self._reporting_phase = self._tidied = self._lacking = False
         self._failed_before: dict[str, Any] = {}
         self.left: list[str] = []
+        self.every: list[pytest.Item] = []
         self._endings: list[str] = []
         self._allure: AllureHooks | None = None
         self._undo = [redacting.redact_log_records(), redacting.redact_shown_warnings(), redacting.redact_uncaught()]
         redacting.redact_traces(config.trace.root)
         option = config.option
-        self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan or option.gf_plan)
+        self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan or looking.wanted(config))
         if not self.looks_only:
             if not self.is_worker:
                 places.check(self.run)
@@ -100,6 +101,7 @@ class ContractSession:
 
     def collected(self, every: list[pytest.Item], selected: list[pytest.Item]) -> None:
         """Lint all clauses that were collected (in one process only), and note the rows that were selected."""
+        self.every = every
         if not self.is_worker:
             lines = [*self._broken, *lint(every, self.facts, self.run.settings)]
             if lines:
@@ -117,12 +119,14 @@ class ContractSession:
 
     def _needs(self, items: list[pytest.Item]) -> Iterator[set[str]]:
         """Yield what the facts of each selected clause need, transitively."""
-        for name, _ in self._wanted(items):
+        for name, _ in self.wanted(items):
             yield {need for each in self.facts.closure(name).values() for need in each.needs}
 
     def after_collection(self) -> list[str]:
         reporter = pytests.terminal(self.config)
-        return terminal.banner(self.run, reporter) if self.rows and reporter is not None else []
+        if not self.rows or reporter is None or self.config.option.gf_explain:
+            return []
+        return terminal.banner(self.run, reporter)
 
     def scheduler(self, config: pytest.Config, log: Any) -> Any:
         """Return xdist's scheduler for a run that judges clauses; None lets xdist choose."""
@@ -132,15 +136,13 @@ class ContractSession:
 
         return ClausesTogether(config, log, self.rows)
 
-    def planned(self, session: pytest.Session) -> bool | None:
-        """Under --gf-plan write the plan instead of running anything, and set the exit code; else None."""
-        if not self.config.option.gf_plan or session.testsfailed or not self.rows:
+    def instead(self, session: pytest.Session) -> bool | None:
+        """Write what --gf-plan or --gf-explain ask for instead of running anything; None where neither does."""
+        lines = None if session.testsfailed else looking.lines(self, session.items)
+        if lines is None:
             return None
-        from pytest_gf.engine.plan import plan, within
-
-        wanted = {row.name: list(self._wanted([item])) for item in session.items if (row := self.rows.get(item.nodeid))}
         reporter = pytests.terminal(self.config)
-        for line, lacks in within(self.run.settings.fact_deadline, plan(self.run, wanted)):
+        for line, lacks in lines:
             self._lacking = self._lacking or lacks
             if reporter is not None:
                 reporter.write_line(redact(line))
@@ -155,7 +157,7 @@ class ContractSession:
             return
         if not self._started and not self.looks_only:
             self._started = True
-            self.run.observe(self._wanted(item.session.items))
+            self.run.observe(self.wanted(item.session.items))
         if self._allure is not None:
             from pytest_gf.engine.reports.allure import Current
 
@@ -385,7 +387,7 @@ class ContractSession:
                 if self.record.verdicts.get(nodeid, {}).get("verdict") == Verdict.UNPROVEN:
                     pytests.last_failed(self.config)[key] = True
 
-    def _wanted(self, items: list[pytest.Item]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    def wanted(self, items: list[pytest.Item]) -> Iterator[tuple[str, Mapping[str, str]]]:
         for item in items:
             if item.nodeid in self.rows:
                 for name in getattr(item, "_fixtureinfo").argnames:  # noqa: B009  # Private, and mypy says so.

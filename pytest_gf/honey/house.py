@@ -87,6 +87,7 @@ HOUSE = House(
     why_not=stored.why_not,
     plan=rights.lines,
     applies=rights.applies,
+    rights=rights.needed,
     causes=KINDS,
     behind=behind,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_gf.engine.errors import ProbeError, Unproven
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pytest_gf.engine.house import PlanLine
     from pytest_gf.engine.nodes import Node
     from pytest_gf.engine.run import Run
+    from pytest_gf.honey.contract import Contract
     from pytest_gf.honey.probes.kube import Kube
 
 Right = tuple[str, str, str, str]
@@ -54,24 +55,45 @@ def lines(run: Run, nodes: Mapping[str, Sequence[Node]], hard: Mapping[str, Sequ
         yield f"  unknown: {failed}", True
 
 
-def _needs(run: Run, node: Node) -> Iterator[Right]:
-    """Yield the rights behind what a fact asks; exec and port-forward need get and create both, discovery none."""
+def _asked(asks: Iterable[str]) -> Iterator[tuple[str, str, bool]]:
+    """Yield verb, resource, and whether it is asked in one namespace, of what a fact asks of the cluster.
+
+    exec and port-forward need get and create both, discovery needs no right.
+    """
     from pytest_gf.honey.probes.kube_places import EVERYWHERE, PLACES, UPGRADES
 
-    target, workload = honeys(run.target), run.contract.rustfs
-    route = target.routes.get(node.fact.name.removesuffix("_route"))
-    own = target.namespace(workload.namespace if workload is not None else "")
-    home = route.namespace if route is not None else own
-    for ask in node.fact.asks:
+    for ask in asks:
         system, _, asked = ask.partition(" ")
         verb, _, resource = asked.partition(" ")
         if system == KUBERNETES and asked != DISCOVERY:
             everywhere = resource.endswith(EVERYWHERE)
             resource = resource.removesuffix(EVERYWHERE)
-            namespace = "" if everywhere or not PLACES[resource.partition("/")[0]].namespaced else home
-            name = _name(run, node, resource) if verb == "get" else ""
+            within = not everywhere and PLACES[resource.partition("/")[0]].namespaced
             for each in ("get", "create") if resource in UPGRADES else (verb,):
-                yield each, resource, namespace, name
+                yield each, resource, within
+
+
+def needed(contract: Contract, asks: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each right that facts need which ask this, as deploy/rbac grants it."""
+    from pytest_gf.honey.probes.kube_places import rule
+
+    namespace = contract.rustfs.namespace if contract.rustfs is not None else "the contract's"
+    verbs: dict[tuple[str, bool], dict[str, None]] = {}
+    for verb, resource, within in _asked(asks):
+        verbs.setdefault((resource, within), {})[verb] = None
+    for (resource, within), found in sorted(verbs.items()):
+        where = f"in namespace {namespace}" if within else "in the cluster"
+        yield f"{', '.join(found)} {resource} {where}: {rule(tuple(found), resource)}"
+
+
+def _needs(run: Run, node: Node) -> Iterator[Right]:
+    """Yield the rights behind what a fact asks."""
+    target, workload = honeys(run.target), run.contract.rustfs
+    route = target.routes.get(node.fact.name.removesuffix("_route"))
+    own = target.namespace(workload.namespace if workload is not None else "")
+    home = route.namespace if route is not None else own
+    for verb, resource, within in _asked(node.fact.asks):
+        yield verb, resource, home if within else "", _name(run, node, resource) if verb == "get" else ""
 
 
 def _name(run: Run, node: Node, resource: str) -> str:

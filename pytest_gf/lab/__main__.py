@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_gf.honey.contract import Contract, load
-from pytest_gf.lab import faults, honey
+from pytest_gf.lab import faults, honey, replay
 from pytest_gf.lab.attic import content
 from pytest_gf.lab.attic.server import AtticServer
 from pytest_gf.lab.bazel.blobs import Blobs
@@ -45,7 +45,10 @@ FAILED = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the lab till its end and return the exit code: 0, or 2 with one line on stderr where it can't start."""
-    options = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["replay"]:
+        return replay.main(words[1:])
+    options = _parser().parse_args(words)
     try:
         if not 0 < options.lifetime <= LONGEST_LIFETIME:
             raise ValueError(f"--lifetime: expected seconds above 0 and up to {LONGEST_LIFETIME:g}")  # noqa: TRY301  # One line for all.
@@ -63,7 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m pytest_gf.lab", description="An embedded, bendable honey on loopback.")
+    parser = argparse.ArgumentParser(
+        "python -m pytest_gf.lab",
+        description="An embedded, bendable honey on loopback. `replay DATE` runs a dated incident.",
+    )
     parser.add_argument(
         "--folder", type=Path, help="where it keeps what it holds, also after its end (default: a new temporary folder)"
     )

@@ -117,6 +117,7 @@ _STATE = (
     Fault(
         "state-meta-broken", "stack", "the object's xl.meta is broken: HEAD and GET answer 500, the listing shows it"
     ),
+    Fault("state-applied", "stack", "an apply went well, and its state is four serials later"),
     Fault("state-older-serial", "stack", "an older snapshot was put back"),
     Fault("state-other-lineage", "stack", "the state of another lineage was put in its place"),
     Fault("state-emptied", "stack", "a good state without any resource, of a later serial, was put in its place"),

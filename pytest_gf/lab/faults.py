@@ -63,7 +63,7 @@ WAYS = (
     *("internal-name", "tailnet", "tailscale", "internal-balancer"),
 )
 BESIDE = ("job", "terminating", "evicted")
-TROUBLES = ("crash-loop", "oom-killed", "image-pull", "evicted")
+TROUBLES = ("crash-loop", "oom-killed", "image-pull", "evicted", "mount-failed")
 DATA_VOLUMES = ("claim", "empty-dir", "host-path")
 VOLUME_SHAPES = ("hostname", "both", "two-terms", "absent", "released", "foreign", "host-path")
 SHAPES = ("claim", "host-path", "bucket", "prefix", "endpoint", "no-s3", "secret", "config-file", "port", "http-only")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_gf.engine.axes import Axes
 from pytest_gf.engine.clauses import Clause
 from pytest_gf.engine.facts import Facts
-from pytest_gf.pages.faults import Drill, drills
+from pytest_gf.engine.found import Found, proving, says
+from pytest_gf.lab.drills import Drill, drills
 
 if TYPE_CHECKING:
     from pytest_gf.honey.contract import Contract, Statement
@@ -26,33 +25,21 @@ _HOW = {
     "policy": "it binds this suite itself",
 }
 
-ONE_SHARD = "--gf-shard=0/768"
-"""The clauses of an audit have rows only where it is asked for."""
-_PYTESTS = {"clause", "parametrize"}
-"""Markers that every clause has, or that only say what its axes are."""
-
-
-@dataclass
-class Found:
-    """What a collection of the checkout holds: clauses and their markers by id, tests by the policy statement that they hold."""
-
-    clauses: dict[str, Clause] = field(default_factory=dict)
-    markers: dict[str, list[str]] = field(default_factory=dict)
-    upholding: dict[str, list[str]] = field(default_factory=dict)
-    facts: Facts = field(default_factory=lambda: Facts({}))
-
 
 def page(found: Found, contract: Contract, axes: Axes, known: Sequence[Drill]) -> str:
     """Return the page: every clause, every fact, then every statement with what proves it."""
     ordered = sorted(found.clauses.values(), key=lambda each: each.id)
-    proving = _proving(ordered, axes)
+    proved = {
+        name: [f"`{row}`{f' ({how})' * bool(how)}" for row, how in rows]
+        for name, rows in proving(ordered, axes).items()
+    }
     for name, tests in found.upholding.items():
-        for test in tests:
-            _add(proving, name, test)
+        part = " (in part)" * name.endswith("~")
+        proved.setdefault(name.rstrip("~"), []).extend(f"`{test}`{part}" for test in tests)
     for group in contract.together:
         for name in group.statements.split():
             whole = ", ".join(f"`{each}`" for each in group.clauses)
-            proving.setdefault(name, []).append(f"whole by all of {whole}")
+            proved.setdefault(name, []).append(f"whole by all of {whole}")
     lines = [
         "# Clauses",
         "",
@@ -68,21 +55,20 @@ def page(found: Found, contract: Contract, axes: Axes, known: Sequence[Drill]) -
     lines += ["", f"# The contract's {len(contract.statements)} statements", ""]
     for how, meaning in _HOW.items():
         lines += [f"## {how}: {meaning}", "", "| statement | proved by | text |", "|---|---|---|"]
-        lines += [_row(each, proving) for each in contract.statements.values() if each.how == how]
+        lines += [_row(each, proved) for each in contract.statements.values() if each.how == how]
         lines.append("")
     return "\n".join(lines)
 
 
 def _section(made: Clause, found: Found, known: Sequence[Drill]) -> list[str]:
-    facts = found.facts
-    direct = [name for name in inspect.signature(made.function).parameters if name in facts.facts]
-    below = {name for need in direct for name in facts.closure(need)} - set(direct)
-    axes = dict.fromkeys(axis for need in direct for axis in facts.axes_of(need))
+    direct = found.judged(made)
+    below = found.behind(made).keys() - set(direct)
+    axes = found.axes_of(made)
     red = list(dict.fromkeys(each.fault for each in known if each.violates(made.id)))
     return [
         f"## `{made.id}`",
         "",
-        f"{made.title}. {_claim(made)}",
+        f"{made.title}. {says(made.function)}",
         "",
         f"- proves: {' '.join(made.proves)}",
         f"- markers: {_code(found.markers.get(made.id, ()))}",
@@ -96,65 +82,31 @@ def _code(names: Iterable[str]) -> str:
     return ", ".join(f"`{each}`" for each in names)
 
 
-def _proving(clauses: Iterable[Clause], axes: Axes) -> dict[str, list[str]]:
-    proving: dict[str, list[str]] = {}
-    for made in clauses:
-        for word in made.proves:
-            if word.startswith("{"):
-                axis = word.strip("{}")
-                for value in axes.every(axis):
-                    for name in axes.statements(axis, value):
-                        _add(proving, name, f"{made.id}[{value}]")
-            else:
-                _add(proving, word, made.id)
-    return proving
-
-
-def _add(proving: dict[str, list[str]], word: str, row: str) -> None:
-    part = {"~": " (in part)", "!": " (by its red)"}.get(word[-1], "")
-    proving.setdefault(word.rstrip("~!"), []).append(f"`{row}`{part}")
-
-
-def _row(statement: Statement, proving: Mapping[str, list[str]]) -> str:
-    return f"| {statement.id} | {', '.join(proving.get(statement.id, ())) or 'not proved'} | {statement.text.replace('|', chr(92) + '|')} |"
+def _row(statement: Statement, proved: Mapping[str, list[str]]) -> str:
+    return f"| {statement.id} | {', '.join(proved.get(statement.id, ())) or 'not proved'} | {statement.text.replace('|', chr(92) + '|')} |"
 
 
 def _fact(facts: Facts, name: str) -> str:
     made = facts.facts[name]
-    says = (inspect.getdoc(made.function) or "").partition("\n")[0]
-    return f"| `{name}` | {', '.join(facts.axes_of(name))} | {made.changes or ''} | {says} |"
+    return f"| `{name}` | {', '.join(facts.axes_of(name))} | {made.changes or ''} | {says(made.function)} |"
 
 
-def _claim(made: Clause) -> str:
-    return (inspect.getdoc(made.function) or "").partition("\n")[0]
-
-
-def collected() -> Found:
-    """Return what pytest collects below ``suites`` from here. Raises SystemExit where it finds no clause."""
+def collected(path: str = "suites") -> Found:
+    """Return what pytest collects below a folder from here. Raises SystemExit where it finds no clause."""
     import pytest
 
-    from pytest_gf.engine.clauses import clause_of
     from pytest_gf.engine.session import SESSION
 
     found = Found()
 
     class Collector:
         def pytest_collection_finish(self, session: pytest.Session) -> None:
-            found.facts = session.config.stash[SESSION].facts
-            for item in session.items:
-                made = clause_of(getattr(item, "function", None))
-                if made is not None:
-                    found.clauses[made.id] = made
-                    found.markers[made.id] = sorted({mark.name for mark in item.iter_markers()} - _PYTESTS)
-                for mark in item.iter_markers("upholds"):
-                    test = item.nodeid.partition("[")[0]
-                    tests = found.upholding.setdefault(mark.args[0], [])
-                    tests += [test] if test not in tests else []
+            nonlocal found
+            contract = session.config.stash[SESSION]
+            found = Found.of(contract.every, contract.facts)
 
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        code = pytest.main(
-            ["suites", "--gf", ONE_SHARD, "--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[Collector()]
-        )
+        code = pytest.main([path, "--gf", "--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[Collector()])
     if code != pytest.ExitCode.OK or not found.clauses:
         raise SystemExit(
             f"{said.getvalue()}no clauses were collected (pytest's exit {int(code)}); run it in the checkout"

@@ -3,63 +3,11 @@
 from __future__ import annotations
 
 import sys
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_gf.lab.drills import Drill, drills
 from pytest_gf.lab.faults import FAULTS, Fault
-
-TABLE = Path("suites") / "lab" / "faults.toml"
-"""In the checkout; suites/lab/test_faults.py holds each of its rows true, both ways."""
-MODEL = Path("suites") / "lab" / "repository_faults.toml"
-"""As `TABLE`, for the faults of the model repository; held by test_repository_faults.py."""
-_MARKERS = {TABLE: "canary", MODEL: "repository or quarantine or environment"}
-"""What the rows below ``fault`` are run with; the other tables of a file are named by their marker."""
-
-
-@dataclass(frozen=True)
-class Drill:
-    """One fault as ``--gf-fault`` takes it, and the rows that it turns in a run of ``-m`` marker.
-
-    ``*`` stands for any text in a row's name.
-    """
-
-    fault: str
-    marker: str = "canary"
-    violated: tuple[str, ...] = ()
-    unproven: tuple[str, ...] = ()
-    error: tuple[str, ...] = ()
-
-    def violates(self, clause: str) -> bool:
-        """Return whether a row of this clause turns violated."""
-        return any(fnmatchcase(clause, pattern.partition("[")[0]) for pattern in self.violated)
-
-
-def drills(*paths: Path) -> list[Drill]:
-    """Return the tables' rows, their groups written out. Raises OSError, and KeyError for a group that is not there."""
-    tables = {path: tomllib.loads(path.read_text(encoding="utf-8")) for path in paths or (TABLE, MODEL)}
-    groups: Mapping[str, Sequence[str]] = {
-        name: each for table in tables.values() for name, each in table.get("groups", {}).items()
-    }
-
-    def rows(patterns: Iterable[str]) -> tuple[str, ...]:
-        return tuple(
-            row for each in patterns for row in (groups[each.removeprefix("@")] if each.startswith("@") else [each])
-        )
-
-    return [
-        Drill(
-            fault,
-            _MARKERS.get(path, "canary") if name == "fault" else name,
-            *(rows(turned.get(verdict, ())) for verdict in ("violated", "unproven", "error")),
-        )
-        for path, table in tables.items()
-        for name, faults in table.items()
-        if name != "groups"
-        for fault, turned in faults.items()
-    ]
 
 
 def page(known: Sequence[Drill]) -> str:
@@ -110,6 +58,4 @@ def _rows(patterns: Sequence[str]) -> str:
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004  # The program and its one argument.
         raise SystemExit("usage: python -m pytest_gf.pages.faults FILE")
-    if not TABLE.is_file():
-        raise SystemExit(f"no {TABLE} here; run it in the checkout")
     Path(sys.argv[1]).write_text(page(drills()), encoding="utf-8")

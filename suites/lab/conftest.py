@@ -169,7 +169,7 @@ class Drill:
         graph = run.begin(self.session.facts)
         with warnings.catch_warnings():
             warnings.simplefilter("default")  # As the plugin has it: what a library warns of is no error of a row.
-            run.observe(self.session._wanted([*self.items]))
+            run.observe(self.session.wanted([*self.items]))
             rows = [(item, self.session.rows[item.nodeid]) for item in self.items]
             named = {row.name: row_as_data(row) | _account(item, row, run) for item, row in rows}
         graph.write()

@@ -1,34 +1,66 @@
-"""The committed sample run is what a fire drill makes today."""
+"""The committed sample run is what the lab makes of the incident of 2026-05-25 today."""
 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
+from pytest_gf.lab import incidents
+from pytest_gf.pages import sample
+
 SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
-DRILL = ["-m", "canary", "--gf-fault=bucket-index-lost:tofu-state"]
 
 
-def normal(folder: Path) -> dict[str, str]:
-    """Return the run's record and summary with every time set to nothing."""
-    record: dict[str, Any] = json.loads((folder / "record.json").read_text())
-    record |= {"started": "2026-01-01T00:00:00.000Z", "finished": "2026-01-01T00:00:01.000Z"}
-    record["command"] = "pytest " + " ".join(DRILL)
-    for verdict in record["verdicts"]:
-        verdict |= {"seconds": 0.0, "started": "2026-01-01T00:00:00.000Z", "ended": "2026-01-01T00:00:00.000Z"}
-        for fact in verdict["facts"]:
-            fact["seconds"] = 0.0
-    summary = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "2026-01-01T00:00:00.000Z", (folder / "summary.md").read_text())
-    return {"record.json": json.dumps(record, indent=1) + "\n", "summary.md": summary}
+def told(text: str) -> dict[str, Any]:
+    """Return what a record says of rows and incidents."""
+    record = json.loads(text)
+    rows = {
+        f"{row['clause']}[{'-'.join(row['params'].values())}]": (
+            row["verdict"],
+            row["reason"],
+            row["next_step"],
+            row["cause"],
+        )
+        for row in record["verdicts"]
+    }
+    found = [(each["kind"], each["subject"], each["rows"], each["consequences"]) for each in record["incidents"]]
+    return {"rows": rows, "incidents": found, "exit": record["exit"], "keys": sorted(record)}
 
 
-def test_the_sample_is_what_the_drill_makes(run_pytest: Any, tmp_path: Path) -> None:
-    outcome = run_pytest(*DRILL)
-    assert outcome.exit == 1
-    made = normal(outcome.folder)
+def test_the_sample_is_what_the_lab_makes(tmp_path: Path) -> None:
+    made = sample.made()
+    assert made.keys() == set(sample.FILES)
     for name, text in made.items():
         (tmp_path / name).write_text(text)
-    stale = [name for name, text in made.items() if text != (SAMPLE / name).read_text()]
-    assert not stale, f"the sample is stale: look at it, then cp {tmp_path}/{{record.json,summary.md}} {SAMPLE}"
+    kept = {name: (SAMPLE / name).read_text() for name in made}
+    again = "the sample is stale: look at it, then python -m pytest_gf.pages.sample reports/sample"
+    assert told(made["record.json"]) == told(kept["record.json"]), again
+    assert made["summary.md"] == kept["summary.md"], again
+    phase = incidents.read(sample.DATE).phase(sample.PHASE)
+    assert phase is not None
+    assert {
+        f"{each['kind']} {each['subject']}".strip() for each in json.loads(kept["record.json"])["incidents"]
+    } == set(phase.incidents)
+
+
+def test_what_differs_from_run_to_run_is_not_in_it() -> None:
+    hashes = ["ab" * 32, "cd" * 32]
+    text = (
+        f"20261129T230000Z-1a2b3c4d at http://127.0.0.1:4711 since 2026-11-29T23:00:00.123Z: cas.v2/ab/{hashes[0]}, {hashes[1]};"
+        f" {hashes[0]} again; gf-rca-20261129230000-1a2b3c4d; no answer within 10.25 s; 2026-05-25 stays"
+    )
+    record = {
+        "started": "2026-11-29T23:00:00Z",
+        "command": "python x",
+        "facts": [{"seconds": 3.5, "digest": hashes[1]}],
+    }
+    found = sample.normal({"summary.md": text, "record.json": json.dumps(record)})
+    first, second = "0" * 64, f"{1:064x}"
+    assert found["summary.md"] == (
+        f"20260525T000000Z-00000000 at http://127.0.0.1:9000 since {sample.INSTANT}: cas.v2/00/{first}, {second};"
+        f" {first} again; gf-rca-20260525000000-00000000; no answer within 1 s; 2026-05-25 stays"
+    )
+    plain = json.loads(found["record.json"])
+    assert plain["facts"] == [{"seconds": 0.0, "digest": second}]
+    assert plain["command"].startswith("pytest -m 'canary or cache_delete' --gf-confirm=")

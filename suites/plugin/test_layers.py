@@ -56,7 +56,12 @@ ENGINE: dict[str, set[str]] = {
     "lint": {"broken", "clauses", "facts", "lint_facts", "meant", "redaction"},
     "cleaning": {"ledger", "redaction", "target"},
     "plan": {"errors"},
-    "options": {"axes", "contract", "house", "loading", "reports", "target"},
+    "bending": {"contract", "house"},
+    "causing": set(),
+    "found": {"clauses", "facts"},
+    "explain": {"causing", "clauses", "found", "house"},
+    "looking": {"explain", "found", "house", "plan"},
+    "options": {"axes", "bending", "contract", "house", "loading", "reports", "target"},
     "run": {"errors", "evidence", "graph", "house", "ledger", "nodes", "redaction", "target", "visible"},
     "waiving": set(),
     "judging": {"errors", "facts", "options", "redaction", "run", "trouble", "verdict", "visible", "waiving"},
@@ -65,22 +70,8 @@ ENGINE: dict[str, set[str]] = {
     "selecting": {"catalog", "clauses", "house"},
     "commands": {"cleaning", "errors", "house", "options"},
     "session": {
-        *(
-            "broken",
-            "catalog",
-            "clauses",
-            "facts",
-            "house",
-            "judging",
-            "lint",
-            "options",
-            "plan",
-            "pytests",
-            "redacting",
-            "redaction",
-            "reports",
-        ),
-        *("run", "scheduling", "terminating", "verdict", "waiving"),
+        *("broken", "catalog", "clauses", "facts", "house", "judging", "lint", "looking", "options", "pytests"),
+        *("redacting", "redaction", "reports", "run", "scheduling", "terminating", "verdict", "waiving"),
     },
 }
 PUBLIC = {
@@ -132,11 +123,18 @@ ALLOWED: dict[str, set[str]] = {
     "engine.__init__": set(),
     "lab": {"honey.contract", "honey.formats"},
     "pages": {
-        *(
-            f"engine.{each}"
-            for each in ("axes", "clauses", "facts", "options", "reports", "session", "target", "trouble")
-        ),
-        *("honey.__init__", "honey.contract", "lab"),
+        "engine.axes",
+        "engine.clauses",
+        "engine.facts",
+        "engine.found",
+        "engine.options",
+        "engine.reports",
+        "engine.session",
+        "engine.target",
+        "engine.trouble",
+        "honey.__init__",
+        "honey.contract",
+        "lab",
     },
     "plugin": {
         f"engine.{each}"

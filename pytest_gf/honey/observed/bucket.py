@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from pytest_gf.engine.errors import Unproven
 from pytest_gf.engine.trouble import Cause, Observed, Trouble, failing
@@ -11,6 +11,10 @@ from pytest_gf.honey.answers import Answer, Listing
 from pytest_gf.honey.observed.disk import FOREIGN, MOUNT, NOT_TO_DO, OFFLINE, Disk, Markers, markers_of
 from pytest_gf.honey.observed.workload import Readiness
 
+if TYPE_CHECKING:
+    from pytest_gf.engine.run import Run
+
+Value = TypeVar("Value", bound=Observed)
 NOT_FOUND = 404
 FAILS = 500
 """The status from which on S3 says that it failed itself (RFC 9110, 15.6)."""
@@ -326,6 +330,14 @@ def lost_after_a_delete(missing: tuple[str, ...], protected: tuple[str, ...]) ->
     """Return the trouble of buckets that left the listing as something was deleted."""
     says = f"bucket-index loss after a delete (the 2026-05-25 class): {', '.join(missing)} left the listing"
     return Trouble(index_loss(missing[0], missing, protected), says, f"{PRESERVE}; {TICKETS}")
+
+
+def heeded(value: Value, run: Run) -> Value:
+    """Return what was seen after a change. Where it shows that S3 lost a bucket, this run changes nothing more."""
+    found = value.trouble()
+    if found is not None and found.cause.kind == "bucket-index-loss":
+        run.stop_changing(found)
+    return value
 
 
 @dataclass(frozen=True)

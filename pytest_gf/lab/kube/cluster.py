@@ -207,6 +207,8 @@ class Cluster:
         if self._bends.on("pod-broken"):  # A new-style event that began long ago and lasts.
             said = {"type": "Warning", "reason": "BackOff", "message": rustfs_pods.BACK_OFF}
             dated = {"eventTime": CREATED, "series": {"count": 41, "lastObservedTime": minute_ago()}}
+        if self._bends.argument("pod-broken") == "mount-failed":
+            said |= {"reason": "FailedMount", "message": rustfs_pods.NO_MODULE}
         return [{"metadata": self._meta(f"{pod}.18a1"), "involvedObject": about, **dated, **said}]
 
     def _jobs(self) -> list[Object]:

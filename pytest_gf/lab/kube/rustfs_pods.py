@@ -18,11 +18,15 @@ VERSION = "1.0.0-beta.7"
 CONTAINER = "rustfs"
 SCHEDULER = "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 node(s) didn't match PersistentVolume's node affinity."
 BACK_OFF = "back-off 5m0s restarting failed container=rustfs pod=attic-rustfs-openebs"
+NO_MODULE = (
+    "MountVolume.SetUp failed for volume: rpc error: code = Internal desc = zfs: the kernel module is not loaded"
+)
 EVICTED = "The node was low on resource: ephemeral-storage."
 WAITING: Mapping[str, Object] = {
     "crash-loop": {"reason": "CrashLoopBackOff", "message": BACK_OFF},
     "oom-killed": {"reason": "CrashLoopBackOff", "message": BACK_OFF},
     "image-pull": {"reason": "ImagePullBackOff", "message": "Back-off pulling image: not found"},
+    "mount-failed": {"reason": "ContainerCreating"},  # Why stands in the kubelet's events alone.
 }
 ENDED: Mapping[str, Object] = {
     "crash-loop": {"reason": "Error", "exitCode": 1, "startedAt": CREATED},
@@ -90,7 +94,7 @@ def pod(bends: Bends, given: Given, name: str, at: int) -> Object:
         {"type": "Ready", "status": "True" if given.ready else "False"}
         | ({} if given.ready else {"reason": "ContainersNotReady"}),
     ]
-    phase = "Pending" if pending or broken == "image-pull" else "Failed" if evicted else "Running"
+    phase = "Pending" if pending or broken in {"image-pull", "mount-failed"} else "Failed" if evicted else "Running"
     status: dict[str, Any] = {"phase": phase, "conditions": conditions}
     if evicted:
         status |= {"reason": "Evicted", "message": EVICTED}

@@ -210,9 +210,14 @@ def _member(**members: object) -> Callable[[bytes], bytes]:
     return change
 
 
-def _older(body: bytes) -> bytes:
-    state = honey.decode(body)
-    return honey.encode(state | {"serial": max(int(str(state["serial"])) - 3, 0)})
+def _serial(step: int) -> Callable[[bytes], bytes]:
+    """Return the change that moves a state's serial."""
+
+    def change(body: bytes) -> bytes:
+        state = honey.decode(body)
+        return honey.encode(state | {"serial": max(int(str(state["serial"])) + step, 0)})
+
+    return change
 
 
 def _each(change: Callable[[dict[str, object]], dict[str, object]]) -> Callable[[bytes], bytes]:
@@ -362,7 +367,8 @@ BENDING: Mapping[str, Act] = {
     "state-bom": _state(lambda body: b"\xef\xbb\xbf" + body),
     "state-encrypted": _state(_encrypted),
     "state-etag-wrong": _state(lambda body: body.replace(b'"deployed"', b'"depIoyed"', 1), keep_etag=True),
-    "state-older-serial": _state(_older),
+    "state-applied": _state(_serial(4)),
+    "state-older-serial": _state(_serial(-3)),
     "state-other-lineage": _state(_member(lineage=str(uuid.uuid4()))),
     "state-emptied": _state(lambda body: honey.encode(honey.decode(body) | {"serial": 1_000, "resources": []})),
     "state-written-meanwhile": _state(lambda body: body),  # Nothing yet; its undo puts back what stood there.

@@ -1,0 +1,57 @@
+"""The options that bend a lab, and the bends that they mean. What a fault or an incident is, only the House's lab knows."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from pytest_gf.engine.contract import Contract
+from pytest_gf.engine.house import BadInput, House, Option
+
+if TYPE_CHECKING:
+    from pytest_gf.engine.target import Target
+
+OPTIONS = (
+    Option(
+        "--gf-fault",
+        {
+            "action": "append",
+            "default": [],
+            "metavar": "NAME[:ARG]",
+            "help": "Bend the lab (repeatable). Refused on any other target.",
+        },
+    ),
+    Option("--gf-faults", {"action": "store_true", "help": "List the faults of the lab, and run nothing."}),
+    Option(
+        "--gf-incident",
+        {
+            "metavar": "DATE[:PHASE]",
+            "help": "Bend the lab as it was on a date, in its phase `during` or another. `python -m pytest_gf.lab replay DATE` runs all phases.",
+        },
+    ),
+)
+
+
+def bends(option: argparse.Namespace, house: House, contract: Contract, target: Target | None) -> tuple[Any, ...]:
+    """Return what the lab is bent by. Raises `BadInput` for what the lab does not know, and for a target that is no lab."""
+    asked = [("--gf-incident", option.gf_incident)] if option.gf_incident is not None else []
+    asked += [("--gf-fault", each) for each in option.gf_fault]
+    if not asked:
+        return ()
+    if target is not None:
+        raise BadInput(f"{asked[0][0]}={asked[0][1]}: only the lab can be bent, and the target is {target.name!r}")
+    found: dict[Any, None] = {}
+    for name, said in asked:
+        try:
+            found.update(dict.fromkeys(_meant(name, said, house, contract)))
+        except ValueError as unknown:
+            raise BadInput(f"{name}: {unknown}") from None
+    return tuple(found)
+
+
+def _meant(name: str, said: str, house: House, contract: Contract) -> tuple[Any, ...]:
+    if name == "--gf-fault":
+        return (importlib.import_module(f"{house.lab}.faults").parse(said, contract),)
+    found: tuple[Any, ...] = importlib.import_module(f"{house.lab}.incidents").bends(said, contract)
+    return found

@@ -1,0 +1,146 @@
+"""``--gf-explain``: what a clause, a statement or a kind of cause is about. Nothing is asked for it."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_gf.engine.causing import kinds_of
+from pytest_gf.engine.clauses import Clause
+from pytest_gf.engine.found import Found, proving, says
+from pytest_gf.engine.house import BadInput
+
+if TYPE_CHECKING:
+    from pytest_gf.engine.run import Run
+
+WIDTH = 100
+_LABEL = 13
+_NEAR = 4
+
+
+def explain(name: str, found: Found, run: Run) -> list[str]:
+    """Return the lines of an explanation. Raises `BadInput` with near names for one that nobody has."""
+    told = _Told(found, run)
+    kinds: dict[str, Callable[[str], Iterable[str]]] = dict.fromkeys(found.clauses, told.clause)
+    kinds |= dict.fromkeys(run.contract.statements, told.statement)
+    kinds |= dict.fromkeys(run.house.kinds, told.cause)
+    said = name.partition("[")[0].strip()
+    if said not in kinds:
+        folded = {each.lower(): each for each in kinds}
+        near = [folded[each] for each in difflib.get_close_matches(said.lower(), folded, n=_NEAR)]
+        near = near or [each for each in kinds if said and said.lower() in each.lower()][:_NEAR]
+        hint = f"did you mean {' or '.join(near)}?" if near else "docs/clauses.md lists clauses and statements"
+        raise BadInput(f"--gf-explain={name}: neither a clause nor a statement nor a kind of cause: {hint}")
+    return list(kinds[said](said))
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is told of the clauses of a collection."""
+
+    found: Found
+    run: Run
+
+    def clause(self, name: str) -> Iterator[str]:
+        """Yield what a clause requires, why, of what it is judged, what it needs, and what makes it red."""
+        made = self.found.clauses[name]
+        facts = self.found.behind(made)
+        axes = [
+            f"{axis} ({', '.join(self.run.axes.every(axis)) or 'given on the command line'})"
+            for axis in self.found.axes_of(made)
+        ]
+        yield f"{made.id}: {made.title}"
+        yield from _line("requires", says(made.function))
+        for statement, how in self._proved_by(made):
+            yield from _line(
+                "contract", f"{statement}{f' ({how})' * bool(how)}: {self.run.contract.statements[statement].text}"
+            )
+        yield from _line("selected by", f"-m {' or '.join(self.found.markers.get(name, ())) or 'no marker'}")
+        yield from _line("rows", f"one for each {', '.join(axes)}" if axes else "one")
+        for fact in facts.values():
+            if fact.asks or fact.name in self.found.judged(made):
+                yield from _line("fact", f"{fact.name}: {says(fact.function)}{_asks(fact.asks)}")
+        yield from self._needs(made)
+        red = [each.fault for each in self._drills() if each.violates(name)]
+        yield from _line("turned red by", ", ".join(dict.fromkeys(red)) or "no fault of the lab that is known here")
+        for kind in self.kinds(made):
+            yield from _line("may show", f"{kind}: {self.run.house.kinds[kind].title}")
+        yield from _line(
+            "next", f"pytest -m \"clause(id='{name}')\" looks at it; --gf-explain=KIND says more of what it may show"
+        )
+
+    def statement(self, name: str) -> Iterator[str]:
+        """Yield a statement of the contract, and what proves it."""
+        statement = self.run.contract.statements[name]
+        yield f"{name}: {statement.text}"
+        yield from _line("section", f"{statement.section} ({statement.how})")
+        rows = proving(self.found.clauses.values(), self.run.axes).get(name, [])
+        for row, how in rows:
+            made = self.found.clauses[row.partition("[")[0]]
+            yield from _line("proved by", f"{row}{f' ({how})' * bool(how)}: {made.title}")
+        for group in self.run.contract.together:
+            if name in group.statements.split():
+                yield from _line("whole", f"by all of {', '.join(group.clauses)}")
+        if not rows:
+            yield from _line("proved by", "no clause")
+        yield from _line("next", "--gf-explain=CLAUSE says more of one of them")
+
+    def cause(self, name: str) -> Iterator[str]:
+        """Yield what a kind of cause is, and which clauses may show it."""
+        kind = self.run.house.kinds[name]
+        yield f"{name}: {kind.title} ({kind.severity})"
+        for label, texts in (("means", [kind.means]), ("do first", kind.first), ("avoid", kind.avoid), ("tickets", kind.tickets)):
+            for text in filter(None, texts):
+                yield from _line(label, text)
+        showing = [made.id for made in self.found.clauses.values() if name in self.kinds(made)]
+        yield from _line("shown by", ", ".join(showing) or "any row whose probe meets it")
+        yield from _line("next", f"--gf-explain=CLAUSE says more of one of them{f'; see {kind.page}' * bool(kind.page)}")
+
+    def kinds(self, made: Clause) -> Sequence[str]:
+        """Return the kinds of causes that the values may name which a clause judges."""
+        facts = self.found.facts
+        return list(dict.fromkeys(kind for name in self.found.judged(made) for kind in kinds_of(facts.returns(name))))
+
+    def _proved_by(self, made: Clause) -> Iterator[tuple[str, str]]:
+        seen: dict[tuple[str, str], None] = {}
+        for statement, rows in proving([made], self.run.axes).items():
+            seen.update({(statement, how): None for _, how in rows})
+        yield from seen
+
+    def _needs(self, made: Clause) -> Iterator[str]:
+        house, facts = self.run.house, self.found.behind(made).values()
+        for right in house.rights(self.run.contract, (ask for fact in facts for ask in fact.asks)):
+            yield from _line("needs", right)
+        changes = dict.fromkeys(fact.changes for fact in facts if fact.changes)
+        for word in changes:
+            confirm = f", and --gf-confirm={house.confirm[word]}" if word in house.confirm else ""
+            yield from _line("changes", f"{word}: the target must allow it{confirm}")
+        if not changes:
+            yield from _line("changes", "nothing")
+
+    def _drills(self) -> Sequence[Any]:
+        """Return the drills of the House's lab; none where it has no lab, or their tables are not installed."""
+        if not self.run.house.lab:
+            return ()
+        try:
+            found: Sequence[Any] = importlib.import_module(f"{self.run.house.lab}.drills").drills()
+        except OSError:
+            return ()
+        return found
+
+
+def _asks(asks: Sequence[str]) -> str:
+    return f" Asks {', '.join(asks)}." if asks else ""
+
+
+def _line(label: str, text: str) -> list[str]:
+    """Return a label and its text, wrapped on words."""
+    indent = " " * (_LABEL + 4)
+    first = f"  {label:<{_LABEL}}  "
+    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False) or [
+        first.rstrip()
+    ]

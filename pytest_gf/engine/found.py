@@ -1,0 +1,78 @@
+"""What a collection found: every clause with its markers, the tests that hold a policy, and what proves each statement."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_gf.engine.clauses import Clause, clause_of
+from pytest_gf.engine.facts import Fact, Facts
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_gf.engine.axes import Axes
+
+_PYTESTS = {"clause", "parametrize", "skip"}
+"""Markers that every clause has, or that only say what its axes are."""
+
+
+@dataclass
+class Found:
+    """Clauses and their markers by id, tests by the policy statement that they hold, and all facts."""
+
+    facts: Facts = field(default_factory=lambda: Facts({}))
+    clauses: dict[str, Clause] = field(default_factory=dict)
+    markers: dict[str, list[str]] = field(default_factory=dict)
+    upholding: dict[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, items: Iterable[pytest.Item], facts: Facts) -> Found:
+        """Return what these items are."""
+        found = cls(facts)
+        for item in items:
+            made = clause_of(getattr(item, "function", None))
+            if made is not None:
+                found.clauses[made.id] = made
+                found.markers[made.id] = sorted({mark.name for mark in item.iter_markers()} - _PYTESTS)
+            for mark in item.iter_markers("upholds"):
+                test = item.nodeid.partition("[")[0]
+                tests = found.upholding.setdefault(mark.args[0], [])
+                tests += [test] if test not in tests else []
+        return found
+
+    def judged(self, made: Clause) -> list[str]:
+        """Return the facts that a clause judges, as it names them."""
+        return [name for name in inspect.signature(made.function).parameters if name in self.facts.facts]
+
+    def behind(self, made: Clause) -> dict[str, Fact]:
+        """Return all facts that a clause needs, also by way of others."""
+        return {name: each for need in self.judged(made) for name, each in self.facts.closure(need).items()}
+
+    def axes_of(self, made: Clause) -> list[str]:
+        """Return the axes that a clause has a row for each value of."""
+        return list(dict.fromkeys(axis for need in self.judged(made) for axis in self.facts.axes_of(need)))
+
+
+def proving(clauses: Iterable[Clause], axes: Axes) -> dict[str, list[tuple[str, str]]]:
+    """Return by statement the clauses or rows that prove it, each with how: "", "in part", or "by its red"."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for made in clauses:
+        for word in made.proves:
+            axis = word.strip("{}") if word.startswith("{") else ""
+            named = [
+                (name, f"{made.id}[{value}]")
+                for value in (axes.every(axis) if axis else ())
+                for name in axes.statements(axis, value)
+            ]
+            for name, row in named or ([] if axis else [(word, made.id)]):
+                how = {"~": "in part", "!": "by its red"}.get(name[-1], "")
+                found.setdefault(name.rstrip("~!"), []).append((row, how))
+    return found
+
+
+def says(function: object) -> str:
+    """Return what a fact or a clause says of itself: the first line of its docstring."""
+    return (inspect.getdoc(function) or "").partition("\n")[0]

@@ -1,0 +1,62 @@
+"""Which rows each fault of the lab turns: the tables that suites/lab holds true, both ways."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+_INSTALLED = Path(__file__).parent / "tables"
+"""Where the wheel carries the tables; in a checkout they lie beside the tests that hold them."""
+_TABLES = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "suites" / "lab"
+TABLE = _TABLES / "faults.toml"
+"""suites/lab/test_faults.py holds each of its rows true, both ways."""
+MODEL = _TABLES / "repository_faults.toml"
+"""As `TABLE`, for the faults of the model repository; held by test_repository_faults.py."""
+_MARKERS = {TABLE: "canary", MODEL: "repository or quarantine or environment"}
+"""What the rows below ``fault`` are run with; the other tables of a file are named by their marker."""
+
+
+@dataclass(frozen=True)
+class Drill:
+    """One fault as ``--gf-fault`` takes it, and the rows that it turns in a run of ``-m`` marker.
+
+    ``*`` stands for any text in a row's name.
+    """
+
+    fault: str
+    marker: str = "canary"
+    violated: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
+    error: tuple[str, ...] = ()
+
+    def violates(self, clause: str) -> bool:
+        """Return whether a row of this clause turns violated."""
+        return any(fnmatchcase(clause, pattern.partition("[")[0]) for pattern in self.violated)
+
+
+def drills(*paths: Path) -> list[Drill]:
+    """Return the tables' rows, their groups written out. Raises OSError, and KeyError for a group that is not there."""
+    tables = {path: tomllib.loads(path.read_text(encoding="utf-8")) for path in paths or (TABLE, MODEL)}
+    groups: Mapping[str, Sequence[str]] = {
+        name: each for table in tables.values() for name, each in table.get("groups", {}).items()
+    }
+
+    def rows(patterns: Iterable[str]) -> tuple[str, ...]:
+        return tuple(
+            row for each in patterns for row in (groups[each.removeprefix("@")] if each.startswith("@") else [each])
+        )
+
+    return [
+        Drill(
+            fault,
+            _MARKERS.get(path, "canary") if name == "fault" else name,
+            *(rows(turned.get(verdict, ())) for verdict in ("violated", "unproven", "error")),
+        )
+        for path, table in tables.items()
+        for name, faults in table.items()
+        if name != "groups"
+        for fault, turned in faults.items()
+    ]

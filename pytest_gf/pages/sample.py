@@ -1,0 +1,98 @@
+"""``python -m pytest_gf.pages.sample reports/sample``: the committed sample run, which is the incident of 2026-05-25 as the lab replays it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_gf.lab import incidents
+
+DATE, PHASE = "2026-05-25", "during"
+FILES = ("record.json", "summary.md")
+"""What of a run's folder is kept."""
+LONGEST = 300.0
+"""Seconds of the run."""
+INSTANT = "2026-05-25T00:00:00.000Z"
+_RULES = (
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*Z"), INSTANT),
+    (re.compile(r"\b\d{8}T\d{6}Z-[0-9a-f]{8}\b"), "20260525T000000Z-00000000"),
+    (re.compile(r"\bgf-rca-\d{14}-[0-9a-f]{8}\b"), "gf-rca-20260525000000-00000000"),
+    (re.compile(r"\b127\.0\.0\.1:\d+"), "127.0.0.1:9000"),
+    (re.compile(r"\b(after|within|in) \d+(?:\.\d+)? (m?s)\b"), r"\1 1 \2"),
+)
+"""What is another in each run, and what stands for it."""
+_HASH = re.compile(r"(\b[0-9a-f]{2}/)?\b([0-9a-f]{64})\b")
+"""A hash, behind the folder of a cache that its first two characters name."""
+
+
+def arguments() -> list[str]:
+    """Return what pytest is given for the sample."""
+    phase = incidents.read(DATE).phase(PHASE)
+    assert phase is not None, "the incident has this phase; a test looks"
+    return [*phase.run, f"--gf-incident={DATE}:{PHASE}", f"--gf-seed={DATE}"]
+
+
+def made() -> dict[str, str]:
+    """Run the sample and return its files, with nothing in them that differs from run to run. Raises RuntimeError."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("GF_", "PYTEST_", "CI"))
+        }
+        done = subprocess.run(  # noqa: S603  # This interpreter, with arguments of ours.
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--gf-reports={folder}", *arguments()],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST,
+            check=False,
+        )
+        latest = Path(folder) / "latest"
+        if done.returncode != 1:
+            raise RuntimeError(
+                f"the sample run ended with {done.returncode}, and 1 was expected:\n{done.stdout[-2000:]}"
+            )
+        return normal({name: (latest / name).read_text(encoding="utf-8") for name in FILES})
+
+
+def normal(files: Mapping[str, str]) -> dict[str, str]:
+    """Return a run's files without what differs from run to run: times, names of runs, ports, hashes of random bytes."""
+    hashes: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for name, text in files.items():
+        plain = json.dumps(_timeless(json.loads(text)), indent=1) + "\n" if name.endswith(".json") else text
+        for pattern, stands in _RULES:
+            plain = pattern.sub(stands, plain)
+        found[name] = _HASH.sub(lambda each: _stand_in(each, hashes), plain)
+    return found
+
+
+def _stand_in(found: re.Match[str], known: dict[str, str]) -> str:
+    stands = known.setdefault(found[2], f"{len(known):064x}")
+    return f"{stands[:2]}/{stands}" if found[1] else stands
+
+
+def _timeless(value: Any) -> Any:
+    """Return a document in which nothing took any time, and whose command is as a person types it."""
+    if isinstance(value, dict):
+        plain = {name: _timeless(each) for name, each in value.items()}
+        return plain | {name: 0.0 for name in ("seconds",) if name in plain} | _command(plain)
+    return [_timeless(each) for each in value] if isinstance(value, list) else value
+
+
+def _command(value: Mapping[str, Any]) -> dict[str, str]:
+    return {"command": shlex.join(["pytest", *arguments()])} if "command" in value else {}
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004  # The program and its one argument.
+        raise SystemExit("usage: python -m pytest_gf.pages.sample FOLDER")
+    for made_name, made_text in made().items():
+        (Path(sys.argv[1]) / made_name).write_text(made_text, encoding="utf-8")
