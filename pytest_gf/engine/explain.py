@@ -93,12 +93,19 @@ class _Told:
         """Yield what a kind of cause is, and which clauses may show it."""
         kind = self.run.house.kinds[name]
         yield f"{name}: {kind.title} ({kind.severity})"
-        for label, texts in (("means", [kind.means]), ("do first", kind.first), ("avoid", kind.avoid), ("tickets", kind.tickets)):
+        for label, texts in (
+            ("means", [kind.means]),
+            ("do first", kind.first),
+            ("avoid", kind.avoid),
+            ("tickets", kind.tickets),
+        ):
             for text in filter(None, texts):
                 yield from _line(label, text)
         showing = [made.id for made in self.found.clauses.values() if name in self.kinds(made)]
         yield from _line("shown by", ", ".join(showing) or "any row whose probe meets it")
-        yield from _line("next", f"--gf-explain=CLAUSE says more of one of them{f'; see {kind.page}' * bool(kind.page)}")
+        yield from _line(
+            "next", f"--gf-explain=CLAUSE says more of one of them{f'; see {kind.page}' * bool(kind.page)}"
+        )
 
     def kinds(self, made: Clause) -> Sequence[str]:
         """Return the kinds of causes that the values may name which a clause judges."""

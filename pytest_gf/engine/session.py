@@ -124,9 +124,8 @@ class ContractSession:
 
     def after_collection(self) -> list[str]:
         reporter = pytests.terminal(self.config)
-        if not self.rows or reporter is None or self.config.option.gf_explain:
-            return []
-        return terminal.banner(self.run, reporter)
+        shown = self.rows and not self.config.option.gf_explain
+        return terminal.banner(self.run, reporter) if shown and reporter is not None else []
 
     def scheduler(self, config: pytest.Config, log: Any) -> Any:
         """Return xdist's scheduler for a run that judges clauses; None lets xdist choose."""

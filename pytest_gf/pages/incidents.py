@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_gf.engine.trouble import SEVERITIES, Kind
 from pytest_gf.honey import HOUSE
-from pytest_gf.pages.faults import MODEL, TABLE
+from pytest_gf.lab.drills import MODEL, TABLE
 
 HEAD = """# Incidents
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -13,10 +14,11 @@ from typing import Any
 import pytest
 
 from pytest_gf.engine.reports.incidents import incidents as told_of
-from pytest_gf.honey import contract
+from pytest_gf.honey import HOUSE, contract
 from pytest_gf.lab import incidents, replay
 from pytest_gf.lab.incidents import Incident, Phase
 
+KINDS = {name: dataclasses.asdict(kind) for name, kind in HOUSE.kinds.items()}
 DATES = ["2026-05-08", "2026-05-10", "2026-05-11", "2026-05-13", "2026-05-19", "2026-05-25"]
 BY_COMMAND = "2026-05-11"
 """The one whose phases are whole runs, as a person replays them."""
@@ -24,7 +26,7 @@ BY_COMMAND = "2026-05-11"
 
 def record_of(verdicts: list[dict[str, Any]]) -> dict[str, Any]:
     """Return as much of a record as a phase is compared with."""
-    return {"verdicts": verdicts, "incidents": told_of(verdicts)}
+    return {"verdicts": verdicts, "incidents": told_of(verdicts, KINDS)}
 
 
 def looks(incident: Incident, folder: Path, drill: Any) -> Iterator[tuple[Phase, dict[str, Any]]]:
