@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from pytest_gf.engine.reports import webpage
 from pytest_gf.engine.reports.incidents import incidents
 from pytest_gf.engine.reports.record import SCHEMA, write
 from pytest_gf.engine.reports.summary import counts
@@ -114,6 +115,7 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
         "finished": max((str(each.record["finished"]) for each in used if each.record.get("finished")), default=None),
         "incidents": incidents(rows),
         "verdicts": rows,
+        "claims": None,
         "does_not_prove": list(dict.fromkeys(claim for each in used for claim in each.record["does_not_prove"])),
         "merged": [each.folder.name for each in used],
         "missing": sorted(missing, key=_index),
@@ -128,6 +130,7 @@ def join(folders: Sequence[Path], out: Path) -> tuple[int, str]:
     record = merge(runs)
     out.mkdir(parents=True, exist_ok=True)
     write(out, record)
+    (out / webpage.NAME).write_text(webpage.page(record), encoding="utf-8", errors="backslashreplace")
     found = 0
     with (out / FINDINGS).open("wb") as file:
         for line in _findings(folders):

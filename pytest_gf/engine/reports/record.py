@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from pytest_gf.engine.contract import Contract
     from pytest_gf.engine.run import Run
+
+Claimed = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Says what a run of such a record may claim."""
 
 SCHEMA = "pytest_gf.record/2"
 NOT_RUN = "not run"
@@ -59,13 +62,15 @@ class Record:
     """The verdicts of a run, one for each selected clause and set of axis values.
 
     Top level of ``record.json``: ``schema, target, vantage, part, contract, version, faults, selection, command, started,
-    finished, exit, incidents, verdicts, does_not_prove``; each verdict: ``clause, params, title, statements, started, ended, verdict, reason,
-    next_step, cause, because, seconds, facts, evidence``. Instants are UTC. ``record.jsonl`` holds the
+    finished, exit, incidents, verdicts, does_not_prove, claims``; each verdict: ``clause, params, title, statements, started, ended, verdict, reason,
+    next_step, cause, because, seconds, facts, evidence``; each fact: ``fact, params, outcome, started, seconds, after,
+    exchanges``, where ``after`` names the fact that it waited for longest. Instants are UTC. ``record.jsonl`` holds the
     top level as it is at the start, then a verdict a line as they fall, then ``finished`` and ``exit``.
     """
 
-    def __init__(self, run: Run, rows: Mapping[str, Row], asked: Mapping[str, Any]) -> None:
+    def __init__(self, run: Run, rows: Mapping[str, Row], asked: Mapping[str, Any], claimed: Claimed) -> None:
         self.run = run
+        self._claimed = claimed
         self.rows = rows
         self.verdicts: dict[str, dict[str, Any]] = {}
         self._phases: dict[str, list[dict[str, Any]]] = {}
@@ -127,6 +132,7 @@ class Record:
         verdicts = [self.verdicts[nodeid] for nodeid in self.rows if nodeid in self.verdicts]
         together = {"incidents": incidents(verdicts), "verdicts": verdicts}
         whole = self._top | ending | together | {"does_not_prove": self._top["does_not_prove"]}
+        whole["claims"] = self._claimed(whole)
         with self.run.reporting():
             write(self.run.folder, whole)
         return whole
