@@ -7,21 +7,22 @@ import re
 from pathlib import Path
 from typing import Any
 
+from pytest_gf.engine.reports import webpage
+from pytest_gf.honey import contract
+from pytest_gf.pages.sample import timed
+
 SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
 DRILL = ["-m", "canary", "--gf-fault=bucket-index-lost:tofu-state"]
 
 
 def normal(folder: Path) -> dict[str, str]:
-    """Return the run's record and summary with every time set to nothing."""
-    record: dict[str, Any] = json.loads((folder / "record.json").read_text())
-    record |= {"started": "2026-01-01T00:00:00.000Z", "finished": "2026-01-01T00:00:01.000Z"}
+    """Return the run's record and its pages with times that are the same each time."""
+    record: dict[str, Any] = timed(json.loads((folder / "record.json").read_text()))
     record["command"] = "pytest " + " ".join(DRILL)
-    for verdict in record["verdicts"]:
-        verdict |= {"seconds": 0.0, "started": "2026-01-01T00:00:00.000Z", "ended": "2026-01-01T00:00:00.000Z"}
-        for fact in verdict["facts"]:
-            fact["seconds"] = 0.0
     summary = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "2026-01-01T00:00:00.000Z", (folder / "summary.md").read_text())
-    return {"record.json": json.dumps(record, indent=1) + "\n", "summary.md": summary}
+    shown = {path.stem: path.read_text() for path in sorted((folder / "shown").glob("*.txt"))}
+    page = webpage.page(record, contract.load(), shown=shown)
+    return {"record.json": json.dumps(record, indent=1) + "\n", "summary.md": summary, webpage.NAME: page}
 
 
 def test_the_sample_is_what_the_drill_makes(run_pytest: Any, tmp_path: Path) -> None:
@@ -31,4 +32,6 @@ def test_the_sample_is_what_the_drill_makes(run_pytest: Any, tmp_path: Path) -> 
     for name, text in made.items():
         (tmp_path / name).write_text(text)
     stale = [name for name, text in made.items() if text != (SAMPLE / name).read_text()]
-    assert not stale, f"the sample is stale: look at it, then cp {tmp_path}/{{record.json,summary.md}} {SAMPLE}"
+    assert not stale, (
+        f"the sample is stale: look at it, then cp {tmp_path}/{{record.json,summary.md,index.html}} {SAMPLE}"
+    )

@@ -40,7 +40,7 @@ def page(
     """
     facts = timeline.facts(record["verdicts"])
     line = None if record.get("merged") else timeline.timeline(facts, folder)
-    made = rows.rows(record, facts, contract)
+    made = rows.rows(record, facts, contract, folder)
     places = {row["name"]: row["id"] for row in made}
     here = {"run": "", "finished": record["finished"], "rows": {row["name"]: row["verdict"] for row in made}}
     claims = record.get("claims")
@@ -53,7 +53,7 @@ def page(
         "when": f"{timeline.instant(record['started'])} to {timeline.instant(record['finished'] or 'no end')}, vantage {record['vantage']}",
         "notes": [each for each in (interim(record), not_looked_at(record), (claims or {}).get("gate")) if each],
         "about": list(_about(record)),
-        "incidents": incidents.incidents(record, made),
+        "incidents": incidents.incidents(record, made, folder),
         "groups": rows.groups(made, contract),
         "total": len(made),
         "contract": contracts.page(contract, claims, made) if contract is not None else None,

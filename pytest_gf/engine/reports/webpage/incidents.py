@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from pytest_gf.engine.reports.webpage.timeline import href, instant
+from pytest_gf.engine.reports.webpage.timeline import instant, link
 from pytest_gf.engine.verdict import Verdict
 
 
-def incidents(record: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def incidents(record: Mapping[str, Any], rows: Sequence[dict[str, Any]], folder: Path | None) -> list[dict[str, Any]]:
     """Return the incidents, each with places of its rows in the page. Give each of those rows its incident."""
     named = {row["name"]: row for row in rows}
     made = []
     for index, each in enumerate(record["incidents"]):
-        shown = _shown(each, f"i{index}", named)
+        shown = _shown(each, f"i{index}", named, folder)
         for name in (*each["rows"], *each["consequences"]):
             if name in named:
                 named[name]["incident"] = shown
@@ -22,7 +23,9 @@ def incidents(record: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> list
     return made
 
 
-def _shown(each: Mapping[str, Any], place: str, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _shown(
+    each: Mapping[str, Any], place: str, named: Mapping[str, Mapping[str, Any]], folder: Path | None
+) -> dict[str, Any]:
     red = [named[name]["verdict"] for name in each["rows"] if name in named]
     return {
         "id": place,
@@ -38,7 +41,7 @@ def _shown(each: Mapping[str, Any], place: str, named: Mapping[str, Mapping[str,
         "avoid": _list(each.get("avoid")),
         "rows": _placed(each["rows"], named),
         "consequences": _placed(each["consequences"], named),
-        "evidence": [{"name": path, "href": href(path)} for path in each["evidence"]],
+        "evidence": [link(path, folder) for path in each["evidence"]],
     }
 
 

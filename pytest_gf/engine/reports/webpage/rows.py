@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.reports.claims import row_name
-from pytest_gf.engine.reports.webpage.timeline import Fact, href, key_of, took, with_evidence
+from pytest_gf.engine.reports.webpage.timeline import Fact, key_of, link, took, with_evidence
 from pytest_gf.engine.verdict import Verdict
 from pytest_gf.engine.visible import visible_lines
 
@@ -20,11 +21,14 @@ _RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 
 def rows(
-    record: Mapping[str, Any], facts: Mapping[tuple[str, str | None], Fact], contract: Contract | None
+    record: Mapping[str, Any],
+    facts: Mapping[tuple[str, str | None], Fact],
+    contract: Contract | None,
+    folder: Path | None,
 ) -> list[dict[str, Any]]:
     """Return a record's rows for the page, in the record's order."""
     known = contract.statements if contract is not None else {}
-    links = _Links(facts, known)
+    links = _Links(facts, known, folder)
     made: list[dict[str, Any]] = []
     for index, row in enumerate(record["verdicts"]):
         names = [str(name) for name in row["statements"]]
@@ -50,12 +54,15 @@ def rows(
 class _Links:
     """Lists of links, each made once, since many rows have the same facts and statements."""
 
-    def __init__(self, facts: Mapping[tuple[str, str | None], Fact], known: Mapping[str, Any]) -> None:
+    def __init__(
+        self, facts: Mapping[tuple[str, str | None], Fact], known: Mapping[str, Any], folder: Path | None
+    ) -> None:
         import markupsafe
 
         self._markup = markupsafe.Markup
         self._facts = facts
         self._known = known
+        self._folder = folder
         self._made: dict[tuple[Any, ...], markupsafe.Markup] = {}
 
     def statements(self, names: Sequence[str]) -> markupsafe.Markup:
@@ -68,9 +75,9 @@ class _Links:
     def asked(self, row: Mapping[str, Any]) -> markupsafe.Markup:
         """Return a list of what was asked for a row, and of what could not be observed for it."""
         told = [
-            (*key_of(entry), str(entry["outcome"]), int(entry["exchanges"]), path)
+            (*key_of(entry), str(entry["outcome"]), int(entry["exchanges"]), link(path, self._folder)["href"])
             for entry, path in with_evidence(row)
-            if path or entry["exchanges"] or entry["outcome"] != _OBSERVED
+            if entry["exchanges"] or entry["outcome"] != _OBSERVED
         ]
         key = ("asked", *told)
         if key not in self._made:
@@ -86,16 +93,11 @@ class _Links:
     def _fact(self, name: str, started: str | None, outcome: str, count: int, path: str) -> markupsafe.Markup:
         place = self._facts[name, started].id
         shown = visible_lines(name)
-        what = (
-            self._markup('<a href="#{}"><code>{}</code></a>').format(place, shown) if place else self._file(path, shown)
-        )
+        what = self._markup("<code>{}</code>").format(shown)
+        if place or path:
+            what = self._markup('<a href="{}">{}</a>').format(f"#{place}" if place else path, what)
         said = f" {visible_lines(outcome)}" if outcome != _OBSERVED else f" {count}\N{MULTIPLICATION SIGN}"
         return self._markup('{}<span class="quiet said">{}</span>').format(what, said)
-
-    def _file(self, path: str, shown: str) -> markupsafe.Markup:
-        if not href(path):
-            return self._markup("<code>{}</code>").format(shown)
-        return self._markup('<a href="{}"><code>{}</code></a>').format(href(path), shown)
 
     def _list(self, kind: str, items: Iterable[markupsafe.Markup]) -> markupsafe.Markup:
         inside = self._markup("").join(self._markup("<li>{}</li>").format(each) for each in items)

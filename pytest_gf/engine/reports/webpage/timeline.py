@@ -122,7 +122,7 @@ def timeline(found: Mapping[Any, Fact], folder: Path | None) -> dict[str, Any] |
         "begin": _clock(begin),
         "end": _clock(begin + span),
         "said": _said(begun, path, shown, span),
-        "facts": [_bar(each, begin, span) for each in shown],
+        "facts": [_bar(each, begin, span, folder) for each in shown],
     }
 
 
@@ -137,10 +137,10 @@ def _chosen(begun: Sequence[Fact], span: float) -> list[Fact]:
     return sorted(worth[:MOST_FACTS], key=lambda each: (each.started or 0.0, each.name))
 
 
-def _bar(each: Fact, begin: float, span: float) -> dict[str, Any]:
+def _bar(each: Fact, begin: float, span: float, folder: Path | None) -> dict[str, Any]:
     start = ((each.started or 0.0) - begin) / span * 100
     width = min(max(each.seconds / span * 100, _THINNEST), 100.0)
-    file = {"name": each.path, "href": href(each.path)} if each.path else None
+    file = link(each.path, folder) if each.path else None
     shown = {name: getattr(each, name) for name in ("id", "name", "outcome", "critical", "exchanges", "more", "count")}
     bar = {"x": f"{min(start, 100 - width):.2f}", "width": f"{width:.2f}", "took": took(each.seconds)}
     return shown | bar | {"file": file}
@@ -166,6 +166,11 @@ def instant(text: str) -> str:
 def took(seconds: float) -> str:
     """Return a duration for a person."""
     return f"{seconds:.1f} s" if seconds >= _FEW_SECONDS else f"{seconds * 1000:.0f} ms"
+
+
+def link(path: str, folder: Path | None) -> dict[str, str]:
+    """Return a file of evidence for the page, with its address where the folder of the run is there."""
+    return {"name": path, "href": href(path) if folder is not None else ""}
 
 
 def href(path: str) -> str:
