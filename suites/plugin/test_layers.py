@@ -130,6 +130,7 @@ ALLOWED: dict[str, set[str]] = {
     "pages": {
         "engine.axes",
         "engine.clauses",
+        "engine.evidence",
         "engine.facts",
         "engine.options",
         "engine.session",

@@ -207,15 +207,17 @@ def test_filters_choose_rows_and_a_link_shows_its_row(show: Any) -> None:
     assert shown.inner_text() == f"{len(red)} of {total} rows"
     page.get_by_label("Search").fill("LISTED arc-runners")
     assert shown.inner_text() == f"1 of {total} rows"
+    page.wait_for_function("document.querySelectorAll('.row:not([hidden] *, [hidden])').length === 1")
     assert page.locator(".row:visible .name").all_inner_texts() == ["state.object-listed[arc-runners]"]
     assert page.locator(".group:visible").count() == 1
     page.get_by_label("Search").fill("nothing has this word")
-    assert page.locator(".row:visible").count() == 0
+    page.wait_for_function("document.querySelectorAll('.row:not([hidden] *, [hidden])').length === 0")
     page.locator(".incident .rows a").first.click()
     wanted = RECORD["incidents"][0]["rows"][0]
     body = page.locator(f".row:has(.name:text-is('{wanted}')) .body")
     body.wait_for(state="visible")
     assert shown.inner_text() == f"{total} of {total} rows"
+    page.wait_for_function(f"document.querySelectorAll('.row:not([hidden] *, [hidden])').length === {total}")
 
 
 def test_a_keyboard_reaches_everything(show: Any) -> None:
