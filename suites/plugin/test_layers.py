@@ -58,7 +58,7 @@ ENGINE: dict[str, set[str]] = {
     "options": {"axes", "contract", "house", "loading", "target"},
     "run": {"errors", "evidence", "graph", "house", "ledger", "nodes", "redaction", "target", "visible"},
     "waiving": set(),
-    "judging": {"errors", "facts", "options", "redaction", "run", "trouble", "verdict", "visible", "waiving"},
+    "judging": {"errors", "evidence", "facts", "options", "redaction", "run", "trouble", "verdict", "visible", "waiving"},
     "redacting": {"redaction", "visible"},
     "reports": {"clauses", "evidence", "redacting", "redaction", "verdict", "visible"},
     "selecting": {"catalog", "clauses", "house"},
