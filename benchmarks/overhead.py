@@ -46,6 +46,8 @@ CLAUSE = '''
 import pytest
 from pytest_gf import clause
 
+pytestmark = pytest.mark.canary
+
 @pytest.mark.parametrize("index", range(COUNT))
 @clause("lab.number", "there is a number", proves="S094")
 def test_number(number: int, index: int) -> None:

@@ -58,5 +58,5 @@ class Axes:
         return self._house.axis(name).statements(self._contract, value)
 
     def is_quiet(self, names: Iterable[str]) -> bool:
-        """Tell whether one of these axes is quiet."""
-        return any(self._house.axis(name).quiet for name in names)
+        """Tell whether one of these is a quiet axis."""
+        return any(self._house.axis(name).quiet for name in names if name in self._every)

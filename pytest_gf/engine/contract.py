@@ -67,13 +67,16 @@ class Waiver(Protocol):
 class Contract(Protocol):
     """What is promised, as far as the engine reads it; facts know their own contract's type.
 
-    ``readiness`` names the clauses whose red no waiver covers. ``renamed`` tells which old names stand in a text.
+    ``sections`` has the titles of the statements' sections. ``readiness`` names the clauses whose red no waiver covers.
+    ``renamed`` tells which old names stand in a text.
     """
 
     @property
     def name(self) -> str: ...
     @property
     def statements(self) -> Mapping[str, Statement]: ...
+    @property
+    def sections(self) -> Mapping[str, str]: ...
     @property
     def tickets(self) -> Mapping[str, str]: ...
     @property

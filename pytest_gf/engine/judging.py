@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unproven
+from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.facts import UNPROVEN
 from pytest_gf.engine.options import options_of
 from pytest_gf.engine.redaction import redact
@@ -85,7 +86,9 @@ def _seen(item: pytest.Item, row: Row, run: Run) -> tuple[list[dict[str, Any]], 
             "fact": node.key[0],
             "params": node.params,
             "outcome": outcome(node),
+            "started": instant(node.began) if node.began else None,
             "seconds": round(node.seconds, 6),
+            "after": waited_for.name if (waited_for := node.waited_for()) is not None else None,
             "exchanges": len(node.evidence.exchanges) + node.evidence.left_out if node.evidence is not None else 0,
         }
         for node in nodes

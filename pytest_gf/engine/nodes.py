@@ -77,6 +77,11 @@ class Node:
         errors = [failure for failure in failures if not isinstance(failure, Unproven)]
         return next(iter(errors or failures), None)
 
+    def waited_for(self) -> Node | None:
+        """Return the node that decided when this one could begin: the last that ended of those that had to be done before."""
+        before = [each for each in (*self.all_needs(), *self.after) if each.started is not None]
+        return max(before, key=lambda each: (each.started or 0.0) + each.seconds, default=None)
+
     def begin(self) -> None:
         """Note that its observation begins now."""
         self.started, self.began = time.monotonic(), time.time()

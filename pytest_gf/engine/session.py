@@ -14,7 +14,7 @@ from pytest_gf.engine.facts import GRAPH, Facts, Folder, read_folder
 from pytest_gf.engine.lint import lint
 from pytest_gf.engine.options import HOUSE, suites_of
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports import between, claims, github, places, summary, terminal
+from pytest_gf.engine.reports import between, claims, github, pages, places, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.run import Run, new_id
 from pytest_gf.engine.terminating import interrupt_on_sigterm
@@ -109,7 +109,7 @@ class ContractSession:
         self.rows = catalog.rows_of(selected, self.run.settings)
         self.run.is_live = any("target" in needs for needs in self._needs(selected))
         if self.rows and not self.is_worker and not self.looks_only:
-            self.record = Record(self.run, self.rows, pytests.asked(self.config))
+            self.record = Record(self.run, self.rows, pytests.asked(self.config), self._claimed)
             self._undo.append(interrupt_on_sigterm())
             self._failed_before = {str(nodeid): nodeid for nodeid in pytests.last_failed(self.config)}
             reporter = pytests.terminal(self.config)
@@ -306,16 +306,14 @@ class ContractSession:
         if self._allure is not None:
             self._allure.write_environment()
         self._whole = self.record.finish(code)
-        page = summary.page(self._whole, self.run.settings, self._claims(), self.run.shown())
-        self.run.write("summary.md", page)
-        with self.run.reporting():
-            summary.append_to_github(page)
+        pages.write(self.run, self._whole, self._claims(self._whole), self.record.before())
 
     def finished(self, session: pytest.Session) -> None:
         """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""
         if self.record is not None and self._whole is not None:
             green, self._whole = session.exitstatus == Exit.GREEN, between.leave(self.record, self._whole)
             session.exitstatus = self._whole["exit"] if green else session.exitstatus
+            pages.write_page(self.run, self._whole, self.record.before())
         if self.record is not None and self.config.option.verbose < 1:
             terminal.fold(pytests.terminal(self.config), ACCOUNT)
 
@@ -332,7 +330,7 @@ class ContractSession:
 
     def write_ending(self, reporter: pytest.TerminalReporter) -> None:
         if self._whole is not None:
-            terminal.ending(reporter, self._whole, self.run, self._claims())
+            terminal.ending(reporter, self._whole, self.run, self._claims(self._whole))
             terminal.shorten(reporter, ACCOUNT)
             for line in github.lines(self._whole) if github.wanted() else ():
                 reporter.write_line(line)
@@ -393,9 +391,10 @@ class ContractSession:
                     if name in self.facts.facts:
                         yield name, self.rows[item.nodeid].params
 
-    def _claims(self) -> Claims:
-        waived = self.run.settings.expect_interim
-        return claims.claims(
-            *(self._whole or {}, self.rows.values(), self.run.contract, self.run.axes, self.run.house.gate),
-            waived=waived,
-        )
+    def _claims(self, record: Mapping[str, Any]) -> Claims:
+        run = self.run
+        waived = run.settings.expect_interim
+        return claims.claims(record, self.rows.values(), run.contract, run.axes, run.house.gate, waived=waived)
+
+    def _claimed(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        return self._claims(record).as_data(claims.gate_line(record, self.run.house.gate))

@@ -13,14 +13,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_gf.engine.evidence import instant
+from pytest_gf.engine.reports import webpage
+from pytest_gf.honey import contract
 from pytest_gf.lab import incidents
 
 DATE, PHASE = "2026-05-25", "during"
 FILES = ("record.json", "summary.md")
-"""What of a run's folder is kept."""
+"""What of a run's folder is kept, beside the page that is made of its record."""
 LONGEST = 300.0
 """Seconds of the run."""
 INSTANT = "2026-05-25T00:00:00.000Z"
+BEGIN = 1_779_667_200.0
+"""The first second of that day."""
+_OWN, _EXCHANGE = 0.01, 0.03
+"""Seconds of a fact, and of each exchange."""
 _RULES = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*Z"), INSTANT),
     (re.compile(r"\b\d{8}T\d{6}Z-[0-9a-f]{8}\b"), "20260525T000000Z-00000000"),
@@ -59,7 +66,14 @@ def made() -> dict[str, str]:
             raise RuntimeError(
                 f"the sample run ended with {done.returncode}, and 1 was expected:\n{done.stdout[-2000:]}"
             )
-        return normal({name: (latest / name).read_text(encoding="utf-8") for name in FILES})
+        files = normal({name: (latest / name).read_text(encoding="utf-8") for name in FILES})
+        record = timed(json.loads(files["record.json"]))
+        return files | {"record.json": f"{json.dumps(record, indent=1)}\n", webpage.NAME: page(record)}
+
+
+def page(record: Mapping[str, Any]) -> str:
+    """Return the page of the sample's record, which has no evidence beside it."""
+    return webpage.page(record, contract.load())
 
 
 def normal(files: Mapping[str, str]) -> dict[str, str]:
@@ -89,6 +103,29 @@ def _timeless(value: Any) -> Any:
 
 def _command(value: Mapping[str, Any]) -> dict[str, str]:
     return {"command": shlex.join(["pytest", *arguments()])} if "command" in value else {}
+
+
+def timed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record whose times are made up: each fact begins when those before it in its row have ended."""
+    ends: dict[str, float] = {}
+    timed_before: dict[str, dict[str, Any]] = {}
+    verdicts = []
+    for row in record["verdicts"]:
+        facts, last = [], ""
+        for fact in row["facts"]:
+            name = "-".join((fact["fact"], *fact["params"].values()))
+            if name not in timed_before:
+                begin = ends.get(last, BEGIN)
+                seconds = round(_OWN + _EXCHANGE * fact["exchanges"], 6)
+                times = {"started": instant(begin), "seconds": seconds, "after": last or None}
+                timed_before[name] = times if fact["started"] else {"started": None, "seconds": 0.0, "after": None}
+                ends[name] = begin + seconds if fact["started"] else 0.0
+            facts.append(fact | timed_before[name])
+            last = max(name, last, key=lambda each: ends.get(each, 0.0))
+        ended = instant(ends.get(last, BEGIN))
+        verdicts.append(row | {"started": ended, "ended": ended, "seconds": 0.0, "facts": facts})
+    finished = max(ends.values(), default=BEGIN)
+    return dict(record) | {"started": instant(BEGIN), "finished": instant(finished), "verdicts": verdicts}
 
 
 if __name__ == "__main__":

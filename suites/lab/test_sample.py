@@ -30,13 +30,14 @@ def told(text: str) -> dict[str, Any]:
 
 def test_the_sample_is_what_the_lab_makes(tmp_path: Path) -> None:
     made = sample.made()
-    assert made.keys() == set(sample.FILES)
+    assert made.keys() == {*sample.FILES, "index.html"}
     for name, text in made.items():
         (tmp_path / name).write_text(text)
     kept = {name: (SAMPLE / name).read_text() for name in made}
     again = "the sample is stale: look at it, then python -m pytest_gf.pages.sample reports/sample"
     assert told(made["record.json"]) == told(kept["record.json"]), again
     assert made["summary.md"] == kept["summary.md"], again
+    assert kept["index.html"] == sample.page(json.loads(kept["record.json"])), again
     phase = incidents.read(sample.DATE).phase(sample.PHASE)
     assert phase is not None
     assert {

@@ -67,6 +67,11 @@ def test_one_stack_of_four_is_a_part(stacks: tuple[str, ...], whole: tuple[str, 
     assert {*made.whole, *made.part} == {"S101"}
 
 
+def test_a_clause_over_what_is_no_axis_is_never_complete() -> None:
+    made = claimed([(Row("state.x", "a title", {"index": "1"}, ("S101",), frozenset()), "holds")])
+    assert (made.whole, made.part) == ((), ("S101",))
+
+
 def test_a_statement_of_one_value_needs_its_row_alone() -> None:
     made = claimed([(row("state.x", "S070", stack="attic", of_value=frozenset({"S070"})), "holds")])
     assert made.whole == ("S070",)

@@ -34,6 +34,18 @@ class Claims:
     reminders: tuple[str, ...]
     tickets: Mapping[str, str]
 
+    def as_data(self, gate: str) -> dict[str, Any]:
+        """Return them as the record has them; ``gate`` is the line about the House's gate."""
+        return {
+            "gate": gate,
+            "whole": list(self.whole),
+            "part": list(self.part),
+            "held_back": self.held_back,
+            "expected": {name: list(rows) for name, rows in self.expected.items()},
+            "reminders": list(self.reminders),
+            "tickets": dict(self.tickets),
+        }
+
     def expects(self, row: str) -> str:
         """Return the statement that the red of this row shows, "" for any other row."""
         return next((name for name, rows in self.expected.items() if row in rows), "")
@@ -126,14 +138,18 @@ def _alone(statement: str, row: Row, complete: frozenset[str]) -> bool:
 
 
 def _complete(seen: Sequence[_Seen], axes: Axes) -> frozenset[str]:
-    """Return the clauses of which this run has every row: one value of four is a part."""
+    """Return the clauses of which this run has every row: one value of four is a part.
+
+    How many rows there are is known of axes alone: a clause over anything else is never complete.
+    """
     found: dict[str, list[Row]] = {}
     for each in seen:
         found.setdefault(each.row.clause, []).append(each.row)
     return frozenset(
         clause
         for clause, rows in found.items()
-        if len(rows) == math.prod(len(axes.every(axis)) for axis in rows[0].params)
+        if rows[0].params.keys() <= set(axes.names)
+        and len(rows) == math.prod(len(axes.every(axis)) for axis in rows[0].params)
     )
 
 

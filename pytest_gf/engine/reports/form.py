@@ -60,7 +60,9 @@ class FactSeen(msgspec.Struct, forbid_unknown_fields=True):
     fact: str
     params: dict[str, str]
     outcome: str
+    started: Instant | None
     seconds: float
+    after: Annotated[str | None, Meta(description="The fact that it waited for longest.")]
     exchanges: int
 
 
@@ -91,6 +93,20 @@ class Selected(msgspec.Struct, forbid_unknown_fields=True):
     paths: list[str]
 
 
+class Claimed(msgspec.Struct, forbid_unknown_fields=True):
+    """What a run may claim of the contract's statements."""
+
+    gate: Annotated[str, Meta(description="How the gate ended, in a line; empty without one.")]
+    whole: Annotated[list[str], Meta(description="Statements that are proved whole.")]
+    part: Annotated[list[str], Meta(description="Statements that are proved in part.")]
+    held_back: Annotated[
+        str, Meta(description="Why live statements are claimed in part only; empty where they are not.")
+    ]
+    expected: Annotated[dict[str, list[str]], Meta(description="Statements that rows show by being red.")]
+    reminders: list[str]
+    tickets: dict[str, str]
+
+
 class Form(msgspec.Struct, forbid_unknown_fields=True):
     """A record of a run, or of several that were merged."""
 
@@ -111,6 +127,7 @@ class Form(msgspec.Struct, forbid_unknown_fields=True):
     history: Annotated[Changes | None, Meta(description="How it differs from earlier runs; null where none are kept.")]
     verdicts: list[Judged]
     does_not_prove: list[str]
+    claims: Annotated[Claimed | None, Meta(description="What the run may claim; null where runs were merged.")]
     merged: list[str] | msgspec.UnsetType = msgspec.UNSET
     missing: list[str] | msgspec.UnsetType = msgspec.UNSET
     unfinished: list[str] | msgspec.UnsetType = msgspec.UNSET

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_gf.engine.reports import form
+from pytest_gf.engine.reports import form, webpage
 from pytest_gf.engine.reports.form import SCHEMA
 from pytest_gf.engine.reports.incidents import incidents
 from pytest_gf.engine.reports.record import write
@@ -90,6 +90,7 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
         "incidents": incidents(rows, kinds),
         "history": None,
         "verdicts": rows,
+        "claims": None,
         "does_not_prove": list(dict.fromkeys(claim for each in used for claim in each.record["does_not_prove"])),
         "merged": [each.folder.name for each in used],
         "missing": sorted(missing, key=_index),
@@ -104,6 +105,7 @@ def join(folders: Sequence[Path], out: Path) -> tuple[int, str]:
     record = merge(runs)
     out.mkdir(parents=True, exist_ok=True)
     write(out, record)
+    (out / webpage.NAME).write_text(webpage.page(record), encoding="utf-8", errors="backslashreplace")
     found = 0
     with (out / FINDINGS).open("wb") as file:
         for line in _findings(folders):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from pytest_gf.engine.contract import Contract
     from pytest_gf.engine.run import Run
+
+Claimed = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Says what a run of such a record may claim."""
 
 NOT_RUN = "not run"
 CRASHED = "the worker that judged it crashed"
@@ -64,8 +67,9 @@ class Record:
     verdict a line as they fall, with a line of ``kinds`` before the first one of a kind, then ``finished`` and ``exit``.
     """
 
-    def __init__(self, run: Run, rows: Mapping[str, Row], asked: Mapping[str, Any]) -> None:
+    def __init__(self, run: Run, rows: Mapping[str, Row], asked: Mapping[str, Any], claimed: Claimed) -> None:
         self.run = run
+        self._claimed = claimed
         self.rows = rows
         self.verdicts: dict[str, dict[str, Any]] = {}
         self.earlier: history.History | None = None
@@ -140,6 +144,7 @@ class Record:
         found = incidents(verdicts, self._kinds)
         together = {"kinds": self._kinds, "incidents": found, "history": None, "verdicts": verdicts}
         whole = self._top | ending | together | {"does_not_prove": self._top["does_not_prove"]}
+        whole["claims"] = self._claimed(whole)
         whole = between.compare(self, whole)
         with self.run.reporting():
             write(self.run.folder, whole)

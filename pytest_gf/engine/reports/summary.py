@@ -24,7 +24,7 @@ MOST_BYTES = 1_000_000
 MOST_REASONS = 3
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&#58;//", "www.": "www&#46;", "@": "&#64;"}
 _MARKDOWN = re.compile(r"[\\`*_\[\]|~$]")
-_MEANING = {
+MEANING = {
     0: "green: nothing selected is red",
     1: "red: something is not as promised",
     2: "interrupted",
@@ -59,7 +59,7 @@ def page(
     if record["target"] == "lab":
         lines += [f"**{settings.house.lab_banner}.**", ""]
     lines += [
-        f"Exit {record['exit']}, {_MEANING.get(record['exit'], 'see pytest')}. Vantage {record['vantage']}, {record['started']} to {record['finished']}.",
+        f"Exit {record['exit']}, {MEANING.get(record['exit'], 'see pytest')}. Vantage {record['vantage']}, {record['started']} to {record['finished']}.",
         "",
     ]
     lines += [f"**{interim(record)}.**", ""] if interim(record) else []

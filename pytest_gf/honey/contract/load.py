@@ -82,7 +82,8 @@ def load(path: Path | None = None) -> Contract:
         read = msgspec.convert(_merged(file, ()), _File)
     except msgspec.ValidationError as wrong:
         raise ContractError(f"{file}: {wrong}") from None
-    statements = _statements((file.parent / read.statements) if read.statements else STATEMENTS)
+    named = (file.parent / read.statements) if read.statements else STATEMENTS
+    sections = parse_toml(named, ContractError).get("section", {})
     contract = Contract(
         name=read.name,
         buckets=read.buckets,
@@ -102,7 +103,8 @@ def load(path: Path | None = None) -> Contract:
         limits=read.limits,
         tickets=read.tickets,
         does_not_prove=tuple(Claim(each.text, tuple(each.statements.split())) for each in read.does_not_prove),
-        statements=statements,
+        statements=_statements(named, sections),
+        sections={name: str(table.get("title", name)) for name, table in sections.items()},
         repository=read.repository,
     )
     _check(contract, file)
@@ -135,9 +137,9 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _statements(path: Path) -> dict[str, Statement]:
+def _statements(path: Path, sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Statement]:
     found: dict[str, Statement] = {}
-    for section, table in parse_toml(path, ContractError).get("section", {}).items():
+    for section, table in sections.items():
         for name, entry in table.items():
             if isinstance(entry, Mapping):
                 try:

@@ -194,6 +194,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     tickets: Mapping[str, str]
     does_not_prove: tuple[Claim, ...]
     statements: Mapping[str, Statement]
+    sections: Mapping[str, str] = {}
+    """The titles of the statements' sections."""
     cluster: Cluster | None = None
     rustfs: Workload | None = None
     attic: Attic | None = None

@@ -293,7 +293,7 @@ def _bearer(token: str) -> dict[str, str]:
 @contextlib.contextmanager
 def _recorded(operation: str, where: str) -> Iterator[dict[str, Any]]:
     started = time.monotonic()
-    noted: dict[str, Any] = {"at": where}
+    noted: dict[str, Any] = {"address": where}
     try:
         yield noted
     except ProbeError as broken:

@@ -1,0 +1,63 @@
+"""A run's incidents as the page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_gf.engine.reports.webpage.timeline import instant, link
+from pytest_gf.engine.verdict import Verdict
+
+
+def incidents(record: Mapping[str, Any], rows: Sequence[dict[str, Any]], folder: Path | None) -> list[dict[str, Any]]:
+    """Return the incidents, each with places of its rows in the page. Give each of those rows its incident."""
+    named = {row["name"]: row for row in rows}
+    made = []
+    for index, each in enumerate(record["incidents"]):
+        shown = _shown(each, f"i{index}", named, folder)
+        for name in (*each["rows"], *each["consequences"]):
+            if name in named:
+                named[name]["incident"] = shown
+        made.append(shown)
+    return made
+
+
+def _shown(
+    each: Mapping[str, Any], place: str, named: Mapping[str, Mapping[str, Any]], folder: Path | None
+) -> dict[str, Any]:
+    red = [named[name]["verdict"] for name in each["rows"] if name in named]
+    return {
+        "id": place,
+        "kind": each["kind"],
+        "subject": each["subject"],
+        "title": each["title"],
+        "severity": each.get("severity") or "",
+        "headline": each["headline"],
+        "broke": bool(red) and set(red) <= {Verdict.ERROR},
+        "since": instant(str(each.get("since") or "")),
+        "told": list(_told(each)),
+        "steps": _list(each.get("next_steps")),
+        "avoid": _list(each.get("avoid")),
+        "rows": _placed(each["rows"], named),
+        "consequences": _placed(each["consequences"], named),
+        "evidence": [link(path, folder) for path in each["evidence"]],
+    }
+
+
+def _told(each: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what else is known of an incident: its tickets, and the page of the docs that tells more."""
+    for word, name in (("Tickets", "tickets"), ("More", "page")):
+        value = each.get(name)
+        if isinstance(value, Mapping):
+            value = [f"{key}: {text}" for key, text in value.items()]
+        if value:
+            yield word, "; ".join(_list(value))
+
+
+def _list(value: Any) -> list[str]:
+    return [] if not value else [value] if isinstance(value, str) else [str(each) for each in value]
+
+
+def _placed(names: Iterable[str], named: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
+    return [{"name": name, "id": named[name]["id"] if name in named else ""} for name in names]

@@ -1,0 +1,227 @@
+"""The timeline of a run's facts: what was asked when, how long it took, and which of them decided how long the run took."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+MOST_FACTS = 300
+MOST_EXCHANGES = 20
+"""Of one fact, in the page. The file has them all."""
+MOST_READ = 8_000_000
+"""Bytes of evidence that are read for one page, of the rows that are not as promised first."""
+MOST_SHOWN = 2_000_000
+"""Characters of evidence in one page."""
+_THINNEST = 0.3
+_NOTED = 0.01
+"""The share of a run's time from which a fact that asked nothing is worth a line."""
+_FEW_SECONDS = 0.9995
+
+
+@dataclass
+class Fact:
+    """One observation of a fact. ``started`` is in seconds, None where it was never begun; ``after`` is what it waited for."""
+
+    name: str
+    outcome: str
+    started: float | None
+    seconds: float
+    count: int
+    after: str
+    path: str
+    green: bool
+    """Whether all rows that rest on it hold."""
+    id: str = ""
+    critical: bool = False
+    exchanges: list[dict[str, str]] = field(default_factory=list)
+    more: int = 0
+
+    @property
+    def ended(self) -> float:
+        """The end of it, in seconds."""
+        return (self.started or 0.0) + self.seconds
+
+
+def facts(verdicts: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str | None], Fact]:
+    """Return each observation of a record once, by its fact's name and its start, with the evidence that it left."""
+    found: dict[tuple[str, str | None], Fact] = {}
+    for row in verdicts:
+        green = row["verdict"] == "holds"
+        for entry, path in with_evidence(row):
+            key = key_of(entry)
+            known = found.get(key)
+            if known is None:
+                found[key] = Fact(
+                    name=key[0],
+                    outcome=str(entry["outcome"]),
+                    started=_seconds(key[1]),
+                    seconds=float(entry["seconds"]),
+                    count=int(entry["exchanges"]),
+                    after=str(entry.get("after") or ""),
+                    path=path,
+                    green=green,
+                )
+            else:
+                known.green = known.green and green
+    return found
+
+
+def key_of(entry: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Return what an observation is known by: the fact's name, and when it began."""
+    return "-".join((entry["fact"], *entry["params"].values())), entry.get("started")
+
+
+def with_evidence(row: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Yield a row's facts, each with the path of its evidence, "" where it asked nothing."""
+    asked = [entry for entry in row["facts"] if entry["exchanges"]]
+    paths = iter(row["evidence"] if len(row["evidence"]) == len(asked) else [""] * len(asked))
+    for entry in row["facts"]:
+        yield entry, next(paths) if entry["exchanges"] else ""
+
+
+def _seconds(instant: str | None) -> float | None:
+    try:
+        return datetime.datetime.fromisoformat(instant).timestamp() if instant else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def critical(found: Iterable[Fact]) -> list[Fact]:
+    """Mark the facts that decided how long it took, from the last one back to what it waited for. Return them in time's order."""
+    begun = [each for each in found if each.started is not None]
+    path: list[Fact] = []
+    last = max(begun, key=lambda each: each.ended, default=None)
+    while last is not None:
+        last.critical = True
+        path.insert(0, last)
+        start, after = last.started or 0.0, last.after
+        before = [each for each in begun if each.name == after and not each.critical and (each.started or 0.0) <= start]
+        last = max(before, key=lambda each: each.ended, default=None)
+    return path
+
+
+def timeline(found: Mapping[Any, Fact], folder: Path | None) -> dict[str, Any] | None:
+    """Return the timeline as the page shows it; None where nothing was begun. ``folder`` is the run's, if its evidence is there."""
+    begun = [each for each in found.values() if each.started is not None]
+    if not begun:
+        return None
+    path = critical(begun)
+    begin = min(each.started or 0.0 for each in begun)
+    span = max(max(each.ended for each in begun) - begin, 1e-6)
+    shown = _chosen(begun, span)
+    for index, each in enumerate(shown):
+        each.id = f"f{index}"
+    if folder is not None:
+        _read_evidence(shown, folder)
+    return {
+        "begin": _clock(begin),
+        "end": _clock(begin + span),
+        "said": _said(begun, path, shown, span),
+        "facts": [_bar(each, begin, span, folder) for each in shown],
+    }
+
+
+def _chosen(begun: Sequence[Fact], span: float) -> list[Fact]:
+    """Return the facts that are worth a line, in the order of their start: what asked, failed, took long or decided."""
+    worth = [
+        each
+        for each in begun
+        if each.count or each.critical or each.outcome != "observed" or each.seconds >= span * _NOTED
+    ]
+    worth.sort(key=lambda each: (not each.critical, each.green, -each.seconds))
+    return sorted(worth[:MOST_FACTS], key=lambda each: (each.started or 0.0, each.name))
+
+
+def _bar(each: Fact, begin: float, span: float, folder: Path | None) -> dict[str, Any]:
+    start = ((each.started or 0.0) - begin) / span * 100
+    width = min(max(each.seconds / span * 100, _THINNEST), 100.0)
+    file = link(each.path, folder) if each.path else None
+    shown = {name: getattr(each, name) for name in ("id", "name", "outcome", "critical", "exchanges", "more", "count")}
+    bar = {"x": f"{min(start, 100 - width):.2f}", "width": f"{width:.2f}", "took": took(each.seconds)}
+    return shown | bar | {"file": file}
+
+
+def _said(begun: Sequence[Fact], path: Sequence[Fact], shown: Sequence[Fact], span: float) -> str:
+    asked = sum(each.count for each in begun)
+    left = len(begun) - len(shown)
+    more = f" {left} more facts asked nothing, or are left out here." if left else ""
+    decided = f" The critical path (◆) has {len(path)} facts: they decided how long it took."
+    return f"{len(begun)} facts made {asked} exchanges in {took(span)}.{decided}{more}"
+
+
+def _clock(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%H:%M:%S")
+
+
+def instant(text: str) -> str:
+    """Return an instant of the record for a person; another text as it is."""
+    return f"{text[:10]} {text[11:19]} UTC" if text[10:11] == "T" and text.endswith("Z") else text
+
+
+def took(seconds: float) -> str:
+    """Return a duration for a person."""
+    return f"{seconds:.1f} s" if seconds >= _FEW_SECONDS else f"{seconds * 1000:.0f} ms"
+
+
+def link(path: str, folder: Path | None) -> dict[str, str]:
+    """Return a file of evidence for the page, with its address where the folder of the run is there."""
+    return {"name": path, "href": href(path) if folder is not None else ""}
+
+
+def href(path: str) -> str:
+    """Return the address of an evidence file beside the page; "" for anything that is no such file."""
+    parts = path.split("/")
+    plain = all(part.strip(".") and part.isascii() and _is_plain(part) for part in parts)
+    return path if parts[0] == "evidence" and len(parts) == 2 and plain else ""  # noqa: PLR2004  # A folder and a file.
+
+
+def _is_plain(part: str) -> bool:
+    return part.replace("-", "").replace("_", "").replace(".", "").replace("=", "").replace("+", "").isalnum()
+
+
+def _read_evidence(shown: Iterable[Fact], folder: Path) -> None:
+    """Put the exchanges into the facts, within bounds. What can't be read is only linked."""
+    room, characters = MOST_READ, MOST_SHOWN
+    for each in sorted(shown, key=lambda each: each.green):
+        if not href(each.path):
+            continue
+        try:
+            size = (folder / each.path).stat().st_size
+            if size > room:
+                continue
+            room -= size
+            kept = msgspec.json.decode((folder / each.path).read_bytes(), type=_Kept)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        made = [_exchange(exchange) for exchange in kept.exchanges[:MOST_EXCHANGES]]
+        characters -= sum(len(exchange["detail"]) for exchange in made)
+        if characters < 0:
+            return
+        each.exchanges = made
+        each.more = len(kept.exchanges) + kept.left_out - len(made)
+
+
+class _Kept(msgspec.Struct):
+    exchanges: list[dict[str, Any]]
+    left_out: int = 0
+
+
+def _exchange(exchange: Mapping[str, Any]) -> dict[str, str]:
+    rest = {name: value for name, value in exchange.items() if name not in {"system", "operation", "at", "seconds"}}
+    told = [f"{name}: {_compact(value)}" for name, value in rest.items() if value not in ({}, [], "", None)]
+    seconds = exchange.get("seconds")
+    return {
+        "at": str(exchange.get("at", "")).partition("T")[2],
+        "what": f"{exchange.get('system', '')} {exchange.get('operation', '')}",
+        "took": took(seconds) if isinstance(seconds, int | float) else "",
+        "detail": "\n".join(told),
+    }
+
+
+def _compact(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
