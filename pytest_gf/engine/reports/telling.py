@@ -51,7 +51,7 @@ def _changed(told: Mapping[str, Any]) -> Iterator[str]:
 def restarted(told: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     """Return the incidents of earlier runs that stand no more, where a mark is another than when they stood.
 
-    A mark such as ``rustfs-started`` says by that: the system was restarted since. Each has ``kind, subject, tickets, since, last, fresh, marks``.
+    A mark of when a system was started says by that: it was restarted since. Each has ``kind, subject, tickets, since, last, fresh, marks``.
     """
     return [each for each in (told or {}).get("gone", ()) if each["marks"]]
 
