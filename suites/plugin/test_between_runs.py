@@ -76,7 +76,10 @@ def test_the_ini_option_is_relative_to_its_file_and_the_option_takes_precedence(
     [
         (["--gf-history={}/file"], "the history can't be written to {}/file: File exists"),
         (["--gf-history=/proc/gf/kept"], "the history can't be written to /proc/gf/kept: "),
-        (["--gf-metrics={}/none/gf.prom"], "metrics can't be written to {}/none: No such file or directory"),
+        (
+            ["--gf-metrics={}/none/gf.prom"],
+            "metrics can't be written to {}/none: No such file or directory. Make room or name another file with --gf-metrics=FILE",
+        ),
         (["--gf-metrics={}"], "--gf-metrics={}: it is no file"),
         (["--gf-metrics=ftp://x/y"], "--gf-metrics=ftp://x/y: expected a file, or an address"),
         (["--gf-metrics=http://me:hunter2secret@:99999/"], "http://[redacted]@:99999/: expected a file, or an address"),

@@ -68,7 +68,7 @@ def read(option: argparse.Namespace, ini: str, file: Path | None) -> Between:
 def check(asked: Between) -> None:
     """Write to the folder of the history, and beside the file of metrics. Raises `BadInput` where that fails."""
     if asked.history is not None:
-        try_to_write("the history", asked.history, HISTORY)
+        try_to_write("the history", asked.history, f"folder with {HISTORY}=DIR")
         try:
             next(asked.history.iterdir(), None)
         except OSError as wrong:
@@ -78,11 +78,11 @@ def check(asked: Between) -> None:
             raise BadInput(
                 f"--gf-metrics={asked.metrics}: it is no file; expected one whose name ends in .prom, or a URL"
             )
-        try_to_write("metrics", asked.metrics.parent, "--gf-metrics", make=False)
+        try_to_write("metrics", asked.metrics.parent, "file with --gf-metrics=FILE", make=False)
 
 
-def try_to_write(what: str, folder: Path, option: str, *, make: bool = True) -> None:
-    """Write to a folder what is taken away at once. Raises `BadInput` with one line where that fails."""
+def try_to_write(what: str, folder: Path, other: str, *, make: bool = True) -> None:
+    """Write to a folder what is taken away at once. Raises `BadInput` with one line where that fails; ``other`` is what a person may name."""
     try:
         if make:
             folder.mkdir(parents=True, exist_ok=True)
@@ -92,9 +92,7 @@ def try_to_write(what: str, folder: Path, option: str, *, make: bool = True) -> 
             os.fsync(file.fileno())
     except OSError as wrong:
         why = wrong.strerror or wrong
-        raise BadInput(
-            f"{what} can't be written to {folder}: {why}. Make room or name another folder with {option}=DIR"
-        ) from None
+        raise BadInput(f"{what} can't be written to {folder}: {why}. Make room or name another {other}") from None
 
 
 def compare(record: Record, whole: dict[str, Any]) -> dict[str, Any]:

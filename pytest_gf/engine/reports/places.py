@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def check(run: Run) -> None:
     """Write to where reports, history and metrics go. Raises `pytest.UsageError` with one line where that fails."""
     try:
-        between.try_to_write("reports", run.settings.reports, "--gf-reports")
+        between.try_to_write("reports", run.settings.reports, "folder with --gf-reports=DIR")
         between.check(run.settings.between)
     except BadInput as wrong:
         raise pytest.UsageError(str(wrong)) from None
