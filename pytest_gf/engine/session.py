@@ -31,7 +31,6 @@ ACCOUNT = "gf_account"
 _MOMENT = 0.5
 """Seconds that an interrupted run spends on each thing that it made."""
 
-
 SESSION = pytest.StashKey["ContractSession"]()
 Phase = Literal["setup", "call", "teardown"]
 _OURS = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -311,9 +310,10 @@ class ContractSession:
     def finished(self, session: pytest.Session) -> None:
         """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""
         if self.record is not None and self._whole is not None:
-            green, self._whole = session.exitstatus == Exit.GREEN, between.leave(self.record, self._whole)
-            session.exitstatus = self._whole["exit"] if green else session.exitstatus
-            pages.write_page(self.run, self._whole, self.record.before())
+            before, self._whole = self._whole, between.leave(self.record, self._whole)
+            if self._whole is not before:
+                session.exitstatus = self._whole["exit"] if session.exitstatus == Exit.GREEN else session.exitstatus
+                pages.write_page(self.run, self._whole, self.record.before())
         if self.record is not None and self.config.option.verbose < 1:
             terminal.fold(pytests.terminal(self.config), ACCOUNT)
 

@@ -84,7 +84,8 @@ def _incidents(parts: Iterable[str]) -> list[Incident]:
     for part in parts:
         counts = [re.search(rf"\b{word} \((\d+)\)", part) for word in ("rows", "because of it")]
         rows, consequences = (int(each[1]) if each else 0 for each in counts)
-        found.append((part.partition(":")[0].replace("\\", "").strip(), rows, consequences))
+        named = re.sub(r" \((critical|major|unknown|minor)\)$", "", part.partition(":")[0].replace("\\", "").strip())
+        found.append((named, rows, consequences))
     return found
 
 

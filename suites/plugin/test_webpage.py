@@ -205,10 +205,11 @@ def test_filters_choose_rows_and_a_link_shows_its_row(show: Any) -> None:
     page.get_by_label("holds (").uncheck()
     page.get_by_label("unproven (").uncheck()
     assert shown.inner_text() == f"{len(red)} of {total} rows"
-    page.get_by_label("Search").fill("LISTED arc-runners")
+    alone = next(each for each in red if sum(each in json.dumps(row) for row in RECORD["verdicts"]) == 1)
+    page.get_by_label("Search").fill(alone.upper())
     assert shown.inner_text() == f"1 of {total} rows"
     page.wait_for_function("document.querySelectorAll('.row:not([hidden] *, [hidden])').length === 1")
-    assert page.locator(".row:visible .name").all_inner_texts() == ["state.object-listed[arc-runners]"]
+    assert page.locator(".row:visible .name").all_inner_texts() == [alone]
     assert page.locator(".group:visible").count() == 1
     page.get_by_label("Search").fill("nothing has this word")
     page.wait_for_function("document.querySelectorAll('.row:not([hidden] *, [hidden])').length === 0")
@@ -228,7 +229,7 @@ def test_a_keyboard_reaches_everything(show: Any) -> None:
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
     passed = []
-    for _ in range(40):
+    for _ in range(40 + len(NAMES)):
         page.keyboard.press("Tab")
         passed.append(
             page.evaluate("(each => each.id || each.type || each.parentElement.className)(document.activeElement)")
