@@ -78,6 +78,7 @@ KINDS: Mapping[str, str] = {
     "write-gate-open": "somebody may push who must not",
     "write-gate-locked": "whoever should push may not",
     "token-too-strong": "a token may do more, or for longer, than the contract says",
+    "artifact-shared": "two kinds of credential are one value",
     # a checkout, and the machine that runs
     "workflow-pushes": "a workflow may write to the cache where it must not",
     "document-pushes": "a document tells to push past the gate",

@@ -69,9 +69,17 @@ def _needs(run: Run, node: Node) -> Iterator[Right]:
             everywhere = resource.endswith(EVERYWHERE)
             resource = resource.removesuffix(EVERYWHERE)
             namespace = "" if everywhere or not PLACES[resource.partition("/")[0]].namespaced else home
-            name = _name(run, node, resource) if verb == "get" else ""
-            for each in ("get", "create") if resource in UPGRADES else (verb,):
-                yield each, resource, namespace, name
+            for name in _names(run, node, resource) if verb == "get" else ("",):
+                for each in ("get", "create") if resource in UPGRADES else (verb,):
+                    yield each, resource, namespace, name
+
+
+def _names(run: Run, node: Node, resource: str) -> tuple[str, ...]:
+    """Return the names of the objects that a fact gets: of Secrets those that the contract's artifacts lie in."""
+    if resource != "secrets":
+        return (_name(run, node, resource),)
+    places = [place for artifact in run.contract.artifacts.values() for place in artifact.secrets]
+    return tuple(dict.fromkeys(place.partition("/")[0] for place in places))
 
 
 def _name(run: Run, node: Node, resource: str) -> str:
@@ -96,6 +104,6 @@ def _right(  # noqa: PLR0917  # The parts of one right.
         return f"  has    {verb} {resource} {where}", False
     clauses = ", ".join(dict.fromkeys(row.partition("[")[0] for row in rows))
     return (
-        f"  LACKS  {verb} {resource} {where}: grant {rule((verb,), resource)}; unproven without it: {clauses or 'nothing'}",
+        f"  LACKS  {verb} {resource} {where}: grant {rule((verb,), resource, name)}; unproven without it: {clauses or 'nothing'}",
         True,
     )
