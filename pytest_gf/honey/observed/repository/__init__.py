@@ -25,6 +25,7 @@ CLAIMED = Cause("execution-claimed")
 ELIGIBLE = Cause("not-eligible")
 SHARED = Cause("executor-shared")
 ROTATION = Cause("no-rotation")
+CREDENTIALS = Cause("artifact-shared")
 STALE = Cause("page-stale")
 """Causes of findings; their subject is the first file."""
 
