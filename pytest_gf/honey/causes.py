@@ -86,6 +86,7 @@ KINDS: Mapping[str, str] = {
     "stack-backend": "a stack keeps its state elsewhere, or another way, than promised",
     "attachment": "the checkout attaches a machine in another way than promised",
     "machine-settings": "a variable of this machine names another cache",
+    "token-held": "a job holds a token that it must not have",
     "dead-address": "an address that is out of contract is in use",
     "topology-named": "a public document names private topology",
     "flakehub-reads": "FlakeHub is a substituter",

@@ -88,6 +88,14 @@ def test_a_pull_request_sends_no_token(lab: Lab, run_pytest: Any) -> None:
     assert outcome.rows("unproven") == held | SEPARATE | {f"attic.upload-gate[{gate}]" for gate in GATES}
     assert not [each for each in lab.exchanges() if each["operation"] == "get secrets"]
     assert lab.counts().get("attic UploadPath", 0) == 0
+    assert not with_token(lab), "a token was set, and was sent"
+    assert on(lab, run_pytest, "-m", "gate", "-k", "write-gate").exit == 0
+    assert with_token(lab), "elsewhere it is sent"
+
+
+def with_token(lab: Lab) -> list[dict[str, object]]:
+    """Return the exchanges with Attic that carried a token which it issued."""
+    return [each for each in lab.exchanges() if each["service"] == "attic" and each["authenticated"]]
 
 
 def test_no_part_of_a_token_is_shown(lab: Lab, run_pytest: Any) -> None:

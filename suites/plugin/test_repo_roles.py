@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_gf.honey import contract
 from pytest_gf.honey.contract.repository import KnownAction
-from pytest_gf.honey.observed.repository import roles
+from pytest_gf.honey.observed.repository import machine, roles
 from pytest_gf.honey.observed.repository.calling import Known
 
 KINDS = {each.says: each.variables for each in contract.load().artifacts.values()}
@@ -112,3 +112,18 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 def test_a_ring_of_variables_ends() -> None:
     found = roles.apart({FLOW: "a: {A: $B}\nb: {B: $A}\nc: {ATTIC_TOKEN: $A}\n"}, KINDS, KNOWN)
     assert found.holds
+
+
+@pytest.mark.parametrize(
+    ("names", "named", "found"),
+    [
+        ({"ATTIC_SERVER", "ATTIC_CACHE"}, (), []),
+        ({"ATTIC_TOKEN", "ATTIC_CACHE"}, (), ["ATTIC_TOKEN"]),
+        ({"ATTIC_PUSH_TOKEN", "OURS"}, ("OURS",), ["ATTIC_PUSH_TOKEN", "OURS"]),
+    ],
+    ids=range(3),
+)
+def test_a_token_is_told_by_its_name(names: set[str], named: tuple[str, ...], found: list[str]) -> None:
+    made = machine.tokens(names, contract.load().artifacts["attic-token"].variables, named)
+    assert [each.what.partition(" ")[0] for each in made.standing] == found
+    assert made.holds == (not found)

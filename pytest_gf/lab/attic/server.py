@@ -162,6 +162,7 @@ class AtticServer:
     async def _serve(self, request: web.Request, surface: str) -> web.StreamResponse:
         operation, handler, tail = self._route(request)
         exchange = self._journal.begin(Exchange(self.name, operation, cache.NAME, tail))
+        exchange.authenticated = self._rights.knows(request)
         try:
             response = await self._answer(request, surface, handler, tail)
         except (ConnectionError, asyncio.CancelledError):

@@ -70,6 +70,15 @@ class Issuer:
         except (ValueError, AttributeError, TypeError):  # It is no token, or its claims are of another shape.
             return frozenset()
 
+    def issued(self, header: str) -> bool:
+        """Tell whether an Authorization header has a token that this issuer signed, whatever it allows."""
+        head, _, signature = header.removeprefix("Bearer ").rpartition(".")
+        try:
+            algorithm = str(msgspec.json.decode(_bytes(head.partition(".")[0]), type=dict[str, Any]).get("alg"))
+            return self._is_signed(algorithm, head, _bytes(signature))
+        except ValueError:
+            return False
+
     def _signed(self, algorithm: str, text: str) -> bytes:
         if algorithm == "RS256":
             return self._key().sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())

@@ -33,6 +33,10 @@ class Rights:
         through = self._bends.on("attic-proxy-token") and request.get("surface", "").endswith("https")
         return held | {"r", "w"} if through else held
 
+    def knows(self, request: web.Request) -> bool:
+        """Tell whether a request carries a token of this Attic's, good or not."""
+        return self._issuer.issued(request.headers.get("Authorization", ""))
+
     def check(self, request: web.Request, name: str, right: str) -> None:
         """Refuse who may not: 403 on a cache that it may know of, else 401, as if there were none."""
         held = self.of(request, name)
