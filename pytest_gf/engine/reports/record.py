@@ -13,6 +13,7 @@ import msgspec
 from pytest_gf.engine.clauses import Row, row_as_data
 from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.redaction import redact
+from pytest_gf.engine.reports.claims import row_name
 from pytest_gf.engine.reports.incidents import incidents
 from pytest_gf.engine.verdict import Verdict, exit_code, worst
 from pytest_gf.engine.visible import visible_within
@@ -32,8 +33,9 @@ CRASHED = "the worker that judged it crashed"
 
 def unready(contract: Contract, rows: Iterable[Mapping[str, Any]]) -> bool:
     """Return whether a row that readiness needs is unproven. What was not seen may be down."""
-    waived = {clause for waiver in contract.waivers for clause in waiver.clauses}
-    return any(row["verdict"] == Verdict.UNPROVEN and row["clause"] in {*contract.readiness, *waived} for row in rows)
+    needed = {*contract.readiness, *(clause for waiver in contract.waivers for clause in waiver.clauses)}
+    unseen = [row for row in rows if row["verdict"] == Verdict.UNPROVEN]
+    return any(row["clause"] in needed or row_name(row) in needed for row in unseen)
 
 
 def now() -> str:
