@@ -111,11 +111,12 @@ HONEY: dict[str, set[str]] = {
     "rights": {"probes", "target"},
     "cleaning": {"probes", "routes", "stored"},
     "baselines": {"formats"},
+    "closures": {"formats"},
     "audit": {"answers", "formats", "observed", "probes"},
     "findings": {"observed"},
     "subject": {"formats"},
     "trust": set(),
-    "selections": {"audit", "baselines", "contract", "formats", "subject", "target", "trust", "vantage"},
+    "selections": {"audit", "baselines", "closures", "contract", "formats", "subject", "target", "trust", "vantage"},
     "house": {"causes", "cleaning", "contract", "rights", "selections", "stored", "subject", "target", "vantage"},
     "__init__": {"house"},
 }
