@@ -36,6 +36,8 @@ class Published(Observed):
     there: tuple[str, ...]
     pushes: tuple[Push, ...]
     lost: tuple[str, ...] = ()
+    client: tuple[str, str] | None = None
+    """What Attic's own client wrote to stdout and to stderr, where it pushed."""
 
     @property
     def waivable(self) -> bool:
@@ -49,15 +51,25 @@ class Published(Observed):
     @property
     def seen(self) -> str:
         taken = sum(each.ok for each in self.pushes)
+        how = " by Attic's own client" if self.client is not None else ""
         return (
-            f"{self.profile}: {len(self.requested)} paths requested, {len(self.there)} there,"
+            f"{self.profile}{how}: {len(self.requested)} paths requested, {len(self.there)} there,"
             f" a delta of {len(self.pushes)} pushed, {taken} of them acknowledged"
         )
 
     @property
     def stderr(self) -> str:
         """What the push said of its failures, a line each."""
+        if self.client is not None:
+            return self.client[1]
         return "".join(f"{each.store_path}: {each.answer}\n" for each in self.pushes if not each.ok)
+
+    @property
+    def stdout(self) -> str:
+        """What the push said of each path, a line each; of Attic's own client its stdout."""
+        if self.client is not None:
+            return self.client[0]
+        return "".join(f"{each.store_path} {each.size} bytes: {each.answer}\n" for each in self.pushes)
 
     def trouble(self) -> Trouble | None:
         wrong = [each for each in self.pushes if not each.ok]

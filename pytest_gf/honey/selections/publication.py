@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_gf.engine.house import BadInput, Given, Option, Selection
 from pytest_gf.engine.run import Run
-from pytest_gf.honey import closures
+from pytest_gf.honey import clients, closures
 from pytest_gf.honey.formats import closure
 from pytest_gf.honey.vantage import READ_ONLY
 
@@ -26,11 +26,15 @@ PROVES: Mapping[str, str] = {ONE_PATH: "S032~", "small-check": "S033~", "medium-
 
 @dataclass(frozen=True)
 class Publication:
-    """What the command line asks to push: ``profile`` is "" where nothing may be pushed, ``archives`` has those of the members."""
+    """What the command line asks to push: ``profile`` is "" where nothing may be pushed, ``archives`` has those of the members.
+
+    ``by_client`` says that Attic's own client pushes.
+    """
 
     profile: str = ""
     members: tuple[closure.Member, ...] = ()
     archives: closures.Archives | None = None
+    by_client: bool = False
 
     @property
     def is_risky(self) -> bool:
@@ -52,7 +56,20 @@ def _read(given: Given) -> Publication:
         raise BadInput(f"-m {MARKER}: --gf-confirm={PROFILES[said]} says that {said} is meant; nothing was sent")
     _check_target(given)
     members, archives = _closure(given) if said != ONE_PATH else ((), None)
-    return Publication(said, members, archives)
+    return Publication(said, members, archives, by_client=_client(given))
+
+
+def _client(given: Given) -> bool:
+    """Tell whether Attic's own client is asked for. Raises BadInput where it is not installed."""
+    said: str | None = given.option.gf_client
+    if said is None:
+        return False
+    if said != clients.NAME:
+        raise BadInput(f"--gf-client={said}: expected {clients.NAME}")
+    missing = clients.is_missing()
+    if missing:
+        raise BadInput(f"--gf-client={said}: the program {missing} is not on PATH; nothing was sent")
+    return True
 
 
 def _check_target(given: Given) -> None:
@@ -112,6 +129,14 @@ PUBLICATION = Selection(
                 " which lies BASENAME.nar of `nix-store --dump` for each path.",
             },
             path=True,
+            repeated=True,
+        ),
+        Option(
+            "--gf-client",
+            {
+                "metavar": "NAME",
+                "help": "With -m publication: attic lets Attic's own client push, where it and nix are installed. What it says is kept.",
+            },
             repeated=True,
         ),
     ),
