@@ -79,6 +79,8 @@ class Published(Observed):
         kind, step = (
             (sign.kind, sign.next_step) if sign is not None else (push_log.UNKNOWN, push_log.NEXT[push_log.UNKNOWN])
         )
+        if self.lost:  # Attic says InternalServerError to everything; what S3 lists tells.
+            kind = push_log.RECURRENCE
         says = f"{len(wrong)} of {len(self.pushes)} pushes were not taken ({kind}), the first {wrong[0].store_path}: {wrong[0].answer}"
         if self.lost:
             says = f"{says}; ListBuckets lost {', '.join(self.lost)}"
