@@ -53,9 +53,12 @@ def test_one_path_is_clean_and_medium_loses_both_buckets(lab: Lab, run_pytest: A
     clean = on(lab, run_pytest, *said("one-path"), "-k", NARROW)
     assert clean.exit == 0, clean.text
     assert "clean one-path evidence does not override the known failures" in clean.text
+    asked = [each["operation"] for each in lab.exchanges() if each["service"] in {"s3", "attic"}]
+    assert asked[-2:] == ["ListBuckets", "ListBuckets"], "the gap is idle: everything was read back before it"
     lost = on(lab, run_pytest, *said("medium-check"), "-k", NARROW)
     assert lost.exit == 1
     row = lost.verdicts()["publication.buckets-listed[medium-check]"]
+    assert "(bucket-index recurrence)" in lost.verdicts()["publication.pushed[medium-check]"]["reason"]
     for word in ("bucket-index loss after a push", "tofu-state", "attic", "pushed 22 paths"):
         assert word in row["reason"], row["reason"]
     assert "no restore path for default workflow writes (S037)" in lost.text
