@@ -168,7 +168,10 @@ def _why(  # One a verdict.
         judged = [value for value in _arguments(item) if getattr(value, "diagnosis", "")]
         due = item.stash.get(EXPIRED, "")
         if judged:
-            seen = f"\nobserved: {judged[0].seen}"
+            waived = item.get_closest_marker("xfail") if verdict is Verdict.INTERIM else None
+            seen = f"\nobserved: {judged[0].seen}" + (
+                f"\nwaived: {waived.kwargs['reason']}" if waived is not None else ""
+            )
             step = judged[0].next_step
             return f"{judged[0].diagnosis}{due and f'; {due}'}{seen}", f"review the waiver; {step}" if due else step
         return _assertion(call.excinfo) if call.excinfo is not None else "", ""

@@ -124,8 +124,9 @@ _OPTIONS = (
         "--gf-expect-interim",
         {
             "action": "store_true",
-            "help": "With -m ha: what the contract waives is interim while the interim shape holds and something is ready in it. "
-            "It is red once it is fixed or its review is due. What readiness needs is never waived: exit 11 if it is unproven.",
+            "help": "What the contract waives is interim: with -m ha strict HA while the interim shape holds and something is ready "
+            "in it, with -m publication the known loss of small-check and medium-check. It is red once it is fixed or its review is "
+            "due. What readiness needs is never waived: exit 11 if it is unproven.",
         },
     ),
     Option(

@@ -58,6 +58,7 @@ AXES = (
         statements=lambda promised, component: tuple(promised.limits[component].proves.split()),
     ),
     Axis("gate", lambda promised: GATES if promised.attic is not None else (), present=is_named),
+    Axis("artifact", lambda promised: tuple(promised.artifacts)),
     Axis("profile", statements=lambda _, profile: (PROVES[profile],)),
     Axis("shard", quiet=True),
 )

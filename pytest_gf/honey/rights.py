@@ -93,7 +93,16 @@ def _needs(run: Run, node: Node) -> Iterator[Right]:
     own = target.namespace(workload.namespace if workload is not None else "")
     home = route.namespace if route is not None else own
     for verb, resource, within in _asked(node.fact.asks):
-        yield verb, resource, home if within else "", _name(run, node, resource) if verb == "get" else ""
+        for name in _names(run, node, resource) if verb == "get" else ("",):
+            yield verb, resource, home if within else "", name
+
+
+def _names(run: Run, node: Node, resource: str) -> tuple[str, ...]:
+    """Return the names of the objects that a fact gets: of Secrets those that the contract's artifacts lie in."""
+    if resource != "secrets":
+        return (_name(run, node, resource),)
+    places = [place for artifact in run.contract.artifacts.values() for place in artifact.secrets]
+    return tuple(dict.fromkeys(place.partition("/")[0] for place in places))
 
 
 def _name(run: Run, node: Node, resource: str) -> str:
@@ -118,6 +127,6 @@ def _right(  # noqa: PLR0917  # The parts of one right.
         return f"  has    {verb} {resource} {where}", False
     clauses = ", ".join(dict.fromkeys(row.partition("[")[0] for row in rows))
     return (
-        f"  LACKS  {verb} {resource} {where}: grant {rule((verb,), resource)}; unproven without it: {clauses or 'nothing'}",
+        f"  LACKS  {verb} {resource} {where}: grant {rule((verb,), resource, name)}; unproven without it: {clauses or 'nothing'}",
         True,
     )

@@ -25,7 +25,7 @@ from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.control import Control, Server
 from pytest_gf.lab.flakehub import FlakeHub
 from pytest_gf.lab.journal import Journal
-from pytest_gf.lab.kube import tls
+from pytest_gf.lab.kube import secret, tls
 from pytest_gf.lab.kube.channels import Channels
 from pytest_gf.lab.kube.container import Container
 from pytest_gf.lab.kube.rights import PROBE_CLUSTER_ROLE, PROBE_ROLE, Identity
@@ -163,7 +163,10 @@ def _kubernetes(  # noqa: PLR0917  # Called once, above.
     }
     container = Container(folder, workload.data if workload else "/data", service.disk, service.bends)
     channels = Channels(container, service.bends, lambda: s3.port)
-    return KubeServer(folder, contract, tokens, service.bends, journal, channels)
+    values = secret.Values(
+        held[honey.ATTIC_SECRET], held[honey.ACCESS_KEY], held[honey.SECRET_KEY], held.get(honey.ATTIC_TOKEN, "")
+    )
+    return KubeServer(folder, contract, tokens, service.bends, journal, channels, values)
 
 
 def _attic(  # noqa: PLR0917  # Called once, above.

@@ -34,6 +34,7 @@ Kind = Literal[
     "trouble",
     "data-volume",
     "volume-shape",
+    "sharing",
 ]
 
 ALL = "all"
@@ -167,6 +168,8 @@ _CLUSTER = (
     Fault("kubernetes-list-expires", None, "a listing's second page answers 410, once"),
     Fault("kubernetes-redirects", "url", "every exchange with the API server answers 307 to URL"),
     Fault("kubernetes-silent", None, "the API server reads requests and never answers"),
+    Fault("shared-secret", "sharing", "Attic's Secret has as S3's secret key what is another artifact's, in this WAY"),
+    Fault("secret-missing", None, "there is no Secret of the JWT signing key"),
     Fault("deployment-missing", None, "the Deployment is gone while its pod still runs"),
     Fault("two-replicas", None, "the Deployment has two replicas, both ready"),
     Fault("image-by-tag", None, "the image is named by a tag, not by a digest"),

@@ -69,6 +69,7 @@ VOLUME_SHAPES = ("hostname", "both", "two-terms", "absent", "released", "foreign
 SHAPES = ("claim", "host-path", "bucket", "prefix", "endpoint", "no-s3", "secret", "config-file", "port", "http-only")
 VERSIONS = ("beta.7", "newer")
 """RustFS 1.0.0-beta.7, and what was built from June 2026 on: they differ where a disk is offline or mounted over."""
+SHARINGS = ("same", "base64", "cut", "padded", "token")
 CUTS = ("fin", "rst", "node", "success")
 RIGHT = re.compile(r"[a-z]+(?:/[a-z]+)?")
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -166,6 +167,7 @@ _CHECKS: Mapping[Kind, Callable[[str, Contract], str]] = {
     "trouble": lambda given, _: _among("trouble", given, TROUBLES),
     "data-volume": lambda given, _: _among("volume", given, DATA_VOLUMES),
     "volume-shape": lambda given, _: _among("shape", given, VOLUME_SHAPES),
+    "sharing": lambda given, _: _among("way", given, SHARINGS),
     "cut": lambda given, _: _among("cut", given, CUTS),
     "number": lambda given, _: (
         ""

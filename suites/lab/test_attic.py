@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_gf.engine.errors import DeadlineExceeded
-from pytest_gf.honey.formats import narinfo
+from pytest_gf.honey.formats import closure, narinfo
 from pytest_gf.honey.formats.nar import Directory, Regular, write
 from pytest_gf.honey.formats.narbody import Body
-from pytest_gf.honey.probes.attic import Attic
+from pytest_gf.honey.probes.attic import Attic, Upload
 from pytest_gf.honey.probes.attic_answers import Way
 from pytest_gf.lab import Lab
 from pytest_gf.lab.attic.tokens import CLAIM, token
@@ -208,14 +208,19 @@ class TestNix:
     def copy(
         self, lab: Lab, folder: Path, name: str, *, surface: str = "api", key: str = ""
     ) -> subprocess.CompletedProcess[str]:
+        store_hash = section(lab)["nar_paths"][name]
+        path = narinfo.parse(probe(lab).narinfo(store_hash).body).store_path
+        return self.copied(lab, folder, path, surface=surface, key=key)
+
+    def copied(
+        self, lab: Lab, folder: Path, *paths: str, surface: str = "api", key: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         said = section(lab)
         places = {name: str(folder / name) for name in ("NIX_STATE_DIR", "NIX_LOG_DIR", "NIX_CONF_DIR", "HOME")}
         environment = places | {"PATH": os.environ["PATH"], "NIX_SSL_CERT_FILE": str(lab.folder / "ca.pem")}
-        store_hash = said["nar_paths"][name]
-        path = narinfo.parse(probe(lab).narinfo(store_hash).body).store_path
         command = ["nix", "--extra-experimental-features", "nix-command", "copy", "--from", f"{said[surface]}/main"]
         command += ["--to", str(folder / "store"), "--option", "trusted-public-keys", key or said["public_key"]]
-        command += ["--option", "narinfo-cache-positive-ttl", "0", "--option", "download-attempts", "1", path]
+        command += ["--option", "narinfo-cache-positive-ttl", "0", "--option", "download-attempts", "1", *paths]
         return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
 
     @pytest.mark.parametrize(("name", "surface"), [("small", "api"), ("large", "api"), ("incident", "https")])
@@ -223,6 +228,19 @@ class TestNix:
         done = self.copy(lab, tmp_path, name, surface=surface)
         assert done.returncode == 0, done.stderr
         assert list((tmp_path / "store" / "nix" / "store").glob(f"*-gf-{name}"))
+
+    def test_it_copies_a_closure_that_was_pushed_to_it(self, lab: Lab, tmp_path: Path) -> None:
+        """The probe sorts references, which the server signs as they come; a content address is given back."""
+        made = [*closure.synthetic(22, b"for nix"), *closure.fresh_pair(b"for nix")]
+        attic = Attic(section(lab)["api"], "main", ca_file=None, deadline=10)
+        for member, nar in made:
+            upload = Upload(member.store_path, nar, member.references, member.ca)
+            assert attic.upload(lab.environment["GF_LAB_ATTIC_TOKEN"], upload).ok
+        for paths in ((made[21][0].store_path,), tuple(member.store_path for member, _ in made[22:])):
+            done = self.copied(lab, tmp_path, *paths)
+            assert done.returncode == 0, done.stderr
+        there = {path.name for path in (tmp_path / "store" / "nix" / "store").iterdir()}
+        assert {member.name for member, _ in made} <= there, "the root's closure came with it"
 
     def test_it_refuses_another_key(self, lab: Lab, tmp_path: Path) -> None:
         lab.bend("attic-wrong-key")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import time
 import tomllib
@@ -10,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from pytest_gf.honey.formats import closure
+from pytest_gf.honey.probes.attic import Attic, Upload
 from pytest_gf.lab import Lab
 from pytest_gf.lab.attic.tokens import Issuer
 
@@ -77,3 +81,40 @@ def test_gates_that_publish_nothing(lab: Lab) -> None:
     missing = f"{address(lab)}/_api/v1/get-missing-paths"
     answer = httpx.post(missing, headers=bearer(lab, {"caches": {"main": PUSH}}), json=bad, trust_env=False)
     assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (422, "text/plain")
+
+
+def test_a_token_comes_as_a_bearer_in_any_case_or_as_the_password_of_basic(lab: Lab) -> None:
+    """Attic's own client writes `bearer`, and a .netrc makes it basic."""
+    token = Issuer(lab.environment["GF_LAB_ATTIC_SECRET"], lab.folder).token(caches={"main": PUSH})
+    basic = base64.b64encode(f"anybody:{token}".encode()).decode()
+    asked = {"cache": "main", "store_path_hashes": ["0" * 32]}
+    url = f"{address(lab)}/_api/v1/get-missing-paths"
+    for said, status in (
+        (f"bearer {token}", 200),
+        (f"BEARER {token}", 200),
+        (f"basic {basic}", 200),
+        (f"Basic {token}", 403),
+        (f"Token {token}", 403),
+        (token, 403),
+    ):
+        answer = httpx.post(url, headers={"Authorization": said}, json=asked, trust_env=False)
+        assert answer.status_code == status, said
+
+
+def test_what_is_long_to_say_of_an_upload_goes_before_it_and_a_content_address_is_given_back(lab: Lab) -> None:
+    nar = closure.archive(b"a test of the lab")
+    digest = hashlib.sha256(nar).hexdigest()
+    names = [f"{at:032x}-x".replace("e", "d") for at in range(120)]
+    token = lab.environment["GF_LAB_ATTIC_TOKEN"]
+    attic = Attic(address(lab), "main", ca_file=None, deadline=10)
+    for references in ((), tuple(names)):
+        path = f"/nix/store/{len(references):032d}-x"
+        assert attic.upload(token, Upload(path, nar, references, f"fixed:r:sha256:{digest}")).ok
+        info = attic.narinfo(path[11:43]).body.decode()
+        assert f"CA: fixed:r:sha256:{digest}\n" in info
+        assert f"References: {' '.join(sorted(references))}\n" in info
+    for size, says in (("x", "must be a valid"), ("9999999", "too large"), ("99", "doesn't match")):
+        headers = bearer(lab, {"caches": {"main": PUSH}}) | {"X-Attic-Nar-Info-Preamble-Size": size}
+        answer = httpx.put(f"{address(lab)}/_api/v1/upload-path", headers=headers, content=b"{}", trust_env=False)
+        assert answer.status_code == 400
+        assert says in answer.json()["message"]

@@ -68,6 +68,7 @@ def catalog_rows(catalog: set[str]) -> set[str]:
         *axes.every("evidence"),
         *axes.every("component"),
         *axes.every("gate"),
+        *axes.every("artifact"),
         "cas.v2/e0",
         "ac/d7",
     )

@@ -15,6 +15,12 @@ TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").re
 GATES = {"none", "forged", "alg-none", "cut", "own", "pull-only", "other-cache", "expired"}
 FREE = {"attic.write-gate[none]", "attic.write-gate[forged]", "attic.write-gate[alg-none]", "attic.write-gate[cut]"}
 
+IN_A_DATABASE = {"attic.separate[cache-signing-key]"}
+"""What lies in no Secret is unproven by its name, whatever else is so."""
+SEPARATE = {
+    f"attic.separate[{each}]" for each in ("cache-signing-key", "jwt-signing-key", "attic-token", "s3-credentials")
+}
+
 
 def on(lab: Lab, run_pytest: Any, *arguments: str, target: Path | None = None, **more: str) -> Any:
     file = target or lab.target_file
@@ -28,7 +34,8 @@ def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any, e
     outcome = on(lab, run_pytest, "-m", "gate", "--gf-deadline=5")
     rows = outcome.verdicts()
     for verdict in ("violated", "unproven", "error"):
-        assert outcome.rows(verdict) == expand(TABLE[fault].get(verdict, ()), set(rows)), outcome.text
+        always = IN_A_DATABASE if verdict == "unproven" else set()
+        assert outcome.rows(verdict) == expand(TABLE[fault].get(verdict, ()), set(rows)) | always, outcome.text
     told_as(TABLE[fault].get("incident", []), rows)
     said = " ".join(f"{row['reason']} {row['next_step']}" for row in rows.values())
     assert TABLE[fault].get("says", "") in said
@@ -39,7 +46,8 @@ def test_the_gates_are_asked_without_writing(lab: Lab, run_pytest: Any) -> None:
     outcome = on(lab, run_pytest, "-m", "gate")
     assert outcome.exit == 0, outcome.text
     gates = {f"attic.{clause}[{gate}]" for clause in ("write-gate", "upload-gate") for gate in GATES}
-    assert set(outcome.verdicts()) == {"attic.token-bounded", *gates}
+    assert set(outcome.verdicts()) == {"attic.token-bounded", *gates, *SEPARATE}
+    assert outcome.rows("unproven") == IN_A_DATABASE
     entries = [json.loads(line) for line in (outcome.folder / "ledger.jsonl").read_text().splitlines()]
     assert {each["event"] for each in entries} == {"run", "left", "gone"}
     assert len(entries) == 1 + 2 * len(GATES)
@@ -78,8 +86,17 @@ def test_a_pull_request_sends_no_token(lab: Lab, run_pytest: Any) -> None:
         "attic.token-bounded",
         *(f"attic.write-gate[{each}]" for each in ("own", "pull-only", "other-cache", "expired")),
     }
-    assert outcome.rows("unproven") == held | {f"attic.upload-gate[{gate}]" for gate in GATES}
+    assert outcome.rows("unproven") == held | SEPARATE | {f"attic.upload-gate[{gate}]" for gate in GATES}
+    assert not [each for each in lab.exchanges() if each["operation"] == "get secrets"]
     assert lab.counts().get("attic UploadPath", 0) == 0
+    assert not with_token(lab), "a token was set, and was sent"
+    assert on(lab, run_pytest, "-m", "gate", "-k", "write-gate").exit == 0
+    assert with_token(lab), "elsewhere it is sent"
+
+
+def with_token(lab: Lab) -> list[dict[str, object]]:
+    """Return the exchanges with Attic that carried a token which it issued."""
+    return [each for each in lab.exchanges() if each["service"] == "attic" and each["authenticated"]]
 
 
 def test_no_part_of_a_token_is_shown(lab: Lab, run_pytest: Any) -> None:

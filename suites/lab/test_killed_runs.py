@@ -51,8 +51,10 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         yield started
 
 
-def scratch_run(lab_or_none: Lab | None, reports: Path) -> subprocess.Popen[bytes]:
-    """Start the scratch clauses in a process of their own, and so in a group that can be killed."""
+def scratch_run(
+    lab_or_none: Lab | None, reports: Path, marker: str = "canary", keyword: str = "scratch", *more: str
+) -> subprocess.Popen[bytes]:
+    """Start the scratch clauses, or others, in a process of their own, and so in a group that can be killed."""
     command = [
         sys.executable,
         "-m",
@@ -62,10 +64,11 @@ def scratch_run(lab_or_none: Lab | None, reports: Path) -> subprocess.Popen[byte
         "-p",
         "no:cacheprovider",
         "-m",
-        "canary",
+        marker,
         "-k",
-        "scratch",
+        keyword,
         f"--gf-reports={reports}",
+        *more,
     ]
     environment = dict(os.environ)
     if lab_or_none is not None:
@@ -244,3 +247,35 @@ def test_sigterm_cleans(lab: Lab, tmp_path: Path) -> None:
     finally:
         kill(run)
     assert folders(lab.folder) == {*BUCKETS, FOREIGN}
+
+
+def test_a_push_that_is_killed_names_what_stays_and_touches_nothing_else(
+    lab: Lab, run_pytest: Any, tmp_path: Path
+) -> None:
+    """No API deletes one path: a clean says which of them are ours, and changes nothing at all."""
+    reports = tmp_path / "reports"
+    word = "--gf-confirm=probe-attic-publication-medium-check"
+    run = scratch_run(lab, reports, "publication", "publication.pushed", "--gf-profile=medium-check", word)
+    try:
+        ends = time.monotonic() + 100
+        while lab.counts().get("attic UploadPath", 0) < 5 and time.monotonic() < ends and run.poll() is None:
+            time.sleep(0.01)
+    finally:
+        kill(run)
+    time.sleep(0.5)
+    lab.mend()
+    (ledger,) = (path for path in reports.glob("*/ledger.jsonl") if not path.parent.is_symlink())
+    left = [each["name"] for each in map(json.loads, ledger.read_text().splitlines()) if each["event"] == "left"]
+    assert 5 <= len(left) < 22, "in the middle of it"
+    before = {path: path.read_bytes() for path in lab.folder.rglob("*.json")}
+    objects, asked = folders(lab.folder), lab.counts()
+    cleaned = run_pytest(
+        "--gf-clean", f"--gf-target={lab.target_file}", environment=dict(lab.environment), reports=reports
+    )
+    assert cleaned.exit == 0, cleaned.text
+    for path in left:
+        assert f"path {path} stays: it was left on purpose, and nothing here deletes it" in cleaned.text
+    assert folders(lab.folder) == objects
+    assert {path: path.read_bytes() for path in lab.folder.rglob("*.json")} == before
+    changed = {name for name, count in lab.counts().items() if count > asked.get(name, 0)}
+    assert not [name for name in changed if "Delete" in name or "Put" in name or "Upload" in name], changed

@@ -18,6 +18,7 @@ from pytest_gf.lab.kube.rights import PROBE_CLUSTER_ROLE, PROBE_ROLE
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
+SECRETS = ROOT / "deploy" / "rbac" / "secrets" / "secrets.yaml"
 RBAC = sorted(set((ROOT / "deploy" / "rbac").glob("*.yaml")) - {ROOT / "deploy" / "rbac" / "kustomization.yaml"})
 SECTIONS = {
     "runner.yaml": "Role",
@@ -55,7 +56,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 def test_the_lab_grants_what_deploy_rbac_grants() -> None:
     by_kind = {kind: [path for path in RBAC if SECTIONS[path.name] == kind] for kind in ("Role", "ClusterRole")}
-    assert set().union(*map(granted, by_kind["Role"])) == PROBE_ROLE
+    assert set().union(*map(granted, (*by_kind["Role"], SECRETS))) == PROBE_ROLE
     assert set().union(*map(granted, by_kind["ClusterRole"])) == PROBE_CLUSTER_ROLE
     assert granted(ROOT / "deploy/rbac/runner.yaml") == granted(ROOT / "deploy/rbac/operator.yaml")
 

@@ -53,9 +53,12 @@ def test_one_path_is_clean_and_medium_loses_both_buckets(lab: Lab, run_pytest: A
     clean = on(lab, run_pytest, *said("one-path"), "-k", NARROW)
     assert clean.exit == 0, clean.text
     assert "clean one-path evidence does not override the known failures" in clean.text
+    asked = [each["operation"] for each in lab.exchanges() if each["service"] in {"s3", "attic"}]
+    assert asked[-2:] == ["ListBuckets", "ListBuckets"], "the gap is idle: everything was read back before it"
     lost = on(lab, run_pytest, *said("medium-check"), "-k", NARROW)
     assert lost.exit == 1
     row = lost.verdicts()["publication.buckets-listed[medium-check]"]
+    assert "(bucket-index recurrence)" in lost.verdicts()["publication.pushed[medium-check]"]["reason"]
     for word in ("bucket-index loss after a push", "tofu-state", "attic", "pushed 22 paths"):
         assert word in row["reason"], row["reason"]
     assert "no restore path for default workflow writes (S037)" in lost.text
@@ -65,6 +68,27 @@ def test_one_path_is_clean_and_medium_loses_both_buckets(lab: Lab, run_pytest: A
     assert kept["push.stderr.txt"].count("500 InternalServerError") >= 1
     entries = [json.loads(line) for line in (lost.folder / "ledger.jsonl").read_text().splitlines()]
     assert [each["event"] for each in entries] == ["run", *["left"] * 22]
+
+
+@pytest.mark.upholds("S037")
+def test_the_known_loss_is_interim_where_it_is_asked_for_and_nothing_else_is(
+    lab: Lab, run_pytest: Any, tmp_path: Path
+) -> None:
+    lab.bend("attic-push-loses-buckets:20")
+    known = on(lab, run_pytest, *said("medium-check"), "--gf-expect-interim")
+    lost = {f"publication.{each}[medium-check]" for each in ("pushed", "reads-back", "buckets-listed")}
+    assert known.rows("interim") == lost, known.text
+    assert known.rows("violated") == set()
+    for row in lost:
+        assert "TIN-1046" in known.verdicts()[row]["reason"]
+        assert "reviewed at 2027-03-31T12:00:00+00:00" in known.verdicts()[row]["reason"]
+    assert "no restore path for default workflow writes (S037)" in known.text
+    lab.mend()
+    lab.bend("attic-push-half:1")
+    other = on(lab, run_pytest, *said("small-check"), "-k", NARROW, "--gf-expect-interim")
+    assert other.rows("violated") == {"publication.reads-back[small-check]"}
+    assert other.rows("fixed") == {"publication.buckets-listed[small-check]"}, "nothing was lost: the waiver must go"
+    assert other.exit == 1
 
 
 def test_what_is_there_is_not_pushed_again_unless_it_is_gone(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:

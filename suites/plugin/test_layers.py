@@ -116,11 +116,16 @@ HONEY: dict[str, set[str]] = {
     "rights": {"probes", "target"},
     "cleaning": {"probes", "routes", "stored"},
     "baselines": {"formats"},
+    "closures": {"formats"},
+    "clients": {"closures", "formats"},
     "audit": {"answers", "formats", "observed", "probes"},
     "findings": {"observed"},
     "subject": {"formats"},
     "trust": set(),
-    "selections": {"audit", "baselines", "contract", "formats", "subject", "target", "trust", "vantage"},
+    "selections": {
+        *("audit", "baselines", "clients", "closures", "contract", "formats"),
+        *("subject", "target", "trust", "vantage"),
+    },
     "house": {
         *("behind", "causes", "cleaning", "contract", "rights", "selections", "stored", "subject", "target", "vantage")
     },

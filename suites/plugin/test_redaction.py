@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,35 @@ def test_the_canary_against_a_server_that_says_it(
     assert outcome.exit == (0 if not fault else 10 if fault.startswith("wrong") else 1), outcome.text
     assert_silent(secret, outcome.text, tmp_path / "reports")
     assert log.stat().st_size > 0
+
+
+def test_gates_and_a_publication_show_none_of_all_secrets(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
+    """Tokens and parts of them, the values of Secrets, presigned URLs, private keys: in no file and no stream."""
+    log = tmp_path / "reports" / "log.txt"
+    arguments = [
+        *(*LOUD, "-m", "gate or publication", "--gf-profile=one-path", "--gf-confirm=probe-attic-publication"),
+        *(f"--log-file={log}", "--log-file-level=DEBUG", f"--debug={tmp_path / 'reports' / 'debug.log'}"),
+        *(f"--gf-contract={lab.folder.parent / 'contract.toml'}", f"--gf-target={lab.target_file}"),
+    ]
+    (tmp_path / "reports").mkdir()
+    for fault in ("attic-accepts-forged", "attic-token-strong", "shared-secret:base64", "attic-redirect-elsewhere"):
+        lab.bend(fault)
+    try:
+        environment = dict(lab.environment)
+        outcome = run_pytest(*arguments, environment=environment)
+    finally:
+        lab.mend()
+    red = {"attic.token-bounded", "attic.separate[s3-credentials]", "publication.reads-back[one-path]"}
+    assert outcome.rows("violated") >= red, outcome.text
+    held = {name: value for name, value in environment.items() if name.startswith("GF_LAB_")}
+    for name, value in held.items():
+        for part in value.split(".") if "ATTIC" in name else [value]:
+            assert_silent(part, outcome.text, tmp_path / "reports")
+    files = [
+        path.read_bytes() for path in (tmp_path / "reports").rglob("*") if path.is_file() and not path.is_symlink()
+    ]
+    for text in (outcome.text.encode(), *files):
+        assert not re.search(rb"X-Amz-Signature=[0-9a-f]|PRIVATE KEY|eyJ[A-Za-z0-9_-]{8}", text)
 
 
 def test_a_secret_in_a_node_id_stops_the_run(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:

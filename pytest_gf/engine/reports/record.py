@@ -14,6 +14,7 @@ from pytest_gf.engine.clauses import Row, row_as_data
 from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports import between, history
+from pytest_gf.engine.reports.claims import row_name
 from pytest_gf.engine.reports.form import SCHEMA
 from pytest_gf.engine.reports.incidents import cause_of, incidents
 from pytest_gf.engine.trouble import OWN_KINDS
@@ -37,8 +38,9 @@ CRASHED = "the worker that judged it crashed"
 
 def unready(contract: Contract, rows: Iterable[Mapping[str, Any]]) -> bool:
     """Return whether a row that readiness needs is unproven. What was not seen may be down."""
-    waived = {clause for waiver in contract.waivers for clause in waiver.clauses}
-    return any(row["verdict"] == Verdict.UNPROVEN and row["clause"] in {*contract.readiness, *waived} for row in rows)
+    needed = {*contract.readiness, *(clause for waiver in contract.waivers for clause in waiver.clauses)}
+    unseen = [row for row in rows if row["verdict"] == Verdict.UNPROVEN]
+    return any(row["clause"] in needed or row_name(row) in needed for row in unseen)
 
 
 def now() -> str:

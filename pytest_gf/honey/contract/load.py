@@ -13,6 +13,7 @@ from pytest_gf.engine.house import BadInput
 from pytest_gf.engine.target import parse_toml
 from pytest_gf.honey.contract.model import (
     HA,
+    Artifact,
     Attic,
     Bazel,
     Bucket,
@@ -60,6 +61,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cluster: Cluster | None = None
     rustfs: Workload | None = None
     attic: Attic | None = None
+    artifacts: dict[str, Artifact] = {}
     bazel: Bazel | None = None
     state: StateRules = StateRules()
     ha: HA | None = None
@@ -92,6 +94,7 @@ def load(path: Path | None = None) -> Contract:
         cluster=read.cluster,
         rustfs=read.rustfs,
         attic=read.attic,
+        artifacts=read.artifacts,
         bazel=read.bazel,
         state=read.state,
         ha=read.ha,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -90,6 +91,21 @@ class Attic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     api: str = ""
     https: str = ""
     """Where the surfaces of these names are promised; "" promises no address."""
+
+
+class Artifact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A key, a token or a credential that is kept apart from the others: where its value lies.
+
+    ``secrets`` are SECRET/KEY in RustFS's namespace, ``target`` keys of the target that name a variable of this run. What lies in
+    neither is ``elsewhere``. ``variables`` are the names by which programs take it (fnmatch). ``signs``: it is Attic's signing key.
+    """
+
+    says: str
+    secrets: tuple[str, ...] = ()
+    target: tuple[Literal["attic.token_env", "s3.access_key_env", "s3.secret_key_env"], ...] = ()
+    elsewhere: str = ""
+    variables: tuple[str, ...] = ()
+    signs: bool = False
 
 
 class Bazel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -199,6 +215,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     cluster: Cluster | None = None
     rustfs: Workload | None = None
     attic: Attic | None = None
+    artifacts: Mapping[str, Artifact] = {}
     bazel: Bazel | None = None
     state: StateRules = StateRules()
     ha: HA | None = None

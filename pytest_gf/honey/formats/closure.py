@@ -7,13 +7,14 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_gf.honey.formats import nixbase32
 from pytest_gf.honey.formats.contentaddress import ContentAddress
 from pytest_gf.honey.formats.nar import Regular, write
+from pytest_gf.honey.formats.narinfo import NarInfo
 
 STORE = "/nix/store"
 MOST = 1_000
@@ -40,6 +41,12 @@ class Member:
     nar_size: int
     ca: str | None = None
 
+    @classmethod
+    def of(cls, info: NarInfo) -> Member:
+        """Return the member that a narinfo tells of."""
+        ca = str(info.ca) if info.ca is not None else None
+        return cls(info.store_path, info.references, info.nar_hash, info.nar_size, ca)
+
     @property
     def name(self) -> str:
         """Its name in the store."""
@@ -65,13 +72,19 @@ def read(data: bytes) -> tuple[Member, ...]:
     pairs = list(found.items()) if isinstance(found, dict) else pairs
     if not 0 < len(pairs) <= MOST or (isinstance(found, list) and len(pairs) != len(found)):
         raise Malformed(f"expected 1 to {MOST} store paths")
-    members = tuple(_member(path, info) for path, info in pairs)
+    return whole([_member(path, info) for path, info in pairs])
+
+
+def whole(members: Sequence[Member]) -> tuple[Member, ...]:
+    """Return the members where they are a closure. Raises Malformed."""
+    if not 0 < len(members) <= MOST:
+        raise Malformed(f"expected 1 to {MOST} store paths")
     names = {each.name for each in members}
     for each in members:
         outside = set(each.references) - names
         if outside:
             raise Malformed(f"{each.store_path} refers to {min(outside)}, which is not in the closure: was -r given?")
-    return members
+    return tuple(members)
 
 
 def _member(path: Any, info: Any) -> Member:

@@ -27,6 +27,9 @@ class ContentAddress:
     algorithm: str
     digest: bytes
 
+    def __str__(self) -> str:
+        return f"{self.method}:{self.algorithm}:{nixbase32.encode(self.digest)}"
+
     def path(self, store: str, name: str, references: Sequence[str], *, itself: bool) -> str:
         """Return the store path of these contents; ``references`` are full paths, ``itself`` tells whether it names itself."""
         more = "".join(f":{each}" for each in sorted(set(references))) + (":self" if itself else "")

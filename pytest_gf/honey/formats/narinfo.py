@@ -86,6 +86,18 @@ class PublicKey:
         return cls(name, value)
 
 
+def public_half(text: str) -> str:
+    """Return ``NAME:BASE64``, the public half of a signing key as Nix and Attic write it: seed and public key. "" for what is none."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    try:
+        name, value = _named(text, 2 * _KEY_BYTES)
+    except Malformed:
+        return ""
+    public = Ed25519PrivateKey.from_private_bytes(value[:_KEY_BYTES]).public_key().public_bytes_raw()
+    return f"{name}:{base64.b64encode(public).decode()}"
+
+
 @dataclass(frozen=True)
 class NarInfo:
     """The fields that count. ``nar_hash`` is the SHA-256 of the NAR, ``nar_size`` its bytes; references are base names."""

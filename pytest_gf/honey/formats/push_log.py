@@ -9,8 +9,9 @@ from dataclasses import dataclass
 LONGEST_LINE = 2_000
 """Characters of a line that are looked at."""
 UNKNOWN = "unknown"
+RECURRENCE = "bucket-index recurrence"
 NEXT: Mapping[str, str] = {
-    "bucket-index recurrence": (
+    RECURRENCE: (
         "push nothing more; `pytest -m canary` shows which buckets S3 lists; preserve logs, run RCA before any restart (TIN-1046)"
     ),
     "server full": "free or grow the disk behind S3, and push nothing until then; `pytest -m canary` shows what still answers",
@@ -23,7 +24,7 @@ NEXT: Mapping[str, str] = {
 _STATUS = r"(?:returned error|HTTP error|status code|status|HTTP/\d(?:\.\d)?):? "
 """What stands before the number of an answer."""
 _SIGNS: Mapping[str, re.Pattern[str]] = {
-    "bucket-index recurrence": re.compile(
+    RECURRENCE: re.compile(
         r"NoSuchBucket|the specified bucket does ?n[o']t exist|bucket index (?:is )?(?:lost|missing)", re.IGNORECASE
     ),
     "server full": re.compile(

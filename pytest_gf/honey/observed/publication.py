@@ -8,7 +8,9 @@ from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.answers import Listing
 from pytest_gf.honey.formats import push_log
 from pytest_gf.honey.observed.archive import Archive
+from pytest_gf.honey.observed.bucket import losses
 
+LOSS = "bucket-index-loss"
 STOP = "push nothing more; preserve logs, run RCA before any restart (pytest -m rca); re-create no bucket; see TIN-1012 and TIN-1046"
 
 
@@ -24,12 +26,23 @@ class Push:
 
 @dataclass(frozen=True)
 class Published(Observed):
-    """A closure and what of it was pushed: ``there`` was in the cache, and could be read. Statements S032, S033, S034."""
+    """A closure and what of it was pushed: ``there`` was in the cache, and could be read. Statements S032, S033, S034.
+
+    ``lost`` are the protected buckets that ListBuckets did not show after a push which was not taken.
+    """
 
     profile: str
     requested: tuple[str, ...]
     there: tuple[str, ...]
     pushes: tuple[Push, ...]
+    lost: tuple[str, ...] = ()
+    client: tuple[str, str] | None = None
+    """What Attic's own client wrote to stdout and to stderr, where it pushed."""
+
+    @property
+    def waivable(self) -> bool:
+        """Whether it is the known loss that made a push fail."""
+        return bool(self.lost) and not self.holds
 
     @property
     def promised(self) -> str:
@@ -38,15 +51,25 @@ class Published(Observed):
     @property
     def seen(self) -> str:
         taken = sum(each.ok for each in self.pushes)
+        how = " by Attic's own client" if self.client is not None else ""
         return (
-            f"{self.profile}: {len(self.requested)} paths requested, {len(self.there)} there,"
+            f"{self.profile}{how}: {len(self.requested)} paths requested, {len(self.there)} there,"
             f" a delta of {len(self.pushes)} pushed, {taken} of them acknowledged"
         )
 
     @property
     def stderr(self) -> str:
         """What the push said of its failures, a line each."""
+        if self.client is not None:
+            return self.client[1]
         return "".join(f"{each.store_path}: {each.answer}\n" for each in self.pushes if not each.ok)
+
+    @property
+    def stdout(self) -> str:
+        """What the push said of each path, a line each; of Attic's own client its stdout."""
+        if self.client is not None:
+            return self.client[0]
+        return "".join(f"{each.store_path} {each.size} bytes: {each.answer}\n" for each in self.pushes)
 
     def trouble(self) -> Trouble | None:
         wrong = [each for each in self.pushes if not each.ok]
@@ -56,8 +79,13 @@ class Published(Observed):
         kind, step = (
             (sign.kind, sign.next_step) if sign is not None else (push_log.UNKNOWN, push_log.NEXT[push_log.UNKNOWN])
         )
+        if self.lost:  # Attic says InternalServerError to everything; what S3 lists tells.
+            kind = push_log.RECURRENCE
         says = f"{len(wrong)} of {len(self.pushes)} pushes were not taken ({kind}), the first {wrong[0].store_path}: {wrong[0].answer}"
-        return Trouble(Cause("push-refused", kind), says, step)
+        if self.lost:
+            says = f"{says}; ListBuckets lost {', '.join(self.lost)}"
+        because = tuple(cause for bucket in self.lost for cause in losses(bucket))
+        return Trouble(Cause("push-refused", kind), says, STOP if self.lost else step, because)
 
 
 @dataclass(frozen=True)
@@ -66,6 +94,11 @@ class ReadBack(Observed):
 
     archives: tuple[Archive, ...]
     unsigned: tuple[str, ...]
+
+    @property
+    def waivable(self) -> bool:
+        """Whether it is the known loss that keeps a path from being read."""
+        return not self.holds and any(each.bucket.listed is False for each in self.archives)
 
     @property
     def promised(self) -> str:
@@ -80,7 +113,9 @@ class ReadBack(Observed):
         broken = [each for each in self.archives if not each.holds]
         if broken:
             says = f"{len(broken)} of {len(self.archives)} paths can't be read back, the first {broken[0].store_hash}: {broken[0].diagnosis}"
-            return Trouble(Cause("archive-cut", broken[0].store_hash), says, broken[0].next_step)
+            return Trouble(
+                Cause("archive-cut", broken[0].store_hash), says, broken[0].next_step, broken[0].bucket.because
+            )
         if self.unsigned:
             return Trouble(
                 Cause("not-signed", self.unsigned[0]),
@@ -105,6 +140,12 @@ class BucketsAfter(Observed):
     gap: float
 
     @property
+    def waivable(self) -> bool:
+        """Whether nothing else is wrong than the known loss: a waiver that covers it must go where there is none."""
+        found = self.trouble()
+        return found is None or found.cause.kind == LOSS
+
+    @property
     def promised(self) -> str:
         return "ListBuckets shows every protected bucket after the push, also after an idle gap"
 
@@ -120,7 +161,7 @@ class BucketsAfter(Observed):
                     f"bucket-index loss after a push (the class of 2026-05-08 and 05-13), {when}: {', '.join(missing)} left the"
                     f" listing; {self.profile} pushed {self.delta} paths"
                 )
-                return Trouble(Cause("bucket-index-loss", missing[0]), says, STOP)
+                return Trouble(Cause(LOSS, missing[0]), says, STOP)
             if not listing.answer.ok:
                 return Trouble(Cause("s3-fails"), f"S3 can't list its buckets {when}: {listing.answer}", STOP)
         return None

@@ -29,6 +29,8 @@ MOST_BODY = 1024 * 1024
 """The most bytes of a small answer, packed or plain. The rest of a longer one is not read."""
 SLACK = 1024 * 1024
 """By how many bytes, besides a 64th, a compressed archive may be longer than the plain one."""
+LONGEST_HEADER = 4 * 1024
+"""Characters of what is said of an upload in a header; more of it goes before the archive, as Attic's own client sends it."""
 REDIRECTS = 10
 """As many as Nix follows."""
 BEGINS_WITHIN = 60.0
@@ -107,8 +109,13 @@ class Attic:
             "nar_hash": path.nar_hash or f"sha256:{hashlib.sha256(path.nar).hexdigest()}",
             "nar_size": len(path.nar),
         }
-        headers = {"X-Attic-Nar-Info": json.dumps(said), **_bearer(token)}
-        return self._small(_Question("upload-path", "PUT", f"{self.base}/_api/v1/upload-path", headers, path.nar))
+        info, headers, body = json.dumps(said), _bearer(token), path.nar
+        if len(info) < LONGEST_HEADER:
+            headers["X-Attic-Nar-Info"] = info
+        else:
+            headers["X-Attic-Nar-Info-Preamble-Size"] = str(len(info))
+            body = info.encode() + body
+        return self._small(_Question("upload-path", "PUT", f"{self.base}/_api/v1/upload-path", headers, body))
 
     def elsewhere(self, url: str) -> str:
         """Return the host and port that a narinfo's URL leads away to, "" where it stays: no signature covers it."""

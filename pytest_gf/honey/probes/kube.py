@@ -189,7 +189,9 @@ class Kube:
         inside = namespace and PLACES[resource.partition("/")[0]].namespaced
         where = f"in namespace {namespace}" if inside else "in the cluster"
         why = f"the token may not {right} {where}" if missing else f"the API server refuses to {right}: {said}"
-        raise Unproven(f"missing right: {why}", f"grant it: {rule(tuple(missing or verbs), resource)} (deploy/rbac)")
+        raise Unproven(
+            f"missing right: {why}", f"grant it: {rule(tuple(missing or verbs), resource, name)} (deploy/rbac)"
+        )
 
     def authorization(self) -> str:
         """Return the Authorization header's value, refreshed where the library does so; "" where there is none."""

@@ -28,6 +28,9 @@ class Place:
     named: str = ""
     """The one object's name that is listed of them: of ConfigMaps a right to all would show what nobody needs to see."""
 
+    by_name: bool = False
+    """Whether a right is to be to named ones alone."""
+
 
 PLACES: Mapping[str, Place] = {
     "nodes": Place("", "v1", namespaced=False),
@@ -43,6 +46,7 @@ PLACES: Mapping[str, Place] = {
     "replicasets": Place("apps", "v1", namespaced=True),
     "endpointslices": Place("discovery.k8s.io", "v1", namespaced=True),
     "configmaps": Place("", "v1", namespaced=True, named="tcp-services"),
+    "secrets": Place("", "v1", namespaced=True, by_name=True),
     "ingresses": Place("networking.k8s.io", "v1", namespaced=True),
     "httproutes": Place(GATEWAY, "v1", namespaced=True, others=("v1beta1", "v1alpha2"), is_custom=True),
     "grpcroutes": Place(GATEWAY, "v1", namespaced=True, others=("v1alpha2",), is_custom=True),
@@ -56,7 +60,9 @@ PLACES: Mapping[str, Place] = {
 """What probes read. A resource that is not here needs a right that deploy/rbac does not grant."""
 
 
-def rule(verbs: tuple[str, ...], resource: str) -> str:
-    """Return the RBAC rule that grants these verbs on a resource, on one line of YAML."""
-    group = PLACES[resource.partition("/")[0]].group
-    return f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: [{", ".join(f"{chr(34)}{verb}{chr(34)}" for verb in verbs)}]}}'
+def rule(verbs: tuple[str, ...], resource: str, name: str = "") -> str:
+    """Return the RBAC rule that grants these verbs on a resource, on one line of YAML; ``name`` counts where a right is to named ones."""
+    place = PLACES[resource.partition("/")[0]]
+    named = f'resourceNames: ["{name}"], ' if place.by_name else ""
+    spelt = ", ".join(f'"{verb}"' for verb in verbs)
+    return f'{{apiGroups: ["{place.group}"], resources: ["{resource}"], {named}verbs: [{spelt}]}}'

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pytest_gf.engine.house import BadInput, Given, Option, Selection
 from pytest_gf.engine.run import Run
+from pytest_gf.honey import clients, closures
 from pytest_gf.honey.formats import closure
 from pytest_gf.honey.vantage import READ_ONLY
 
@@ -22,17 +22,19 @@ PROFILES: Mapping[str, str] = {
 """By profile, the word that --gf-confirm must say for it."""
 PROVES: Mapping[str, str] = {ONE_PATH: "S032~", "small-check": "S033~", "medium-check": "S034~"}
 """By profile, what its rows show in part: a clean small one says nothing of a larger (S038)."""
-LONGEST_LIST = 16 * 1024 * 1024
-"""Bytes of a file that lists a closure."""
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What the command line asks to push. ``profile`` is "" where nothing may be pushed; ``nars`` holds the closure's archives."""
+    """What the command line asks to push: ``profile`` is "" where nothing may be pushed, ``archives`` has those of the members.
+
+    ``by_client`` says that Attic's own client pushes.
+    """
 
     profile: str = ""
     members: tuple[closure.Member, ...] = ()
-    nars: Path | None = None
+    archives: closures.Archives | None = None
+    by_client: bool = False
 
     @property
     def is_risky(self) -> bool:
@@ -53,8 +55,21 @@ def _read(given: Given) -> Publication:
     if given.option.gf_confirm != PROFILES[said]:
         raise BadInput(f"-m {MARKER}: --gf-confirm={PROFILES[said]} says that {said} is meant; nothing was sent")
     _check_target(given)
-    members, nars = _closure(given) if said != ONE_PATH else ((), None)
-    return Publication(said, members, nars)
+    members, archives = _closure(given) if said != ONE_PATH else ((), None)
+    return Publication(said, members, archives, by_client=_client(given))
+
+
+def _client(given: Given) -> bool:
+    """Tell whether Attic's own client is asked for. Raises BadInput where it is not installed."""
+    said: str | None = given.option.gf_client
+    if said is None:
+        return False
+    if said != clients.NAME:
+        raise BadInput(f"--gf-client={said}: expected {clients.NAME}")
+    missing = clients.is_missing()
+    if missing:
+        raise BadInput(f"--gf-client={said}: the program {missing} is not on PATH; nothing was sent")
+    return True
 
 
 def _check_target(given: Given) -> None:
@@ -66,31 +81,23 @@ def _check_target(given: Given) -> None:
         raise BadInput(f"-m {MARKER}: target {target.name!r} does not allow {MARKER!r}; nothing was sent")
 
 
-def _closure(given: Given) -> tuple[tuple[closure.Member, ...], Path | None]:
+def _closure(given: Given) -> tuple[tuple[closure.Member, ...], closures.Archives | None]:
     """Return the closure of --gf-closure and where its archives lie; on the lab there may be none."""
     said: str | None = given.option.gf_closure
     if said is None:
         if given.target is not None and given.target.name != "lab":
             raise BadInput(
-                f"--gf-profile={given.option.gf_profile}: --gf-closure=FILE names what is pushed (`nix path-info -r --json`,"
-                " and beside it for each path BASENAME.nar of `nix-store --dump`)"
+                f"--gf-profile={given.option.gf_profile}: --gf-closure=WHERE names what is pushed: a store path of this machine's"
+                " Nix, the folder of a binary cache (nix copy --to file://FOLDER), or a file of `nix path-info -r --json` and beside"
+                " it for each path BASENAME.nar of `nix-store --dump`"
             )
         return (), None
-    path = given.folder / said
     try:
-        if path.stat().st_size > LONGEST_LIST:
-            raise BadInput(f"--gf-closure={said}: longer than {LONGEST_LIST} bytes")
-        members = closure.read(path.read_bytes())
+        return closures.read(given.folder / said, said)
     except OSError as wrong:
         raise BadInput(f"--gf-closure={said}: can't be read: {wrong.strerror}") from None
-    except closure.Malformed as wrong:
+    except (closure.Malformed, closures.Unreadable) as wrong:
         raise BadInput(f"--gf-closure={said}: {wrong}") from None
-    absent = [each.name for each in members if not (path.parent / f"{each.name}.nar").is_file()]
-    if absent:
-        raise BadInput(
-            f"--gf-closure={said}: no archive {absent[0]}.nar beside it (nix-store --dump {closure.STORE}/{absent[0]})"
-        )
-    return members, path.parent
 
 
 def _ends(run: Run, _: Sequence[Mapping[str, Any]]) -> Iterable[str]:
@@ -116,11 +123,20 @@ PUBLICATION = Selection(
         Option(
             "--gf-closure",
             {
-                "metavar": "FILE",
-                "help": "With -m publication: the closure that small-check or medium-check pushes, as `nix path-info -r --json` prints it."
-                " Beside it lies BASENAME.nar of `nix-store --dump` for each path.",
+                "metavar": "WHERE",
+                "help": "With -m publication: the closure that small-check or medium-check pushes. A store path of this machine's Nix; the"
+                " folder of a binary cache (nix copy --to file://FOLDER); or a file as `nix path-info -r --json` prints it, beside"
+                " which lies BASENAME.nar of `nix-store --dump` for each path.",
             },
             path=True,
+            repeated=True,
+        ),
+        Option(
+            "--gf-client",
+            {
+                "metavar": "NAME",
+                "help": "With -m publication: attic lets Attic's own client push, where it and nix are installed. What it says is kept.",
+            },
             repeated=True,
         ),
     ),

@@ -55,8 +55,8 @@ def narinfo_of(path: Kept, key: Key, bends: Bends, *, other: bool = False) -> st
     ]
     if bends.on("attic-deriver-path"):
         lines.append(f"Deriver: {STORE}/{'d' * 32}-x.drv")
-    if bends.on("attic-ca-wrong"):
-        lines.append(f"CA: fixed:r:sha256:{'0' * 52}")
+    if bends.on("attic-ca-wrong") or path.ca:
+        lines.append(f"CA: {path.ca if not bends.on('attic-ca-wrong') else 'fixed:r:sha256:' + '0' * 52}")
     if other:
         lines.append(f"Deriver: {'d' * 32}-other.drv")
     if bends.on("attic-wrong-key"):

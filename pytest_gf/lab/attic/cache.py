@@ -23,6 +23,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     nar_size: int
     references: tuple[str, ...] = ()
     chunks: tuple[str, ...] = ()
+    ca: str = ""
     compression: str = "zstd"
     elsewhere: bool = False
     """Whether its chunks lie in another bucket than the contract's."""

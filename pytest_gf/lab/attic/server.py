@@ -119,18 +119,18 @@ class AtticServer:
             if not port.is_open and not any(self.chunks.shut_by(each) for each in self.bends):
                 await port.open()
 
-    def take(self, path: str, data: bytes, references: tuple[str, ...]) -> None:
+    def take(self, path: str, data: bytes, references: tuple[str, ...], ca: str) -> None:
         """Store an uploaded path. Raises Unavailable."""
         self.taken += 1
         half = self.bends.argument("attic-push-half")
         if half is not None and self.taken > int(half):
             return
         if self.bends.on("attic-push-lost") or self.bends.on("attic-push-gone"):
-            self._keep(path, data, references, lambda _key, _piece: None)
+            self._keep(path, data, references, lambda _key, _piece: None, ca=ca)
         elif self.bends.on("attic-other-bucket"):
-            self._keep(path, data, references, self._elsewhere.write, elsewhere=True)
+            self._keep(path, data, references, self._elsewhere.write, elsewhere=True, ca=ca)
         else:
-            self._keep(path, data, references, self.chunks.write)
+            self._keep(path, data, references, self.chunks.write, ca=ca)
         self._lose()
 
     def _lose(self) -> None:
@@ -149,6 +149,7 @@ class AtticServer:
         store: Callable[[str, bytes], None],
         *,
         elsewhere: bool = False,
+        ca: str = "",
     ) -> None:
         keys = []
         for at in range(0, len(data), CHUNK if len(data) >= ONE_CHUNK else ONE_CHUNK):
@@ -157,11 +158,12 @@ class AtticServer:
             store(keys[-1], zstandard.ZstdCompressor().compress(piece))
         digest = hashlib.sha256(data).hexdigest()
         kept = Kept(store_path=path, nar_hash=digest, nar_size=len(data), references=references, chunks=tuple(keys))
-        self.database.keep(msgspec.structs.replace(kept, elsewhere=elsewhere))
+        self.database.keep(msgspec.structs.replace(kept, elsewhere=elsewhere, ca=ca))
 
     async def _serve(self, request: web.Request, surface: str) -> web.StreamResponse:
         operation, handler, tail = self._route(request)
         exchange = self._journal.begin(Exchange(self.name, operation, cache.NAME, tail))
+        exchange.authenticated = self._rights.knows(request)
         try:
             response = await self._answer(request, surface, handler, tail)
         except (ConnectionError, asyncio.CancelledError):

@@ -57,7 +57,7 @@ class Issuer:
 
         ``careless`` are the checks that a broken server leaves out, of `CARELESS`.
         """
-        head, _, signature = header.removeprefix("Bearer ").rpartition(".")
+        head, _, signature = _token_of(header).rpartition(".")
         try:
             kind, claims = (msgspec.json.decode(_bytes(part), type=dict[str, Any]) for part in head.split("."))
             algorithm, raw = str(kind.get("alg")), _bytes(signature)
@@ -69,6 +69,15 @@ class Issuer:
             return granted if good and ("expired" in careless or _is_now(claims)) else frozenset()
         except (ValueError, AttributeError, TypeError):  # It is no token, or its claims are of another shape.
             return frozenset()
+
+    def issued(self, header: str) -> bool:
+        """Tell whether an Authorization header has a token that this issuer signed, whatever it allows."""
+        head, _, signature = _token_of(header).rpartition(".")
+        try:
+            algorithm = str(msgspec.json.decode(_bytes(head.partition(".")[0]), type=dict[str, Any]).get("alg"))
+            return self._is_signed(algorithm, head, _bytes(signature))
+        except ValueError:
+            return False
 
     def _signed(self, algorithm: str, text: str) -> bytes:
         if algorithm == "RS256":
@@ -116,6 +125,17 @@ def bent(secret: str, fault: str) -> str:
     """Return the run's token as a fault of `BENT` makes it; "" where it is not set at all."""
     said = BENT[fault]
     return Issuer(secret, Path()).token(**said) if said is not None else ""
+
+
+def _token_of(header: str) -> str:
+    """Return the token of an Authorization header, "" where it has none: as a bearer, or as the password of basic (a .netrc's)."""
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest
+    try:
+        return base64.b64decode(rest).decode().partition(":")[2] if scheme.lower() == "basic" else ""
+    except ValueError:
+        return ""
 
 
 def _passes(algorithm: str, signature: bytes, careless: Collection[str]) -> bool:

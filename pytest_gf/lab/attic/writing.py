@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from pytest_gf.lab.attic.server import AtticServer
 
 
+PREAMBLE = "X-Attic-Nar-Info-Preamble-Size"
+LONGEST_INFO = 1024 * 1024
+"""Bytes of what is said of an upload, as atticd has it where nothing is configured."""
+
+
 class Rights:
     """Who may do what with a cache: by the token that a request carries, and what is open to all."""
 
@@ -32,6 +38,10 @@ class Rights:
         held = self._issuer.rights(request.headers.get("Authorization", ""), name, careless)
         through = self._bends.on("attic-proxy-token") and request.get("surface", "").endswith("https")
         return held | {"r", "w"} if through else held
+
+    def knows(self, request: web.Request) -> bool:
+        """Tell whether a request carries a token of this Attic's, good or not."""
+        return self._issuer.issued(request.headers.get("Authorization", ""))
 
     def check(self, request: web.Request, name: str, right: str) -> None:
         """Refuse who may not: 403 on a cache that it may know of, else 401, as if there were none."""
@@ -73,9 +83,9 @@ class Writing:
 
     async def upload(self, request: web.Request, _: str) -> web.StreamResponse:
         """Take a path: it must have the hash and the size that it is said to have, and nothing else is looked at."""
-        body = await request.read()
+        info, body = _info_and_body(request.headers, await request.read())
         try:
-            said = msgspec.json.decode(request.headers.get("X-Attic-Nar-Info", ""), type=dict[str, Any])
+            said = msgspec.json.decode(info, type=dict[str, Any])
             path, hashed, size = str(said["store_path"]), str(said["nar_hash"]), int(said["nar_size"])
             name, digest = str(said["cache"]), hashed.removeprefix("sha256:")
         except (ValueError, KeyError, TypeError):
@@ -88,17 +98,34 @@ class Writing:
         database, references = self._server.database, tuple(map(str, said.get("references", ())))
         known = next((each for each in database.paths.values() if each.nar_hash == digest), None)
         if known is not None and not self._server.bends.on("attic-chunk-unreferenced"):
-            database.keep(msgspec.structs.replace(known, store_path=path, references=references))
+            database.keep(
+                msgspec.structs.replace(known, store_path=path, references=references, ca=str(said.get("ca") or ""))
+            )
             return _json({"kind": "Deduplicated", "file_size": None, "frac_deduplicated": None})
         if hashlib.sha256(body).hexdigest() != digest or len(body) != size:
             refuse(400, "RequestError", "Bad chunk hash or size")
         try:
-            self._server.take(path, body, references)
+            self._server.take(path, body, references, str(said.get("ca") or ""))
         except Unavailable:
             refuse(500, "InternalServerError")
         if self._server.bends.on("attic-push-gone"):
             return _json({"kind": "Deduplicated", "file_size": None, "frac_deduplicated": None})
         return _json({"kind": "Uploaded", "file_size": len(body), "frac_deduplicated": 0.0})
+
+
+def _info_and_body(headers: Mapping[str, str], body: bytes) -> tuple[bytes, bytes]:
+    """Return what is said of an upload, and the archive: it stands in a header, or before the archive where it is long."""
+    before = headers.get(PREAMBLE)
+    if before is None:
+        return headers.get("X-Attic-Nar-Info", "").encode("utf-8", "surrogateescape"), body
+    if not before.isascii() or not before.isdigit() or len(before) > len(str(LONGEST_INFO)):
+        refuse(400, "RequestError", f"{PREAMBLE} must be a valid unsigned integer")
+    size = int(before)
+    if size > LONGEST_INFO:
+        refuse(400, "RequestError", "Upload info is too large")
+    if size > len(body):
+        refuse(400, "RequestError", "Upload info doesn't match specified size")
+    return body[:size], body[size:]
 
 
 def _json(value: object) -> web.Response:

@@ -8,7 +8,7 @@ from typing import Any
 from pytest_gf.honey.contract import Contract
 from pytest_gf.honey.contract.model import Workload
 from pytest_gf.lab.bends import Bends
-from pytest_gf.lab.kube import bazel, exposing, rustfs_pods, stores, volumes
+from pytest_gf.lab.kube import bazel, exposing, rustfs_pods, secret, stores, volumes
 from pytest_gf.lab.kube.objects import CREATED, meta, minute_ago, owned
 from pytest_gf.lab.kube.resources import RESOURCES
 from pytest_gf.lab.kube.rustfs_pods import CONTAINER
@@ -25,8 +25,8 @@ Object = Mapping[str, Any]
 class Cluster:
     """What stands in the cluster. Every call gives fresh objects."""
 
-    def __init__(self, contract: Contract, bends: Bends) -> None:
-        self._bends = bends
+    def __init__(self, contract: Contract, bends: Bends, held: secret.Values) -> None:
+        self._bends, self._held = bends, held
         self._contract = contract
         self.workload: Workload | None = contract.rustfs
 
@@ -210,6 +210,9 @@ class Cluster:
         if self._bends.argument("pod-broken") == "mount-failed":
             said |= {"reason": "FailedMount", "message": rustfs_pods.NO_MODULE}
         return [{"metadata": self._meta(f"{pod}.18a1"), "involvedObject": about, **dated, **said}]
+
+    def _secrets(self) -> list[Object]:
+        return [] if self.workload is None else secret.objects(self._bends, self._held, self.workload.namespace)
 
     def _jobs(self) -> list[Object]:
         if self.workload is None:

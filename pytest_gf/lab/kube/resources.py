@@ -54,6 +54,7 @@ _KINDS = (
     Resource("ingresses", "Ingress", "networking.k8s.io", short=("ing",)),
     Resource("endpointslices", "EndpointSlice", "discovery.k8s.io"),
     Resource("configmaps", "ConfigMap", short=("cm",)),
+    Resource("secrets", "Secret"),
     *(Resource(name, kind, GATEWAY, version) for name, kind, version in _ROUTES),
     *(Resource(name, kind, group, version) for name, kind, group, version in _CUSTOM),
     Resource("storageclasses", "StorageClass", "storage.k8s.io", namespaced=False, short=("sc",)),

@@ -49,9 +49,10 @@ PROBE_ROLE = frozenset(
         "list events",
         "list jobs",
         "list replicasets",
+        "get secrets",
     }
 )
-"""What deploy/rbac grants in the namespace, the optional Role included; a test compares them."""
+"""What deploy/rbac grants in the namespace, the optional Roles included; a test compares them."""
 PROBE_CLUSTER_ROLE = frozenset(
     {
         "list nodes",
@@ -77,7 +78,10 @@ PROBE_CLUSTER_ROLE = frozenset(
     }
 )
 """What the optional ClusterRole of deploy/rbac grants."""
-NAMED: Mapping[str, frozenset[str]] = {"list configmaps": frozenset({"tcp-services"})}
+NAMED: Mapping[str, frozenset[str]] = {
+    "list configmaps": frozenset({"tcp-services"}),
+    "get secrets": frozenset({"attic-jwt-signing", "attic-secrets"}),
+}
 """The objects to which a right is, where it is not to all: a listing names one by its field selector."""
 ANONYMOUS = Identity("system:anonymous")
 

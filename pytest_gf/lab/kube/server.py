@@ -14,7 +14,7 @@ from pytest_gf.honey.contract import Contract
 from pytest_gf.lab.bends import Bends, Undo, nothing
 from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Exchange, Journal
-from pytest_gf.lab.kube import exposing, protobuf, rights, selecting, table, tls
+from pytest_gf.lab.kube import exposing, protobuf, rights, secret, selecting, table, tls
 from pytest_gf.lab.kube.channels import V4, V5, Channels
 from pytest_gf.lab.kube.cluster import Cluster
 from pytest_gf.lab.kube.resources import (
@@ -60,9 +60,10 @@ class KubeServer:
         bends: Bends,
         journal: Journal,
         channels: Channels,
+        held: secret.Values,
     ) -> None:
         self.address = ""
-        self.cluster = Cluster(contract, bends)
+        self.cluster = Cluster(contract, bends, held)
         self._rights = Rights(tokens, bends)
         self._bends, self._journal, self._channels = bends, journal, channels
         self._asked: dict[str, int] = {}

@@ -22,6 +22,12 @@ def test_attic_cache(runner_attic_cache: Findings) -> None:
     assert runner_attic_cache.holds
 
 
+@clause("machine.no-attic-token", "a pull request's job holds no token of Attic's", proves="S027~")
+def test_no_attic_token(pull_request_tokens: Findings) -> None:
+    """Pull requests remain read-only for Attic publication: what a job does not hold it can't send."""
+    assert pull_request_tokens.holds
+
+
 @clause("machine.bazel-cache", "a runner's BAZEL_REMOTE_CACHE is the cluster's", proves="S061~")
 def test_bazel_cache(runner_bazel_cache: Findings) -> None:
     """Set-up gives it where the cache is reachable; empty is no failure."""

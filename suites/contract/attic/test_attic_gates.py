@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
+from pytest_gf.honey.observed.artifacts import Apart
 from pytest_gf.honey.observed.gates import HeldToken, WriteGate
 
 pytestmark = pytest.mark.gate
@@ -26,3 +27,9 @@ def test_attic_upload_gate(attic_upload_gate: WriteGate) -> None:
 def test_attic_token_bounded(attic_held_token: HeldToken) -> None:
     """A token that outgrows its use is a key to every cache; one past its end is told from a missing one here alone."""
     assert attic_held_token.holds
+
+
+@clause("attic.separate", "{artifact} is an artifact of its own", proves="S025~")
+def test_attic_separate(artifact_apart: Apart) -> None:
+    """Signing keys, token and S3 credential are separate artifacts: whoever holds one of them holds no other."""
+    assert artifact_apart.holds

@@ -38,3 +38,9 @@ def test_page_agrees(contract_page: Findings) -> None:
 def test_rotation(rotation_rules: Findings) -> None:
     """Separate artifacts with separate rotation rules."""
     assert rotation_rules.holds
+
+
+@clause("credentials.one-kind", "no variable is two kinds of credential", proves="S025~")
+def test_one_kind(credential_kinds: Findings) -> None:
+    """Cache signing keys, JWT signing keys, ATTIC_TOKEN and S3 credentials are separate artifacts in every file, too."""
+    assert credential_kinds.holds

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from pytest_gf.honey.formats import nixconf
-from pytest_gf.honey.observed.repository import BACKEND, DEAD, FLAKEHUB, SETTINGS, SHARED, Finding, Findings
+from pytest_gf.honey.observed.repository import BACKEND, DEAD, FLAKEHUB, HELD, SETTINGS, SHARED, Finding, Findings
 from pytest_gf.honey.observed.repository.addresses import either_of
 
 ENVIRONMENT = "environment"
@@ -25,6 +26,17 @@ def variable(variables: Mapping[str, str], name: str, promised: str) -> Findings
     return Findings(
         SETTINGS, f"{name} is {promised}, or not set", f"{name}={address(given) or 'not set'}", () if ok else found
     )
+
+
+def tokens(names: Collection[str], patterns: Sequence[str], named: Collection[str] = ()) -> Findings:
+    """Find tokens of Attic that are set (S027): variables of these patterns (fnmatch), and those that a target names for one."""
+    found = tuple(
+        _wrong("token", f"{name} is set in a pull request's job", "give it to no job of a pull request")
+        for name in sorted(names)
+        if name in named or any(fnmatchcase(name, each) for each in patterns)
+    )
+    looked = f"{len(names)} variable(s) of the contract"
+    return Findings(HELD, "a pull request's job holds no token of Attic's", looked, found)
 
 
 def state_path(names: frozenset[str], kept: Sequence[str] = ()) -> Findings:
