@@ -1,4 +1,4 @@
-"""--gf-plan says what a run asks, changes and lacks, and sends nothing but access reviews; deploy/rbac grants just that."""
+"""--gf-plan says what a run asks, changes and lacks, and changes nothing; deploy/rbac grants just that."""
 
 from __future__ import annotations
 
@@ -72,13 +72,21 @@ def test_no_wildcard_and_no_secret(path: Path) -> None:
     }
 
 
-def test_a_plan_asks_access_reviews_only(lab: Lab, run_pytest: Any) -> None:
+def test_a_plan_asks_reviews_and_who_it_is_and_changes_nothing(lab: Lab, run_pytest: Any) -> None:
     lab.reset()
     outcome = run_pytest(
         "-m", "canary", "--gf-plan", f"--gf-target={lab.target_file}", environment=dict(lab.environment)
     )
     assert outcome.exit == 0, outcome.text
-    assert set(lab.counts()) == {"kubernetes create selfsubjectaccessreviews"}
+    assert set(lab.counts()) == {
+        "attic Home",
+        "bazel GetCapabilities",
+        "flakehub Page",
+        "kubernetes create selfsubjectaccessreviews",
+        "kubernetes head /",
+        "s3 ListBuckets",
+        "s3 Unknown",  # HEAD / without a signature, for the clock.
+    }
     assert not outcome.folder.exists(), "a plan is no run"
     for text in ("it asks, at least:", "list nodes", "ListBuckets x5", "it changes (scratch): scratch_bucket"):
         assert text in outcome.text

@@ -54,7 +54,8 @@ ENGINE: dict[str, set[str]] = {
     "lint_facts": {"facts", "meant"},
     "lint": {"broken", "clauses", "facts", "lint_facts", "meant", "redaction"},
     "cleaning": {"ledger", "redaction", "target"},
-    "plan": {"errors"},
+    "reach": {"errors", "house", "redaction", "target", "visible"},
+    "plan": {"errors", "reach"},
     "options": {"axes", "contract", "house", "loading", "target"},
     "run": {"errors", "evidence", "graph", "house", "ledger", "nodes", "redaction", "target", "visible"},
     "waiving": set(),
@@ -109,6 +110,7 @@ HONEY: dict[str, set[str]] = {
     "routes": {"formats", "probes"},
     "reading": {"formats", "observed", "probes"},
     "rights": {"probes", "target"},
+    "reaching": {"formats", "probes", "routes", "target"},
     "cleaning": {"probes", "routes", "stored"},
     "baselines": {"formats"},
     "audit": {"answers", "formats", "observed", "probes"},
@@ -116,7 +118,20 @@ HONEY: dict[str, set[str]] = {
     "subject": {"formats"},
     "trust": set(),
     "selections": {"audit", "baselines", "contract", "formats", "subject", "target", "trust", "vantage"},
-    "house": {"causes", "cleaning", "contract", "rights", "selections", "stored", "subject", "target", "vantage"},
+    "house": {
+        *(
+            "causes",
+            "cleaning",
+            "contract",
+            "reaching",
+            "rights",
+            "selections",
+            "stored",
+            "subject",
+            "target",
+            "vantage",
+        )
+    },
     "__init__": {"house"},
 }
 ALLOWED: dict[str, set[str]] = {
