@@ -150,6 +150,12 @@ def test_a_plan_without_a_cluster_says_so(run_pytest: Any) -> None:
     assert "not allowed: add 'scratch'" in outcome.text
 
 
+def test_a_plan_of_the_embedded_lab_leaves_no_folder(run_pytest: Any, tmp_path: Path) -> None:
+    outcome = run_pytest("-m", "canary", "--gf-plan")
+    assert outcome.exit == 0, outcome.text
+    assert not list((tmp_path / "reports").iterdir()), "a plan is no run"
+
+
 def test_a_plan_is_made_in_one_process(run_pytest: Any) -> None:
     outcome = run_pytest("-m", "canary", "--gf-plan", "-n", "2")
     assert outcome.exit == 4

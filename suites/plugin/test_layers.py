@@ -98,11 +98,7 @@ PUBLIC = {
 }
 """What honey may import of the engine."""
 HONEY: dict[str, set[str]] = {
-    "answers": set(),
-    "causes": set(),
-    "formats": set(),
-    "stored": set(),
-    "vantage": set(),
+    **{each: set() for each in ("answers", "causes", "formats", "stored", "vantage")},
     "contract": {"formats"},
     "observed": {"answers", "causes", "formats"},
     "probes": {"answers", "formats"},
@@ -118,20 +114,8 @@ HONEY: dict[str, set[str]] = {
     "subject": {"formats"},
     "trust": set(),
     "selections": {"audit", "baselines", "contract", "formats", "subject", "target", "trust", "vantage"},
-    "house": {
-        *(
-            "causes",
-            "cleaning",
-            "contract",
-            "reaching",
-            "rights",
-            "selections",
-            "stored",
-            "subject",
-            "target",
-            "vantage",
-        )
-    },
+    "house": {"causes", "cleaning", "contract", "rights", "selections", "stored", "subject", "target", "vantage"}
+    | {"reaching"},
     "__init__": {"house"},
 }
 ALLOWED: dict[str, set[str]] = {
