@@ -46,6 +46,16 @@ def test_every_section_is_reached(lab: Lab) -> None:
         assert "ACCESS_KEY" in name or secret not in text, name
 
 
+def test_latency_is_added_on_every_wire(lab: Lab) -> None:
+    lab.bend("latency:50")
+    lab.reset()
+    look(lab.target_file, lab.environment)
+    lab.mend()
+    seconds = {str(each["service"]): float(str(each["seconds"])) for each in lab.exchanges()}
+    assert seconds.keys() == {"s3", "kubernetes", "attic", "bazel", "flakehub"}
+    assert min(seconds.values()) >= 0.05
+
+
 def test_through_a_route(lab: Lab) -> None:
     found = look(lab.folder / "routed.toml", lab.environment)
     assert [said for said, lacks in found if lacks] == []

@@ -163,6 +163,7 @@ class AtticServer:
         operation, handler, tail = self._route(request)
         exchange = self._journal.begin(Exchange(self.name, operation, cache.NAME, tail))
         try:
+            await self.bends.late()
             response = await self._answer(request, surface, handler, tail)
         except (ConnectionError, asyncio.CancelledError):
             exchange.finish(None, "")
