@@ -10,9 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unproven
+from pytest_gf.engine.errors import NotUnderstood, ProbeError
 from pytest_gf.engine.house import Endpoint
-from pytest_gf.engine.target import Unset
 from pytest_gf.honey import target as sections
 from pytest_gf.honey.formats import jwt
 from pytest_gf.honey.target import honeys
@@ -138,16 +137,12 @@ def _bazel_identity(section: sections.BazelSection, target: Target, seconds: flo
 
 
 def cache_identity(section: sections.BazelSection, target: Target) -> Identity:
-    """Return who asks the Bazel cache, as the target says. Raises Unproven for a variable that is not set."""
+    """Return who asks the Bazel cache, as the target says. Raises Unset, ProbeError."""
     from pytest_gf.honey.probes.reapi_wire import Identity
 
-    try:
-        login = None
-        if section.username_env is not None and section.password_env is not None:
-            login = (target.credential(section.username_env), target.credential(section.password_env))
-    except Unset as unset:
-        raise Unproven(str(unset), f"set {unset.name}, which the target names for [bazel]") from None
-    certificate = None
+    login = certificate = None
+    if section.username_env is not None and section.password_env is not None:
+        login = (target.credential(section.username_env), target.credential(section.password_env))
     if section.client_cert is not None and section.client_key is not None:
         certificate = (section.client_cert, section.client_key)
     return Identity(login, certificate)

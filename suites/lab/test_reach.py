@@ -100,6 +100,18 @@ def test_a_kubeconfig_that_is_not_there_or_whose_token_is_not_known(lab: Lab, tm
         assert said.startswith(says)
 
 
+def test_a_password_of_the_bazel_cache_that_is_not_set(lab: Lab, tmp_path: Path) -> None:
+    keys = '[bazel]\nusername_env = "GF_TEST_USER"\npassword_env = "GF_TEST_PASSWORD"'
+    text = lab.target_file.read_text().replace("[bazel]", keys)
+    for name in ("ca.pem", "kubeconfig"):
+        text = text.replace(f'"{name}"', f'"{lab.folder / name}"')
+    (tmp_path / "target.toml").write_text(text)
+    found = look(tmp_path / "target.toml", dict(lab.environment) | {"GF_TEST_USER": "somebody"})
+    assert [said.strip() for said, lacks in found if lacks] == [
+        "FAILS  [bazel] identity: variable GF_TEST_PASSWORD is not set: set it in the environment of this run"
+    ]
+
+
 def test_a_plan_where_everything_is_down(run_pytest: Any, tmp_path: Path) -> None:
     """A line for each, no traceback, exit 11 under --gf-strict, and nothing is written."""
     (tmp_path / "kubeconfig").write_text(
