@@ -262,7 +262,7 @@ class Cache:
             f"REAPI {name} at {self.endpoint}", status, seconds, step(self.endpoint, self._identity, status.details)
         )
         said = {"failed": str(status)} if broken else {"answer": {"status": str(status), "cut": cut}}
-        evidence.record("REAPI", name, seconds=took, endpoint=self.endpoint, request=dict(shown), **said)
+        evidence.record("REAPI", name, seconds=took, address=self.endpoint, request=dict(shown), **said)
         if broken is not None:
             raise broken
 
