@@ -1,8 +1,9 @@
-"""How much of the canary's waiting is overlapped: reading facts on a lab that answers 100 ms late.
+"""What a canary costs, and how much of its waiting is overlapped, on a lab of which every wire answers 100 ms late.
 
-Usage: python benchmarks/canary.py [MILLISECONDS]. Prints, from the evidence of one run (so that imports, the lab's start
+Usage: python benchmarks/canary.py [MILLISECONDS [RUNS]]. Prints, from the evidence of one run (so that imports, the lab's start
 and pytest itself stand apart): the time from the first reading fact's first exchange to the last one's end, the critical
-path through the graph of facts, and the sum of all exchanges as if one came after another; beside them the run's wall time.
+path through the graph of facts, and the sum of all exchanges as if one came after another; beside them what the whole
+process took, asked of each system, and wrote.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +38,21 @@ Observed = dict[tuple[str, str], dict[str, Any]]
 def main() -> int:
     """Run the canary `RUNS` times, print the median run's table, and return 1 where a bar is missed."""
     late = sys.argv[1] if len(sys.argv) > 1 else "100"
+    many = int(sys.argv[2]) if len(sys.argv) > 2 else RUNS
     facts = Facts(read_folder(ROOT / "fixtures").facts, HOUSE.axis_names)
     with tempfile.TemporaryDirectory() as folder, Lab.start(Path(folder) / "lab", [f"latency:{late}"]) as lab:
-        runs = [measure(facts, run(lab, Path(folder) / "reports")) for _ in range(RUNS)]
-    elapsed, path, total, wall, exchanges = sorted(runs, key=lambda each: each[0] / each[1])[RUNS // 2]
-    print(f"{exchanges} exchanges of reading facts, each {late} ms late; the median of {RUNS} runs")
+        runs = [(*measure(facts, observed), cost) for observed, cost in (run(lab, Path(folder)) for _ in range(many))]
+    elapsed, path, total, wall, exchanges, cost = sorted(runs, key=lambda each: each[0] / each[1])[many // 2]
+    print(f"{exchanges} exchanges of reading facts, each {late} ms late; the median of {many} runs")
     print(f"elapsed          {elapsed:7.3f} s")
     print(f"critical path    {path:7.3f} s   elapsed is {elapsed / path:.2f} x this (at most {MOST_PATHS})")
     print(f"one by one       {total:7.3f} s   elapsed is {total / elapsed:.1f} x faster (at least {LEAST_SPEEDUP:g})")
     print(f"whole canary     {wall:7.3f} s   what changes something included (at most {MOST_WALL:g})")
+    print(f"whole process    {cost.seconds:7.3f} s   imports and reports included; {cost.cpu:.1f} s of CPU")
+    print(
+        f"asked            {sum(cost.asked.values()):7}     {', '.join(f'{n} {s}' for s, n in cost.asked.most_common())}"
+    )
+    print(f"written          {cost.written / 1e6:7.3f} MB  in {cost.files} files")
     return int(elapsed > MOST_PATHS * path or total < LEAST_SPEEDUP * elapsed or wall > MOST_WALL)
 
 
@@ -61,8 +72,20 @@ def lasted(observed: Observed) -> float:
     return (datetime.datetime.fromisoformat(ended) - datetime.datetime.fromisoformat(begun)).total_seconds()
 
 
-def run(lab: Lab, reports: Path) -> Observed:
-    """Run the canary and return its evidence by fact and parameters."""
+@dataclass(frozen=True)
+class Cost:
+    """What one process took, asked and wrote."""
+
+    seconds: float
+    cpu: float
+    asked: Counter[str]
+    written: int
+    files: int
+
+
+def run(lab: Lab, folder: Path) -> tuple[Observed, Cost]:
+    """Run the canary and return its evidence by fact and parameters, and what it cost."""
+    reports = folder / f"reports-{time.monotonic_ns()}"
     command = [
         sys.executable,
         "-m",
@@ -73,9 +96,15 @@ def run(lab: Lab, reports: Path) -> Observed:
         f"--gf-target={lab.target_file}",
         f"--gf-reports={reports}",
     ]
+    begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, cwd=ROOT, env=os.environ | dict(lab.environment), check=True, stdout=subprocess.DEVNULL)
+    seconds, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
     files = [json.loads(path.read_text()) for path in (reports / "latest" / "evidence").glob("*.json")]
-    return {(each["fact"], "-".join(each["params"].values())): each for each in files}
+    asked = Counter(str(exchange["system"]) for each in files for exchange in each["exchanges"])
+    written = [path.stat().st_blocks * 512 for path in (reports / "latest" / "").rglob("*") if path.is_file()]
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    observed = {(each["fact"], "-".join(each["params"].values())): each for each in files}
+    return observed, Cost(seconds, cpu, asked, sum(written), len(written))
 
 
 def changes(facts: Facts, name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_gf.engine.trouble import Cause
-from pytest_gf.engine.visible import visible_lines
+from pytest_gf.engine.visible import MOST_OF_A_TEXT, visible_lines
 
 
 class Unproven(Exception):  # It is no error: it is a verdict, and this is its name in every report.
@@ -32,7 +32,8 @@ class ProbeError(Exception):
         self.tried = visible_lines(tried)
         self.came_back = visible_lines(came_back)
         self.next_step = visible_lines(next_step)
-        super().__init__(f"{self.tried}: {self.came_back}")
+        # Together they may begin as a workflow's command does, though neither half is one.
+        super().__init__(visible_lines(f"{self.tried}: {self.came_back}", 3 * MOST_OF_A_TEXT))
 
 
 class Unanswered(ProbeError):

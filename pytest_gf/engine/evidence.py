@@ -52,7 +52,7 @@ def record(system: str, operation: str, *, seconds: float, **details: Any) -> No
     if evidence is not None:
         began = instant(time.time() - seconds)
         entry = {"system": system, "operation": operation, "at": began, "seconds": round(seconds, 6)}
-        evidence.add(entry | {name: _bounded(value) for name, value in details.items()})
+        evidence.add(entry | {name: _bounded(value) for name, value in details.items()} | entry)
 
 
 def instant(seconds: float) -> str:

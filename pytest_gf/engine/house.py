@@ -132,18 +132,35 @@ class Selection:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """An address of a section, which --gf-plan looks at.
+
+    http, https, grpc and grpcs are dialled, ``file://`` must be a folder, and any other is shown with ``about``. Its TLS
+    is checked by ``ca_file``, or else as the probes do; ``unchecked``: the target says not to.
+    """
+
+    url: str
+    ca_file: str | None = None
+    unchecked: bool = False
+    about: str = ""
+
+
+@dataclass(frozen=True)
 class Section:
     """One table of a target file: its name, its type (a msgspec.Struct, or what msgspec makes of it), and its check.
 
     ``check(value, file, read)`` returns the section as it is used and raises `BadInput`; ``read`` has the sections before
     it, by name. A key that ends in ``_env`` names a variable. ``asks`` maps the first word of a fact's ``asks`` to
-    where that system is reached.
+    where that system is reached. ``endpoints(value, target)`` gives its addresses by key. ``identity(value, target, seconds)`` asks
+    as whom a run would ask there, and yields in a few words who that is; it raises what a fact may raise. --gf-plan shows both.
     """
 
     name: str
     type: Any
     check: Callable[[Any, Path, Mapping[str, Any]], Any] = lambda value, _file, _read: value
     asks: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+    endpoints: Callable[[Any, Any], Mapping[str, str | Endpoint]] | None = None
+    identity: Callable[[Any, Any, float], Iterable[str]] | None = None
 
 
 @dataclass(frozen=True)

@@ -163,8 +163,8 @@ _OPTIONS = (
         "--gf-plan",
         {
             "action": "store_true",
-            "help": "Print what a run of the chosen clauses would ask of which system, what it would change, and each right that "
-            "it lacks with the rule that grants it. Sends access reviews only. With --gf-strict: exit 11 if a right is lacking.",
+            "help": "Print whether each section of the target is reached (DNS, TCP, TLS, clock, identity), what a run of the chosen clauses "
+            "would ask and change, and each right that it lacks. Changes nothing. With --gf-strict: exit 11 if something fails or lacks.",
         },
     ),
     Option(

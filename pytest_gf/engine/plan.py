@@ -1,4 +1,4 @@
-"""``--gf-plan``: what a run would ask of which system, what it would change, and every right that it lacks."""
+"""``--gf-plan``: what is reached, what a run would ask of which system, what it would change, and every right that it lacks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_gf.engine.errors import ProbeError
+from pytest_gf.engine.reach import reach
 
 if TYPE_CHECKING:
     from pytest_gf.engine.house import PlanLine
@@ -18,9 +19,10 @@ Wanted = Sequence[tuple[str, Mapping[str, str]]]
 
 
 def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
-    """Yield the plan of a run: row name -> the facts that it asks for. Nothing is sent but access reviews, and nothing is changed.
+    """Yield the plan of a run: row name -> the facts that it asks for.
 
-    A right that can't be reviewed is said to be unknown, not lacking.
+    Nothing is changed. Sent are a question for the head of each address, one that shows whether an identity is accepted,
+    and access reviews. A right that can't be reviewed is said to be unknown, not lacking.
     """
     if run.graph is None:
         return
@@ -39,6 +41,7 @@ def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
         if run.house.applies(run, node)
     ]
     yield f"plan: {len(wanted)} rows, {len(every)} facts, on target {target.name} (vantage {target.vantage})", False
+    yield from reach(run)
     yield from _asks(run, every)
     yield from _changes(run, every)
     yield from run.house.plan(run, nodes, hard) if run.house.plan is not None else ()

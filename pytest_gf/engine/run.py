@@ -278,6 +278,8 @@ class Run:
                 self._lab.stop()
                 if not left:
                     shutil.rmtree(self._lab.folder, ignore_errors=True)
+                    with contextlib.suppress(OSError):  # It is empty after a plan, which is no run and has no reports.
+                        self.folder.rmdir()
                 self._lab = None
 
     def _start_lab(self) -> Target:

@@ -12,6 +12,7 @@ from pytest_gf.honey import cleaning, contract, rights, stored, subject
 from pytest_gf.honey.behind import behind
 from pytest_gf.honey.causes import KINDS
 from pytest_gf.honey.contract import Contract
+from pytest_gf.honey.reaching import SECTIONS
 from pytest_gf.honey.selections.audit import AUDIT
 from pytest_gf.honey.selections.cache_delete import CACHE_DELETE
 from pytest_gf.honey.selections.canary import CANARY
@@ -24,7 +25,7 @@ from pytest_gf.honey.selections.nar import NAR
 from pytest_gf.honey.selections.publication import PROVES, PUBLICATION
 from pytest_gf.honey.selections.rca import RCA
 from pytest_gf.honey.selections.repository import ENVIRONMENT, QUARANTINE, REPOSITORY
-from pytest_gf.honey.target import SECTIONS, Target, honeys
+from pytest_gf.honey.target import Target, honeys
 from pytest_gf.honey.vantage import READ_ONLY, VANTAGES
 
 if TYPE_CHECKING:

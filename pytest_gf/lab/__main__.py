@@ -228,7 +228,7 @@ def _told(folder: Path, addresses: Mapping[str, str], wanted: Sequence[str]) -> 
         *(f"  fault       {each}" for each in wanted),
         "In another shell:",
         f"  . {folder / 'env.sh'}",
-        f"  pytest -m canary --gf-target={folder / 'target.toml'}",
+        f"  pytest --gf -m canary --gf-target={folder / 'target.toml'}",
         "Ctrl-C ends it.",
     )
     return "\n".join((*lines, ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 from pytest_gf.lab.faults import ALL, Bend
@@ -29,6 +30,10 @@ class Bends:
         """Return the argument of the fault's latest bend, or None where it is not on."""
         found = [each.argument for each in self._active if each.name == name]
         return found[-1] if found else None
+
+    async def late(self) -> None:
+        """Let an exchange take as much longer as the fault `latency` says: every service awaits this once an exchange."""
+        await asyncio.sleep(int(self.argument("latency") or 0) / 1000)
 
     def __iter__(self) -> Iterator[Bend]:
         return iter(self._active)

@@ -57,6 +57,7 @@ class FlakeHub:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         exchange = self._journal.begin(Exchange(self.name, "Page"))
         first, self._seen = not self._seen, True
+        await self._bends.late()
         if self._bends.on("flakehub-drips") and request.transport is not None:
             while True:  # A status line that never ends.
                 request.transport.write(b"HTTP/1.1 200 OK\r\nX-Drip: " if first else b".")

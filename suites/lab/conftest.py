@@ -8,7 +8,10 @@ import functools
 import inspect
 import os
 import re
+import shlex
 import shutil
+import subprocess
+import sys
 import tomllib
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -283,3 +286,88 @@ def expand() -> Callable[[Iterable[str], Collection[str]], set[str]]:
         return found
 
     return meant
+
+
+CHECKOUT = Path(__file__).parents[2]
+NOBODY = 65534
+POD_ROOT = """
+set -e
+mount --make-rprivate /
+mount -t tmpfs layers {layers}
+mkdir {layers}/upper {layers}/work {layers}/root
+mount -t overlay root -o lowerdir=/,upperdir={layers}/upper,workdir={layers}/work {layers}/root
+cd {layers}/root
+chmod o+x ./root
+mkdir -p {places}
+mount -o remount,ro .
+{binds}
+mount -t proc proc ./proc
+mount --bind /dev ./dev
+exec {chroot} . setpriv --reuid=65534 --regid=65534 --groups=65534 --bounding-set=-all --no-new-privs \
+ sh -c 'cd "$0" && exec "$@"' "$0" "$@"
+"""
+"""What a kubelet makes of a pod's spec: a root of its own that can't be written to, its mounts, nobody's uid, no capability."""
+InThePod = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@functools.cache
+def can_make_a_root() -> bool:
+    """Tell whether this machine lets us mount as a container's runtime does: root, and an overlay over its own root."""
+    script = "mount --make-rprivate / && mount -t tmpfs t /mnt && mkdir /mnt/u /mnt/w && mount -t overlay o -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w /mnt"
+    command = [shutil.which("unshare") or "unshare", "--mount", "sh", "-c", script]
+    return os.geteuid() == 0 and subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+
+
+@pytest.fixture
+def in_the_pod(tmp_path_factory: pytest.TempPathFactory) -> InThePod:
+    """Run a pod's command as the pod would: its user, its read-only root, its volumes (root's own, with fsGroup), its environment.
+
+    ``container`` and ``volumes`` are those of the spec; ``folder`` keeps the claims; ``files`` are the ConfigMap's. The
+    checkout and its virtual environment stand for the image.
+    """
+    if not can_make_a_root():
+        pytest.skip("root and overlayfs are needed to make a pod's root")
+
+    def run(
+        spec: Mapping[str, Any], folder: Path, files: Mapping[str, str], environment: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        (container,) = spec["containers"]
+        kinds = {each["name"]: (each.keys() - {"name"}).pop() for each in spec["volumes"]}
+        binds = [(Path(sys.prefix), "/opt/pytest-gf", True), (CHECKOUT, "/opt/checkout", True)]
+        for mount in container["volumeMounts"]:
+            kind, source = kinds[mount["name"]], folder / mount["name"]
+            source.mkdir(exist_ok=True)
+            if kind == "configMap":
+                for name, text in files.items():
+                    (source / name).write_text(text)
+            else:
+                os.chown(source, 0, NOBODY)  # As fsGroup has it: the folder stays root's, the group may write.
+                source.chmod(0o2777 if kind == "emptyDir" else 0o2775)
+            binds.append((source, mount["mountPath"], kind == "configMap"))
+        lines = []
+        for source, place, only_read in binds:
+            lines.append(f"mount --bind {shlex.quote(str(source))} .{place}")
+            lines += [f"mount -o remount,bind,ro .{place}"] if only_read else []
+        script = POD_ROOT.format(
+            layers=shlex.quote(str(tmp_path_factory.mktemp("layers"))),
+            places=" ".join(f".{place}" for _, place, _ in binds),
+            binds="\n".join(lines),
+            chroot=shutil.which("chroot") or "/usr/sbin/chroot",
+        )
+        asked = [re.sub(r"\$\((\w+)\)", lambda found: environment[found[1]], each) for each in container["args"]]
+        command = ["/opt/pytest-gf/bin/python", "-m", *container["command"], *asked]
+        image = {
+            "PATH": "/opt/pytest-gf/bin:/usr/local/bin:/usr/bin:/bin",
+            "HOME": "/tmp",  # noqa: S108  # As the image has it.
+            "PYTHONPATH": "/opt/checkout",
+        }
+        return subprocess.run(
+            [shutil.which("unshare") or "unshare", "--mount", "sh", "-c", script, container["workingDir"], *command],
+            env=image | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(environment),
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    return run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -234,68 +233,72 @@ def test_the_secrets_component_reads_named_secrets_alone(tmp_path: Path) -> None
         kubernetes_validate.validate(each, SCHEMAS, strict=True)
 
 
-def command_of(objects: Objects, folder: Path, environment: dict[str, str]) -> list[str]:
-    """Return a pod's command line: $(NAME) expanded as Kubernetes expands it, mounts below ``folder``."""
-    spec = pod(objects)["spec"]
-    (container,) = spec["containers"]
-    mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
-    for mount in mounts:
-        (folder / mount.lstrip("/")).mkdir(parents=True, exist_ok=True)
-    line = []
-    for argument in (*container["command"], *container["args"]):
-        text = re.sub(r"\$\((\w+)\)", lambda found: environment[found[1]], argument)
-        line.append(re.sub(rf"=({'|'.join(mounts)})(?=/|$)", lambda found: f"={folder}{found[1]}", text))
-    return line
-
-
-def in_the_pod(objects: Objects, folder: Path, lab: Lab, given: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a pod's command with a pod's environment: what the image has, what the Secret has, what Kubernetes sets."""
-    line = command_of(objects, folder, given)
-    (target,) = (each.partition("=")[2] for each in line if each.startswith("--gf-target="))
-    text = lab.target_file.read_text()
-    for name in ("ca.pem", "kubeconfig"):
-        text = text.replace(f'"{name}"', f'"{lab.folder / name}"')
-    Path(target).write_text(text)
-    environment = {"PATH": f"{KUBECTL.parent}:{os.defpath}", "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        line,
-        cwd=folder / "tmp",
-        env=environment | given | dict(lab.environment),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+def files_of(objects: Objects, lab: Lab) -> dict[str, str]:
+    """Return the ConfigMap's one file as the lab's target, with the files beside it that it names, at the mount's place."""
+    ((name, _),) = only(objects, "ConfigMap")["data"].items()
+    place = next(
+        each["mountPath"] for each in pod(objects)["spec"]["containers"][0]["volumeMounts"] if each["name"] == "target"
     )
+    texts = {"ca.pem": lab.folder / "ca.pem", "kubeconfig": lab.folder / "kubeconfig", name: lab.target_file}
+    return {name: path.read_text().replace(str(lab.folder), place) for name, path in texts.items()}
 
 
-def test_the_cronjobs_command_is_a_green_canary(rendered: dict[str, Objects], lab: Lab, tmp_path: Path) -> None:
-    done = in_the_pod(rendered["honey"], tmp_path, lab, {})
+def test_the_cronjobs_command_is_a_green_canary(
+    rendered: dict[str, Objects], lab: Lab, tmp_path: Path, in_the_pod: Any
+) -> None:
+    objects = rendered["honey"]
+    done = in_the_pod(pod(objects)["spec"], tmp_path, files_of(objects, lab), dict(lab.environment))
     assert done.returncode == 0, done.stdout + done.stderr
-    record = json.loads((tmp_path / "reports" / "latest" / "record.json").read_text())
+    path = tmp_path / "reports" / "latest" / "record.json"
+    record = json.loads(path.read_text())
     assert record["vantage"] == "runner"
     assert {each["verdict"] for each in record["verdicts"]} == {"holds"}
+    assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65534), "nobody wrote it, for the volume's group"
     assert list((tmp_path / "tmp").iterdir()) == [], "nothing but reports is written"
 
 
-def test_the_cronjobs_command_is_red_where_a_bucket_is_lost(
-    rendered: dict[str, Objects], lab: Lab, tmp_path: Path
+def test_the_pods_root_can_not_be_written_to_and_nobody_is_nobody(
+    rendered: dict[str, Objects], tmp_path: Path, in_the_pod: Any
 ) -> None:
+    """What the tests above rest on: in that root only the volumes take a file, and the target's folder takes none."""
+    spec = json.loads(json.dumps(pod(rendered["honey"])["spec"]))
+    program = (
+        "import os, pathlib, sys\n"
+        "assert (os.getuid(), os.getgid(), os.getgroups()) == (65534, 65534, [65534])\n"
+        "for place in ('/', '/opt/checkout', '/opt/pytest-gf', '/etc/pytest-gf', '/var/tmp', '/usr', '/reports', '/tmp'):\n"
+        "    try:\n        pathlib.Path(place, 'written').touch()\n        print(place)\n    except OSError:\n        pass\n"
+    )
+    spec["containers"][0] |= {"command": ["timeit"], "args": ["-n1", "-r1", f"exec({program!r})"]}
+    done = in_the_pod(spec, tmp_path, {}, {})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("/")] == ["/reports", "/tmp"]  # noqa: S108  # The pod's own.
+
+
+def test_the_cronjobs_command_is_red_where_a_bucket_is_lost(
+    rendered: dict[str, Objects], lab: Lab, tmp_path: Path, in_the_pod: Any
+) -> None:
+    objects = rendered["honey"]
     lab.bend("bucket-index-lost:tofu-state")
     try:
-        assert in_the_pod(rendered["honey"], tmp_path, lab, {}).returncode == 1
+        done = in_the_pod(pod(objects)["spec"], tmp_path, files_of(objects, lab), dict(lab.environment))
     finally:
         lab.mend()
+    assert done.returncode == 1
 
 
 @pytest.mark.slow
-def test_the_jobs_command_audits_the_bucket_in_parts(rendered: dict[str, Objects], lab: Lab, tmp_path: Path) -> None:
+def test_the_jobs_command_audits_the_bucket_in_parts(
+    rendered: dict[str, Objects], lab: Lab, tmp_path: Path, in_the_pod: Any
+) -> None:
     """With 4 parts in the place of 16: one after another, then merged by the line that the Job's file names."""
     objects = json.loads(json.dumps(rendered["audit"]))
-    (container,) = pod(objects)["spec"]["containers"]
+    spec = pod(objects)["spec"]
+    (container,) = spec["containers"]
     container["args"] = [re.sub(r"/16$", "/4", each) for each in container["args"]]
     assert "--gf-shard=JOB_COMPLETION_INDEX/4" in container["args"]
     for index in range(4):
-        done = in_the_pod(objects, tmp_path, lab, {"JOB_COMPLETION_INDEX": str(index), "JOB_UID": "one-uid"})
+        given = {"JOB_COMPLETION_INDEX": str(index), "JOB_UID": "one-uid"}
+        done = in_the_pod(spec, tmp_path, files_of(objects, lab), given | dict(lab.environment))
         assert done.returncode == 0, done.stdout + done.stderr
     audit = tmp_path / "audit"
     runs = sorted(str(path) for path in audit.glob("reports-*/latest"))

@@ -1,4 +1,4 @@
-"""--gf-plan says what a run asks, changes and lacks, and sends nothing but access reviews; deploy/rbac grants just that."""
+"""--gf-plan says what a run asks, changes and lacks, and changes nothing; deploy/rbac grants just that."""
 
 from __future__ import annotations
 
@@ -73,13 +73,21 @@ def test_no_wildcard_and_no_secret(path: Path) -> None:
     }
 
 
-def test_a_plan_asks_access_reviews_only(lab: Lab, run_pytest: Any) -> None:
+def test_a_plan_asks_reviews_and_who_it_is_and_changes_nothing(lab: Lab, run_pytest: Any) -> None:
     lab.reset()
     outcome = run_pytest(
         "-m", "canary", "--gf-plan", f"--gf-target={lab.target_file}", environment=dict(lab.environment)
     )
     assert outcome.exit == 0, outcome.text
-    assert set(lab.counts()) == {"kubernetes create selfsubjectaccessreviews"}
+    assert set(lab.counts()) == {
+        "attic Home",
+        "bazel GetCapabilities",
+        "flakehub Page",
+        "kubernetes create selfsubjectaccessreviews",
+        "kubernetes head /",
+        "s3 ListBuckets",
+        "s3 Unknown",  # HEAD / without a signature, for the clock.
+    }
     assert not outcome.folder.exists(), "a plan is no run"
     for text in ("it asks, at least:", "list nodes", "ListBuckets x5", "it changes (scratch): scratch_bucket"):
         assert text in outcome.text
@@ -141,6 +149,12 @@ def test_a_plan_without_a_cluster_says_so(run_pytest: Any) -> None:
     assert "the target has no [kubernetes] section" in outcome.text
     assert "it would change (scratch)" in outcome.text
     assert "not allowed: add 'scratch'" in outcome.text
+
+
+def test_a_plan_of_the_embedded_lab_leaves_no_folder(run_pytest: Any, tmp_path: Path) -> None:
+    outcome = run_pytest("-m", "canary", "--gf-plan")
+    assert outcome.exit == 0, outcome.text
+    assert not list((tmp_path / "reports").iterdir()), "a plan is no run"
 
 
 def test_a_plan_is_made_in_one_process(run_pytest: Any) -> None:

@@ -184,7 +184,7 @@ def test_its_lifetime_ends(tmp_path: Path) -> None:
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT, stdin=subprocess.DEVNULL, check=True)
     assert "lifetime" in done.stderr
-    assert "pytest -m canary --gf-target=" in done.stdout
+    assert "pytest --gf -m canary --gf-target=" in done.stdout
     assert "bucket-index-lost:attic" in done.stdout
     held = json.loads((tmp_path / "credentials.json").read_text())
     assert not any(secret in done.stdout + done.stderr for secret in held.values())

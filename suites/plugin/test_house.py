@@ -69,10 +69,11 @@ def test_its_section_stands_in_the_plan(fork: Path, run_pytest: Any) -> None:
         clause.replace("mirrored_buckets: tuple[str, ...]", "asked: str").replace("in mirrored_buckets", "in asked")
     )
     (fork / "t.toml").write_text(
-        'name = "ours"\nvantage = "operator"\n[mirrors.addresses]\neast = "https://east.example"\n'
+        'name = "ours"\nvantage = "operator"\n[mirrors.addresses]\neast = "https://east.invalid"\n'
     )
     outcome = run_pytest("--gf-plan", "-m", "mirrors", "--gf-target=t.toml", cwd=fork)
-    assert "Mirror (https://east.example): list x2" in outcome.text, outcome.text
+    assert "Mirror (https://east.invalid): list x2" in outcome.text, outcome.text
+    assert "FAILS  [mirrors] east https://east.invalid: DNS: east.invalid does not resolve" in outcome.text
 
 
 def test_a_fact_of_its_own_stands_in_the_place_of_a_packaged_one(fork: Path, run_pytest: Any) -> None:

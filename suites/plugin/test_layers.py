@@ -56,7 +56,8 @@ ENGINE: dict[str, set[str]] = {
     "lint_facts": {"facts", "meant"},
     "lint": {"broken", "clauses", "facts", "lint_facts", "meant", "redaction"},
     "cleaning": {"ledger", "redaction", "target"},
-    "plan": {"errors"},
+    "reach": {"errors", "house", "redaction", "target", "visible"},
+    "plan": {"errors", "reach"},
     "bending": {"contract", "house"},
     "causing": set(),
     "found": {"clauses", "facts"},
@@ -66,16 +67,8 @@ ENGINE: dict[str, set[str]] = {
     "run": {"errors", "evidence", "graph", "house", "ledger", "nodes", "redaction", "target", "visible"},
     "waiving": set(),
     "judging": {
-        "errors",
-        "evidence",
-        "facts",
-        "options",
-        "redaction",
-        "run",
-        "trouble",
-        "verdict",
-        "visible",
-        "waiving",
+        *("errors", "evidence", "facts", "options", "redaction", "run"),
+        *("trouble", "verdict", "visible", "waiving"),
     },
     "redacting": {"redaction", "visible"},
     "reports": {"clauses", "evidence", "house", "redacting", "redaction", "trouble", "verdict", "visible"},
@@ -101,12 +94,8 @@ PUBLIC = {
 }
 """What honey may import of the engine."""
 HONEY: dict[str, set[str]] = {
-    "answers": set(),
+    **{each: set() for each in ("answers", "causes", "formats", "stored", "vantage")},
     "behind": {"contract"},
-    "causes": set(),
-    "formats": set(),
-    "stored": set(),
-    "vantage": set(),
     "contract": {"formats"},
     "observed": {"answers", "causes", "formats"},
     "probes": {"answers", "formats"},
@@ -114,6 +103,7 @@ HONEY: dict[str, set[str]] = {
     "routes": {"formats", "probes"},
     "reading": {"formats", "observed", "probes"},
     "rights": {"probes", "target"},
+    "reaching": {"formats", "probes", "routes", "target"},
     "cleaning": {"probes", "routes", "stored"},
     "baselines": {"formats"},
     "closures": {"formats"},
@@ -127,7 +117,8 @@ HONEY: dict[str, set[str]] = {
         *("subject", "target", "trust", "vantage"),
     },
     "house": {
-        *("behind", "causes", "cleaning", "contract", "rights", "selections", "stored", "subject", "target", "vantage")
+        *("behind", "causes", "cleaning", "contract", "reaching", "rights"),
+        *("selections", "stored", "subject", "target", "vantage"),
     },
     "__init__": {"house"},
 }

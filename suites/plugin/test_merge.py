@@ -72,6 +72,16 @@ def test_killed_runs_keep_rows_and_titles_and_are_an_error(tmp_path: Path) -> No
     assert merged(tmp_path / "green", killed(tmp_path / "two", row("b", "holds")))["exit"] == 10
 
 
+def test_runs_that_are_given_as_latest_are_told_by_their_own_names(tmp_path: Path) -> None:
+    for part, name in (("part-0", "20261129T1"), ("part-1", "20261129T2")):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "latest").symlink_to(name)
+    run(tmp_path / "part-0" / "20261129T1", row("a", "holds"))
+    killed(tmp_path / "part-1" / "20261129T2", row("b", "holds"))
+    record = merged(tmp_path / "out", tmp_path / "part-0" / "latest", tmp_path / "part-1" / "latest")
+    assert (record["merged"], record["unfinished"]) == (["20261129T1", "20261129T2"], ["20261129T2"])
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

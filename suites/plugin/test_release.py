@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -134,3 +137,28 @@ def test_twine_takes_them(built: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("PASSED") == 2
+
+
+@pytest.mark.slow
+def test_the_workflows_bill_of_materials_names_every_dependency(tmp_path: Path) -> None:
+    """Its own line, over the environment of these tests in the place of the release's."""
+    steps = yaml.safe_load((ROOT / "deploy" / "github" / "workflows" / "release.yml").read_text())["jobs"]["build"][
+        "steps"
+    ]
+    (line,) = (
+        each
+        for step in steps
+        for each in step.get("run", "").splitlines()
+        if each.startswith("cyclonedx-py environment ")
+    )
+    words = shlex.split(
+        line.replace("$RUNNER_TEMP/installed", sys.prefix).replace("pyproject.toml", str(ROOT / "pyproject.toml"))
+    )
+    command = [str(Path(sys.executable).with_name(words[0])), *words[1:]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    bill = json.loads((tmp_path / words[words.index("-o") + 1]).read_text())
+    assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", "pytest-gf")
+    assert bill["metadata"]["component"]["version"] == PROJECT["version"]
+    named = {canonicalize_name(each["name"]) for each in bill["components"]}
+    assert {canonicalize_name(Requirement(each).name) for each in PROJECT["dependencies"]} <= named

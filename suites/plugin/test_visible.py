@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_gf.engine.errors import ProbeError, Unproven
@@ -62,6 +62,7 @@ def test_a_cut_is_said() -> None:
 
 
 @given(anything)
+@example(":")  # ":" and ": :" are none of a workflow's commands; ":: :" is one.
 def test_whatever_a_probe_raises_or_answers_is_visible(text: str) -> None:
     error, unproven, answer = ProbeError(text, text, text), Unproven(text, text), Answer(500, text, text)
     texts = [error.tried, error.came_back, error.next_step, str(error), unproven.reason, unproven.next_step]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CLIENTS = ("boto3", "botocore", "kubernetes", "grpc", "httpx", "aiohttp")
+CLIENTS = ("boto3", "botocore", "kubernetes", "grpc", "httpx", "aiohttp", "moto", "requests", "websocket")
 
 
 @pytest.fixture(scope="session")
@@ -118,11 +119,18 @@ def normal(text: str) -> list[str]:
     return sorted(lines)
 
 
-def test_collecting_the_canary_imports_no_client(installed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "args",
+    [["-m", "canary", "--collect-only"], ["-m", "repository or quarantine or environment", "--gf-repository=model"]],
+    ids=["collecting", "judging files"],
+)
+def test_a_run_that_asks_no_server_imports_no_client(args: list[str], installed: Path, tmp_path: Path) -> None:
+    shutil.copytree(installed / "pytest_gf" / "lab" / "model" / "repository", tmp_path / "model")
+    plain = ["--gf", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
     program = (
         "import sys, pytest\n"
-        "code = pytest.main(['--gf', '-m', 'canary', '--collect-only', '-q', '-p', 'no:cacheprovider', '-p', 'no:hypothesispytest'])\n"
-        f"found = sorted(set({CLIENTS!r}) & set(sys.modules))\n"
+        f"code = pytest.main({[*plain, *args]!r})\n"
+        f"found = sorted({{*{CLIENTS!r}}} & {{name.partition('.')[0] for name in sys.modules}})\n"
         "print('imported:', found)\n"
         "sys.exit(code or bool(found))\n"
     )
@@ -132,9 +140,10 @@ def test_collecting_the_canary_imports_no_client(installed: Path, tmp_path: Path
         env=os.environ | {"PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "imported: []" in done.stdout
-    assert not list(tmp_path.iterdir())
+    assert {path.name for path in tmp_path.iterdir()} <= {"model", "reports"}
+    assert "--collect-only" in args or " passed" in done.stdout

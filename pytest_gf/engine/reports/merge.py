@@ -32,6 +32,11 @@ class Read:
     finished: bool
 
     @property
+    def name(self) -> str:
+        """The run's own name, though it was given as ``latest``: all of them are called so."""
+        return self.folder.resolve().name
+
+    @property
     def part(self) -> str | None:
         """Which share of an audit it had, as ``3/8``; None where it had all."""
         return self.record.get("part")
@@ -79,7 +84,7 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
         raise NoRecord(f"{folder}: it is of target {other!r}, and another of {one!r}")
     missing = _missing([each.part for each in used if each.finished and each.part is not None])
     missing += [each.part for each in used if not each.finished and each.part is not None and each.part not in missing]
-    unfinished = [each.folder.name for each in used if not each.finished]
+    unfinished = [each.name for each in used if not each.finished]
     rows = _rows(used)
     kinds = {name: kind for each in used for name, kind in each.record["kinds"].items()}
     record = dict(used[0].record) | {
@@ -92,7 +97,7 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
         "verdicts": rows,
         "claims": None,
         "does_not_prove": list(dict.fromkeys(claim for each in used for claim in each.record["does_not_prove"])),
-        "merged": [each.folder.name for each in used],
+        "merged": [each.name for each in used],
         "missing": sorted(missing, key=_index),
         "unfinished": unfinished,
     }

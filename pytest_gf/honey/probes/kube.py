@@ -42,9 +42,9 @@ class Kube:
     """
 
     def __init__(self, section: KubernetesSection, *, deadline: float) -> None:
+        self.access = access(section, deadline=deadline)
         from kubernetes.client.rest import RESTClientObject
 
-        self.access = access(section, deadline=deadline)
         self.configuration = self.access.configuration
         self.deadline = deadline
         self.address = str(self.configuration.host).rstrip("/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 IMPERSONATE = {"as": "Impersonate-User", "as-uid": "Impersonate-Uid"}
 """The header of each member of a user that is one value."""
 NOWHERE = "http://proxy.invalid:1"
+_importing = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Access:
 
 def access(section: KubernetesSection, *, deadline: float) -> Access:
     """Return how a cluster is reached: by the kubeconfig, or as the pod that this runs in. Raises Unproven, ProbeError."""
+    with _importing:  # Its modules import each other: two threads that import it at once find half of it.
+        import kubernetes  # noqa: F401
     if section.kubeconfig is None:
         return _of_this_pod()
     path = Path(section.kubeconfig)

@@ -165,6 +165,7 @@ class AtticServer:
         exchange = self._journal.begin(Exchange(self.name, operation, cache.NAME, tail))
         exchange.authenticated = self._rights.knows(request)
         try:
+            await self.bends.late()
             response = await self._answer(request, surface, handler, tail)
         except (ConnectionError, asyncio.CancelledError):
             exchange.finish(None, "")

@@ -147,6 +147,7 @@ class BazelServer:
 
     async def _begin(self, name: str) -> Exchange:
         exchange = self._journal.begin(Exchange(self.name, name))
+        await self._bends.late()
         if self._bends.on("bazel-silent"):
             await asyncio.sleep(LONGEST_WAIT)
         return exchange

@@ -101,6 +101,7 @@ class KubeServer:
             await asyncio.sleep(LONGEST_WAIT)
         exchange = self._journal.begin(Exchange(self.name, *_asked(request)))
         try:
+            await self._bends.late()
             response = self._bent(request) or await self._answer(request, exchange)
         except Refused as refused:
             response = _status(refused.code, refused.reason, str(refused))

@@ -117,7 +117,7 @@ class S3Server:
 
     async def _answer(self, request: web.Request, call: Call, exchange: Exchange) -> web.StreamResponse:
         bends = self._bends
-        await asyncio.sleep(int(bends.argument("latency") or 0) / 1000)
+        await bends.late()
         if bends.on("half-open"):
             await asyncio.sleep(LONGEST_WAIT)
         if bends.on("slow-headers"):
