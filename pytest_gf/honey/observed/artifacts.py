@@ -24,7 +24,8 @@ class Kept:
 
 @dataclass(frozen=True)
 class Apart(Observed):
-    """One artifact beside the others: ``shared`` are pairs of places that hold one value, ``places`` those where its own was read.
+    """One artifact beside the others: ``shared`` are pairs of places that hold one value, ``sharers`` the artifacts behind them,
+    ``places`` those where its own was read.
 
     ``beside`` names the artifacts that it was compared with, ``unseen`` what could not be read. ``stranger`` is the public half of
     the signing key where the pinned one is another.
@@ -36,6 +37,7 @@ class Apart(Observed):
     unseen: tuple[str, ...]
     shared: tuple[str, ...]
     stranger: str = ""
+    sharers: tuple[str, ...] = ()
 
     @property
     def promised(self) -> str:
@@ -52,7 +54,7 @@ class Apart(Observed):
         if self.shared:
             says = f"{self.artifact} is no artifact of its own: one value, or base64 or a cut of it, stands in {'; and in '.join(self.shared)}"
             step = "make a new value for one of them, and rotate both: whoever holds the one holds the other (credentials.rotation)"
-            return Trouble(Cause("artifact-shared", self.artifact), says, step)
+            return Trouble(Cause("artifact-shared", " and ".join(self.sharers)), says, step)
         if self.stranger:
             says = f"the signing key's public half is {self.stranger}, and the pinned one is another"
             return Trouble(
@@ -65,13 +67,13 @@ def apart(artifact: str, kept: Mapping[str, Kept], pinned: str | None = None) ->
     """Return one artifact of all beside the others; ``pinned`` is the public key that clients trust."""
     own = kept[artifact]
     others = {name: each for name, each in kept.items() if name != artifact}
-    shared = [
-        f"{place} and {there}"
+    shared = {
+        f"{place} and {there}": each.says
         for place, mine in own.prints.items()
         for each in others.values()
         for there, theirs in each.prints.items()
         if mine.shares(theirs)
-    ]
+    }
     unseen = [f"{each.says} ({', '.join(each.unseen)})" for each in others.values() if not each.prints]
     return Apart(
         own.says,
@@ -80,4 +82,5 @@ def apart(artifact: str, kept: Mapping[str, Kept], pinned: str | None = None) ->
         (*own.unseen, *unseen),
         tuple(shared),
         own.public if own.public and pinned is not None and own.public != pinned else "",
+        tuple(sorted({own.says, *shared.values()})),
     )

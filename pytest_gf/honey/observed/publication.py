@@ -161,7 +161,7 @@ class BucketsAfter(Observed):
                     f"bucket-index loss after a push (the class of 2026-05-08 and 05-13), {when}: {', '.join(missing)} left the"
                     f" listing; {self.profile} pushed {self.delta} paths"
                 )
-                return Trouble(Cause(LOSS, missing[0]), says, STOP)
+                return Trouble(Cause(LOSS, missing[0] if len(missing) == 1 else ""), says, STOP)
             if not listing.answer.ok:
                 return Trouble(Cause("s3-fails"), f"S3 can't list its buckets {when}: {listing.answer}", STOP)
         return None
