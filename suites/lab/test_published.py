@@ -35,7 +35,7 @@ def uploads(lab: Lab) -> int:
 
 
 @pytest.mark.parametrize("fault", TABLE)
-def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any) -> None:
+def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any, told_as: Any) -> None:
     lab.bend(fault)
     expected = TABLE[fault]
     outcome = on(lab, run_pytest, *said(expected["profile"]), "-k", NARROW, "--gf-deadline=5")
@@ -43,6 +43,7 @@ def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any) -
         assert outcome.rows(verdict) == {f"{each}[{expected['profile']}]" for each in expected.get(verdict, ())}, (
             outcome.text
         )
+    told_as(expected.get("incident", []), outcome.verdicts())
     assert expected["says"] in " ".join(f"{row['reason']} {row['next_step']}" for row in outcome.verdicts().values())
 
 

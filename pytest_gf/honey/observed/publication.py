@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.answers import Listing
@@ -62,10 +62,14 @@ class Published(Observed):
 
 @dataclass(frozen=True)
 class ReadBack(Observed):
-    """The pushed paths as they are read again: narinfo, signature, archive. ``unsigned`` lack a good signature. Statement S032."""
+    """The pushed paths as they are read again: narinfo, signature, archive. ``unsigned`` lack a good signature. Statement S032.
+
+    ``lost`` are the protected buckets that S3 listed no more when the paths were read.
+    """
 
     archives: tuple[Archive, ...]
     unsigned: tuple[str, ...]
+    lost: tuple[str, ...] = ()
 
     @property
     def promised(self) -> str:
@@ -77,13 +81,15 @@ class ReadBack(Observed):
         return f"{len(self.archives)} paths asked for, {whole} whole, {len(self.unsigned)} without a good signature"
 
     def trouble(self) -> Trouble | None:
-        broken = [each for each in self.archives if not each.holds]
+        broken = [(each, found) for each in self.archives if (found := each.trouble()) is not None]
         if broken:
-            says = f"{len(broken)} of {len(self.archives)} paths can't be read back, the first {broken[0].store_hash}: {broken[0].diagnosis}"
-            return Trouble(Cause("archive-cut", broken[0].store_hash), says, broken[0].next_step)
+            first, found = broken[0]
+            says = f"{len(broken)} of {len(self.archives)} paths can't be read back, the first {first.store_hash}: {found.says}"
+            lost = tuple(Cause("bucket-index-loss", each) for each in self.lost)
+            return replace(found, says=says, because=(*found.because, *lost))
         if self.unsigned:
             return Trouble(
-                Cause("not-signed", self.unsigned[0]),
+                Cause("not-signed", "attic"),
                 f"{len(self.unsigned)} narinfos lack a good signature of the pinned key, the first of {self.unsigned[0]}",
                 "clients refuse them; see attic.key-pinned",
             )
