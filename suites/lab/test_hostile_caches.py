@@ -203,9 +203,14 @@ def test_what_grpc_can_not_read_is_no_status_of_the_cache(
 ) -> None:
     streams, cache = remote
     streams["FindMissingBlobs"] = streams["Read"] = streams["Execute"] = [message]
-    for ask in (lambda: cache.missing("a" * 64, 1), lambda: cache.read("a" * 64, 1), cache.execute):
+    for ask in (lambda: cache.missing("a" * 64, 1), cache.execute):
         with pytest.raises(NotUnderstood):
             ask()
+    if len(message) > reapi_wire.MOST_MESSAGE:  # The request says how long the blob is: this is another one.
+        assert "larger than max" in cache.read("a" * 64, 1).status.details
+    else:
+        with pytest.raises(NotUnderstood):
+            cache.read("a" * 64, 1)
 
 
 PREFACE, HEADERS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 1

@@ -12,6 +12,7 @@ from pytest_gf import Axis, House, Selection
 from pytest_gf.engine import loading
 from pytest_gf.engine.axes import Axes
 from pytest_gf.engine.house import BadInput
+from pytest_gf.engine.trouble import OWN_KINDS, Kind, Severity
 from pytest_gf.honey import HOUSE, contract
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +101,7 @@ def test_a_fact_of_its_own_stands_in_the_place_of_a_packaged_one(fork: Path, run
     ],
 )
 def test_a_house_that_can_not_be_loaded_is_one_line(said: str, says: str, fork: Path, run_pytest: Any) -> None:
-    houses = {"bare": "suites='clauses'", "extending": "extends=3", "missing": "extends=HONEY, facts='fact'"}
+    houses = {"bare": "suites='clauses'", "extending": "extends=3", "missing": "extends=HOUSE, facts='fact'"}
     head = "from pytest_gf.engine.house import House\nfrom pytest_gf.honey import HOUSE as HONEY\n"
     for name, given in houses.items():
         (fork / f"{name}.py").write_text(f"{head}HOUSE = House('x', {given})\n")
@@ -134,3 +135,11 @@ def test_a_chosen_value_that_the_contract_has_not() -> None:
 
 def test_a_house_of_a_package() -> None:
     assert loading.load("pytest_gf.honey:HOUSE", Path("/nowhere")).name == HOUSE.name
+
+
+def test_a_forks_kinds_of_causes_stand_beside_the_packaged_ones() -> None:
+    kind = Kind("a mirror is behind", Severity.MAJOR, first=("Ask who runs it.",))
+    whole = House("ours", extends=HOUSE, causes={"mirror-stale": kind}).whole()
+    assert whole.kinds["mirror-stale"] is kind
+    assert whole.kinds["bucket-index-loss"] is HOUSE.kinds["bucket-index-loss"]
+    assert House("alone").kinds == OWN_KINDS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.answers import Listing
@@ -90,10 +90,14 @@ class Published(Observed):
 
 @dataclass(frozen=True)
 class ReadBack(Observed):
-    """The pushed paths as they are read again: narinfo, signature, archive. ``unsigned`` lack a good signature. Statement S032."""
+    """The pushed paths as they are read again: narinfo, signature, archive. ``unsigned`` lack a good signature. Statement S032.
+
+    ``lost`` are the protected buckets that S3 listed no more when the paths were read.
+    """
 
     archives: tuple[Archive, ...]
     unsigned: tuple[str, ...]
+    lost: tuple[str, ...] = ()
 
     @property
     def waivable(self) -> bool:
@@ -110,15 +114,15 @@ class ReadBack(Observed):
         return f"{len(self.archives)} paths asked for, {whole} whole, {len(self.unsigned)} without a good signature"
 
     def trouble(self) -> Trouble | None:
-        broken = [each for each in self.archives if not each.holds]
+        broken = [(each, found) for each in self.archives if (found := each.trouble()) is not None]
         if broken:
-            says = f"{len(broken)} of {len(self.archives)} paths can't be read back, the first {broken[0].store_hash}: {broken[0].diagnosis}"
-            return Trouble(
-                Cause("archive-cut", broken[0].store_hash), says, broken[0].next_step, broken[0].bucket.because
-            )
+            first, found = broken[0]
+            says = f"{len(broken)} of {len(self.archives)} paths can't be read back, the first {first.store_hash}: {found.says}"
+            lost = tuple(Cause("bucket-index-loss", each) for each in self.lost)
+            return replace(found, says=says, because=(*found.because, *lost))
         if self.unsigned:
             return Trouble(
-                Cause("not-signed", self.unsigned[0]),
+                Cause("not-signed", "attic"),
                 f"{len(self.unsigned)} narinfos lack a good signature of the pinned key, the first of {self.unsigned[0]}",
                 "clients refuse them; see attic.key-pinned",
             )
@@ -161,7 +165,7 @@ class BucketsAfter(Observed):
                     f"bucket-index loss after a push (the class of 2026-05-08 and 05-13), {when}: {', '.join(missing)} left the"
                     f" listing; {self.profile} pushed {self.delta} paths"
                 )
-                return Trouble(Cause(LOSS, missing[0] if len(missing) == 1 else ""), says, STOP)
+                return Trouble(Cause(LOSS, missing[0]), says, STOP)
             if not listing.answer.ok:
                 return Trouble(Cause("s3-fails"), f"S3 can't list its buckets {when}: {listing.answer}", STOP)
         return None

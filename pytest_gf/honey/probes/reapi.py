@@ -259,7 +259,11 @@ class Cache:
     ) -> None:
         """Record the call. Raises a ProbeError where its status says nothing about the cache: made here, or by a proxy."""
         broken = error(
-            f"REAPI {name} at {self.endpoint}", status, seconds, step(self.endpoint, self._identity, status.details)
+            name,
+            f"REAPI {name} at {self.endpoint}",
+            status,
+            seconds,
+            step(self.endpoint, self._identity, status.details),
         )
         said = {"failed": str(status)} if broken else {"answer": {"status": str(status), "cut": cut}}
         evidence.record("REAPI", name, seconds=took, address=self.endpoint, request=dict(shown), **said)

@@ -41,6 +41,9 @@ _RESET = "Received RST_STREAM"
 
 _OURS = re.compile(r"Exception deserializing response|Received message larger than max")
 """What gRPC says of an answer that it can't read, here: the code beside it is none that the server gave."""
+_TOO_LONG = "Received message larger than max"
+_BLOBS = {"Read", "BatchReadBlobs"}
+"""Their requests say how long the answer is: a message that is longer than that is wrong, and not strange."""
 
 OK, NOT_FOUND, UNAVAILABLE = "OK", "NOT_FOUND", "UNAVAILABLE"
 
@@ -131,7 +134,7 @@ def lost(status: Status) -> bool:
     return (status.code == UNAVAILABLE and _LOST.match(status.details) is not None) or _RESET in status.details
 
 
-def error(tried: str, status: Status, seconds: float, step: str) -> ProbeError | None:
+def error(name: str, tried: str, status: Status, seconds: float, step: str) -> ProbeError | None:  # noqa: PLR0917
     """Return what a status means that says nothing about the cache: made here, by a proxy, or about who asks. Else None."""
     if status.code == "DEADLINE_EXCEEDED":
         slow = "is bazel-remote overloaded? --gf-deadline sets the limit"
@@ -139,7 +142,7 @@ def error(tried: str, status: Status, seconds: float, step: str) -> ProbeError |
     if status.code == "UNAUTHENTICATED":
         who = "bazel-remote asks who you are: check username_env and password_env of [bazel], or client_cert and client_key"
         return IdentityRejected(tried, str(status), who)
-    if _OURS.search(status.details):
+    if _OURS.search(status.details) and not (name in _BLOBS and _TOO_LONG in status.details):
         return NotUnderstood(tried, status.details, "is this a bazel-remote, and of a version that is known?")
     if _RESET in status.details or (status.code == UNAVAILABLE and _NOBODY.search(status.details)):
         return Unanswered(tried, status.details, step)
