@@ -90,10 +90,14 @@ class Published(Observed):
 
 @dataclass(frozen=True)
 class ReadBack(Observed):
-    """The pushed paths as they are read again: narinfo, signature, archive. ``unsigned`` lack a good signature. Statement S032."""
+    """The pushed paths as they are read again: narinfo, signature, archive. ``unsigned`` lack a good signature. Statement S032.
+
+    ``lost`` are the protected buckets that ListBuckets did not show then.
+    """
 
     archives: tuple[Archive, ...]
     unsigned: tuple[str, ...]
+    lost: tuple[str, ...] = ()
 
     @property
     def waivable(self) -> bool:
@@ -113,9 +117,10 @@ class ReadBack(Observed):
         broken = [each for each in self.archives if not each.holds]
         if broken:
             says = f"{len(broken)} of {len(self.archives)} paths can't be read back, the first {broken[0].store_hash}: {broken[0].diagnosis}"
-            return Trouble(
-                Cause("archive-cut", broken[0].store_hash), says, broken[0].next_step, broken[0].bucket.because
-            )
+            # One loss may take several buckets, and is named by another of them.
+            behind = self.lost if broken[0].bucket.listed is False else ()
+            because = tuple(cause for bucket in behind for cause in losses(bucket)) or broken[0].bucket.because
+            return Trouble(Cause("archive-cut", broken[0].store_hash), says, broken[0].next_step, because)
         if self.unsigned:
             return Trouble(
                 Cause("not-signed", self.unsigned[0]),
