@@ -97,12 +97,14 @@ class _Told:
             ("means", [kind.means]),
             ("do first", kind.first),
             ("avoid", kind.avoid),
-            ("tickets", kind.tickets),
+            ("tickets", [f"{each}: {self.run.contract.tickets.get(each, '')}" for each in kind.tickets]),
         ):
             for text in filter(None, texts):
                 yield from _line(label, text)
         showing = [made.id for made in self.found.clauses.values() if name in self.kinds(made)]
         yield from _line("shown by", ", ".join(showing) or "any row whose probe meets it")
+        red = [each.fault for each in self._drills() if any(of.partition(" ")[0] == name for of in each.incidents)]
+        yield from _line("lab faults", ", ".join(dict.fromkeys(red)) or "none that is known here")
         yield from _line(
             "next", f"--gf-explain=CLAUSE says more of one of them{f'; see {kind.page}' * bool(kind.page)}"
         )

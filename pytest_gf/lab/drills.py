@@ -31,6 +31,8 @@ class Drill:
     violated: tuple[str, ...] = ()
     unproven: tuple[str, ...] = ()
     error: tuple[str, ...] = ()
+    incidents: tuple[str, ...] = ()
+    """The causes that such a run is told as, each with its subject."""
 
     def violates(self, clause: str) -> bool:
         """Return whether a row of this clause turns violated."""
@@ -53,10 +55,17 @@ def drills(*paths: Path) -> list[Drill]:
         Drill(
             fault,
             _MARKERS.get(path, "canary") if name == "fault" else name,
-            *(rows(turned.get(verdict, ())) for verdict in ("violated", "unproven", "error")),
+            rows(turned.get("violated", ())),
+            rows(turned.get("unproven", ())),
+            rows(turned.get("error", ())),
+            _named(turned.get("incident", ())),
         )
         for path, table in tables.items()
         for name, faults in table.items()
         if name != "groups"
         for fault, turned in faults.items()
     ]
+
+
+def _named(incident: str | Sequence[str]) -> tuple[str, ...]:
+    return (incident,) if isinstance(incident, str) else tuple(incident)

@@ -72,7 +72,8 @@ def bent(incident: Incident, folder: Path) -> Iterator[tuple[Phase, Lab]]:
 def record_of(phase: Phase, lab: Lab, folder: Path) -> Mapping[str, Any]:
     """Run a phase's selection over the lab and return its record. Raises LabError where the run left none."""
     reports = folder / "reports"
-    asked = [f"--gf-target={lab.target_file}", f"--gf-reports={reports}", *arguments(phase, folder)]
+    kept = f"--gf-history={folder / 'history'}"
+    asked = [f"--gf-target={lab.target_file}", f"--gf-reports={reports}", kept, *arguments(phase, folder)]
     done = subprocess.run(  # noqa: S603  # This interpreter, with arguments of ours.
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--gf", *asked],
         cwd=folder,
@@ -90,6 +91,7 @@ def record_of(phase: Phase, lab: Lab, folder: Path) -> Mapping[str, Any]:
     counts = [f"{len(rows)} {verdict}" for verdict, rows in _by_verdict(record).items()]
     _say(f"  pytest {' '.join(arguments(phase, folder))}", f"  exit {done.returncode}: {', '.join(counts)}")
     _say(*(f"  incident {told(each)}: {each['headline']}" for each in record["incidents"]))
+    _say(*(f"  recovered, not repaired: {told(each)} ({', '.join(each['tickets'])})" for each in recovered(record)))
     _say(f"  report {path.parent.resolve()}")
     return record
 
@@ -116,8 +118,15 @@ def differences(phase: Phase, record: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"{row} is not {verdict}" for row in sorted(wanted - have))
         yield from (f"{row} is {verdict}" for row in sorted(have - wanted))
     yield from _compared("incident", phase.incidents, [told(each) for each in record["incidents"]])
+    yield from _compared("recovery", phase.recovered, [told(each) for each in recovered(record)])
     reasons = "\n".join(f"{each['reason']} {each['next_step']}" for each in record["verdicts"])
     yield from (f"nothing says: {each}" for each in phase.says if each not in reasons)
+
+
+def recovered(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the incidents of earlier phases that this one saw gone for the first time, and whose tickets stay open."""
+    gone = (record.get("history") or {}).get("gone", ())
+    return [each for each in gone if each["fresh"] and each["tickets"]]
 
 
 def _compared(what: str, patterns: Iterable[str], have: Collection[str]) -> Iterator[str]:

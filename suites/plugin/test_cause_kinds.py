@@ -9,10 +9,12 @@ import pytest
 
 from pytest_gf.engine.trouble import Cause, Observed
 from pytest_gf.honey.causes import KINDS
+from pytest_gf.honey.observed.archive import Archive
 from pytest_gf.honey.observed.audit import AskedBlob, AuditedBucket, AuditServed, Finding, ShardAudit, Tally
 from pytest_gf.honey.observed.bazel import CacheMiss, WrittenBlob
 from pytest_gf.honey.observed.blobs import ServedBlob, ServedBlobs, StoredBlob, StoredBlobs
 from pytest_gf.honey.observed.ha import InterimShape, Strict
+from pytest_gf.honey.observed.publication import ReadBack
 from pytest_gf.honey.observed.repository import PUSHES, Findings
 from pytest_gf.honey.observed.repository import Finding as FindingInFile
 from pytest_gf.honey.observed.s3 import BucketListed
@@ -115,6 +117,15 @@ def test_an_offline_disk_is_told_from_one_that_starts() -> None:
 def test_a_lost_bucket_is_behind_what_the_cache_fails_on(value: Observed) -> None:
     assert cause(value) != LOSS
     assert LOSS in because(value)
+
+
+def test_one_loss_that_took_several_buckets_is_behind_what_was_pushed() -> None:
+    cut = Archive("api", "h", BucketListed("attic", listed=False), missing="404")
+    loss = Cause("bucket-index-loss", "tofu-state")
+    assert loss in because(ReadBack((cut,), (), ("tofu-state", "attic")))
+    assert loss not in because(ReadBack((cut,), ()))
+    here = replace(cut, bucket=BucketListed("attic", listed=True))
+    assert loss not in because(ReadBack((here,), (), ("tofu-state",))), "its own bucket is there"
 
 
 def test_s3_that_fails_is_behind_a_cache_that_fails_and_not_behind_a_wrong_blob() -> None:

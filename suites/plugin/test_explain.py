@@ -102,7 +102,15 @@ def test_a_kind_of_cause_names_the_clauses_that_may_show_it(every: Mapping[str, 
     assert told[0].startswith("digest-mismatch: a cached blob is not what its name says")
     assert "bazel.cas-digest" in lines(told, "shown by")
     assert "rustfs.list-buckets" not in lines(told, "shown by")
+    assert lines(told, "lab faults").startswith("bazel-blob:other")
     assert lines(every["unreachable"], "shown by") == "any row whose probe meets it"
+    lost = every["bucket-index-loss"]
+    assert lost[0].endswith("(critical)")
+    assert "TIN-1012: the HA implementation gate" in lines(lost, "tickets")
+    assert "Don't restart RustFS" in lines(lost, "avoid")
+    assert "bucket-index-lost:tofu-state" in lines(lost, "lab faults")
+    assert "state-html" not in lines(lost, "lab faults")
+    assert lines(lost, "next").endswith("see docs/incidents.md#bucket-index-loss")
 
 
 @pytest.mark.parametrize(

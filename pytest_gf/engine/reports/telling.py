@@ -38,14 +38,22 @@ def _changed(told: Mapping[str, Any]) -> Iterator[str]:
     if told["new_since_green"] != told["new"]:
         yield from listed("new since the last green run", told["new_since_green"])
     yield from listed("mended", told["mended"])
-    for each in told["gone"]:
-        if each["fresh"]:
-            yield f"stands no more: {cause(each)}, which stood from {each['since']} to {each['last']}"
+    yield from (_gone(each) for each in told["gone"] if each["fresh"])
     flaps: dict[str, list[str]] = {}
     for each in told["flaps"]:
         flaps.setdefault(f"flaps, red in {each['red']} of the last {each['of']}", []).append(each["row"])
     for what, rows in flaps.items():
         yield from listed(what, rows)
+
+
+def _gone(incident: Mapping[str, Any]) -> str:
+    """Return a line about an incident that stands no more. Where tickets belong to its cause, nothing was repaired while they are open."""
+    stood = f"{cause(incident)}, which stood from {incident['since']} to {incident['last']}"
+    if not incident["tickets"]:
+        return f"stands no more: {stood}"
+    moved = "".join(f"; {each['name']} was {each['was']}, is {each['now']}" for each in incident["marks"])
+    tickets = " and ".join(incident["tickets"])
+    return f"recovered, not repaired: {stood}{moved}; {tickets} stay{'s' * (len(incident['tickets']) == 1)} open"
 
 
 def restarted(told: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:

@@ -24,9 +24,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class Apart(Observed):
-    """One artifact beside the others: ``shared`` are pairs of places that hold one value, ``sharers`` the artifacts behind them,
-    ``places`` those where its own was read.
+    """One artifact beside the others, its own value read in ``places``.
 
+    ``shared`` are pairs of places that hold one value, ``sharers`` the artifacts behind them.
     ``beside`` names the artifacts that it was compared with, ``unseen`` what could not be read. ``stranger`` is the public half of
     the signing key where the pinned one is another.
     """

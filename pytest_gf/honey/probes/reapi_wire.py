@@ -134,7 +134,7 @@ def lost(status: Status) -> bool:
     return (status.code == UNAVAILABLE and _LOST.match(status.details) is not None) or _RESET in status.details
 
 
-def error(name: str, tried: str, status: Status, seconds: float, step: str) -> ProbeError | None:  # noqa: PLR0917
+def error(name: str, tried: str, status: Status, seconds: float, step: str) -> ProbeError | None:
     """Return what a status means that says nothing about the cache: made here, by a proxy, or about who asks. Else None."""
     if status.code == "DEADLINE_EXCEEDED":
         slow = "is bazel-remote overloaded? --gf-deadline sets the limit"

@@ -109,7 +109,8 @@ def pod(bends: Bends, given: Given, name: str, at: int) -> Object:
 
 def _container(bends: Bends, given: Given, broken: str | None) -> Object:
     image = f"{IMAGE}@{DIGEST}"
-    state: Object = {"running": {"startedAt": minute_ago() if bends.on("pod-restarted") else CREATED}}
+    is_new = bends.on("pod-restarted") or bends.on("pod-replaced")
+    state: Object = {"running": {"startedAt": minute_ago() if is_new else CREATED}}
     if broken is not None:
         state = {"waiting": WAITING[broken]}
     again = bends.on("pod-restarted")
