@@ -162,7 +162,7 @@ def _why(  # One a verdict.
     """Return reason and next step of a verdict; None where something broke that is no probe's error."""
     raised = call.excinfo.value if call.excinfo is not None else None
     if verdict is Verdict.UNPROVEN:
-        unproven = item.stash.get(UNPROVEN, None) or Unproven(str(raised))
+        unproven = getattr(raised, UNPROVEN, None) or Unproven(str(raised))
         return unproven.reason, unproven.next_step
     if verdict in {Verdict.VIOLATED, Verdict.INTERIM}:
         judged = [value for value in _arguments(item) if getattr(value, "diagnosis", "")]
@@ -187,18 +187,19 @@ def _causes(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, ro
     """Return the cause that a row's value names, and those that would explain it; of what broke its kind, and where."""
     cause: Cause | None = None
     because: tuple[Cause, ...] = ()
+    raised = call.excinfo.value if call.excinfo is not None else None
     if verdict in {Verdict.VIOLATED, Verdict.INTERIM}:
         found = (each.trouble() for each in _arguments(item) if isinstance(each, Observed))
         trouble = next((each for each in found if each is not None), None)
         if trouble is not None:
             cause, because = trouble.cause, trouble.because
     elif verdict is Verdict.UNPROVEN:
-        because = getattr(item.stash.get(UNPROVEN, None), "because", ())
+        because = getattr(getattr(raised, UNPROVEN, None), "because", ())
     elif verdict is Verdict.FIXED:
         waiver = waiver_of(row, run)
         cause = Cause("still-waived", waiver.ticket) if waiver is not None else None
-    elif verdict is Verdict.ERROR and call.excinfo is not None:
-        cause = _breakage(call.excinfo.value, _nodes(item, row, run.graph), row)
+    elif verdict is Verdict.ERROR and raised is not None:
+        cause = _breakage(raised, _nodes(item, row, run.graph), row)
     kinds = {**OWN_KINDS, **run.house.causes}
     shown = _shown(cause) | {"title": kinds.get(cause.kind, "")} if cause is not None else None
     return {"cause": shown, "because": [_shown(each) for each in because]}
