@@ -126,8 +126,8 @@ def ask(view: Any, metrics: Any, word: str) -> dict[str, float]:
     before = worked(metrics)
     found: dict[str, float] = view.evaluate(FILTER, word)
     after = worked(metrics)
-    found |= view.evaluate(SETTLED)
-    return found | {"work": (after - before) * 1000}
+    settled: dict[str, float] = view.evaluate(SETTLED)
+    return found | settled | {"work": (after - before) * 1000}
 
 
 def worked(metrics: Any) -> float:

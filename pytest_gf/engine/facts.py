@@ -22,9 +22,8 @@ GIVENS = ("contract", "target", "run")
 FOLDER = "gf_facts"
 """The name under which a conftest holds what `facts_in` returned."""
 
-GRAPH = pytest.StashKey[Any]()
-"""The run's `pytest_gf.engine.graph.Graph`, which imports this file."""
-UNPROVEN = pytest.StashKey[Unproven]()
+UNPROVEN = "gf_unproven"
+"""The attribute under which the exception of a row that is skipped holds why."""
 
 Value = TypeVar("Value")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -149,13 +148,13 @@ class Facts:
         """Return the annotated return type of the fact."""
         return get_type_hints(self.facts[name].function).get("return")
 
-    def fixtures(self) -> ModuleType:
+    def fixtures(self, graph: Callable[[], Any]) -> ModuleType:
         """Return a plugin that has a pytest fixture for each fact.
 
         Each is function-scoped, has the fact's axes as its parameters, and takes its value from the run's graph.
         """
         module = types.ModuleType("gf_facts")
-        vars(module).update({name: _fixture(name, self) for name in self.facts})
+        vars(module).update({name: _fixture(name, self, graph) for name in self.facts})
         return module
 
 
@@ -228,19 +227,20 @@ def _fact(name: str, function: Callable[..., Any]) -> Fact:
     return Fact(name, function, needs, every, if_seen, *getattr(function, ATTRIBUTE))
 
 
-def _fixture(name: str, facts: Facts) -> Any:
-    axes = facts.axes_of(name)
+def _fixture(name: str, facts: Facts, graph: Callable[[], Any]) -> Any:
+    """Return the fixture of a fact. It does not ask for ``request``, of which pytest makes one anew for each row, at some cost."""
 
-    def observe(request: pytest.FixtureRequest, **params: str) -> Any:
+    def observe(**params: str) -> Any:
         try:
-            return request.config.stash[GRAPH].value(name, params)
+            return graph().value(name, params)
         except Unproven as unproven:
-            request.node.stash[UNPROVEN] = unproven
-            raise pytest.skip.Exception(unproven.reason, _use_item_location=True) from None
+            skipped = pytest.skip.Exception(unproven.reason, _use_item_location=True)
+            setattr(skipped, UNPROVEN, unproven)
+            raise skipped from None
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    names = ("request", *axes)
-    observe.__signature__ = inspect.Signature([inspect.Parameter(each, kind) for each in names])  # type: ignore[attr-defined]
+    parameters = [inspect.Parameter(each, kind) for each in facts.axes_of(name)]
+    observe.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     observe.__name__ = name
     observe.__doc__ = facts.facts[name].function.__doc__
     setattr(observe, ATTRIBUTE, facts.facts[name])

@@ -162,7 +162,7 @@ def _why(  # One a verdict.
     """Return reason and next step of a verdict; None where something broke that is no probe's error."""
     raised = call.excinfo.value if call.excinfo is not None else None
     if verdict is Verdict.UNPROVEN:
-        unproven = item.stash.get(UNPROVEN, None) or Unproven(str(raised))
+        unproven = getattr(raised, UNPROVEN, None) or Unproven(str(raised))
         return unproven.reason, unproven.next_step
     if verdict in {Verdict.VIOLATED, Verdict.INTERIM}:
         judged = [value for value in _arguments(item) if getattr(value, "diagnosis", "")]
@@ -190,20 +190,21 @@ def _causes(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, ro
     """Return the cause that a row's value names, and those that would explain it; of what broke its kind, and where."""
     cause: Cause | None = None
     because: tuple[Cause, ...] = ()
+    raised = call.excinfo.value if call.excinfo is not None else None
     if verdict in {Verdict.VIOLATED, Verdict.INTERIM}:
         found = (each.trouble() for each in _arguments(item) if isinstance(each, Observed))
         trouble = next((each for each in found if each is not None), None)
         if trouble is not None:
             cause, because = trouble.cause, trouble.because
     elif verdict is Verdict.UNPROVEN:
-        because = getattr(item.stash.get(UNPROVEN, None), "because", ())
+        because = getattr(getattr(raised, UNPROVEN, None), "because", ())
     elif verdict is Verdict.FIXED:
         waiver = waiver_of(row, run)
         cause = Cause("still-waived", waiver.ticket) if waiver is not None else None
-    elif verdict is Verdict.ERROR and call.excinfo is not None:
+    elif verdict is Verdict.ERROR and raised is not None:
         nodes = _nodes(item, row, run.graph)
-        cause = _breakage(call.excinfo.value, nodes, row)
-        because = _behind(cause, _failed(call.excinfo.value, nodes), run)
+        cause = _breakage(raised, nodes, row)
+        because = _behind(cause, _failed(raised, nodes), run)
     return {"cause": _shown(cause) if cause is not None else None, "because": [_shown(each) for each in because]}
 
 

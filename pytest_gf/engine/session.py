@@ -10,7 +10,7 @@ import pytest
 
 from pytest_gf.engine import broken, catalog, judging, looking, pytests, redacting, waiving
 from pytest_gf.engine.clauses import Row, clause_of
-from pytest_gf.engine.facts import GRAPH, Facts, Folder, read_folder
+from pytest_gf.engine.facts import Facts, Folder, read_folder
 from pytest_gf.engine.lint import lint
 from pytest_gf.engine.options import HOUSE, suites_of
 from pytest_gf.engine.redaction import redact
@@ -54,6 +54,7 @@ class ContractSession:
         self._folders: dict[Path, Folder] = {}
         self._broken: list[str] = []
         self._whole: dict[str, Any] | None = None
+        self._claims: Claims | None = None
         self._plain_failures = 0
         self._started = self._reporting_phase = self._tidied = self._lacking = False
         self._failed_before: dict[str, Any] = {}
@@ -85,8 +86,9 @@ class ContractSession:
         folder.check()
         self._folders[folder.path] = folder
         self.facts = Facts({**self.facts.facts, **folder.facts}, self.run.axes.names)
-        self.config.stash[GRAPH] = self.run.begin(self.facts)
-        self.config.pluginmanager.register(self.facts.fixtures(), f"gf-facts-{len(self._folders)}")
+        self.run.begin(self.facts)
+        fixtures = self.facts.fixtures(lambda: self.run.graph)
+        self.config.pluginmanager.register(fixtures, f"gf-facts-{len(self._folders)}")
 
     def header(self) -> list[str]:
         return terminal.header(self.run)
@@ -305,7 +307,8 @@ class ContractSession:
         if self._allure is not None:
             self._allure.write_environment()
         self._whole = self.record.finish(code)
-        pages.write(self.run, self._whole, self._claims(self._whole), self.record.before())
+        if self._claims is not None:
+            pages.write(self.run, self._whole, self._claims, self.record.before())
 
     def finished(self, session: pytest.Session) -> None:
         """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""
@@ -329,8 +332,8 @@ class ContractSession:
         self.run.unwritten += workeroutput.get("gf_unwritten", ())
 
     def write_ending(self, reporter: pytest.TerminalReporter) -> None:
-        if self._whole is not None:
-            terminal.ending(reporter, self._whole, self.run, self._claims(self._whole))
+        if self._whole is not None and self._claims is not None:
+            terminal.ending(reporter, self._whole, self.run, self._claims)
             terminal.shorten(reporter, ACCOUNT)
             for line in github.lines(self._whole) if github.wanted() else ():
                 reporter.write_line(line)
@@ -391,10 +394,7 @@ class ContractSession:
                     if name in self.facts.facts:
                         yield name, self.rows[item.nodeid].params
 
-    def _claims(self, record: Mapping[str, Any]) -> Claims:
-        run = self.run
-        waived = run.settings.expect_interim
-        return claims.claims(record, self.rows.values(), run.contract, run.axes, run.house.gate, waived=waived)
-
     def _claimed(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        return self._claims(record).as_data(claims.gate_line(record, self.run.house.gate))
+        run, waived = self.run, self.run.settings.expect_interim
+        self._claims = claims.claims(record, self.rows.values(), run.contract, run.axes, run.house.gate, waived=waived)
+        return self._claims.as_data(claims.gate_line(record, run.house.gate))

@@ -43,6 +43,8 @@ def _escaped(text: str, kept: str) -> str:
     rest = text.replace("\n", "").replace("\t", "") if kept else text
     if not rest.isprintable():
         text = "".join(each if each.isprintable() or each in kept else _spelt(each) for each in text)
+    if "::" not in text and "##" not in text:  # Nearly all texts, and the expression costs more than all the rest.
+        return text
     return _COMMAND.sub(lambda found: "\\x23#" if found["before"] is None else f"{found['before']}\\x3a:", text)
 
 
