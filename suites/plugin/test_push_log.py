@@ -39,6 +39,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "credential/auth": (
         f"❌ {HASH}-hello-2.12: AccessError: User does not have permission to complete this action.",
         "Error: Unauthorized: Unauthorized.",
+        "Error: HTTP 403 Forbidden: <!DOCTYPE html><html><body>Welcome</body></html>",
         '{"code":403,"error":"AccessError","message":"User does not have permission to complete this action."}',
         '{"code":401,"error":"Unauthorized","message":"Unauthorized."}',
         "curl: (22) The requested URL returned error: 403",
@@ -58,6 +59,13 @@ LINES: dict[str, tuple[str, ...]] = {
         "curl: (56) Recv failure: Connection reset by peer",
         "curl: (60) SSL certificate problem: unable to get local issuer certificate",
         "Storage error: dispatch failure: io error",
+        "Error: error sending request for url (http://attic/_api/v1/cache-config/main)",
+        "    2: Connection refused (os error 111)",
+        "x509: certificate signed by unknown authority",
+        "error: invalid peer certificate: UnknownIssuer",
+        "dial tcp 10.43.0.7:80: i/o timeout",
+        "curl: (28) Connection timed out after 5001 milliseconds",
+        "deadline has elapsed",
         "connect ETIMEDOUT: no route to host",
         "<html><head><title>502 Bad Gateway</title></head>",
     ),
@@ -82,6 +90,43 @@ LINES: dict[str, tuple[str, ...]] = {
         "building 403 of 507 derivations",
     ),
 }
+NEAR: dict[str, tuple[str, ...]] = {
+    "bucket-index recurrence": (
+        "An error occurred (NoSuchKey) when calling the GetObject operation: The specified key does not exist.",
+        "make_bucket: attic",
+        "Storage error: service error: unhandled error (BucketAlreadyExists)",
+        f"❌ {HASH}-NoSuchBucket: InternalServerError: The server encountered an internal error or misconfiguration.",
+        "bucket index: 3 buckets loaded",
+    ),
+    "server full": (
+        "building 507 derivations",
+        "Storage error: service error: unhandled error (SlowDown)",
+        "storageclass.storage.k8s.io/full created",
+        "error: path is full of spaces",
+        "these 28 paths will be fetched (507 MiB download)",
+    ),
+    "credential/auth": (
+        "these 403 paths will be fetched",
+        "curl: (22) The requested URL returned error: 404",
+        '✍️ Configuring server "tinyland"',
+        "warning: signature of path is ignored",
+        f"✅ {HASH}-Unauthorized (1 KiB/s)",
+    ),
+    "network": (
+        "warning: ignoring the client-specified setting 'connect-timeout'",
+        "connect-timeout = 5",
+        "Using certificate bundle /etc/ssl/certs/ca-bundle.crt",
+        "curl: (22) The requested URL returned error: 500",
+        "building '/nix/store/0c5b8vw40d1178xlpddw65q9gf1h2186-connection-refused.drv'...",
+    ),
+    "unknown": (
+        "building 12 paths",
+        "✅ All done! (22 already cached, 0 in upstream)",
+        "unpacking source archive",
+        f'⚙️ Pushing 1 paths to "{HASH}" on "error" (0 already cached, 0 in upstream)...',
+    ),
+}
+"""Lines that look as if they were of a class, and are not."""
 PAIRS = [(kind, line) for kind, lines in LINES.items() for line in lines]
 
 
@@ -92,8 +137,15 @@ def test_a_line_is_of_its_class_and_of_no_other(kind: str, line: str) -> None:
     assert push_log.kind_of(f"\x1b[31m{line}\x1b[0m") == kind
 
 
+@pytest.mark.parametrize("kind", NEAR)
+def test_what_only_looks_like_a_class_is_not_of_it(kind: str) -> None:
+    assert [line for line in NEAR[kind] if push_log.kind_of(line) == kind] == []
+
+
 def test_every_class_has_lines_enough() -> None:
     assert set(LINES) == {*push_log.NEXT, ""}
+    assert set(NEAR) == set(push_log.NEXT)
+    assert all(len(lines) >= 4 for lines in NEAR.values())
     assert all(len(lines) >= 8 for lines in LINES.values())
 
 

@@ -43,7 +43,10 @@ _SIGNS: Mapping[str, re.Pattern[str]] = {
     "network": re.compile(
         r"connection (?:refused|reset|closed|timed out|aborted)|could(?: not|n't) (?:resolve|connect)|failed to connect"
         r"|error trying to connect|dns error|failed to lookup address|name or service not known|no route to host"
-        r"|network is unreachable|timed? ?out\b|dispatch failure|TLS handshake|certificate|SSL_ERROR|broken pipe"
+        r"|network is unreachable|timed[ -]?out\b|\b(?:i/o|read|connect|connection|request|operation|gateway) timeout\b"
+        r"|timeout (?:was reached|expired|exceeded)|TimeoutError|deadline (?:has elapsed|exceeded)|dispatch failure"
+        r"|TLS handshake|certificate (?:problem|verify failed|has expired|signed by|is not|required)|invalid (?:peer )?certificate"
+        r"|self[- ]signed certificate|SSL_ERROR|broken pipe"
         r"|error sending request|\b50[24] (?:bad gateway|gateway time-?out)",
         re.IGNORECASE,
     ),
