@@ -217,7 +217,7 @@ def _account(item: pytest.Function, row: Row, run: Run) -> dict[str, Any]:
         call = pytest.CallInfo.from_call(lambda: function(**wanted), when)
     raised = call.excinfo.value if call.excinfo is not None else None
     if isinstance(raised, Unproven):
-        item.stash[UNPROVEN] = raised
+        setattr(raised, UNPROVEN, raised)
     outcome: Any = "passed" if raised is None else "skipped" if isinstance(raised, Unproven) else "failed"
     report = pytest.TestReport(item.nodeid, item.location, {}, outcome, None, when)
     verdict = judging.verdict_of(item, call, report)
