@@ -10,7 +10,6 @@ from pytest_gf.honey.formats import push_log
 from pytest_gf.honey.observed.archive import Archive
 from pytest_gf.honey.observed.bucket import losses
 
-LOSS = "bucket-index-loss"
 STOP = "push nothing more; preserve logs, run RCA before any restart (pytest -m rca); re-create no bucket; see TIN-1012 and TIN-1046"
 
 
@@ -147,7 +146,7 @@ class BucketsAfter(Observed):
     def waivable(self) -> bool:
         """Whether nothing else is wrong than the known loss: a waiver that covers it must go where there is none."""
         found = self.trouble()
-        return found is None or found.cause.kind == LOSS
+        return found is None or found.cause.kind == "bucket-index-loss"
 
     @property
     def promised(self) -> str:
@@ -165,7 +164,7 @@ class BucketsAfter(Observed):
                     f"bucket-index loss after a push (the class of 2026-05-08 and 05-13), {when}: {', '.join(missing)} left the"
                     f" listing; {self.profile} pushed {self.delta} paths"
                 )
-                return Trouble(Cause(LOSS, missing[0]), says, STOP)
+                return Trouble(Cause("bucket-index-loss", missing[0]), says, STOP)
             if not listing.answer.ok:
                 return Trouble(Cause("s3-fails"), f"S3 can't list its buckets {when}: {listing.answer}", STOP)
         return None
