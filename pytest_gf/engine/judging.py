@@ -62,8 +62,7 @@ def say(properties: list[tuple[str, object]], verdict: Verdict) -> None:
 
 def account(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> dict[str, Any]:
     """Return the record's account of a clause: verdict, reason, next_step, cause, because, facts, evidence (all redacted)."""
-    nodes = _nodes(item, row, run.graph)
-    reason, next_step = _why(item, call, verdict) or _broken(call, nodes)
+    reason, next_step = _why(item, call, verdict) or _broken(call, _nodes(item, row, run.graph))
     facts, evidence = _seen(item, row, run)
     return {
         "verdict": str(verdict),

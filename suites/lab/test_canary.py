@@ -91,7 +91,7 @@ def judged(record: dict[str, Any]) -> list[Any]:
     for row in rows:
         del row["seconds"], row["started"], row["ended"]
         for observed in row["facts"]:
-            del observed["seconds"], observed["exchanges"]
+            del observed["seconds"], observed["exchanges"], observed["started"], observed["after"]
     found: list[Any] = rows
     return found
 

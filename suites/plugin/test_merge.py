@@ -17,7 +17,7 @@ TOP: dict[str, Any] = {
     "schema": "pytest_gf.record/3", "vantage": "runner", "contract": "c", "version": "1", "faults": [], "command": "pytest",
     "target": "honey", "part": None, "started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:09Z",
     "selection": {"markers": "", "keywords": "", "paths": []}, "exit": 1, "does_not_prove": [], "incidents": [],
-    "kinds": {"lost": KIND | {"title": "what lost is"}, "gone": KIND},
+    "kinds": {"lost": KIND | {"title": "what lost is"}, "gone": KIND}, "history": None, "claims": None,
 }  # fmt: skip
 LOST, GONE = ("lost", "x"), ("gone", "y")
 
@@ -30,7 +30,7 @@ def row(clause: str, verdict: str, cause: Any = None, *because: Any) -> dict[str
     return {"clause": clause, "params": {}, "verdict": verdict, "cause": named, "because": kinds, **texts, **times}
 
 
-STARTED = {name: each for name, each in TOP.items() if name not in {"incidents", "kinds"}} | {
+STARTED = {name: each for name, each in TOP.items() if name not in {"incidents", "kinds", "history", "claims"}} | {
     "finished": None,
     "exit": None,
 }

@@ -159,6 +159,15 @@ def test_a_statement_has_the_state_that_the_run_shows(verdicts: list[str], claim
     assert sum(len(section["statements"]) for section in made["sections"]) == len(CONTRACT.statements)
 
 
+def test_what_changed_since_earlier_runs_is_told() -> None:
+    last = {"run": "r", "started": "2026-05-25T09:00:00.000Z", "exit": 0}
+    changes: dict[str, Any] = {name: [] for name in ("unreadable", "new", "new_since_green", "mended", "gone", "flaps")}
+    told = changes | {"runs": 1, "left_out": 0, "later": 0, "last": last, "green": last}
+    page = webpage.page({**RECORD, "history": told}, CONTRACT)
+    assert "history: 1 earlier run, last 2026-05-25T09:00:00.000Z (exit 0)" in page
+    assert "nothing is new since the last run." in page
+
+
 def test_runs_that_were_merged_have_a_page_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["merge", f"--out={tmp_path}", str(SAMPLE)]) == 1
     assert "1 runs merged" in capsys.readouterr().out

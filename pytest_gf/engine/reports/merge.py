@@ -68,7 +68,8 @@ def _unfinished(path: Path) -> dict[str, Any]:
         name: kind for each in rest for name, kind in msgspec.convert(each.get("kinds", {}), dict[str, Any]).items()
     }
     verdicts = [each for each in rest if "verdict" in each]
-    return top | {"kinds": kinds, "incidents": [], "verdicts": verdicts, "exit": int(Exit.ERROR)}
+    unknown: dict[str, Any] = {"incidents": [], "history": None, "claims": None}
+    return top | unknown | {"kinds": kinds, "verdicts": verdicts, "exit": int(Exit.ERROR)}
 
 
 def merge(runs: Sequence[Read]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ def _shown(
         "title": each["title"],
         "severity": each.get("severity") or "",
         "headline": each["headline"],
+        "minor": each.get("severity") == "minor",
         "broke": bool(red) and set(red) <= {Verdict.ERROR},
         "since": instant(str(each.get("since") or "")),
         "told": list(_told(each)),
