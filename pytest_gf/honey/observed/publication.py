@@ -117,7 +117,9 @@ class ReadBack(Observed):
         if broken:
             first, found = broken[0]
             says = f"{len(broken)} of {len(self.archives)} paths can't be read back, the first {first.store_hash}: {found.says}"
-            lost = tuple(Cause("bucket-index-loss", each) for each in self.lost)
+            # An archive whose own bucket is there broke by something else.
+            behind = self.lost if first.bucket.listed is False else ()
+            lost = tuple(Cause("bucket-index-loss", each) for each in behind)
             return replace(found, says=says, because=(*found.because, *lost))
         if self.unsigned:
             return Trouble(
