@@ -71,7 +71,9 @@ def _clauses(items: Sequence[pytest.Item]) -> dict[Callable[..., None], _Collect
 def asserts(function: Callable[..., Any]) -> bool:
     """Return whether a compiled function can fail: whether its code, rewritten by pytest or not, raises AssertionError."""
     return any(
-        step.opname == "LOAD_ASSERTION_ERROR" or step.argval in {"AssertionError", AssertionError}
+        step.opname == "LOAD_ASSERTION_ERROR"
+        or step.argrepr == "AssertionError"  # LOAD_COMMON_CONSTANT, from Python 3.14 on.
+        or step.argval in {"AssertionError", AssertionError}
         for step in dis.get_instructions(function)
         if step.argval.__hash__ is not None
     )
