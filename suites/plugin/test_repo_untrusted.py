@@ -140,10 +140,10 @@ def test_names_and_words_of_a_checkout_speak_to_nobody() -> None:
     text = str(finding)
     assert "\x1b" not in text
     assert text == "\\::error::a\\x1b[2J\\nb.yml:3: [a-rule] x ##\\[error] \\u202e y; mend"
-    (line,) = github.lines(
-        {"verdicts": [{"clause": "c", "verdict": "violated", "reason": str(Finding("a,b%.yml", 3, "r", "50%", "m"))}]}
-    )
-    assert line == "::error file=a%2Cb%25.yml,line=3,title=c::[r] 50%25; m"
+    reason = str(Finding("a,b%.yml", 3, "r", "50%", "m"))
+    row = {"clause": "c", "params": {}, "verdict": "unproven", "reason": reason}
+    (line,) = github.lines({"verdicts": [row], "incidents": []})
+    assert line == "::warning file=a%2Cb%25.yml,line=3,title=c::[r] 50%25; m"
 
 
 def test_a_line_says_how_far_reading_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

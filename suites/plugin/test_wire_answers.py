@@ -206,6 +206,7 @@ def test_an_evicted_pod_is_no_second_replica_and_a_sidecar_no_image_of_rustfs() 
         workload=known.rustfs,
         contract=known,
         target=type("Target", (), {"namespace": staticmethod(str)}),
+        run=type("Run", (), {"mark": staticmethod(lambda *_: None)}),
     )
     assert seen.holds
     assert seen.digest == "sha256:aa"

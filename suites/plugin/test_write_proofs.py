@@ -178,9 +178,9 @@ def pushed(location: str, head: Answer = OK) -> Any:
         "token",
         Stub(attic=Stub(bucket="attic")),
         Stub(raise_for=lambda _: None),
-        Stub(head_object=lambda *_: Head(head)),
+        Stub(head_object=lambda *_: Head(head), list_buckets=lambda: None),
         Stub(section=Stub(endpoint="http://s3")),
-        None,
+        Stub(check_again=lambda _: None),
         Stub(id="r", deadline=1.0, ledger=Stub(left=lambda _: None)),
     )
 
