@@ -101,7 +101,7 @@ def test_a_fact_of_its_own_stands_in_the_place_of_a_packaged_one(fork: Path, run
     ],
 )
 def test_a_house_that_can_not_be_loaded_is_one_line(said: str, says: str, fork: Path, run_pytest: Any) -> None:
-    houses = {"bare": "suites='clauses'", "extending": "extends=3", "missing": "extends=HOUSE, facts='fact'"}
+    houses = {"bare": "suites='clauses'", "extending": "extends=3", "missing": "extends=HONEY, facts='fact'"}
     head = "from pytest_gf.engine.house import House\nfrom pytest_gf.honey import HOUSE as HONEY\n"
     for name, given in houses.items():
         (fork / f"{name}.py").write_text(f"{head}HOUSE = House('x', {given})\n")
