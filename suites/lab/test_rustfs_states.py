@@ -282,6 +282,7 @@ ARGUMENTS = {
     "number": "3",
     "defect": "other",
     "version": "newer",
+    "sharing": "token",
 }
 NOT_ON_S3 = {
     fault.name
