@@ -226,7 +226,7 @@ def observe(lab: Lab) -> Iterator[str]:
 
     def names(seen: Seen) -> str:
         known = [name for name in seen.names if name in {*BUCKETS, scratch, "foreign"}]
-        return f"{seen.verdict} {known} {b'1970' in seen.body} {seen.body[-3:]!r}".replace(scratch, "SCRATCH")
+        return f"{seen.verdict} {known} {b'>1970-' in seen.body} {seen.body[-3:]!r}".replace(scratch, "SCRATCH")
 
     steps: list[Callable[[], str]] = [
         lambda: names(said("GET", "/")),
