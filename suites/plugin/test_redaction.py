@@ -150,10 +150,17 @@ def test_a_house_that_says_it_everywhere(workers: list[str], lab: Lab, run_pytes
     assert summary.stat().st_size > 0
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "n2"])
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "fault",
-    ["", "server-error:{}", "redirect:http://127.0.0.1:9/?token={}", "wrong-secret", "bucket-index-lost:tofu-state"],
+    ("fault", "workers"),
+    [
+        ("", ["-n", "2"]),
+        ("server-error:{}", []),
+        ("server-error:{}", ["-n", "2"]),
+        ("redirect:http://127.0.0.1:9/?token={}", []),
+        ("wrong-secret", []),
+        ("bucket-index-lost:tofu-state", []),
+    ],
 )
 def test_the_canary_against_a_server_that_says_it(
     fault: str, workers: list[str], lab: Lab, run_pytest: Any, tmp_path: Path

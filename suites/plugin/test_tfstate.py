@@ -349,6 +349,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_body_costs_at_most_six_times_its_size(name: str) -> None:
     """A body of 60 MB of {} once cost 1.4 GB, and held the interpreter for 13 seconds."""
