@@ -1,7 +1,8 @@
-"""Every report of one drilled run says the same: terminal, summary, page, JUnit and Allure are read back, and compared with the record."""
+"""Every report of one drilled run says the same: terminal, summary, page, JUnit, Allure and metrics are read back, and compared with the record."""
 
 from __future__ import annotations
 
+import collections
 import datetime
 import html.parser
 import json
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from pytest_gf.engine.verdict import Verdict
 
 DRILL = ("bucket-index-lost:tofu-state", "image-by-tag", "bazel-unreachable")
+METRICS = "canary.prom"
 Rows = dict[str, str]
 Incident = tuple[str, int, int]
 """Kind and subject, how many rows name the cause, how many followed from it."""
@@ -114,14 +117,30 @@ def allure(folder: Path) -> Rows:
     return rows
 
 
+def metrics(path: Path) -> tuple[Rows, collections.Counter[str]]:
+    """Return the rows with their verdicts, and how many incidents of each kind there are."""
+    rows: Rows = {}
+    kinds: collections.Counter[str] = collections.Counter()
+    for family in text_string_to_metric_families(path.read_text()):
+        for sample in family.samples:
+            if sample.name == "pytest_gf_verdict" and sample.value:
+                values = [each.partition("=")[2] for each in sample.labels["params"].split(",")]
+                values = [each for each in values if each]
+                rows[sample.labels["clause"] + (f"[{'-'.join(values)}]" if values else "")] = sample.labels["verdict"]
+            elif sample.name == "pytest_gf_incidents":
+                kinds[sample.labels["kind"]] = int(sample.value)
+    return rows, +kinds
+
+
 @pytest.fixture
-def drilled(run_pytest: Any) -> Any:
-    outcome = run_pytest("-m", "canary", "--gf-deadline=5", *(f"--gf-fault={each}" for each in DRILL))
+def drilled(run_pytest: Any, tmp_path: Path) -> Any:
+    metrics_file = f"--gf-metrics={tmp_path / METRICS}"
+    outcome = run_pytest("-m", "canary", "--gf-deadline=5", metrics_file, *(f"--gf-fault={each}" for each in DRILL))
     assert outcome.exit == 1, outcome.text
     return outcome
 
 
-def test_every_report_says_what_the_record_says(drilled: Any) -> None:
+def test_every_report_says_what_the_record_says(drilled: Any, tmp_path: Path) -> None:
     record, folder = drilled.record, drilled.folder
     rows = {name: each["verdict"] for name, each in drilled.verdicts().items()}
     incidents = [(f"{each['kind']} {each['subject']}".strip(), each) for each in record["incidents"]]
@@ -142,6 +161,7 @@ def test_every_report_says_what_the_record_says(drilled: Any) -> None:
     assert {name for name, state in page.states.items() if state == "part"} <= set(record["claims"]["part"])
     assert junit(folder / "junit.xml") == rows
     assert allure(folder / "allure-results") == rows
+    assert metrics(tmp_path / METRICS) == (rows, collections.Counter(each["kind"] for each in record["incidents"]))
     _evidence_says_when(folder)
 
 
