@@ -264,7 +264,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Kube, list[bytes
     return made, bodies
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STRANGE)
 def test_any_json_value_is_an_answer_or_not_understood(scripted: tuple[Kube, list[bytes]], value: Any) -> None:
     made, bodies = scripted
@@ -300,7 +300,7 @@ class Frames:
     close = end
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STRANGE)
 def test_any_json_value_as_the_status_of_a_command(
     scripted: tuple[Kube, list[bytes]], monkeypatch: pytest.MonkeyPatch, value: Any
