@@ -94,7 +94,7 @@ def test_every_fault_is_in_the_table() -> None:
     } == set(FAULTS)
 
 
-OWN_LAB = ("bazel-blob:", "bazel-write")
+OWN_LAB = ("bazel-blob:", "bazel-write", "bazel-hot-other")
 WHOLE = (
     *("bucket-index-lost:tofu-state", "scratch-lingers", "wrong-secret", "state-short:arc-runners"),
     *("kubernetes-forbidden:create pods/exec", "pod-not-ready", "wrong-cluster", "exec-cut:rst"),
