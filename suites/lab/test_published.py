@@ -11,6 +11,8 @@ import pytest
 
 from pytest_gf.lab import Lab
 
+pytestmark = pytest.mark.slow  # Each push is looked at again after an idle gap.
+
 ALL: dict[str, Any] = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["publication"]
 TABLE = {fault: rows for fault, rows in ALL.items() if "profile" in rows}
 WORDS = {
