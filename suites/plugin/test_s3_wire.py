@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from itertools import chain, repeat
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
-from pytest_gf.engine.errors import IdentityRejected, Unanswered
+from pytest_gf.engine.errors import DeadlineExceeded, IdentityRejected, Unanswered
 from pytest_gf.honey.answers import Answer
 from pytest_gf.honey.probes.again import Throttled
 from pytest_gf.honey.probes.s3 import S3, not_now
@@ -142,3 +143,14 @@ def test_a_head_without_the_length_of_its_body_is_no_answer(status: int, length:
 )
 def test_which_answers_ask_to_come_again(answer: Answer, again: bool) -> None:
     assert (not_now(answer) is not None) is again
+
+
+def test_the_librarys_own_timeout_is_too_slow_as_ours_is(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3, _ = scripted((200, {}, b""))
+
+    def stalls(**_: object) -> None:
+        raise ReadTimeoutError(endpoint_url=s3.endpoint)
+
+    monkeypatch.setattr(s3._client, "list_buckets", stalls)
+    with pytest.raises(DeadlineExceeded, match="no whole answer within"):
+        s3.list_buckets()

@@ -45,6 +45,12 @@ def within(seconds: float, tried: str, call: Callable[[], Value]) -> Value:
     return paced(lambda: seconds, tried, call)
 
 
+def too_slow(tried: str, seconds: float) -> DeadlineExceeded:
+    """Return what to raise where no whole answer came in so many seconds."""
+    step = "is the system overloaded, or a link between frozen? --gf-deadline sets the limit"
+    return DeadlineExceeded(tried, f"no whole answer within {seconds:.3g} s", step)
+
+
 def paced(allowed: Callable[[], float], tried: str, call: Callable[[], Value]) -> Value:
     """Return what ``call`` returns, or raise what it raises, before it took more than the seconds that are ``allowed`` then.
 
@@ -66,10 +72,7 @@ def paced(allowed: Callable[[], float], tried: str, call: Callable[[], Value]) -
     while thread.is_alive() and (left := allowed() - (time.monotonic() - began)) > 0:
         thread.join(min(left, LONGEST_JOIN))
     if thread.is_alive():
-        came_back = f"no whole answer within {allowed():.3g} s"
-        raise DeadlineExceeded(
-            tried, came_back, "is the system overloaded, or a link between frozen? --gf-deadline sets the limit"
-        )
+        raise too_slow(tried, allowed())
     if "raised" in outcome:
         raise outcome["raised"]
     value: Value = outcome["value"]

@@ -11,7 +11,7 @@ from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, ProbeError,
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.probes.again import NotNow, settled
 from pytest_gf.honey.probes.bounds import check_json
-from pytest_gf.honey.probes.deadline import within
+from pytest_gf.honey.probes.deadline import too_slow, within
 from pytest_gf.honey.probes.s3_client import Transport, boto_session, shielded
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def lock_of(section: DynamoDBSection, credentials: tuple[str, str], lock_id: str
     def ask(seconds: float) -> tuple[str, Any]:
         begun = time.monotonic()
         try:
-            code, found = within(seconds, tried, lambda: _exchange(client, section.table, lock_id, tried))
+            code, found = within(seconds, tried, lambda: _exchange(client, section.table, lock_id, tried, deadline))
         except ProbeError as broken:
             evidence.record("DynamoDB", "GetItem", seconds=time.monotonic() - begun, failed=broken.came_back)
             raise
@@ -94,7 +94,7 @@ def _check(operation: str, status: int, body: bytes) -> None:
         raise NotUnderstood(tried, came_back, "does DynamoDB stand at this address? a proxy's page looks so")
 
 
-def _exchange(client: Any, table: str, lock_id: str, tried: str) -> tuple[str, Any]:
+def _exchange(client: Any, table: str, lock_id: str, tried: str, deadline: float) -> tuple[str, Any]:
     from botocore import exceptions
     from botocore.parsers import ResponseParserError
 
@@ -105,6 +105,8 @@ def _exchange(client: Any, table: str, lock_id: str, tried: str) -> tuple[str, A
         return str(said.get("Error", {}).get("Code") or said["ResponseMetadata"]["HTTPStatusCode"]), None
     except (ResponseParserError, ValueError, AttributeError, TypeError) as strange:  # Of JSON that is another's.
         raise NotUnderstood(tried, redact(str(strange))[:300], "does DynamoDB stand at this address?") from None
+    except exceptions.ReadTimeoutError:  # The library's clock may be a moment ahead of `within`.
+        raise too_slow(tried, deadline) from None
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as unanswered:
         raise Unanswered(
             tried, redact(str(unanswered))[:300], "is the address right, and reachable from here?"

@@ -14,7 +14,7 @@ from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.answers import Answer, Listing, Versions
 from pytest_gf.honey.formats.checksums import CHECKSUMS
 from pytest_gf.honey.probes.again import NotNow, retry_after, settled
-from pytest_gf.honey.probes.deadline import within
+from pytest_gf.honey.probes.deadline import too_slow, within
 from pytest_gf.honey.probes.s3_client import SAID, make_client
 from pytest_gf.honey.probes.s3_evidence import keep
 
@@ -257,6 +257,8 @@ class S3:
             raise NotUnderstood(
                 where, redact(str(strange))[:300], "is this an S3 server? a proxy's page answers so"
             ) from None
+        except exceptions.ReadTimeoutError:  # The library's clock may be a moment ahead of `within`.
+            raise too_slow(where, self.deadline) from None
         except (exceptions.HTTPClientError, exceptions.ConnectionError, HTTPError) as unanswered:
             came_back = redact(str(unanswered))[:300]
             if self._route is not None and self._route.broken:
