@@ -97,6 +97,7 @@ def _check(operation: str, status: int, body: bytes) -> None:
 def _exchange(client: Any, table: str, lock_id: str, tried: str, deadline: float) -> tuple[str, Any]:
     from botocore import exceptions
     from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
 
     try:
         found = client.get_item(TableName=table, Key={"LockID": {"S": lock_id}}, ConsistentRead=True)
@@ -107,7 +108,7 @@ def _exchange(client: Any, table: str, lock_id: str, tried: str, deadline: float
         raise NotUnderstood(tried, redact(str(strange))[:300], "does DynamoDB stand at this address?") from None
     except exceptions.ReadTimeoutError:  # The library's clock may be a moment ahead of `within`.
         raise too_slow(tried, deadline) from None
-    except (exceptions.HTTPClientError, exceptions.ConnectionError) as unanswered:
+    except (exceptions.HTTPClientError, exceptions.ConnectionError, HTTPError) as unanswered:
         raise Unanswered(
             tried, redact(str(unanswered))[:300], "is the address right, and reachable from here?"
         ) from None

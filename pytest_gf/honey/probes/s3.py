@@ -248,10 +248,7 @@ class S3:
                     )
         except exceptions.ClientError as refused:
             return _refusal(operation, refused.response), {}
-        except (
-            ResponseParserError,
-            ValueError,
-        ) as strange:  # ValueError: of a date or number that botocore can't read.
+        except (ResponseParserError, ValueError) as strange:  # ValueError: of a date or number that it can't read.
             if operation.startswith("Head"):  # Nothing but its head came, so that a cut in it looks so.
                 raise Unanswered(where, redact(str(strange))[:300], "is a proxy down? ask again") from None
             raise NotUnderstood(
