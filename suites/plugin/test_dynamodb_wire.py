@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from urllib3.exceptions import ProtocolError
 
 from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unanswered, Unproven
 from pytest_gf.honey.probes import dynamodb, s3_client
@@ -71,3 +73,26 @@ def test_an_answer_that_is_too_long_is_not_read_to_its_end(
     monkeypatch.setattr(s3_client, "MOST_ANSWER", len(ITEM) - 1)
     with pytest.raises(NotUnderstood, match="more than"):
         ask((200, {}, ITEM))
+
+
+def test_a_connection_that_is_reset_in_the_middle_of_an_answer_is_asked_again(
+    ask: Callable[..., str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = [ProtocolError("Connection broken", ConnectionResetError(104, "Connection reset by peer"))]
+    once = dynamodb._client
+
+    def made(*given: Any) -> Any:
+        client = once(*given)
+        asked = client.get_item
+
+        def get_item(**given: Any) -> Any:
+            if broken:
+                raise broken.pop()
+            return asked(**given)
+
+        monkeypatch.setattr(client, "get_item", get_item)
+        return client
+
+    monkeypatch.setattr(dynamodb, "_client", made)
+    assert ask((200, {}, ITEM)) == "held"
+    assert not broken

@@ -335,17 +335,18 @@ def test_a_large_number_is_a_value_as_others(value: float) -> None:
 
 
 MIB = 1024 * 1024
+SIZE = MIB // 2
 HOSTILE = {
-    "empty objects": b'{"version":4,"resources":[' + b",".join([b"{}"] * (MIB // 3)) + b"]}",
-    "empty objects elsewhere": b'{"version":4,"x":[' + b",".join([b"{}"] * (MIB // 3)) + b"]}",
-    "numbers": b'{"version":4,"outputs":{"o":{"type":["list","number"],"value":[' + b"1," * (MIB // 2) + b"1]}}}",
-    "deep": b'{"version":4,"x":[' + b",".join([b"[[[[]]]]"] * (MIB // 9)) + b"]}",
-    "outputs": b'{"version":4,"outputs":{' + b",".join(b'"%d":{}' % at for at in range(MIB // 11)) + b"}}",
+    "empty objects": b'{"version":4,"resources":[' + b",".join([b"{}"] * (SIZE // 3)) + b"]}",
+    "empty objects elsewhere": b'{"version":4,"x":[' + b",".join([b"{}"] * (SIZE // 3)) + b"]}",
+    "numbers": b'{"version":4,"outputs":{"o":{"type":["list","number"],"value":[' + b"1," * (SIZE // 2) + b"1]}}}",
+    "deep": b'{"version":4,"x":[' + b",".join([b"[[[[]]]]"] * (SIZE // 9)) + b"]}",
+    "outputs": b'{"version":4,"outputs":{' + b",".join(b'"%d":{}' % at for at in range(SIZE // 11)) + b"}}",
     "instances": body(resources=[resource(instances=[])]).replace(
-        b'"instances": []', b'"instances":[' + b",".join(b'{"index_key":%d}' % at for at in range(MIB // 21)) + b"]"
+        b'"instances": []', b'"instances":[' + b",".join(b'{"index_key":%d}' % at for at in range(SIZE // 21)) + b"]"
     ),
-    "quotes that never end": b'{"a":"' + b'\\"' * (MIB // 2),
-    "one text": body(lineage="x" * MIB),
+    "quotes that never end": b'{"a":"' + b'\\"' * (SIZE // 2),
+    "one text": body(lineage="x" * SIZE),
 }
 
 
