@@ -29,9 +29,11 @@ def on(lab: Lab, run_pytest: Any, *arguments: str, target: Path | None = None, *
 
 
 @pytest.mark.parametrize("fault", TABLE)
-def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any, expand: Any, told_as: Any) -> None:
-    lab.bend(fault)
-    outcome = on(lab, run_pytest, "-m", "gate", "--gf-deadline=5")
+def test_a_fault_turns_exactly_its_rows(  # noqa: PLR0917  # pytest's fixtures.
+    fault: str, lab: Lab, drill: Any, tmp_path: Path, expand: Any, told_as: Any
+) -> None:
+    lab.bend(fault)  # Before its variables are read.
+    outcome = drill("-m", "gate", "--gf-deadline=5").judge(tmp_path, lab=lab)
     rows = outcome.verdicts()
     for verdict in ("violated", "unproven", "error"):
         always = IN_A_DATABASE if verdict == "unproven" else set()
