@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 
 import pytest
@@ -157,3 +159,13 @@ def test_which_branches_a_pull_request_may_be_for(filters: str, possible: set[st
     found = set().union(*branches.possible(texts, read(filters), "main"))
     assert possible <= found
     assert not never & found
+
+
+@pytest.mark.parametrize("text", ["x: " + "(a" * 500_000, "x a" + " " * 1_000_000, "y:\n" * (recipes.MOST_LINES + 1)])
+@pytest.mark.parametrize("read", [recipes.just, recipes.make])
+def test_what_of_a_recipe_is_too_long_is_not_read_and_said(read: Callable[[str], recipes.Recipes], text: str) -> None:
+    begun = time.process_time()
+    found = read(f"x:\n    true\n{text}\n")
+    assert time.process_time() - begun < 60
+    assert found.recipes["x"].body.strip() == "true"
+    assert not found.whole

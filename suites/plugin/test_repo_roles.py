@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,3 +129,26 @@ def test_a_token_is_told_by_its_name(names: set[str], named: tuple[str, ...], fo
     made = machine.tokens(names, contract.load().artifacts["attic-token"].variables, named)
     assert [each.what.partition(" ")[0] for each in made.standing] == found
     assert made.holds == (not found)
+
+
+@pytest.mark.parametrize("line", ["A=${{", "A=${a-", "ATTIC_TOKEN=$x ", "attic login ", "attic login --a ", "$"])
+def test_a_long_line_takes_time_in_proportion(line: str) -> None:
+    text = f"jobs:\n  t:\n    steps:\n      - run: |\n          {line * (500_000 // len(line))}\n"
+    begun = time.process_time()
+    found = roles.apart({FLOW: text}, KINDS, KNOWN)
+    assert time.process_time() - begun < 60
+    assert all(each.rule != "no-yaml" for each in found.found), "it was read"
+
+
+@pytest.mark.parametrize(
+    ("script", "lines"),
+    [
+        ("ATTIC_TOKEN=${{ secrets.X }} AWS_SECRET_ACCESS_KEY=${{ secrets.X }} run", 2),
+        ("ATTIC_TOKEN=$X.y AWS_SECRET_ACCESS_KEY=$X run", 0),
+        ("attic login --set-default a https://x ${{ secrets.X }}; AWS_SECRET_ACCESS_KEY=${{ secrets.X }} run", 2),
+        ("attic login --set-default a ${{ secrets.X }}; AWS_SECRET_ACCESS_KEY=${{ secrets.X }} run", 0),
+    ],
+)
+def test_variables_beside_one_another_in_a_script(script: str, lines: int) -> None:
+    found = roles.apart({FLOW: f"jobs:\n  t:\n    steps:\n      - run: |\n          {script}\n"}, KINDS, KNOWN)
+    assert len(found.found) == lines

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from pytest_gf.honey.formats.templates import JUST, Rendered, rendered
 
 MOST_LINES = 20_000
+LONGEST_LINE = 4_000
+"""Characters of a line that is read. The patterns below take the square of it."""
 _RECIPE = re.compile(r"@?([A-Za-z_][\w-]*)((?:\s+[^:=\s][^:]*)?)\s*:(?!=)([^=].*|)$")
 _TARGET = re.compile(r"([^\s:=#][^:=#]*?)\s*::?(?!=)([^=].*|)$")
 _ASSIGNED = re.compile(r"(?:export\s+)?([A-Za-z_][\w-]*)\s*(?::=|\?=|::=|=)\s*(.*)$")
@@ -56,7 +58,7 @@ class Recipes:
     made: bool = False
     """Whether it is a Makefile."""
     whole: bool = True
-    """Whether every recipe stands in it and in its imports: no modules, no included makefiles, no patterns."""
+    """Whether every recipe stands in it and in its imports: no modules, no included makefiles, no patterns, no line too long or too late to be read."""
 
     @property
     def first(self) -> str:
@@ -98,8 +100,9 @@ def make(text: str) -> Recipes:
 
 
 def _read(text: str, *, made: bool) -> Recipes:
-    lines = text.splitlines()[:MOST_LINES]
-    lines = _joined(lines) if made else lines
+    given = text.splitlines()
+    lines = _joined(given[:MOST_LINES]) if made else given[:MOST_LINES]
+    unread = len(given) > MOST_LINES or any(len(line) > LONGEST_LINE for line in lines)
     recipes: dict[str, Recipe] = {}
     variables: dict[str, str] = {}
     aliases: dict[str, str] = {}
@@ -109,7 +112,7 @@ def _read(text: str, *, made: bool) -> Recipes:
     while at < len(lines):
         line = lines[at]
         at += 1
-        if not line.strip() or line[0].isspace() or line.startswith("#"):
+        if len(line) > LONGEST_LINE or not line.strip() or line[0].isspace() or line.startswith("#"):
             continue
         if alias := _ALIAS.match(line):
             aliases[alias[1]] = alias[2]
@@ -132,7 +135,7 @@ def _read(text: str, *, made: bool) -> Recipes:
             at = end
     recipes |= {name: recipes[goal] for name, goal in aliases.items() if goal in recipes}
     elsewhere = ("include", "-include", "sinclude", "%") if made else ("mod ", "mod? ", "set fallback")
-    whole = not any(line.startswith(elsewhere) for line in lines)
+    whole = not unread and not any(line.startswith(elsewhere) for line in lines)
     return Recipes(recipes, variables, tuple(imports), made, whole)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from pytest_gf.honey.formats.linear import Match, linear
 from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all
 from pytest_gf.honey.observed.repository import CREDENTIALS, Finding, Findings, Sources
 from pytest_gf.honey.observed.repository.calling import Known
@@ -28,14 +28,16 @@ TOKEN = "ATTIC_TOKEN"  # noqa: S105  # A name.
 MEND = "give each kind of credential a variable of its own, and rotate both"
 
 _OF_FORGE = ("secrets.", "vars.")
-_EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+_EXPRESSION = linear(r"(?s)\$\{\{(.*?)\}\}")
 _NAMED = r"(?P<of>secrets|vars|env)(?:\.(?P<dotted>[A-Za-z_][\w-]*)|\[\s*'(?P<quoted>[^']+)'\s*\])"
-_ONE = re.compile(rf"\s*(?:{_NAMED}|'[^']*')\s*")
-_SECRET = re.compile(r"\bsecrets\b")
-_SHELL = re.compile(r"\$(?:(?P<bare>\w+)|\{(?P<braced>\w+)(?::?[-?][^}]*)?\})")
+_ONE = linear(rf"\s*(?:{_NAMED}|'[^']*')\s*")
+_SECRET = linear(r"\bsecrets\b")
+_SHELL = linear(r"\$(?:(?P<bare>\w+)|\{(?P<braced>\w+)(?::?[-?][^}]*)?\})")
 _VALUE = r"(\$\{\{.*?\}\}|\$\w+|\$\{\w+(?::?[-?][^}]*)?\})"
-_GIVEN = re.compile(rf"(?<![\w.$-])([A-Za-z_]\w*)=[\"']?{_VALUE}(?=[\s;\"'&|)]|$)", re.MULTILINE)
-_LOGIN = re.compile(rf"\battic\s+login\s+(?:--\S+\s+)*+\S+\s+\S+\s+[\"']?{_VALUE}")
+_GIVEN = linear(rf"(?:^|[^\w.$-])([A-Za-z_]\w*)=[\"']?{_VALUE}")
+_ENDS = frozenset(" \t\r\n;\"'&|)")
+"""What stands behind the value of a variable; anything else goes on with it."""
+_LOGIN = linear(rf"\battic\s+login\s+(?:--\S+\s+)*[^\s-]\S*\s+\S+\s+[\"']?{_VALUE}")
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,17 @@ def _of_action(table: Table, known: Known) -> Iterator[_Use]:
 
 def _in_script(node: Scalar) -> Iterator[_Use]:
     begins = node.line + (1 if "\n" in node.text else 0)  # A block's text begins below its indicator.
-    for match in _GIVEN.finditer(node.text):
-        yield _Use(match[1], begins + node.text.count("\n", 0, match.start()), match[2])
-    for match in _LOGIN.finditer(node.text):
-        yield _Use(TOKEN, begins + node.text.count("\n", 0, match.start()), match[1])
+    for match, line in _with_lines(_GIVEN.finditer(node.text), 1, node.text):
+        end = match.start(2) + len(match[2])
+        if node.text[end : end + 1] in _ENDS or end == len(node.text):
+            yield _Use(match[1], begins + line, match[2])
+    for match, line in _with_lines(_LOGIN.finditer(node.text), 0, node.text):
+        yield _Use(TOKEN, begins + line, match[1])
+
+
+def _with_lines(matches: Iterator[Match], group: int, text: str) -> Iterator[tuple[Match, int]]:
+    """Yield each match with the line, from 0, in which a group of it begins; the text is counted once."""
+    line = at = 0
+    for match in matches:
+        line, at = line + text.count("\n", at, match.start(group)), match.start(group)
+        yield match, line
