@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import lt
 from typing import Any, Literal
 
 MAGIC = b"nix-archive-1"
@@ -167,7 +168,7 @@ class Reader:
         """Return whether these name entries of a directory, in their order, behind the last one."""
         text = b"/".join(names)
         plain = text.count(b"/") == len(names) - 1 and b"\0" not in text and _NO_NAMES.isdisjoint(names)
-        return plain and names[0] > self._last and names == sorted(set(names))
+        return plain and names[0] > self._last and all(map(lt, names, names[1:]))
 
     def _parse(self) -> Generator[int, bytes, None]:
         yield from self._expect(MAGIC, "magic")
