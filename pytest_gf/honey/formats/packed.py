@@ -53,15 +53,19 @@ def applied(encoding: str) -> bool:
 
 
 def decoded(data: bytes, encoding: str, most: int) -> bytes:
-    """Return a small body without its Content-Encoding, as Nix 2.8 reads it: `br` as such, any other by the bytes' own magic.
+    """Return a small body without its Content-Encoding, as Nix reads it: Nix 2.8 by the bytes' own magic, Nix 2.26 by the name.
 
-    Raises Malformed where the encoding was not applied, is not understood, or holds more than ``most`` bytes.
+    Raises Malformed where the encoding was not applied, is another than its name says, or holds more than ``most`` bytes.
     """
     if not applied(encoding):
         return data
     kind = "br" if encoding == "br" else next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), "")
     if not kind:
         raise Malformed(f"it comes with Content-Encoding {encoding[:40]!r}, which was not applied: Nix can't read it")
+    if kind != encoding:
+        raise Malformed(
+            f"it comes with Content-Encoding {encoding[:40]!r}, and the bytes are {kind}: Nix 2.26 goes by the name"
+        )
     one = decoder(kind, most)
     try:
         plain = b"".join(one.feed(data))
