@@ -133,7 +133,7 @@ class Reader:
         if self._strange:
             return at
         starts, begun, names = data.startswith, at, list[bytes]()
-        note, files, following, closed, steps = names.append, _FILES, _NEXT, _CLOSED, _STEPS
+        note, files, following, steps = names.append, _FILES, _NEXT, _STEPS
         more, at = starts(_ENTRY, at), at + _ENTRY_LENGTH  # Where the name of an entry begins.
         while more:
             try:
@@ -147,11 +147,11 @@ class Reader:
                         break
             except (IndexError, struct.error):  # It is not here as a whole.
                 break
-            padding, close = -contents & 7, at + passed + contents
-            more = starts(following[padding], close)
-            if length != size or not (more or starts(closed[padding], close)):
+            close, over = at + passed + contents, contents & 7
+            more = starts(following[over], close)
+            if length != size or not (more or starts(_CLOSED[over], close)):
                 break
-            at = close + steps[padding]
+            at = close + steps[over]
             note(name)
         at -= _ENTRY_LENGTH
         if not names:
@@ -166,9 +166,9 @@ class Reader:
 
     def _are_names(self, names: list[bytes]) -> bool:
         """Return whether these name entries of a directory, in their order, behind the last one."""
-        text = b"/".join(names)
-        plain = text.count(b"/") == len(names) - 1 and b"\0" not in text and _NO_NAMES.isdisjoint(names)
-        return plain and names[0] > self._last and all(map(lt, names, names[1:]))
+        text = b"/".join((b"", *names, b""))
+        whole = text.count(b"/") == len(names) + 1 and not any(map(text.__contains__, _NO_NAMES_BETWEEN))
+        return whole and names[0] > self._last and all(map(lt, names, names[1:]))
 
     def _parse(self) -> Generator[int, bytes, None]:
         yield from self._expect(MAGIC, "magic")
@@ -323,13 +323,18 @@ def _is_name(name: bytes) -> bool:
 
 
 _NO_NAMES = frozenset({b"", b".", b".."})
+_NO_NAMES_BETWEEN = (b"\0", *(b"/" + name + b"/" for name in _NO_NAMES))
+"""What is in no names that stand between slashes."""
 _ENTRY = _strings(b"entry", b"(", b"name")
 _CLOSE = _strings(b")", b")")
 _FILE = _strings(b"node", b"(", b"type", b"regular", b"contents")
 _EXECUTABLE = _strings(b"node", b"(", b"type", b"regular", b"executable", b"", b"contents")
 _ENTRY_LENGTH = len(_ENTRY)
-_STEPS = [padding + len(_CLOSE) + _ENTRY_LENGTH for padding in range(_WORD)]
-"""From the end of a file's contents to the name of the next entry, by the contents' padding."""
+_PADDINGS = [bytes(-over & 7) for over in range(_WORD)]
+"""What fills contents up to a multiple of eight, by how many bytes they go over one."""
+_CLOSED, _NEXT = ([padding + text for padding in _PADDINGS] for text in (_CLOSE, _CLOSE + _ENTRY))
+_STEPS = [len(text) for text in _NEXT]
+"""From the end of a file's contents to the name of the next entry."""
 
 
 def _heads(node: bytes) -> list[tuple[Callable[[bytes, int], tuple[Any, ...]], bytes, int]]:
@@ -343,4 +348,3 @@ def _heads(node: bytes) -> list[tuple[Callable[[bytes, int], tuple[Any, ...]], b
 
 
 _FILES, _EXECUTABLES = _heads(_FILE), _heads(_EXECUTABLE)
-_CLOSED, _NEXT = ([bytes(padding) + text for padding in range(_WORD)] for text in (_CLOSE, _CLOSE + _ENTRY))
