@@ -82,7 +82,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if SESSION in config.stash:
         session = config.stash[SESSION]
         select(config, items, session.facts, session.run)
-    made = [found for item in items if (found := clause_of(getattr(item, "function", None)))]
+    made = [clause for item in items if (clause := clause_of(getattr(item, "function", None)))]
     if made and SESSION not in config.stash:
         where = made[0].function.__code__.co_filename
         raise pytest.UsageError(

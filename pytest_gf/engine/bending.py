@@ -36,22 +36,22 @@ OPTIONS = (
 def bends(option: argparse.Namespace, house: House, contract: Contract, target: Target | None) -> tuple[Any, ...]:
     """Return what the lab is bent by. Raises `BadInput` for what the lab does not know, and for a target that is no lab."""
     asked = [("--gf-incident", option.gf_incident)] if option.gf_incident is not None else []
-    asked += [("--gf-fault", each) for each in option.gf_fault]
+    asked += [("--gf-fault", fault) for fault in option.gf_fault]
     if not asked:
         return ()
     if target is not None:
         raise BadInput(f"{asked[0][0]}={asked[0][1]}: only the lab can be bent, and the target is {target.name!r}")
-    found: dict[Any, None] = {}
+    bent: dict[Any, None] = {}
     for name, said in asked:
         try:
-            found.update(dict.fromkeys(_meant(name, said, house, contract)))
+            bent.update(dict.fromkeys(_meant(name, said, house, contract)))
         except ValueError as unknown:
             raise BadInput(f"{name}: {unknown}") from None
-    return tuple(found)
+    return tuple(bent)
 
 
 def _meant(name: str, said: str, house: House, contract: Contract) -> tuple[Any, ...]:
     if name == "--gf-fault":
         return (importlib.import_module(f"{house.lab}.faults").parse(said, contract),)
-    found: tuple[Any, ...] = importlib.import_module(f"{house.lab}.incidents").bends(said, contract)
-    return found
+    bent: tuple[Any, ...] = importlib.import_module(f"{house.lab}.incidents").bends(said, contract)
+    return bent

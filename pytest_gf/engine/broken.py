@@ -32,7 +32,7 @@ def _line(error: BaseException, path: Path) -> int:
     if isinstance(error, SyntaxError):
         return error.lineno or 1
     frames = traceback.extract_tb(error.__traceback__)
-    return next((each.lineno or 1 for each in reversed(frames) if Path(each.filename).name == path.name), 1)
+    return next((frame.lineno or 1 for frame in reversed(frames) if Path(frame.filename).name == path.name), 1)
 
 
 def take_out(report: pytest.CollectReport, collector: pytest.Collector, suites: Iterable[Path]) -> list[str]:

@@ -29,7 +29,7 @@ def _words(kind: ast.expr) -> Iterator[str]:
 def kinds_of(value: Any) -> tuple[str, ...]:
     """Return the kinds that values of this type may name, also by way of the functions and types of its package that it uses."""
     package = str(getattr(value, "__module__", "")).rpartition(".")[0]
-    found: dict[str, None] = {}
+    named: dict[str, None] = {}
     seen: set[Any] = set()
     pending = [value]
     while pending:
@@ -37,9 +37,9 @@ def kinds_of(value: Any) -> tuple[str, ...]:
         if current not in seen:
             seen.add(current)
             own, used = _of(current, package)
-            found.update(dict.fromkeys(own))
+            named.update(dict.fromkeys(own))
             pending += used
-    return tuple(found)
+    return tuple(named)
 
 
 @functools.cache
@@ -55,5 +55,5 @@ def _of(value: Any, package: str) -> tuple[tuple[str, ...], tuple[Any, ...]]:
         known[name] for name in sorted(names) if inspect.isclass(known.get(name)) or inspect.isfunction(known.get(name))
     ]
     used += value.__mro__[1:] if inspect.isclass(value) else []
-    ours = tuple(each for each in used if each.__module__.startswith(package))
+    ours = tuple(one for one in used if one.__module__.startswith(package))
     return tuple(filter(None, kinds(ast.unparse(tree)))), ours

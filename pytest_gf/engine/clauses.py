@@ -73,8 +73,8 @@ def clause(id: str, title: str, *, proves: str) -> Callable[[Test], Test]:  # no
 
 def clause_of(function: object) -> Clause | None:
     """Return the clause that ``function`` was decorated with, if any."""
-    found = getattr(function, ATTRIBUTE, None)
-    return found if isinstance(found, Clause) else None
+    mark = getattr(function, ATTRIBUTE, None)
+    return mark if isinstance(mark, Clause) else None
 
 
 def row_of(made: Clause, params: Mapping[str, str], axes: Axes) -> Row:
@@ -83,9 +83,9 @@ def row_of(made: Clause, params: Mapping[str, str], axes: Axes) -> Row:
     of_value: set[str] = set()
     for word in made.proves:
         axis = word.strip("{}") if word.startswith("{") else ""
-        found = axes.statements(axis, params[axis]) if axis else (word,)
-        words.update({each.rstrip("~!"): each for each in found})
-        of_value.update(each.rstrip("~!") for each in found if axis)
+        named = axes.statements(axis, params[axis]) if axis else (word,)
+        words.update({name.rstrip("~!"): name for name in named})
+        of_value.update(name.rstrip("~!") for name in named if axis)
     return Row(
         clause=made.id,
         title=shortened(made.title.format_map(params)),

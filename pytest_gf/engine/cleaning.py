@@ -24,9 +24,9 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
 
     Raises BadInput where the target can't be used.
     """
-    found = False
+    any_left = False
     for left in ledgers.unfinished(settings.reports, partial(settings.house.why_not, settings.contract)):
-        found = True
+        any_left = True
         if isinstance(left, Path):
             yield f"{left.parent.name}: still running; its things are its own", False
             continue
@@ -34,11 +34,11 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
         yield from (
             (
                 redact(
-                    f"{left.run}: {each.kind} {each.name} stays: it was left on purpose, and nothing here deletes it"
+                    f"{left.run}: {thing.kind} {thing.name} stays: it was left on purpose, and nothing here deletes it"
                 ),
                 False,
             )
-            for each in left.stays
+            for thing in left.stays
         )
         if not left.things:
             continue
@@ -52,7 +52,7 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
                 f"{left.path.parent.name}: left {len(left.things)} things on {where}: run --gf-clean with that target",
                 True,
             )
-    if not found:
+    if not any_left:
         yield f"nothing is left: no open ledger below {settings.reports}", False
 
 

@@ -66,7 +66,7 @@ def _bounded(value: Any) -> Any:
     if isinstance(value, str):
         return visible_lines(redact(value), MOST_CHARACTERS)
     if isinstance(value, Mapping):
-        return {visible_lines(redact(str(name)), MOST_CHARACTERS): _bounded(each) for name, each in value.items()}
+        return {visible_lines(redact(str(name)), MOST_CHARACTERS): _bounded(item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_bounded(each) for each in value]
+        return [_bounded(item) for item in value]
     return value

@@ -22,17 +22,17 @@ _LABEL = 13
 _NEAR = 4
 
 
-def explain(name: str, found: Found, run: Run) -> list[str]:
+def explain(name: str, collection: Found, run: Run) -> list[str]:
     """Return the lines of an explanation. Raises `BadInput` with near names for one that nobody has."""
-    told = _Told(found, run)
-    kinds: dict[str, Callable[[str], Iterable[str]]] = dict.fromkeys(found.clauses, told.clause)
+    told = _Told(collection, run)
+    kinds: dict[str, Callable[[str], Iterable[str]]] = dict.fromkeys(collection.clauses, told.clause)
     kinds |= dict.fromkeys(run.contract.statements, told.statement)
     kinds |= dict.fromkeys(run.house.kinds, told.cause)
     said = name.partition("[")[0].strip()
     if said not in kinds:
-        folded = {each.lower(): each for each in kinds}
-        near = [folded[each] for each in difflib.get_close_matches(said.lower(), folded, n=_NEAR)]
-        near = near or [each for each in kinds if said and said.lower() in each.lower()][:_NEAR]
+        folded = {known.lower(): known for known in kinds}
+        near = [folded[close] for close in difflib.get_close_matches(said.lower(), folded, n=_NEAR)]
+        near = near or [known for known in kinds if said and said.lower() in known.lower()][:_NEAR]
         hint = f"did you mean {' or '.join(near)}?" if near else "docs/clauses.md lists clauses and statements"
         raise BadInput(f"--gf-explain={name}: neither a clause nor a statement nor a kind of cause: {hint}")
     return list(kinds[said](said))
@@ -65,7 +65,7 @@ class _Told:
             if fact.asks or fact.name in self.found.judged(made):
                 yield from _line("fact", f"{fact.name}: {says(fact.function)}{_asks(fact.asks)}")
         yield from self._needs(made)
-        red = [each.fault for each in self._drills() if each.violates(name)]
+        red = [drill.fault for drill in self._drills() if drill.violates(name)]
         yield from _line("turned red by", ", ".join(dict.fromkeys(red)) or "no fault of the lab that is known here")
         for kind in self.kinds(made):
             yield from _line("may show", f"{kind}: {self.run.house.kinds[kind].title}")
@@ -97,13 +97,13 @@ class _Told:
             ("means", [kind.means]),
             ("do first", kind.first),
             ("avoid", kind.avoid),
-            ("tickets", [f"{each}: {self.run.contract.tickets.get(each, '')}" for each in kind.tickets]),
+            ("tickets", [f"{ticket}: {self.run.contract.tickets.get(ticket, '')}" for ticket in kind.tickets]),
         ):
             for text in filter(None, texts):
                 yield from _line(label, text)
         showing = [made.id for made in self.found.clauses.values() if name in self.kinds(made)]
         yield from _line("shown by", ", ".join(showing) or "any row whose probe meets it")
-        red = [each.fault for each in self._drills() if any(of.partition(" ")[0] == name for of in each.incidents)]
+        red = [drill.fault for drill in self._drills() if any(of.partition(" ")[0] == name for of in drill.incidents)]
         yield from _line("lab faults", ", ".join(dict.fromkeys(red)) or "none that is known here")
         yield from _line(
             "next", f"--gf-explain=CLAUSE says more of one of them{f'; see {kind.page}' * bool(kind.page)}"
@@ -136,10 +136,10 @@ class _Told:
         if not self.run.house.lab:
             return ()
         try:
-            found: Sequence[Any] = importlib.import_module(f"{self.run.house.lab}.drills").drills()
+            known: Sequence[Any] = importlib.import_module(f"{self.run.house.lab}.drills").drills()
         except OSError:
             return ()
-        return found
+        return known
 
 
 def _asks(asks: Sequence[str]) -> str:

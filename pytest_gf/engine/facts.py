@@ -126,23 +126,23 @@ class Facts:
         if name not in self._axes:
             self._axes[name] = ()  # A cycle ends here; the lint at collection names it.
             made = self.facts[name]
-            found = {need for need in made.needs if need in self.axes}
+            varied = {need for need in made.needs if need in self.axes}
             for need in made.needs:
                 if need in self.facts and need not in made.every:
-                    found.update(self.axes_of(need))
-            self._axes[name] = tuple(axis for axis in self.axes if axis in found)
+                    varied.update(self.axes_of(need))
+            self._axes[name] = tuple(axis for axis in self.axes if axis in varied)
         return self._axes[name]
 
     def closure(self, name: str) -> dict[str, Fact]:
         """Return the fact and all that it needs, transitively, by name."""
-        found: dict[str, Fact] = {}
+        needed: dict[str, Fact] = {}
         pending = [name]
         while pending:
             current = pending.pop()
-            if current in self.facts and current not in found:
-                found[current] = self.facts[current]
+            if current in self.facts and current not in needed:
+                needed[current] = self.facts[current]
                 pending.extend(self.facts[current].needs)
-        return found
+        return needed
 
     def returns(self, name: str) -> Any:
         """Return the annotated return type of the fact."""
@@ -177,14 +177,14 @@ def read_folder(path: Path) -> Folder:
     facts: dict[str, Fact] = {}
     for file in sorted(path.glob("*.py")):
         try:
-            found = _facts_of(_load(file))
+            of_file = _facts_of(_load(file))
         except pytest.UsageError:
             raise
         except Exception as wrong:  # noqa: BLE001  # Whatever the file raises, it is one line for the person who wrote it.
             raise pytest.UsageError(line_of(wrong, file)) from None
-        for name in found.keys() & facts.keys():
+        for name in of_file.keys() & facts.keys():
             raise pytest.UsageError(f"{file}: fact {name!r} is defined twice; rename one")
-        facts |= found
+        facts |= of_file
     return Folder(path.resolve(), facts)
 
 
@@ -239,7 +239,7 @@ def _fixture(name: str, facts: Facts, graph: Callable[[], Any]) -> Any:
             raise skipped from None
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter(each, kind) for each in facts.axes_of(name)]
+    parameters = [inspect.Parameter(axis, kind) for axis in facts.axes_of(name)]
     observe.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     observe.__name__ = name
     observe.__doc__ = facts.facts[name].function.__doc__

@@ -31,17 +31,17 @@ class Found:
     @classmethod
     def of(cls, items: Iterable[pytest.Item], facts: Facts) -> Found:
         """Return what these items are."""
-        found = cls(facts)
+        collection = cls(facts)
         for item in items:
             made = clause_of(getattr(item, "function", None))
             if made is not None:
-                found.clauses[made.id] = made
-                found.markers[made.id] = sorted({mark.name for mark in item.iter_markers()} - _PYTESTS)
+                collection.clauses[made.id] = made
+                collection.markers[made.id] = sorted({mark.name for mark in item.iter_markers()} - _PYTESTS)
             for mark in item.iter_markers("upholds"):
                 test = item.nodeid.partition("[")[0]
-                tests = found.upholding.setdefault(mark.args[0], [])
+                tests = collection.upholding.setdefault(mark.args[0], [])
                 tests += [test] if test not in tests else []
-        return found
+        return collection
 
     def judged(self, made: Clause) -> list[str]:
         """Return the facts that a clause judges, as it names them."""
@@ -49,7 +49,7 @@ class Found:
 
     def behind(self, made: Clause) -> dict[str, Fact]:
         """Return all facts that a clause needs, also by way of others."""
-        return {name: each for need in self.judged(made) for name, each in self.facts.closure(need).items()}
+        return {name: fact for need in self.judged(made) for name, fact in self.facts.closure(need).items()}
 
     def axes_of(self, made: Clause) -> list[str]:
         """Return the axes that a clause has a row for each value of."""
@@ -58,7 +58,7 @@ class Found:
 
 def proving(clauses: Iterable[Clause], axes: Axes) -> dict[str, list[tuple[str, str]]]:
     """Return by statement the clauses or rows that prove it, each with how: "", "in part", or "by its red"."""
-    found: dict[str, list[tuple[str, str]]] = {}
+    proofs: dict[str, list[tuple[str, str]]] = {}
     for made in clauses:
         for word in made.proves:
             axis = word.strip("{}") if word.startswith("{") else ""
@@ -69,8 +69,8 @@ def proving(clauses: Iterable[Clause], axes: Axes) -> dict[str, list[tuple[str, 
             ]
             for name, row in named or ([] if axis else [(word, made.id)]):
                 how = {"~": "in part", "!": "by its red"}.get(name[-1], "")
-                found.setdefault(name.rstrip("~!"), []).append((row, how))
-    return found
+                proofs.setdefault(name.rstrip("~!"), []).append((row, how))
+    return proofs
 
 
 def says(function: object) -> str:

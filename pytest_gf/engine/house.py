@@ -80,7 +80,7 @@ class Given:
 
     def mentions(self, word: str) -> bool:
         """Tell whether -m, -k or a path of tests holds this word."""
-        return any(word in text for text in (self.expression, self.keyword, *(Path(each).name for each in self.args)))
+        return any(word in text for text in (self.expression, self.keyword, *(Path(path).name for path in self.args)))
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ class House:
         }
         merged |= {name: (*getattr(below, name), *getattr(self, name)) for name in ("allows", "vantages")}
         merged["causes"] = {**below.causes, **self.causes}
-        plain = {each.name for each in fields(self)} - merged.keys() - {"name", "file", "extends"}
+        plain = {attribute.name for attribute in fields(self)} - merged.keys() - {"name", "file", "extends"}
         merged |= {name: getattr(self, name) or getattr(below, name) for name in plain}
         return replace(self, **merged)
 
@@ -258,12 +258,12 @@ class House:
     @property
     def markers(self) -> tuple[str, ...]:
         """The markers of the selections."""
-        return tuple(each.marker for each in self.selections)
+        return tuple(selection.marker for selection in self.selections)
 
     @property
     def confirm(self) -> dict[str, str]:
         """The words of ``allow`` that need --gf-confirm too, each with the word that says it."""
-        return {word: said for each in self.selections for word, said in each.confirm.items()}
+        return {word: said for selection in self.selections for word, said in selection.confirm.items()}
 
     @property
     def kinds(self) -> dict[str, Kind]:
@@ -286,6 +286,6 @@ def _unknown(name: str) -> Axis:
 
 def _laid_over(below: Sequence[Any], above: Sequence[Any]) -> tuple[Any, ...]:
     """Return both, where one of the same name or marker stands in the place of the one below."""
-    made = {getattr(each, "marker", None) or each.name: each for each in below}
-    made.update({getattr(each, "marker", None) or each.name: each for each in above})
+    made = {getattr(entry, "marker", None) or entry.name: entry for entry in below}
+    made.update({getattr(entry, "marker", None) or entry.name: entry for entry in above})
     return tuple(made.values())

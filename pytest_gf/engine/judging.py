@@ -56,7 +56,7 @@ def is_judgement(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]
 def say(properties: list[tuple[str, object]], verdict: Verdict) -> None:
     """Let a row's properties, which JUnit shows, hold the worst of its verdicts."""
     said = [Verdict(str(value)) for name, value in properties if name == "verdict"]
-    properties[:] = [each for each in properties if each[0] != "verdict"]
+    properties[:] = [entry for entry in properties if entry[0] != "verdict"]
     properties.append(("verdict", str(worst([*said, verdict]))))
 
 
@@ -92,10 +92,10 @@ def _seen(item: pytest.Item, row: Row, run: Run) -> tuple[list[dict[str, Any]], 
         }
         for node in nodes
     ]
-    found = facts, [evidence_path(node) for node in nodes if node.evidence is not None and node.evidence.exchanges]
+    shown = facts, [evidence_path(node) for node in nodes if node.evidence is not None and node.evidence.exchanges]
     if all(node.done for node in nodes):
-        run.seen[direct] = found
-    return found
+        run.seen[direct] = shown
+    return shown
 
 
 def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: Run) -> str | None:
@@ -136,22 +136,22 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
 
 def repeat(item: pytest.Item, row: Row, run: Run) -> str:
     """Return the command that judges this one row again."""
-    option = item.config.option
+    given = item.config.option
     settings = run.settings
     words = ["pytest", f"-m \"clause(id='{row.clause}')\""]
-    words += ["--gf"] if option.gf else []
-    narrowing = {each.axis: each.name for each in settings.house.options() if each.axis}
+    words += ["--gf"] if given.gf else []
+    narrowing = {option.axis: option.name for option in settings.house.options() if option.axis}
     if narrowing.keys() >= row.params.keys():
         words += [shlex.quote(f"{narrowing[axis]}={value}") for axis, value in row.params.items()]
     else:
         words += ["-k", shlex.quote(row.name)]
-    for each in options_of(settings.house):
-        value = getattr(option, each.attribute) if each.repeated else None
+    for option in options_of(settings.house):
+        value = getattr(given, option.attribute) if option.repeated else None
         values = value if isinstance(value, list) else [value] if value else []
-        words += [shlex.quote(f"{each.name}={value}") for value in values]
-    words += [shlex.quote(f"--gf-seed={each.seed}") for each in _arguments(item) if hasattr(each, "seed")]
-    words += ["--gf-expect-interim"] if option.gf_expect_interim else []
-    words += [shlex.quote(f"--gf-fault={fault}") for fault in option.gf_fault]
+        words += [shlex.quote(f"{option.name}={value}") for value in values]
+    words += [shlex.quote(f"--gf-seed={argument.seed}") for argument in _arguments(item) if hasattr(argument, "seed")]
+    words += ["--gf-expect-interim"] if given.gf_expect_interim else []
+    words += [shlex.quote(f"--gf-fault={fault}") for fault in given.gf_fault]
     return " ".join(words)
 
 
@@ -176,7 +176,7 @@ def _why(  # One a verdict.
         return _assertion(call.excinfo) if call.excinfo is not None else "", ""
     if verdict is Verdict.HOLDS:
         # What holds may have to be read with a note: judged earlier, say, or with something left out.
-        return "; ".join(note for each in _arguments(item) if (note := getattr(each, "note", ""))), ""
+        return "; ".join(note for argument in _arguments(item) if (note := getattr(argument, "note", ""))), ""
     if verdict is Verdict.FIXED:
         return (
             "it holds, and is still waived",
@@ -191,8 +191,8 @@ def _causes(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, ro
     because: tuple[Cause, ...] = ()
     raised = call.excinfo.value if call.excinfo is not None else None
     if verdict in {Verdict.VIOLATED, Verdict.INTERIM}:
-        found = (each.trouble() for each in _arguments(item) if isinstance(each, Observed))
-        trouble = next((each for each in found if each is not None), None)
+        troubles = (argument.trouble() for argument in _arguments(item) if isinstance(argument, Observed))
+        trouble = next((trouble for trouble in troubles if trouble is not None), None)
         if trouble is not None:
             cause, because = trouble.cause, trouble.because
     elif verdict is Verdict.UNPROVEN:
@@ -204,7 +204,10 @@ def _causes(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, ro
         nodes = _nodes(item, row, run.graph)
         cause = _breakage(raised, nodes, row)
         because = _behind(cause, _failed(raised, nodes), run)
-    return {"cause": _shown(cause) if cause is not None else None, "because": [_shown(each) for each in because]}
+    return {
+        "cause": _shown(cause) if cause is not None else None,
+        "because": [_shown(explaining) for explaining in because],
+    }
 
 
 def _shown(cause: Cause) -> dict[str, str]:
@@ -220,7 +223,7 @@ def _behind(cause: Cause, failed: Node | None, run: Run) -> tuple[Cause, ...]:
     if not is_failing(cause):
         return ()
     needs = failed.needs.values() if failed is not None else ()
-    seen = tuple(each for need in needs for each in getattr(need.value, "because", ()))
+    seen = tuple(explaining for need in needs for explaining in getattr(need.value, "because", ()))
     return (*run.house.behind(run.contract, cause.subject), *seen, *failing(cause.subject, cause.kind))
 
 
@@ -276,8 +279,8 @@ def _direct(item: pytest.Item, row: Row, graph: Graph | None) -> list[tuple[str,
     if graph is None:
         return []
     names = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # As above.
-    found = [(name, graph.find(name, row.params)) for name in names if name in graph.facts.facts]
-    return [(name, node) for name, node in found if node is not None]
+    nodes = [(name, graph.find(name, row.params)) for name in names if name in graph.facts.facts]
+    return [(name, node) for name, node in nodes if node is not None]
 
 
 def _nodes(item: pytest.Item, row: Row, graph: Graph | None) -> list[Node]:

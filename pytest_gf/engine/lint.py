@@ -186,7 +186,7 @@ def _idle(tree: ast.FunctionDef) -> list[ast.Assert]:
         node
         for node in ast.walk(tree)
         if isinstance(node, ast.Assert)
-        and (isinstance(node.test, ast.Tuple) or not any(isinstance(each, ast.Name) for each in ast.walk(node.test)))
+        and (isinstance(node.test, ast.Tuple) or not any(isinstance(part, ast.Name) for part in ast.walk(node.test)))
     ]
 
 

@@ -66,10 +66,12 @@ def _lint_file(tree: ast.Module) -> Iterator[str]:
     """Yield what only the source shows: a fact that a later one of its name hides, and a print."""
     seen: dict[str, int] = {}
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and any("fact" in ast.unparse(each) for each in node.decorator_list):
+        if isinstance(node, ast.FunctionDef) and any(
+            "fact" in ast.unparse(decorator) for decorator in node.decorator_list
+        ):
             if node.name in seen:
                 yield f"{node.lineno}: fact {node.name!r} is defined twice (line {seen[node.name]} too); rename one"
             seen[node.name] = node.lineno
-    for each in ast.walk(tree):
-        if isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and each.func.id == "print":
-            yield f"{each.lineno}: a fact doesn't print; what it saw belongs into the value that it returns"
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print":
+            yield f"{call.lineno}: a fact doesn't print; what it saw belongs into the value that it returns"

@@ -29,11 +29,11 @@ def load(said: str, base: Path) -> House:
     house = getattr(module, name, None)
     if not isinstance(house, House):
         raise BadInput(f"gf_house = {said}: {name} is no House there")
-    found = located(house, Path(str(module.__file__)))
-    lack = _lack(found)
+    loaded = located(house, Path(str(module.__file__)))
+    lack = _lack(loaded)
     if lack:
         raise BadInput(f"gf_house = {said}: {lack}")
-    return found
+    return loaded
 
 
 def _lack(house: House) -> str:

@@ -82,24 +82,26 @@ class Settings:
 
     def asked(self, kind: type[Asked]) -> Asked:
         """Return what a selection of the House read of the command line, by its type. Raises KeyError."""
-        for each in self.selected.values():
-            if isinstance(each, kind):
-                return each
+        for settings in self.selected.values():
+            if isinstance(settings, kind):
+                return settings
         raise KeyError(f"no selection reads {kind.__name__}")
 
     def part(self) -> str | None:
         """Return which share of the whole this run has, as ``3/8``; None where it has all."""
         parts = (
-            each.part(self.selected[each.marker]) for each in self.house.selections if each.marker in self.selected
+            selection.part(self.selected[selection.marker])
+            for selection in self.house.selections
+            if selection.marker in self.selected
         )
         return next(filter(None, parts), None)
 
     def note(self, axes: Sequence[str]) -> str:
         """Return what is said in the title of a row over these axes, "" for nothing."""
         notes = (
-            each.note(self.selected[each.marker])
-            for each in self.house.selections
-            if each.fills in axes and each.marker in self.selected
+            selection.note(self.selected[selection.marker])
+            for selection in self.house.selections
+            if selection.fills in axes and selection.marker in self.selected
         )
         return next(filter(None, notes), "")
 
@@ -219,7 +221,7 @@ def options_of(house: House) -> Iterator[Option]:
 
 def markers_of(house: House) -> dict[str, str]:
     """Return every marker and its meaning."""
-    return _OWN_MARKERS | {each.marker: each.about for each in house.selections}
+    return _OWN_MARKERS | {selection.marker: selection.about for selection in house.selections}
 
 
 def _asks_for_us(config: pytest.Config) -> bool:
@@ -252,13 +254,13 @@ def place_suites(config: pytest.Config, args: list[str]) -> None:
         return
     suites = [str(path) for path in suites_of(config)]
     named = bool(config.getini("gf_house") or config.getini("gf_suites"))
-    found: list[str] = []
+    placed: list[str] = []
     if known.gf or known.gf_explain or (named and _names_a_marker(known.markexpr, house)):
-        found = suites
+        placed = suites
     elif named and known.keyword:
-        found = [*(str(config.rootpath / path) for path in config.getini("testpaths")), *suites]
-    args.extend(found)
-    known.file_or_dir.extend(found)
+        placed = [*(str(config.rootpath / path) for path in config.getini("testpaths")), *suites]
+    args.extend(placed)
+    known.file_or_dir.extend(placed)
 
 
 def _check_early(config: pytest.Config, house: House, known: argparse.Namespace | None) -> None:
@@ -276,8 +278,8 @@ def _check_early(config: pytest.Config, house: House, known: argparse.Namespace 
     folder = config.invocation_params.dir
     sources = {"the rootdir": config.rootpath, "the working folder": folder}
     sources |= {"the ini file": config.inipath} if config.inipath is not None else {}
-    for each in getattr(known, "file_or_dir", ()):
-        sources |= {f"the path {each},": Path(os.path.abspath(folder / str(each).split("::")[0]))}
+    for path in getattr(known, "file_or_dir", ()):
+        sources |= {f"the path {path},": Path(os.path.abspath(folder / str(path).split("::")[0]))}
     target = str(known.gf_target or os.environ.get("GF_TARGET") or config.getini("gf_target") or "")
     for selection in house.selections:
         selection.early(Early(known, sources, folder, target))
@@ -286,7 +288,7 @@ def _check_early(config: pytest.Config, house: House, known: argparse.Namespace 
 def suites_of(config: pytest.Config) -> list[Path]:
     """Return the folders that hold clauses: those of the House and of all that it extends, and gf_suites."""
     layers = config.stash[HOUSE].layers() if HOUSE in config.stash else []
-    suites = [Path(each.suites) for each in layers if each.suites is not None]
+    suites = [Path(layer.suites) for layer in layers if layer.suites is not None]
     return list(dict.fromkeys([*suites, *config.getini("gf_suites")]))
 
 
@@ -322,8 +324,12 @@ def _read(config: pytest.Config, house: House) -> Settings:
         *(option, option.markexpr, option.keyword, tuple(map(str, config.args)), config.invocation_params.dir),
         *(contract, target, seed),
     )
-    selected = {each.marker: each.read(given) for each in house.selections}
-    filled = {each.fills: each.values(selected[each.marker]) for each in house.selections if each.fills}
+    selected = {selection.marker: selection.read(given) for selection in house.selections}
+    filled = {
+        selection.fills: selection.values(selected[selection.marker])
+        for selection in house.selections
+        if selection.fills
+    }
     chosen = {axis.name: getattr(option, Option(axis.option, {}).attribute) for axis in house.axes if axis.option}
     return Settings(
         house=house,
@@ -347,7 +353,7 @@ def _read(config: pytest.Config, house: House) -> Settings:
 def _confirmed(given: Given, house: House) -> str | None:
     """Return what is confirmed. Raises `BadInput` for another word, and for a marker that needs one."""
     said: str | None = given.option.gf_confirm
-    known = (*house.confirm.values(), *(word for each in house.selections for word in each.words))
+    known = (*house.confirm.values(), *(word for selection in house.selections for word in selection.words))
     if said is not None and said not in known:
         raise BadInput(f"--gf-confirm={said}: expected {' or '.join(known)}")
     for selection in house.selections:

@@ -37,7 +37,7 @@ def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
     hard = {row: _required(graph, direct) for row, direct in asked.items()}
     every = [
         node
-        for node in dict.fromkeys(node for found in nodes.values() for node in found)
+        for node in dict.fromkeys(node for of_row in nodes.values() for node in of_row)
         if run.house.applies(run, node)
     ]
     yield f"plan: {len(wanted)} rows, {len(every)} facts, on target {target.name} (vantage {target.vantage})", False
@@ -49,9 +49,11 @@ def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
 
 def _required(graph: Plan, direct: Sequence[Node]) -> Sequence[Node]:
     """Return what a row can't be judged without; of what only collects, all that it collects from."""
-    found = graph.required(direct)
-    collectors = [node for node in found if node.needs and not node.every and set(node.needs) <= set(node.fact.if_seen)]
-    return [*found, *graph.required(need for node in collectors for need in node.needs.values())]
+    required = graph.required(direct)
+    collectors = [
+        node for node in required if node.needs and not node.every and set(node.needs) <= set(node.fact.if_seen)
+    ]
+    return [*required, *graph.required(need for node in collectors for need in node.needs.values())]
 
 
 def _asks(run: Run, nodes: Sequence[Node]) -> Iterator[PlanLine]:

@@ -21,8 +21,8 @@ def stopped_by_maxfail(config: pytest.Config, code: int) -> bool:
 
 def terminal(config: pytest.Config) -> pytest.TerminalReporter | None:
     """Return what writes to the terminal; an xdist worker has none."""
-    found = config.pluginmanager.get_plugin("terminalreporter")
-    return found if isinstance(found, pytest.TerminalReporter) else None
+    plugin = config.pluginmanager.get_plugin("terminalreporter")
+    return plugin if isinstance(plugin, pytest.TerminalReporter) else None
 
 
 def is_controller(config: pytest.Config) -> bool:

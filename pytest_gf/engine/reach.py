@@ -60,12 +60,12 @@ def reach(run: Run) -> Iterator[PlanLine]:
     """
     seconds = run.deadline
     ends = time.monotonic() + seconds
-    sections = [each for each in run.house.sections if each.name in run.target.sections]
-    begun = [(each, _begin(functools.partial(_looks, each, run, seconds))) for each in sections]
+    sections = [section for section in run.house.sections if section.name in run.target.sections]
+    begun = [(section, _begin(functools.partial(_looks, section, run, seconds))) for section in sections]
     yield f"it reaches, as looked at for at most {seconds:g} s:", False
-    for section, found in begun:
+    for section, section_looks in begun:
         try:
-            looks = found.result(max(ends - time.monotonic(), 0))
+            looks = section_looks.result(max(ends - time.monotonic(), 0))
         except Exception as wrong:  # noqa: BLE001  # Whatever the House's own functions raise is one line.
             yield _failed(f"[{section.name}]", wrong, seconds)
             continue
@@ -190,7 +190,7 @@ class Look:
 
     def _resolved(self) -> list[tuple[Any, ...]]:
         try:
-            return [each[4] for each in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)]
+            return [address[4] for address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)]
         except (OSError, UnicodeError) as unknown:
             said = getattr(unknown, "strerror", None) or str(unknown)
             mend = "check the name; a cluster's own names are known in its pods alone"
@@ -252,8 +252,8 @@ class Look:
         except (OSError, ValueError):
             return "", (), False
         try:
-            found = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-            names = tuple(visible(str(each.value), 100) for each in list(found)[:10])
+            alternatives = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            names = tuple(visible(str(name.value), 100) for name in list(alternatives)[:10])
         except (x509.ExtensionNotFound, ValueError):
             names = ()
         issuer = visible(read.issuer.rfc4514_string(), 100)

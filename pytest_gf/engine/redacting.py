@@ -26,9 +26,9 @@ def redact_within(value: Any, depth: int = _DEEPEST) -> Any:
     if depth == 0 or value is None or isinstance(value, bool | int | float | bytes):
         return value
     if isinstance(value, tuple) and type(value) is tuple:
-        return tuple(redact_within(each, depth - 1) for each in value)
+        return tuple(redact_within(item, depth - 1) for item in value)
     if isinstance(value, list):
-        value[:] = [redact_within(each, depth - 1) for each in value]
+        value[:] = [redact_within(item, depth - 1) for item in value]
     elif isinstance(value, dict):
         for name in list(value):
             value[name] = redact_within(value[name], depth - 1)
@@ -38,9 +38,9 @@ def redact_within(value: Any, depth: int = _DEEPEST) -> Any:
 
 
 def _redact_attributes(attributes: dict[str, Any], owner: Any, depth: int) -> None:
-    for name, each in list(attributes.items()):
-        clean = redact_within(each, depth - 1)
-        if clean is not each:
+    for name, attribute in list(attributes.items()):
+        clean = redact_within(attribute, depth - 1)
+        if clean is not attribute:
             object.__setattr__(owner, name, clean)
 
 
@@ -89,7 +89,7 @@ def redact_warning(warning: Warning | str) -> Warning | str:
     """Return a warning whose text holds no secret, whatever its arguments are; its class stays where that can be."""
     if isinstance(warning, str):
         return _shown(warning)
-    warning.args = tuple(each if _is_clean(each) else _shown(str(each)) for each in warning.args)
+    warning.args = tuple(argument if _is_clean(argument) else _shown(str(argument)) for argument in warning.args)
     return warning if _is_clean(warning) else RuntimeWarning(_shown(str(warning)))
 
 

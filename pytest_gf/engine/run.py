@@ -196,7 +196,7 @@ class Run:
         if self.graph is None:
             return
         wanted = list(wanted)
-        needed = {need for name, _ in wanted for each in self.graph.facts.closure(name).values() for need in each.needs}
+        needed = {need for name, _ in wanted for fact in self.graph.facts.closure(name).values() for need in fact.needs}
         if "target" in needed:
             with contextlib.suppress(ProbeError):  # Each fact that needs the target raises it again.
                 self.target  # noqa: B018  # Started here, so that no fact's seconds hold the lab's start.

@@ -121,7 +121,7 @@ class ContractSession:
     def _needs(self, items: list[pytest.Item]) -> Iterator[set[str]]:
         """Yield what the facts of each selected clause need, transitively."""
         for name, _ in self.wanted(items):
-            yield {need for each in self.facts.closure(name).values() for need in each.needs}
+            yield {need for fact in self.facts.closure(name).values() for need in fact.needs}
 
     def after_collection(self) -> list[str]:
         reporter = pytests.terminal(self.config)
@@ -303,7 +303,9 @@ class ContractSession:
             session.exitstatus = code
         with self.run.reporting():
             verdicts = list(self.record.verdicts.values())
-            self._endings = [line for each in self.run.house.selections for line in each.ends(self.run, verdicts)]
+            self._endings = [
+                line for selection in self.run.house.selections for line in selection.ends(self.run, verdicts)
+            ]
         if self._allure is not None:
             self._allure.write_environment()
         self._whole = self.record.finish(code)

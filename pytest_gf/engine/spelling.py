@@ -112,8 +112,8 @@ def _regions(data: bytes, needles: Needles) -> Iterator[tuple[int, int]]:
     for needle in needles.plain:
         yield from _found(bare, needle, where)
     if needles.fragments is not None:
-        for found in needles.fragments.finditer(bare):
-            yield where[found.start()][0], where[found.start() + len(found[1]) - 1][1]
+        for match in needles.fragments.finditer(bare):
+            yield where[match.start()][0], where[match.start() + len(match[1]) - 1][1]
     lower = bare.lower().replace(b"0x", b"  ")
     kept = [index for index, byte in enumerate(lower) if byte in _HEX]
     for needle in needles.hex:
@@ -165,12 +165,12 @@ def _decoded_with_spans(data: bytes) -> tuple[bytes, list[tuple[int, int]]]:
         pieces: list[bytes] = []
         after: list[tuple[int, int]] = []
         position = 0
-        for found in _ESCAPE.finditer(data):
-            character = _character(found)
-            pieces += [data[position : found.start()], character]
-            after += spans[position : found.start()]
-            after += [(spans[found.start()][0], spans[found.end() - 1][1])] * len(character)
-            position = found.end()
+        for match in _ESCAPE.finditer(data):
+            character = _character(match)
+            pieces += [data[position : match.start()], character]
+            after += spans[position : match.start()]
+            after += [(spans[match.start()][0], spans[match.end() - 1][1])] * len(character)
+            position = match.end()
         if not pieces:
             break
         data = b"".join(pieces) + data[position:]
@@ -178,9 +178,9 @@ def _decoded_with_spans(data: bytes) -> tuple[bytes, list[tuple[int, int]]]:
     return data, spans
 
 
-def _character(found: re.Match[bytes]) -> bytes:
+def _character(match: re.Match[bytes]) -> bytes:
     """Return what an escape stands for."""
-    kind, said = str(found.lastgroup), found[str(found.lastgroup)]
+    kind, said = str(match.lastgroup), match[str(match.lastgroup)]
     if kind in {"percent", "byte"}:
         return bytes([int(said, 16)])
     if kind == "entity":
@@ -203,7 +203,7 @@ def _texts(secret: str) -> set[str]:
 
 def _spellings(secret: str) -> set[bytes]:
     quoted = {urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret), html.escape(secret)}
-    return {_bytes(each) for each in quoted | {json.dumps(secret)[1:-1], repr(secret)[1:-1]}}
+    return {_bytes(spelling) for spelling in quoted | {json.dumps(secret)[1:-1], repr(secret)[1:-1]}}
 
 
 def _base64_cores(data: bytes) -> Iterator[bytes]:

@@ -195,17 +195,17 @@ class Observed:
     @property
     def causes(self) -> tuple[Cause, ...]:
         """The cause of its trouble, for what depends on it: none where it holds."""
-        found = self.trouble()
-        return (found.cause,) if found is not None else ()
+        trouble = self.trouble()
+        return (trouble.cause,) if trouble is not None else ()
 
     @property
     def diagnosis(self) -> str:
         """What is wrong, "" where nothing is."""
-        found = self.trouble()
-        return found.says if found is not None else ""
+        trouble = self.trouble()
+        return trouble.says if trouble is not None else ""
 
     @property
     def next_step(self) -> str:
         """What a person does first, "" where nothing is wrong."""
-        found = self.trouble()
-        return found.next_step if found is not None else ""
+        trouble = self.trouble()
+        return trouble.next_step if trouble is not None else ""

@@ -47,20 +47,20 @@ def named(sections: Mapping[str, Any], expects: Collection[str]) -> list[Variabl
             raise Wrong(f"key 'expects': unknown section {section!r}; expected some of {known}")
         if sections[section] is None:
             raise Wrong(f"key 'expects': the target expects [{section}], and has no such section")
-    found = [
+    variables = [
         Variable(section, key, value)
         for section, made in sections.items()
         if made is not None
         for key, value in _keys(made)
         if key.endswith("_env")
     ]
-    for each in found:
-        if not _NAME.fullmatch(each.name) or _KEY_ID.fullmatch(each.name):
+    for variable in variables:
+        if not _NAME.fullmatch(variable.name) or _KEY_ID.fullmatch(variable.name):
             raise Wrong(
-                f"key '{each.section}.{each.key}': expected the name of a variable (capitals, digits, _);"
+                f"key '{variable.section}.{variable.key}': expected the name of a variable (capitals, digits, _);"
                 " what stands there is not shown, since it may be the credential itself"
             )
-    return found
+    return variables
 
 
 def _keys(made: object, above: str = "") -> Iterator[tuple[str, str]]:
@@ -73,9 +73,9 @@ def _keys(made: object, above: str = "") -> Iterator[tuple[str, str]]:
 
 def check_lengths(values: Mapping[str, str], variables: Collection[Variable]) -> None:
     """Raise Wrong for a secret that is too short to be struck out; an empty one is unset."""
-    for each in variables:
-        value = values.get(each.name, "")
-        if not each.is_shown and 0 < len(value) < LEAST_SECRET:
+    for variable in variables:
+        value = values.get(variable.name, "")
+        if not variable.is_shown and 0 < len(value) < LEAST_SECRET:
             raise Wrong(
-                f"variable {each.name}: expected a secret of at least {LEAST_SECRET} characters, and it has {len(value)}"
+                f"variable {variable.name}: expected a secret of at least {LEAST_SECRET} characters, and it has {len(value)}"
             )

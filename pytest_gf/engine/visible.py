@@ -33,19 +33,21 @@ def visible_within(value: Any) -> Any:
     if isinstance(value, str):
         return visible_lines(value)
     if isinstance(value, dict):
-        return {visible_lines(str(name)): visible_within(each) for name, each in value.items()}
+        return {visible_lines(str(name)): visible_within(item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [visible_within(each) for each in value]
+        return [visible_within(item) for item in value]
     return value
 
 
 def _escaped(text: str, kept: str) -> str:
     rest = text.replace("\n", "").replace("\t", "") if kept else text
     if not rest.isprintable():
-        text = "".join(each if each.isprintable() or each in kept else _spelt(each) for each in text)
+        text = "".join(
+            character if character.isprintable() or character in kept else _spelt(character) for character in text
+        )
     if "::" not in text and "##" not in text:  # Nearly all texts, and the expression costs more than all the rest.
         return text
-    return _COMMAND.sub(lambda found: "\\x23#" if found["before"] is None else f"{found['before']}\\x3a:", text)
+    return _COMMAND.sub(lambda match: "\\x23#" if match["before"] is None else f"{match['before']}\\x3a:", text)
 
 
 def _spelt(character: str) -> str:

@@ -26,19 +26,19 @@ _HOW = {
 }
 
 
-def page(found: Found, contract: Contract, axes: Axes, known: Sequence[Drill]) -> str:
+def page(collection: Found, contract: Contract, axes: Axes, known: Sequence[Drill]) -> str:
     """Return the page: every clause, every fact, then every statement with what proves it."""
-    ordered = sorted(found.clauses.values(), key=lambda each: each.id)
+    ordered = sorted(collection.clauses.values(), key=lambda clause: clause.id)
     proved = {
         name: [f"`{row}`{f' ({how})' * bool(how)}" for row, how in rows]
         for name, rows in proving(ordered, axes).items()
     }
-    for name, tests in found.upholding.items():
+    for name, tests in collection.upholding.items():
         part = " (in part)" * name.endswith("~")
         proved.setdefault(name.rstrip("~"), []).extend(f"`{test}`{part}" for test in tests)
     for group in contract.together:
         for name in group.statements.split():
-            whole = ", ".join(f"`{each}`" for each in group.clauses)
+            whole = ", ".join(f"`{clause}`" for clause in group.clauses)
             proved.setdefault(name, []).append(f"whole by all of {whole}")
     lines = [
         "# Clauses",
@@ -48,30 +48,30 @@ def page(found: Found, contract: Contract, axes: Axes, known: Sequence[Drill]) -
         "`{stack}`: the statements that the contract ties to that stack. [faults.md](faults.md) says what each fault bends.",
         "",
     ]
-    for each in ordered:
-        lines += [*_section(each, found, known), ""]
+    for clause in ordered:
+        lines += [*_section(clause, collection, known), ""]
     lines += ["# Facts", "", "| fact | varies over | changes | observes |", "|---|---|---|---|"]
-    lines += [_fact(found.facts, name) for name in sorted(found.facts.facts)]
+    lines += [_fact(collection.facts, name) for name in sorted(collection.facts.facts)]
     lines += ["", f"# The contract's {len(contract.statements)} statements", ""]
     for how, meaning in _HOW.items():
         lines += [f"## {how}: {meaning}", "", "| statement | proved by | text |", "|---|---|---|"]
-        lines += [_row(each, proved) for each in contract.statements.values() if each.how == how]
+        lines += [_row(statement, proved) for statement in contract.statements.values() if statement.how == how]
         lines.append("")
     return "\n".join(lines)
 
 
-def _section(made: Clause, found: Found, known: Sequence[Drill]) -> list[str]:
-    direct = found.judged(made)
-    below = found.behind(made).keys() - set(direct)
-    axes = found.axes_of(made)
-    red = list(dict.fromkeys(each.fault for each in known if each.violates(made.id)))
+def _section(made: Clause, collection: Found, known: Sequence[Drill]) -> list[str]:
+    direct = collection.judged(made)
+    below = collection.behind(made).keys() - set(direct)
+    axes = collection.axes_of(made)
+    red = list(dict.fromkeys(drill.fault for drill in known if drill.violates(made.id)))
     return [
         f"## `{made.id}`",
         "",
         f"{made.title}. {says(made.function)}",
         "",
         f"- proves: {' '.join(made.proves)}",
-        f"- markers: {_code(found.markers.get(made.id, ()))}",
+        f"- markers: {_code(collection.markers.get(made.id, ()))}",
         f"- one row for each: {', '.join(axes) or 'run'}",
         f"- judges: {_code(direct)}{', by way of ' * bool(below)}{_code(sorted(below))}",
         f"- turned violated by: {_code(red) or 'no fault of the lab'}",
@@ -79,7 +79,7 @@ def _section(made: Clause, found: Found, known: Sequence[Drill]) -> list[str]:
 
 
 def _code(names: Iterable[str]) -> str:
-    return ", ".join(f"`{each}`" for each in names)
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _row(statement: Statement, proved: Mapping[str, list[str]]) -> str:
@@ -97,21 +97,21 @@ def collected(path: str = "suites") -> Found:
 
     from pytest_gf.engine.session import SESSION
 
-    found = Found()
+    collection = Found()
 
     class Collector:
         def pytest_collection_finish(self, session: pytest.Session) -> None:
-            nonlocal found
+            nonlocal collection
             contract = session.config.stash[SESSION]
-            found = Found.of(contract.every, contract.facts)
+            collection = Found.of(contract.every, contract.facts)
 
     with contextlib.redirect_stdout(io.StringIO()) as said:
         code = pytest.main([path, "--gf", "--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[Collector()])
-    if code != pytest.ExitCode.OK or not found.clauses:
+    if code != pytest.ExitCode.OK or not collection.clauses:
         raise SystemExit(
             f"{said.getvalue()}no clauses were collected (pytest's exit {int(code)}); run it in the checkout"
         )
-    return found
+    return collection
 
 
 if __name__ == "__main__":

@@ -26,13 +26,13 @@ below it. Two causes at once stay two incidents. The worst incident comes first.
 
 def shown_by(*paths: Path) -> dict[str, list[str]]:
     """Return for each kind the faults of the lab that show it, as the tables' ``incident`` says. Raises OSError."""
-    found: dict[str, list[str]] = {}
+    faults_of: dict[str, list[str]] = {}
     for path in paths or (TABLE, MODEL):
         for drills in tomllib.loads(path.read_text(encoding="utf-8")).values():
             for fault, row in drills.items():
                 for incident in _incidents(row):
-                    found.setdefault(incident.partition(" ")[0], []).append(fault)
-    return {kind: list(dict.fromkeys(faults)) for kind, faults in found.items()}
+                    faults_of.setdefault(incident.partition(" ")[0], []).append(fault)
+    return {kind: list(dict.fromkeys(faults)) for kind, faults in faults_of.items()}
 
 
 def _incidents(row: object) -> Sequence[str]:
@@ -57,12 +57,12 @@ def _section(kind: Kind, faults: Sequence[str]) -> Iterator[str]:
     yield from _listed("What not to do", kind.avoid)
     further = [f"Tickets: {', '.join(kind.tickets)}."] if kind.tickets else []
     further += [f"More: [{kind.see}]({kind.see})."] if kind.see else []
-    further += [f"Faults of the lab that show it: {', '.join(f'`{each}`' for each in faults)}."] if faults else []
+    further += [f"Faults of the lab that show it: {', '.join(f'`{fault}`' for fault in faults)}."] if faults else []
     yield from further or ["No fault of the lab shows it alone."]
 
 
 def _listed(word: str, sentences: Iterable[str]) -> Iterator[str]:
-    lines = [f"- {each}" for each in sentences]
+    lines = [f"- {sentence}" for sentence in sentences]
     yield from [f"{word}:", "", *lines, ""] if lines else []
 
 

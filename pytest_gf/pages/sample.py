@@ -79,26 +79,26 @@ def page(record: Mapping[str, Any]) -> str:
 def normal(files: Mapping[str, str]) -> dict[str, str]:
     """Return a run's files without what differs from run to run: times, names of runs, ports, hashes of random bytes."""
     hashes: dict[str, str] = {}
-    found: dict[str, str] = {}
+    plain_files: dict[str, str] = {}
     for name, text in files.items():
         plain = json.dumps(_timeless(json.loads(text)), indent=1) + "\n" if name.endswith(".json") else text
         for pattern, stands in _RULES:
             plain = pattern.sub(stands, plain)
-        found[name] = _HASH.sub(lambda each: _stand_in(each, hashes), plain)
-    return found
+        plain_files[name] = _HASH.sub(lambda match: _stand_in(match, hashes), plain)
+    return plain_files
 
 
-def _stand_in(found: re.Match[str], known: dict[str, str]) -> str:
-    stands = known.setdefault(found[2], f"{len(known):064x}")
-    return f"{stands[:2]}/{stands}" if found[1] else stands
+def _stand_in(match: re.Match[str], known: dict[str, str]) -> str:
+    stands = known.setdefault(match[2], f"{len(known):064x}")
+    return f"{stands[:2]}/{stands}" if match[1] else stands
 
 
 def _timeless(value: Any) -> Any:
     """Return a document in which nothing took any time, and whose command is as a person types it."""
     if isinstance(value, dict):
-        plain = {name: _timeless(each) for name, each in value.items()}
+        plain = {name: _timeless(item) for name, item in value.items()}
         return plain | {name: 0.0 for name in ("seconds",) if name in plain} | _command(plain)
-    return [_timeless(each) for each in value] if isinstance(value, list) else value
+    return [_timeless(item) for item in value] if isinstance(value, list) else value
 
 
 def _command(value: Mapping[str, Any]) -> dict[str, str]:
@@ -121,7 +121,7 @@ def timed(record: Mapping[str, Any]) -> dict[str, Any]:
                 timed_before[name] = times if fact["started"] else {"started": None, "seconds": 0.0, "after": None}
                 ends[name] = begin + seconds if fact["started"] else 0.0
             facts.append(fact | timed_before[name])
-            last = max(name, last, key=lambda each: ends.get(each, 0.0))
+            last = max(name, last, key=lambda fact_name: ends.get(fact_name, 0.0))
         ended = instant(ends.get(last, BEGIN))
         verdicts.append(row | {"started": ended, "ended": ended, "seconds": 0.0, "facts": facts})
     finished = max(ends.values(), default=BEGIN)

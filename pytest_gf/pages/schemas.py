@@ -60,14 +60,14 @@ def _tables(schemas: list[Schema]) -> Iterator[Schema]:
     for schema in schemas:
         if schema.get("type") == "object":
             yield schema
-        yield from _tables([each for value in schema.values() for each in _inside(value)])
+        yield from _tables([part for value in schema.values() for part in _inside(value)])
 
 
 def _inside(value: object) -> Iterator[Schema]:
     if isinstance(value, dict):
         yield value
     elif isinstance(value, list):
-        yield from (each for each in value if isinstance(each, dict))
+        yield from (item for item in value if isinstance(item, dict))
 
 
 SCHEMAS: Mapping[str, Callable[[], Schema]] = {

@@ -35,4 +35,4 @@ def shoot(page: Path, *, scheme: str = "light", full: bool = False) -> list[Path
 if __name__ == "__main__":
     if not sys.argv[1:] or not (Path(sys.argv[1]) / "index.html").is_file() or not CHROMIUM.is_file():
         raise SystemExit(f"{__doc__}\nExpected the folder of a run with its index.html, and {CHROMIUM}.")
-    sys.stdout.writelines(f"{each}\n" for each in shoot(Path(sys.argv[1]) / "index.html"))
+    sys.stdout.writelines(f"{picture}\n" for picture in shoot(Path(sys.argv[1]) / "index.html"))

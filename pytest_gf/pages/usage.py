@@ -29,7 +29,7 @@ def page(text: str, house: House) -> str:
 
 
 def _options(known: Iterable[Option]) -> str:
-    rows = [f"| `{_spelt(each)}` | {_cell(str(each.words['help']))} |\n" for each in known]
+    rows = [f"| `{_spelt(option)}` | {_cell(str(option.words['help']))} |\n" for option in known]
     return "".join(["| option | meaning |\n", "|---|---|\n", *rows])
 
 

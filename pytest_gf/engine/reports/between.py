@@ -99,10 +99,10 @@ def compare(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
     """Return a record with what its incidents and rows were before: ``incidents[].since`` and ``history``, null without one."""
     record.earlier = _earlier(record, whole)
     if record.earlier is None:
-        return whole | {"incidents": [each | {"since": None} for each in whole["incidents"]], "history": None}
+        return whole | {"incidents": [incident | {"since": None} for incident in whole["incidents"]], "history": None}
     now, runs = record.past(whole), record.earlier.runs
-    begun = [changes.since(each, now, runs) for each in now.incidents]
-    incidents = [each | {"since": when} for each, when in zip(whole["incidents"], begun, strict=True)]
+    begun = [changes.since(incident, now, runs) for incident in now.incidents]
+    incidents = [incident | {"since": when} for incident, when in zip(whole["incidents"], begun, strict=True)]
     return whole | {"incidents": incidents, "history": msgspec.to_builtins(changes.changes(now, record.earlier))}
 
 

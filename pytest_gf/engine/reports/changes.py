@@ -85,13 +85,13 @@ class Step(msgspec.Struct, frozen=True):
 
 def step(before: Past, after: Past) -> Step:
     """Return what became of each row that either run has."""
-    found: dict[tuple[bool | None, bool | None], list[str]] = {}
+    turns: dict[tuple[bool | None, bool | None], list[str]] = {}
     for row in sorted({**before.rows, **after.rows}):
-        found.setdefault((_judged(before, row), _judged(after, row)), []).append(row)
+        turns.setdefault((_judged(before, row), _judged(after, row)), []).append(row)
     new, mended, stays, well = (
-        tuple(found.pop(turn, ())) for turn in ((False, True), (True, False), (True, True), (False, False))
+        tuple(turns.pop(turn, ())) for turn in ((False, True), (True, False), (True, True), (False, False))
     )
-    return Step(new, mended, stays, well, neither=tuple(sorted(itertools.chain(*found.values()))))
+    return Step(new, mended, stays, well, neither=tuple(sorted(itertools.chain(*turns.values()))))
 
 
 def changes(now: Past, history: History) -> Changes:
@@ -105,7 +105,7 @@ def changes(now: Past, history: History) -> Changes:
         runs=len(runs),
         unreadable=list(history.broken),
         left_out=history.left_out,
-        later=sum(each.started > now.started for each in runs),
+        later=sum(earlier.started > now.started for earlier in runs),
         last=_when(runs[-1]) if runs else None,
         green=_when(runs[green]) if green is not None else None,
         new=[row for row in red if looks[row] and not looks[row][-1][1]],
@@ -130,7 +130,7 @@ def since(incident: Stood, now: Past, runs: Sequence[Past]) -> str:
 
 def stands(incident: Stood, run: Past) -> bool | None:
     """Tell whether an incident stood in a run; None where no row judged there would have shown it."""
-    if any(each.cause == incident.cause for each in run.incidents):
+    if any(stood.cause == incident.cause for stood in run.incidents):
         return True
     seen = [_judged(run, row) for row in incident.rows]
     return False if False in seen and True not in seen else None
@@ -162,7 +162,7 @@ def _flaps(now: Past, looks: dict[str, list[tuple[int, bool]]]) -> Iterator[Flap
     for row, earlier in looks.items():
         bad = _judged(now, row)
         if bad is not None:
-            last = [*(each for _, each in earlier[1 - WINDOW :]), bad]
+            last = [*(was_bad for _, was_bad in earlier[1 - WINDOW :]), bad]
             if sum(bad for bad, _ in itertools.groupby(last)) >= _FALLS:
                 yield Flap(row, sum(last), len(last))
 
@@ -171,7 +171,7 @@ def _gone(now: Past, runs: Sequence[Past]) -> Iterator[Gone]:
     """Yield each incident of earlier runs that this one saw gone, as it stood the last time."""
     last: dict[tuple[str, str], tuple[int, Stood]] = {}
     for at, run in enumerate(runs):
-        last |= {each.cause: (at, each) for each in run.incidents}
+        last |= {incident.cause: (at, incident) for incident in run.incidents}
     for at, stood in last.values():
         if stands(stood, now) is False:
             marks = [Mark(name, was, now.marks[name]) for name, was in _marks(runs[: at + 1]) if name in now.marks]
@@ -180,16 +180,16 @@ def _gone(now: Past, runs: Sequence[Past]) -> Iterator[Gone]:
                 since=since(stood, runs[at], runs[:at]),
                 last=runs[at].started,
                 fresh=not any(stands(stood, run) is False for run in runs[at + 1 :]),
-                marks=[each for each in marks if each.was != each.now],
+                marks=[mark for mark in marks if mark.was != mark.now],
             )
 
 
 def _marks(runs: Iterable[Past]) -> Iterator[tuple[str, str]]:
     """Yield each mark as the last of these runs had it."""
-    found: dict[str, str] = {}
+    latest: dict[str, str] = {}
     for run in runs:
-        found |= run.marks
-    yield from found.items()
+        latest |= run.marks
+    yield from latest.items()
 
 
 def _when(run: Past) -> When:

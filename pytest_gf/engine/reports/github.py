@@ -27,7 +27,7 @@ def wanted() -> bool:
 def lines(record: Mapping[str, Any]) -> list[str]:
     """Return the workflow commands for a record: one an incident, and one for each row in no incident that has a finding."""
     rows = {row_name(row): row for row in record["verdicts"]}
-    told = {name for each in record["incidents"] for name in (*each["rows"], *each["consequences"])}
+    told = {name for incident in record["incidents"] for name in (*incident["rows"], *incident["consequences"])}
     made: dict[str, list[str]] = {"error": [], "warning": []}
     for incident in record["incidents"]:
         level = "warning" if incident["severity"] == Severity.MINOR else "error"
@@ -35,19 +35,19 @@ def lines(record: Mapping[str, Any]) -> list[str]:
     for name, row in rows.items():
         findings = _findings([row]) if row["verdict"] in _QUIET and name not in told else []
         made["warning"] += [_command("warning", findings, str(row["clause"]), _said(findings))] if findings else []
-    return [each for level, commands in made.items() for each in _bounded(level, commands)]
+    return [command for level, commands in made.items() for command in _bounded(level, commands)]
 
 
 def _of_incident(level: str, incident: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     findings = _findings(rows)
     count = len(incident["rows"]) + len(incident["consequences"])
     said = [_said(findings) or incident["headline"], f"{count} row{'s' * (count > 1)}; {incident['title']}"]
-    said += [f"Do first: {each}" for each in incident["next_steps"][:1]]
+    said += [f"Do first: {step}" for step in incident["next_steps"][:1]]
     return _command(level, findings, f"{incident['kind']} {incident['subject']}".strip(), "\n".join(said))
 
 
 def _findings(rows: Sequence[Mapping[str, Any]]) -> list[re2._Match[str]]:
-    return [found for row in rows for found in _FINDING.finditer(row["reason"])]
+    return [finding for row in rows for finding in _FINDING.finditer(row["reason"])]
 
 
 def _said(findings: Sequence[re2._Match[str]]) -> str:

@@ -47,23 +47,26 @@ def run_at(path: Path) -> Past:
 def diff(before: Past, after: Past) -> list[str]:
     """Return what became of each row and incident from one run to the other. Raises NoRecord where they can't be compared."""
     if before.subject != after.subject:
-        (one, other) = (", ".join(each.subject) for each in (before, after))
+        (one, other) = (", ".join(run.subject) for run in (before, after))
         raise NoRecord(f"runs of one target, contract and vantage are compared, and these are of {one} and of {other}")
     step = changes.step(before, after)
-    stood, stand = ({each.cause: each for each in run.incidents} for run in (before, after))
+    stood, stand = ({incident.cause: incident for incident in run.incidents} for run in (before, after))
     said = [f"{word} {_run(run)}" for word, run in (("before:", before), ("after: ", after))]
     said += [f"target {after.target}, contract {after.contract}, vantage {after.vantage}"]
-    for word, found in (
-        ("new incident", [each for each in stand.values() if changes.stands(each, before) is False]),
-        ("stands, and nobody looked before", [each for each in stand.values() if changes.stands(each, before) is None]),
-        ("stands still", [each for known, each in stand.items() if known in stood]),
-        ("stands no more", [each for known, each in stood.items() if changes.stands(each, after) is False]),
+    for word, incidents in (
+        ("new incident", [incident for incident in stand.values() if changes.stands(incident, before) is False]),
+        (
+            "stands, and nobody looked before",
+            [incident for incident in stand.values() if changes.stands(incident, before) is None],
+        ),
+        ("stands still", [incident for known, incident in stand.items() if known in stood]),
+        ("stands no more", [incident for known, incident in stood.items() if changes.stands(incident, after) is False]),
         (
             "not seen again, and not seen gone",
-            [each for known, each in stood.items() if changes.stands(each, after) is None],
+            [incident for known, incident in stood.items() if changes.stands(incident, after) is None],
         ),
     ):
-        said += [f"{word}: {cause(msgspec.to_builtins(each))}" for each in found]
+        said += [f"{word}: {cause(msgspec.to_builtins(incident))}" for incident in incidents]
     for what, rows in (("new", step.new), ("mended", step.mended), ("red in both", step.stays)):
         said += listed(what, rows)
     said += [f"hold in both: {number(len(step.well), 'row')}"]
@@ -76,14 +79,14 @@ def _run(run: Past) -> str:
     return f"{run.run}, {run.started}, {ended}{f', {run.selection}' if run.selection else ''}"
 
 
-def grids(found: history.History, most: int = history.SHOWN) -> list[str]:
+def grids(kept: history.History, most: int = history.SHOWN) -> list[str]:
     """Return a grid of rows and runs for each target, contract and vantage, and what the last run of each changed."""
     said: list[str] = []
-    for subject in sorted({each.subject for each in found.runs}):
-        runs = [each for each in found.runs if each.subject == subject]
+    for subject in sorted({run.subject for run in kept.runs}):
+        runs = [run for run in kept.runs if run.subject == subject]
         told = changes.changes(runs[-1], history.History(tuple(runs[:-1])))
         said += [*grid(runs, most), *wrapped(lines(msgspec.to_builtins(told))), ""]
-    left = {"unreadable": found.broken, "left_out": found.left_out, "later": 0}
+    left = {"unreadable": kept.broken, "left_out": kept.left_out, "later": 0}
     return [*(said or ["no run is here"]), *wrapped(unread(left))]
 
 
@@ -94,14 +97,16 @@ def grid(runs: Sequence[Past], most: int) -> list[str]:
     shown = runs[-min(most, WIDTH - width - 1) :]
     cells = {name: "".join(_letter(run.rows.get(name)) for run in shown) for name in names}
     quiet = {_letter(Verdict.HOLDS), _NOT_SELECTED}
-    loud = {name: each for name, each in cells.items() if not set(each) <= quiet}
+    loud = {name: letters for name, letters in cells.items() if not set(letters) <= quiet}
     head = f"{', '.join(shown[-1].subject)}: the last {len(shown)} of {number(len(runs), 'run')}"
     exits = "".join(_letter(_EXITS.get(Exit(run.exit)) if run.exit in set(Exit) else None) for run in shown)
     return [
         *wrapped([head, f"from {shown[0].started} to {shown[-1].started}"]),
-        *wrapped([", ".join(f"{_letter(each)} {each}" for each in Verdict) + f", {_NOT_SELECTED} not selected"]),
+        *wrapped(
+            [", ".join(f"{_letter(verdict)} {verdict}" for verdict in Verdict) + f", {_NOT_SELECTED} not selected"]
+        ),
         f"{'exit':<{width}} {exits}",
-        *(f"{_shortened(name, width):<{width}} {each}" for name, each in loud.items()),
+        *(f"{_shortened(name, width):<{width}} {letters}" for name, letters in loud.items()),
         f"{number(len(cells) - len(loud), 'row')} held wherever they were judged",
     ]
 

@@ -61,8 +61,8 @@ class Past(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Raise ValueError where there is no such day or hour."""
-        for each in filter(None, (self.started, self.finished)):
-            datetime.datetime.fromisoformat(each)
+        for time in filter(None, (self.started, self.finished)):
+            datetime.datetime.fromisoformat(time)
 
     @property
     def subject(self) -> tuple[str, str, str]:
@@ -96,8 +96,8 @@ class History:
 
     def like(self, now: Past) -> History:
         """Return the history of what this run looked at, as it looked, without this run itself."""
-        found = tuple(each for each in self.runs if each.subject == now.subject and each.run != now.run)
-        return History(found, self.broken, self.left_out)
+        alike = tuple(past for past in self.runs if past.subject == now.subject and past.run != now.run)
+        return History(alike, self.broken, self.left_out)
 
 
 def selection_of(record: Mapping[str, Any]) -> str:
@@ -113,8 +113,13 @@ def past_of(record: Mapping[str, Any], run: str, marks: Mapping[str, str] | None
     Raises `msgspec.ValidationError` for a record that is none.
     """
     incidents = [
-        {"kind": each["kind"], "subject": each["subject"], "rows": each["rows"], "tickets": each.get("tickets") or ()}
-        for each in record.get("incidents") or ()
+        {
+            "kind": incident["kind"],
+            "subject": incident["subject"],
+            "rows": incident["rows"],
+            "tickets": incident.get("tickets") or (),
+        }
+        for incident in record.get("incidents") or ()
     ]
     kept = {name: record[name] for name in ("target", "contract", "vantage", "started", "finished", "exit")}
     rows = {row_name(row): row["verdict"] for row in record["verdicts"]}
@@ -126,8 +131,8 @@ def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return visible(redact(value))
     if isinstance(value, Mapping):
-        return {_clean(name): _clean(each) for name, each in value.items()}
-    return [_clean(each) for each in value] if isinstance(value, list | tuple) else value
+        return {_clean(name): _clean(item) for name, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def store(folder: Path, past: Past) -> None:
@@ -147,17 +152,17 @@ def store(folder: Path, past: Past) -> None:
 def read(folder: Path) -> History:
     """Return what stands in a folder; a folder that is not there holds nothing. Raises OSError where it can't be listed."""
     try:
-        names = [each.name for each in folder.iterdir() if each.suffix == ".json" and each.name[0] != "."]
+        names = [path.name for path in folder.iterdir() if path.suffix == ".json" and path.name[0] != "."]
     except FileNotFoundError:
         return History()
-    found: list[Past] = []
+    runs: list[Past] = []
     broken: list[str] = []
     for name in sorted(names, reverse=True)[:MOST_RUNS]:
         try:
-            found.append(load(folder / name))
+            runs.append(load(folder / name))
         except (OSError, ValueError) as wrong:
             broken.append(f"{visible(name)}: {_why(wrong)}")
-    return History(joined(found), tuple(sorted(broken)), max(0, len(names) - MOST_RUNS))
+    return History(joined(runs), tuple(sorted(broken)), max(0, len(names) - MOST_RUNS))
 
 
 def load(path: Path) -> Past:
@@ -168,18 +173,18 @@ def load(path: Path) -> Past:
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise ValueError(f"it is larger than {LARGEST} bytes")
-    found = msgspec.json.decode(data, type=Past)
-    if found.schema != SCHEMA:
-        raise ValueError(f"its schema is {found.schema!r}, and {SCHEMA!r} is expected")
-    return found
+    past = msgspec.json.decode(data, type=Past)
+    if past.schema != SCHEMA:
+        raise ValueError(f"its schema is {past.schema!r}, and {SCHEMA!r} is expected")
+    return past
 
 
 def joined(runs: Iterable[Past]) -> tuple[Past, ...]:
     """Return the runs from the oldest to the newest, each once. Of two that differ, the one that ended later counts."""
     once: dict[str, Past] = {}
-    for each in sorted(runs, key=_weight):
-        once[each.run] = each
-    return tuple(sorted(once.values(), key=lambda each: each.order))
+    for past in sorted(runs, key=_weight):
+        once[past.run] = past
+    return tuple(sorted(once.values(), key=lambda past: past.order))
 
 
 def _weight(past: Past) -> tuple[str, bytes]:
@@ -193,6 +198,6 @@ def _why(wrong: OSError | ValueError) -> str:
 def past_runs(runs: Sequence[Past], most: int = SHOWN) -> list[dict[str, Any]]:
     """Return the last of these runs as a page shows them, the oldest first: ``run, finished, exit, rows``."""
     return [
-        {"run": each.run, "finished": each.finished, "exit": each.exit, "rows": dict(each.rows)}
-        for each in runs[-most:]
+        {"run": past.run, "finished": past.finished, "exit": past.exit, "rows": dict(past.rows)}
+        for past in runs[-most:]
     ]

@@ -38,15 +38,15 @@ def incidents(verdicts: Sequence[Mapping[str, Any]], kinds: Mapping[str, Mapping
         if cause is not None and row["verdict"] in _UNNAMED:
             groups.setdefault(cause, []).append(row)
     roots = {cause: _root(cause, groups) for cause in groups}
-    found = {cause: _incident(cause, rows, kinds[cause[0]]) for cause, rows in groups.items() if roots[cause] == cause}
+    made = {cause: _incident(cause, rows, kinds[cause[0]]) for cause, rows in groups.items() if roots[cause] == cause}
     for cause, rows in groups.items():
         if roots[cause] != cause:
-            found[roots[cause]]["consequences"] += map(row_name, rows)
+            made[roots[cause]]["consequences"] += map(row_name, rows)
     for row in verdicts:
         behind = next((cause for cause in _because(row) if cause in roots), None)
         if row["verdict"] == Verdict.UNPROVEN and behind is not None:
-            found[roots[behind]]["consequences"].append(row_name(row))
-    return sorted(found.values(), key=_rank)
+            made[roots[behind]]["consequences"].append(row_name(row))
+    return sorted(made.values(), key=_rank)
 
 
 def _rank(incident: Mapping[str, Any]) -> tuple[int, int]:
@@ -62,7 +62,7 @@ def cause_of(row: Mapping[str, Any]) -> Cause | None:
 
 
 def _because(row: Mapping[str, Any]) -> list[Cause]:
-    return [(str(each["kind"]), str(each["subject"])) for each in row.get("because") or ()]
+    return [(str(explaining["kind"]), str(explaining["subject"])) for explaining in row.get("because") or ()]
 
 
 def _root(cause: Cause, groups: Mapping[Cause, Sequence[Mapping[str, Any]]]) -> Cause:
@@ -73,7 +73,10 @@ def _root(cause: Cause, groups: Mapping[Cause, Sequence[Mapping[str, Any]]]) -> 
     passed = [cause]
     while True:
         here = passed[-1]
-        behind = [[each for each in _because(row) if each in groups and each != here] for row in groups[here]]
+        behind = [
+            [explaining for explaining in _because(row) if explaining in groups and explaining != here]
+            for row in groups[here]
+        ]
         before = behind[0][0] if all(behind) else None
         if before is None:
             return passed[-1]
@@ -124,7 +127,7 @@ def _said(incident: Mapping[str, Any], folder: str) -> Iterator[str]:
         yield f"since: {incident['since']}"
     first, *then = incident["next_steps"] or [""]
     yield f"do first: {cut(first, _MOST_OF_A_STEP)}"
-    yield from (f"then: {each}" for each in then[:1] if len(each) <= _MOST_OF_A_STEP)
+    yield from (f"then: {step}" for step in then[:1] if len(step) <= _MOST_OF_A_STEP)
     yield from incident["avoid"]
     for word, rows in _told(incident):
         yield f"{word} ({len(rows)}): {_few(rows, _MOST_NAMES)}"
@@ -148,9 +151,9 @@ def section(record: Mapping[str, Any], plain: Callable[[str], str]) -> list[str]
         lines += [f"### {plain(_heading(incident))}", ""]
         lines += [f"- seen: {plain(incident['headline'])}"]
         lines += [f"- since: {incident['since']}"] if incident["since"] else []
-        lines += [f"- do first: {plain(each)}" for each in incident["next_steps"][:1]]
-        lines += [f"- then: {plain(each)}" for each in incident["next_steps"][1:2]]
-        lines += [f"- {plain(each)}" for each in incident["avoid"]]
+        lines += [f"- do first: {plain(step)}" for step in incident["next_steps"][:1]]
+        lines += [f"- then: {plain(step)}" for step in incident["next_steps"][1:2]]
+        lines += [f"- {plain(warning)}" for warning in incident["avoid"]]
         lines += [f"- {word} ({len(rows)}): {plain(_few(rows))}" for word, rows in _told(incident)]
         lines += [f"- tickets: {plain(', '.join(incident['tickets']))}"] if incident["tickets"] else []
         lines += [f"- more: {plain(incident['page'])}"] if incident["page"] else []
@@ -160,8 +163,8 @@ def section(record: Mapping[str, Any], plain: Callable[[str], str]) -> list[str]
 
 def _told(incident: Mapping[str, Any]) -> list[tuple[str, Sequence[str]]]:
     """Return the red rows of an incident's cause, and those that followed from it where there are any."""
-    found = [("rows", incident["rows"]), ("because of it", incident["consequences"])]
-    return [(word, rows) for word, rows in found if rows]
+    groups = [("rows", incident["rows"]), ("because of it", incident["consequences"])]
+    return [(word, rows) for word, rows in groups if rows]
 
 
 def _few(names: Sequence[str], most: int | None = None) -> str:

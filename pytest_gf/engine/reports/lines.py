@@ -28,7 +28,7 @@ def columns(terminal: pytest.TerminalReporter) -> int:
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """Return the lines of a text; ``indent`` stands before each that continues one."""
     lines = [line for part in text.splitlines() or [""] for line in _wrap(part, width, indent) or [""]]
-    return [visible(each, most=2 * len(each) + 1) for each in lines]
+    return [visible(line, most=2 * len(line) + 1) for line in lines]
 
 
 def _wrap(text: str, width: int, indent: str) -> Iterable[str]:
@@ -50,15 +50,15 @@ def command(text: str, width: int, indent: str) -> list[str]:
         if made[-1] and len(made[-1]) + len(word) + 3 > width:
             made.append("")
         made[-1] += f" {word}" if made[-1] else word
-    lines = [f"{indent if at else ''}{each}" for at, each in enumerate(made)]
-    return [*(f"{each} \\" for each in lines[:-1]), lines[-1]]
+    lines = [f"{indent if at else ''}{line}" for at, line in enumerate(made)]
+    return [*(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 
 def _words(text: str) -> list[str]:
     """Return a command's words as they are spelt; the whole where that can't be told."""
     try:
-        found = shlex.split(text, posix=False)
-        whole = shlex.split(text) == [each for word in found for each in shlex.split(word)]
+        words = shlex.split(text, posix=False)
+        whole = shlex.split(text) == [part for word in words for part in shlex.split(word)]
     except ValueError:
         return [text]
-    return found if whole and all(len(shlex.split(word)) == 1 for word in found) else [text]
+    return words if whole and all(len(shlex.split(word)) == 1 for word in words) else [text]

@@ -72,7 +72,7 @@ def last_calm(now: Past, runs: Iterable[Past]) -> float | None:
     """Return when the last run of this selection ended that was without red, this one or an earlier one; None if none is known."""
     if now.calm:
         return _seconds(now.finished or now.started)
-    ended = [_seconds(each.finished or each.started) for each in runs if each.calm and each.selection == now.selection]
+    ended = [_seconds(past.finished or past.started) for past in runs if past.calm and past.selection == now.selection]
     return max(ended, default=None)
 
 
@@ -84,7 +84,7 @@ def families(record: Mapping[str, Any], kinds: Iterable[str], now: Past, calm: f
         "pytest_gf_run_timestamp_seconds": [((), _seconds(record["finished"]))],
         LAST_CALM: [((), calm)] if calm is not None else [],
     }
-    standing = [str(each["kind"]) for each in record["incidents"]]
+    standing = [str(incident["kind"]) for incident in record["incidents"]]
     counted = [((kind,), standing.count(kind)) for kind in dict.fromkeys((*kinds, *standing))]
     verdicts = [
         ((row["clause"], _params(row["params"]), str(verdict)), int(row["verdict"] == verdict))
@@ -108,7 +108,7 @@ def _family(name: str, labels: Sequence[str], samples: Iterable[tuple[Sequence[s
     run = (*now.subject, now.selection)
     family = GaugeMetricFamily(name, FAMILIES[name], labels=(*RUN_LABELS, *labels))
     for values, sample in samples:
-        family.add_metric([visible(each) for each in (*run, *values)], float(sample))
+        family.add_metric([visible(label) for label in (*run, *values)], float(sample))
     return family
 
 
@@ -128,7 +128,7 @@ class _Made:
 
     def collect(self) -> Iterable[Metric]:
         """Return those that have samples: a Pushgateway keeps what it has of the others."""
-        return [each for each in self._made if each.samples]
+        return [metric for metric in self._made if metric.samples]
 
 
 def write(made: Sequence[Metric], path: Path) -> None:
@@ -147,9 +147,9 @@ def earlier_calm(path: Path, now: Past) -> float | None:
         if not path.is_file() or path.stat().st_size > _LARGEST_FILE:
             return None
         samples = (
-            each for family in text_string_to_metric_families(path.read_text("utf-8")) for each in family.samples
+            sample for family in text_string_to_metric_families(path.read_text("utf-8")) for sample in family.samples
         )
-        return next((each.value for each in samples if each.name == LAST_CALM and each.labels == wanted), None)
+        return next((sample.value for sample in samples if sample.name == LAST_CALM and sample.labels == wanted), None)
     except (OSError, ValueError, IndexError, KeyError):  # Whatever lies there, a run goes on.
         return None
 

@@ -58,7 +58,7 @@ class Span:
 
     def as_data(self) -> dict[str, Any]:
         """Return it as the record has it; a row that was never begun has no instants."""
-        started, ended = (instant(each) if each else None for each in (self.started, self.ended))
+        started, ended = (instant(seconds) if seconds else None for seconds in (self.started, self.ended))
         return {"started": started, "ended": ended, "seconds": round(self.seconds, 6)}
 
 
@@ -135,7 +135,7 @@ class Record:
         """Return the exit code that the verdicts make. Call it when every row has its verdict."""
         settings, rows = self.run.settings, self.verdicts.values()
         strict = settings.strict or (settings.expect_interim and unready(self.run.contract, rows))
-        return int(exit_code((Verdict(each["verdict"]) for each in rows), strict=strict))
+        return int(exit_code((Verdict(row["verdict"]) for row in rows), strict=strict))
 
     def finish(self, code: int) -> dict[str, Any]:
         """Write ``record.json`` (in one rename) and return what stands in it."""
@@ -143,8 +143,8 @@ class Record:
         with self.run.reporting():
             self._append(ending)
         verdicts = [self.verdicts[nodeid] for nodeid in self.rows if nodeid in self.verdicts]
-        found = incidents(verdicts, self._kinds)
-        together = {"kinds": self._kinds, "incidents": found, "history": None, "verdicts": verdicts}
+        gathered = incidents(verdicts, self._kinds)
+        together = {"kinds": self._kinds, "incidents": gathered, "history": None, "verdicts": verdicts}
         whole = self._top | ending | together | {"does_not_prove": self._top["does_not_prove"]}
         whole["claims"] = self._claimed(whole)
         whole = between.compare(self, whole)
@@ -182,9 +182,9 @@ def _encoded(entry: Mapping[str, Any]) -> bytes:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _clean(each) for name, each in value.items()}
+        return {name: _clean(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_clean(each) for each in value]
+        return [_clean(item) for item in value]
     return redact(value) if isinstance(value, str) else value
 
 
@@ -203,7 +203,7 @@ def empty_account(verdict: Verdict, reason: str, next_step: str = "") -> dict[st
 
 def does_not_prove(run: Run) -> list[str]:
     """Return what a green run on this target doesn't prove, a sentence each, with its statements."""
-    claims = [f"{each.text} ({' '.join(each.statements)})" for each in run.contract.does_not_prove]
+    claims = [f"{claim.text} ({' '.join(claim.statements)})" for claim in run.contract.does_not_prove]
     if run.is_lab:
         claims.insert(0, f"{run.house.lab_banner}: a green run on the lab says nothing about any real system")
     return claims

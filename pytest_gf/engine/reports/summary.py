@@ -35,14 +35,14 @@ MEANING = {
 
 def counts(record: Mapping[str, Any]) -> str:
     """Return ``3 violated, 2 unproven, 20 hold`` from the worst to the best."""
-    found = [each["verdict"] for each in record["verdicts"]]
-    words = [f"{found.count(verdict)} {verdict}" for verdict in Verdict if verdict in found]
+    verdicts = [row["verdict"] for row in record["verdicts"]]
+    words = [f"{verdicts.count(verdict)} {verdict}" for verdict in Verdict if verdict in verdicts]
     return ", ".join(words) or "no clause selected"
 
 
 def interim(record: Mapping[str, Any]) -> str:
     """Return what a green run with waived clauses says of itself, "" for any other: INTERIM_ONLY is no HA claim."""
-    waived = sum(each["verdict"] == Verdict.INTERIM for each in record["verdicts"])
+    waived = sum(row["verdict"] == Verdict.INTERIM for row in record["verdicts"])
     if not waived or record["exit"] != 0:
         return ""
     return f"INTERIM_ONLY: {waived} clauses are red and waived until their ticket closes; nothing here is an HA claim"
@@ -67,10 +67,10 @@ def page(
     lines += [f"{passed}.", ""] if passed else []
     lines += [f"**{_cell(not_looked_at(record))}.**", ""] if not_looked_at(record) else []
     lines += section(record, _cell)
-    lines += [f"- {_cell(each)}" for each in told_lines(record.get("history"))]
+    lines += [f"- {_cell(line)}" for line in told_lines(record.get("history"))]
     lines += [""] if record.get("history") else []
     for verdict in Verdict:
-        lines += _section(verdict, [each for each in record["verdicts"] if each["verdict"] == verdict])
+        lines += _section(verdict, [row for row in record["verdicts"] if row["verdict"] == verdict])
     lines += _claimed(claims, settings.contract)
     for name, text in (shown or {}).items():
         lines += [f"## {name}", "", "```", text.replace("`", "'"), "```", ""]
@@ -93,7 +93,7 @@ def _claimed(claims: Claims, contract: Contract) -> list[str]:
     left = len(contract.statements) - len({*claims.whole, *claims.part})
     lines += [f"{left} of the contract's {len(contract.statements)} statements are not proved by this run.", ""]
     if claims.reminders:
-        lines += ["## Remember", "", *(f"- {each}" for each in claims.reminders), ""]
+        lines += ["## Remember", "", *(f"- {reminder}" for reminder in claims.reminders), ""]
     return lines
 
 
@@ -137,9 +137,9 @@ def _section(verdict: Verdict, rows: list[Mapping[str, Any]]) -> list[str]:
 def not_looked_at(record: Mapping[str, Any]) -> str:
     """Return in a line how many rows were not observed, and why; "" if all were."""
     reasons = Counter(
-        (each["reason"].splitlines() or ["no reason was given"])[0]
-        for each in record["verdicts"]
-        if each["verdict"] == Verdict.UNPROVEN
+        (row["reason"].splitlines() or ["no reason was given"])[0]
+        for row in record["verdicts"]
+        if row["verdict"] == Verdict.UNPROVEN
     )
     if not reasons:
         return ""

@@ -38,10 +38,10 @@ def _changed(told: Mapping[str, Any]) -> Iterator[str]:
     if told["new_since_green"] != told["new"]:
         yield from listed("new since the last green run", told["new_since_green"])
     yield from listed("mended", told["mended"])
-    yield from (_gone(each) for each in told["gone"] if each["fresh"])
+    yield from (_gone(incident) for incident in told["gone"] if incident["fresh"])
     flaps: dict[str, list[str]] = {}
-    for each in told["flaps"]:
-        flaps.setdefault(f"flaps, red in {each['red']} of the last {each['of']}", []).append(each["row"])
+    for flap in told["flaps"]:
+        flaps.setdefault(f"flaps, red in {flap['red']} of the last {flap['of']}", []).append(flap["row"])
     for what, rows in flaps.items():
         yield from listed(what, rows)
 
@@ -51,7 +51,7 @@ def _gone(incident: Mapping[str, Any]) -> str:
     stood = f"{cause(incident)}, which stood from {incident['since']} to {incident['last']}"
     if not incident["tickets"]:
         return f"stands no more: {stood}"
-    moved = "".join(f"; {each['name']} was {each['was']}, is {each['now']}" for each in incident["marks"])
+    moved = "".join(f"; {mark['name']} was {mark['was']}, is {mark['now']}" for mark in incident["marks"])
     tickets = " and ".join(incident["tickets"])
     return f"recovered, not repaired: {stood}{moved}; {tickets} stay{'s' * (len(incident['tickets']) == 1)} open"
 
@@ -61,7 +61,7 @@ def restarted(told: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
 
     A mark that tells when a system was started says by that: it was restarted since. Each has ``kind, subject, tickets, since, last, fresh, marks``.
     """
-    return [each for each in (told or {}).get("gone", ()) if each["marks"]]
+    return [incident for incident in (told or {}).get("gone", ()) if incident["marks"]]
 
 
 def unread(told: Mapping[str, Any]) -> Iterator[str]:
@@ -95,6 +95,6 @@ def wrapped(said: Iterable[str]) -> list[str]:
     """Return these lines within `WIDTH` columns."""
     return [
         line
-        for each in said
-        for line in textwrap.wrap(visible(each, 20_000), WIDTH, subsequent_indent="  ", break_on_hyphens=False) or [""]
+        for text in said
+        for line in textwrap.wrap(visible(text, 20_000), WIDTH, subsequent_indent="  ", break_on_hyphens=False) or [""]
     ]

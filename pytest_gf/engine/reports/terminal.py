@@ -95,13 +95,13 @@ def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any], name_wid
     first, *rest = wrapped(f"{word} {row_name(verdict):<{name_width}} {verdict['title']}{why}", width, indent)
     terminal.write(first[: len(word)], **_COLOURS[kind])
     terminal.write_line(first[len(word) :])
-    for each in rest:
-        terminal.write_line(each)
+    for continued in rest:
+        terminal.write_line(continued)
 
 
 def _write(terminal: pytest.TerminalReporter, text: str, **colour: bool) -> None:
-    for each in wrapped(text, columns(terminal), "  "):
-        terminal.write_line(each, **colour)
+    for wrapped_line in wrapped(text, columns(terminal), "  "):
+        terminal.write_line(wrapped_line, **colour)
 
 
 def ending(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run, claims: Claims) -> None:
@@ -148,8 +148,8 @@ def fold(terminal: pytest.TerminalReporter | None, account: str) -> None:
 
     ``account`` is as in `shorten`. Call it when the files are written, and before pytest writes its blocks.
     """
-    for report in (each for group in (terminal.stats.values() if terminal is not None else ()) for each in group):
-        if terminal is not None and getattr(report, account, None) and isinstance(report.longrepr, str):
+    for report in _reports(terminal, account) if terminal is not None else ():
+        if terminal is not None and isinstance(report.longrepr, str):
             report.longrepr = "\n".join(folded(report.longrepr, columns(terminal))) or report.longrepr
 
 
@@ -166,23 +166,23 @@ def folded(text: str, width: int) -> list[str]:
     wanted = [label for label in wanted if label != "asserted" or "observed" not in told]
     dropped = [label for label in _DROPPED if label in wanted][: max(0, len(wanted) - room)]
     lines = [f"{label:<{_LABEL}} {cut(told[label], width - _LABEL - 1)}" for label in wanted if label not in dropped]
-    return [*lines, *(f"{'repeat':<{_LABEL}} {each}" if not at else each for at, each in enumerate(repeat))]
+    return [*lines, *(f"{'repeat':<{_LABEL}} {part}" if not at else part for at, part in enumerate(repeat))]
 
 
 def _split(text: str) -> tuple[str, str]:
     """Return a label and its text. The lines that continue it lose their indent."""
     label, _, said = text.partition("  ")
-    return label, "\n".join(each.strip() for each in said.splitlines())
+    return label, "\n".join(line.strip() for line in said.splitlines())
 
 
 def _labelled(text: str) -> Iterator[str]:
     """Yield each label's text, with the lines that continue it."""
     lines: list[str] = []
-    for each in text.splitlines():
-        if not each.startswith(" ") and lines:
+    for line in text.splitlines():
+        if not line.startswith(" ") and lines:
             yield "\n".join(lines)
             lines = []
-        lines.append(each)
+        lines.append(line)
     yield "\n".join(lines)
 
 
@@ -192,10 +192,14 @@ def shorten(terminal: pytest.TerminalReporter, account: str) -> None:
     The whole text stands above it; where ``CI`` is set, pytest would print it there a second time. ``account`` is the
     attribute of a report that holds its verdict.
     """
-    for report in (each for group in terminal.stats.values() for each in group):
-        made = getattr(report, account, None)
-        if made and isinstance(report.longrepr, str):
-            report.longrepr = (made["reason"].splitlines() or [report.longrepr])[0]
+    for report in _reports(terminal, account):
+        if isinstance(report.longrepr, str):
+            report.longrepr = (getattr(report, account)["reason"].splitlines() or [report.longrepr])[0]
+
+
+def _reports(terminal: pytest.TerminalReporter, account: str) -> list[Any]:
+    """Return the reports that pytest's terminal keeps of rows, each with its verdict."""
+    return [report for group in terminal.stats.values() for report in group if getattr(report, account, None)]
 
 
 def last_lines(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run) -> None:
@@ -208,8 +212,8 @@ def last_lines(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run
     if not_looked_at(record):
         strict = "" if run.settings.strict else " (--gf-strict makes that exit 11)"
         _write(terminal, f"{not_looked_at(record)}{strict}", yellow=True, bold=True)
-    for each in ended(record, str(run.shown_folder), run.house.lab_banner if run.is_lab else "", columns(terminal)):
-        terminal.write_line(each, yellow=run.is_lab, bold=run.is_lab)
+    for text in ended(record, str(run.shown_folder), run.house.lab_banner if run.is_lab else "", columns(terminal)):
+        terminal.write_line(text, yellow=run.is_lab, bold=run.is_lab)
 
 
 def ended(record: Mapping[str, Any], folder: str, banner: str, width: int) -> list[str]:
@@ -244,18 +248,18 @@ def _by_reason(record: Mapping[str, Any], claims: Claims) -> dict[str, str]:
     with that statement.
     """
     selected = Counter(verdict["clause"] for verdict in record["verdicts"])
-    found: dict[str, dict[str, list[str]]] = {}
+    sharing: dict[str, dict[str, list[str]]] = {}
     for verdict in record["verdicts"]:
         if verdict["verdict"] != Verdict.HOLDS:
             first = (verdict["reason"].splitlines() or [""])[0]
             expects = claims.expects(row_name(verdict))
             kept = f"expected, {expects} holds" if expects else f"not proved, {verdict['verdict']}"
             step = verdict["next_step"].partition("\n")[0] if verdict["verdict"] == Verdict.UNPROVEN else ""
-            clauses = found.setdefault(f"{kept}: {first}{f' ({step})' * bool(step)}", {})
+            clauses = sharing.setdefault(f"{kept}: {first}{f' ({step})' * bool(step)}", {})
             clauses.setdefault(verdict["clause"], []).append("-".join(verdict["params"].values()))
     return {
         reason: ", ".join(_shortened(clause, rows, selected[clause]) for clause, rows in clauses.items())
-        for reason, clauses in found.items()
+        for reason, clauses in sharing.items()
     }
 
 

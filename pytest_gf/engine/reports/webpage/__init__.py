@@ -70,23 +70,23 @@ def page(
 
 def headline(record: Mapping[str, Any]) -> str:
     """Return what the run found, in a line."""
-    found = len(record["incidents"])
-    if found:
-        return f"{found} incident{'s' * (found > 1)} on {record['target']}"
-    unproven = record["exit"] != 0 or any(each["verdict"] != Verdict.HOLDS for each in record["verdicts"])
+    count = len(record["incidents"])
+    if count:
+        return f"{count} incident{'s' * (count > 1)} on {record['target']}"
+    unproven = record["exit"] != 0 or any(row["verdict"] != Verdict.HOLDS for row in record["verdicts"])
     return f"{'Nothing is red' if unproven else 'All holds'} on {record['target']}: {counts(record)}"
 
 
 def _counts(record: Mapping[str, Any]) -> list[tuple[str, int]]:
-    found = [each["verdict"] for each in record["verdicts"]]
-    return [(str(verdict), found.count(verdict)) for verdict in Verdict if verdict in found]
+    verdicts = [row["verdict"] for row in record["verdicts"]]
+    return [(str(verdict), verdicts.count(verdict)) for verdict in Verdict if verdict in verdicts]
 
 
 def _share(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Yield each verdict's part of a bar: where it begins and how wide it is, in percent."""
-    found = _counts(record)
-    total, at = sum(count for _, count in found) or 1, 0.0
-    for verdict, count in found:
+    counted = _counts(record)
+    total, at = sum(count for _, count in counted) or 1, 0.0
+    for verdict, count in counted:
         width = 100 * count / total
         yield verdict, f"{at:.2f}", f"{width:.2f}"
         at += width

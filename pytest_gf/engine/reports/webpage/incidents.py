@@ -14,9 +14,9 @@ def incidents(record: Mapping[str, Any], rows: Sequence[dict[str, Any]], folder:
     """Return the incidents, each with places of its rows in the page. Give each of those rows its incident."""
     named = {row["name"]: row for row in rows}
     made = []
-    for index, each in enumerate(record["incidents"]):
-        shown = _shown(each, f"i{index}", named, folder)
-        for name in (*each["rows"], *each["consequences"]):
+    for index, incident in enumerate(record["incidents"]):
+        shown = _shown(incident, f"i{index}", named, folder)
+        for name in (*incident["rows"], *incident["consequences"]):
             if name in named:
                 named[name]["incident"] = shown
         made.append(shown)
@@ -24,32 +24,32 @@ def incidents(record: Mapping[str, Any], rows: Sequence[dict[str, Any]], folder:
 
 
 def _shown(
-    each: Mapping[str, Any], place: str, named: Mapping[str, Mapping[str, Any]], folder: Path | None
+    incident: Mapping[str, Any], place: str, named: Mapping[str, Mapping[str, Any]], folder: Path | None
 ) -> dict[str, Any]:
-    red = [named[name]["verdict"] for name in each["rows"] if name in named]
+    red = [named[name]["verdict"] for name in incident["rows"] if name in named]
     return {
         "id": place,
-        "kind": each["kind"],
-        "subject": each["subject"],
-        "title": each["title"],
-        "severity": each.get("severity") or "",
-        "headline": each["headline"],
-        "minor": each.get("severity") == "minor",
+        "kind": incident["kind"],
+        "subject": incident["subject"],
+        "title": incident["title"],
+        "severity": incident.get("severity") or "",
+        "headline": incident["headline"],
+        "minor": incident.get("severity") == "minor",
         "broke": bool(red) and set(red) <= {Verdict.ERROR},
-        "since": instant(str(each.get("since") or "")),
-        "told": list(_told(each)),
-        "steps": _list(each.get("next_steps")),
-        "avoid": _list(each.get("avoid")),
-        "rows": _placed(each["rows"], named),
-        "consequences": _placed(each["consequences"], named),
-        "evidence": [link(path, folder) for path in each["evidence"]],
+        "since": instant(str(incident.get("since") or "")),
+        "told": list(_told(incident)),
+        "steps": _list(incident.get("next_steps")),
+        "avoid": _list(incident.get("avoid")),
+        "rows": _placed(incident["rows"], named),
+        "consequences": _placed(incident["consequences"], named),
+        "evidence": [link(path, folder) for path in incident["evidence"]],
     }
 
 
-def _told(each: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _told(incident: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what else is known of an incident: its tickets, and the page of the docs that tells more."""
     for word, name in (("Tickets", "tickets"), ("More", "page")):
-        value = each.get(name)
+        value = incident.get(name)
         if isinstance(value, Mapping):
             value = [f"{key}: {text}" for key, text in value.items()]
         if value:
@@ -57,7 +57,7 @@ def _told(each: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _list(value: Any) -> list[str]:
-    return [] if not value else [value] if isinstance(value, str) else [str(each) for each in value]
+    return [] if not value else [value] if isinstance(value, str) else [str(item) for item in value]
 
 
 def _placed(names: Iterable[str], named: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:

@@ -81,7 +81,7 @@ class _Links:
         ]
         key = ("asked", *told)
         if key not in self._made:
-            self._made[key] = self._list("inline", (self._fact(*each) for each in told))
+            self._made[key] = self._list("inline", (self._fact(*fact) for fact in told))
         return self._made[key]
 
     def _statement(self, name: str) -> markupsafe.Markup:
@@ -100,22 +100,24 @@ class _Links:
         return self._markup('{}<span class="quiet said">{}</span>').format(what, said)
 
     def _list(self, kind: str, items: Iterable[markupsafe.Markup]) -> markupsafe.Markup:
-        inside = self._markup("").join(self._markup("<li>{}</li>").format(each) for each in items)
+        inside = self._markup("").join(self._markup("<li>{}</li>").format(item) for item in items)
         return self._markup('<ul class="{}">{}</ul>').format(kind, inside) if inside else inside
 
 
 def groups(made: Sequence[Mapping[str, Any]], contract: Contract | None) -> list[dict[str, Any]]:
     """Return the rows by the contract's section of their first statement, or by system; in each, the worst first."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    order = dict.fromkeys(each.section for each in contract.statements.values()) if contract is not None else {}
+    by_section: dict[str, list[Mapping[str, Any]]] = {}
+    order = (
+        dict.fromkeys(statement.section for statement in contract.statements.values()) if contract is not None else {}
+    )
     for section in order:
-        found[section] = []
+        by_section[section] = []
     for row in made:
-        found.setdefault(row["section"] or row["name"].partition(".")[0], []).append(row)
+        by_section.setdefault(row["section"] or row["name"].partition(".")[0], []).append(row)
     titles = contract.sections if contract is not None else {}
     return [
         {"title": titles.get(name, name), "counts": ", ".join(_counted(of)), "rows": sorted(of, key=_rank)}
-        for name, of in found.items()
+        for name, of in by_section.items()
         if of
     ]
 
