@@ -82,9 +82,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if SESSION in config.stash:
         session = config.stash[SESSION]
         select(config, items, session.facts, session.run)
-    made = [clause for item in items if (clause := clause_of(getattr(item, "function", None)))]
-    if made and SESSION not in config.stash:
-        where = made[0].function.__code__.co_filename
+    clauses = [clause for item in items if (clause := clause_of(getattr(item, "function", None)))]
+    if clauses and SESSION not in config.stash:
+        where = clauses[0].function.__code__.co_filename
         raise pytest.UsageError(
             f"{where} holds clauses, and its folder is not in gf_suites: add it to gf_suites in pytest's ini file, or to a House"
         )

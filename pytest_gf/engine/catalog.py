@@ -18,9 +18,9 @@ def rows_of(items: Iterable[pytest.Item], settings: Settings) -> dict[str, Row]:
     """Return the row of each item that is a clause, by node id, in the order of collection."""
     rows: dict[str, Row] = {}
     for item in items:
-        made = clause_of(getattr(item, "function", None))
-        if made is not None:
-            row = row_of(made, params_of(item), settings.axes)
+        clause = clause_of(getattr(item, "function", None))
+        if clause is not None:
+            row = row_of(clause, params_of(item), settings.axes)
             note = settings.note(tuple(row.params))
             rows[item.nodeid] = replace(row, title=f"{row.title} ({note})") if note else row
     return rows

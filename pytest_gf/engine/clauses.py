@@ -77,18 +77,18 @@ def clause_of(function: object) -> Clause | None:
     return mark if isinstance(mark, Clause) else None
 
 
-def row_of(made: Clause, params: Mapping[str, str], axes: Axes) -> Row:
+def row_of(clause: Clause, params: Mapping[str, str], axes: Axes) -> Row:
     """Return the row of a clause for these axis values. Raises KeyError where title or proves names no such axis."""
     words: dict[str, str] = {}
     of_value: set[str] = set()
-    for word in made.proves:
+    for word in clause.proves:
         axis = word.strip("{}") if word.startswith("{") else ""
         named = axes.statements(axis, params[axis]) if axis else (word,)
         words.update({name.rstrip("~!"): name for name in named})
         of_value.update(name.rstrip("~!") for name in named if axis)
     return Row(
-        clause=made.id,
-        title=shortened(made.title.format_map(params)),
+        clause=clause.id,
+        title=shortened(clause.title.format_map(params)),
         params=dict(params),
         statements=tuple(words),
         in_part=frozenset(name for name, word in words.items() if word.endswith("~")),

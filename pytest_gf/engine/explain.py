@@ -24,10 +24,10 @@ _NEAR = 4
 
 def explain(name: str, collection: Found, run: Run) -> list[str]:
     """Return the lines of an explanation. Raises `BadInput` with near names for one that nobody has."""
-    told = _Told(collection, run)
-    kinds: dict[str, Callable[[str], Iterable[str]]] = dict.fromkeys(collection.clauses, told.clause)
-    kinds |= dict.fromkeys(run.contract.statements, told.statement)
-    kinds |= dict.fromkeys(run.house.kinds, told.cause)
+    explainer = _Told(collection, run)
+    kinds: dict[str, Callable[[str], Iterable[str]]] = dict.fromkeys(collection.clauses, explainer.clause)
+    kinds |= dict.fromkeys(run.contract.statements, explainer.statement)
+    kinds |= dict.fromkeys(run.house.kinds, explainer.cause)
     said = name.partition("[")[0].strip()
     if said not in kinds:
         folded = {known.lower(): known for known in kinds}
@@ -47,27 +47,27 @@ class _Told:
 
     def clause(self, name: str) -> Iterator[str]:
         """Yield what a clause requires, why, of what it is judged, what it needs, and what makes it red."""
-        made = self.found.clauses[name]
-        facts = self.found.behind(made)
+        clause = self.found.clauses[name]
+        facts = self.found.behind(clause)
         axes = [
             f"{axis} ({', '.join(self.run.axes.every(axis)) or 'given on the command line'})"
-            for axis in self.found.axes_of(made)
+            for axis in self.found.axes_of(clause)
         ]
-        yield f"{made.id}: {made.title}"
-        yield from _line("requires", says(made.function))
-        for statement, how in self._proved_by(made):
+        yield f"{clause.id}: {clause.title}"
+        yield from _line("requires", says(clause.function))
+        for statement, how in self._proved_by(clause):
             yield from _line(
                 "contract", f"{statement}{f' ({how})' * bool(how)}: {self.run.contract.statements[statement].text}"
             )
         yield from _line("selected by", f"-m {' or '.join(self.found.markers.get(name, ())) or 'no marker'}")
         yield from _line("rows", f"one for each {', '.join(axes)}" if axes else "one")
         for fact in facts.values():
-            if fact.asks or fact.name in self.found.judged(made):
+            if fact.asks or fact.name in self.found.judged(clause):
                 yield from _line("fact", f"{fact.name}: {says(fact.function)}{_asks(fact.asks)}")
-        yield from self._needs(made)
+        yield from self._needs(clause)
         red = [drill.fault for drill in self._drills() if drill.violates(name)]
         yield from _line("turned red by", ", ".join(dict.fromkeys(red)) or "no fault of the lab that is known here")
-        for kind in self.kinds(made):
+        for kind in self.kinds(clause):
             yield from _line("may show", f"{kind}: {self.run.house.kinds[kind].title}")
         yield from _line(
             "next", f"pytest -m \"clause(id='{name}')\" looks at it; --gf-explain=KIND says more of what it may show"
@@ -80,8 +80,8 @@ class _Told:
         yield from _line("section", f"{statement.section} ({statement.how})")
         rows = proving(self.found.clauses.values(), self.run.axes).get(name, [])
         for row, how in rows:
-            made = self.found.clauses[row.partition("[")[0]]
-            yield from _line("proved by", f"{row}{f' ({how})' * bool(how)}: {made.title}")
+            clause = self.found.clauses[row.partition("[")[0]]
+            yield from _line("proved by", f"{row}{f' ({how})' * bool(how)}: {clause.title}")
         for group in self.run.contract.together:
             if name in group.statements.split():
                 yield from _line("whole", f"by all of {', '.join(group.clauses)}")
@@ -101,7 +101,7 @@ class _Told:
         ):
             for text in filter(None, texts):
                 yield from _line(label, text)
-        showing = [made.id for made in self.found.clauses.values() if name in self.kinds(made)]
+        showing = [clause.id for clause in self.found.clauses.values() if name in self.kinds(clause)]
         yield from _line("shown by", ", ".join(showing) or "any row whose probe meets it")
         red = [drill.fault for drill in self._drills() if any(of.partition(" ")[0] == name for of in drill.incidents)]
         yield from _line("lab faults", ", ".join(dict.fromkeys(red)) or "none that is known here")
@@ -109,19 +109,19 @@ class _Told:
             "next", f"--gf-explain=CLAUSE says more of one of them{f'; see {kind.page}' * bool(kind.page)}"
         )
 
-    def kinds(self, made: Clause) -> Sequence[str]:
+    def kinds(self, clause: Clause) -> Sequence[str]:
         """Return the kinds of causes that the values may name which a clause judges."""
         facts = self.found.facts
-        return list(dict.fromkeys(kind for name in self.found.judged(made) for kind in kinds_of(facts.returns(name))))
+        return list(dict.fromkeys(kind for name in self.found.judged(clause) for kind in kinds_of(facts.returns(name))))
 
-    def _proved_by(self, made: Clause) -> Iterator[tuple[str, str]]:
+    def _proved_by(self, clause: Clause) -> Iterator[tuple[str, str]]:
         seen: dict[tuple[str, str], None] = {}
-        for statement, rows in proving([made], self.run.axes).items():
+        for statement, rows in proving([clause], self.run.axes).items():
             seen.update({(statement, how): None for _, how in rows})
         yield from seen
 
-    def _needs(self, made: Clause) -> Iterator[str]:
-        house, facts = self.run.house, self.found.behind(made).values()
+    def _needs(self, clause: Clause) -> Iterator[str]:
+        house, facts = self.run.house, self.found.behind(clause).values()
         for right in house.rights(self.run.contract, (ask for fact in facts for ask in fact.asks)):
             yield from _line("needs", right)
         changes = dict.fromkeys(fact.changes for fact in facts if fact.changes)

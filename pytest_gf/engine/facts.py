@@ -125,10 +125,10 @@ class Facts:
         """Return the axes that the fact varies over, its own and those of its needs, in the House's order."""
         if name not in self._axes:
             self._axes[name] = ()  # A cycle ends here; the lint at collection names it.
-            made = self.facts[name]
-            varied = {need for need in made.needs if need in self.axes}
-            for need in made.needs:
-                if need in self.facts and need not in made.every:
+            fact = self.facts[name]
+            varied = {need for need in fact.needs if need in self.axes}
+            for need in fact.needs:
+                if need in self.facts and need not in fact.every:
                     varied.update(self.axes_of(need))
             self._axes[name] = tuple(axis for axis in self.axes if axis in varied)
         return self._axes[name]

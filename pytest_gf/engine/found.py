@@ -33,41 +33,41 @@ class Found:
         """Return what these items are."""
         collection = cls(facts)
         for item in items:
-            made = clause_of(getattr(item, "function", None))
-            if made is not None:
-                collection.clauses[made.id] = made
-                collection.markers[made.id] = sorted({mark.name for mark in item.iter_markers()} - _PYTESTS)
+            clause = clause_of(getattr(item, "function", None))
+            if clause is not None:
+                collection.clauses[clause.id] = clause
+                collection.markers[clause.id] = sorted({mark.name for mark in item.iter_markers()} - _PYTESTS)
             for mark in item.iter_markers("upholds"):
                 test = item.nodeid.partition("[")[0]
                 tests = collection.upholding.setdefault(mark.args[0], [])
                 tests += [test] if test not in tests else []
         return collection
 
-    def judged(self, made: Clause) -> list[str]:
+    def judged(self, clause: Clause) -> list[str]:
         """Return the facts that a clause judges, as it names them."""
-        return [name for name in inspect.signature(made.function).parameters if name in self.facts.facts]
+        return [name for name in inspect.signature(clause.function).parameters if name in self.facts.facts]
 
-    def behind(self, made: Clause) -> dict[str, Fact]:
+    def behind(self, clause: Clause) -> dict[str, Fact]:
         """Return all facts that a clause needs, also by way of others."""
-        return {name: fact for need in self.judged(made) for name, fact in self.facts.closure(need).items()}
+        return {name: fact for need in self.judged(clause) for name, fact in self.facts.closure(need).items()}
 
-    def axes_of(self, made: Clause) -> list[str]:
+    def axes_of(self, clause: Clause) -> list[str]:
         """Return the axes that a clause has a row for each value of."""
-        return list(dict.fromkeys(axis for need in self.judged(made) for axis in self.facts.axes_of(need)))
+        return list(dict.fromkeys(axis for need in self.judged(clause) for axis in self.facts.axes_of(need)))
 
 
 def proving(clauses: Iterable[Clause], axes: Axes) -> dict[str, list[tuple[str, str]]]:
     """Return by statement the clauses or rows that prove it, each with how: "", "in part", or "by its red"."""
     proofs: dict[str, list[tuple[str, str]]] = {}
-    for made in clauses:
-        for word in made.proves:
+    for clause in clauses:
+        for word in clause.proves:
             axis = word.strip("{}") if word.startswith("{") else ""
             named = [
-                (name, f"{made.id}[{value}]")
+                (name, f"{clause.id}[{value}]")
                 for value in (axes.every(axis) if axis else ())
                 for name in axes.statements(axis, value)
             ]
-            for name, row in named or ([] if axis else [(word, made.id)]):
+            for name, row in named or ([] if axis else [(word, clause.id)]):
                 how = {"~": "in part", "!": "by its red"}.get(name[-1], "")
                 proofs.setdefault(name.rstrip("~!"), []).append((row, how))
     return proofs

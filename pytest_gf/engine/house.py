@@ -286,6 +286,6 @@ def _unknown(name: str) -> Axis:
 
 def _laid_over(below: Sequence[Any], above: Sequence[Any]) -> tuple[Any, ...]:
     """Return both, where one of the same name or marker stands in the place of the one below."""
-    made = {getattr(entry, "marker", None) or entry.name: entry for entry in below}
-    made.update({getattr(entry, "marker", None) or entry.name: entry for entry in above})
-    return tuple(made.values())
+    merged = {getattr(entry, "marker", None) or entry.name: entry for entry in below}
+    merged.update({getattr(entry, "marker", None) or entry.name: entry for entry in above})
+    return tuple(merged.values())

@@ -23,42 +23,42 @@ def where_of(function: Any) -> str:
 
 def lint_facts(facts: Facts, guard: str, allows: Sequence[str]) -> Iterator[str]:
     """Yield what is wrong with the facts, a line each. ``allows`` are the words that a target may allow."""
-    for made in facts.facts.values():
-        where = f"fact {made.name!r} at {where_of(made.function)}"
-        yield from (f"{where}: {line}" for line in _lint_fact(made, facts))
-        yield from (f"{where}: {line}" for line in _lint_changes(made, facts, guard, allows))
-    for file in dict.fromkeys(made.function.__code__.co_filename for made in facts.facts.values()):
+    for fact in facts.facts.values():
+        where = f"fact {fact.name!r} at {where_of(fact.function)}"
+        yield from (f"{where}: {line}" for line in _lint_fact(fact, facts))
+        yield from (f"{where}: {line}" for line in _lint_changes(fact, facts, guard, allows))
+    for file in dict.fromkeys(fact.function.__code__.co_filename for fact in facts.facts.values()):
         yield from (
             f"{Path(file).name}:{line}" for line in _lint_file(ast.parse(Path(file).read_text(encoding="utf-8")))
         )
 
 
-def _lint_fact(made: Fact, facts: Facts) -> Iterator[str]:
+def _lint_fact(fact: Fact, facts: Facts) -> Iterator[str]:
     known = (*facts.facts, *facts.axes, *GIVENS)
-    if not inspect.getdoc(made.function):
+    if not inspect.getdoc(fact.function):
         yield "no docstring; say in a sentence what it observes"
-    if made.name in {*facts.axes, *GIVENS, _PYTESTS_OWN}:
-        kind = "an axis" if made.name in facts.axes else "a given thing"
+    if fact.name in {*facts.axes, *GIVENS, _PYTESTS_OWN}:
+        kind = "an axis" if fact.name in facts.axes else "a given thing"
         yield f"it has the name of {kind}, and would shadow it; rename it"
-    for need in made.needs:
+    for need in fact.needs:
         if need not in known:
             among = ", ".join((*facts.axes, *GIVENS))
             yield f"unknown parameter {need!r}; expected another fact or one of {among}{meant(need, known)}"
-    for need in made.every:
+    for need in fact.every:
         if need in facts.facts and len(facts.axes_of(need)) != 1:
             yield f"Every[...] of {need!r} needs a fact of exactly one axis"
-    if made.name in {name for need in made.needs for name in facts.closure(need)}:
-        yield f"it needs itself, through {', '.join(made.needs)}"
-    if facts.returns(made.name) is None:
+    if fact.name in {name for need in fact.needs for name in facts.closure(need)}:
+        yield f"it needs itself, through {', '.join(fact.needs)}"
+    if facts.returns(fact.name) is None:
         yield "no return annotation"
 
 
-def _lint_changes(made: Fact, facts: Facts, guard: str, allows: Sequence[str]) -> Iterator[str]:
-    if made.changes is None:
+def _lint_changes(fact: Fact, facts: Facts, guard: str, allows: Sequence[str]) -> Iterator[str]:
+    if fact.changes is None:
         return
-    if made.changes not in allows:
-        yield f"changes={made.changes!r} is no word that a target may allow{meant(made.changes, allows)}"
-    if guard and guard not in facts.closure(made.name):
+    if fact.changes not in allows:
+        yield f"changes={fact.changes!r} is no word that a target may allow{meant(fact.changes, allows)}"
+    if guard and guard not in facts.closure(fact.name):
         yield f"it changes something and doesn't need {guard!r}, so it could bury evidence"
 
 

@@ -28,10 +28,10 @@ def lines(contract: ContractSession, items: Iterable[pytest.Item]) -> Iterable[P
     option, run = contract.config.option, contract.run
     if option.gf_explain is not None:
         try:
-            told = explain(option.gf_explain, Found.of(contract.every, contract.facts), run)
+            explanation = explain(option.gf_explain, Found.of(contract.every, contract.facts), run)
         except BadInput as wrong:
             raise pytest.UsageError(str(wrong)) from None
-        return [(line, False) for line in told]
+        return [(line, False) for line in explanation]
     if option.gf_plan and contract.rows:
         rows = {row.name: list(contract.wanted([item])) for item in items if (row := contract.rows.get(item.nodeid))}
         return within(run.settings.fact_deadline, plan(run, rows))

@@ -160,10 +160,10 @@ class Plan:
         key = self._key(name, params)
         if key in self.nodes:
             return self.nodes[key]
-        made = self.facts.facts[name]
-        node = self.nodes[key] = Node(key, made)
-        for need in made.needs:
-            if need in made.every:
+        fact = self.facts.facts[name]
+        node = self.nodes[key] = Node(key, fact)
+        for need in fact.needs:
+            if need in fact.every:
                 (axis,) = self.facts.axes_of(need)
                 node.every[need] = {value: self._node(need, {axis: value}) for value in self._axis_values(axis)}
             elif need in self.facts.facts:

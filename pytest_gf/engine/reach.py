@@ -103,16 +103,16 @@ def _is_down(look: Future[str], seconds: float) -> bool:
 
 def _begin(work: Callable[[], Value]) -> Future[Value]:
     """Let a daemon thread do this: what hangs does not hold the exit."""
-    made: Future[Value] = Future()
+    future: Future[Value] = Future()
 
     def do() -> None:
         try:
-            made.set_result(work())
+            future.set_result(work())
         except BaseException as raised:  # noqa: BLE001  # Told by the line that waits for it.
-            made.set_exception(raised)
+            future.set_exception(raised)
 
     threading.Thread(target=do, name="gf-plan", daemon=True).start()
-    return made
+    return future
 
 
 def _line(label: str, look: Future[str], left: float, seconds: float) -> PlanLine:
@@ -317,6 +317,6 @@ def _checked(ca_file: str | None) -> ssl.SSLContext:
 
 
 def _unchecked() -> ssl.SSLContext:
-    made = ssl.create_default_context()
-    made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
-    return made
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context

@@ -50,18 +50,18 @@ def redact_log_records() -> Callable[[], None]:
     formatter = logging.Formatter()
 
     def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
-        made = before(*args, **kwargs)
+        record = before(*args, **kwargs)
         try:
-            text = made.getMessage()
+            text = record.getMessage()
         except Exception as wrong:  # noqa: BLE001  # The caller's mistake in its arguments, which logging would print.
-            text = f"{made.msg!r} with the arguments {made.args!r}: {wrong!r}"
-        made.msg, made.args = _shown(text), ()
-        if made.exc_info and made.exc_info[0] is not None:
-            made.exc_text = _shown(formatter.formatException(made.exc_info))
-            made.exc_info = None
-        if made.stack_info:
-            made.stack_info = _shown(made.stack_info)
-        return made
+            text = f"{record.msg!r} with the arguments {record.args!r}: {wrong!r}"
+        record.msg, record.args = _shown(text), ()
+        if record.exc_info and record.exc_info[0] is not None:
+            record.exc_text = _shown(formatter.formatException(record.exc_info))
+            record.exc_info = None
+        if record.stack_info:
+            record.stack_info = _shown(record.stack_info)
+        return record
 
     logging.setLogRecordFactory(make)
     return lambda: logging.setLogRecordFactory(before)

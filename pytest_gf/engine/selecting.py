@@ -34,6 +34,6 @@ def _candidate(item: pytest.Item, facts: Facts) -> Candidate:
     names = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # Private, and mypy says so.
     known = [name for name in names if name in facts.facts]
     changes = any(fact.changes for name in known for fact in facts.closure(name).values())
-    made = clause_of(getattr(item, "function", None))
+    clause = clause_of(getattr(item, "function", None))
     markers = frozenset(mark.name for mark in item.iter_markers())
-    return Candidate(markers, catalog.params_of(item), changes, made.id if made is not None else "")
+    return Candidate(markers, catalog.params_of(item), changes, clause.id if clause is not None else "")

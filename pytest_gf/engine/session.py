@@ -95,10 +95,12 @@ class ContractSession:
 
     def add_keywords(self, item: pytest.Item) -> None:
         """Let -k select a clause by its id and by its values."""
-        made = clause_of(getattr(item, "function", None))
-        if made is not None:
+        clause = clause_of(getattr(item, "function", None))
+        if clause is not None:
             params = catalog.params_of(item)
-            item.extra_keyword_matches.update({made.id, *params.values(), f"{made.id}[{'-'.join(params.values())}]"})
+            item.extra_keyword_matches.update(
+                {clause.id, *params.values(), f"{clause.id}[{'-'.join(params.values())}]"}
+            )
 
     def collected(self, every: list[pytest.Item], selected: list[pytest.Item]) -> None:
         """Lint all clauses that were collected (in one process only), and note the rows that were selected."""

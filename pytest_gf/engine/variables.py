@@ -49,9 +49,9 @@ def named(sections: Mapping[str, Any], expects: Collection[str]) -> list[Variabl
             raise Wrong(f"key 'expects': the target expects [{section}], and has no such section")
     variables = [
         Variable(section, key, value)
-        for section, made in sections.items()
-        if made is not None
-        for key, value in _keys(made)
+        for section, table in sections.items()
+        if table is not None
+        for key, value in _keys(table)
         if key.endswith("_env")
     ]
     for variable in variables:
@@ -63,9 +63,9 @@ def named(sections: Mapping[str, Any], expects: Collection[str]) -> list[Variabl
     return variables
 
 
-def _keys(made: object, above: str = "") -> Iterator[tuple[str, str]]:
+def _keys(table: object, above: str = "") -> Iterator[tuple[str, str]]:
     """Yield the keys of a table that hold texts, those of a table below it as ``BELOW.KEY``."""
-    for key, value in msgspec.structs.asdict(made).items() if isinstance(made, msgspec.Struct) else ():
+    for key, value in msgspec.structs.asdict(table).items() if isinstance(table, msgspec.Struct) else ():
         if isinstance(value, str):
             yield f"{above}{key}", value
         yield from _keys(value, f"{above}{key}.")

@@ -60,18 +60,18 @@ def page(collection: Found, contract: Contract, axes: Axes, known: Sequence[Dril
     return "\n".join(lines)
 
 
-def _section(made: Clause, collection: Found, known: Sequence[Drill]) -> list[str]:
-    direct = collection.judged(made)
-    below = collection.behind(made).keys() - set(direct)
-    axes = collection.axes_of(made)
-    red = list(dict.fromkeys(drill.fault for drill in known if drill.violates(made.id)))
+def _section(clause: Clause, collection: Found, known: Sequence[Drill]) -> list[str]:
+    direct = collection.judged(clause)
+    below = collection.behind(clause).keys() - set(direct)
+    axes = collection.axes_of(clause)
+    red = list(dict.fromkeys(drill.fault for drill in known if drill.violates(clause.id)))
     return [
-        f"## `{made.id}`",
+        f"## `{clause.id}`",
         "",
-        f"{made.title}. {says(made.function)}",
+        f"{clause.title}. {says(clause.function)}",
         "",
-        f"- proves: {' '.join(made.proves)}",
-        f"- markers: {_code(collection.markers.get(made.id, ()))}",
+        f"- proves: {' '.join(clause.proves)}",
+        f"- markers: {_code(collection.markers.get(clause.id, ()))}",
         f"- one row for each: {', '.join(axes) or 'run'}",
         f"- judges: {_code(direct)}{', by way of ' * bool(below)}{_code(sorted(below))}",
         f"- turned violated by: {_code(red) or 'no fault of the lab'}",
@@ -87,8 +87,8 @@ def _row(statement: Statement, proved: Mapping[str, list[str]]) -> str:
 
 
 def _fact(facts: Facts, name: str) -> str:
-    made = facts.facts[name]
-    return f"| `{name}` | {', '.join(facts.axes_of(name))} | {made.changes or ''} | {says(made.function)} |"
+    fact = facts.facts[name]
+    return f"| `{name}` | {', '.join(facts.axes_of(name))} | {fact.changes or ''} | {says(fact.function)} |"
 
 
 def collected(path: str = "suites") -> Found:

@@ -79,5 +79,5 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
 if __name__ == "__main__":
     if len(sys.argv) != 2:  # noqa: PLR2004  # The program and its one argument.
         raise SystemExit("usage: python -m pytest_gf.pages.schemas FOLDER")
-    for name, made in SCHEMAS.items():
-        (Path(sys.argv[1]) / name).write_text(json.dumps(made(), indent=1) + "\n", encoding="utf-8")
+    for name, schema in SCHEMAS.items():
+        (Path(sys.argv[1]) / name).write_text(json.dumps(schema(), indent=1) + "\n", encoding="utf-8")

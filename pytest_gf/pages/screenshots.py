@@ -17,7 +17,7 @@ def shoot(page: Path, *, scheme: str = "light", full: bool = False) -> list[Path
     """Write a picture of a page for each width, and return them. ``full`` shows all of it, else what a first look shows."""
     from playwright.sync_api import sync_playwright
 
-    made = []
+    pictures = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for width, height in SIZES.items():
@@ -27,9 +27,9 @@ def shoot(page: Path, *, scheme: str = "light", full: bool = False) -> list[Path
             view.goto(page.resolve().as_uri())
             picture = page.with_name(f"{page.stem}-{width}.png")
             view.screenshot(path=picture, full_page=full)
-            made.append(picture)
+            pictures.append(picture)
         browser.close()
-    return made
+    return pictures
 
 
 if __name__ == "__main__":

@@ -149,11 +149,11 @@ def _measure(record: Record, whole: Mapping[str, Any]) -> bool:
         calm = metrics.last_calm(now, record.earlier.runs if record.earlier is not None else ())
         if calm is None and isinstance(to, Path):
             calm = metrics.earlier_calm(to, now)
-        made = metrics.families(whole, run.house.kinds, now, calm)
+        families = metrics.families(whole, run.house.kinds, now, calm)
         if isinstance(to, Path):
-            metrics.write(made, to)
+            metrics.write(families, to)
         else:
-            metrics.push(made, to, now, run.settings.deadline)
+            metrics.push(families, to, now, run.settings.deadline)
     except OSError as wrong:
         run.unwritten.append(f"metrics to {to}: {wrong.strerror or wrong}")
         return False

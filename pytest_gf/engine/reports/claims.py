@@ -107,29 +107,29 @@ def claims(  # What a run is judged by.
     )
 
 
-def gate_line(record: Mapping[str, Any], made: Gate | None) -> str:
+def gate_line(record: Mapping[str, Any], gate: Gate | None) -> str:
     """Return in a line whether the House's gate was passed; "" if no row asked, or there is no gate."""
-    outcomes = _gate(record, made)
-    if made is None or not outcomes:
+    outcomes = _gate(record, gate)
+    if gate is None or not outcomes:
         return ""
     if outcomes == {"observed"}:
-        return f"gate {made.statement}: passed, {made.passed}"
-    return f"gate {made.statement}: not passed, {'; '.join(sorted(outcomes - {'observed'}))}"
+        return f"gate {gate.statement}: passed, {gate.passed}"
+    return f"gate {gate.statement}: not passed, {'; '.join(sorted(outcomes - {'observed'}))}"
 
 
-def _gate(record: Mapping[str, Any], made: Gate | None) -> set[str]:
-    if made is None:
+def _gate(record: Mapping[str, Any], gate: Gate | None) -> set[str]:
+    if gate is None:
         return set()
-    facts = [fact for verdict in record["verdicts"] for fact in verdict["facts"] if fact["fact"] == made.fact]
+    facts = [fact for verdict in record["verdicts"] for fact in verdict["facts"] if fact["fact"] == gate.fact]
     return {fact["outcome"] for fact in facts}
 
 
-def _held_back(record: Mapping[str, Any], made: Gate | None) -> str:
+def _held_back(record: Mapping[str, Any], gate: Gate | None) -> str:
     if record["target"] == "lab":
         return "the target is a lab"
-    if made is None or _gate(record, made) == {"observed"}:
+    if gate is None or _gate(record, gate) == {"observed"}:
         return ""
-    return f"gate {made.statement} did not pass"
+    return f"gate {gate.statement} did not pass"
 
 
 def _alone(statement: str, row: Row, complete: frozenset[str]) -> bool:

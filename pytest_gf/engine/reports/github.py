@@ -27,15 +27,17 @@ def wanted() -> bool:
 def lines(record: Mapping[str, Any]) -> list[str]:
     """Return the workflow commands for a record: one an incident, and one for each row in no incident that has a finding."""
     rows = {row_name(row): row for row in record["verdicts"]}
-    told = {name for incident in record["incidents"] for name in (*incident["rows"], *incident["consequences"])}
-    made: dict[str, list[str]] = {"error": [], "warning": []}
+    reported = {name for incident in record["incidents"] for name in (*incident["rows"], *incident["consequences"])}
+    commands_of: dict[str, list[str]] = {"error": [], "warning": []}
     for incident in record["incidents"]:
         level = "warning" if incident["severity"] == Severity.MINOR else "error"
-        made[level].append(_of_incident(level, incident, [rows[name] for name in incident["rows"]]))
+        commands_of[level].append(_of_incident(level, incident, [rows[name] for name in incident["rows"]]))
     for name, row in rows.items():
-        findings = _findings([row]) if row["verdict"] in _QUIET and name not in told else []
-        made["warning"] += [_command("warning", findings, str(row["clause"]), _said(findings))] if findings else []
-    return [command for level, commands in made.items() for command in _bounded(level, commands)]
+        findings = _findings([row]) if row["verdict"] in _QUIET and name not in reported else []
+        commands_of["warning"] += (
+            [_command("warning", findings, str(row["clause"]), _said(findings))] if findings else []
+        )
+    return [command for level, commands in commands_of.items() for command in _bounded(level, commands)]
 
 
 def _of_incident(level: str, incident: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
@@ -60,12 +62,12 @@ def _command(level: str, findings: Sequence[re2._Match[str]], title: str, said: 
     return f"::{level} {place}title={_property(title)}::{_data(said)}"
 
 
-def _bounded(level: str, made: list[str]) -> list[str]:
-    if len(made) <= MOST:
-        return made
+def _bounded(level: str, commands: list[str]) -> list[str]:
+    if len(commands) <= MOST:
+        return commands
     return [
-        *made[: MOST - 1],
-        f"::{level} title=pytest_gf::and {len(made) - MOST + 1} more; the job's summary has them all",
+        *commands[: MOST - 1],
+        f"::{level} title=pytest_gf::and {len(commands) - MOST + 1} more; the job's summary has them all",
     ]
 
 

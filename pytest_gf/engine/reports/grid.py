@@ -84,8 +84,8 @@ def grids(kept: history.History, most: int = history.SHOWN) -> list[str]:
     said: list[str] = []
     for subject in sorted({run.subject for run in kept.runs}):
         runs = [run for run in kept.runs if run.subject == subject]
-        told = changes.changes(runs[-1], history.History(tuple(runs[:-1])))
-        said += [*grid(runs, most), *wrapped(lines(msgspec.to_builtins(told))), ""]
+        changed = changes.changes(runs[-1], history.History(tuple(runs[:-1])))
+        said += [*grid(runs, most), *wrapped(lines(msgspec.to_builtins(changed))), ""]
     left = {"unreadable": kept.broken, "left_out": kept.left_out, "later": 0}
     return [*(said or ["no run is here"]), *wrapped(unread(left))]
 

@@ -38,15 +38,17 @@ def incidents(verdicts: Sequence[Mapping[str, Any]], kinds: Mapping[str, Mapping
         if cause is not None and row["verdict"] in _UNNAMED:
             groups.setdefault(cause, []).append(row)
     roots = {cause: _root(cause, groups) for cause in groups}
-    made = {cause: _incident(cause, rows, kinds[cause[0]]) for cause, rows in groups.items() if roots[cause] == cause}
+    by_cause = {
+        cause: _incident(cause, rows, kinds[cause[0]]) for cause, rows in groups.items() if roots[cause] == cause
+    }
     for cause, rows in groups.items():
         if roots[cause] != cause:
-            made[roots[cause]]["consequences"] += map(row_name, rows)
+            by_cause[roots[cause]]["consequences"] += map(row_name, rows)
     for row in verdicts:
         behind = next((cause for cause in _because(row) if cause in roots), None)
         if row["verdict"] == Verdict.UNPROVEN and behind is not None:
-            made[roots[behind]]["consequences"].append(row_name(row))
-    return sorted(made.values(), key=_rank)
+            by_cause[roots[behind]]["consequences"].append(row_name(row))
+    return sorted(by_cause.values(), key=_rank)
 
 
 def _rank(incident: Mapping[str, Any]) -> tuple[int, int]:
@@ -173,9 +175,9 @@ def _few(names: Sequence[str], most: int | None = None) -> str:
     for name in names:
         clause, _, values = name.partition("[")
         clauses.setdefault(clause, []).append(values.removesuffix("]"))
-    told = [f"{clause}[{_first(values)}]" if values != [""] else clause for clause, values in clauses.items()]
-    more = f" and {len(told) - most} more clauses" if most is not None and len(told) > most else ""
-    return f"{', '.join(told[:most])}{more}"
+    clause_names = [f"{clause}[{_first(values)}]" if values != [""] else clause for clause, values in clauses.items()]
+    more = f" and {len(clause_names) - most} more clauses" if most is not None and len(clause_names) > most else ""
+    return f"{', '.join(clause_names[:most])}{more}"
 
 
 def _files(paths: Sequence[str]) -> str:

@@ -45,12 +45,12 @@ def cut(text: str, width: int) -> str:
 
 def command(text: str, width: int, indent: str) -> list[str]:
     """Return a shell command in lines that a shell reads as one: each but the last ends in a backslash. No word is cut."""
-    made = [""]
+    filled = [""]
     for word in _words(text):
-        if made[-1] and len(made[-1]) + len(word) + 3 > width:
-            made.append("")
-        made[-1] += f" {word}" if made[-1] else word
-    lines = [f"{indent if at else ''}{line}" for at, line in enumerate(made)]
+        if filled[-1] and len(filled[-1]) + len(word) + 3 > width:
+            filled.append("")
+        filled[-1] += f" {word}" if filled[-1] else word
+    lines = [f"{indent if at else ''}{line}" for at, line in enumerate(filled)]
     return [*(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 

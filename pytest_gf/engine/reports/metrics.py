@@ -123,19 +123,19 @@ def _seconds(instant: str) -> float:
 class _Made:
     """What prometheus_client collects from: metrics that are made already."""
 
-    def __init__(self, made: Sequence[Metric]) -> None:
-        self._made = made
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._made = metrics
 
     def collect(self) -> Iterable[Metric]:
         """Return those that have samples: a Pushgateway keeps what it has of the others."""
         return [metric for metric in self._made if metric.samples]
 
 
-def write(made: Sequence[Metric], path: Path) -> None:
+def write(metrics: Sequence[Metric], path: Path) -> None:
     """Write metrics into a file, by a rename. Raises OSError."""
     from prometheus_client import write_to_textfile
 
-    write_to_textfile(str(path), _Made(made))
+    write_to_textfile(str(path), _Made(metrics))
 
 
 def earlier_calm(path: Path, now: Past) -> float | None:
@@ -154,7 +154,7 @@ def earlier_calm(path: Path, now: Past) -> float | None:
         return None
 
 
-def push(made: Sequence[Metric], to: Gateway, now: Past, seconds: float) -> None:
+def push(metrics: Sequence[Metric], to: Gateway, now: Past, seconds: float) -> None:
     """Push metrics within so many seconds. Raises OSError, which never holds a credential.
 
     Metrics of a name replace those of an earlier run. What this run has no sample of stays: when the last one without red was.
@@ -164,7 +164,7 @@ def push(made: Sequence[Metric], to: Gateway, now: Past, seconds: float) -> None
     key = dict(zip(RUN_LABELS, map(visible, (*now.subject, now.selection)), strict=True))
 
     def send() -> None:
-        pushadd_to_gateway(to.address, JOB, _Made(made), key, timeout=seconds, handler=_handler(to))
+        pushadd_to_gateway(to.address, JOB, _Made(metrics), key, timeout=seconds, handler=_handler(to))
 
     _within(seconds, send)
 

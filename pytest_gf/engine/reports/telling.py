@@ -15,32 +15,32 @@ MOST_CLAUSES = 12
 """Clauses of which one line names rows."""
 
 
-def lines(told: Mapping[str, Any] | None) -> list[str]:
+def lines(history: Mapping[str, Any] | None) -> list[str]:
     """Return what a record's ``history`` says, a line each; [] where no history is kept."""
-    if told is None:
+    if history is None:
         return []
-    return [*_against(told), *_changed(told), *unread(told)]
+    return [*_against(history), *_changed(history), *unread(history)]
 
 
-def _against(told: Mapping[str, Any]) -> Iterator[str]:
-    last, green = told["last"], told["green"]
+def _against(history: Mapping[str, Any]) -> Iterator[str]:
+    last, green = history["last"], history["green"]
     if last is None:
         yield "history: this is the first run of its target, contract and vantage"
         return
     when = f"last green {green['started']}" if green is not None else "none of them green"
-    yield f"history: {number(told['runs'], 'earlier run')}, last {last['started']} (exit {last['exit']}), {when}"
+    yield f"history: {number(history['runs'], 'earlier run')}, last {last['started']} (exit {last['exit']}), {when}"
 
 
-def _changed(told: Mapping[str, Any]) -> Iterator[str]:
-    if told["last"] is not None and not told["new"]:
+def _changed(history: Mapping[str, Any]) -> Iterator[str]:
+    if history["last"] is not None and not history["new"]:
         yield "nothing is new since the last run"
-    yield from listed("new since the last run", told["new"])
-    if told["new_since_green"] != told["new"]:
-        yield from listed("new since the last green run", told["new_since_green"])
-    yield from listed("mended", told["mended"])
-    yield from (_gone(incident) for incident in told["gone"] if incident["fresh"])
+    yield from listed("new since the last run", history["new"])
+    if history["new_since_green"] != history["new"]:
+        yield from listed("new since the last green run", history["new_since_green"])
+    yield from listed("mended", history["mended"])
+    yield from (_gone(incident) for incident in history["gone"] if incident["fresh"])
     flaps: dict[str, list[str]] = {}
-    for flap in told["flaps"]:
+    for flap in history["flaps"]:
         flaps.setdefault(f"flaps, red in {flap['red']} of the last {flap['of']}", []).append(flap["row"])
     for what, rows in flaps.items():
         yield from listed(what, rows)
@@ -56,23 +56,23 @@ def _gone(incident: Mapping[str, Any]) -> str:
     return f"recovered, not repaired: {stood}{moved}; {tickets} stay{'s' * (len(incident['tickets']) == 1)} open"
 
 
-def restarted(told: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+def restarted(history: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     """Return the incidents of earlier runs that stand no more, where a mark is another than when they stood.
 
     A mark that tells when a system was started says by that: it was restarted since. Each has ``kind, subject, tickets, since, last, fresh, marks``.
     """
-    return [incident for incident in (told or {}).get("gone", ()) if incident["marks"]]
+    return [incident for incident in (history or {}).get("gone", ()) if incident["marks"]]
 
 
-def unread(told: Mapping[str, Any]) -> Iterator[str]:
+def unread(history: Mapping[str, Any]) -> Iterator[str]:
     """Yield what of the history could not be read, was not looked at, or has a strange time."""
-    if told["unreadable"]:
-        more = f", and {len(told['unreadable']) - 1} more" if told["unreadable"][1:] else ""
-        yield f"history: {number(len(told['unreadable']), 'file')} can't be read and left out: {told['unreadable'][0]}{more}"
-    if told["left_out"]:
-        yield f"history: {number(told['left_out'], 'older file')} not looked at"
-    if told["later"]:
-        yield f"history: by its clock {number(told['later'], 'earlier run')} began after this one; was a clock set back?"
+    if history["unreadable"]:
+        more = f", and {len(history['unreadable']) - 1} more" if history["unreadable"][1:] else ""
+        yield f"history: {number(len(history['unreadable']), 'file')} can't be read and left out: {history['unreadable'][0]}{more}"
+    if history["left_out"]:
+        yield f"history: {number(history['left_out'], 'older file')} not looked at"
+    if history["later"]:
+        yield f"history: by its clock {number(history['later'], 'earlier run')} began after this one; was a clock set back?"
 
 
 def listed(what: str, rows: Sequence[str]) -> Iterator[str]:

@@ -155,17 +155,17 @@ def fold(terminal: pytest.TerminalReporter | None, account: str) -> None:
 
 def folded(text: str, width: int) -> list[str]:
     """Return a red row's block in at most `MOST_LINES`: the command that repeats it whole, and of the rest the beginnings."""
-    told: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for label, said in map(_split, _labelled(text)):
-        told.setdefault(label, said)
-    repeat = command(told.get("repeat", ""), width - _LABEL - 1, " " * (_LABEL + 1)) if "repeat" in told else []
+        texts.setdefault(label, said)
+    repeat = command(texts.get("repeat", ""), width - _LABEL - 1, " " * (_LABEL + 1)) if "repeat" in texts else []
     if len(repeat) > MOST_LINES - 2:
         repeat = ["(it is long: -v shows it)"]
     room = MOST_LINES - len(repeat)
-    wanted = [label for label in _FIRST if label in told and label != "repeat"]
-    wanted = [label for label in wanted if label != "asserted" or "observed" not in told]
+    wanted = [label for label in _FIRST if label in texts and label != "repeat"]
+    wanted = [label for label in wanted if label != "asserted" or "observed" not in texts]
     dropped = [label for label in _DROPPED if label in wanted][: max(0, len(wanted) - room)]
-    lines = [f"{label:<{_LABEL}} {cut(told[label], width - _LABEL - 1)}" for label in wanted if label not in dropped]
+    lines = [f"{label:<{_LABEL}} {cut(texts[label], width - _LABEL - 1)}" for label in wanted if label not in dropped]
     return [*lines, *(f"{'repeat':<{_LABEL}} {part}" if not at else part for at, part in enumerate(repeat))]
 
 

@@ -41,9 +41,9 @@ def page(
     """
     facts = timeline.facts(record["verdicts"])
     line = None if record.get("merged") else timeline.timeline(facts, folder)
-    made = rows.rows(record, facts, contract, folder)
-    places = {row["name"]: row["id"] for row in made}
-    here = {"run": "", "finished": record["finished"], "rows": {row["name"]: row["verdict"] for row in made}}
+    shown_rows = rows.rows(record, facts, contract, folder)
+    places = {row["name"]: row["id"] for row in shown_rows}
+    here = {"run": "", "finished": record["finished"], "rows": {row["name"]: row["verdict"] for row in shown_rows}}
     claims = record.get("claims")
     view: dict[str, Any] = {
         "record": record,
@@ -55,10 +55,10 @@ def page(
         "notes": [*filter(None, (interim(record), not_looked_at(record), (claims or {}).get("gate")))],
         "changes": telling.lines(record.get("history")),
         "about": list(_about(record)),
-        "incidents": incidents.incidents(record, made, folder),
-        "groups": rows.groups(made, contract),
-        "total": len(made),
-        "contract": contracts.page(contract, claims, made) if contract is not None else None,
+        "incidents": incidents.incidents(record, shown_rows, folder),
+        "groups": rows.groups(shown_rows, contract),
+        "total": len(shown_rows),
+        "contract": contracts.page(contract, claims, shown_rows) if contract is not None else None,
         "timeline": line,
         "history": histories.grid(history, here, places),
         "reminders": (claims or {}).get("reminders", ()),

@@ -26,9 +26,9 @@ def page(contract: Contract, claims: Mapping[str, Any] | None, rows: Sequence[Ma
             naming.setdefault(name, []).append(row)
     sections: dict[str, list[dict[str, Any]]] = {}
     for statement in contract.statements.values():
-        made = _statement(statement.id, claims, naming.get(statement.id, []))
+        shown = _statement(statement.id, claims, naming.get(statement.id, []))
         sections.setdefault(statement.section, []).append(
-            made | {"id": f"s-{statement.id}", "name": statement.id, "text": statement.text}
+            shown | {"id": f"s-{statement.id}", "name": statement.id, "text": statement.text}
         )
     held_back = claims.get("held_back") if claims else ""
     return {

@@ -22,11 +22,11 @@ def grid(runs: Sequence[Mapping[str, Any]], here: Mapping[str, Any], ids: Mappin
         return None
     every = [*runs[-(MOST_RUNS - 1) :], here]
     names = dict.fromkeys(name for run in reversed(every) for name in run["rows"])
-    told = [name for name in names if any(run["rows"].get(name, Verdict.HOLDS) != Verdict.HOLDS for run in every)]
-    told.sort(key=lambda name: here["rows"].get(name, Verdict.HOLDS) == Verdict.HOLDS)
-    shown = told[:MOST_ROWS]
-    well = len(names) - len(told)
-    left = f" {len(told) - len(shown)} more rows are left out." if told[MOST_ROWS:] else ""
+    not_well = [name for name in names if any(run["rows"].get(name, Verdict.HOLDS) != Verdict.HOLDS for run in every)]
+    not_well.sort(key=lambda name: here["rows"].get(name, Verdict.HOLDS) == Verdict.HOLDS)
+    shown = not_well[:MOST_ROWS]
+    well = len(names) - len(not_well)
+    left = f" {len(not_well) - len(shown)} more rows are left out." if not_well[MOST_ROWS:] else ""
     return {
         "runs": [{"name": _short(run), "here": run is here} for run in every],
         "said": f"The newest is the last column. {well} rows held in all of these runs and are not shown.{left}",

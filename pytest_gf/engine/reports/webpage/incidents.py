@@ -13,14 +13,14 @@ from pytest_gf.engine.verdict import Verdict
 def incidents(record: Mapping[str, Any], rows: Sequence[dict[str, Any]], folder: Path | None) -> list[dict[str, Any]]:
     """Return the incidents, each with places of its rows in the page. Give each of those rows its incident."""
     named = {row["name"]: row for row in rows}
-    made = []
+    all_shown = []
     for index, incident in enumerate(record["incidents"]):
         shown = _shown(incident, f"i{index}", named, folder)
         for name in (*incident["rows"], *incident["consequences"]):
             if name in named:
                 named[name]["incident"] = shown
-        made.append(shown)
-    return made
+        all_shown.append(shown)
+    return all_shown
 
 
 def _shown(

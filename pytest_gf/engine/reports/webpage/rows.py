@@ -29,10 +29,10 @@ def rows(
     """Return a record's rows for the page, in the record's order."""
     known = contract.statements if contract is not None else {}
     links = _Links(facts, known, folder)
-    made: list[dict[str, Any]] = []
+    shown_rows: list[dict[str, Any]] = []
     for index, row in enumerate(record["verdicts"]):
         names = [str(name) for name in row["statements"]]
-        made.append(
+        shown_rows.append(
             {
                 "id": f"r{index}",
                 "name": row_name(row),
@@ -48,7 +48,7 @@ def rows(
                 "incident": None,
             }
         )
-    return made
+    return shown_rows
 
 
 class _Links:
@@ -74,14 +74,14 @@ class _Links:
 
     def asked(self, row: Mapping[str, Any]) -> markupsafe.Markup:
         """Return a list of what was asked for a row, and of what could not be observed for it."""
-        told = [
+        observed = [
             (*key_of(entry), str(entry["outcome"]), int(entry["exchanges"]), link(path, self._folder)["href"])
             for entry, path in with_evidence(row)
             if entry["exchanges"] or entry["outcome"] != _OBSERVED
         ]
-        key = ("asked", *told)
+        key = ("asked", *observed)
         if key not in self._made:
-            self._made[key] = self._list("inline", (self._fact(*fact) for fact in told))
+            self._made[key] = self._list("inline", (self._fact(*fact) for fact in observed))
         return self._made[key]
 
     def _statement(self, name: str) -> markupsafe.Markup:
@@ -104,7 +104,7 @@ class _Links:
         return self._markup('<ul class="{}">{}</ul>').format(kind, inside) if inside else inside
 
 
-def groups(made: Sequence[Mapping[str, Any]], contract: Contract | None) -> list[dict[str, Any]]:
+def groups(rows: Sequence[Mapping[str, Any]], contract: Contract | None) -> list[dict[str, Any]]:
     """Return the rows by the contract's section of their first statement, or by system; in each, the worst first."""
     by_section: dict[str, list[Mapping[str, Any]]] = {}
     order = (
@@ -112,7 +112,7 @@ def groups(made: Sequence[Mapping[str, Any]], contract: Contract | None) -> list
     )
     for section in order:
         by_section[section] = []
-    for row in made:
+    for row in rows:
         by_section.setdefault(row["section"] or row["name"].partition(".")[0], []).append(row)
     titles = contract.sections if contract is not None else {}
     return [

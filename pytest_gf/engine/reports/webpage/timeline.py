@@ -198,12 +198,12 @@ def _read_evidence(shown: Iterable[Fact], folder: Path) -> None:
             kept = msgspec.json.decode((folder / fact.path).read_bytes(), type=_Kept)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             continue
-        made = [_exchange(exchange) for exchange in kept.exchanges[:MOST_EXCHANGES]]
-        characters -= sum(len(exchange["detail"]) for exchange in made)
+        exchanges = [_exchange(exchange) for exchange in kept.exchanges[:MOST_EXCHANGES]]
+        characters -= sum(len(exchange["detail"]) for exchange in exchanges)
         if characters < 0:
             return
-        fact.exchanges = made
-        fact.more = len(kept.exchanges) + kept.left_out - len(made)
+        fact.exchanges = exchanges
+        fact.more = len(kept.exchanges) + kept.left_out - len(exchanges)
 
 
 class _Kept(msgspec.Struct):
@@ -213,13 +213,13 @@ class _Kept(msgspec.Struct):
 
 def _exchange(exchange: Mapping[str, Any]) -> dict[str, str]:
     rest = {name: value for name, value in exchange.items() if name not in {"system", "operation", "at", "seconds"}}
-    told = [f"{name}: {_compact(value)}" for name, value in rest.items() if value not in ({}, [], "", None)]
+    details = [f"{name}: {_compact(value)}" for name, value in rest.items() if value not in ({}, [], "", None)]
     seconds = exchange.get("seconds")
     return {
         "at": str(exchange.get("at", "")).partition("T")[2],
         "what": f"{exchange.get('system', '')} {exchange.get('operation', '')}",
         "took": took(seconds) if isinstance(seconds, int | float) else "",
-        "detail": "\n".join(told),
+        "detail": "\n".join(details),
     }
 
 
