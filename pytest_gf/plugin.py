@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pytest
 
-from pytest_gf.engine import hookspecs, options, redacting
+from pytest_gf.engine import commands, hookspecs, options, output_redaction
+from pytest_gf.engine.catalog import select
 from pytest_gf.engine.clauses import clause_of
 from pytest_gf.engine.facts import FOLDER
-from pytest_gf.engine.selecting import select
 from pytest_gf.engine.session import SESSION, ContractSession
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if options.HOUSE in config.stash and (config.option.gf_faults or config.option.gf_clean):
-        from pytest_gf.engine import commands
-
         return commands.clean(config) if config.option.gf_clean else commands.list_faults(config)
     return None
 
@@ -177,7 +175,7 @@ class Hooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excrepr: object) -> None:
-        redacting.redact_within(excrepr)
+        output_redaction.redact_within(excrepr)
 
     @pytest.hookimpl
     def pytest_keyboard_interrupt(self) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.engine.causing import kinds_of
+from pytest_gf.engine.cause_kinds import kinds_of
 from pytest_gf.engine.clauses import Clause
-from pytest_gf.engine.found import Found, proving, says
+from pytest_gf.engine.collection import Collection, proving, says
 from pytest_gf.engine.house import BadInput
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ _LABEL = 13
 _NEAR = 4
 
 
-def explain(name: str, collection: Found, run: Run) -> list[str]:
+def explain(name: str, collection: Collection, run: Run) -> list[str]:
     """Return the lines of an explanation. Raises `BadInput` with near names for one that nobody has."""
-    explainer = _Told(collection, run)
+    explainer = _Explainer(collection, run)
     kinds: dict[str, Callable[[str], Iterable[str]]] = dict.fromkeys(collection.clauses, explainer.clause)
     kinds |= dict.fromkeys(run.contract.statements, explainer.statement)
     kinds |= dict.fromkeys(run.house.kinds, explainer.cause)
@@ -39,19 +39,19 @@ def explain(name: str, collection: Found, run: Run) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Explainer:
     """What is told of the clauses of a collection."""
 
-    found: Found
+    collection: Collection
     run: Run
 
     def clause(self, name: str) -> Iterator[str]:
         """Yield what a clause requires, why, of what it is judged, what it needs, and what makes it red."""
-        clause = self.found.clauses[name]
-        facts = self.found.behind(clause)
+        clause = self.collection.clauses[name]
+        facts = self.collection.behind(clause)
         axes = [
             f"{axis} ({', '.join(self.run.axes.every(axis)) or 'given on the command line'})"
-            for axis in self.found.axes_of(clause)
+            for axis in self.collection.axes_of(clause)
         ]
         yield f"{clause.id}: {clause.title}"
         yield from _line("requires", says(clause.function))
@@ -59,10 +59,10 @@ class _Told:
             yield from _line(
                 "contract", f"{statement}{f' ({how})' * bool(how)}: {self.run.contract.statements[statement].text}"
             )
-        yield from _line("selected by", f"-m {' or '.join(self.found.markers.get(name, ())) or 'no marker'}")
+        yield from _line("selected by", f"-m {' or '.join(self.collection.markers.get(name, ())) or 'no marker'}")
         yield from _line("rows", f"one for each {', '.join(axes)}" if axes else "one")
         for fact in facts.values():
-            if fact.asks or fact.name in self.found.judged(clause):
+            if fact.asks or fact.name in self.collection.judged(clause):
                 yield from _line("fact", f"{fact.name}: {says(fact.function)}{_asks(fact.asks)}")
         yield from self._needs(clause)
         red = [drill.fault for drill in self._drills() if drill.violates(name)]
@@ -78,9 +78,9 @@ class _Told:
         statement = self.run.contract.statements[name]
         yield f"{name}: {statement.text}"
         yield from _line("section", f"{statement.section} ({statement.how})")
-        rows = proving(self.found.clauses.values(), self.run.axes).get(name, [])
+        rows = proving(self.collection.clauses.values(), self.run.axes).get(name, [])
         for row, how in rows:
-            clause = self.found.clauses[row.partition("[")[0]]
+            clause = self.collection.clauses[row.partition("[")[0]]
             yield from _line("proved by", f"{row}{f' ({how})' * bool(how)}: {clause.title}")
         for group in self.run.contract.together:
             if name in group.statements.split():
@@ -101,7 +101,7 @@ class _Told:
         ):
             for text in filter(None, texts):
                 yield from _line(label, text)
-        showing = [clause.id for clause in self.found.clauses.values() if name in self.kinds(clause)]
+        showing = [clause.id for clause in self.collection.clauses.values() if name in self.kinds(clause)]
         yield from _line("shown by", ", ".join(showing) or "any row whose probe meets it")
         red = [drill.fault for drill in self._drills() if any(of.partition(" ")[0] == name for of in drill.incidents)]
         yield from _line("lab faults", ", ".join(dict.fromkeys(red)) or "none that is known here")
@@ -111,8 +111,10 @@ class _Told:
 
     def kinds(self, clause: Clause) -> Sequence[str]:
         """Return the kinds of causes that the values may name which a clause judges."""
-        facts = self.found.facts
-        return list(dict.fromkeys(kind for name in self.found.judged(clause) for kind in kinds_of(facts.returns(name))))
+        facts = self.collection.facts
+        return list(
+            dict.fromkeys(kind for name in self.collection.judged(clause) for kind in kinds_of(facts.returns(name)))
+        )
 
     def _proved_by(self, clause: Clause) -> Iterator[tuple[str, str]]:
         seen: dict[tuple[str, str], None] = {}
@@ -121,7 +123,7 @@ class _Told:
         yield from seen
 
     def _needs(self, clause: Clause) -> Iterator[str]:
-        house, facts = self.run.house, self.found.behind(clause).values()
+        house, facts = self.run.house, self.collection.behind(clause).values()
         for right in house.rights(self.run.contract, (ask for fact in facts for ask in fact.asks)):
             yield from _line("needs", right)
         changes = dict.fromkeys(fact.changes for fact in facts if fact.changes)

@@ -17,7 +17,7 @@ from pytest_gf.engine.run import evidence_path, outcome
 from pytest_gf.engine.trouble import Cause, Observed, failing, is_failing
 from pytest_gf.engine.verdict import Verdict, worst
 from pytest_gf.engine.visible import visible_lines
-from pytest_gf.engine.waiving import EXPIRED, waiver_of
+from pytest_gf.engine.waivers import EXPIRED, waiver_of
 
 if TYPE_CHECKING:
     import pytest

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from pytest_gf.engine.broken import marker_names
 from pytest_gf.engine.clauses import LONGEST_TITLE, Clause, clause_of, title_fields
 from pytest_gf.engine.facts import Facts
 from pytest_gf.engine.lint_facts import lint_facts, where_of
-from pytest_gf.engine.meant import meant
+from pytest_gf.engine.load_errors import marker_names
 from pytest_gf.engine.redaction import redactor
+from pytest_gf.engine.suggestion import suggestion
 
 if TYPE_CHECKING:
     import pytest
@@ -112,13 +112,13 @@ def _unknown_parameters(collected: _Collected, facts: Facts) -> Iterator[str]:
     known = (*facts.facts, *facts.axes)
     for name in inspect.signature(collected.clause.function).parameters:
         if name not in {*known, *collected.fixtures}:
-            yield f"unknown parameter {name!r}; expected a fact or an axis{meant(name, known)}"
+            yield f"unknown parameter {name!r}; expected a fact or an axis{suggestion(name, known)}"
 
 
 def _lint_markers(collected: _Collected, selections: Sequence[str], known: Sequence[str]) -> Iterator[str]:
     unknown = sorted(collected.markers - set(known))
     for name in unknown:
-        yield f"unknown marker {name!r}{meant(name, known)}"
+        yield f"unknown marker {name!r}{suggestion(name, known)}"
     if not unknown and selections and not collected.markers & set(selections):
         yield f"no marker of a selection, so -m never chooses it; expected one of {', '.join(selections)}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_gf.engine.facts import GIVENS, Fact, Facts
-from pytest_gf.engine.meant import meant
+from pytest_gf.engine.suggestion import suggestion
 
 _PYTESTS_OWN = "request"
 """pytest's fixture that every fact is made with."""
@@ -43,7 +43,7 @@ def _lint_fact(fact: Fact, facts: Facts) -> Iterator[str]:
     for need in fact.needs:
         if need not in known:
             among = ", ".join((*facts.axes, *GIVENS))
-            yield f"unknown parameter {need!r}; expected another fact or one of {among}{meant(need, known)}"
+            yield f"unknown parameter {need!r}; expected another fact or one of {among}{suggestion(need, known)}"
     for need in fact.every:
         if need in facts.facts and len(facts.axes_of(need)) != 1:
             yield f"Every[...] of {need!r} needs a fact of exactly one axis"
@@ -57,7 +57,7 @@ def _lint_changes(fact: Fact, facts: Facts, guard: str, allows: Sequence[str]) -
     if fact.changes is None:
         return
     if fact.changes not in allows:
-        yield f"changes={fact.changes!r} is no word that a target may allow{meant(fact.changes, allows)}"
+        yield f"changes={fact.changes!r} is no word that a target may allow{suggestion(fact.changes, allows)}"
     if guard and guard not in facts.closure(fact.name):
         yield f"it changes something and doesn't need {guard!r}, so it could bury evidence"
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from pytest_gf.engine import bending, loading
+from pytest_gf.engine import lab_options, loading
 from pytest_gf.engine import target as targets
 from pytest_gf.engine.axes import Axes
 from pytest_gf.engine.contract import Contract
 from pytest_gf.engine.house import BadInput, Early, Given, House, Option
-from pytest_gf.engine.reports import between
+from pytest_gf.engine.reports import monitoring
 
 if TYPE_CHECKING:
     from pytest_gf.engine.target import Target
@@ -63,7 +63,7 @@ class Settings:
     expect_interim: bool = False
     confirmed: str | None = None
     """The word of --gf-confirm, if any."""
-    between: between.Between = between.NOTHING
+    monitoring: monitoring.Monitoring = monitoring.NOTHING
 
     @property
     def fact_deadline(self) -> float:
@@ -143,7 +143,7 @@ _OPTIONS = (
             "Default: the hour in UTC, so that an hourly canary looks elsewhere each time.",
         },
     ),
-    *bending.OPTIONS,
+    *lab_options.OPTIONS,
     Option(
         "--gf-reports",
         {"metavar": "DIR", "help": "Where runs write. Default: reports/ in pytest's root folder."},
@@ -215,7 +215,7 @@ def add_options(parser: pytest.Parser, config: pytest.Config) -> None:
 
 def options_of(house: House) -> Iterator[Option]:
     """Yield every option: the engine's, then those of the House's axes and selections."""
-    yield from (*_OPTIONS, *between.OPTIONS)
+    yield from (*_OPTIONS, *monitoring.OPTIONS)
     yield from house.options()
 
 
@@ -338,7 +338,7 @@ def _read(config: pytest.Config, house: House) -> Settings:
         axes=Axes(house, contract, filled, chosen, target),
         target=target,
         vantage=target.vantage if target is not None else option.gf_vantage or house.vantages[0],
-        faults=bending.bends(option, house, contract, target),
+        faults=lab_options.bends(option, house, contract, target),
         reports=Path(os.path.abspath(option.gf_reports)) if option.gf_reports else config.rootpath / "reports",
         strict=option.gf_strict,
         deadline=option.gf_deadline,
@@ -346,7 +346,7 @@ def _read(config: pytest.Config, house: House) -> Settings:
         selected={marker: value for marker, value in selected.items() if value is not None},
         expect_interim=option.gf_expect_interim,
         confirmed=_confirmed(given, house),
-        between=between.read(option, str(config.getini("gf_history")), config.inipath),
+        monitoring=monitoring.read(option, str(config.getini("gf_history")), config.inipath),
     )
 
 

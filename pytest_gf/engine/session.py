@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from pytest_gf.engine import broken, catalog, judging, looking, pytests, redacting, waiving
+from pytest_gf.engine import catalog, commands, judging, load_errors, output_redaction, pytest_state, waivers
 from pytest_gf.engine.clauses import Row, clause_of
 from pytest_gf.engine.facts import Facts, Folder, read_folder
 from pytest_gf.engine.lint import lint
 from pytest_gf.engine.options import HOUSE, suites_of
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports import between, claims, github, pages, places, terminal
+from pytest_gf.engine.reports import claims, github, monitoring, pages, places, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.run import Run, new_id
-from pytest_gf.engine.terminating import interrupt_on_sigterm
+from pytest_gf.engine.sigterm import interrupt_on_sigterm
 from pytest_gf.engine.verdict import Exit, Verdict
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ class ContractSession:
         worker = getattr(config, "workerinput", None)
         self.config = config
         self.is_worker = worker is not None
-        self.is_controller = not self.is_worker and pytests.is_controller(config)
-        if looking.wanted(config) and (self.is_worker or self.is_controller):
-            raise pytest.UsageError(f"{looking.wanted(config)} is made in one process: leave -n out")
+        self.is_controller = not self.is_worker and pytest_state.is_controller(config)
+        if commands.instead_of_judging(config) and (self.is_worker or self.is_controller):
+            raise pytest.UsageError(f"{commands.instead_of_judging(config)} is made in one process: leave -n out")
         self.run = Run(settings, worker["gf_run"] if worker is not None else new_id())
         self.rows: dict[str, Row] = {}
         self.record: Record | None = None
@@ -62,10 +62,16 @@ class ContractSession:
         self.every: list[pytest.Item] = []
         self._endings: list[str] = []
         self._allure: AllureHooks | None = None
-        self._undo = [redacting.redact_log_records(), redacting.redact_shown_warnings(), redacting.redact_uncaught()]
-        redacting.redact_traces(config.trace.root)
+        self._undo = [
+            output_redaction.redact_log_records(),
+            output_redaction.redact_shown_warnings(),
+            output_redaction.redact_uncaught(),
+        ]
+        output_redaction.redact_traces(config.trace.root)
         option = config.option
-        self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan or looking.wanted(config))
+        self.looks_only = bool(
+            option.collectonly or option.setuponly or option.setupplan or commands.instead_of_judging(config)
+        )
         if not self.looks_only:
             if not self.is_worker:
                 places.check(self.run)
@@ -112,10 +118,10 @@ class ContractSession:
         self.rows = catalog.rows_of(selected, self.run.settings)
         self.run.is_live = any("target" in needs for needs in self._needs(selected))
         if self.rows and not self.is_worker and not self.looks_only:
-            self.record = Record(self.run, self.rows, pytests.asked(self.config), self._claimed)
+            self.record = Record(self.run, self.rows, pytest_state.command_line(self.config), self._claimed)
             self._undo.append(interrupt_on_sigterm())
-            self._failed_before = {str(nodeid): nodeid for nodeid in pytests.last_failed(self.config)}
-            reporter = pytests.terminal(self.config)
+            self._failed_before = {str(nodeid): nodeid for nodeid in pytest_state.last_failed(self.config)}
+            reporter = pytest_state.terminal(self.config)
             if reporter is not None:
                 self.run.listen(terminal.voice(reporter))
                 reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
@@ -126,7 +132,7 @@ class ContractSession:
             yield {need for fact in self.facts.closure(name).values() for need in fact.needs}
 
     def after_collection(self) -> list[str]:
-        reporter = pytests.terminal(self.config)
+        reporter = pytest_state.terminal(self.config)
         shown = self.rows and not self.config.option.gf_explain
         return terminal.banner(self.run, reporter) if shown and reporter is not None else []
 
@@ -140,10 +146,10 @@ class ContractSession:
 
     def instead(self, session: pytest.Session) -> bool | None:
         """Write what --gf-plan or --gf-explain ask for instead of running anything; None where neither does."""
-        lines = None if session.testsfailed else looking.lines(self, session.items)
+        lines = None if session.testsfailed else commands.lines(self, session.items)
         if lines is None:
             return None
-        reporter = pytests.terminal(self.config)
+        reporter = pytest_state.terminal(self.config)
         for line, lacks in lines:
             self._lacking = self._lacking or lacks
             if reporter is not None:
@@ -169,7 +175,7 @@ class ContractSession:
     def ready(self, item: pytest.Item) -> None:
         """Waive what is known to be red, once the item's values are there."""
         if item.nodeid in self.rows:
-            waiving.waive(item, self.rows[item.nodeid], self.run)
+            waivers.waive(item, self.rows[item.nodeid], self.run)
 
     def after(self, item: pytest.Item) -> None:
         if self._allure is not None and item.nodeid in self.rows:
@@ -183,9 +189,9 @@ class ContractSession:
             if text is not None:
                 report.longrepr = text
         if report.longrepr is not None:
-            report.longrepr = redacting.redact_within(report.longrepr)
+            report.longrepr = output_redaction.redact_within(report.longrepr)
         if report.sections:
-            report.sections = redacting.redact_within(report.sections)
+            report.sections = output_redaction.redact_within(report.sections)
 
     def judge(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Put a clause's verdict for this phase on its report, on which it travels to the process that reports."""
@@ -268,16 +274,16 @@ class ContractSession:
 
     def show(self, verdict: dict[str, Any]) -> None:
         """Write a settled clause's line; -q has its letter instead."""
-        reporter = pytests.terminal(self.config)
+        reporter = pytest_state.terminal(self.config)
         if reporter is not None and self.config.option.verbose >= 0:
             terminal.line(reporter, verdict, terminal.width(self.rows.values()), self.run)
 
     def clean_collect_report(self, report: pytest.CollectReport, collector: pytest.Collector) -> None:
-        self._broken += broken.take_out(report, collector, suites_of(self.config))
-        report.longrepr = redacting.redact_within(report.longrepr)
+        self._broken += load_errors.take_out(report, collector, suites_of(self.config))
+        report.longrepr = output_redaction.redact_within(report.longrepr)
 
     def clean_warning(self, recorded: Any) -> None:
-        recorded.message = redacting.redact_warning(recorded.message)
+        recorded.message = output_redaction.redact_warning(recorded.message)
 
     # At the end
 
@@ -300,7 +306,7 @@ class ContractSession:
             self._not_run(nodeid)
         self._keep_last_failed()
         code = int(session.exitstatus)
-        if code in _OURS or pytests.stopped_by_maxfail(self.config, code):
+        if code in _OURS or pytest_state.stopped_by_maxfail(self.config, code):
             code = 1 if self._plain_failures else self.record.exit_code()
             session.exitstatus = code
         with self.run.reporting():
@@ -317,12 +323,12 @@ class ContractSession:
     def finished(self, session: pytest.Session) -> None:
         """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""
         if self.record is not None and self._whole is not None:
-            before, self._whole = self._whole, between.leave(self.record, self._whole)
+            before, self._whole = self._whole, monitoring.leave(self.record, self._whole)
             if self._whole is not before:
                 session.exitstatus = self._whole["exit"] if session.exitstatus == Exit.GREEN else session.exitstatus
                 pages.write_page(self.run, self._whole, self.record.before())
         if self.record is not None and self.config.option.verbose < 1:
-            terminal.fold(pytests.terminal(self.config), ACCOUNT)
+            terminal.fold(pytest_state.terminal(self.config), ACCOUNT)
 
     def _tidy(self, deadline: float | None = None) -> None:
         if self._tidied:
@@ -346,7 +352,7 @@ class ContractSession:
                 reporter.write_line(f"left behind: {line} (pytest --gf-clean finishes it)", red=True)
 
     def write_last_line(self) -> None:
-        reporter = pytests.terminal(self.config)
+        reporter = pytest_state.terminal(self.config)
         if reporter is not None and self._whole is not None:
             if places.incomplete(self.run):
                 reporter.write_line(f"{places.incomplete(self.run)}; exit {int(self._whole['exit'])}", red=True)
@@ -389,7 +395,7 @@ class ContractSession:
         if self.record is not None:
             for nodeid, key in self._failed_before.items():
                 if self.record.verdicts.get(nodeid, {}).get("verdict") == Verdict.UNPROVEN:
-                    pytests.last_failed(self.config)[key] = True
+                    pytest_state.last_failed(self.config)[key] = True
 
     def wanted(self, items: list[pytest.Item]) -> Iterator[tuple[str, Mapping[str, str]]]:
         for item in items:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from pytest_gf.engine.axes import Axes
 from pytest_gf.engine.clauses import Clause
+from pytest_gf.engine.collection import Collection, proving, says
 from pytest_gf.engine.facts import Facts
-from pytest_gf.engine.found import Found, proving, says
 from pytest_gf.lab.drills import Drill, drills
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _HOW = {
 }
 
 
-def page(collection: Found, contract: Contract, axes: Axes, known: Sequence[Drill]) -> str:
+def page(collection: Collection, contract: Contract, axes: Axes, known: Sequence[Drill]) -> str:
     """Return the page: every clause, every fact, then every statement with what proves it."""
     ordered = sorted(collection.clauses.values(), key=lambda clause: clause.id)
     proved = {
@@ -60,7 +60,7 @@ def page(collection: Found, contract: Contract, axes: Axes, known: Sequence[Dril
     return "\n".join(lines)
 
 
-def _section(clause: Clause, collection: Found, known: Sequence[Drill]) -> list[str]:
+def _section(clause: Clause, collection: Collection, known: Sequence[Drill]) -> list[str]:
     direct = collection.judged(clause)
     below = collection.behind(clause).keys() - set(direct)
     axes = collection.axes_of(clause)
@@ -91,19 +91,19 @@ def _fact(facts: Facts, name: str) -> str:
     return f"| `{name}` | {', '.join(facts.axes_of(name))} | {fact.changes or ''} | {says(fact.function)} |"
 
 
-def collected(path: str = "suites") -> Found:
+def collected(path: str = "suites") -> Collection:
     """Return what pytest collects below a folder from here. Raises SystemExit where it finds no clause."""
     import pytest
 
     from pytest_gf.engine.session import SESSION
 
-    collection = Found()
+    collection = Collection()
 
     class Collector:
         def pytest_collection_finish(self, session: pytest.Session) -> None:
             nonlocal collection
             contract = session.config.stash[SESSION]
-            collection = Found.of(contract.every, contract.facts)
+            collection = Collection.of(contract.every, contract.facts)
 
     with contextlib.redirect_stdout(io.StringIO()) as said:
         code = pytest.main([path, "--gf", "--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[Collector()])

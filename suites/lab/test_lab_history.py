@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pytest_gf.engine.reports.telling import restarted
+from pytest_gf.engine.reports.history_text import restarted
 
 ROWS = ["-m", "canary", "-k", "list-buckets or workload-ready"]
 LOST = "--gf-fault=bucket-index-lost:attic"

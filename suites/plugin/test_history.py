@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pytest_gf.engine.redaction import redactor
 from pytest_gf.engine.reports import changes, history
 from pytest_gf.engine.reports.history import SCHEMA, History, Past, Stood
-from pytest_gf.engine.reports.telling import lines, wrapped
+from pytest_gf.engine.reports.history_text import lines, wrapped
 from pytest_gf.engine.verdict import Verdict
 
 WELL, RED, DARK = Verdict.HOLDS, Verdict.VIOLATED, Verdict.UNPROVEN

@@ -9,9 +9,9 @@ import msgspec
 
 from pytest_gf.engine.reports import changes, history
 from pytest_gf.engine.reports.history import Past
+from pytest_gf.engine.reports.history_text import WIDTH, cause, lines, listed, number, unread, wrapped
 from pytest_gf.engine.reports.merge import NoRecord
 from pytest_gf.engine.reports.merge import read as read_record
-from pytest_gf.engine.reports.telling import WIDTH, cause, lines, listed, number, unread, wrapped
 from pytest_gf.engine.reports.terminal import PYTEST_WORDS
 from pytest_gf.engine.verdict import Exit, Verdict
 from pytest_gf.engine.visible import visible

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_gf.engine.house import BadInput
-from pytest_gf.engine.reports import between
+from pytest_gf.engine.reports import monitoring
 
 if TYPE_CHECKING:
     from pytest_gf.engine.reports.allure import AllureHooks
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def check(run: Run) -> None:
     """Write to where reports, history and metrics go. Raises `pytest.UsageError` with one line where that fails."""
     try:
-        between.try_to_write("reports", run.settings.reports, "folder with --gf-reports=DIR")
-        between.check(run.settings.between)
+        monitoring.try_to_write("reports", run.settings.reports, "folder with --gf-reports=DIR")
+        monitoring.check(run.settings.monitoring)
     except BadInput as wrong:
         raise pytest.UsageError(str(wrong)) from None
 

@@ -13,7 +13,7 @@ import msgspec
 from pytest_gf.engine.clauses import Row, row_as_data
 from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports import between, history
+from pytest_gf.engine.reports import history, monitoring
 from pytest_gf.engine.reports.claims import row_name
 from pytest_gf.engine.reports.form import SCHEMA
 from pytest_gf.engine.reports.incidents import cause_of, incidents
@@ -147,7 +147,7 @@ class Record:
         together = {"kinds": self._kinds, "incidents": gathered, "history": None, "verdicts": verdicts}
         whole = self._top | ending | together | {"does_not_prove": self._top["does_not_prove"]}
         whole["claims"] = self._claimed(whole)
-        whole = between.compare(self, whole)
+        whole = monitoring.compare(self, whole)
         with self.run.reporting():
             write(self.run.folder, whole)
         return whole

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.reports.claims import Claims, gate_line, row_name
+from pytest_gf.engine.reports.history_text import lines as told_lines
 from pytest_gf.engine.reports.incidents import section
-from pytest_gf.engine.reports.telling import lines as told_lines
 from pytest_gf.engine.verdict import Verdict
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports import telling
+from pytest_gf.engine.reports import history_text
 from pytest_gf.engine.reports.claims import gate_line, row_name
 from pytest_gf.engine.reports.incidents import block
 from pytest_gf.engine.reports.lines import columns, command, cut, wrapped
@@ -112,7 +112,7 @@ def ending(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Ru
     passed = gate_line(record, run.settings.house.gate)
     if passed:
         _write(terminal, passed)
-    for text in telling.lines(record.get("history")):
+    for text in history_text.lines(record.get("history")):
         _write(terminal, text)
     _write_claims(terminal, record, run, claims)
     for name, text in run.shown().items():

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.engine.reports import telling
+from pytest_gf.engine.reports import history_text
 from pytest_gf.engine.reports.summary import MEANING, counts, interim, not_looked_at
 from pytest_gf.engine.reports.webpage import contract as contracts
 from pytest_gf.engine.reports.webpage import history as histories
@@ -53,7 +53,7 @@ def page(
         "share": list(_share(record)),
         "when": f"{timeline.instant(record['started'])} to {timeline.instant(record['finished'] or 'no end')}, vantage {record['vantage']}",
         "notes": [*filter(None, (interim(record), not_looked_at(record), (claims or {}).get("gate")))],
-        "changes": telling.lines(record.get("history")),
+        "changes": history_text.lines(record.get("history")),
         "about": list(_about(record)),
         "incidents": incidents.incidents(record, shown_rows, folder),
         "groups": rows.groups(shown_rows, contract),

@@ -20,7 +20,7 @@ _PYTESTS = {"clause", "parametrize", "skip"}
 
 
 @dataclass
-class Found:
+class Collection:
     """Clauses and their markers by id, tests by the policy statement that they hold, and all facts."""
 
     facts: Facts = field(default_factory=lambda: Facts({}))
@@ -29,7 +29,7 @@ class Found:
     upholding: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, items: Iterable[pytest.Item], facts: Facts) -> Found:
+    def of(cls, items: Iterable[pytest.Item], facts: Facts) -> Collection:
         """Return what these items are."""
         collection = cls(facts)
         for item in items:

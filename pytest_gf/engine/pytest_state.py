@@ -31,7 +31,7 @@ def is_controller(config: pytest.Config) -> bool:
     return getattr(option, "dist", "no") != "no" and bool(getattr(option, "tx", None))
 
 
-def asked(config: pytest.Config) -> dict[str, Any]:
+def command_line(config: pytest.Config) -> dict[str, Any]:
     """Return what the record says of how this run was asked for."""
     option = config.option
     paths = [str(arg).removeprefix(f"{config.rootpath}/") for arg in config.args]

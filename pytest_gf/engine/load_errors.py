@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gf.engine.meant import meant
+from pytest_gf.engine.suggestion import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,7 @@ def line_of(error: BaseException, path: Path, markers: Iterable[str] = ()) -> st
     unknown = _NO_MARKER.search(str(error))
     text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     if unknown is not None:
-        text = f"unknown marker {unknown[1]!r}{meant(unknown[1], markers)}"
+        text = f"unknown marker {unknown[1]!r}{suggestion(unknown[1], markers)}"
     elif isinstance(error, NameError):
         text += "; is its import missing?"
     return f"{path}:{_line(error, path)}: {text}"

@@ -47,25 +47,25 @@ OPTIONS = (
 
 
 @dataclass(frozen=True)
-class Between:
+class Monitoring:
     """Where this run is kept for later ones, and where its metrics go; None where nowhere."""
 
     history: Path | None = None
     metrics: Path | metrics.Gateway | None = None
 
 
-NOTHING = Between()
+NOTHING = Monitoring()
 
 
-def read(option: argparse.Namespace, ini: str, file: Path | None) -> Between:
+def read(option: argparse.Namespace, ini: str, file: Path | None) -> Monitoring:
     """Return what was asked for; ``ini`` is what gf_history says, relative to the ini file. Raises `BadInput`."""
     base = file.parent if file is not None and not option.gf_history else Path.cwd()
     folder = os.path.abspath(base / (option.gf_history or ini)) if option.gf_history or ini else None
     to = metrics.destination(option.gf_metrics) if option.gf_metrics else None
-    return Between(Path(folder) if folder is not None else None, to)
+    return Monitoring(Path(folder) if folder is not None else None, to)
 
 
-def check(asked: Between) -> None:
+def check(asked: Monitoring) -> None:
     """Write to the folder of the history, and beside the file of metrics. Raises `BadInput` where that fails."""
     if asked.history is not None:
         try_to_write("the history", asked.history, f"folder with {HISTORY}=DIR")
@@ -108,7 +108,7 @@ def compare(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
 
 def _earlier(record: Record, whole: Mapping[str, Any]) -> history.History | None:
     """Return the runs that this one is compared with; None where none are kept, or their folder can't be read any more."""
-    folder = record.run.settings.between.history
+    folder = record.run.settings.monitoring.history
     if folder is None:
         return None
     try:
@@ -120,7 +120,7 @@ def _earlier(record: Record, whole: Mapping[str, Any]) -> history.History | None
 
 def leave(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
     """Write metrics and history when all else is written. Return the record, whose green exit is an error where a report is missing."""
-    asked = record.run.settings.between
+    asked = record.run.settings.monitoring
     whole = _settled(record, whole)
     sent = _measure(record, whole)
     whole = _settled(record, whole)
@@ -141,7 +141,7 @@ def _settled(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
 
 def _measure(record: Record, whole: Mapping[str, Any]) -> bool:
     """Write the metrics, if they are asked for. Return whether they arrived."""
-    run, to = record.run, record.run.settings.between.metrics
+    run, to = record.run, record.run.settings.monitoring.metrics
     if to is None:
         return False
     try:
