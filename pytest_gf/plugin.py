@@ -80,7 +80,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if SESSION in config.stash:
         session = config.stash[SESSION]
         select(config, items, session.facts, session.run)
-    clauses = [clause for item in items if (clause := clause_of(getattr(item, "function", None)))]
+    clauses = [clause for item in items if (clause := clause_of(item))]
     if clauses and SESSION not in config.stash:
         where = clauses[0].function.__code__.co_filename
         raise pytest.UsageError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_gf.engine.clauses import Row, clause_of, row_of
 from pytest_gf.engine.house import Candidate
+from pytest_gf.engine.pytest_state import parameter_names
 
 if TYPE_CHECKING:
     import pytest
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def select(config: pytest.Config, items: list[pytest.Item], facts: Facts, run: Run) -> None:
     """Give rows the markers of the selections that take them. Deselect the clauses over an axis that has no values."""
     empty = {axis for axis in run.axes.names if not run.axes.values(axis)}
-    clauses = [item for item in items if clause_of(getattr(item, "function", None)) is not None]
+    clauses = [item for item in items if clause_of(item) is not None]
     left_out = [item for item in clauses if empty & set(params_of(item))]
     for item in clauses:
         candidate = _candidate(item, facts)
@@ -36,7 +37,7 @@ def rows_of(items: Iterable[pytest.Item], settings: Settings) -> dict[str, Row]:
     """Return the row of each item that is a clause, by node id, in the order of collection."""
     rows: dict[str, Row] = {}
     for item in items:
-        clause = clause_of(getattr(item, "function", None))
+        clause = clause_of(item)
         if clause is not None:
             row = row_of(clause, params_of(item), settings.axes)
             note = settings.note(tuple(row.params))
@@ -51,9 +52,8 @@ def params_of(item: pytest.Item) -> dict[str, str]:
 
 
 def _candidate(item: pytest.Item, facts: Facts) -> Candidate:
-    names = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # Private, and mypy says so.
-    known = [name for name in names if name in facts.facts]
+    known = [name for name in parameter_names(item) if name in facts.facts]
     changes = any(fact.changes for name in known for fact in facts.closure(name).values())
-    clause = clause_of(getattr(item, "function", None))
+    clause = clause_of(item)
     markers = frozenset(mark.name for mark in item.iter_markers())
     return Candidate(markers, params_of(item), changes, clause.id if clause is not None else "")

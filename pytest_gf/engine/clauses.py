@@ -71,9 +71,9 @@ def clause(id: str, title: str, *, proves: str) -> Callable[[Test], Test]:  # no
     return decorate
 
 
-def clause_of(function: object) -> Clause | None:
-    """Return the clause that ``function`` was decorated with, if any."""
-    mark = getattr(function, ATTRIBUTE, None)
+def clause_of(test: object) -> Clause | None:
+    """Return the clause of a test function, or of an item that pytest made of one. None for any other test."""
+    mark = getattr(getattr(test, "function", test), ATTRIBUTE, None)
     return mark if isinstance(mark, Clause) else None
 
 

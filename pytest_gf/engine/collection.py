@@ -33,7 +33,7 @@ class Collection:
         """Return what these items are."""
         collection = cls(facts)
         for item in items:
-            clause = clause_of(getattr(item, "function", None))
+            clause = clause_of(item)
             if clause is not None:
                 collection.clauses[clause.id] = clause
                 collection.markers[clause.id] = sorted({mark.name for mark in item.iter_markers()} - _PYTESTS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.visible import visible_lines
+from pytest_gf.engine.visible import map_texts, visible_lines
 
 MOST_EXCHANGES = 500
 MOST_CHARACTERS = 2_000
@@ -52,7 +52,7 @@ def record(system: str, operation: str, *, seconds: float, **details: Any) -> No
     if evidence is not None:
         began = instant(time.time() - seconds)
         entry = {"system": system, "operation": operation, "at": began, "seconds": round(seconds, 6)}
-        evidence.add(entry | {name: _bounded(value) for name, value in details.items()} | entry)
+        evidence.add(entry | map_texts(details, _bounded) | entry)
 
 
 def instant(seconds: float) -> str:
@@ -62,11 +62,5 @@ def instant(seconds: float) -> str:
     )
 
 
-def _bounded(value: Any) -> Any:
-    if isinstance(value, str):
-        return visible_lines(redact(value), MOST_CHARACTERS)
-    if isinstance(value, Mapping):
-        return {visible_lines(redact(str(name)), MOST_CHARACTERS): _bounded(item) for name, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_bounded(item) for item in value]
-    return value
+def _bounded(text: str) -> str:
+    return visible_lines(redact(text), MOST_CHARACTERS)

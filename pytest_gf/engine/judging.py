@@ -12,6 +12,7 @@ from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unproven
 from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.facts import UNPROVEN
 from pytest_gf.engine.options import options_of
+from pytest_gf.engine.pytest_state import parameter_names
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.run import evidence_path, outcome
 from pytest_gf.engine.trouble import Cause, Observed, failing, is_failing
@@ -271,15 +272,15 @@ def _assertion(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
 
 def _arguments(item: pytest.Item) -> list[Any]:
     values = getattr(item, "funcargs", {})
-    return [values[name] for name in getattr(item, "_fixtureinfo").argnames if name in values]  # noqa: B009  # Private, and mypy says so.
+    return [values[name] for name in parameter_names(item) if name in values]
 
 
 def _direct(item: pytest.Item, row: Row, graph: Graph | None) -> list[tuple[str, Node]]:
     """Return the facts that a clause asks for by name."""
     if graph is None:
         return []
-    names = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # As above.
-    nodes = [(name, graph.find(name, row.params)) for name in names if name in graph.facts.facts]
+    names = [name for name in parameter_names(item) if name in graph.facts.facts]
+    nodes = [(name, graph.find(name, row.params)) for name in names]
     return [(name, node) for name, node in nodes if node is not None]
 
 

@@ -52,14 +52,14 @@ def lint(items: Sequence[pytest.Item], facts: Facts, settings: Settings) -> list
     lines = [line for collected in clauses.values() for line in _lint_clause(collected, facts, settings, known)]
     lines += _lint_ids([collected.clause for collected in clauses.values()])
     lines += lint_facts(facts, settings.house.guard, settings.house.allows)
-    ours = (item.nodeid for item in items if clause_of(getattr(item, "function", None)) is not None)
+    ours = (item.nodeid for item in items if clause_of(item) is not None)
     return [*lines, *([_NOT_SHOWN] if any(map(redactor().shows, ours)) else [])]
 
 
 def _clauses(items: Sequence[pytest.Item]) -> dict[Callable[..., None], _Collected]:
     clauses: dict[Callable[..., None], _Collected] = {}
     for item in items:
-        clause = clause_of(getattr(item, "function", None))
+        clause = clause_of(item)
         if clause is not None:
             collected = clauses.setdefault(clause.function, _Collected(clause))
             collected.markers |= {mark.name for mark in item.iter_markers()}

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,8 +24,6 @@ from pytest_gf.engine.reports import monitoring
 
 if TYPE_CHECKING:
     from pytest_gf.engine.target import Target
-
-Asked = TypeVar("Asked")
 
 DEFAULT_HOUSE = "pytest_gf.honey:HOUSE"
 HOUSE = pytest.StashKey[House]()
@@ -79,13 +77,6 @@ class Settings:
     def target_name(self) -> str:
         """The target's name, as every report shows it."""
         return self.target.name if self.target is not None else LAB
-
-    def asked(self, kind: type[Asked]) -> Asked:
-        """Return what a selection of the House read of the command line, by its type. Raises KeyError."""
-        for settings in self.selected.values():
-            if isinstance(settings, kind):
-                return settings
-        raise KeyError(f"no selection reads {kind.__name__}")
 
     def part(self) -> str | None:
         """Return which share of the whole this run has, as ``3/8``; None where it has all."""

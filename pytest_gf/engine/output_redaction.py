@@ -44,6 +44,12 @@ def _redact_attributes(attributes: dict[str, Any], owner: Any, depth: int) -> No
             object.__setattr__(owner, name, clean)
 
 
+def redact_outputs(tracer: Any) -> list[Callable[[], None]]:
+    """Let logs, warnings, uncaught exceptions and pytest's ``tracer`` write without secrets. Return what undoes that."""
+    redact_traces(tracer)
+    return [redact_log_records(), redact_shown_warnings(), redact_uncaught()]
+
+
 def redact_log_records() -> Callable[[], None]:
     """Let every log record be made without secrets, its exception's text included. Returns how to undo that."""
     before: Factory = logging.getLogRecordFactory()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -23,6 +24,12 @@ def terminal(config: pytest.Config) -> pytest.TerminalReporter | None:
     """Return what writes to the terminal; an xdist worker has none."""
     plugin = config.pluginmanager.get_plugin("terminalreporter")
     return plugin if isinstance(plugin, pytest.TerminalReporter) else None
+
+
+def parameter_names(item: pytest.Item) -> Sequence[str]:
+    """Return the names of the parameters of a test."""
+    names: Sequence[str] = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # Private, and mypy says so.
+    return names
 
 
 def is_controller(config: pytest.Config) -> bool:

@@ -171,7 +171,10 @@ class Run:
 
     def asked(self, kind: type[Asked]) -> Asked:
         """Return what a selection of the House read of the command line, by its type. Raises KeyError."""
-        return self.settings.asked(kind)
+        for settings in self.settings.selected.values():
+            if isinstance(settings, kind):
+                return settings
+        raise KeyError(f"no selection reads {kind.__name__}")
 
     def begin(self, facts: Facts) -> Graph:
         """Make the graph of this run's facts."""

@@ -45,8 +45,9 @@ class ContractSession:
         self.config = config
         self.is_worker = worker is not None
         self.is_controller = not self.is_worker and pytest_state.is_controller(config)
-        if commands.instead_of_judging(config) and (self.is_worker or self.is_controller):
-            raise pytest.UsageError(f"{commands.instead_of_judging(config)} is made in one process: leave -n out")
+        instead = commands.instead_of_judging(config)
+        if instead and (self.is_worker or self.is_controller):
+            raise pytest.UsageError(f"{instead} is made in one process: leave -n out")
         self.run = Run(settings, worker["gf_run"] if worker is not None else new_id())
         self.rows: dict[str, Row] = {}
         self.record: Record | None = None
@@ -62,16 +63,9 @@ class ContractSession:
         self.every: list[pytest.Item] = []
         self._endings: list[str] = []
         self._allure: AllureHooks | None = None
-        self._undo = [
-            output_redaction.redact_log_records(),
-            output_redaction.redact_shown_warnings(),
-            output_redaction.redact_uncaught(),
-        ]
-        output_redaction.redact_traces(config.trace.root)
+        self._undo = output_redaction.redact_outputs(config.trace.root)
         option = config.option
-        self.looks_only = bool(
-            option.collectonly or option.setuponly or option.setupplan or commands.instead_of_judging(config)
-        )
+        self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan or instead)
         if not self.looks_only:
             if not self.is_worker:
                 places.check(self.run)
@@ -101,12 +95,10 @@ class ContractSession:
 
     def add_keywords(self, item: pytest.Item) -> None:
         """Let -k select a clause by its id and by its values."""
-        clause = clause_of(getattr(item, "function", None))
+        clause = clause_of(item)
         if clause is not None:
-            params = catalog.params_of(item)
-            item.extra_keyword_matches.update(
-                {clause.id, *params.values(), f"{clause.id}[{'-'.join(params.values())}]"}
-            )
+            values = catalog.params_of(item).values()
+            item.extra_keyword_matches.update({clause.id, *values, f"{clause.id}[{'-'.join(values)}]"})
 
     def collected(self, every: list[pytest.Item], selected: list[pytest.Item]) -> None:
         """Lint all clauses that were collected (in one process only), and note the rows that were selected."""
@@ -311,9 +303,8 @@ class ContractSession:
             session.exitstatus = code
         with self.run.reporting():
             verdicts = list(self.record.verdicts.values())
-            self._endings = [
-                line for selection in self.run.house.selections for line in selection.ends(self.run, verdicts)
-            ]
+            ends = (selection.ends(self.run, verdicts) for selection in self.run.house.selections)
+            self._endings = [line for lines in ends for line in lines]
         if self._allure is not None:
             self._allure.write_environment()
         self._whole = self.record.finish(code)
@@ -400,7 +391,7 @@ class ContractSession:
     def wanted(self, items: list[pytest.Item]) -> Iterator[tuple[str, Mapping[str, str]]]:
         for item in items:
             if item.nodeid in self.rows:
-                for name in getattr(item, "_fixtureinfo").argnames:  # noqa: B009  # Private, and mypy says so.
+                for name in pytest_state.parameter_names(item):
                     if name in self.facts.facts:
                         yield name, self.rows[item.nodeid].params
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 MOST = 500
@@ -28,15 +29,20 @@ def visible_lines(text: str, most: int = MOST_OF_A_TEXT) -> str:
     return _bounded(_escaped(text[:most], kept="\n\t"), most, len(text) > most)
 
 
-def visible_within(value: Any) -> Any:
-    """Return a JSON-like value with all its texts visible, names included; what is no text stays."""
+def map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a JSON-like value with all its texts changed, names included. What is no text stays."""
     if isinstance(value, str):
-        return visible_lines(value)
-    if isinstance(value, dict):
-        return {visible_lines(str(name)): visible_within(item) for name, item in value.items()}
+        return change(value)
+    if isinstance(value, Mapping):
+        return {change(str(name)): map_texts(item, change) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [visible_within(item) for item in value]
+        return [map_texts(item, change) for item in value]
     return value
+
+
+def visible_within(value: Any) -> Any:
+    """Return a JSON-like value with all its texts visible."""
+    return map_texts(value, visible_lines)
 
 
 def _escaped(text: str, kept: str) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_gf.engine.axes import Axes
@@ -14,6 +12,7 @@ from pytest_gf.engine.clauses import Clause
 from pytest_gf.engine.collection import Collection, proving, says
 from pytest_gf.engine.facts import Facts
 from pytest_gf.lab.drills import Drill, drills
+from pytest_gf.pages import destination
 
 if TYPE_CHECKING:
     from pytest_gf.honey.contract import Contract, Statement
@@ -117,8 +116,6 @@ def collected(path: str = "suites") -> Collection:
 if __name__ == "__main__":
     from pytest_gf.honey import HOUSE, contract
 
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004  # The program and its one argument.
-        raise SystemExit("usage: python -m pytest_gf.pages.clauses FILE")
     promised = contract.load()
     axes = Axes(HOUSE, promised, {}, {})
-    Path(sys.argv[1]).write_text(page(collected(), promised, axes, drills()), encoding="utf-8")
+    destination("clauses").write_text(page(collected(), promised, axes, drills()), encoding="utf-8")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from pytest_gf.lab.drills import Drill, drills
 from pytest_gf.lab.faults import FAULTS, Fault
+from pytest_gf.pages import destination
 
 
 def page(known: Sequence[Drill]) -> str:
@@ -56,6 +55,4 @@ def _rows(patterns: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004  # The program and its one argument.
-        raise SystemExit("usage: python -m pytest_gf.pages.faults FILE")
-    Path(sys.argv[1]).write_text(page(drills()), encoding="utf-8")
+    destination("faults").write_text(page(drills()), encoding="utf-8")

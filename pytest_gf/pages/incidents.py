@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from pytest_gf.engine.trouble import SEVERITIES, Kind
 from pytest_gf.honey import HOUSE
 from pytest_gf.lab.drills import MODEL, TABLE
+from pytest_gf.pages import destination
 
 HEAD = """# Incidents
 
@@ -67,8 +67,6 @@ def _listed(word: str, sentences: Iterable[str]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004  # The program and its one argument.
-        raise SystemExit("usage: python -m pytest_gf.pages.incidents FILE")
     if not TABLE.is_file():
         raise SystemExit(f"no {TABLE} here; run it in the checkout")
-    Path(sys.argv[1]).write_text(page(HOUSE.kinds, shown_by()), encoding="utf-8")
+    destination("incidents").write_text(page(HOUSE.kinds, shown_by()), encoding="utf-8")

@@ -17,6 +17,7 @@ from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.reports import webpage
 from pytest_gf.honey import contract
 from pytest_gf.lab import incidents
+from pytest_gf.pages import destination
 
 DATE, PHASE = "2026-05-25", "during"
 FILES = ("record.json", "summary.md")
@@ -129,7 +130,6 @@ def timed(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004  # The program and its one argument.
-        raise SystemExit("usage: python -m pytest_gf.pages.sample FOLDER")
+    folder = destination("sample", "FOLDER")
     for made_name, made_text in made().items():
-        (Path(sys.argv[1]) / made_name).write_text(made_text, encoding="utf-8")
+        (folder / made_name).write_text(made_text, encoding="utf-8")

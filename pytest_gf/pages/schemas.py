@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +12,7 @@ from pytest_gf.engine.reports.form import Form
 from pytest_gf.engine.target import _Top
 from pytest_gf.honey import HOUSE
 from pytest_gf.honey.contract.load import _File
+from pytest_gf.pages import destination
 
 Schema = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -77,7 +76,6 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
 }
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:  # noqa: PLR2004  # The program and its one argument.
-        raise SystemExit("usage: python -m pytest_gf.pages.schemas FOLDER")
+    folder = destination("schemas", "FOLDER")
     for name, schema in SCHEMAS.items():
-        (Path(sys.argv[1]) / name).write_text(json.dumps(schema(), indent=1) + "\n", encoding="utf-8")
+        (folder / name).write_text(json.dumps(schema(), indent=1) + "\n", encoding="utf-8")

@@ -52,7 +52,7 @@ ENGINE: dict[str, set[str]] = {
     "graph": {"errors", "evidence", "facts", "nodes"},
     "suggestion": set(),
     "load_errors": {"suggestion"},
-    "catalog": {"clauses", "house"},
+    "catalog": {"clauses", "house", "pytest_state"},
     "lint_facts": {"facts", "suggestion"},
     "lint": {"clauses", "facts", "lint_facts", "load_errors", "redaction", "suggestion"},
     "cleaning": {"ledger", "redaction", "target"},
@@ -67,24 +67,15 @@ ENGINE: dict[str, set[str]] = {
     "waivers": set(),
     "judging": {
         *("errors", "evidence", "facts", "options", "redaction", "run"),
-        *("trouble", "verdict", "visible", "waivers"),
+        *("pytest_state", "trouble", "verdict", "visible", "waivers"),
     },
     "output_redaction": {"redaction", "visible"},
     "reports": {"clauses", "evidence", "house", "output_redaction", "redaction", "trouble", "verdict", "visible"},
     "commands": {"cleaning", "collection", "errors", "explain", "house", "options", "plan"},
     "session": {
         *("catalog", "clauses", "commands", "facts", "house", "judging", "lint", "load_errors", "options"),
-        *(
-            "output_redaction",
-            "pytest_state",
-            "redaction",
-            "reports",
-            "run",
-            "scheduling",
-            "sigterm",
-            "verdict",
-            "waivers",
-        ),
+        *("output_redaction", "pytest_state", "redaction", "reports", "run", "scheduling", "sigterm"),
+        *("verdict", "waivers"),
     },
 }
 PUBLIC = {

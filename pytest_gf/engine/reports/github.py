@@ -9,6 +9,7 @@ from typing import Any
 import re2
 
 from pytest_gf.engine.reports.claims import row_name
+from pytest_gf.engine.reports.incidents import named
 from pytest_gf.engine.trouble import Severity
 from pytest_gf.engine.verdict import Verdict
 
@@ -45,7 +46,7 @@ def _of_incident(level: str, incident: Mapping[str, Any], rows: Sequence[Mapping
     count = len(incident["rows"]) + len(incident["consequences"])
     said = [_said(findings) or incident["headline"], f"{count} row{'s' * (count > 1)}; {incident['title']}"]
     said += [f"Do first: {step}" for step in incident["next_steps"][:1]]
-    return _command(level, findings, f"{incident['kind']} {incident['subject']}".strip(), "\n".join(said))
+    return _command(level, findings, named(incident), "\n".join(said))
 
 
 def _findings(rows: Sequence[Mapping[str, Any]]) -> list[re2._Match[str]]:

@@ -9,7 +9,9 @@ import msgspec
 
 from pytest_gf.engine.reports import changes, history
 from pytest_gf.engine.reports.history import Past
-from pytest_gf.engine.reports.history_text import WIDTH, cause, lines, listed, number, unread, wrapped
+from pytest_gf.engine.reports.history_text import lines, listed, number, unread
+from pytest_gf.engine.reports.incidents import named
+from pytest_gf.engine.reports.lines import WIDTH, wrapped_all
 from pytest_gf.engine.reports.merge import NoRecord
 from pytest_gf.engine.reports.merge import read as read_record
 from pytest_gf.engine.reports.terminal import PYTEST_WORDS
@@ -66,12 +68,12 @@ def diff(before: Past, after: Past) -> list[str]:
             [incident for known, incident in stood.items() if changes.stands(incident, after) is None],
         ),
     ):
-        said += [f"{word}: {cause(msgspec.to_builtins(incident))}" for incident in incidents]
+        said += [f"{word}: {named(msgspec.to_builtins(incident))}" for incident in incidents]
     for what, rows in (("new", step.new), ("mended", step.mended), ("red in both", step.stays)):
         said += listed(what, rows)
     said += [f"hold in both: {number(len(step.well), 'row')}"]
     said += listed("neither, since one of the two did not judge them", step.neither)
-    return wrapped(said)
+    return wrapped_all(said)
 
 
 def _run(run: Past) -> str:
@@ -85,9 +87,9 @@ def grids(kept: history.History, most: int = history.SHOWN) -> list[str]:
     for subject in sorted({run.subject for run in kept.runs}):
         runs = [run for run in kept.runs if run.subject == subject]
         changed = changes.changes(runs[-1], history.History(tuple(runs[:-1])))
-        said += [*grid(runs, most), *wrapped(lines(msgspec.to_builtins(changed))), ""]
+        said += [*grid(runs, most), *wrapped_all(lines(msgspec.to_builtins(changed))), ""]
     left = {"unreadable": kept.broken, "left_out": kept.left_out, "later": 0}
-    return [*(said or ["no run is here"]), *wrapped(unread(left))]
+    return [*(said or ["no run is here"]), *wrapped_all(unread(left))]
 
 
 def grid(runs: Sequence[Past], most: int) -> list[str]:
@@ -101,8 +103,8 @@ def grid(runs: Sequence[Past], most: int) -> list[str]:
     head = f"{', '.join(shown[-1].subject)}: the last {len(shown)} of {number(len(runs), 'run')}"
     exits = "".join(_letter(_EXITS.get(Exit(run.exit)) if run.exit in set(Exit) else None) for run in shown)
     return [
-        *wrapped([head, f"from {shown[0].started} to {shown[-1].started}"]),
-        *wrapped(
+        *wrapped_all([head, f"from {shown[0].started} to {shown[-1].started}"]),
+        *wrapped_all(
             [", ".join(f"{_letter(verdict)} {verdict}" for verdict in Verdict) + f", {_NOT_SELECTED} not selected"]
         ),
         f"{'exit':<{width}} {exits}",

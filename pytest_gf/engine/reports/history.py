@@ -15,7 +15,7 @@ from msgspec import Meta
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports.claims import row_name
 from pytest_gf.engine.verdict import Verdict
-from pytest_gf.engine.visible import visible
+from pytest_gf.engine.visible import map_texts, visible
 
 SCHEMA = "pytest_gf.history/1"
 LARGEST = 1 << 20
@@ -124,15 +124,11 @@ def past_of(record: Mapping[str, Any], run: str, marks: Mapping[str, str] | None
     kept = {name: record[name] for name in ("target", "contract", "vantage", "started", "finished", "exit")}
     rows = {row_name(row): row["verdict"] for row in record["verdicts"]}
     kept |= {"schema": SCHEMA, "run": run, "selection": selection_of(record), "rows": rows}
-    return msgspec.convert(_clean(kept | {"incidents": incidents, "marks": dict(marks or {})}), Past)
+    return msgspec.convert(map_texts(kept | {"incidents": incidents, "marks": dict(marks or {})}, _clean), Past)
 
 
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return visible(redact(value))
-    if isinstance(value, Mapping):
-        return {_clean(name): _clean(item) for name, item in value.items()}
-    return [_clean(item) for item in value] if isinstance(value, list | tuple) else value
+def _clean(text: str) -> str:
+    return visible(redact(text))
 
 
 def store(folder: Path, past: Past) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_gf.engine.reports.incidents import _few
-from pytest_gf.engine.visible import visible
+from pytest_gf.engine.reports.incidents import in_short, named
 
-WIDTH = 100
-"""Columns of what is printed of several runs."""
 MOST_CLAUSES = 12
 """Clauses of which one line names rows."""
 
@@ -48,20 +44,12 @@ def _changed(history: Mapping[str, Any]) -> Iterator[str]:
 
 def _gone(incident: Mapping[str, Any]) -> str:
     """Return a line about an incident that stands no more. Where tickets belong to its cause, nothing was repaired while they are open."""
-    stood = f"{cause(incident)}, which stood from {incident['since']} to {incident['last']}"
+    stood = f"{named(incident)}, which stood from {incident['since']} to {incident['last']}"
     if not incident["tickets"]:
         return f"stands no more: {stood}"
     moved = "".join(f"; {mark['name']} was {mark['was']}, is {mark['now']}" for mark in incident["marks"])
     tickets = " and ".join(incident["tickets"])
     return f"recovered, not repaired: {stood}{moved}; {tickets} stay{'s' * (len(incident['tickets']) == 1)} open"
-
-
-def restarted(history: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    """Return the incidents of earlier runs that stand no more, where a mark is another than when they stood.
-
-    A mark that tells when a system was started says by that: it was restarted since. Each has ``kind, subject, tickets, since, last, fresh, marks``.
-    """
-    return [incident for incident in (history or {}).get("gone", ()) if incident["marks"]]
 
 
 def unread(history: Mapping[str, Any]) -> Iterator[str]:
@@ -78,23 +66,9 @@ def unread(history: Mapping[str, Any]) -> Iterator[str]:
 def listed(what: str, rows: Sequence[str]) -> Iterator[str]:
     """Yield a line about these rows, none where there are none."""
     if rows:
-        yield f"{what} ({len(rows)}): {_few(rows, MOST_CLAUSES)}"
+        yield f"{what} ({len(rows)}): {in_short(rows, MOST_CLAUSES)}"
 
 
 def number(count: int, noun: str) -> str:
     """Return ``1 run``, ``2 runs``."""
     return f"{count} {noun}{'s' * (count != 1)}"
-
-
-def cause(incident: Mapping[str, Any]) -> str:
-    """Return an incident's kind and subject."""
-    return f"{incident['kind']} {incident['subject']}".strip()
-
-
-def wrapped(said: Iterable[str]) -> list[str]:
-    """Return these lines within `WIDTH` columns."""
-    return [
-        line
-        for text in said
-        for line in textwrap.wrap(visible(text, 20_000), WIDTH, subsequent_indent="  ", break_on_hyphens=False) or [""]
-    ]

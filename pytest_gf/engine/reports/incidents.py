@@ -57,9 +57,9 @@ def _rank(incident: Mapping[str, Any]) -> tuple[int, int]:
 
 def cause_of(row: Mapping[str, Any]) -> Cause | None:
     """Return the cause of a row: the one that it names, or for a red row without one a cause of its own."""
-    named, unnamed = row.get("cause"), _UNNAMED.get(row["verdict"])
-    if named:
-        return str(named["kind"]), str(named["subject"])
+    cause, unnamed = row.get("cause"), _UNNAMED.get(row["verdict"])
+    if cause:
+        return str(cause["kind"]), str(cause["subject"])
     return (unnamed, row_name(row)) if unnamed is not None else None
 
 
@@ -131,8 +131,8 @@ def _said(incident: Mapping[str, Any], folder: str) -> Iterator[str]:
     yield f"do first: {cut(first, _MOST_OF_A_STEP)}"
     yield from (f"then: {step}" for step in then[:1] if len(step) <= _MOST_OF_A_STEP)
     yield from incident["avoid"]
-    for word, rows in _told(incident):
-        yield f"{word} ({len(rows)}): {_few(rows, _MOST_NAMES)}"
+    for word, rows in _affected(incident):
+        yield f"{word} ({len(rows)}): {in_short(rows, _MOST_NAMES)}"
     more = [*incident["tickets"], *filter(None, [incident["page"]])]
     if more:
         yield f"more: {', '.join(more)}"
@@ -140,10 +140,14 @@ def _said(incident: Mapping[str, Any], folder: str) -> Iterator[str]:
         yield f"evidence: {folder}/evidence/ ({len(incident['evidence'])} file{'s' * (len(incident['evidence']) > 1)})"
 
 
+def named(incident: Mapping[str, Any]) -> str:
+    """Return an incident's kind and subject."""
+    return f"{incident['kind']} {incident['subject']}".strip()
+
+
 def _heading(incident: Mapping[str, Any]) -> str:
     """Return the cause of an incident, and what its kind is."""
-    named = f"{incident['kind']} {incident['subject']}".strip()
-    return f"{named} ({incident['severity']}): {incident['title']}"
+    return f"{named(incident)} ({incident['severity']}): {incident['title']}"
 
 
 def section(record: Mapping[str, Any], plain: Callable[[str], str]) -> list[str]:
@@ -156,20 +160,20 @@ def section(record: Mapping[str, Any], plain: Callable[[str], str]) -> list[str]
         lines += [f"- do first: {plain(step)}" for step in incident["next_steps"][:1]]
         lines += [f"- then: {plain(step)}" for step in incident["next_steps"][1:2]]
         lines += [f"- {plain(warning)}" for warning in incident["avoid"]]
-        lines += [f"- {word} ({len(rows)}): {plain(_few(rows))}" for word, rows in _told(incident)]
+        lines += [f"- {word} ({len(rows)}): {plain(in_short(rows))}" for word, rows in _affected(incident)]
         lines += [f"- tickets: {plain(', '.join(incident['tickets']))}"] if incident["tickets"] else []
         lines += [f"- more: {plain(incident['page'])}"] if incident["page"] else []
         lines += [f"- evidence ({len(incident['evidence'])}): {plain(_files(incident['evidence']))}", ""]
     return [f"## Incidents ({len(record['incidents'])})", "", *lines] if lines else []
 
 
-def _told(incident: Mapping[str, Any]) -> list[tuple[str, Sequence[str]]]:
+def _affected(incident: Mapping[str, Any]) -> list[tuple[str, Sequence[str]]]:
     """Return the red rows of an incident's cause, and those that followed from it where there are any."""
     groups = [("rows", incident["rows"]), ("because of it", incident["consequences"])]
     return [(word, rows) for word, rows in groups if rows]
 
 
-def _few(names: Sequence[str], most: int | None = None) -> str:
+def in_short(names: Sequence[str], most: int | None = None) -> str:
     """Return the names of these rows, of all clauses or of the first; rows of one clause are told together."""
     clauses: dict[str, list[str]] = {}
     for name in names:

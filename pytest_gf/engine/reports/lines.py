@@ -31,6 +31,11 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     return [visible(line, most=2 * len(line) + 1) for line in lines]
 
 
+def wrapped_all(texts: Iterable[str]) -> list[str]:
+    """Return these texts in lines of at most `WIDTH` columns. Each text begins a line, and its line breaks are escaped."""
+    return [line for text in texts for line in wrapped(visible(text, 20_000), WIDTH, "  ")]
+
+
 def _wrap(text: str, width: int, indent: str) -> Iterable[str]:
     return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
 

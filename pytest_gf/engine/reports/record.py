@@ -19,7 +19,7 @@ from pytest_gf.engine.reports.form import SCHEMA
 from pytest_gf.engine.reports.incidents import cause_of, incidents
 from pytest_gf.engine.trouble import OWN_KINDS
 from pytest_gf.engine.verdict import Verdict, exit_code, worst
-from pytest_gf.engine.visible import visible_within
+from pytest_gf.engine.visible import map_texts, visible_within
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +87,7 @@ class Record:
             "contract": run.contract.name,
             "version": importlib.metadata.version("pytest-gf"),
             "faults": [str(fault) for fault in run.settings.faults],
-            **_clean(dict(asked)),
+            **map_texts(dict(asked), redact),
             "started": now(),
             "finished": None,
             "exit": None,
@@ -178,14 +178,6 @@ def _encoded(entry: Mapping[str, Any]) -> bytes:
         return msgspec.json.encode(entry)
     except UnicodeEncodeError:
         return msgspec.json.encode(visible_within(dict(entry)))
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _clean(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    return redact(value) if isinstance(value, str) else value
 
 
 def empty_account(verdict: Verdict, reason: str, next_step: str = "") -> dict[str, Any]:

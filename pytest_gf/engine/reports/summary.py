@@ -33,11 +33,15 @@ MEANING = {
 }
 
 
+def tally(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    """Return how many of these rows have each verdict, from the worst to the best."""
+    counted = Counter(row["verdict"] for row in rows)
+    return [(str(verdict), counted[verdict]) for verdict in Verdict if verdict in counted]
+
+
 def counts(record: Mapping[str, Any]) -> str:
     """Return ``3 violated, 2 unproven, 20 hold`` from the worst to the best."""
-    verdicts = [row["verdict"] for row in record["verdicts"]]
-    words = [f"{verdicts.count(verdict)} {verdict}" for verdict in Verdict if verdict in verdicts]
-    return ", ".join(words) or "no clause selected"
+    return ", ".join(f"{count} {verdict}" for verdict, count in tally(record["verdicts"])) or "no clause selected"
 
 
 def interim(record: Mapping[str, Any]) -> str:

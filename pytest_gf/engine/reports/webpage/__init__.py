@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.reports import history_text
-from pytest_gf.engine.reports.summary import MEANING, counts, interim, not_looked_at
+from pytest_gf.engine.reports.summary import MEANING, counts, interim, not_looked_at, tally
 from pytest_gf.engine.reports.webpage import contract as contracts
 from pytest_gf.engine.reports.webpage import history as histories
 from pytest_gf.engine.reports.webpage import incidents, rows, timeline
@@ -49,7 +49,7 @@ def page(
         "record": record,
         "headline": headline(record),
         "lab": next(iter(record["does_not_prove"]), "LAB") if record["target"] == "lab" else "",
-        "counts": _counts(record),
+        "counts": tally(record["verdicts"]),
         "share": list(_share(record)),
         "when": f"{timeline.instant(record['started'])} to {timeline.instant(record['finished'] or 'no end')}, vantage {record['vantage']}",
         "notes": [*filter(None, (interim(record), not_looked_at(record), (claims or {}).get("gate")))],
@@ -77,14 +77,9 @@ def headline(record: Mapping[str, Any]) -> str:
     return f"{'Nothing is red' if unproven else 'All holds'} on {record['target']}: {counts(record)}"
 
 
-def _counts(record: Mapping[str, Any]) -> list[tuple[str, int]]:
-    verdicts = [row["verdict"] for row in record["verdicts"]]
-    return [(str(verdict), verdicts.count(verdict)) for verdict in Verdict if verdict in verdicts]
-
-
 def _share(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Yield each verdict's part of a bar: where it begins and how wide it is, in percent."""
-    counted = _counts(record)
+    counted = tally(record["verdicts"])
     total, at = sum(count for _, count in counted) or 1, 0.0
     for verdict, count in counted:
         width = 100 * count / total

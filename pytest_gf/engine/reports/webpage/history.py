@@ -37,10 +37,10 @@ def grid(runs: Sequence[Mapping[str, Any]], here: Mapping[str, Any], ids: Mappin
 def _row(name: str, every: Sequence[Mapping[str, Any]], place: str) -> dict[str, Any]:
     verdicts = [str(run["rows"].get(name, "")) for run in every]
     cells = [{"verdict": verdict, "letter": verdict[:1].upper()} for verdict in verdicts]
-    return {"name": name, "id": place, "cells": cells, "told": _told(verdicts, every)}
+    return {"name": name, "id": place, "cells": cells, "told": _since(verdicts, every)}
 
 
-def _told(verdicts: Sequence[str], every: Sequence[Mapping[str, Any]]) -> str:
+def _since(verdicts: Sequence[str], every: Sequence[Mapping[str, Any]]) -> str:
     """Return since when a row is as it is, and how often it changed."""
     judged = [(verdict, run) for verdict, run in zip(verdicts, every, strict=True) if verdict in _JUDGED]
     if not judged:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pytest_gf.engine.reports.webpage.timeline import instant, link
+from pytest_gf.engine.trouble import Severity
 from pytest_gf.engine.verdict import Verdict
 
 
@@ -32,32 +33,24 @@ def _shown(
         "kind": incident["kind"],
         "subject": incident["subject"],
         "title": incident["title"],
-        "severity": incident.get("severity") or "",
+        "severity": incident["severity"],
         "headline": incident["headline"],
-        "minor": incident.get("severity") == "minor",
+        "minor": incident["severity"] == Severity.MINOR,
         "broke": bool(red) and set(red) <= {Verdict.ERROR},
-        "since": instant(str(incident.get("since") or "")),
-        "told": list(_told(incident)),
-        "steps": _list(incident.get("next_steps")),
-        "avoid": _list(incident.get("avoid")),
+        "since": instant(incident["since"] or ""),
+        "told": _further(incident),
+        "steps": incident["next_steps"],
+        "avoid": incident["avoid"],
         "rows": _placed(incident["rows"], named),
         "consequences": _placed(incident["consequences"], named),
         "evidence": [link(path, folder) for path in incident["evidence"]],
     }
 
 
-def _told(incident: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what else is known of an incident: its tickets, and the page of the docs that tells more."""
-    for word, name in (("Tickets", "tickets"), ("More", "page")):
-        value = incident.get(name)
-        if isinstance(value, Mapping):
-            value = [f"{key}: {text}" for key, text in value.items()]
-        if value:
-            yield word, "; ".join(_list(value))
-
-
-def _list(value: Any) -> list[str]:
-    return [] if not value else [value] if isinstance(value, str) else [str(item) for item in value]
+def _further(incident: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what else is known of an incident: its tickets, and the page of the docs that tells more."""
+    known = [("Tickets", "; ".join(incident["tickets"])), ("More", incident["page"])]
+    return [(word, text) for word, text in known if text]
 
 
 def _placed(names: Iterable[str], named: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:

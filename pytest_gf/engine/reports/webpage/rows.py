@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.reports.claims import row_name
+from pytest_gf.engine.reports.summary import tally
 from pytest_gf.engine.reports.webpage.timeline import Fact, key_of, link, took, with_evidence
 from pytest_gf.engine.verdict import Verdict
 from pytest_gf.engine.visible import visible_lines
@@ -116,7 +117,11 @@ def groups(rows: Sequence[Mapping[str, Any]], contract: Contract | None) -> list
         by_section.setdefault(row["section"] or row["name"].partition(".")[0], []).append(row)
     titles = contract.sections if contract is not None else {}
     return [
-        {"title": titles.get(name, name), "counts": ", ".join(_counted(of)), "rows": sorted(of, key=_rank)}
+        {
+            "title": titles.get(name, name),
+            "counts": ", ".join(f"{count} {verdict}" for verdict, count in tally(of)),
+            "rows": sorted(of, key=_rank),
+        }
         for name, of in by_section.items()
         if of
     ]
@@ -124,8 +129,3 @@ def groups(rows: Sequence[Mapping[str, Any]], contract: Contract | None) -> list
 
 def _rank(row: Mapping[str, Any]) -> int:
     return _RANK[row["verdict"]]
-
-
-def _counted(of: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    verdicts = [row["verdict"] for row in of]
-    return (f"{verdicts.count(verdict)} {verdict}" for verdict in Verdict if verdict in verdicts)
