@@ -1,4 +1,4 @@
-"""``python -m pytest_gf new-clause SYSTEM.ID``: what a checkout's clauses are begun with."""
+"""``python -m pytest_gf new-clause SYSTEM.ID``: writes the stubs of a new clause into a checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pytest's hooks, each delegating: the only file that knows them."""
+"""pytest's hooks. Each delegates. No other file knows them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
 NO_NEWS = "ignore:SOCKS support in urllib3"
-"""A warning of requests' import. It silences that itself, which pytest undoes where a test begins in the meantime: facts
-import their clients in threads, and where warnings are errors the whole cluster would be one."""
+"""A warning that the import of requests causes. requests silences it, but pytest undoes that if a test begins meanwhile: facts
+import their clients in threads. Where warnings are errors, all facts of the cluster would be errors."""
 Result = TypeVar("Result")
 Wrapper: TypeAlias = Generator[None, Result, Result]
 
@@ -62,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Hooks(session), "gf")
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(XdistHooks(session), "gf-xdist")
-    session.move_in()
+    session.load_facts()
 
 
 @pytest.hookimpl(tryfirst=True)

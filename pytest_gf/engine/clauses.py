@@ -23,8 +23,8 @@ Test = TypeVar("Test", bound=Callable[..., None])
 class Clause:
     """One requirement of the contract: a literal id, a title, and the statements that it proves.
 
-    ``proves`` holds statement ids; ``S100~`` says that the clause proves a part of S100, ``S109!`` that its red is what
-    S109 says, and ``{AXIS}`` stands for the statements that the contract ties to that axis's value at hand.
+    ``proves`` holds statement ids. ``S100~`` says that the clause proves a part of S100. ``S109!`` says that S109 expects the
+    clause to be red. ``{AXIS}`` stands for the statements that the contract ties to the row's value of that axis.
     """
 
     id: str
@@ -35,10 +35,10 @@ class Clause:
 
 @dataclass(frozen=True)
 class Row:
-    """One clause for one set of axis values: what a report shows as one line.
+    """One clause for one set of axis values. A report shows it as one line.
 
-    Of its ``statements`` it shows those ``in_part`` not whole, those ``when_red`` by its red, and those ``of_value`` by
-    itself, since they name the value at hand; any other takes all rows of the clause.
+    It proves a part only of the statements ``in_part``. It shows the statements ``when_red`` by being red. It proves those
+    ``of_value`` alone, since they name its own value. Any other statement takes all rows of the clause.
     """
 
     clause: str
@@ -59,7 +59,7 @@ def clause(id: str, title: str, *, proves: str) -> Callable[[Test], Test]:  # no
     """Make a test function a clause of the contract.
 
     ``id`` is ``<system>.<kebab>``, literal and stable. ``title`` is one indicative sentence of at most 70 characters in
-    which ``{axis}`` stands for the value at hand. ``proves`` names statements, separated by spaces (see `Clause`).
+    which ``{axis}`` stands for the row's value. ``proves`` names statements, separated by spaces (see `Clause`).
     The lint at collection (`pytest_gf.engine.lint`) says what is wrong with them.
     """
 
@@ -98,7 +98,7 @@ def row_of(clause: Clause, params: Mapping[str, str], axes: Axes) -> Row:
 
 
 def shortened(title: str) -> str:
-    """Return a title of at most `LONGEST_TITLE` characters: a name in it may be of any length."""
+    """Return the title, cut to `LONGEST_TITLE` characters. A name in it may be of any length."""
     return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
-    """Finish what killed runs left on the target; yield lines for people, each with whether it is a failure.
+    """Delete what killed runs left on the target. Yield lines for people, each with whether it tells of a failure.
 
     Raises BadInput where the target can't be used.
     """
@@ -28,7 +28,7 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
     for left in ledgers.unfinished(settings.reports, partial(settings.house.why_not, settings.contract)):
         any_left = True
         if isinstance(left, Path):
-            yield f"{left.parent.name}: still running; its things are its own", False
+            yield f"{left.parent.name}: still running, so its things stay", False
             continue
         yield from ((redact(f"{left.run}: {problem}"), True) for problem in left.problems)
         yield from (
@@ -57,7 +57,7 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
 
 
 def _is_there(left: Left, target: Target, settings: Settings) -> bool:
-    """Tell whether this target is the one that the ledger names; its name alone is not enough."""
+    """Tell whether this target is the one that the ledger names. The same name is not enough."""
     known = settings.house.where(target) if settings.house.where is not None else {}
     return bool(known) and all(left.where.get(name) == value for name, value in known.items())
 

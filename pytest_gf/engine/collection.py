@@ -1,4 +1,4 @@
-"""What a collection found: every clause with its markers, the tests that hold a policy, and what proves each statement."""
+"""What pytest collected: the clauses with their markers, the tests that hold a policy, and what proves each statement."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Collection:
 
     @classmethod
     def of(cls, items: Iterable[pytest.Item], facts: Facts) -> Collection:
-        """Return what these items are."""
+        """Return the collection of these items."""
         collection = cls(facts)
         for item in items:
             clause = clause_of(item)
@@ -44,15 +44,15 @@ class Collection:
         return collection
 
     def judged(self, clause: Clause) -> list[str]:
-        """Return the facts that a clause judges, as it names them."""
+        """Return the names of the facts that a clause judges."""
         return [name for name in inspect.signature(clause.function).parameters if name in self.facts.facts]
 
     def behind(self, clause: Clause) -> dict[str, Fact]:
-        """Return all facts that a clause needs, also by way of others."""
+        """Return all facts that a clause needs, directly or through other facts."""
         return {name: fact for need in self.judged(clause) for name, fact in self.facts.closure(need).items()}
 
     def axes_of(self, clause: Clause) -> list[str]:
-        """Return the axes that a clause has a row for each value of."""
+        """Return the axes over which a clause has rows."""
         return list(dict.fromkeys(axis for need in self.judged(clause) for axis in self.facts.axes_of(need)))
 
 
@@ -74,5 +74,5 @@ def proving(clauses: Iterable[Clause], axes: Axes) -> dict[str, list[tuple[str, 
 
 
 def says(function: object) -> str:
-    """Return what a fact or a clause says of itself: the first line of its docstring."""
+    """Return the first line of the docstring of a fact or a clause."""
     return (inspect.getdoc(function) or "").partition("\n")[0]

@@ -44,9 +44,9 @@ def collect_into(evidence: Evidence | None) -> None:
 
 
 def record(system: str, operation: str, *, seconds: float, **details: Any) -> None:
-    """Record one exchange with a system for the fact that is being observed; outside of a fact, nothing.
+    """Record one exchange with a system for the fact that is being observed. Outside of a fact it does nothing.
 
-    ``details`` are JSON-like: request, answer, attempt. Bodies never stand here: a probe gives digest and length.
+    ``details`` are JSON-like: request, answer, attempt. A body is never recorded: a probe gives its digest and length.
     """
     evidence = _current.get()
     if evidence is not None:
@@ -56,7 +56,7 @@ def record(system: str, operation: str, *, seconds: float, **details: Any) -> No
 
 
 def instant(seconds: float) -> str:
-    """Return an instant of the wall clock in UTC, RFC 3339, to the millisecond: what can be laid beside a server's log."""
+    """Return an instant of the wall clock in UTC as RFC 3339, to the millisecond, to be compared with a server's log."""
     return (
         datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     )

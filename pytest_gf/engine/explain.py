@@ -1,4 +1,4 @@
-"""``--gf-explain``: what a clause, a statement or a kind of cause is about. Nothing is asked for it."""
+"""``--gf-explain``: what a clause, a statement or a kind of cause is about. It asks no system."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NEAR = 4
 
 
 def explain(name: str, collection: Collection, run: Run) -> list[str]:
-    """Return the lines of an explanation. Raises `BadInput` with near names for one that nobody has."""
+    """Return the lines of an explanation. Raises `BadInput` for an unknown name, with the known names most like it."""
     explainer = _Explainer(collection, run)
     kinds: dict[str, Callable[[str], Iterable[str]]] = dict.fromkeys(collection.clauses, explainer.clause)
     kinds |= dict.fromkeys(run.contract.statements, explainer.statement)
@@ -34,19 +34,19 @@ def explain(name: str, collection: Collection, run: Run) -> list[str]:
         near = [folded[close] for close in difflib.get_close_matches(said.lower(), folded, n=_NEAR)]
         near = near or [known for known in kinds if said and said.lower() in known.lower()][:_NEAR]
         hint = f"did you mean {' or '.join(near)}?" if near else "docs/clauses.md lists clauses and statements"
-        raise BadInput(f"--gf-explain={name}: neither a clause nor a statement nor a kind of cause: {hint}")
+        raise BadInput(f"--gf-explain={name} is neither a clause, a statement nor a kind of cause; {hint}")
     return list(kinds[said](said))
 
 
 @dataclass(frozen=True)
 class _Explainer:
-    """What is told of the clauses of a collection."""
+    """Explains the clauses, statements and causes of a collection."""
 
     collection: Collection
     run: Run
 
     def clause(self, name: str) -> Iterator[str]:
-        """Yield what a clause requires, why, of what it is judged, what it needs, and what makes it red."""
+        """Yield what a clause requires and why, which facts it judges, what they need, and what makes it red."""
         clause = self.collection.clauses[name]
         facts = self.collection.behind(clause)
         axes = [
@@ -110,7 +110,7 @@ class _Explainer:
         )
 
     def kinds(self, clause: Clause) -> Sequence[str]:
-        """Return the kinds of causes that the values may name which a clause judges."""
+        """Return the kinds of causes that a clause's values may name."""
         facts = self.collection.facts
         return list(
             dict.fromkeys(kind for name in self.collection.judged(clause) for kind in kinds_of(facts.returns(name)))

@@ -1,4 +1,4 @@
-"""Facts: each is one observation, made once a run. A folder of them becomes pytest fixtures."""
+"""Facts. Each is one observation, made once a run. A folder of them becomes pytest fixtures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FOLDER = "gf_facts"
 """The name under which a conftest holds what `facts_in` returned."""
 
 UNPROVEN = "gf_unproven"
-"""The attribute under which the exception of a row that is skipped holds why."""
+"""The attribute of a skipped row's exception that holds its `Unproven`."""
 
 Value = TypeVar("Value")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -159,9 +159,9 @@ class Facts:
 
 
 def facts_in(folder: Path) -> dict[str, Any]:
-    """Return the facts of ``folder/*.py``, for a conftest's ``globals().update``; a folder that the House has too is one.
+    """Return the facts of ``folder/*.py``, for a conftest's ``globals().update``. A folder that the House names too is read once.
 
-    A file that can't be read is reported when a run uses the facts, in one line. pytest would show a traceback of a conftest.
+    A file that can't be read is reported in one line when a run uses the facts. Raised here, it would be pytest's traceback of a conftest.
     """
     try:
         return {FOLDER: read_folder(folder)}
@@ -228,7 +228,7 @@ def _fact(name: str, function: Callable[..., Any]) -> Fact:
 
 
 def _fixture(name: str, facts: Facts, graph: Callable[[], Any]) -> Any:
-    """Return the fixture of a fact. It does not ask for ``request``, of which pytest makes one anew for each row, at some cost."""
+    """Return the fixture of a fact. It does not use ``request``: pytest would make one for each row, at some cost."""
 
     def observe(**params: str) -> Any:
         try:

@@ -17,7 +17,7 @@ from pytest_gf.engine.nodes import Node, Plan
 TICK = 1.0
 """Seconds between two looks at whether a fact that a clause waits for is observed."""
 WIDTH = 32
-"""How many facts observe at once. Their waits overlap, and a small cluster is not loaded."""
+"""How many facts are observed at once: enough that their waits overlap, and few enough for a small cluster."""
 
 
 class Graph(Plan):

@@ -55,7 +55,7 @@ def is_judgement(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]
 
 
 def say(properties: list[tuple[str, object]], verdict: Verdict) -> None:
-    """Let a row's properties, which JUnit shows, hold the worst of its verdicts."""
+    """Put a phase's verdict into a row's properties, which JUnit shows. The worst one stays."""
     said = [Verdict(str(value)) for name, value in properties if name == "verdict"]
     properties[:] = [entry for entry in properties if entry[0] != "verdict"]
     properties.append(("verdict", str(worst([*said, verdict]))))
@@ -102,7 +102,7 @@ def _seen(item: pytest.Item, row: Row, run: Run) -> tuple[list[dict[str, Any]], 
 def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: Run) -> str | None:
     """Return what a red clause shows: requirement, expected, observed, diagnosis, next step, repeat, evidence.
 
-    None where pytest's own traceback says it better: an exception that is no verdict and no probe's.
+    None for an exception that is no verdict and no probe's: pytest's own traceback says more.
     """
     if call.excinfo is None:
         return None
@@ -156,9 +156,7 @@ def repeat(item: pytest.Item, row: Row, run: Run) -> str:
     return " ".join(words)
 
 
-def _why(  # One a verdict.
-    item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict
-) -> tuple[str, str] | None:
+def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tuple[str, str] | None:
     """Return reason and next step of a verdict; None where something broke that is no probe's error."""
     raised = call.excinfo.value if call.excinfo is not None else None
     if verdict is Verdict.UNPROVEN:
@@ -187,7 +185,7 @@ def _why(  # One a verdict.
 
 
 def _causes(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> dict[str, Any]:
-    """Return the cause that a row's value names, and those that would explain it; of what broke its kind, and where."""
+    """Return the cause of a row, and the causes that would explain it. The cause of an error is what broke, and where."""
     cause: Cause | None = None
     because: tuple[Cause, ...] = ()
     raised = call.excinfo.value if call.excinfo is not None else None
@@ -250,7 +248,7 @@ def _is_of_this_machine(raised: BaseException) -> bool:
 
 
 def _broken(call: pytest.CallInfo[None], nodes: Sequence[Node]) -> tuple[str, str]:
-    """Say whose fault an exception is: of this machine, of an answer that was not understood, or of the suite."""
+    """Return reason and next step of an exception. This machine, an answer that was not understood, or the suite is at fault."""
     if call.excinfo is None:
         return "", ""
     raised = call.excinfo.value

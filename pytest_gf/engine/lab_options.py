@@ -1,4 +1,4 @@
-"""The options that bend a lab, and the bends that they mean. What a fault or an incident is, only the House's lab knows."""
+"""The options that bend the lab. Only the House's lab knows what a fault or an incident is."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OPTIONS = (
 
 
 def bends(option: argparse.Namespace, house: House, contract: Contract, target: Target | None) -> tuple[Any, ...]:
-    """Return what the lab is bent by. Raises `BadInput` for what the lab does not know, and for a target that is no lab."""
+    """Return the faults that the lab gets. Raises `BadInput` for one that it does not know, and for a target that is no lab."""
     asked = [("--gf-incident", option.gf_incident)] if option.gf_incident is not None else []
     asked += [("--gf-fault", fault) for fault in option.gf_fault]
     if not asked:
@@ -44,13 +44,13 @@ def bends(option: argparse.Namespace, house: House, contract: Contract, target: 
     bent: dict[Any, None] = {}
     for name, said in asked:
         try:
-            bent.update(dict.fromkeys(_meant(name, said, house, contract)))
+            bent.update(dict.fromkeys(_faults(name, said, house, contract)))
         except ValueError as unknown:
             raise BadInput(f"{name}: {unknown}") from None
     return tuple(bent)
 
 
-def _meant(name: str, said: str, house: House, contract: Contract) -> tuple[Any, ...]:
+def _faults(name: str, said: str, house: House, contract: Contract) -> tuple[Any, ...]:
     if name == "--gf-fault":
         return (importlib.import_module(f"{house.lab}.faults").parse(said, contract),)
     bent: tuple[Any, ...] = importlib.import_module(f"{house.lab}.incidents").bends(said, contract)

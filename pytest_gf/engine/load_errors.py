@@ -1,4 +1,4 @@
-"""A file of facts or clauses that can't be loaded: one line for the person who wrote it, instead of a traceback."""
+"""One line, instead of a traceback, about a file of facts or clauses that can't be loaded."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _line(error: BaseException, path: Path) -> int:
 
 
 def take_out(report: pytest.CollectReport, collector: pytest.Collector, suites: Iterable[Path]) -> list[str]:
-    """Take the failure of a clauses' file out of its report, and return its line; nothing for any other file."""
+    """Take the failure of a file of clauses out of pytest's report, and return a line about it. Other reports stay as they are."""
     excinfo = report.call.excinfo if report.failed and report.call is not None else None
     if excinfo is None or not any(suite in collector.path.parents for suite in suites):
         return []

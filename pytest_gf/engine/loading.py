@@ -37,7 +37,7 @@ def load(said: str, base: Path) -> House:
 
 
 def _lack(house: House) -> str:
-    """Return in a line what keeps this House from being run, "" for nothing."""
+    """Return in a line why this House can't be run, "" if it can."""
     extends: object = house.extends
     if not isinstance(extends, House | None):
         return f"extends={extends!r}: expected a House"

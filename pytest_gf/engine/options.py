@@ -1,4 +1,4 @@
-"""The command line: settings are made of it, or one clear line of what is wrong with it."""
+"""The command line. It becomes `Settings`, or one clear line that says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 DEFAULT_HOUSE = "pytest_gf.honey:HOUSE"
 HOUSE = pytest.StashKey[House]()
+"""The House of this process's run. It is absent where none was loaded."""
 _IN_WORKER = pytest.StashKey[bool]()
-"""The House of this process's run, with all that it extends; absent where none was loaded."""
 LAB = "lab"
 DEADLINE = 10.0
 LONGEST_DEADLINE = 3600.0
@@ -70,7 +70,7 @@ class Settings:
 
     @property
     def is_lab(self) -> bool:
-        """Whether no real system is observed; the name "lab" is a lab's own."""
+        """Whether the target is a lab, and no real system. Only a lab is named "lab"."""
         return self.target_name == LAB
 
     @property
@@ -117,9 +117,9 @@ _OPTIONS = (
         "--gf-expect-interim",
         {
             "action": "store_true",
-            "help": "What the contract waives is interim: with -m ha strict HA while the interim shape holds and something is ready "
-            "in it, with -m publication the known loss of small-check and medium-check. It is red once it is fixed or its review is "
-            "due. What readiness needs is never waived: exit 11 if it is unproven.",
+            "help": "Judge what the contract waives as interim, not as violated. With -m ha that is strict HA, while the interim shape "
+            "holds and something is ready in it. With -m publication it is the known loss of small-check and medium-check. A waived row "
+            "is red once it holds, and once its review is due. What readiness needs is never waived: if it is unproven, exit 11.",
         },
     ),
     Option(
@@ -149,7 +149,7 @@ _OPTIONS = (
             "type": float,
             "default": DEADLINE,
             "metavar": "SECONDS",
-            "help": "The longest time for one exchange, 10 by default. A fact has six times that. Archives have a pace of their own.",
+            "help": "The longest time for one exchange, 10 by default. A fact has six times that. An archive has longer, by its size.",
         },
     ),
     Option(
@@ -157,7 +157,7 @@ _OPTIONS = (
         {
             "action": "store_true",
             "help": "Print whether each section of the target is reached (DNS, TCP, TLS, clock, identity), what a run of the chosen clauses "
-            "would ask and change, and each right that it lacks. Changes nothing. With --gf-strict: exit 11 if something fails or lacks.",
+            "would ask and change, and each right that it lacks. Changes nothing. With --gf-strict: exit 11 if something fails or is lacking.",
         },
     ),
     Option(

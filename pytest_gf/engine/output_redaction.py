@@ -1,4 +1,4 @@
-"""Redaction of the values that pytest, Allure and logging hand on, before anybody writes them."""
+"""Redaction of what pytest, Allure, logging and warnings are about to write."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Factory = Callable[..., logging.LogRecord]
 
 
 def redact_within(value: Any, depth: int = _DEEPEST) -> Any:
-    """Return ``value`` without secrets and visible: strings anew, containers and objects with their attributes changed in place."""
+    """Return ``value`` visible and without secrets. A string is made anew. Containers and objects are changed in place."""
     if isinstance(value, str):
         return _shown(value, most=max(MOST_OF_A_TEXT, len(value) * 2))
     if depth == 0 or value is None or isinstance(value, bool | int | float | bytes):
@@ -92,7 +92,7 @@ def redact_shown_warnings() -> Callable[[], None]:
 
 
 def redact_warning(warning: Warning | str) -> Warning | str:
-    """Return a warning whose text holds no secret, whatever its arguments are; its class stays where that can be."""
+    """Return a warning whose text holds no secret, whatever its arguments are. It keeps its class if that is possible."""
     if isinstance(warning, str):
         return _shown(warning)
     warning.args = tuple(argument if _is_clean(argument) else _shown(str(argument)) for argument in warning.args)

@@ -19,10 +19,10 @@ Wanted = Sequence[tuple[str, Mapping[str, str]]]
 
 
 def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
-    """Yield the plan of a run: row name -> the facts that it asks for.
+    """Yield the plan of a run. ``wanted`` has by row name the facts that the row asks for.
 
-    Nothing is changed. Sent are a question for the head of each address, one that shows whether an identity is accepted,
-    and access reviews. A right that can't be reviewed is said to be unknown, not lacking.
+    Nothing is changed. It sends a HEAD request to each address, a request that shows whether an identity is accepted, and
+    access reviews. A right that can't be reviewed is said to be unknown, not lacking.
     """
     if run.graph is None:
         return
@@ -48,7 +48,7 @@ def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
 
 
 def _required(graph: Plan, direct: Sequence[Node]) -> Sequence[Node]:
-    """Return what a row can't be judged without; of what only collects, all that it collects from."""
+    """Return the facts that a row can't be judged without. A fact that only collects others counts with all of them."""
     required = graph.required(direct)
     collectors = [
         node for node in required if node.needs and not node.every and set(node.needs) <= set(node.fact.if_seen)
@@ -89,7 +89,7 @@ def _changes(run: Run, nodes: Sequence[Node]) -> Iterator[PlanLine]:
 
 
 def within(seconds: float, lines: Iterable[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
-    """Yield the lines of a plan as long as their time is not over; then one that says so, which is a lack."""
+    """Yield the lines of a plan until its time is over, then a line that says so. That line tells of a lack."""
     ends = time.monotonic() + seconds
     for line in lines:
         yield line

@@ -1,4 +1,4 @@
-"""What pytest and its plugins know, and say through no hook."""
+"""What pytest and its plugins know, and tell by no hook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def last_failed(config: pytest.Config) -> dict[Any, bool]:
 
 
 def stopped_by_maxfail(config: pytest.Config, code: int) -> bool:
-    """With xdist, -x ends in an interrupt; the verdicts still make the exit code, as they do without it."""
+    """Tell whether -x stopped a run under xdist, which calls it an interrupt. The verdicts still make the exit code."""
     dsession = config.pluginmanager.get_plugin("dsession")
     return code == pytest.ExitCode.INTERRUPTED and bool(getattr(dsession, "shouldstop", False))
 
@@ -39,7 +39,7 @@ def is_controller(config: pytest.Config) -> bool:
 
 
 def command_line(config: pytest.Config) -> dict[str, Any]:
-    """Return what the record says of how this run was asked for."""
+    """Return the selection and the command of this run, as the record has them."""
     option = config.option
     paths = [str(arg).removeprefix(f"{config.rootpath}/") for arg in config.args]
     return {

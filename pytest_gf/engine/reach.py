@@ -43,7 +43,7 @@ _AGE = re.compile(r"[0-9]{1,9}")
 
 
 class Wrong(Exception):
-    """A step that failed: which one, what came back, how it is mended."""
+    """A step that failed. It says which one, what came back, and how to mend it."""
 
     def __init__(self, step: str, came_back: str, mend: str) -> None:
         super().__init__(f"{step}: {visible(came_back)}: {mend}")
@@ -54,7 +54,7 @@ class NotLookedAt(Exception):
 
 
 def reach(run: Run) -> Iterator[PlanLine]:
-    """Yield a line for each address of each section that the target has, and one for whom a run asks as, the mend in it.
+    """Yield a line for each address of the target's sections, and one for each identity. A failure's line says how to mend it.
 
     All sections are looked at side by side, and whatever has not answered within the run's deadline is given up.
     """
@@ -62,7 +62,7 @@ def reach(run: Run) -> Iterator[PlanLine]:
     ends = time.monotonic() + seconds
     sections = [section for section in run.house.sections if section.name in run.target.sections]
     begun = [(section, _begin(functools.partial(_looks, section, run, seconds))) for section in sections]
-    yield f"it reaches, as looked at for at most {seconds:g} s:", False
+    yield f"it reaches (looked at for at most {seconds:g} s):", False
     for section, section_looks in begun:
         try:
             looks = section_looks.result(max(ends - time.monotonic(), 0))
@@ -102,13 +102,13 @@ def _is_down(look: Future[str], seconds: float) -> bool:
 
 
 def _begin(work: Callable[[], Value]) -> Future[Value]:
-    """Let a daemon thread do this: what hangs does not hold the exit."""
+    """Do this in a daemon thread, so that a hang does not delay the exit."""
     future: Future[Value] = Future()
 
     def do() -> None:
         try:
             future.set_result(work())
-        except BaseException as raised:  # noqa: BLE001  # Told by the line that waits for it.
+        except BaseException as raised:  # noqa: BLE001  # The line that waits for it says so.
             future.set_exception(raised)
 
     threading.Thread(target=do, name="gf-plan", daemon=True).start()
@@ -147,7 +147,7 @@ def _with(said: str, mend: str) -> str:
 
 
 class Look:
-    """A look at one address, step by step, a quarter of ``seconds`` at most for each answer that is waited for."""
+    """A look at one address, step by step. Each answer is waited for a quarter of ``seconds`` at most."""
 
     def __init__(self, endpoint: Endpoint, seconds: float) -> None:
         self.endpoint, self.seconds = endpoint, seconds / 4

@@ -38,13 +38,13 @@ Asked = TypeVar("Asked")
 
 
 class Listener(Protocol):
-    """What shows to a person how a run goes on."""
+    """Shows a person how a run goes on."""
 
     def news(self, line: str) -> None:
-        """Take in how a long fact goes on. Any thread may call this."""
+        """Show how a long fact goes on. Any thread may call this."""
 
     def waits(self, line: str) -> None:
-        """Take in what the run waits for; "" when it waits no more."""
+        """Show what the run waits for; "" when it waits no more."""
 
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=@:-]|^\.+|\.+$")

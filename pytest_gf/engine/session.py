@@ -73,7 +73,7 @@ class ContractSession:
 
     # Before anything runs
 
-    def move_in(self) -> None:
+    def load_facts(self) -> None:
         """Read the facts of the House and of all that it extends."""
         for layer in self.config.stash[HOUSE].layers():
             if layer.facts is not None:
@@ -137,7 +137,7 @@ class ContractSession:
         return ClausesTogether(config, log, self.rows)
 
     def instead(self, session: pytest.Session) -> bool | None:
-        """Write what --gf-plan or --gf-explain ask for instead of running anything; None where neither does."""
+        """Write the plan or the explanation instead of running anything. None where neither is asked for."""
         lines = None if session.testsfailed else commands.lines(self, session.items)
         if lines is None:
             return None
@@ -204,8 +204,8 @@ class ContractSession:
     def status(self, report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:
         """Return pytest's category, letter and word.
 
-        While a report is taken in, pytest would print letter or word: they are empty then, since `show` writes the line
-        (under -q pytest prints its letters).
+        pytest prints letter or word while it handles a report. Both are empty then, since `show` writes the line. With -q
+        pytest prints its letters.
         """
         if not isinstance(report, pytest.TestReport) or report.nodeid not in self.rows or self.looks_only:
             return None
@@ -242,27 +242,17 @@ class ContractSession:
     def _note(self, report: pytest.TestReport, account: dict[str, Any] | None) -> None:
         if self.record is None:
             return
-        if str(report.when) == "???":
-            self._crashed(report)
-        elif report.nodeid not in self.record.verdicts:
-            self.record.phase(report.nodeid, account, report)
-            if report.when == "teardown":
-                self._settle(report.nodeid)
-
-    def _crashed(self, report: pytest.TestReport) -> None:
-        """Settle the row that a crashed worker was judging, as xdist names it; also one that it had just settled."""
-        if self.record is None:
+        crashed = str(report.when) == "???"  # xdist names the row that a crashed worker judged, or had just settled.
+        if crashed:
+            account = empty_account(Verdict.ERROR, CRASHED, "run it again; if it crashes again, run it without -n")
+        elif report.nodeid in self.record.verdicts:
             return
-        account = empty_account(Verdict.ERROR, CRASHED, "run it again; if it crashes again, run it without -n")
         self.record.phase(report.nodeid, account, report)
-        self._settle(report.nodeid)
-        self._write_unseen(report.nodeid, account, ran=True)
-        self._end(report, account)
-
-    def _settle(self, nodeid: str) -> None:
-        if self.record is None:
-            return
-        self.config.hook.pytest_gf_verdict(verdict=self.record.close(nodeid))
+        if crashed or report.when == "teardown":
+            self.config.hook.pytest_gf_verdict(verdict=self.record.close(report.nodeid))
+        if crashed and account is not None:
+            self._write_unseen(report.nodeid, account, ran=True)
+            self._end(report, account)
 
     def show(self, verdict: dict[str, Any]) -> None:
         """Write a settled clause's line; -q has its letter instead."""
@@ -314,7 +304,7 @@ class ContractSession:
     def finished(self, session: pytest.Session) -> None:
         """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""
         if self.record is not None and self._whole is not None:
-            before, self._whole = self._whole, monitoring.leave(self.record, self._whole)
+            before, self._whole = self._whole, monitoring.write(self.record, self._whole)
             if self._whole is not before:
                 session.exitstatus = self._whole["exit"] if session.exitstatus == Exit.GREEN else session.exitstatus
                 pages.write_page(self.run, self._whole, self.record.before())
@@ -356,8 +346,6 @@ class ContractSession:
             self._undo.pop()()
 
     def _not_run(self, nodeid: str) -> None:
-        if self.record is None:
-            return
         account = empty_account(Verdict.UNPROVEN, NOT_RUN, "something stopped the run before it: see the red rows")
         location = (nodeid.partition("::")[0], None, nodeid)
         report = pytest.TestReport(nodeid, location, {}, "skipped", (location[0], 0, f"Skipped: {NOT_RUN}"), "setup")

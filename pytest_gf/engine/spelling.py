@@ -15,7 +15,7 @@ FRAGMENT = 8
 ROUNDS = 4
 """How often escapes are decoded: percent in HTML in JSON takes three. Repeated ones (``%2525``) are decoded at once."""
 _LEAST = 6
-"""A secret of which less is left without its escapes, spaces and quotes is looked for as it is spelt."""
+"""A secret with fewer characters left after that is looked for as it is spelt."""
 
 _ESCAPE = re.compile(
     rb"%(?:25)*(?P<percent>[0-9A-Fa-f]{2})"
@@ -110,22 +110,22 @@ def _regions(data: bytes, needles: Needles) -> Iterator[tuple[int, int]]:
     kept = [index for index, byte in enumerate(decoded) if byte not in _DROPPED]
     bare, where = bytes(decoded[index] for index in kept), [spans[index] for index in kept]
     for needle in needles.plain:
-        yield from _found(bare, needle, where)
+        yield from _spans(bare, needle, where)
     if needles.fragments is not None:
         for match in needles.fragments.finditer(bare):
             yield where[match.start()][0], where[match.start() + len(match[1]) - 1][1]
     lower = bare.lower().replace(b"0x", b"  ")
     kept = [index for index, byte in enumerate(lower) if byte in _HEX]
     for needle in needles.hex:
-        yield from _found(bytes(lower[index] for index in kept), needle, [where[index] for index in kept])
+        yield from _spans(bytes(lower[index] for index in kept), needle, [where[index] for index in kept])
     dense = decoded.translate(_AS_BASE64)
     kept = [index for index, byte in enumerate(dense) if byte not in _NO_BASE64]
     dense, where = bytes(dense[index] for index in kept), [spans[index] for index in kept]
     for needle in needles.base64:
-        yield from _found(dense, needle, where, more=2)
+        yield from _spans(dense, needle, where, more=2)
 
 
-def _found(view: bytes, needle: bytes, where: list[tuple[int, int]], more: int = 0) -> Iterator[tuple[int, int]]:
+def _spans(view: bytes, needle: bytes, where: list[tuple[int, int]], more: int = 0) -> Iterator[tuple[int, int]]:
     """Yield where a needle stands; ``more`` characters on both sides hold bits of it (base 64)."""
     for place in _places(view, needle):
         first, last = max(0, place - more), min(len(where), place + len(needle) + more) - 1

@@ -143,7 +143,7 @@ _FAILURES = ("unreachable", "too-slow", "throttled", "not-understood", "probe-br
 
 
 def failing(system: str, before: str = "") -> tuple[Cause, ...]:
-    """Return the causes that say that this system gives no answer: all, or those that stand for the kind ``before``."""
+    """Return the causes that say that this system gives no answer. With ``before``: only those that stand before that kind."""
     kinds = _FAILURES[: _FAILURES.index(before)] if before else _FAILURES
     return tuple(Cause(kind, system) for kind in kinds)
 

@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 
 
 class Verdict(StrEnum):
-    """What a run says about one clause. Members stand from the worst to the best (design: Verdicts)."""
+    """What a run says about one clause. Members stand from the worst to the best."""
 
     VIOLATED = "violated"
     """Observed, and not as promised."""

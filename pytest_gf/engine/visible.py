@@ -25,7 +25,7 @@ def visible(text: str, most: int = MOST) -> str:
 
 
 def visible_lines(text: str, most: int = MOST_OF_A_TEXT) -> str:
-    """Return a text of several lines so; its line breaks and tabs stay."""
+    """Do the same for a text of several lines. Its line breaks and tabs stay."""
     return _bounded(_escaped(text[:most], kept="\n\t"), most, len(text) > most)
 
 

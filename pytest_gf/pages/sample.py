@@ -36,7 +36,7 @@ _RULES = (
     (re.compile(r"\b127\.0\.0\.1:\d+"), "127.0.0.1:9000"),
     (re.compile(r"\b(after|within|in) \d+(?:\.\d+)? (m?s)\b"), r"\1 1 \2"),
 )
-"""What is another in each run, and what stands for it."""
+"""What differs in each run, and what replaces it."""
 _HASH = re.compile(r"(\b[0-9a-f]{2}/)?\b([0-9a-f]{64})\b")
 """A hash, behind the folder of a cache that its first two characters name."""
 

@@ -153,7 +153,7 @@ def test_an_unknown_name_ends_with_4(run_pytest: Any, tmp_path: Path) -> None:
     outcome = run_pytest("--gf-explain=rustfs.list-bucket")
     assert outcome.exit == 4
     assert (
-        "--gf-explain=rustfs.list-bucket: neither a clause nor a statement nor a kind of cause: did you mean "
+        "--gf-explain=rustfs.list-bucket is neither a clause, a statement nor a kind of cause; did you mean "
         in outcome.text
     )
     assert not (tmp_path / "reports").exists()

@@ -15,9 +15,9 @@ from pytest_gf.engine.verdict import Verdict
 WINDOW = 10
 """The last so many looks at a row, this run's included, among which it flaps or does not."""
 _FALLS = 2
-"""A row that went red so often in them flaps: a loss that lasted and was mended went red once."""
+"""A row flaps if it went red at least so often among them. A loss that lasted and was mended went red once."""
 _IS_BAD = {Verdict.VIOLATED: True, Verdict.FIXED: True, Verdict.ERROR: True, Verdict.HOLDS: False}
-"""Whether a verdict is a bad one. Who is not in here says nothing: unproven was not seen, and interim is waived."""
+"""Whether a verdict is bad. A verdict that is not here says nothing: unproven was not seen, and interim is waived."""
 
 
 class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

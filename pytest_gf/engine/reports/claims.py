@@ -72,7 +72,7 @@ def row_name(verdict: Mapping[str, Any]) -> str:
     )
 
 
-def claims(  # What a run is judged by.
+def claims(
     record: Mapping[str, Any],
     rows: Iterable[Row],
     contract: Contract,
@@ -138,7 +138,7 @@ def _alone(statement: str, row: Row, complete: frozenset[str]) -> bool:
 
 
 def _complete(seen: Sequence[_Judged], axes: Axes) -> frozenset[str]:
-    """Return the clauses of which this run has every row: one value of four is a part.
+    """Return the clauses of which this run has every row.
 
     How many rows there are is known of axes alone: a clause over anything else is never complete.
     """

@@ -1,4 +1,4 @@
-"""Incidents as GitHub's annotations, at the file and line of their first finding: within what GitHub shows, the rest counted."""
+"""Incidents as GitHub's annotations, at the file and line of their first finding. Those that GitHub would drop are counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two runs told apart, and a history as a grid of rows and runs: what ``python -m pytest_gf.reports`` prints."""
+"""What ``python -m pytest_gf.reports`` prints: how two runs differ, and a history as a grid of rows and runs."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def grids(kept: history.History, most: int = history.SHOWN) -> list[str]:
 
 
 def grid(runs: Sequence[Past], most: int) -> list[str]:
-    """Return a line a row, with a letter for each of the last runs; rows that always held are counted only."""
+    """Return a line for each row, with a letter for each of the last runs. Rows that always held are only counted."""
     names = sorted({row for run in runs[-most:] for row in run.rows})
     width = min(_WIDEST_NAME, max(map(len, names), default=0))
     shown = runs[-min(most, WIDTH - width - 1) :]

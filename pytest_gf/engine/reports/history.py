@@ -1,4 +1,4 @@
-"""The history: one small file a run, below a folder of its own. Merging is copying; what can't be read is skipped and counted."""
+"""The history: a folder with one small file a run. To merge two, copy the files. What can't be read is skipped and counted."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Stood(msgspec.Struct, frozen=True):
 
     @property
     def cause(self) -> tuple[str, str]:
-        """What it is known again by."""
+        """What identifies it in another run."""
         return self.kind, self.subject
 
 
@@ -71,7 +71,7 @@ class Past(msgspec.Struct, frozen=True):
 
     @property
     def order(self) -> tuple[str, str]:
-        """By what runs are sorted."""
+        """What runs are sorted by."""
         return self.started, self.run
 
     @property
@@ -146,7 +146,7 @@ def store(folder: Path, past: Past) -> None:
 
 
 def read(folder: Path) -> History:
-    """Return what stands in a folder; a folder that is not there holds nothing. Raises OSError where it can't be listed."""
+    """Return the history in a folder. A folder that is not there holds none. Raises OSError where it can't be listed."""
     try:
         names = [path.name for path in folder.iterdir() if path.suffix == ".json" and path.name[0] != "."]
     except FileNotFoundError:

@@ -43,7 +43,7 @@ def _changed(history: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _gone(incident: Mapping[str, Any]) -> str:
-    """Return a line about an incident that stands no more. Where tickets belong to its cause, nothing was repaired while they are open."""
+    """Return a line about an incident that stands no more. While tickets of its cause are open, it is called recovered, not repaired."""
     stood = f"{named(incident)}, which stood from {incident['since']} to {incident['last']}"
     if not incident["tickets"]:
         return f"stands no more: {stood}"

@@ -1,4 +1,4 @@
-"""Incidents: the rows of a run that are not as promised, gathered by their cause. Known by data, never by the words of a reason."""
+"""Incidents: the rows of a run that are not as promised, grouped by their cause. The cause is data; no reason is read for it."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def _because(row: Mapping[str, Any]) -> list[Cause]:
 
 
 def _root(cause: Cause, groups: Mapping[Cause, Sequence[Mapping[str, Any]]]) -> Cause:
-    """Return the seen cause behind which no other one was seen. Two that name each other stay two.
+    """Follow the causes that explain this one, and return the last of them. Two causes that explain each other stay two.
 
-    One is behind another where each row of the other names a seen one.
+    A cause is explained where each of its rows names a cause that was seen.
     """
     passed = [cause]
     while True:

@@ -1,4 +1,4 @@
-"""Lines for a terminal: they wrap on words, and what a server said stands nowhere as a workflow's command."""
+"""Lines for a terminal. They wrap on words, and no text of a server becomes a workflow's command in them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def command(text: str, width: int, indent: str) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    """Return a command's words as they are spelt; the whole where that can't be told."""
+    """Return a command's words as they are spelt, or the whole command as one word where they can't be told apart."""
     try:
         words = shlex.split(text, posix=False)
         whole = shlex.split(text) == [part for word in words for part in shlex.split(word)]

@@ -1,4 +1,4 @@
-"""Joining the records of several runs, the parts of one audit above all, into one record and one exit code."""
+"""Joins the records of several runs, such as the parts of one audit, into one record with one exit code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Read:
 
     @property
     def name(self) -> str:
-        """The run's own name, though it was given as ``latest``: all of them are called so."""
+        """The run's own name, also where it was given as ``latest``."""
         return self.folder.resolve().name
 
     @property

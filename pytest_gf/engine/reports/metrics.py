@@ -120,8 +120,8 @@ def _seconds(instant: str) -> float:
     return datetime.datetime.fromisoformat(instant).timestamp()
 
 
-class _Made:
-    """What prometheus_client collects from: metrics that are made already."""
+class _Registry:
+    """A registry for prometheus_client, of metrics that are made already."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self._made = metrics
@@ -135,7 +135,7 @@ def write(metrics: Sequence[Metric], path: Path) -> None:
     """Write metrics into a file, by a rename. Raises OSError."""
     from prometheus_client import write_to_textfile
 
-    write_to_textfile(str(path), _Made(metrics))
+    write_to_textfile(str(path), _Registry(metrics))
 
 
 def earlier_calm(path: Path, now: Past) -> float | None:
@@ -157,14 +157,14 @@ def earlier_calm(path: Path, now: Past) -> float | None:
 def push(metrics: Sequence[Metric], to: Gateway, now: Past, seconds: float) -> None:
     """Push metrics within so many seconds. Raises OSError, which never holds a credential.
 
-    Metrics of a name replace those of an earlier run. What this run has no sample of stays: when the last one without red was.
+    Metrics of a name replace those of an earlier run. A metric of which this run has no sample stays there, such as when the last run without red ended.
     """
     from prometheus_client import pushadd_to_gateway
 
     key = dict(zip(RUN_LABELS, map(visible, (*now.subject, now.selection)), strict=True))
 
     def send() -> None:
-        pushadd_to_gateway(to.address, JOB, _Made(metrics), key, timeout=seconds, handler=_handler(to))
+        pushadd_to_gateway(to.address, JOB, _Registry(metrics), key, timeout=seconds, handler=_handler(to))
 
     _within(seconds, send)
 

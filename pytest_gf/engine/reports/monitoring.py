@@ -1,4 +1,4 @@
-"""What lies between a run and others: its options, where it is kept for later ones, where its metrics go."""
+"""What a run leaves for later: its file in the history, and its metrics. Also what earlier runs say about it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ OPTIONS = (
 
 @dataclass(frozen=True)
 class Monitoring:
-    """Where this run is kept for later ones, and where its metrics go; None where nowhere."""
+    """Where the history is kept, and where the metrics go. None where they are not asked for."""
 
     history: Path | None = None
     metrics: Path | metrics.Gateway | None = None
@@ -82,7 +82,7 @@ def check(asked: Monitoring) -> None:
 
 
 def try_to_write(what: str, folder: Path, other: str, *, make: bool = True) -> None:
-    """Write to a folder what is taken away at once. Raises `BadInput` with one line where that fails; ``other`` is what a person may name."""
+    """Write a file to a folder, and delete it. Raises `BadInput` with one line if that fails; ``other`` says what a person may name instead."""
     try:
         if make:
             folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def try_to_write(what: str, folder: Path, other: str, *, make: bool = True) -> N
 
 
 def compare(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
-    """Return a record with what its incidents and rows were before: ``incidents[].since`` and ``history``, null without one."""
+    """Return the record with ``history`` and each incident's ``since``, as earlier runs show them. Both are null where none are kept."""
     record.earlier = _earlier(record, whole)
     if record.earlier is None:
         return whole | {"incidents": [incident | {"since": None} for incident in whole["incidents"]], "history": None}
@@ -107,7 +107,7 @@ def compare(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
 
 
 def _earlier(record: Record, whole: Mapping[str, Any]) -> history.History | None:
-    """Return the runs that this one is compared with; None where none are kept, or their folder can't be read any more."""
+    """Return the runs that this one is compared with. None where none are kept, or their folder can't be read."""
     folder = record.run.settings.monitoring.history
     if folder is None:
         return None
@@ -118,8 +118,8 @@ def _earlier(record: Record, whole: Mapping[str, Any]) -> history.History | None
         return None
 
 
-def leave(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
-    """Write metrics and history when all else is written. Return the record, whose green exit is an error where a report is missing."""
+def write(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
+    """Write metrics and history, after all other reports. Return the record: a green exit becomes an error where a report is missing."""
     asked = record.run.settings.monitoring
     whole = _settled(record, whole)
     sent = _measure(record, whole)

@@ -1,4 +1,4 @@
-"""Where a run's reports lie: that they can be written, before anything is asked; JUnit and Allure are pointed there."""
+"""Where a run's reports lie. Before any system is asked, they must be writable. JUnit and Allure are pointed there."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def _code(name: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return a text that is a text in a page of Markdown: no HTML, no link, no emphasis, no end of the table's cell."""
+    """Return a text that stays plain in a page of Markdown: no HTML, no link, no emphasis, no end of the table's cell."""
     for character, spelt in _ENTITIES.items():
         text = text.replace(character, spelt)
     return _MARKDOWN.sub(r"\\\g<0>", text).replace("\n", "<br>").replace("\t", " ")

@@ -51,7 +51,7 @@ MOST_LINES = 6
 _FIRST = ("requirement", "observed", "asserted", "tried", "came back", "diagnosis", "next step", "repeat")
 """The labels of a red row's block that are shown without -v."""
 _DROPPED = ("asserted", "observed", "tried", "requirement", "next step", "diagnosis")
-"""Which of them give way where there is no room, the first first."""
+"""Those that are left out where there is no room, in this order."""
 
 
 def header(run: Run) -> list[str]:
@@ -83,7 +83,7 @@ def width(rows: Iterable[Row]) -> int:
 
 
 def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any], name_width: int, run: Run) -> None:
-    """Write one clause's line; one over a quiet axis that holds has none, since there are hundreds."""
+    """Write one clause's line. A row over a quiet axis has none while it holds, since there are hundreds."""
     kind = Verdict(verdict["verdict"])
     if kind is Verdict.HOLDS and run.axes.is_quiet(verdict["params"]):
         return
@@ -242,7 +242,7 @@ def _write_all(file: int, text: str) -> None:
 
 
 def _by_reason(record: Mapping[str, Any], claims: Claims) -> dict[str, str]:
-    """Return for each verdict and reason that keeps something from being proved the clauses that share it.
+    """Return the clauses that prove nothing, by their verdict and reason.
 
     What was not observed is told with the step that would show it. A red that a statement foretells is shown as expected,
     with that statement.

@@ -1,4 +1,4 @@
-"""index.html: a record as one page without network, in which no text of a server is anything but text."""
+"""index.html: a record as one page that needs no network. No text of a server can be more than text in it."""
 
 from __future__ import annotations
 
