@@ -49,7 +49,7 @@ def instead_of_judging(config: pytest.Config) -> str:
     return "--gf-explain" if option.gf_explain is not None else "--gf-plan" if option.gf_plan else ""
 
 
-def lines(contract: ContractSession, items: Iterable[pytest.Item]) -> Iterable[PlanLine] | None:
+def plan_or_explanation(contract: ContractSession, items: Iterable[pytest.Item]) -> Iterable[PlanLine] | None:
     """Return the explanation or the plan, or None if neither is asked for. Raises `pytest.UsageError` for an unknown name."""
     option, run = contract.config.option, contract.run
     if option.gf_explain is not None:

@@ -55,6 +55,16 @@ class Option:
     repeated: bool = False
     axis: str = ""
 
+    @staticmethod
+    def flag(name: str, about: str) -> Option:
+        """Return an option that has no value."""
+        return Option(name, {"action": "store_true", "help": about})
+
+    @staticmethod
+    def value(name: str, metavar: str, about: str, *, path: bool = False, repeated: bool = False) -> Option:
+        """Return an option that has one value."""
+        return Option(name, {"metavar": metavar, "help": about}, path=path, repeated=repeated)
+
     @property
     def attribute(self) -> str:
         """The option's name in argparse's namespace."""
@@ -244,7 +254,7 @@ class House:
 
     def axis(self, name: str) -> Axis:
         """Return the axis of this name. Raises KeyError."""
-        return next(axis for axis in self.axes if axis.name == name) if name in self.axis_names else _unknown(name)
+        return {axis.name: axis for axis in self.axes}[name]
 
     @property
     def axis_names(self) -> tuple[str, ...]:
@@ -279,10 +289,6 @@ class House:
                 yield Option(axis.option, words, axis=axis.name)
         for selection in self.selections:
             yield from selection.options
-
-
-def _unknown(name: str) -> Axis:
-    raise KeyError(name)
 
 
 def _merged(below: Sequence[Any], above: Sequence[Any]) -> tuple[Any, ...]:

@@ -54,7 +54,7 @@ def is_judgement(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]
     return excinfo.errisinstance(AssertionError) and Path(excinfo.traceback[-1].path) == item.path
 
 
-def say(properties: list[tuple[str, object]], verdict: Verdict) -> None:
+def keep_worst(properties: list[tuple[str, object]], verdict: Verdict) -> None:
     """Put a phase's verdict into a row's properties, which JUnit shows. The worst one stays."""
     said = [Verdict(str(value)) for name, value in properties if name == "verdict"]
     properties[:] = [entry for entry in properties if entry[0] != "verdict"]

@@ -22,13 +22,11 @@ OPTIONS = (
             "help": "Bend the lab (repeatable). Refused on any other target.",
         },
     ),
-    Option("--gf-faults", {"action": "store_true", "help": "List the faults of the lab, and run nothing."}),
-    Option(
+    Option.flag("--gf-faults", "List the faults of the lab, and run nothing."),
+    Option.value(
         "--gf-incident",
-        {
-            "metavar": "DATE[:PHASE]",
-            "help": "Bend the lab as it was on a date, in its phase `during` or another. `python -m pytest_gf.lab replay DATE` runs all phases.",
-        },
+        "DATE[:PHASE]",
+        "Bend the lab as it was on a date, in its phase `during` or another. `python -m pytest_gf.lab replay DATE` runs all phases.",
     ),
 )
 

@@ -35,7 +35,7 @@ def _line(error: BaseException, path: Path) -> int:
     return next((frame.lineno or 1 for frame in reversed(frames) if Path(frame.filename).name == path.name), 1)
 
 
-def take_out(report: pytest.CollectReport, collector: pytest.Collector, suites: Iterable[Path]) -> list[str]:
+def take_failure(report: pytest.CollectReport, collector: pytest.Collector, suites: Iterable[Path]) -> list[str]:
     """Take the failure of a file of clauses out of pytest's report, and return a line about it. Other reports stay as they are."""
     excinfo = report.call.excinfo if report.failed and report.call is not None else None
     if excinfo is None or not any(suite in collector.path.parents for suite in suites):

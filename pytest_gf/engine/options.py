@@ -100,49 +100,34 @@ class Settings:
 _TARGET = "The system under test: the embedded lab (default) or a TOML file. Takes precedence over GF_TARGET and the ini option gf_target."
 _GF = "Run the clauses of the House: those of the checkout, or those that come with the package."
 _OPTIONS = (
-    Option("--gf", {"action": "store_true", "help": _GF}),
-    Option("--gf-target", {"metavar": "lab|FILE", "help": _TARGET}, path=True, repeated=True),
-    Option(
-        "--gf-vantage",
-        {"metavar": "VANTAGE", "help": "Where this run stands. Takes precedence over the target file."},
-        repeated=True,
+    Option.flag("--gf", _GF),
+    Option.value("--gf-target", "lab|FILE", _TARGET, path=True, repeated=True),
+    Option.value(
+        "--gf-vantage", "VANTAGE", "Where this run stands. Takes precedence over the target file.", repeated=True
     ),
-    Option(
+    Option.value(
         "--gf-contract",
-        {"metavar": "FILE", "help": "A TOML file with a contract of your own. It may extend another one."},
+        "FILE",
+        "A TOML file with a contract of your own. It may extend another one.",
         path=True,
         repeated=True,
     ),
-    Option(
+    Option.flag(
         "--gf-expect-interim",
-        {
-            "action": "store_true",
-            "help": "Judge what the contract waives as interim, not as violated. With -m ha that is strict HA, while the interim shape "
-            "holds and something is ready in it. With -m publication it is the known loss of small-check and medium-check. A waived row "
-            "is red once it holds, and once its review is due. What readiness needs is never waived: if it is unproven, exit 11.",
-        },
+        "Judge what the contract waives as interim, not as violated. With -m ha that is strict HA, while the interim shape "
+        "holds and something is ready in it. With -m publication it is the known loss of small-check and medium-check. A waived row "
+        "is red once it holds, and once its review is due. What readiness needs is never waived: if it is unproven, exit 11.",
     ),
-    Option(
-        "--gf-confirm",
-        {"metavar": "WORD", "help": "Confirm a change that the target's `allow` alone does not permit."},
-    ),
-    Option(
+    Option.value("--gf-confirm", "WORD", "Confirm a change that the target's `allow` alone does not permit."),
+    Option.value(
         "--gf-seed",
-        {
-            "metavar": "TEXT",
-            "help": "Choose samples by this text. The same text gives the same choice, and a red row names its own. "
-            "Default: the hour in UTC, so that an hourly canary looks elsewhere each time.",
-        },
+        "TEXT",
+        "Choose samples by this text. The same text gives the same choice, and a red row names its own. "
+        "Default: the hour in UTC, so that an hourly canary looks elsewhere each time.",
     ),
     *lab_options.OPTIONS,
-    Option(
-        "--gf-reports",
-        {"metavar": "DIR", "help": "Where runs write. Default: reports/ in pytest's root folder."},
-        path=True,
-    ),
-    Option(
-        "--gf-strict", {"action": "store_true", "help": "Exit with 11 where anything that was selected is unproven."}
-    ),
+    Option.value("--gf-reports", "DIR", "Where runs write. Default: reports/ in pytest's root folder.", path=True),
+    Option.flag("--gf-strict", "Exit with 11 where anything that was selected is unproven."),
     Option(
         "--gf-deadline",
         {
@@ -152,27 +137,19 @@ _OPTIONS = (
             "help": "The longest time for one exchange, 10 by default. A fact has six times that. An archive has longer, by its size.",
         },
     ),
-    Option(
+    Option.flag(
         "--gf-plan",
-        {
-            "action": "store_true",
-            "help": "Print whether each section of the target is reached (DNS, TCP, TLS, clock, identity), what a run of the chosen clauses "
-            "would ask and change, and each right that it lacks. Changes nothing. With --gf-strict: exit 11 if something fails or is lacking.",
-        },
+        "Print whether each section of the target is reached (DNS, TCP, TLS, clock, identity), what a run of the chosen clauses "
+        "would ask and change, and each right that it lacks. Changes nothing. With --gf-strict: exit 11 if something fails or is lacking.",
     ),
-    Option(
+    Option.value(
         "--gf-explain",
-        {
-            "metavar": "NAME",
-            "help": "Say what a clause, a statement (S077) or a kind of cause is about: requirement, facts, rights, faults, causes. Asks nothing.",
-        },
+        "NAME",
+        "Say what a clause, a statement (S077) or a kind of cause is about: requirement, facts, rights, faults, causes. Asks nothing.",
     ),
-    Option(
+    Option.flag(
         "--gf-clean",
-        {
-            "action": "store_true",
-            "help": "Delete what killed runs left on the target, by their ledgers, and run nothing. Exit 1 where something is left.",
-        },
+        "Delete what killed runs left on the target, by their ledgers, and run nothing. Exit 1 where something is left.",
     ),
 )
 _SUITES = "Folders that hold clauses. They run where -m names one of their markers, with -k, with --gf, or where a path leads there."

@@ -81,7 +81,7 @@ def _looks(section: Section, run: Run, seconds: float) -> list[tuple[str, Future
     looks = []
     for key, given in (section.endpoints(value, target) if section.endpoints is not None else {}).items():
         endpoint = Endpoint(given) if isinstance(given, str) else given
-        looks.append((f"[{section.name}] {key} {endpoint.url}", _begin(Look(endpoint, seconds).say)))
+        looks.append((f"[{section.name}] {key} {endpoint.url}", _begin(Look(endpoint, seconds).report)))
     identity = section.identity
     if identity is None:
         return looks
@@ -156,7 +156,7 @@ class Look:
         self.port = parts.port or PORTS.get(parts.scheme, 0)
         self.authority = parts.netloc.rpartition("@")[2]
 
-    def say(self) -> str:
+    def report(self) -> str:
         """Return what was seen. Raises Wrong for the first step that fails, NotLookedAt for what is no address to dial."""
         if self.scheme == "file":
             return self._folder()

@@ -138,7 +138,7 @@ class ContractSession:
 
     def instead(self, session: pytest.Session) -> bool | None:
         """Write the plan or the explanation instead of running anything. None where neither is asked for."""
-        lines = None if session.testsfailed else commands.lines(self, session.items)
+        lines = None if session.testsfailed else commands.plan_or_explanation(self, session.items)
         if lines is None:
             return None
         reporter = pytest_state.terminal(self.config)
@@ -195,7 +195,7 @@ class ContractSession:
         account = judging.account(item, call, verdict, self.rows[item.nodeid], self.run)
         vars(report)[ACCOUNT] = account
         for properties in (item.user_properties, report.user_properties):
-            judging.say(properties, verdict)
+            judging.keep_worst(properties, verdict)
         if self._allure is not None and self._allure.current is not None:
             self._allure.current.account = account
 
@@ -261,7 +261,7 @@ class ContractSession:
             terminal.line(reporter, verdict, terminal.width(self.rows.values()), self.run)
 
     def clean_collect_report(self, report: pytest.CollectReport, collector: pytest.Collector) -> None:
-        self._broken += load_errors.take_out(report, collector, suites_of(self.config))
+        self._broken += load_errors.take_failure(report, collector, suites_of(self.config))
         report.longrepr = output_redaction.redact_within(report.longrepr)
 
     def clean_warning(self, recorded: Any) -> None:

@@ -127,17 +127,19 @@ def load(house: House, path: Path, environment: Mapping[str, str] | None = None)
     )
 
 
-class _Top(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TopLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What stands in a target file above its tables."""
+
     name: str
     vantage: str
     allow: tuple[str, ...] = ()
     expects: tuple[str, ...] = ()
 
 
-def _top(house: House, path: Path, tables: Mapping[str, Any]) -> _Top:
+def _top(house: House, path: Path, tables: Mapping[str, Any]) -> TopLevel:
     named = {section.name for section in house.sections}
     try:
-        top = msgspec.convert({name: value for name, value in tables.items() if name not in named}, _Top)
+        top = msgspec.convert({name: value for name, value in tables.items() if name not in named}, TopLevel)
     except msgspec.ValidationError as wrong:
         raise TargetError(f"{path}: {wrong}") from None
     if top.vantage not in house.vantages:

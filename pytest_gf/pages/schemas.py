@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pytest_gf.engine.reports.form import Form
-from pytest_gf.engine.target import _Top
+from pytest_gf.engine.target import TopLevel
 from pytest_gf.honey import HOUSE
 from pytest_gf.honey.contract.load import _File
 from pytest_gf.pages import destination
@@ -21,7 +21,7 @@ _ROOT = "#/$defs/"
 
 def target() -> Schema:
     """Return the schema of a target file: the words at its top, and a table for each section."""
-    (top, *tables), parts = msgspec.json.schema_components([_Top, *(section.type for section in HOUSE.sections)])
+    (top, *tables), parts = msgspec.json.schema_components([TopLevel, *(section.type for section in HOUSE.sections)])
     whole = parts.pop(top["$ref"].removeprefix(_ROOT))
     whole["properties"]["vantage"]["enum"] = list(HOUSE.vantages)
     whole["properties"]["allow"]["items"]["enum"] = list(HOUSE.allows)

@@ -11,7 +11,7 @@ from pytest_gf.engine.reports import changes, history
 from pytest_gf.engine.reports.history import Past
 from pytest_gf.engine.reports.history_text import lines, listed, number, unread
 from pytest_gf.engine.reports.incidents import named
-from pytest_gf.engine.reports.lines import WIDTH, wrapped_all
+from pytest_gf.engine.reports.lines import WIDTH, cut, wrapped_all
 from pytest_gf.engine.reports.merge import NoRecord
 from pytest_gf.engine.reports.merge import read as read_record
 from pytest_gf.engine.reports.terminal import PYTEST_WORDS
@@ -108,15 +108,10 @@ def grid(runs: Sequence[Past], most: int) -> list[str]:
             [", ".join(f"{_letter(verdict)} {verdict}" for verdict in Verdict) + f", {_NOT_SELECTED} not selected"]
         ),
         f"{'exit':<{width}} {exits}",
-        *(f"{_shortened(name, width):<{width}} {letters}" for name, letters in loud.items()),
+        *(f"{cut(visible(name), width):<{width}} {letters}" for name, letters in loud.items()),
         f"{number(len(cells) - len(loud), 'row')} held wherever they were judged",
     ]
 
 
 def _letter(verdict: Verdict | None) -> str:
     return PYTEST_WORDS[verdict][1] if verdict is not None else _NOT_SELECTED
-
-
-def _shortened(name: str, width: int) -> str:
-    safe = visible(name)
-    return safe if len(safe) <= width else f"{safe[: width - 1]}…"

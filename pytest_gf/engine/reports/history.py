@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports.claims import row_name
-from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.verdict import RED, Verdict
 from pytest_gf.engine.visible import map_texts, visible
 
 SCHEMA = "pytest_gf.history/1"
@@ -77,10 +77,7 @@ class Past(msgspec.Struct, frozen=True):
     @property
     def calm(self) -> bool:
         """Whether it is without red: no row is violated, still waived or an error, and one holds at least."""
-        return Verdict.HOLDS in self.rows.values() and not any(verdict in _RED for verdict in self.rows.values())
-
-
-_RED = frozenset({Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR})
+        return Verdict.HOLDS in self.rows.values() and not any(verdict in RED for verdict in self.rows.values())
 
 
 @dataclass(frozen=True)

@@ -24,23 +24,19 @@ TRIED = 64 * 1024
 """Bytes that are written to see whether the disk takes any."""
 HISTORY = "--gf-history"
 OPTIONS = (
-    Option(
+    Option.value(
         HISTORY,
-        {
-            "metavar": "DIR",
-            "help": "Keep a small file of this run there, and compare the run with the earlier ones of its target, contract and "
-            "vantage: since when an incident stands, what is new, what was mended, what flaps. Takes precedence over the ini option "
-            "gf_history.",
-        },
+        "DIR",
+        "Keep a small file of this run there, and compare the run with the earlier ones of its target, contract and "
+        "vantage: since when an incident stands, what is new, what was mended, what flaps. Takes precedence over the ini option "
+        "gf_history.",
         path=True,
     ),
-    Option(
+    Option.value(
         "--gf-metrics",
-        {
-            "metavar": "FILE|URL",
-            "help": "Write metrics for Prometheus: into a file for node_exporter's textfile collector (its name ends in .prom), or to the "
-            "Pushgateway at an http(s) address.",
-        },
+        "FILE|URL",
+        "Write metrics for Prometheus: into a file for node_exporter's textfile collector (its name ends in .prom), or to the "
+        "Pushgateway at an http(s) address.",
         path=True,
     ),
 )

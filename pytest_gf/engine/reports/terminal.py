@@ -17,7 +17,7 @@ from pytest_gf.engine.reports.incidents import block
 from pytest_gf.engine.reports.lines import columns, command, cut, wrapped
 from pytest_gf.engine.reports.live import Live
 from pytest_gf.engine.reports.summary import counts, interim, not_looked_at
-from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.verdict import RED, Verdict
 
 if TYPE_CHECKING:
     import pytest
@@ -88,7 +88,7 @@ def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any], name_wid
     if kind is Verdict.HOLDS and run.axes.is_quiet(verdict["params"]):
         return
     terminal.ensure_newline()
-    word = f"{kind.upper() if kind in {Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR} else kind:<9}"
+    word = f"{kind.upper() if kind in RED else kind:<9}"
     why = f": {verdict['reason'].splitlines()[0]}" if kind is Verdict.UNPROVEN and verdict["reason"] else ""
     width = columns(terminal)
     indent = " " * min(len(word) + name_width + 2, width // 3)

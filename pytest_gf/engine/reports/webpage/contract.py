@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.engine.verdict import Verdict, worst
+from pytest_gf.engine.verdict import BADNESS, Verdict, worst
 
 if TYPE_CHECKING:
     from pytest_gf.engine.contract import Contract
 
 MOST_ROWS = 12
 """Rows of one statement that are named, the worst first."""
-_RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 
 def page(contract: Contract, claims: Mapping[str, Any] | None, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -41,7 +40,7 @@ def page(contract: Contract, claims: Mapping[str, Any] | None, rows: Sequence[Ma
 
 def _statement(name: str, claims: Mapping[str, Any] | None, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     state, word, note = _state(name, claims, rows)
-    ordered = sorted(rows, key=lambda row: _RANK[row["verdict"]])
+    ordered = sorted(rows, key=lambda row: BADNESS[row["verdict"]])
     more = max(0, len(rows) - MOST_ROWS)
     shown = {"rows": ordered[:MOST_ROWS], "count": len(rows), "more": more}
     return {"state": state, "word": word, "note": note} | shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.verdict import RED, Verdict
 
 MOST_RUNS = 30
 MOST_ROWS = 300
@@ -45,16 +45,12 @@ def _since(verdicts: Sequence[str], every: Sequence[Mapping[str, Any]]) -> str:
     judged = [(verdict, run) for verdict, run in zip(verdicts, every, strict=True) if verdict in _JUDGED]
     if not judged:
         return ""
-    changes = [index for index in range(1, len(judged)) if _red(judged[index][0]) != _red(judged[index - 1][0])]
+    changes = [index for index in range(1, len(judged)) if (judged[index][0] in RED) != (judged[index - 1][0] in RED)]
     last, since = judged[-1][0], judged[changes[-1]][1] if changes else judged[0][1]
     if verdicts[-1] not in _JUDGED:
         return f"last observed {_short(judged[-1][1])}: {last}"
     begun = f"{last} since {_short(since)}{'' if changes else ' or earlier'}"
     return f"{begun}; changed {len(changes)} times in {len(judged)} runs" if changes[1:] else begun
-
-
-def _red(verdict: str) -> bool:
-    return verdict in {Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR}
 
 
 def _short(run: Mapping[str, Any]) -> str:

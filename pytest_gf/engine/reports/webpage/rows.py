@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_gf.engine.reports.claims import row_name
 from pytest_gf.engine.reports.summary import tally
 from pytest_gf.engine.reports.webpage.timeline import Fact, key_of, link, took, with_evidence
-from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.verdict import BADNESS, Verdict
 from pytest_gf.engine.visible import visible_lines
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pytest_gf.engine.contract import Contract
 
 _OBSERVED = "observed"
-_RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 
 def rows(
@@ -128,4 +127,4 @@ def groups(rows: Sequence[Mapping[str, Any]], contract: Contract | None) -> list
 
 
 def _rank(row: Mapping[str, Any]) -> int:
-    return _RANK[row["verdict"]]
+    return BADNESS[row["verdict"]]
