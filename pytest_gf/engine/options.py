@@ -79,7 +79,7 @@ class Settings:
         return self.target.name if self.target is not None else LAB
 
     def part(self) -> str | None:
-        """Return which share of the whole this run has, as ``3/8``; None where it has all."""
+        """Return the share of the whole that this run has, as ``3/8``. None where it has all."""
         parts = (
             selection.part(self.selected[selection.marker])
             for selection in self.house.selections
@@ -88,7 +88,7 @@ class Settings:
         return next(filter(None, parts), None)
 
     def note(self, axes: Sequence[str]) -> str:
-        """Return what is said in the title of a row over these axes, "" for nothing."""
+        """Return the note in the titles of rows over these axes, "" for none."""
         notes = (
             selection.note(self.selected[selection.marker])
             for selection in self.house.selections

@@ -255,7 +255,7 @@ class ContractSession:
             self._end(report, account)
 
     def show(self, verdict: dict[str, Any]) -> None:
-        """Write a settled clause's line; -q has its letter instead."""
+        """Write the line of a row that has its verdict. With -q pytest writes a letter instead."""
         reporter = pytest_state.terminal(self.config)
         if reporter is not None and self.config.option.verbose >= 0:
             terminal.line(reporter, verdict, terminal.width(self.rows.values()), self.run)
@@ -274,7 +274,7 @@ class ContractSession:
         self._tidy(_MOMENT)
 
     def finish(self, session: pytest.Session) -> None:
-        """Delete what the run made; give every row its verdict, and the run its exit code, before pytest reports."""
+        """Delete what the run made. Give every row its verdict, and the run its exit code, before pytest reports."""
         self._tidy()
         if self.run.graph is not None:
             self.run.graph.write()
@@ -355,7 +355,7 @@ class ContractSession:
         self._write_unseen(nodeid, account, ran=False)
 
     def _end(self, report: pytest.TestReport, account: dict[str, Any]) -> None:
-        """Let pytest's reports see the end of a clause that nobody will end: JUnit keeps its properties only then."""
+        """Report the teardown of a row that never had one. Without it JUnit drops the row's properties."""
         row = self.rows[report.nodeid]
         ending = pytest.TestReport(report.nodeid, report.location, {}, "passed", None, "teardown")
         vars(ending).update({name: value for name, value in vars(report).items() if name in {"node", "worker_id"}})

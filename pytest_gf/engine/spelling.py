@@ -196,7 +196,7 @@ def _character(match: re.Match[bytes]) -> bytes:
 
 
 def _texts(secret: str) -> set[str]:
-    """Return the secret in texts that decode to other bytes: not ASCII, spaces as in a query, what looks like escapes split."""
+    """Return the secret in spellings that decode to other bytes: as ASCII, as JSON, with ``+`` for spaces, with escapes split."""
     split = {" ".join(secret), re.sub(r"([%&\\])", r"\1 ", secret)}
     return {secret, ascii(secret)[1:-1], json.dumps(secret)[1:-1], secret.replace(" ", "+"), *split}
 

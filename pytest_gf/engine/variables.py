@@ -39,7 +39,7 @@ class Variable:
 def named(sections: Mapping[str, Any], expects: Collection[str]) -> list[Variable]:
     """Return the variables that these sections name (None: the target has no such section).
 
-    Raises Wrong for an expected section that is absent, and for what is no name of a variable, which is not shown.
+    Raises Wrong for an expected section that is absent, and for a text that can't be a variable's name. That text is not shown.
     """
     for section in expects:
         if section not in sections:

@@ -16,10 +16,10 @@ _COMMAND = re.compile(r"^(?P<before>\s*)::|##(?=\[|vso\[)", re.MULTILINE)
 
 
 def visible(text: str, most: int = MOST) -> str:
-    r"""Return what a server said as one line of at most ``most`` characters: a probe calls this where it takes text in.
+    r"""Return a server's text as one line of at most ``most`` characters. A probe calls this as soon as it has the text.
 
     Control, format (bidi, zero width), surrogate and unassigned characters stand as ``\x1b`` or ``\u202e``, line breaks too.
-    Text that is visible already stays as it is, so it may be called twice.
+    Text that is visible already stays as it is, so that calling it twice does no harm.
     """
     return _bounded(_escaped(text[:most], kept=""), most, len(text) > most)
 

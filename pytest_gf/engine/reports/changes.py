@@ -1,4 +1,4 @@
-"""What changed between runs, row by row: since when an incident stands, what is new, what was mended, what flaps. Without I/O."""
+"""What changed between runs, row by row: what is new, what was mended, what flaps, since when an incident stands. Without I/O."""
 
 from __future__ import annotations
 

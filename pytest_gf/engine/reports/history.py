@@ -82,9 +82,9 @@ class Past(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class History:
-    """What a folder holds: the runs from the oldest to the newest, each once; what could not be read, each with why.
+    """The runs in a folder, each once, from the oldest to the newest.
 
-    ``left_out`` is how many older files were not read.
+    ``broken`` has a line about each file that could not be read. ``left_out`` is how many older files were not read.
     """
 
     runs: tuple[Past, ...] = ()

@@ -43,7 +43,7 @@ class Read:
 
 
 def read(folder: Path) -> Read:
-    """Return the record in a run's folder; an unfinished ``record.jsonl`` counts as exit 10. Raises NoRecord."""
+    """Return the record in a run's folder. An unfinished ``record.jsonl`` has exit 10. Raises NoRecord."""
     try:
         if (folder / "record.json").exists():
             record = msgspec.json.decode((folder / "record.json").read_bytes(), type=dict[str, Any])
@@ -73,10 +73,10 @@ def _unfinished(path: Path) -> dict[str, Any]:
 
 
 def merge(runs: Sequence[Read]) -> dict[str, Any]:
-    """Return the record of all runs together; of rows that several have, the worst verdict. Raises NoRecord.
+    """Return the record of all runs together. A row that several have gets its worst verdict. Raises NoRecord.
 
-    ``missing`` names the parts that no finished run covers, and ``unfinished`` the folders whose run was killed and not
-    begun again: either makes the whole an error, where nothing is violated.
+    ``missing`` names the parts that no finished run covers. ``unfinished`` names the folders whose run was killed and not
+    begun again. Either makes the whole an error, unless something is violated.
     """
     used = _current(runs)
     targets = {str(run.record["target"]): run.folder for run in used}
@@ -106,7 +106,7 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
 
 
 def join(folders: Sequence[Path], out: Path) -> tuple[int, str]:
-    """Merge the runs in these folders into another; return the exit code and a line about it. Raises NoRecord."""
+    """Merge the runs in these folders into another folder. Return the exit code, and a line about it. Raises NoRecord."""
     runs = [read(folder) for folder in folders]
     record = merge(runs)
     out.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def join(folders: Sequence[Path], out: Path) -> tuple[int, str]:
 
 
 def _current(runs: Sequence[Read]) -> list[Read]:
-    """Leave out what was killed and begun again: of each part, its last finished run counts."""
+    """Return the runs that count: of each part the last that finished, and what was killed and not begun again."""
     finished = {run.part: run for run in sorted(runs, key=lambda run: str(run.record["started"])) if run.finished}
     return [run for run in runs if run.part is None or finished.get(run.part, run) is run]
 

@@ -65,8 +65,9 @@ class Span:
 class Record:
     """The verdicts of a run, one for each selected clause and set of axis values.
 
-    ``record.json`` has the form of `engine.reports.form`. ``record.jsonl`` holds the top level as it is at the start, then a
-    verdict a line as they fall, with a line of ``kinds`` before the first one of a kind, then ``finished`` and ``exit``.
+    ``record.json`` has the form of `engine.reports.form`. ``record.jsonl`` begins with the top level as it is at the start.
+    Each verdict adds a line when it falls. Before the first one of a kind of cause stands a line of ``kinds``. The last line
+    has ``finished`` and ``exit``.
     """
 
     def __init__(self, run: Run, rows: Mapping[str, Row], asked: Mapping[str, Any], claimed: Claimed) -> None:

@@ -85,7 +85,7 @@ def page(
 
 
 def _claimed(claims: Claims, contract: Contract) -> list[str]:
-    """Return what the run proved, what an expected red shows, and what to remember of what is red."""
+    """Return what the run proved, what an expected red shows, and the reminders."""
     lines = ["## What this run proved", "", _listed(claims.whole) or "Nothing.", ""]
     lines += [f"In part: {_listed(claims.part)}.", ""] if claims.part else []
     lines += [f"No live statement is proved whole: {claims.held_back}.", ""] if claims.held_back else []
