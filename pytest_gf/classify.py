@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Path(given[0]).open("rb") as file:
             text = file.read(LONGEST).decode("utf-8", "replace")
     except (OSError, ValueError) as wrong:
-        said = wrong.strerror if isinstance(wrong, OSError) else wrong
-        sys.stderr.write(f"{visible(given[0], LONGEST_LINE)}: can't be read: {said}; expected a log file\n")
+        problem = wrong.strerror if isinstance(wrong, OSError) else wrong
+        sys.stderr.write(f"{visible(given[0], LONGEST_LINE)}: can't be read: {problem}; expected a log file\n")
         return BAD_INPUT
     sys.stdout.write("".join(f"{line}\n" for line in report(text)))
     return 0

@@ -28,14 +28,14 @@ def explain(name: str, collection: Collection, run: Run) -> list[str]:
     kinds: dict[str, Callable[[str], Iterable[str]]] = dict.fromkeys(collection.clauses, explainer.clause)
     kinds |= dict.fromkeys(run.contract.statements, explainer.statement)
     kinds |= dict.fromkeys(run.house.kinds, explainer.cause)
-    said = name.partition("[")[0].strip()
-    if said not in kinds:
+    wanted = name.partition("[")[0].strip()
+    if wanted not in kinds:
         folded = {known.lower(): known for known in kinds}
-        near = [folded[close] for close in difflib.get_close_matches(said.lower(), folded, n=_NEAR)]
-        near = near or [known for known in kinds if said and said.lower() in known.lower()][:_NEAR]
+        near = [folded[close] for close in difflib.get_close_matches(wanted.lower(), folded, n=_NEAR)]
+        near = near or [known for known in kinds if wanted and wanted.lower() in known.lower()][:_NEAR]
         hint = f"did you mean {' or '.join(near)}?" if near else "docs/clauses.md lists clauses and statements"
         raise BadInput(f"--gf-explain={name} is neither a clause, a statement nor a kind of cause; {hint}")
-    return list(kinds[said](said))
+    return list(kinds[wanted](wanted))
 
 
 @dataclass(frozen=True)

@@ -274,7 +274,7 @@ class House:
     @property
     def confirm(self) -> dict[str, str]:
         """The words of ``allow`` that need --gf-confirm too, each with the word that says it."""
-        return {word: said for selection in self.selections for word, said in selection.confirm.items()}
+        return {word: confirmation for selection in self.selections for word, confirmation in selection.confirm.items()}
 
     @property
     def kinds(self) -> dict[str, Kind]:

@@ -56,9 +56,9 @@ def is_judgement(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]
 
 def keep_worst(properties: list[tuple[str, object]], verdict: Verdict) -> None:
     """Put a phase's verdict into a row's properties, which JUnit shows. The worst one stays."""
-    said = [Verdict(str(value)) for name, value in properties if name == "verdict"]
+    verdicts = [Verdict(str(value)) for name, value in properties if name == "verdict"]
     properties[:] = [entry for entry in properties if entry[0] != "verdict"]
-    properties.append(("verdict", str(worst([*said, verdict]))))
+    properties.append(("verdict", str(worst([*verdicts, verdict]))))
 
 
 def account(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> dict[str, Any]:
@@ -231,11 +231,11 @@ def _breakage(raised: BaseException, nodes: Sequence[Node], row: Row) -> Cause:
     if _is_of_this_machine(raised):
         return Cause("this-machine")
     failed = _failed(raised, nodes)
-    asked = failed.asked_last if failed is not None else ""
-    where = asked or (failed.key[0] if failed is not None else row.name)
+    system = failed.asked_last if failed is not None else ""
+    where = system or (failed.key[0] if failed is not None else row.name)
     if isinstance(raised, ProbeError):
         return Cause(raised.kind, raised.where or where)
-    return Cause(NotUnderstood.kind if asked else "suite-broken", where)
+    return Cause(NotUnderstood.kind if system else "suite-broken", where)
 
 
 def _failed(raised: BaseException, nodes: Sequence[Node]) -> Node | None:
@@ -252,16 +252,16 @@ def _broken(call: pytest.CallInfo[None], nodes: Sequence[Node]) -> tuple[str, st
     if call.excinfo is None:
         return "", ""
     raised = call.excinfo.value
-    said = f"{type(raised).__name__}: {raised}"
+    text = f"{type(raised).__name__}: {raised}"
     if _is_of_this_machine(raised):
-        return said, "make room on this machine, or let this user write there, and run again"
+        return text, "make room on this machine, or let this user write there, and run again"
     failed = _failed(raised, nodes)
     if failed is not None and failed.evidence is not None and failed.evidence.exchanges:
         return (
-            f"observing {failed.name}: what was answered was not understood ({said})",
+            f"observing {failed.name}: what was answered was not understood ({text})",
             "the evidence holds the answer: if it is what this system should say, report it as a gap of the suite",
         )
-    return said, "this is a fault of the suite: its traceback says where"
+    return text, "this is a fault of the suite: its traceback says where"
 
 
 def _assertion(excinfo: pytest.ExceptionInfo[BaseException]) -> str:

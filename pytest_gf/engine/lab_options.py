@@ -33,23 +33,23 @@ OPTIONS = (
 
 def bends(option: argparse.Namespace, house: House, contract: Contract, target: Target | None) -> tuple[Any, ...]:
     """Return the faults that the lab gets. Raises `BadInput` for one that it does not know, and for a target that is no lab."""
-    asked = [("--gf-incident", option.gf_incident)] if option.gf_incident is not None else []
-    asked += [("--gf-fault", fault) for fault in option.gf_fault]
-    if not asked:
+    given = [("--gf-incident", option.gf_incident)] if option.gf_incident is not None else []
+    given += [("--gf-fault", fault) for fault in option.gf_fault]
+    if not given:
         return ()
     if target is not None:
-        raise BadInput(f"{asked[0][0]}={asked[0][1]}: only the lab can be bent, and the target is {target.name!r}")
+        raise BadInput(f"{given[0][0]}={given[0][1]}: only the lab can be bent, and the target is {target.name!r}")
     bent: dict[Any, None] = {}
-    for name, said in asked:
+    for name, value in given:
         try:
-            bent.update(dict.fromkeys(_faults(name, said, house, contract)))
+            bent.update(dict.fromkeys(_faults(name, value, house, contract)))
         except ValueError as unknown:
             raise BadInput(f"{name}: {unknown}") from None
     return tuple(bent)
 
 
-def _faults(name: str, said: str, house: House, contract: Contract) -> tuple[Any, ...]:
+def _faults(name: str, value: str, house: House, contract: Contract) -> tuple[Any, ...]:
     if name == "--gf-fault":
-        return (importlib.import_module(f"{house.lab}.faults").parse(said, contract),)
-    bent: tuple[Any, ...] = importlib.import_module(f"{house.lab}.incidents").bends(said, contract)
+        return (importlib.import_module(f"{house.lab}.faults").parse(value, contract),)
+    bent: tuple[Any, ...] = importlib.import_module(f"{house.lab}.incidents").bends(value, contract)
     return bent

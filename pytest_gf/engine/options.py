@@ -166,14 +166,14 @@ def add_options(parser: pytest.Parser, config: pytest.Config) -> None:
     for name in ("target", "history"):
         parser.addini(f"gf_{name}", default="", help=f"as --gf-{name}")
     config.stash[_IN_WORKER] = hasattr(config.option, "gf")  # Set so early by nothing but xdist, in a worker.
-    said = str(config.getini("gf_house"))
-    if not said and not config.getini("gf_suites") and not _asks_for_us(config):
+    spec = str(config.getini("gf_house"))
+    if not spec and not config.getini("gf_suites") and not _asks_for_us(config):
         return
     base = config.inipath.parent if config.inipath is not None else Path.cwd()
     try:
-        if ".py:" in said:  # The file is code: what must not be loaded is refused before it.
+        if ".py:" in spec:  # The file is code: what must not be loaded is refused before it.
             _check_early(config, loading.load(DEFAULT_HOUSE, base), None)
-        config.stash[HOUSE] = loading.load(said or DEFAULT_HOUSE, base)
+        config.stash[HOUSE] = loading.load(spec or DEFAULT_HOUSE, base)
     except BadInput as wrong:
         raise pytest.UsageError(str(wrong)) from None
     group = parser.getgroup("gf", config.stash[HOUSE].name)
@@ -283,8 +283,8 @@ def _read(config: pytest.Config, house: House) -> Settings:
     if not 0 < option.gf_deadline <= LONGEST_DEADLINE:
         raise BadInput(f"--gf-deadline={option.gf_deadline:g}: expected seconds between 0 and 3600")
     assert house.read_contract is not None
-    said = option.gf_contract or house.contract
-    contract_file = Path(os.path.abspath(said)) if said else None
+    contract_path = option.gf_contract or house.contract
+    contract_file = Path(os.path.abspath(contract_path)) if contract_path else None
     contract = house.read_contract(contract_file)
     target = _target(config, house)
     seed = option.gf_seed or time.strftime("%Y-%m-%dT%H", time.gmtime())
@@ -320,17 +320,17 @@ def _read(config: pytest.Config, house: House) -> Settings:
 
 def _confirmed(given: Given, house: House) -> str | None:
     """Return what is confirmed. Raises `BadInput` for another word, and for a marker that needs one."""
-    said: str | None = given.option.gf_confirm
+    confirmed: str | None = given.option.gf_confirm
     known = (*house.confirm.values(), *(word for selection in house.selections for word in selection.words))
-    if said is not None and said not in known:
-        raise BadInput(f"--gf-confirm={said}: expected {' or '.join(known)}")
+    if confirmed is not None and confirmed not in known:
+        raise BadInput(f"--gf-confirm={confirmed}: expected {' or '.join(known)}")
     for selection in house.selections:
         for word, confirm in selection.confirm.items():
-            if given.selects(selection.marker) and said != confirm and not given.option.gf_plan:
+            if given.selects(selection.marker) and confirmed != confirm and not given.option.gf_plan:
                 raise BadInput(
                     f"-m {selection.marker}: add --gf-confirm={confirm} to say that this change is wanted ({word})"
                 )
-    return said
+    return confirmed
 
 
 def _refuse_spaced_paths(config: pytest.Config, house: House) -> None:

@@ -32,9 +32,9 @@ def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
         yield f"plan: {failed}", True
         return
     graph = run.graph
-    asked = {row: graph.plan(facts) for row, facts in wanted.items()}
-    nodes = {row: graph.with_needs(*direct) for row, direct in asked.items()}
-    hard = {row: _required(graph, direct) for row, direct in asked.items()}
+    planned = {row: graph.plan(facts) for row, facts in wanted.items()}
+    nodes = {row: graph.with_needs(*direct) for row, direct in planned.items()}
+    hard = {row: _required(graph, direct) for row, direct in planned.items()}
     every = [
         node
         for node in dict.fromkeys(node for of_row in nodes.values() for node in of_row)
@@ -67,12 +67,12 @@ def _asks(run: Run, nodes: Sequence[Node]) -> Iterator[PlanLine]:
     yield "it asks, at least:", False
     for system in sorted({ask.partition(" ")[0] for ask in counts}):
         where = addresses.get(system, "")
-        asked = [
+        operations = [
             f"{ask.partition(' ')[2]}{f' x{count}' if count > 1 else ''}"
             for ask, count in sorted(counts.items())
             if ask.startswith(f"{system} ")
         ]
-        yield f"  {system} ({where or 'the target has no such section: nothing'}): {', '.join(asked)}", False
+        yield f"  {system} ({where or 'the target has no such section: nothing'}): {', '.join(operations)}", False
 
 
 def _changes(run: Run, nodes: Sequence[Node]) -> Iterator[PlanLine]:

@@ -128,22 +128,22 @@ def _line(label: str, look: Future[str], left: float, seconds: float) -> PlanLin
 
 def _failed(label: str, wrong: Exception, seconds: float) -> PlanLine:
     if isinstance(wrong, TimeoutError):
-        said = f"no answer within {seconds:g} s: a firewall between, or a name server that is silent? (--gf-deadline)"
+        text = f"no answer within {seconds:g} s: a firewall between, or a name server that is silent? (--gf-deadline)"
     elif isinstance(wrong, Unset):
-        said = f"{wrong}: set it in the environment of this run"
+        text = f"{wrong}: set it in the environment of this run"
     elif isinstance(wrong, ProbeError):
-        said = _with(wrong.came_back, wrong.next_step)
+        text = _with(wrong.came_back, wrong.next_step)
     elif isinstance(wrong, Unproven):
-        said = _with(wrong.reason, wrong.next_step)
+        text = _with(wrong.reason, wrong.next_step)
     elif isinstance(wrong, Wrong):
-        said = str(wrong)
+        text = str(wrong)
     else:
-        said = f"{type(wrong).__name__}: {wrong}"
-    return f"  FAILS  {label}: {visible(redact(said), 1_000)}", True
+        text = f"{type(wrong).__name__}: {wrong}"
+    return f"  FAILS  {label}: {visible(redact(text), 1_000)}", True
 
 
-def _with(said: str, mend: str) -> str:
-    return f"{said}: {mend}" if mend else said
+def _with(problem: str, mend: str) -> str:
+    return f"{problem}: {mend}" if mend else problem
 
 
 class Look:
@@ -167,14 +167,14 @@ class Look:
         begun = time.monotonic()
         with contextlib.ExitStack() as closing:
             connection = closing.enter_context(self._connected(addresses))
-            said = [f"DNS {connection.getpeername()[0]}", f"TCP {(time.monotonic() - begun) * 1000:.0f} ms"]
+            steps = [f"DNS {connection.getpeername()[0]}", f"TCP {(time.monotonic() - begun) * 1000:.0f} ms"]
             if self.scheme in SECURE:
                 connection, words = self._secured(connection)
                 closing.enter_context(connection)  # It took the plain one's place.
-                said.append(words)
+                steps.append(words)
             if self.scheme in DATED:
-                said.append(self._clock(connection))
-        return ", ".join(said)
+                steps.append(self._clock(connection))
+        return ", ".join(steps)
 
     def _folder(self) -> str:
         path = Path(unquote(urlsplit(self.endpoint.url).path))
@@ -192,9 +192,9 @@ class Look:
         try:
             return [address[4] for address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)]
         except (OSError, UnicodeError) as unknown:
-            said = getattr(unknown, "strerror", None) or str(unknown)
+            problem = getattr(unknown, "strerror", None) or str(unknown)
             mend = "check the name; a cluster's own names are known in its pods alone"
-            raise Wrong("DNS", f"{self.host} does not resolve ({said})", mend) from None
+            raise Wrong("DNS", f"{self.host} does not resolve ({problem})", mend) from None
 
     def _connected(self, addresses: list[tuple[Any, ...]]) -> socket.socket:
         failed: OSError = OSError("it has no address")
@@ -218,9 +218,9 @@ class Look:
         except ssl.SSLCertVerificationError as wrong:
             raise Wrong("TLS", *self._why(wrong)) from None
         except OSError as wrong:
-            said = getattr(wrong, "reason", None) or wrong.strerror or str(wrong) or type(wrong).__name__
+            problem = getattr(wrong, "reason", None) or wrong.strerror or str(wrong) or type(wrong).__name__
             raise Wrong(
-                "TLS", f"no handshake ({said})", "does this port speak TLS? does a proxy stand before it?"
+                "TLS", f"no handshake ({problem})", "does this port speak TLS? does a proxy stand before it?"
             ) from None
         ends = ssl.cert_time_to_seconds(str((secured.getpeercert() or {})["notAfter"]))
         return secured, f"TLS good until {_days(ends)}"
@@ -229,14 +229,14 @@ class Look:
         """Return what is wrong with the certificate that was refused, and the mend; it is asked for once more to be read."""
         today = datetime.datetime.now(datetime.UTC)
         seen, names, expired = self._certificate(today)
-        said = f"{wrong.verify_message}{f' ({seen})' if seen else ''}"
+        problem = f"{wrong.verify_message}{f' ({seen})' if seen else ''}"
         if expired:
-            return said, f"renew it; or is this machine's clock wrong ({today:%Y-%m-%d})?"
+            return problem, f"renew it; or is this machine's clock wrong ({today:%Y-%m-%d})?"
         if "ame mismatch" in wrong.verify_message or "address mismatch" in wrong.verify_message:
-            return said, f"ask by a name that it has: {', '.join(names) or 'it has none'}"
+            return problem, f"ask by a name that it has: {', '.join(names) or 'it has none'}"
         if "not yet valid" in wrong.verify_message:
-            return said, f"is this machine's clock wrong ({today:%Y-%m-%d %H:%M} UTC)?"
-        return said, "name the file of its authority (ca_file in the target)"
+            return problem, f"is this machine's clock wrong ({today:%Y-%m-%d %H:%M} UTC)?"
+        return problem, "name the file of its authority (ca_file in the target)"
 
     def _certificate(self, today: datetime.datetime) -> tuple[str, tuple[str, ...], bool]:
         """Return the certificate in words, its names, and whether it is over; nothing where it can't be read."""
@@ -257,8 +257,8 @@ class Look:
         except (x509.ExtensionNotFound, ValueError):
             names = ()
         issuer = visible(read.issuer.rfc4514_string(), 100)
-        said = f"issued by {issuer}, until {_days(read.not_valid_after_utc.timestamp())}"
-        return said, names, read.not_valid_after_utc < today
+        words = f"issued by {issuer}, until {_days(read.not_valid_after_utc.timestamp())}"
+        return words, names, read.not_valid_after_utc < today
 
     def _clock(self, connection: socket.socket) -> str:
         """Ask for nothing but an answer's head, and compare its Date with this machine's clock."""
@@ -275,9 +275,9 @@ class Look:
                 "HTTP", f"no answer within {self.seconds:g} s", "is it overloaded? is it another server?"
             ) from None
         except (OSError, http.client.HTTPException, ValueError) as wrong:
-            said = str(wrong)[:100] or type(wrong).__name__
+            problem = str(wrong)[:100] or type(wrong).__name__
             raise Wrong(
-                "HTTP", f"what answers speaks no HTTP ({said})", "is this the right port? http or https?"
+                "HTTP", f"what answers speaks no HTTP ({problem})", "is this the right port? http or https?"
             ) from None
         skew = ahead(date, age, (begun + time.time()) / 2)
         if skew is None:

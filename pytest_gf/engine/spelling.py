@@ -180,18 +180,18 @@ def _decoded_with_spans(data: bytes) -> tuple[bytes, list[tuple[int, int]]]:
 
 def _character(match: re.Match[bytes]) -> bytes:
     """Return what an escape stands for."""
-    kind, said = str(match.lastgroup), match[str(match.lastgroup)]
+    kind, escaped = str(match.lastgroup), match[str(match.lastgroup)]
     if kind in {"percent", "byte"}:
-        return bytes([int(said, 16)])
+        return bytes([int(escaped, 16)])
     if kind == "entity":
-        return _bytes(html.unescape(f"&{said.decode()}"))
+        return _bytes(html.unescape(f"&{escaped.decode()}"))
     if kind == "octal":
-        return bytes([int(said, 8)])
+        return bytes([int(escaped, 8)])
     if kind == "letter":
         return b" "
     if kind == "any":
-        return said
-    code = int(said, 16)
+        return escaped
+    code = int(escaped, 16)
     return _bytes(chr(code)) if code <= _HIGHEST else b"?"
 
 

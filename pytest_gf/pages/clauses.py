@@ -104,11 +104,11 @@ def collected(path: str = "suites") -> Collection:
             contract = session.config.stash[SESSION]
             collection = Collection.of(contract.every, contract.facts)
 
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    with contextlib.redirect_stdout(io.StringIO()) as output:
         code = pytest.main([path, "--gf", "--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[Collector()])
     if code != pytest.ExitCode.OK or not collection.clauses:
         raise SystemExit(
-            f"{said.getvalue()}no clauses were collected (pytest's exit {int(code)}); run it in the checkout"
+            f"{output.getvalue()}no clauses were collected (pytest's exit {int(code)}); run it in the checkout"
         )
     return collection
 

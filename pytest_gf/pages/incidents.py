@@ -36,8 +36,8 @@ def shown_by(*paths: Path) -> dict[str, list[str]]:
 
 
 def _incidents(row: object) -> Sequence[str]:
-    said = row.get("incident", ()) if isinstance(row, Mapping) else ()
-    return (said,) if isinstance(said, str) else said
+    shown = row.get("incident", ()) if isinstance(row, Mapping) else ()
+    return (shown,) if isinstance(shown, str) else shown
 
 
 def page(kinds: Mapping[str, Kind], faults: Mapping[str, Sequence[str]]) -> str:

@@ -97,8 +97,8 @@ def step(before: Past, after: Past) -> Step:
 def changes(now: Past, history: History) -> Changes:
     """Return how a run differs from a history of its like. This run is the last one, whatever the clocks say."""
     runs = history.runs
-    green = next((at for at in reversed(range(len(runs))) if runs[at].exit == 0), None)
-    looks = {row: [(at, bad) for at, bad in _looks(row, runs)] for row in now.rows}
+    green = next((index for index in reversed(range(len(runs))) if runs[index].exit == 0), None)
+    looks = {row: [(index, bad) for index, bad in _looks(row, runs)] for row in now.rows}
     red = [row for row in now.rows if _judged(now, row) is True]
     well = [row for row in now.rows if _judged(now, row) is False]
     return Changes(
@@ -143,14 +143,14 @@ def _judged(run: Past, row: str) -> bool | None:
 
 
 def _looks(row: str, runs: Sequence[Past]) -> Iterator[tuple[int, bool]]:
-    for at, run in enumerate(runs):
+    for index, run in enumerate(runs):
         bad = _judged(run, row)
         if bad is not None:
-            yield at, bad
+            yield index, bad
 
 
-def _as_of(at: int, looks: Sequence[tuple[int, bool]]) -> bool | None:
-    return next((bad for when, bad in reversed(looks) if when <= at), None)
+def _as_of(index: int, looks: Sequence[tuple[int, bool]]) -> bool | None:
+    return next((bad for when, bad in reversed(looks) if when <= index), None)
 
 
 def _streak(looks: Sequence[tuple[int, bool]], runs: Sequence[Past], now: Past) -> str:
@@ -170,16 +170,16 @@ def _flaps(now: Past, looks: dict[str, list[tuple[int, bool]]]) -> Iterator[Flap
 def _gone(now: Past, runs: Sequence[Past]) -> Iterator[Gone]:
     """Yield each incident of earlier runs that this one saw gone, as it stood the last time."""
     last: dict[tuple[str, str], tuple[int, Stood]] = {}
-    for at, run in enumerate(runs):
-        last |= {incident.cause: (at, incident) for incident in run.incidents}
-    for at, stood in last.values():
+    for index, run in enumerate(runs):
+        last |= {incident.cause: (index, incident) for incident in run.incidents}
+    for index, stood in last.values():
         if stands(stood, now) is False:
-            marks = [Mark(name, was, now.marks[name]) for name, was in _marks(runs[: at + 1]) if name in now.marks]
+            marks = [Mark(name, was, now.marks[name]) for name, was in _marks(runs[: index + 1]) if name in now.marks]
             yield Gone(
                 *(stood.kind, stood.subject, list(stood.tickets)),
-                since=since(stood, runs[at], runs[:at]),
-                last=runs[at].started,
-                fresh=not any(stands(stood, run) is False for run in runs[at + 1 :]),
+                since=since(stood, runs[index], runs[:index]),
+                last=runs[index].started,
+                fresh=not any(stands(stood, run) is False for run in runs[index + 1 :]),
                 marks=[mark for mark in marks if mark.was != mark.now],
             )
 

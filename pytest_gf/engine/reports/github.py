@@ -44,9 +44,9 @@ def lines(record: Mapping[str, Any]) -> list[str]:
 def _of_incident(level: str, incident: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     findings = _findings(rows)
     count = len(incident["rows"]) + len(incident["consequences"])
-    said = [_said(findings) or incident["headline"], f"{count} row{'s' * (count > 1)}; {incident['title']}"]
-    said += [f"Do first: {step}" for step in incident["next_steps"][:1]]
-    return _command(level, findings, named(incident), "\n".join(said))
+    message = [_said(findings) or incident["headline"], f"{count} row{'s' * (count > 1)}; {incident['title']}"]
+    message += [f"Do first: {step}" for step in incident["next_steps"][:1]]
+    return _command(level, findings, named(incident), "\n".join(message))
 
 
 def _findings(rows: Sequence[Mapping[str, Any]]) -> list[re2._Match[str]]:
@@ -58,9 +58,9 @@ def _said(findings: Sequence[re2._Match[str]]) -> str:
     return f"[{findings[0]['rule']}] {findings[0]['what']}{more}" if findings else ""
 
 
-def _command(level: str, findings: Sequence[re2._Match[str]], title: str, said: str) -> str:
+def _command(level: str, findings: Sequence[re2._Match[str]], title: str, message: str) -> str:
     place = f"file={_property(findings[0]['path'])},line={findings[0]['line']}," if findings else ""
-    return f"::{level} {place}title={_property(title)}::{_data(said)}"
+    return f"::{level} {place}title={_property(title)}::{_data(message)}"
 
 
 def _bounded(level: str, commands: list[str]) -> list[str]:

@@ -53,8 +53,8 @@ def diff(before: Past, after: Past) -> list[str]:
         raise NoRecord(f"runs of one target, contract and vantage are compared, and these are of {one} and of {other}")
     step = changes.step(before, after)
     stood, stand = ({incident.cause: incident for incident in run.incidents} for run in (before, after))
-    said = [f"{word} {_run(run)}" for word, run in (("before:", before), ("after: ", after))]
-    said += [f"target {after.target}, contract {after.contract}, vantage {after.vantage}"]
+    report = [f"{word} {_run(run)}" for word, run in (("before:", before), ("after: ", after))]
+    report += [f"target {after.target}, contract {after.contract}, vantage {after.vantage}"]
     for word, incidents in (
         ("new incident", [incident for incident in stand.values() if changes.stands(incident, before) is False]),
         (
@@ -68,12 +68,12 @@ def diff(before: Past, after: Past) -> list[str]:
             [incident for known, incident in stood.items() if changes.stands(incident, after) is None],
         ),
     ):
-        said += [f"{word}: {named(msgspec.to_builtins(incident))}" for incident in incidents]
+        report += [f"{word}: {named(msgspec.to_builtins(incident))}" for incident in incidents]
     for what, rows in (("new", step.new), ("mended", step.mended), ("red in both", step.stays)):
-        said += listed(what, rows)
-    said += [f"hold in both: {number(len(step.well), 'row')}"]
-    said += listed("neither, since one of the two did not judge them", step.neither)
-    return wrapped_all(said)
+        report += listed(what, rows)
+    report += [f"hold in both: {number(len(step.well), 'row')}"]
+    report += listed("neither, since one of the two did not judge them", step.neither)
+    return wrapped_all(report)
 
 
 def _run(run: Past) -> str:
@@ -83,13 +83,13 @@ def _run(run: Past) -> str:
 
 def grids(kept: history.History, most: int = history.SHOWN) -> list[str]:
     """Return a grid of rows and runs for each target, contract and vantage, and what the last run of each changed."""
-    said: list[str] = []
+    report: list[str] = []
     for subject in sorted({run.subject for run in kept.runs}):
         runs = [run for run in kept.runs if run.subject == subject]
         changed = changes.changes(runs[-1], history.History(tuple(runs[:-1])))
-        said += [*grid(runs, most), *wrapped_all(lines(msgspec.to_builtins(changed))), ""]
+        report += [*grid(runs, most), *wrapped_all(lines(msgspec.to_builtins(changed))), ""]
     left = {"unreadable": kept.broken, "left_out": kept.left_out, "later": 0}
-    return [*(said or ["no run is here"]), *wrapped_all(unread(left))]
+    return [*(report or ["no run is here"]), *wrapped_all(unread(left))]
 
 
 def grid(runs: Sequence[Past], most: int) -> list[str]:

@@ -99,9 +99,9 @@ class History:
 
 def selection_of(record: Mapping[str, Any]) -> str:
     """Return what was selected, as a person would say it: ``canary``, ``canary -k scratch``, ``audit 3/8``, "" for all."""
-    asked = record.get("selection") or {}
-    keywords = f"-k {asked['keywords']}" if asked.get("keywords") else ""
-    return " ".join(filter(None, (str(asked.get("markers") or ""), keywords, str(record.get("part") or ""))))
+    selection = record.get("selection") or {}
+    keywords = f"-k {selection['keywords']}" if selection.get("keywords") else ""
+    return " ".join(filter(None, (str(selection.get("markers") or ""), keywords, str(record.get("part") or ""))))
 
 
 def past_of(record: Mapping[str, Any], run: str, marks: Mapping[str, str] | None = None) -> Past:

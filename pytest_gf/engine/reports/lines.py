@@ -55,7 +55,7 @@ def command(text: str, width: int, indent: str) -> list[str]:
         if filled[-1] and len(filled[-1]) + len(word) + 3 > width:
             filled.append("")
         filled[-1] += f" {word}" if filled[-1] else word
-    lines = [f"{indent if at else ''}{line}" for at, line in enumerate(filled)]
+    lines = [f"{indent if index else ''}{line}" for index, line in enumerate(filled)]
     return [*(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 

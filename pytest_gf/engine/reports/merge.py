@@ -51,8 +51,8 @@ def read(folder: Path) -> Read:
         else:
             kept = Read(folder, _unfinished(folder / "record.jsonl"), finished=False)
         if kept.record.get("schema") != SCHEMA:
-            said = kept.record.get("schema")
-            raise NoRecord(f"{folder}: its record's schema is {said!r}, and {SCHEMA!r} is expected")
+            schema = kept.record.get("schema")
+            raise NoRecord(f"{folder}: its record's schema is {schema!r}, and {SCHEMA!r} is expected")
         form.check(kept.record)
     except OSError as wrong:
         raise NoRecord(f"{folder}: no record of a run: {wrong.strerror}; expected the folder of a run") from None
@@ -118,8 +118,8 @@ def join(folders: Sequence[Path], out: Path) -> tuple[int, str]:
             file.write(line)
             count += 1
     lacking = "".join(f"; {name}: {', '.join(record[name])}" for name in ("missing", "unfinished") if record[name])
-    said = f"{len(record['merged'])} runs merged into {out}: {counts(record)}; {count} findings{lacking}"
-    return int(record["exit"]), f"{said}; exit {record['exit']}"
+    text = f"{len(record['merged'])} runs merged into {out}: {counts(record)}; {count} findings{lacking}"
+    return int(record["exit"]), f"{text}; exit {record['exit']}"
 
 
 def _current(runs: Sequence[Read]) -> list[Read]:

@@ -51,12 +51,12 @@ class Gateway:
         return self.address
 
 
-def destination(said: str) -> Path | Gateway:
+def destination(given: str) -> Path | Gateway:
     """Return where metrics go. Raises `BadInput` for an address that can't be one. Its credential is redacted from now on."""
-    if "://" not in said:
-        return Path(said).absolute()
+    if "://" not in given:
+        return Path(given).absolute()
     try:
-        parts = urlsplit(said)
+        parts = urlsplit(given)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         redactor().learn([password])
         if parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment:
@@ -65,7 +65,9 @@ def destination(said: str) -> Path | Gateway:
             return Gateway(f"{parts.scheme}://{host}{parts.path.rstrip('/')}", user, password)
     except ValueError:
         pass
-    raise BadInput(f"--gf-metrics={visible(redact(said))}: expected a file, or an address like http://pushgateway:9091")
+    raise BadInput(
+        f"--gf-metrics={visible(redact(given))}: expected a file, or an address like http://pushgateway:9091"
+    )
 
 
 def last_calm(now: Past, runs: Iterable[Past]) -> float | None:
@@ -190,12 +192,12 @@ def _send(  # noqa: PLR0917  # As prometheus_client calls a handler.
         client.stream(method, url, headers=headers, content=data) as answer,
     ):
         if not answer.is_success:
-            said = b""
+            body = b""
             for part in answer.iter_bytes():
-                said += part
-                if len(said) >= _MOST_OF_AN_ANSWER:
+                body += part
+                if len(body) >= _MOST_OF_AN_ANSWER:
                     break
-            text = said[:_MOST_OF_AN_ANSWER].decode("utf-8", "replace").strip()
+            text = body[:_MOST_OF_AN_ANSWER].decode("utf-8", "replace").strip()
             raise OSError(f"it answered {answer.status_code} {visible(redact(text.partition(chr(10))[0]))}".strip())
 
 
@@ -223,5 +225,5 @@ def _within(seconds: float, call: Callable[[], None]) -> None:
     if thread.is_alive():
         raise OSError(f"no whole answer within {seconds:g} s")
     if failed:
-        said = visible(redact(str(failed[0]) or type(failed[0]).__name__))
-        raise OSError(said) from None
+        problem = visible(redact(str(failed[0]) or type(failed[0]).__name__))
+        raise OSError(problem) from None

@@ -61,20 +61,20 @@ def read(option: argparse.Namespace, ini: str, file: Path | None) -> Monitoring:
     return Monitoring(Path(folder) if folder is not None else None, to)
 
 
-def check(asked: Monitoring) -> None:
+def check(monitoring: Monitoring) -> None:
     """Write to the folder of the history, and beside the file of metrics. Raises `BadInput` where that fails."""
-    if asked.history is not None:
-        try_to_write("the history", asked.history, f"folder with {HISTORY}=DIR")
+    if monitoring.history is not None:
+        try_to_write("the history", monitoring.history, f"folder with {HISTORY}=DIR")
         try:
-            next(asked.history.iterdir(), None)
+            next(monitoring.history.iterdir(), None)
         except OSError as wrong:
-            raise BadInput(f"the history in {asked.history} can't be listed: {wrong.strerror}") from None
-    if isinstance(asked.metrics, Path):
-        if asked.metrics.exists() and not asked.metrics.is_file():
+            raise BadInput(f"the history in {monitoring.history} can't be listed: {wrong.strerror}") from None
+    if isinstance(monitoring.metrics, Path):
+        if monitoring.metrics.exists() and not monitoring.metrics.is_file():
             raise BadInput(
-                f"--gf-metrics={asked.metrics}: it is no file; expected one whose name ends in .prom, or a URL"
+                f"--gf-metrics={monitoring.metrics}: it is no file; expected one whose name ends in .prom, or a URL"
             )
-        try_to_write("metrics", asked.metrics.parent, "file with --gf-metrics=FILE", make=False)
+        try_to_write("metrics", monitoring.metrics.parent, "file with --gf-metrics=FILE", make=False)
 
 
 def try_to_write(what: str, folder: Path, other: str, *, make: bool = True) -> None:
@@ -116,15 +116,15 @@ def _earlier(record: Record, whole: Mapping[str, Any]) -> history.History | None
 
 def write(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
     """Write metrics and history, after all other reports. Return the record: a green exit becomes an error where a report is missing."""
-    asked = record.run.settings.monitoring
+    monitoring = record.run.settings.monitoring
     whole = _settled(record, whole)
     sent = _measure(record, whole)
     whole = _settled(record, whole)
-    if asked.history is not None:
+    if monitoring.history is not None:
         try:
-            history.store(asked.history, record.past(whole))
+            history.store(monitoring.history, record.past(whole))
         except OSError as wrong:
-            record.run.unwritten.append(f"the history in {asked.history}: {wrong.strerror or wrong}")
+            record.run.unwritten.append(f"the history in {monitoring.history}: {wrong.strerror or wrong}")
     after = _settled(record, whole)
     if after is not whole and sent:
         _measure(record, after)

@@ -70,7 +70,7 @@ class Record:
     has ``finished`` and ``exit``.
     """
 
-    def __init__(self, run: Run, rows: Mapping[str, Row], asked: Mapping[str, Any], claimed: Claimed) -> None:
+    def __init__(self, run: Run, rows: Mapping[str, Row], command_line: Mapping[str, Any], claimed: Claimed) -> None:
         self.run = run
         self._claimed = claimed
         self.rows = rows
@@ -88,7 +88,7 @@ class Record:
             "contract": run.contract.name,
             "version": importlib.metadata.version("pytest-gf"),
             "faults": [str(fault) for fault in run.settings.faults],
-            **map_texts(dict(asked), redact),
+            **map_texts(dict(command_line), redact),
             "started": now(),
             "finished": None,
             "exit": None,

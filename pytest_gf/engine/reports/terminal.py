@@ -156,8 +156,8 @@ def fold(terminal: pytest.TerminalReporter | None, account: str) -> None:
 def folded(text: str, width: int) -> list[str]:
     """Return a red row's block in at most `MOST_LINES`: the command that repeats it whole, and of the rest the beginnings."""
     texts: dict[str, str] = {}
-    for label, said in map(_split, _labelled(text)):
-        texts.setdefault(label, said)
+    for label, part in map(_split, _labelled(text)):
+        texts.setdefault(label, part)
     repeat = command(texts.get("repeat", ""), width - _LABEL - 1, " " * (_LABEL + 1)) if "repeat" in texts else []
     if len(repeat) > MOST_LINES - 2:
         repeat = ["(it is long: -v shows it)"]
@@ -166,13 +166,13 @@ def folded(text: str, width: int) -> list[str]:
     wanted = [label for label in wanted if label != "asserted" or "observed" not in texts]
     dropped = [label for label in _DROPPED if label in wanted][: max(0, len(wanted) - room)]
     lines = [f"{label:<{_LABEL}} {cut(texts[label], width - _LABEL - 1)}" for label in wanted if label not in dropped]
-    return [*lines, *(f"{'repeat':<{_LABEL}} {part}" if not at else part for at, part in enumerate(repeat))]
+    return [*lines, *(f"{'repeat':<{_LABEL}} {part}" if not index else part for index, part in enumerate(repeat))]
 
 
 def _split(text: str) -> tuple[str, str]:
     """Return a label and its text. The lines that continue it lose their indent."""
-    label, _, said = text.partition("  ")
-    return label, "\n".join(line.strip() for line in said.splitlines())
+    label, _, rest = text.partition("  ")
+    return label, "\n".join(line.strip() for line in rest.splitlines())
 
 
 def _labelled(text: str) -> Iterator[str]:

@@ -80,11 +80,11 @@ def headline(record: Mapping[str, Any]) -> str:
 def _share(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Yield each verdict's part of a bar: where it begins and how wide it is, in percent."""
     counted = tally(record["verdicts"])
-    total, at = sum(count for _, count in counted) or 1, 0.0
+    total, begin = sum(count for _, count in counted) or 1, 0.0
     for verdict, count in counted:
         width = 100 * count / total
-        yield verdict, f"{at:.2f}", f"{width:.2f}"
-        at += width
+        yield verdict, f"{begin:.2f}", f"{width:.2f}"
+        begin += width
 
 
 def _about(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -78,8 +78,8 @@ def key_of(entry: Mapping[str, Any]) -> tuple[str, str | None]:
 
 def with_evidence(row: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
     """Yield a row's facts, each with the path of its evidence, "" where it asked nothing."""
-    asked = [entry for entry in row["facts"] if entry["exchanges"]]
-    paths = iter(row["evidence"] if len(row["evidence"]) == len(asked) else [""] * len(asked))
+    observed = [entry for entry in row["facts"] if entry["exchanges"]]
+    paths = iter(row["evidence"] if len(row["evidence"]) == len(observed) else [""] * len(observed))
     for entry in row["facts"]:
         yield entry, next(paths) if entry["exchanges"] else ""
 
@@ -147,11 +147,11 @@ def _bar(fact: Fact, begin: float, span: float, folder: Path | None) -> dict[str
 
 
 def _said(begun: Sequence[Fact], path: Sequence[Fact], shown: Sequence[Fact], span: float) -> str:
-    asked = sum(fact.count for fact in begun)
+    exchanges = sum(fact.count for fact in begun)
     left = len(begun) - len(shown)
     more = f" {left} more facts asked nothing, or are left out here." if left else ""
     decided = f" The critical path (◆) has {len(path)} facts: they decided how long it took."
-    return f"{len(begun)} facts made {asked} exchanges in {took(span)}.{decided}{more}"
+    return f"{len(begun)} facts made {exchanges} exchanges in {took(span)}.{decided}{more}"
 
 
 def _clock(seconds: float) -> str:
