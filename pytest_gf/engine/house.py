@@ -65,6 +65,11 @@ class Option:
         """Return an option that has one value."""
         return Option(name, {"metavar": metavar, "help": about}, path=path, repeated=repeated)
 
+    @staticmethod
+    def values(name: str, metavar: str, about: str, *, axis: str = "") -> Option:
+        """Return an option that may be given several times."""
+        return Option(name, {"action": "append", "default": [], "metavar": metavar, "help": about}, axis=axis)
+
     @property
     def attribute(self) -> str:
         """The option's name in argparse's namespace."""
@@ -285,8 +290,7 @@ class House:
         """Yield the options of axes and selections."""
         for axis in self.axes:
             if axis.option:
-                words = {"action": "append", "default": [], "metavar": "NAME", "help": axis.about}
-                yield Option(axis.option, words, axis=axis.name)
+                yield Option.values(axis.option, "NAME", axis.about, axis=axis.name)
         for selection in self.selections:
             yield from selection.options
 

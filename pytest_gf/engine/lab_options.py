@@ -13,15 +13,7 @@ if TYPE_CHECKING:
     from pytest_gf.engine.target import Target
 
 OPTIONS = (
-    Option(
-        "--gf-fault",
-        {
-            "action": "append",
-            "default": [],
-            "metavar": "NAME[:ARG]",
-            "help": "Bend the lab (repeatable). Refused on any other target.",
-        },
-    ),
+    Option.values("--gf-fault", "NAME[:ARG]", "Bend the lab (repeatable). Refused on any other target."),
     Option.flag("--gf-faults", "List the faults of the lab, and run nothing."),
     Option.value(
         "--gf-incident",

@@ -28,19 +28,14 @@ def _shown(
     incident: Mapping[str, Any], place: str, named: Mapping[str, Mapping[str, Any]], folder: Path | None
 ) -> dict[str, Any]:
     red = [named[name]["verdict"] for name in incident["rows"] if name in named]
-    return {
+    known = {name: incident[name] for name in ("kind", "subject", "title", "severity", "headline", "avoid")}
+    return known | {
         "id": place,
-        "kind": incident["kind"],
-        "subject": incident["subject"],
-        "title": incident["title"],
-        "severity": incident["severity"],
-        "headline": incident["headline"],
         "minor": incident["severity"] == Severity.MINOR,
         "broke": bool(red) and set(red) <= {Verdict.ERROR},
         "since": instant(incident["since"] or ""),
         "told": _further(incident),
         "steps": incident["next_steps"],
-        "avoid": incident["avoid"],
         "rows": _placed(incident["rows"], named),
         "consequences": _placed(incident["consequences"], named),
         "evidence": [link(path, folder) for path in incident["evidence"]],
