@@ -287,11 +287,7 @@ def _read(config: pytest.Config, house: House) -> Settings:
     contract_file = Path(os.path.abspath(contract_path)) if contract_path else None
     contract = house.read_contract(contract_file)
     target = _target(config, house)
-    seed = option.gf_seed or time.strftime("%Y-%m-%dT%H", time.gmtime())
-    given = Given(
-        *(option, option.markexpr, option.keyword, tuple(map(str, config.args)), config.invocation_params.dir),
-        *(contract, target, seed),
-    )
+    given = _given(config, contract, target)
     selected = {selection.marker: selection.read(given) for selection in house.selections}
     filled = {
         selection.fills: selection.values(selected[selection.marker])
@@ -310,11 +306,25 @@ def _read(config: pytest.Config, house: House) -> Settings:
         reports=Path(os.path.abspath(option.gf_reports)) if option.gf_reports else config.rootpath / "reports",
         strict=option.gf_strict,
         deadline=option.gf_deadline,
-        seed=seed,
+        seed=given.seed,
         selected={marker: value for marker, value in selected.items() if value is not None},
         expect_interim=option.gf_expect_interim,
         confirmed=_confirmed(given, house),
         monitoring=monitoring.read(option, str(config.getini("gf_history")), config.inipath),
+    )
+
+
+def _given(config: pytest.Config, contract: Contract, target: Target | None) -> Given:
+    option = config.option
+    return Given(
+        option=option,
+        expression=option.markexpr,
+        keyword=option.keyword,
+        args=tuple(map(str, config.args)),
+        folder=config.invocation_params.dir,
+        contract=contract,
+        target=target,
+        seed=option.gf_seed or time.strftime("%Y-%m-%dT%H", time.gmtime()),
     )
 
 

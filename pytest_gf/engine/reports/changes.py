@@ -176,7 +176,9 @@ def _gone(now: Past, runs: Sequence[Past]) -> Iterator[Gone]:
         if stands(stood, now) is False:
             marks = [Mark(name, was, now.marks[name]) for name, was in _marks(runs[: index + 1]) if name in now.marks]
             yield Gone(
-                *(stood.kind, stood.subject, list(stood.tickets)),
+                kind=stood.kind,
+                subject=stood.subject,
+                tickets=list(stood.tickets),
                 since=since(stood, runs[index], runs[:index]),
                 last=runs[index].started,
                 fresh=not any(stands(stood, run) is False for run in runs[index + 1 :]),
