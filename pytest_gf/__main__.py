@@ -1,4 +1,4 @@
-"""``python -m pytest_gf new-clause SYSTEM.ID``: what a checkout's clauses are begun with."""
+"""``python -m pytest_gf new-clause SYSTEM.ID``: writes the stubs of a new clause into a checkout."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def main(given: list[str]) -> int:
     new.add_argument("id", metavar="SYSTEM.ID", help="the clause's id, such as rustfs.node-version")
     new.add_argument("--proves", default=stubs.UNKNOWN, metavar="S000", help="the statement that it proves")
     new.add_argument("--marker", default="canary", help="the selection that it belongs to (default: canary)")
-    asked = parser.parse_args(given)
+    options = parser.parse_args(given)
     try:
-        lines = stubs.write(Path.cwd(), stubs.Wanted(asked.id, asked.proves, asked.marker))
+        lines = stubs.write(Path.cwd(), stubs.Wanted(options.id, options.proves, options.marker))
     except stubs.Refused as wrong:
         sys.stderr.write(f"ERROR: {wrong}\n")
         return BAD_INPUT

@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Path(given[0]).open("rb") as file:
             text = file.read(LONGEST).decode("utf-8", "replace")
     except (OSError, ValueError) as wrong:
-        said = wrong.strerror if isinstance(wrong, OSError) else wrong
-        sys.stderr.write(f"{visible(given[0], LONGEST_LINE)}: can't be read: {said}; expected a log file\n")
+        problem = wrong.strerror if isinstance(wrong, OSError) else wrong
+        sys.stderr.write(f"{visible(given[0], LONGEST_LINE)}: can't be read: {problem}; expected a log file\n")
         return BAD_INPUT
     sys.stdout.write("".join(f"{line}\n" for line in report(text)))
     return 0
@@ -38,13 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def report(text: str) -> list[str]:
     """Return what the log says, the gravest class first, without a secret."""
-    found = list(push_log.signs(text))
+    signs = list(push_log.signs(text))
     lines = []
     for kind, step in push_log.NEXT.items():
-        of_kind = [each for each in found if each.kind == kind]
+        of_kind = [sign for sign in signs if sign.kind == kind]
         if of_kind:
             lines.append(f"{kind}: {len(of_kind)} line{'s' if len(of_kind) > 1 else ''}")
-            lines += [f"  line {each.number}: {visible(redact(each.line), LONGEST_LINE)}" for each in of_kind[:MOST]]
+            lines += [f"  line {sign.number}: {visible(redact(sign.line), LONGEST_LINE)}" for sign in of_kind[:MOST]]
             lines += [f"  and {len(of_kind) - MOST} more"] if len(of_kind) > MOST else []
             lines.append(f"  next step: {step}")
     return lines or ["no line tells of a failure"]

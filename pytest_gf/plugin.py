@@ -1,4 +1,4 @@
-"""pytest's hooks, each delegating: the only file that knows them."""
+"""pytest's hooks. Each delegates. No other file knows them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pytest
 
-from pytest_gf.engine import hookspecs, options, redacting
+from pytest_gf.engine import commands, hookspecs, options, output_redaction
+from pytest_gf.engine.catalog import select
 from pytest_gf.engine.clauses import clause_of
 from pytest_gf.engine.facts import FOLDER
-from pytest_gf.engine.selecting import select
 from pytest_gf.engine.session import SESSION, ContractSession
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
 NO_NEWS = "ignore:SOCKS support in urllib3"
-"""A warning of requests' import. It silences that itself, which pytest undoes where a test begins in the meantime: facts
-import their clients in threads, and where warnings are errors the whole cluster would be one."""
+"""A warning that the import of requests causes. requests silences it, but pytest undoes that if a test begins meanwhile: facts
+import their clients in threads. Where warnings are errors, all facts of the cluster would be errors."""
 Result = TypeVar("Result")
 Wrapper: TypeAlias = Generator[None, Result, Result]
 
@@ -39,8 +39,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if options.HOUSE in config.stash and (config.option.gf_faults or config.option.gf_clean):
-        from pytest_gf.engine import commands
-
         return commands.clean(config) if config.option.gf_clean else commands.list_faults(config)
     return None
 
@@ -64,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Hooks(session), "gf")
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(XdistHooks(session), "gf-xdist")
-    session.move_in()
+    session.load_facts()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -82,9 +80,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if SESSION in config.stash:
         session = config.stash[SESSION]
         select(config, items, session.facts, session.run)
-    made = [found for item in items if (found := clause_of(getattr(item, "function", None)))]
-    if made and SESSION not in config.stash:
-        where = made[0].function.__code__.co_filename
+    clauses = [clause for item in items if (clause := clause_of(item))]
+    if clauses and SESSION not in config.stash:
+        where = clauses[0].function.__code__.co_filename
         raise pytest.UsageError(
             f"{where} holds clauses, and its folder is not in gf_suites: add it to gf_suites in pytest's ini file, or to a House"
         )
@@ -177,7 +175,7 @@ class Hooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excrepr: object) -> None:
-        redacting.redact_within(excrepr)
+        output_redaction.redact_within(excrepr)
 
     @pytest.hookimpl
     def pytest_keyboard_interrupt(self) -> None:

@@ -146,10 +146,10 @@ def write(root: Path, wanted: Wanted) -> list[str]:
 
 
 def _words(wanted: Wanted) -> dict[str, str]:
-    found = _ID.fullmatch(wanted.id)
-    if found is None:
+    match = _ID.fullmatch(wanted.id)
+    if match is None:
         raise Refused(f"{wanted.id!r}: expected SYSTEM.ID, such as rustfs.node-version (a-z, 0-9 and single hyphens)")
-    system, kebab = found.groups()
+    system, kebab = match.groups()
     name = kebab.replace("-", "_")
     return {
         "id": wanted.id,
@@ -173,7 +173,7 @@ def _rows(root: Path, wanted: Wanted, words: dict[str, str]) -> dict[Path, str]:
     """Return the lab's two tables with the fault in them."""
     if not (root / FAULTS).is_file() or not (root / TABLE).is_file():
         raise Refused(f"no {FAULTS} here: run it in the checkout of pytest_gf (a fork's own clauses: docs/fork.md)")
-    faults, table = ((root / each).read_text(encoding="utf-8") for each in (FAULTS, TABLE))
+    faults, table = ((root / path).read_text(encoding="utf-8") for path in (FAULTS, TABLE))
     known = tomllib.loads(faults).keys() - {"groups"}
     name = _TABLES.get(wanted.marker, wanted.marker)
     if name not in known:

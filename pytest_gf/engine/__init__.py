@@ -1,1 +1,1 @@
-"""What any live contract needs: clauses, facts, verdicts, evidence, reports. It knows no system."""
+"""The parts that any live contract needs: clauses, facts, verdicts, evidence, reports. They know no system."""

@@ -1,4 +1,4 @@
-"""The catalog of clauses: rows from collected items."""
+"""The catalog of clauses: the rows that a run has, of the items that pytest collected."""
 
 from __future__ import annotations
 
@@ -7,20 +7,39 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_gf.engine.clauses import Row, clause_of, row_of
+from pytest_gf.engine.house import Candidate
+from pytest_gf.engine.pytest_state import parameter_names
 
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_gf.engine.facts import Facts
     from pytest_gf.engine.options import Settings
+    from pytest_gf.engine.run import Run
+
+
+def select(config: pytest.Config, items: list[pytest.Item], facts: Facts, run: Run) -> None:
+    """Give rows the markers of the selections that take them. Deselect the clauses over an axis that has no values."""
+    empty = {axis for axis in run.axes.names if not run.axes.values(axis)}
+    clauses = [item for item in items if clause_of(item) is not None]
+    left_out = [item for item in clauses if empty & set(params_of(item))]
+    for item in clauses:
+        candidate = _candidate(item, facts)
+        for selection in run.house.selections:
+            if item not in left_out and selection.takes(candidate, run):
+                item.add_marker(selection.marker)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def rows_of(items: Iterable[pytest.Item], settings: Settings) -> dict[str, Row]:
     """Return the row of each item that is a clause, by node id, in the order of collection."""
     rows: dict[str, Row] = {}
     for item in items:
-        made = clause_of(getattr(item, "function", None))
-        if made is not None:
-            row = row_of(made, params_of(item), settings.axes)
+        clause = clause_of(item)
+        if clause is not None:
+            row = row_of(clause, params_of(item), settings.axes)
             note = settings.note(tuple(row.params))
             rows[item.nodeid] = replace(row, title=f"{row.title} ({note})") if note else row
     return rows
@@ -30,3 +49,11 @@ def params_of(item: pytest.Item) -> dict[str, str]:
     """Return the axis values of an item."""
     callspec = getattr(item, "callspec", None)
     return {name: str(value) for name, value in callspec.params.items()} if callspec else {}
+
+
+def _candidate(item: pytest.Item, facts: Facts) -> Candidate:
+    known = [name for name in parameter_names(item) if name in facts.facts]
+    changes = any(fact.changes for name in known for fact in facts.closure(name).values())
+    clause = clause_of(item)
+    markers = frozenset(mark.name for mark in item.iter_markers())
+    return Candidate(markers, params_of(item), changes, clause.id if clause is not None else "")

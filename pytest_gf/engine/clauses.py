@@ -23,8 +23,8 @@ Test = TypeVar("Test", bound=Callable[..., None])
 class Clause:
     """One requirement of the contract: a literal id, a title, and the statements that it proves.
 
-    ``proves`` holds statement ids; ``S100~`` says that the clause proves a part of S100, ``S109!`` that its red is what
-    S109 says, and ``{AXIS}`` stands for the statements that the contract ties to that axis's value at hand.
+    ``proves`` holds statement ids. ``S100~`` says that the clause proves a part of S100. ``S109!`` says that S109 expects the
+    clause to be red. ``{AXIS}`` stands for the statements that the contract ties to the row's value of that axis.
     """
 
     id: str
@@ -35,10 +35,10 @@ class Clause:
 
 @dataclass(frozen=True)
 class Row:
-    """One clause for one set of axis values: what a report shows as one line.
+    """One clause for one set of axis values. A report shows it as one line.
 
-    Of its ``statements`` it shows those ``in_part`` not whole, those ``when_red`` by its red, and those ``of_value`` by
-    itself, since they name the value at hand; any other takes all rows of the clause.
+    It proves a part only of the statements ``in_part``. It shows the statements ``when_red`` by being red. It proves those
+    ``of_value`` alone, since they name its own value. Any other statement takes all rows of the clause.
     """
 
     clause: str
@@ -59,7 +59,7 @@ def clause(id: str, title: str, *, proves: str) -> Callable[[Test], Test]:  # no
     """Make a test function a clause of the contract.
 
     ``id`` is ``<system>.<kebab>``, literal and stable. ``title`` is one indicative sentence of at most 70 characters in
-    which ``{axis}`` stands for the value at hand. ``proves`` names statements, separated by spaces (see `Clause`).
+    which ``{axis}`` stands for the row's value. ``proves`` names statements, separated by spaces (see `Clause`).
     The lint at collection (`pytest_gf.engine.lint`) says what is wrong with them.
     """
 
@@ -71,24 +71,24 @@ def clause(id: str, title: str, *, proves: str) -> Callable[[Test], Test]:  # no
     return decorate
 
 
-def clause_of(function: object) -> Clause | None:
-    """Return the clause that ``function`` was decorated with, if any."""
-    found = getattr(function, ATTRIBUTE, None)
-    return found if isinstance(found, Clause) else None
+def clause_of(test: object) -> Clause | None:
+    """Return the clause of a test function, or of an item that pytest made of one. None for any other test."""
+    mark = getattr(getattr(test, "function", test), ATTRIBUTE, None)
+    return mark if isinstance(mark, Clause) else None
 
 
-def row_of(made: Clause, params: Mapping[str, str], axes: Axes) -> Row:
+def row_of(clause: Clause, params: Mapping[str, str], axes: Axes) -> Row:
     """Return the row of a clause for these axis values. Raises KeyError where title or proves names no such axis."""
     words: dict[str, str] = {}
     of_value: set[str] = set()
-    for word in made.proves:
+    for word in clause.proves:
         axis = word.strip("{}") if word.startswith("{") else ""
-        found = axes.statements(axis, params[axis]) if axis else (word,)
-        words.update({each.rstrip("~!"): each for each in found})
-        of_value.update(each.rstrip("~!") for each in found if axis)
+        named = axes.statements(axis, params[axis]) if axis else (word,)
+        words.update({name.rstrip("~!"): name for name in named})
+        of_value.update(name.rstrip("~!") for name in named if axis)
     return Row(
-        clause=made.id,
-        title=shortened(made.title.format_map(params)),
+        clause=clause.id,
+        title=shortened(clause.title.format_map(params)),
         params=dict(params),
         statements=tuple(words),
         in_part=frozenset(name for name, word in words.items() if word.endswith("~")),
@@ -98,7 +98,7 @@ def row_of(made: Clause, params: Mapping[str, str], axes: Axes) -> Row:
 
 
 def shortened(title: str) -> str:
-    """Return a title of at most `LONGEST_TITLE` characters: a name in it may be of any length."""
+    """Return the title, cut to `LONGEST_TITLE` characters. A name in it may be of any length."""
     return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
 
 

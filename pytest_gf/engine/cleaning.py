@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 
 def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
-    """Finish what killed runs left on the target; yield lines for people, each with whether it is a failure.
+    """Delete what killed runs left on the target. Yield lines for people, each with whether it tells of a failure.
 
     Raises BadInput where the target can't be used.
     """
-    found = False
+    any_left = False
     for left in ledgers.unfinished(settings.reports, partial(settings.house.why_not, settings.contract)):
-        found = True
+        any_left = True
         if isinstance(left, Path):
-            yield f"{left.parent.name}: still running; its things are its own", False
+            yield f"{left.parent.name}: still running, so its things stay", False
             continue
         yield from ((redact(f"{left.run}: {problem}"), True) for problem in left.problems)
         yield from (
             (
                 redact(
-                    f"{left.run}: {each.kind} {each.name} stays: it was left on purpose, and nothing here deletes it"
+                    f"{left.run}: {thing.kind} {thing.name} stays: it was left on purpose, and nothing here deletes it"
                 ),
                 False,
             )
-            for each in left.stays
+            for thing in left.stays
         )
         if not left.things:
             continue
@@ -52,12 +52,12 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
                 f"{left.path.parent.name}: left {len(left.things)} things on {where}: run --gf-clean with that target",
                 True,
             )
-    if not found:
+    if not any_left:
         yield f"nothing is left: no open ledger below {settings.reports}", False
 
 
 def _is_there(left: Left, target: Target, settings: Settings) -> bool:
-    """Tell whether this target is the one that the ledger names; its name alone is not enough."""
+    """Tell whether this target is the one that the ledger names. The same name is not enough."""
     known = settings.house.where(target) if settings.house.where is not None else {}
     return bool(known) and all(left.where.get(name) == value for name, value in known.items())
 

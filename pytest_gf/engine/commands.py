@@ -1,16 +1,24 @@
-"""What pytest does instead of running: ``--gf-faults`` and ``--gf-clean``."""
+"""What pytest does instead of judging: ``--gf-faults``, ``--gf-clean``, ``--gf-plan`` and ``--gf-explain``."""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_gf.engine import cleaning, options
+from pytest_gf.engine.collection import Collection
 from pytest_gf.engine.errors import ProbeError
+from pytest_gf.engine.explain import explain
 from pytest_gf.engine.house import BadInput
+from pytest_gf.engine.plan import plan, within
+
+if TYPE_CHECKING:
+    from pytest_gf.engine.house import PlanLine
+    from pytest_gf.engine.session import ContractSession
 
 
 def list_faults(config: pytest.Config) -> int:
@@ -23,7 +31,7 @@ def list_faults(config: pytest.Config) -> int:
 
 
 def clean(config: pytest.Config) -> int:
-    """Delete what killed runs left on the target; exit 1 where something is left. Raises `pytest.UsageError`."""
+    """Delete what killed runs left on the target. Exit with 1 if something is left. Raises `pytest.UsageError`."""
     lab = importlib.import_module(config.stash[options.HOUSE].whole().lab)
     failed = False
     try:
@@ -33,6 +41,27 @@ def clean(config: pytest.Config) -> int:
     except (BadInput, lab.LabError, ProbeError, OSError) as wrong:
         raise pytest.UsageError(str(wrong)) from None
     return pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK
+
+
+def instead_of_judging(config: pytest.Config) -> str:
+    """Return ``--gf-explain`` or ``--gf-plan`` if the command line has it, else ""."""
+    option = config.option
+    return "--gf-explain" if option.gf_explain is not None else "--gf-plan" if option.gf_plan else ""
+
+
+def plan_or_explanation(contract: ContractSession, items: Iterable[pytest.Item]) -> Iterable[PlanLine] | None:
+    """Return the explanation or the plan, or None if neither is asked for. Raises `pytest.UsageError` for an unknown name."""
+    option, run = contract.config.option, contract.run
+    if option.gf_explain is not None:
+        try:
+            explanation = explain(option.gf_explain, Collection.of(contract.every, contract.facts), run)
+        except BadInput as wrong:
+            raise pytest.UsageError(str(wrong)) from None
+        return [(line, False) for line in explanation]
+    if option.gf_plan and contract.rows:
+        rows = {row.name: list(contract.wanted([item])) for item in items if (row := contract.rows.get(item.nodeid))}
+        return within(run.settings.fact_deadline, plan(run, rows))
+    return None
 
 
 def _signature(fault: Any) -> str:

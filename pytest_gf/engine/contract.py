@@ -30,7 +30,7 @@ class Claim(Protocol):
 
 
 class Together(Protocol):
-    """Statements, separated by spaces, that clauses show whole together."""
+    """Statements, separated by spaces, that only all these clauses together prove whole."""
 
     @property
     def statements(self) -> str: ...
@@ -39,7 +39,7 @@ class Together(Protocol):
 
 
 class Reminder(Protocol):
-    """What every report says where one of these clauses is red, and the statements that say so."""
+    """A text that every report shows where one of these clauses is red, and the statements that it comes from."""
 
     @property
     def statements(self) -> str: ...

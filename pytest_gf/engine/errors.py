@@ -22,7 +22,8 @@ class Unproven(Exception):  # It is no error: it is a verdict, and this is its n
 class ProbeError(Exception):
     """The probe broke. That says nothing about the contract: every clause that needs the fact is an error.
 
-    ``kind`` is that of its cause, and ``where`` its subject: the system that was asked last, where the probe names no other.
+    ``kind`` and ``where`` are the kind and the subject of its cause. ``where`` is the system that was asked last, unless the
+    probe names another.
     """
 
     kind = "probe-broken"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.visible import visible_lines
+from pytest_gf.engine.visible import map_texts, visible_lines
 
 MOST_EXCHANGES = 500
 MOST_CHARACTERS = 2_000
@@ -44,29 +44,23 @@ def collect_into(evidence: Evidence | None) -> None:
 
 
 def record(system: str, operation: str, *, seconds: float, **details: Any) -> None:
-    """Record one exchange with a system for the fact that is being observed; outside of a fact, nothing.
+    """Record one exchange with a system for the fact that is being observed. Outside of a fact it does nothing.
 
-    ``details`` are JSON-like: request, answer, attempt. Bodies never stand here: a probe gives digest and length.
+    ``details`` are JSON-like: request, answer, attempt. A body is never recorded: a probe gives its digest and length.
     """
     evidence = _current.get()
     if evidence is not None:
         began = instant(time.time() - seconds)
         entry = {"system": system, "operation": operation, "at": began, "seconds": round(seconds, 6)}
-        evidence.add(entry | {name: _bounded(value) for name, value in details.items()} | entry)
+        evidence.add(entry | map_texts(details, _bounded) | entry)
 
 
 def instant(seconds: float) -> str:
-    """Return an instant of the wall clock in UTC, RFC 3339, to the millisecond: what can be laid beside a server's log."""
+    """Return an instant of the wall clock in UTC as RFC 3339, to the millisecond, to be compared with a server's log."""
     return (
         datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     )
 
 
-def _bounded(value: Any) -> Any:
-    if isinstance(value, str):
-        return visible_lines(redact(value), MOST_CHARACTERS)
-    if isinstance(value, Mapping):
-        return {visible_lines(redact(str(name)), MOST_CHARACTERS): _bounded(each) for name, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_bounded(each) for each in value]
-    return value
+def _bounded(text: str) -> str:
+    return visible_lines(redact(text), MOST_CHARACTERS)

@@ -1,4 +1,4 @@
-"""``--gf-explain``: what a clause, a statement or a kind of cause is about. Nothing is asked for it."""
+"""``--gf-explain``: what a clause, a statement or a kind of cause is about. It asks no system."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.engine.causing import kinds_of
+from pytest_gf.engine.cause_kinds import kinds_of
 from pytest_gf.engine.clauses import Clause
-from pytest_gf.engine.found import Found, proving, says
+from pytest_gf.engine.collection import Collection, proving, says
 from pytest_gf.engine.house import BadInput
 
 if TYPE_CHECKING:
@@ -22,52 +22,52 @@ _LABEL = 13
 _NEAR = 4
 
 
-def explain(name: str, found: Found, run: Run) -> list[str]:
-    """Return the lines of an explanation. Raises `BadInput` with near names for one that nobody has."""
-    told = _Told(found, run)
-    kinds: dict[str, Callable[[str], Iterable[str]]] = dict.fromkeys(found.clauses, told.clause)
-    kinds |= dict.fromkeys(run.contract.statements, told.statement)
-    kinds |= dict.fromkeys(run.house.kinds, told.cause)
-    said = name.partition("[")[0].strip()
-    if said not in kinds:
-        folded = {each.lower(): each for each in kinds}
-        near = [folded[each] for each in difflib.get_close_matches(said.lower(), folded, n=_NEAR)]
-        near = near or [each for each in kinds if said and said.lower() in each.lower()][:_NEAR]
+def explain(name: str, collection: Collection, run: Run) -> list[str]:
+    """Return the lines of an explanation. Raises `BadInput` for an unknown name, with the known names most like it."""
+    explainer = _Explainer(collection, run)
+    kinds: dict[str, Callable[[str], Iterable[str]]] = dict.fromkeys(collection.clauses, explainer.clause)
+    kinds |= dict.fromkeys(run.contract.statements, explainer.statement)
+    kinds |= dict.fromkeys(run.house.kinds, explainer.cause)
+    wanted = name.partition("[")[0].strip()
+    if wanted not in kinds:
+        folded = {known.lower(): known for known in kinds}
+        near = [folded[close] for close in difflib.get_close_matches(wanted.lower(), folded, n=_NEAR)]
+        near = near or [known for known in kinds if wanted and wanted.lower() in known.lower()][:_NEAR]
         hint = f"did you mean {' or '.join(near)}?" if near else "docs/clauses.md lists clauses and statements"
-        raise BadInput(f"--gf-explain={name}: neither a clause nor a statement nor a kind of cause: {hint}")
-    return list(kinds[said](said))
+        raise BadInput(f"--gf-explain={name} is neither a clause, a statement nor a kind of cause; {hint}")
+    return list(kinds[wanted](wanted))
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What is told of the clauses of a collection."""
+class _Explainer:
+    """Explains the clauses, statements and causes of a collection."""
 
-    found: Found
+    collection: Collection
     run: Run
 
     def clause(self, name: str) -> Iterator[str]:
-        """Yield what a clause requires, why, of what it is judged, what it needs, and what makes it red."""
-        made = self.found.clauses[name]
-        facts = self.found.behind(made)
+        """Yield what a clause requires and why, which facts it judges, what they need, and what makes it red."""
+        clause = self.collection.clauses[name]
+        facts = self.collection.behind(clause)
         axes = [
             f"{axis} ({', '.join(self.run.axes.every(axis)) or 'given on the command line'})"
-            for axis in self.found.axes_of(made)
+            for axis in self.collection.axes_of(clause)
         ]
-        yield f"{made.id}: {made.title}"
-        yield from _line("requires", says(made.function))
-        for statement, how in self._proved_by(made):
+        yield f"{clause.id}: {clause.title}"
+        yield from _line("requires", says(clause.function))
+        for statement, how in self._proved_by(clause):
             yield from _line(
                 "contract", f"{statement}{f' ({how})' * bool(how)}: {self.run.contract.statements[statement].text}"
             )
-        yield from _line("selected by", f"-m {' or '.join(self.found.markers.get(name, ())) or 'no marker'}")
+        yield from _line("selected by", f"-m {' or '.join(self.collection.markers.get(name, ())) or 'no marker'}")
         yield from _line("rows", f"one for each {', '.join(axes)}" if axes else "one")
         for fact in facts.values():
-            if fact.asks or fact.name in self.found.judged(made):
+            if fact.asks or fact.name in self.collection.judged(clause):
                 yield from _line("fact", f"{fact.name}: {says(fact.function)}{_asks(fact.asks)}")
-        yield from self._needs(made)
-        red = [each.fault for each in self._drills() if each.violates(name)]
+        yield from self._needs(clause)
+        red = [drill.fault for drill in self._drills() if drill.violates(name)]
         yield from _line("turned red by", ", ".join(dict.fromkeys(red)) or "no fault of the lab that is known here")
-        for kind in self.kinds(made):
+        for kind in self.kinds(clause):
             yield from _line("may show", f"{kind}: {self.run.house.kinds[kind].title}")
         yield from _line(
             "next", f"pytest -m \"clause(id='{name}')\" looks at it; --gf-explain=KIND says more of what it may show"
@@ -78,10 +78,10 @@ class _Told:
         statement = self.run.contract.statements[name]
         yield f"{name}: {statement.text}"
         yield from _line("section", f"{statement.section} ({statement.how})")
-        rows = proving(self.found.clauses.values(), self.run.axes).get(name, [])
+        rows = proving(self.collection.clauses.values(), self.run.axes).get(name, [])
         for row, how in rows:
-            made = self.found.clauses[row.partition("[")[0]]
-            yield from _line("proved by", f"{row}{f' ({how})' * bool(how)}: {made.title}")
+            clause = self.collection.clauses[row.partition("[")[0]]
+            yield from _line("proved by", f"{row}{f' ({how})' * bool(how)}: {clause.title}")
         for group in self.run.contract.together:
             if name in group.statements.split():
                 yield from _line("whole", f"by all of {', '.join(group.clauses)}")
@@ -97,31 +97,33 @@ class _Told:
             ("means", [kind.means]),
             ("do first", kind.first),
             ("avoid", kind.avoid),
-            ("tickets", [f"{each}: {self.run.contract.tickets.get(each, '')}" for each in kind.tickets]),
+            ("tickets", [f"{ticket}: {self.run.contract.tickets.get(ticket, '')}" for ticket in kind.tickets]),
         ):
             for text in filter(None, texts):
                 yield from _line(label, text)
-        showing = [made.id for made in self.found.clauses.values() if name in self.kinds(made)]
+        showing = [clause.id for clause in self.collection.clauses.values() if name in self.kinds(clause)]
         yield from _line("shown by", ", ".join(showing) or "any row whose probe meets it")
-        red = [each.fault for each in self._drills() if any(of.partition(" ")[0] == name for of in each.incidents)]
+        red = [drill.fault for drill in self._drills() if any(of.partition(" ")[0] == name for of in drill.incidents)]
         yield from _line("lab faults", ", ".join(dict.fromkeys(red)) or "none that is known here")
         yield from _line(
             "next", f"--gf-explain=CLAUSE says more of one of them{f'; see {kind.page}' * bool(kind.page)}"
         )
 
-    def kinds(self, made: Clause) -> Sequence[str]:
-        """Return the kinds of causes that the values may name which a clause judges."""
-        facts = self.found.facts
-        return list(dict.fromkeys(kind for name in self.found.judged(made) for kind in kinds_of(facts.returns(name))))
+    def kinds(self, clause: Clause) -> Sequence[str]:
+        """Return the kinds of causes that a clause's values may name."""
+        facts = self.collection.facts
+        return list(
+            dict.fromkeys(kind for name in self.collection.judged(clause) for kind in kinds_of(facts.returns(name)))
+        )
 
-    def _proved_by(self, made: Clause) -> Iterator[tuple[str, str]]:
+    def _proved_by(self, clause: Clause) -> Iterator[tuple[str, str]]:
         seen: dict[tuple[str, str], None] = {}
-        for statement, rows in proving([made], self.run.axes).items():
+        for statement, rows in proving([clause], self.run.axes).items():
             seen.update({(statement, how): None for _, how in rows})
         yield from seen
 
-    def _needs(self, made: Clause) -> Iterator[str]:
-        house, facts = self.run.house, self.found.behind(made).values()
+    def _needs(self, clause: Clause) -> Iterator[str]:
+        house, facts = self.run.house, self.collection.behind(clause).values()
         for right in house.rights(self.run.contract, (ask for fact in facts for ask in fact.asks)):
             yield from _line("needs", right)
         changes = dict.fromkeys(fact.changes for fact in facts if fact.changes)
@@ -136,10 +138,10 @@ class _Told:
         if not self.run.house.lab:
             return ()
         try:
-            found: Sequence[Any] = importlib.import_module(f"{self.run.house.lab}.drills").drills()
+            known: Sequence[Any] = importlib.import_module(f"{self.run.house.lab}.drills").drills()
         except OSError:
             return ()
-        return found
+        return known
 
 
 def _asks(asks: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Facts: each is one observation, made once a run. A folder of them becomes pytest fixtures."""
+"""Facts. Each is one observation, made once a run. A folder of them becomes pytest fixtures."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any, Generic, TypeVar, get_origin, get_type_hints, overload
 
 import pytest
 
-from pytest_gf.engine.broken import line_of
 from pytest_gf.engine.errors import Unproven
+from pytest_gf.engine.load_errors import line_of
 
 ATTRIBUTE = "__gf_fact__"
 GIVENS = ("contract", "target", "run")
@@ -23,7 +23,7 @@ FOLDER = "gf_facts"
 """The name under which a conftest holds what `facts_in` returned."""
 
 UNPROVEN = "gf_unproven"
-"""The attribute under which the exception of a row that is skipped holds why."""
+"""The attribute of a skipped row's exception that holds its `Unproven`."""
 
 Value = TypeVar("Value")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -125,24 +125,24 @@ class Facts:
         """Return the axes that the fact varies over, its own and those of its needs, in the House's order."""
         if name not in self._axes:
             self._axes[name] = ()  # A cycle ends here; the lint at collection names it.
-            made = self.facts[name]
-            found = {need for need in made.needs if need in self.axes}
-            for need in made.needs:
-                if need in self.facts and need not in made.every:
-                    found.update(self.axes_of(need))
-            self._axes[name] = tuple(axis for axis in self.axes if axis in found)
+            fact = self.facts[name]
+            varied = {need for need in fact.needs if need in self.axes}
+            for need in fact.needs:
+                if need in self.facts and need not in fact.every:
+                    varied.update(self.axes_of(need))
+            self._axes[name] = tuple(axis for axis in self.axes if axis in varied)
         return self._axes[name]
 
     def closure(self, name: str) -> dict[str, Fact]:
         """Return the fact and all that it needs, transitively, by name."""
-        found: dict[str, Fact] = {}
+        needed: dict[str, Fact] = {}
         pending = [name]
         while pending:
             current = pending.pop()
-            if current in self.facts and current not in found:
-                found[current] = self.facts[current]
+            if current in self.facts and current not in needed:
+                needed[current] = self.facts[current]
                 pending.extend(self.facts[current].needs)
-        return found
+        return needed
 
     def returns(self, name: str) -> Any:
         """Return the annotated return type of the fact."""
@@ -159,9 +159,9 @@ class Facts:
 
 
 def facts_in(folder: Path) -> dict[str, Any]:
-    """Return the facts of ``folder/*.py``, for a conftest's ``globals().update``; a folder that the House has too is one.
+    """Return the facts of ``folder/*.py``, for a conftest's ``globals().update``. A folder that the House names too is read once.
 
-    A file that can't be read is reported when a run uses the facts, in one line. pytest would show a traceback of a conftest.
+    A file that can't be read is reported in one line when a run uses the facts. Raised here, it would be pytest's traceback of a conftest.
     """
     try:
         return {FOLDER: read_folder(folder)}
@@ -177,14 +177,14 @@ def read_folder(path: Path) -> Folder:
     facts: dict[str, Fact] = {}
     for file in sorted(path.glob("*.py")):
         try:
-            found = _facts_of(_load(file))
+            of_file = _facts_of(_load(file))
         except pytest.UsageError:
             raise
         except Exception as wrong:  # noqa: BLE001  # Whatever the file raises, it is one line for the person who wrote it.
             raise pytest.UsageError(line_of(wrong, file)) from None
-        for name in found.keys() & facts.keys():
+        for name in of_file.keys() & facts.keys():
             raise pytest.UsageError(f"{file}: fact {name!r} is defined twice; rename one")
-        facts |= found
+        facts |= of_file
     return Folder(path.resolve(), facts)
 
 
@@ -228,7 +228,7 @@ def _fact(name: str, function: Callable[..., Any]) -> Fact:
 
 
 def _fixture(name: str, facts: Facts, graph: Callable[[], Any]) -> Any:
-    """Return the fixture of a fact. It does not ask for ``request``, of which pytest makes one anew for each row, at some cost."""
+    """Return the fixture of a fact. It does not use ``request``: pytest would make one for each row, at some cost."""
 
     def observe(**params: str) -> Any:
         try:
@@ -239,7 +239,7 @@ def _fixture(name: str, facts: Facts, graph: Callable[[], Any]) -> Any:
             raise skipped from None
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter(each, kind) for each in facts.axes_of(name)]
+    parameters = [inspect.Parameter(axis, kind) for axis in facts.axes_of(name)]
     observe.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     observe.__name__ = name
     observe.__doc__ = facts.facts[name].function.__doc__

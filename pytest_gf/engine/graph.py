@@ -17,7 +17,7 @@ from pytest_gf.engine.nodes import Node, Plan
 TICK = 1.0
 """Seconds between two looks at whether a fact that a clause waits for is observed."""
 WIDTH = 32
-"""How many facts observe at once. Their waits overlap, and a small cluster is not loaded."""
+"""How many facts are observed at once: enough that their waits overlap, and few enough for a small cluster."""
 
 
 class Graph(Plan):
@@ -94,8 +94,8 @@ class Graph(Plan):
     def _progress(self, node: Node, seconds: float) -> str:
         """Return how far the run is, and what it waits for."""
         nodes = list(self.nodes.values())
-        slow = next((each for each in self.with_needs(node) if each.started is not None and not each.done), node)
-        return f"{sum(each.done for each in nodes)} of {len(nodes)} facts observed; waiting for {slow.name}, {seconds:.0f} s"
+        slow = next((need for need in self.with_needs(node) if need.started is not None and not need.done), node)
+        return f"{sum(planned.done for planned in nodes)} of {len(nodes)} facts observed; waiting for {slow.name}, {seconds:.0f} s"
 
     # From here on: called with self._state held, but for _observe and _arguments.
 
@@ -111,21 +111,21 @@ class Graph(Plan):
         Changes are made one at a time. They wait for all readers: the system is observed before we touch it.
         """
         changing = [
-            each for each in self.with_needs(node) if each.fact.name in self.changing and each not in self._chain
+            need for need in self.with_needs(node) if need.fact.name in self.changing and need not in self._chain
         ]
         if not changing:
             return
-        readers = [each for each in self.nodes.values() if each.fact.name not in self.changing]
-        for each in changing:
-            each.after = [*readers, *self._chain[-1:]]
-            self._chain.append(each)
+        readers = [other for other in self.nodes.values() if other.fact.name not in self.changing]
+        for change in changing:
+            change.after = [*readers, *self._chain[-1:]]
+            self._chain.append(change)
         self._queue((*readers, *changing))
 
     def _launch(self) -> None:
         progress = True
         while progress:
             progress = False
-            for node in [each for each in self._waiting if each.is_ready()]:
+            for node in [node for node in self._waiting if node.is_ready()]:
                 failure = node.inherited() or self._refusal(node.fact.changes)
                 if failure is not None:
                     self._waiting.remove(node)
@@ -195,7 +195,7 @@ class Graph(Plan):
 
     def _expire(self) -> None:
         now = time.monotonic()
-        for node in [each for each in self._running if not each.fact.patient]:
+        for node in [node for node in self._running if not node.fact.patient]:
             if node.started is not None and now - node.started >= self._deadline:
                 if node.fact.changes:
                     self._stuck = node

@@ -55,6 +55,21 @@ class Option:
     repeated: bool = False
     axis: str = ""
 
+    @staticmethod
+    def flag(name: str, about: str) -> Option:
+        """Return an option that has no value."""
+        return Option(name, {"action": "store_true", "help": about})
+
+    @staticmethod
+    def value(name: str, metavar: str, about: str, *, path: bool = False, repeated: bool = False) -> Option:
+        """Return an option that has one value."""
+        return Option(name, {"metavar": metavar, "help": about}, path=path, repeated=repeated)
+
+    @staticmethod
+    def values(name: str, metavar: str, about: str, *, axis: str = "") -> Option:
+        """Return an option that may be given several times."""
+        return Option(name, {"action": "append", "default": [], "metavar": metavar, "help": about}, axis=axis)
+
     @property
     def attribute(self) -> str:
         """The option's name in argparse's namespace."""
@@ -80,7 +95,7 @@ class Given:
 
     def mentions(self, word: str) -> bool:
         """Tell whether -m, -k or a path of tests holds this word."""
-        return any(word in text for text in (self.expression, self.keyword, *(Path(each).name for each in self.args)))
+        return any(word in text for text in (self.expression, self.keyword, *(Path(path).name for path in self.args)))
 
 
 @dataclass(frozen=True)
@@ -111,8 +126,9 @@ class Selection:
     ``read`` makes the selection's own settings of the command line and raises `BadInput`; facts get them by
     ``run.asked(TYPE)``. ``early`` refuses, by `BadInput`, what must not even be loaded. ``fills`` names the axis whose
     values are ``values(settings)``. ``confirm`` maps words of a target's ``allow`` to the word that --gf-confirm must say
-    for them; ``words`` are further ones that it may say, and ``read`` judges what they confirm. ``takes`` says which other rows belong to this selection.
-    ``note`` is appended to the titles of rows over the axis it fills. ``part`` names one run's share of the whole.
+    for them. ``words`` are further words that it may say. ``read`` judges what they confirm. ``takes`` says which other rows
+    belong to this selection. ``note`` is appended to the titles of rows over the axis it fills. ``part`` names one run's share
+    of the whole.
     ``ends`` gives the lines that a run shows last.
     """
 
@@ -135,8 +151,8 @@ class Selection:
 class Endpoint:
     """An address of a section, which --gf-plan looks at.
 
-    http, https, grpc and grpcs are dialled, ``file://`` must be a folder, and any other is shown with ``about``. Its TLS
-    is checked by ``ca_file``, or else as the probes do; ``unchecked``: the target says not to.
+    It connects to http, https, grpc and grpcs. ``file://`` must be a folder. Any other scheme is shown with ``about``. TLS is
+    checked against ``ca_file``, or else as the probes do. ``unchecked`` is true where the target says not to check it.
     """
 
     url: str
@@ -152,7 +168,7 @@ class Section:
     ``check(value, file, read)`` returns the section as it is used and raises `BadInput`; ``read`` has the sections before
     it, by name. A key that ends in ``_env`` names a variable. ``asks`` maps the first word of a fact's ``asks`` to
     where that system is reached. ``endpoints(value, target)`` gives its addresses by key. ``identity(value, target, seconds)`` asks
-    as whom a run would ask there, and yields in a few words who that is; it raises what a fact may raise. --gf-plan shows both.
+    the system who this run is there, and yields that in a few words. It raises what a fact may raise. --gf-plan shows both.
     """
 
     name: str
@@ -182,16 +198,16 @@ PlanLine = tuple[str, bool]
 class House:
     """A contract's suite. Paths may be relative to the file that defines the House.
 
-    ``read_contract`` reads a contract file (None: the default one); ``contract`` is a file of a fork's own. ``facts`` and
+    ``read_contract`` reads a contract file (None: the default one). ``contract`` is a file of a fork's own. ``facts`` and
     ``suites`` are folders of facts and of clauses. ``guard`` is the fact that every changing fact must need. ``system`` is
-    the real system's name, and ``lab`` the package that emulates it. ``removers(target, deadline, contract)`` gives what deletes things of the ledger there.
-    ``where(target)`` tells by what a later clean knows the target again.
-    ``why_not(contract, thing, run)`` says why a run never made a thing that its ledger names. ``plan`` adds lines to --gf-plan: what the facts of
-    each row need, and what they can't do without. ``applies`` says whether a fact would ask on this target. ``rights(contract, asks)`` gives
-    a line for each right that these ``asks`` of facts need.
-    ``behind(contract, system)`` names the causes that would explain that a system does not answer: what it stands on.
-    ``causes`` says what each kind of cause is, and what to do about it.
-    A House that ``extends`` another has all of that one's, and its own in front.
+    the real system's name, and ``lab`` the package that emulates it. ``removers(target, deadline, contract)`` gives what
+    deletes things of the ledger there. ``where(target)`` gives what identifies the target for a later clean.
+    ``why_not(contract, thing, run)`` says why a run never made a thing that its ledger names. ``plan(run, facts, required)``
+    adds lines to --gf-plan: it gets the facts of each row, and those that the row can't do without. ``applies`` says whether
+    a fact would ask on this target. ``rights(contract, asks)`` gives a line for each right that these ``asks`` of facts need.
+    ``behind(contract, system)`` names the causes that would explain why a system does not answer: faults of what it depends
+    on. ``causes`` says what each kind of cause is, and what to do about it.
+    A House that ``extends`` another has all that the other has. Its own entries take precedence.
     """
 
     name: str
@@ -224,16 +240,16 @@ class House:
     """Where it is defined; set where it is loaded."""
 
     def whole(self) -> House:
-        """Return this House with all that it extends laid below it."""
+        """Return this House merged with all that it extends."""
         if self.extends is None:
             return self
         below = self.extends.whole()
         merged: dict[str, Any] = {
-            name: _laid_over(getattr(below, name), getattr(self, name)) for name in ("axes", "selections", "sections")
+            name: _merged(getattr(below, name), getattr(self, name)) for name in ("axes", "selections", "sections")
         }
         merged |= {name: (*getattr(below, name), *getattr(self, name)) for name in ("allows", "vantages")}
         merged["causes"] = {**below.causes, **self.causes}
-        plain = {each.name for each in fields(self)} - merged.keys() - {"name", "file", "extends"}
+        plain = {attribute.name for attribute in fields(self)} - merged.keys() - {"name", "file", "extends"}
         merged |= {name: getattr(self, name) or getattr(below, name) for name in plain}
         return replace(self, **merged)
 
@@ -243,7 +259,7 @@ class House:
 
     def axis(self, name: str) -> Axis:
         """Return the axis of this name. Raises KeyError."""
-        return next(axis for axis in self.axes if axis.name == name) if name in self.axis_names else _unknown(name)
+        return {axis.name: axis for axis in self.axes}[name]
 
     @property
     def axis_names(self) -> tuple[str, ...]:
@@ -258,12 +274,12 @@ class House:
     @property
     def markers(self) -> tuple[str, ...]:
         """The markers of the selections."""
-        return tuple(each.marker for each in self.selections)
+        return tuple(selection.marker for selection in self.selections)
 
     @property
     def confirm(self) -> dict[str, str]:
         """The words of ``allow`` that need --gf-confirm too, each with the word that says it."""
-        return {word: said for each in self.selections for word, said in each.confirm.items()}
+        return {word: confirmation for selection in self.selections for word, confirmation in selection.confirm.items()}
 
     @property
     def kinds(self) -> dict[str, Kind]:
@@ -274,18 +290,13 @@ class House:
         """Yield the options of axes and selections."""
         for axis in self.axes:
             if axis.option:
-                words = {"action": "append", "default": [], "metavar": "NAME", "help": axis.about}
-                yield Option(axis.option, words, axis=axis.name)
+                yield Option.values(axis.option, "NAME", axis.about, axis=axis.name)
         for selection in self.selections:
             yield from selection.options
 
 
-def _unknown(name: str) -> Axis:
-    raise KeyError(name)
-
-
-def _laid_over(below: Sequence[Any], above: Sequence[Any]) -> tuple[Any, ...]:
-    """Return both, where one of the same name or marker stands in the place of the one below."""
-    made = {getattr(each, "marker", None) or each.name: each for each in below}
-    made.update({getattr(each, "marker", None) or each.name: each for each in above})
-    return tuple(made.values())
+def _merged(below: Sequence[Any], above: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the entries of both. One of ``above`` replaces the one of ``below`` that has its name or marker."""
+    merged = {getattr(entry, "marker", None) or entry.name: entry for entry in below}
+    merged.update({getattr(entry, "marker", None) or entry.name: entry for entry in above})
+    return tuple(merged.values())

@@ -12,12 +12,13 @@ from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unproven
 from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.facts import UNPROVEN
 from pytest_gf.engine.options import options_of
+from pytest_gf.engine.pytest_state import parameter_names
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.run import evidence_path, outcome
 from pytest_gf.engine.trouble import Cause, Observed, failing, is_failing
 from pytest_gf.engine.verdict import Verdict, worst
 from pytest_gf.engine.visible import visible_lines
-from pytest_gf.engine.waiving import EXPIRED, waiver_of
+from pytest_gf.engine.waivers import EXPIRED, waiver_of
 
 if TYPE_CHECKING:
     import pytest
@@ -53,11 +54,11 @@ def is_judgement(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]
     return excinfo.errisinstance(AssertionError) and Path(excinfo.traceback[-1].path) == item.path
 
 
-def say(properties: list[tuple[str, object]], verdict: Verdict) -> None:
-    """Let a row's properties, which JUnit shows, hold the worst of its verdicts."""
-    said = [Verdict(str(value)) for name, value in properties if name == "verdict"]
-    properties[:] = [each for each in properties if each[0] != "verdict"]
-    properties.append(("verdict", str(worst([*said, verdict]))))
+def keep_worst(properties: list[tuple[str, object]], verdict: Verdict) -> None:
+    """Put a phase's verdict into a row's properties, which JUnit shows. The worst one stays."""
+    verdicts = [Verdict(str(value)) for name, value in properties if name == "verdict"]
+    properties[:] = [entry for entry in properties if entry[0] != "verdict"]
+    properties.append(("verdict", str(worst([*verdicts, verdict]))))
 
 
 def account(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> dict[str, Any]:
@@ -92,16 +93,16 @@ def _seen(item: pytest.Item, row: Row, run: Run) -> tuple[list[dict[str, Any]], 
         }
         for node in nodes
     ]
-    found = facts, [evidence_path(node) for node in nodes if node.evidence is not None and node.evidence.exchanges]
+    shown = facts, [evidence_path(node) for node in nodes if node.evidence is not None and node.evidence.exchanges]
     if all(node.done for node in nodes):
-        run.seen[direct] = found
-    return found
+        run.seen[direct] = shown
+    return shown
 
 
 def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: Run) -> str | None:
     """Return what a red clause shows: requirement, expected, observed, diagnosis, next step, repeat, evidence.
 
-    None where pytest's own traceback says it better: an exception that is no verdict and no probe's.
+    None for an exception that is no verdict and no probe's: pytest's own traceback says more.
     """
     if call.excinfo is None:
         return None
@@ -136,28 +137,26 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
 
 def repeat(item: pytest.Item, row: Row, run: Run) -> str:
     """Return the command that judges this one row again."""
-    option = item.config.option
+    given = item.config.option
     settings = run.settings
     words = ["pytest", f"-m \"clause(id='{row.clause}')\""]
-    words += ["--gf"] if option.gf else []
-    narrowing = {each.axis: each.name for each in settings.house.options() if each.axis}
+    words += ["--gf"] if given.gf else []
+    narrowing = {option.axis: option.name for option in settings.house.options() if option.axis}
     if narrowing.keys() >= row.params.keys():
         words += [shlex.quote(f"{narrowing[axis]}={value}") for axis, value in row.params.items()]
     else:
         words += ["-k", shlex.quote(row.name)]
-    for each in options_of(settings.house):
-        value = getattr(option, each.attribute) if each.repeated else None
+    for option in options_of(settings.house):
+        value = getattr(given, option.attribute) if option.repeated else None
         values = value if isinstance(value, list) else [value] if value else []
-        words += [shlex.quote(f"{each.name}={value}") for value in values]
-    words += [shlex.quote(f"--gf-seed={each.seed}") for each in _arguments(item) if hasattr(each, "seed")]
-    words += ["--gf-expect-interim"] if option.gf_expect_interim else []
-    words += [shlex.quote(f"--gf-fault={fault}") for fault in option.gf_fault]
+        words += [shlex.quote(f"{option.name}={value}") for value in values]
+    words += [shlex.quote(f"--gf-seed={argument.seed}") for argument in _arguments(item) if hasattr(argument, "seed")]
+    words += ["--gf-expect-interim"] if given.gf_expect_interim else []
+    words += [shlex.quote(f"--gf-fault={fault}") for fault in given.gf_fault]
     return " ".join(words)
 
 
-def _why(  # One a verdict.
-    item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict
-) -> tuple[str, str] | None:
+def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tuple[str, str] | None:
     """Return reason and next step of a verdict; None where something broke that is no probe's error."""
     raised = call.excinfo.value if call.excinfo is not None else None
     if verdict is Verdict.UNPROVEN:
@@ -176,7 +175,7 @@ def _why(  # One a verdict.
         return _assertion(call.excinfo) if call.excinfo is not None else "", ""
     if verdict is Verdict.HOLDS:
         # What holds may have to be read with a note: judged earlier, say, or with something left out.
-        return "; ".join(note for each in _arguments(item) if (note := getattr(each, "note", ""))), ""
+        return "; ".join(note for argument in _arguments(item) if (note := getattr(argument, "note", ""))), ""
     if verdict is Verdict.FIXED:
         return (
             "it holds, and is still waived",
@@ -186,13 +185,13 @@ def _why(  # One a verdict.
 
 
 def _causes(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> dict[str, Any]:
-    """Return the cause that a row's value names, and those that would explain it; of what broke its kind, and where."""
+    """Return the cause of a row, and the causes that would explain it. The cause of an error is what broke, and where."""
     cause: Cause | None = None
     because: tuple[Cause, ...] = ()
     raised = call.excinfo.value if call.excinfo is not None else None
     if verdict in {Verdict.VIOLATED, Verdict.INTERIM}:
-        found = (each.trouble() for each in _arguments(item) if isinstance(each, Observed))
-        trouble = next((each for each in found if each is not None), None)
+        troubles = (argument.trouble() for argument in _arguments(item) if isinstance(argument, Observed))
+        trouble = next((trouble for trouble in troubles if trouble is not None), None)
         if trouble is not None:
             cause, because = trouble.cause, trouble.because
     elif verdict is Verdict.UNPROVEN:
@@ -204,7 +203,10 @@ def _causes(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, ro
         nodes = _nodes(item, row, run.graph)
         cause = _breakage(raised, nodes, row)
         because = _behind(cause, _failed(raised, nodes), run)
-    return {"cause": _shown(cause) if cause is not None else None, "because": [_shown(each) for each in because]}
+    return {
+        "cause": _shown(cause) if cause is not None else None,
+        "because": [_shown(explaining) for explaining in because],
+    }
 
 
 def _shown(cause: Cause) -> dict[str, str]:
@@ -220,7 +222,7 @@ def _behind(cause: Cause, failed: Node | None, run: Run) -> tuple[Cause, ...]:
     if not is_failing(cause):
         return ()
     needs = failed.needs.values() if failed is not None else ()
-    seen = tuple(each for need in needs for each in getattr(need.value, "because", ()))
+    seen = tuple(explaining for need in needs for explaining in getattr(need.value, "because", ()))
     return (*run.house.behind(run.contract, cause.subject), *seen, *failing(cause.subject, cause.kind))
 
 
@@ -229,11 +231,11 @@ def _breakage(raised: BaseException, nodes: Sequence[Node], row: Row) -> Cause:
     if _is_of_this_machine(raised):
         return Cause("this-machine")
     failed = _failed(raised, nodes)
-    asked = failed.asked_last if failed is not None else ""
-    where = asked or (failed.key[0] if failed is not None else row.name)
+    system = failed.asked_last if failed is not None else ""
+    where = system or (failed.key[0] if failed is not None else row.name)
     if isinstance(raised, ProbeError):
         return Cause(raised.kind, raised.where or where)
-    return Cause(NotUnderstood.kind if asked else "suite-broken", where)
+    return Cause(NotUnderstood.kind if system else "suite-broken", where)
 
 
 def _failed(raised: BaseException, nodes: Sequence[Node]) -> Node | None:
@@ -246,20 +248,20 @@ def _is_of_this_machine(raised: BaseException) -> bool:
 
 
 def _broken(call: pytest.CallInfo[None], nodes: Sequence[Node]) -> tuple[str, str]:
-    """Say whose fault an exception is: of this machine, of an answer that was not understood, or of the suite."""
+    """Return reason and next step of an exception. This machine, an answer that was not understood, or the suite is at fault."""
     if call.excinfo is None:
         return "", ""
     raised = call.excinfo.value
-    said = f"{type(raised).__name__}: {raised}"
+    text = f"{type(raised).__name__}: {raised}"
     if _is_of_this_machine(raised):
-        return said, "make room on this machine, or let this user write there, and run again"
+        return text, "make room on this machine, or let this user write there, and run again"
     failed = _failed(raised, nodes)
     if failed is not None and failed.evidence is not None and failed.evidence.exchanges:
         return (
-            f"observing {failed.name}: what was answered was not understood ({said})",
+            f"observing {failed.name}: what was answered was not understood ({text})",
             "the evidence holds the answer: if it is what this system should say, report it as a gap of the suite",
         )
-    return said, "this is a fault of the suite: its traceback says where"
+    return text, "this is a fault of the suite: its traceback says where"
 
 
 def _assertion(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
@@ -268,16 +270,16 @@ def _assertion(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
 
 def _arguments(item: pytest.Item) -> list[Any]:
     values = getattr(item, "funcargs", {})
-    return [values[name] for name in getattr(item, "_fixtureinfo").argnames if name in values]  # noqa: B009  # Private, and mypy says so.
+    return [values[name] for name in parameter_names(item) if name in values]
 
 
 def _direct(item: pytest.Item, row: Row, graph: Graph | None) -> list[tuple[str, Node]]:
     """Return the facts that a clause asks for by name."""
     if graph is None:
         return []
-    names = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # As above.
-    found = [(name, graph.find(name, row.params)) for name in names if name in graph.facts.facts]
-    return [(name, node) for name, node in found if node is not None]
+    names = [name for name in parameter_names(item) if name in graph.facts.facts]
+    nodes = [(name, graph.find(name, row.params)) for name in names]
+    return [(name, node) for name, node in nodes if node is not None]
 
 
 def _nodes(item: pytest.Item, row: Row, graph: Graph | None) -> list[Node]:

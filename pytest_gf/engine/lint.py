@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from pytest_gf.engine.broken import marker_names
 from pytest_gf.engine.clauses import LONGEST_TITLE, Clause, clause_of, title_fields
 from pytest_gf.engine.facts import Facts
 from pytest_gf.engine.lint_facts import lint_facts, where_of
-from pytest_gf.engine.meant import meant
+from pytest_gf.engine.load_errors import marker_names
 from pytest_gf.engine.redaction import redactor
+from pytest_gf.engine.suggestion import suggestion
 
 if TYPE_CHECKING:
     import pytest
@@ -49,19 +49,19 @@ def lint(items: Sequence[pytest.Item], facts: Facts, settings: Settings) -> list
     if (sys.flags.optimize and not all(asserts(function) for function in clauses)) or sys.flags.optimize > 1:
         return [_STRIPPED]
     known = marker_names(items[0].config) if items else []
-    lines = [line for made in clauses.values() for line in _lint_clause(made, facts, settings, known)]
-    lines += _lint_ids([made.clause for made in clauses.values()])
+    lines = [line for collected in clauses.values() for line in _lint_clause(collected, facts, settings, known)]
+    lines += _lint_ids([collected.clause for collected in clauses.values()])
     lines += lint_facts(facts, settings.house.guard, settings.house.allows)
-    ours = (item.nodeid for item in items if clause_of(getattr(item, "function", None)) is not None)
+    ours = (item.nodeid for item in items if clause_of(item) is not None)
     return [*lines, *([_NOT_SHOWN] if any(map(redactor().shows, ours)) else [])]
 
 
 def _clauses(items: Sequence[pytest.Item]) -> dict[Callable[..., None], _Collected]:
     clauses: dict[Callable[..., None], _Collected] = {}
     for item in items:
-        made = clause_of(getattr(item, "function", None))
-        if made is not None:
-            collected = clauses.setdefault(made.function, _Collected(made))
+        clause = clause_of(item)
+        if clause is not None:
+            collected = clauses.setdefault(clause.function, _Collected(clause))
             collected.markers |= {mark.name for mark in item.iter_markers()}
             collected.fixtures |= set(getattr(item, "_fixtureinfo").name2fixturedefs)  # noqa: B009  # Private, and mypy says so.
             collected.fixtures |= set(getattr(getattr(item, "callspec", None), "params", ()))
@@ -81,50 +81,50 @@ def asserts(function: Callable[..., Any]) -> bool:
 
 def _lint_ids(clauses: list[Clause]) -> Iterator[str]:
     by_id: dict[str, Clause] = {}
-    for made in clauses:
-        if made.id in by_id:
-            other = by_id[made.id].function
-            yield f"clause {made.id!r} is defined twice: at {where_of(other)} and at {where_of(made.function)}"
-        by_id[made.id] = made
+    for clause in clauses:
+        if clause.id in by_id:
+            other = by_id[clause.id].function
+            yield f"clause {clause.id!r} is defined twice: at {where_of(other)} and at {where_of(clause.function)}"
+        by_id[clause.id] = clause
     for one, longer in itertools.pairwise(sorted(by_id)):
         if longer.startswith(one):
             yield f"clause {one!r} is a prefix of {longer!r}, so -k can't select it alone; rename one"
 
 
 def _lint_clause(collected: _Collected, facts: Facts, settings: Settings, markers: Sequence[str]) -> Iterator[str]:
-    made = collected.clause
-    where = f"clause {made.id!r} at {where_of(made.function)}"
-    if not _ID.fullmatch(made.id):
+    clause = collected.clause
+    where = f"clause {clause.id!r} at {where_of(clause.function)}"
+    if not _ID.fullmatch(clause.id):
         yield f"{where}: the id is not of the form system.kebab-case"
-    if not inspect.getdoc(made.function):
+    if not inspect.getdoc(clause.function):
         yield f"{where}: no docstring; say in a sentence what the contract claims"
     unknown = list(_unknown_parameters(collected, facts))
     yield from (f"{where}: {line}" for line in unknown)
     if not unknown:  # A misspelt fact has no axes, so its title would be blamed too.
-        yield from (f"{where}: {line}" for line in _lint_title(made, facts))
-        yield from (f"{where}: {line}" for line in _lint_statements(made, facts, settings))
+        yield from (f"{where}: {line}" for line in _lint_title(clause, facts))
+        yield from (f"{where}: {line}" for line in _lint_statements(clause, facts, settings))
     yield from (f"{where}: {line}" for line in _lint_markers(collected, settings.house.markers, markers))
-    yield from (f"{where}: {line}" for line in _lint_body(made))
-    yield from (f"{where}: {line}" for line in _lint_parameters(made, facts))
+    yield from (f"{where}: {line}" for line in _lint_body(clause))
+    yield from (f"{where}: {line}" for line in _lint_parameters(clause, facts))
 
 
 def _unknown_parameters(collected: _Collected, facts: Facts) -> Iterator[str]:
     known = (*facts.facts, *facts.axes)
     for name in inspect.signature(collected.clause.function).parameters:
         if name not in {*known, *collected.fixtures}:
-            yield f"unknown parameter {name!r}; expected a fact or an axis{meant(name, known)}"
+            yield f"unknown parameter {name!r}; expected a fact or an axis{suggestion(name, known)}"
 
 
 def _lint_markers(collected: _Collected, selections: Sequence[str], known: Sequence[str]) -> Iterator[str]:
     unknown = sorted(collected.markers - set(known))
     for name in unknown:
-        yield f"unknown marker {name!r}{meant(name, known)}"
+        yield f"unknown marker {name!r}{suggestion(name, known)}"
     if not unknown and selections and not collected.markers & set(selections):
         yield f"no marker of a selection, so -m never chooses it; expected one of {', '.join(selections)}"
 
 
-def _axes(made: Clause, facts: Facts) -> set[str]:
-    names = inspect.signature(made.function).parameters
+def _axes(clause: Clause, facts: Facts) -> set[str]:
+    names = inspect.signature(clause.function).parameters
     return {
         axis
         for name in names
@@ -133,33 +133,33 @@ def _axes(made: Clause, facts: Facts) -> set[str]:
     }
 
 
-def _lint_title(made: Clause, facts: Facts) -> Iterator[str]:
-    axes = _axes(made, facts)
+def _lint_title(clause: Clause, facts: Facts) -> Iterator[str]:
+    axes = _axes(clause, facts)
     try:
-        strange = title_fields(made.title) - axes
+        strange = title_fields(clause.title) - axes
     except ValueError as wrong:
-        yield f"the title {made.title!r} can't be formatted: {wrong}"
+        yield f"the title {clause.title!r} can't be formatted: {wrong}"
         return
     if strange:
         yield f"the title names {{{min(strange)}}}, which is no axis of this clause (axes: {', '.join(sorted(axes)) or 'none'})"
         return
-    text = made.title.format_map({axis: axis for axis in axes})
+    text = clause.title.format_map({axis: axis for axis in axes})
     if not text or len(text) > LONGEST_TITLE or text.endswith("."):
         yield f"the title {text!r} is empty, longer than {LONGEST_TITLE} characters, or ends in a full stop"
 
 
-def _lint_statements(made: Clause, facts: Facts, settings: Settings) -> Iterator[str]:
-    if not made.proves:
+def _lint_statements(clause: Clause, facts: Facts, settings: Settings) -> Iterator[str]:
+    if not clause.proves:
         yield "it proves no statement"
-    for word in made.proves:
-        if word.startswith("{") and word.strip("{}") not in _axes(made, facts):
+    for word in clause.proves:
+        if word.startswith("{") and word.strip("{}") not in _axes(clause, facts):
             yield f"proves names {word}, which is no axis of this clause"
         elif not word.startswith("{") and word.rstrip("~!") not in settings.contract.statements:
             yield f"unknown statement {word.rstrip('~!')}"
 
 
-def _lint_body(made: Clause) -> Iterator[str]:
-    tree = _definitions(made.function.__code__.co_filename).get(made.function.__name__)
+def _lint_body(clause: Clause) -> Iterator[str]:
+    tree = _definitions(clause.function.__code__.co_filename).get(clause.function.__name__)
     if tree is None:
         return
     lines = (tree.end_lineno or tree.lineno) - tree.lineno + 1
@@ -176,7 +176,7 @@ def _lint_body(made: Clause) -> Iterator[str]:
     yield from _lint_asserts(tree)
     if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
         yield "it asserts nothing, so it can't fail"
-    elif not _idle(tree) and not asserts(made.function):
+    elif not _idle(tree) and not asserts(clause.function):
         yield "its assertion was compiled away, so it can't fail"
 
 
@@ -186,7 +186,7 @@ def _idle(tree: ast.FunctionDef) -> list[ast.Assert]:
         node
         for node in ast.walk(tree)
         if isinstance(node, ast.Assert)
-        and (isinstance(node.test, ast.Tuple) or not any(isinstance(each, ast.Name) for each in ast.walk(node.test)))
+        and (isinstance(node.test, ast.Tuple) or not any(isinstance(part, ast.Name) for part in ast.walk(node.test)))
     ]
 
 
@@ -204,13 +204,13 @@ def _definitions(path: str) -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-def _lint_parameters(made: Clause, facts: Facts) -> Iterator[str]:
+def _lint_parameters(clause: Clause, facts: Facts) -> Iterator[str]:
     try:
-        hints = get_type_hints(made.function)
+        hints = get_type_hints(clause.function)
     except NameError as wrong:
         yield f"its annotations can't be read: {wrong}; is its import missing?"
         return
-    for name in inspect.signature(made.function).parameters:
+    for name in inspect.signature(clause.function).parameters:
         if name in facts.facts and name not in hints:
             yield f"parameter {name!r} has no annotation"
         elif name in facts.facts and hints[name] != facts.returns(name):

@@ -15,29 +15,29 @@ _NEEDED = ("read_contract", "target", "vantages", "lab", "system")
 """What a House can't be run without."""
 
 
-def load(said: str, base: Path) -> House:
+def load(given: str, base: Path) -> House:
     """Return the House that ``file.py:NAME`` (relative to ``base``) or ``package.module:NAME`` names. Raises `BadInput`."""
-    where, _, name = said.rpartition(":")
+    where, _, name = given.rpartition(":")
     if not where or not name.isidentifier():
-        raise BadInput(f"gf_house = {said}: expected FILE.py:NAME or package.module:NAME")
+        raise BadInput(f"gf_house = {given}: expected FILE.py:NAME or package.module:NAME")
     try:
         module = _module(base / where) if where.endswith(".py") else importlib.import_module(where)
     except BadInput:
         raise
     except (Exception, SystemExit) as wrong:  # noqa: BLE001  # Whatever the file raises, it is one line for the person who wrote it.
-        raise BadInput(f"gf_house = {said}: can't be loaded: {type(wrong).__name__}: {wrong}") from None
+        raise BadInput(f"gf_house = {given}: can't be loaded: {type(wrong).__name__}: {wrong}") from None
     house = getattr(module, name, None)
     if not isinstance(house, House):
-        raise BadInput(f"gf_house = {said}: {name} is no House there")
-    found = located(house, Path(str(module.__file__)))
-    lack = _lack(found)
+        raise BadInput(f"gf_house = {given}: {name} is no House there")
+    loaded = located(house, Path(str(module.__file__)))
+    lack = _lack(loaded)
     if lack:
-        raise BadInput(f"gf_house = {said}: {lack}")
-    return found
+        raise BadInput(f"gf_house = {given}: {lack}")
+    return loaded
 
 
 def _lack(house: House) -> str:
-    """Return in a line what keeps this House from being run, "" for nothing."""
+    """Return in a line why this House can't be run, "" if it can."""
     extends: object = house.extends
     if not isinstance(extends, House | None):
         return f"extends={extends!r}: expected a House"

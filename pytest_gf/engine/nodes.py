@@ -79,8 +79,8 @@ class Node:
 
     def waited_for(self) -> Node | None:
         """Return the node that decided when this one could begin: the last that ended of those that had to be done before."""
-        before = [each for each in (*self.all_needs(), *self.after) if each.started is not None]
-        return max(before, key=lambda each: (each.started or 0.0) + each.seconds, default=None)
+        before = [other for other in (*self.all_needs(), *self.after) if other.started is not None]
+        return max(before, key=lambda other: (other.started or 0.0) + other.seconds, default=None)
 
     def begin(self) -> None:
         """Note that its observation begins now."""
@@ -110,7 +110,7 @@ class Plan:
         self.nodes: dict[Key, Node] = {}
         self._axis_values = axis_values
         self.changing = frozenset(
-            name for name in facts.facts if any(each.changes for each in facts.closure(name).values())
+            name for name in facts.facts if any(fact.changes for fact in facts.closure(name).values())
         )
         """The facts that change something, and those that depend on one that does."""
 
@@ -124,28 +124,28 @@ class Plan:
 
     def with_needs(self, *nodes: Node) -> list[Node]:
         """Return these nodes and all their needs, each once. Needs come first."""
-        found: dict[Node, None] = {}
+        ordered: dict[Node, None] = {}
 
         def visit(node: Node) -> None:
-            if node not in found:
+            if node not in ordered:
                 for need in node.all_needs():
                     visit(need)
-                found[node] = None
+                ordered[node] = None
 
         for node in nodes:
             visit(node)
-        return list(found)
+        return list(ordered)
 
     def required(self, nodes: Iterable[Node]) -> list[Node]:
         """Return these nodes and the needs that they can't do without."""
-        found: dict[Node, None] = {}
+        needed: dict[Node, None] = {}
         pending = list(nodes)
         while pending:
             node = pending.pop()
-            if node not in found:
-                found[node] = None
+            if node not in needed:
+                needed[node] = None
                 pending += node.hard_needs()
-        return list(found)
+        return list(needed)
 
     def measure(self) -> None:
         """Give every node its height."""
@@ -160,10 +160,10 @@ class Plan:
         key = self._key(name, params)
         if key in self.nodes:
             return self.nodes[key]
-        made = self.facts.facts[name]
-        node = self.nodes[key] = Node(key, made)
-        for need in made.needs:
-            if need in made.every:
+        fact = self.facts.facts[name]
+        node = self.nodes[key] = Node(key, fact)
+        for need in fact.needs:
+            if need in fact.every:
                 (axis,) = self.facts.axes_of(need)
                 node.every[need] = {value: self._node(need, {axis: value}) for value in self._axis_values(axis)}
             elif need in self.facts.facts:

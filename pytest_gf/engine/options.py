@@ -1,4 +1,4 @@
-"""The command line: settings are made of it, or one clear line of what is wrong with it."""
+"""The command line. It becomes `Settings`, or one clear line that says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -11,26 +11,24 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_gf.engine import bending, loading
+from pytest_gf.engine import lab_options, loading
 from pytest_gf.engine import target as targets
 from pytest_gf.engine.axes import Axes
 from pytest_gf.engine.contract import Contract
 from pytest_gf.engine.house import BadInput, Early, Given, House, Option
-from pytest_gf.engine.reports import between
+from pytest_gf.engine.reports import monitoring
 
 if TYPE_CHECKING:
     from pytest_gf.engine.target import Target
 
-Asked = TypeVar("Asked")
-
 DEFAULT_HOUSE = "pytest_gf.honey:HOUSE"
 HOUSE = pytest.StashKey[House]()
+"""The House of this process's run. It is absent where none was loaded."""
 _IN_WORKER = pytest.StashKey[bool]()
-"""The House of this process's run, with all that it extends; absent where none was loaded."""
 LAB = "lab"
 DEADLINE = 10.0
 LONGEST_DEADLINE = 3600.0
@@ -63,7 +61,7 @@ class Settings:
     expect_interim: bool = False
     confirmed: str | None = None
     """The word of --gf-confirm, if any."""
-    between: between.Between = between.NOTHING
+    monitoring: monitoring.Monitoring = monitoring.NOTHING
 
     @property
     def fact_deadline(self) -> float:
@@ -72,7 +70,7 @@ class Settings:
 
     @property
     def is_lab(self) -> bool:
-        """Whether no real system is observed; the name "lab" is a lab's own."""
+        """Whether the target is a lab, and no real system. Only a lab is named "lab"."""
         return self.target_name == LAB
 
     @property
@@ -80,26 +78,21 @@ class Settings:
         """The target's name, as every report shows it."""
         return self.target.name if self.target is not None else LAB
 
-    def asked(self, kind: type[Asked]) -> Asked:
-        """Return what a selection of the House read of the command line, by its type. Raises KeyError."""
-        for each in self.selected.values():
-            if isinstance(each, kind):
-                return each
-        raise KeyError(f"no selection reads {kind.__name__}")
-
     def part(self) -> str | None:
-        """Return which share of the whole this run has, as ``3/8``; None where it has all."""
+        """Return the share of the whole that this run has, as ``3/8``. None where it has all."""
         parts = (
-            each.part(self.selected[each.marker]) for each in self.house.selections if each.marker in self.selected
+            selection.part(self.selected[selection.marker])
+            for selection in self.house.selections
+            if selection.marker in self.selected
         )
         return next(filter(None, parts), None)
 
     def note(self, axes: Sequence[str]) -> str:
-        """Return what is said in the title of a row over these axes, "" for nothing."""
+        """Return the note in the titles of rows over these axes, "" for none."""
         notes = (
-            each.note(self.selected[each.marker])
-            for each in self.house.selections
-            if each.fills in axes and each.marker in self.selected
+            selection.note(self.selected[selection.marker])
+            for selection in self.house.selections
+            if selection.fills in axes and selection.marker in self.selected
         )
         return next(filter(None, notes), "")
 
@@ -107,79 +100,56 @@ class Settings:
 _TARGET = "The system under test: the embedded lab (default) or a TOML file. Takes precedence over GF_TARGET and the ini option gf_target."
 _GF = "Run the clauses of the House: those of the checkout, or those that come with the package."
 _OPTIONS = (
-    Option("--gf", {"action": "store_true", "help": _GF}),
-    Option("--gf-target", {"metavar": "lab|FILE", "help": _TARGET}, path=True, repeated=True),
-    Option(
-        "--gf-vantage",
-        {"metavar": "VANTAGE", "help": "Where this run stands. Takes precedence over the target file."},
-        repeated=True,
+    Option.flag("--gf", _GF),
+    Option.value("--gf-target", "lab|FILE", _TARGET, path=True, repeated=True),
+    Option.value(
+        "--gf-vantage", "VANTAGE", "Where this run stands. Takes precedence over the target file.", repeated=True
     ),
-    Option(
+    Option.value(
         "--gf-contract",
-        {"metavar": "FILE", "help": "A TOML file with a contract of your own. It may extend another one."},
+        "FILE",
+        "A TOML file with a contract of your own. It may extend another one.",
         path=True,
         repeated=True,
     ),
-    Option(
+    Option.flag(
         "--gf-expect-interim",
-        {
-            "action": "store_true",
-            "help": "What the contract waives is interim: with -m ha strict HA while the interim shape holds and something is ready "
-            "in it, with -m publication the known loss of small-check and medium-check. It is red once it is fixed or its review is "
-            "due. What readiness needs is never waived: exit 11 if it is unproven.",
-        },
+        "Judge what the contract waives as interim, not as violated. With -m ha that is strict HA, while the interim shape "
+        "holds and something is ready in it. With -m publication it is the known loss of small-check and medium-check. A waived row "
+        "is red once it holds, and once its review is due. What readiness needs is never waived: if it is unproven, exit 11.",
     ),
-    Option(
-        "--gf-confirm",
-        {"metavar": "WORD", "help": "Confirm a change that the target's `allow` alone does not permit."},
-    ),
-    Option(
+    Option.value("--gf-confirm", "WORD", "Confirm a change that the target's `allow` alone does not permit."),
+    Option.value(
         "--gf-seed",
-        {
-            "metavar": "TEXT",
-            "help": "Choose samples by this text. The same text gives the same choice, and a red row names its own. "
-            "Default: the hour in UTC, so that an hourly canary looks elsewhere each time.",
-        },
+        "TEXT",
+        "Choose samples by this text. The same text gives the same choice, and a red row names its own. "
+        "Default: the hour in UTC, so that an hourly canary looks elsewhere each time.",
     ),
-    *bending.OPTIONS,
-    Option(
-        "--gf-reports",
-        {"metavar": "DIR", "help": "Where runs write. Default: reports/ in pytest's root folder."},
-        path=True,
-    ),
-    Option(
-        "--gf-strict", {"action": "store_true", "help": "Exit with 11 where anything that was selected is unproven."}
-    ),
+    *lab_options.OPTIONS,
+    Option.value("--gf-reports", "DIR", "Where runs write. Default: reports/ in pytest's root folder.", path=True),
+    Option.flag("--gf-strict", "Exit with 11 where anything that was selected is unproven."),
     Option(
         "--gf-deadline",
         {
             "type": float,
             "default": DEADLINE,
             "metavar": "SECONDS",
-            "help": "The longest time for one exchange, 10 by default. A fact has six times that. Archives have a pace of their own.",
+            "help": "The longest time for one exchange, 10 by default. A fact has six times that. An archive has longer, by its size.",
         },
     ),
-    Option(
+    Option.flag(
         "--gf-plan",
-        {
-            "action": "store_true",
-            "help": "Print whether each section of the target is reached (DNS, TCP, TLS, clock, identity), what a run of the chosen clauses "
-            "would ask and change, and each right that it lacks. Changes nothing. With --gf-strict: exit 11 if something fails or lacks.",
-        },
+        "Print whether each section of the target is reached (DNS, TCP, TLS, clock, identity), what a run of the chosen clauses "
+        "would ask and change, and each right that it lacks. Changes nothing. With --gf-strict: exit 11 if something fails or is lacking.",
     ),
-    Option(
+    Option.value(
         "--gf-explain",
-        {
-            "metavar": "NAME",
-            "help": "Say what a clause, a statement (S077) or a kind of cause is about: requirement, facts, rights, faults, causes. Asks nothing.",
-        },
+        "NAME",
+        "Say what a clause, a statement (S077) or a kind of cause is about: requirement, facts, rights, faults, causes. Asks nothing.",
     ),
-    Option(
+    Option.flag(
         "--gf-clean",
-        {
-            "action": "store_true",
-            "help": "Delete what killed runs left on the target, by their ledgers, and run nothing. Exit 1 where something is left.",
-        },
+        "Delete what killed runs left on the target, by their ledgers, and run nothing. Exit 1 where something is left.",
     ),
 )
 _SUITES = "Folders that hold clauses. They run where -m names one of their markers, with -k, with --gf, or where a path leads there."
@@ -196,14 +166,14 @@ def add_options(parser: pytest.Parser, config: pytest.Config) -> None:
     for name in ("target", "history"):
         parser.addini(f"gf_{name}", default="", help=f"as --gf-{name}")
     config.stash[_IN_WORKER] = hasattr(config.option, "gf")  # Set so early by nothing but xdist, in a worker.
-    said = str(config.getini("gf_house"))
-    if not said and not config.getini("gf_suites") and not _asks_for_us(config):
+    spec = str(config.getini("gf_house"))
+    if not spec and not config.getini("gf_suites") and not _asks_for_us(config):
         return
     base = config.inipath.parent if config.inipath is not None else Path.cwd()
     try:
-        if ".py:" in said:  # The file is code: what must not be loaded is refused before it.
+        if ".py:" in spec:  # The file is code: what must not be loaded is refused before it.
             _check_early(config, loading.load(DEFAULT_HOUSE, base), None)
-        config.stash[HOUSE] = loading.load(said or DEFAULT_HOUSE, base)
+        config.stash[HOUSE] = loading.load(spec or DEFAULT_HOUSE, base)
     except BadInput as wrong:
         raise pytest.UsageError(str(wrong)) from None
     group = parser.getgroup("gf", config.stash[HOUSE].name)
@@ -213,13 +183,13 @@ def add_options(parser: pytest.Parser, config: pytest.Config) -> None:
 
 def options_of(house: House) -> Iterator[Option]:
     """Yield every option: the engine's, then those of the House's axes and selections."""
-    yield from (*_OPTIONS, *between.OPTIONS)
+    yield from (*_OPTIONS, *monitoring.OPTIONS)
     yield from house.options()
 
 
 def markers_of(house: House) -> dict[str, str]:
     """Return every marker and its meaning."""
-    return _OWN_MARKERS | {each.marker: each.about for each in house.selections}
+    return _OWN_MARKERS | {selection.marker: selection.about for selection in house.selections}
 
 
 def _asks_for_us(config: pytest.Config) -> bool:
@@ -252,13 +222,13 @@ def place_suites(config: pytest.Config, args: list[str]) -> None:
         return
     suites = [str(path) for path in suites_of(config)]
     named = bool(config.getini("gf_house") or config.getini("gf_suites"))
-    found: list[str] = []
+    placed: list[str] = []
     if known.gf or known.gf_explain or (named and _names_a_marker(known.markexpr, house)):
-        found = suites
+        placed = suites
     elif named and known.keyword:
-        found = [*(str(config.rootpath / path) for path in config.getini("testpaths")), *suites]
-    args.extend(found)
-    known.file_or_dir.extend(found)
+        placed = [*(str(config.rootpath / path) for path in config.getini("testpaths")), *suites]
+    args.extend(placed)
+    known.file_or_dir.extend(placed)
 
 
 def _check_early(config: pytest.Config, house: House, known: argparse.Namespace | None) -> None:
@@ -276,8 +246,8 @@ def _check_early(config: pytest.Config, house: House, known: argparse.Namespace 
     folder = config.invocation_params.dir
     sources = {"the rootdir": config.rootpath, "the working folder": folder}
     sources |= {"the ini file": config.inipath} if config.inipath is not None else {}
-    for each in getattr(known, "file_or_dir", ()):
-        sources |= {f"the path {each},": Path(os.path.abspath(folder / str(each).split("::")[0]))}
+    for path in getattr(known, "file_or_dir", ()):
+        sources |= {f"the path {path},": Path(os.path.abspath(folder / str(path).split("::")[0]))}
     target = str(known.gf_target or os.environ.get("GF_TARGET") or config.getini("gf_target") or "")
     for selection in house.selections:
         selection.early(Early(known, sources, folder, target))
@@ -286,7 +256,7 @@ def _check_early(config: pytest.Config, house: House, known: argparse.Namespace 
 def suites_of(config: pytest.Config) -> list[Path]:
     """Return the folders that hold clauses: those of the House and of all that it extends, and gf_suites."""
     layers = config.stash[HOUSE].layers() if HOUSE in config.stash else []
-    suites = [Path(each.suites) for each in layers if each.suites is not None]
+    suites = [Path(layer.suites) for layer in layers if layer.suites is not None]
     return list(dict.fromkeys([*suites, *config.getini("gf_suites")]))
 
 
@@ -313,17 +283,17 @@ def _read(config: pytest.Config, house: House) -> Settings:
     if not 0 < option.gf_deadline <= LONGEST_DEADLINE:
         raise BadInput(f"--gf-deadline={option.gf_deadline:g}: expected seconds between 0 and 3600")
     assert house.read_contract is not None
-    said = option.gf_contract or house.contract
-    contract_file = Path(os.path.abspath(said)) if said else None
+    contract_path = option.gf_contract or house.contract
+    contract_file = Path(os.path.abspath(contract_path)) if contract_path else None
     contract = house.read_contract(contract_file)
     target = _target(config, house)
-    seed = option.gf_seed or time.strftime("%Y-%m-%dT%H", time.gmtime())
-    given = Given(
-        *(option, option.markexpr, option.keyword, tuple(map(str, config.args)), config.invocation_params.dir),
-        *(contract, target, seed),
-    )
-    selected = {each.marker: each.read(given) for each in house.selections}
-    filled = {each.fills: each.values(selected[each.marker]) for each in house.selections if each.fills}
+    given = _given(config, contract, target)
+    selected = {selection.marker: selection.read(given) for selection in house.selections}
+    filled = {
+        selection.fills: selection.values(selected[selection.marker])
+        for selection in house.selections
+        if selection.fills
+    }
     chosen = {axis.name: getattr(option, Option(axis.option, {}).attribute) for axis in house.axes if axis.option}
     return Settings(
         house=house,
@@ -332,31 +302,45 @@ def _read(config: pytest.Config, house: House) -> Settings:
         axes=Axes(house, contract, filled, chosen, target),
         target=target,
         vantage=target.vantage if target is not None else option.gf_vantage or house.vantages[0],
-        faults=bending.bends(option, house, contract, target),
+        faults=lab_options.bends(option, house, contract, target),
         reports=Path(os.path.abspath(option.gf_reports)) if option.gf_reports else config.rootpath / "reports",
         strict=option.gf_strict,
         deadline=option.gf_deadline,
-        seed=seed,
+        seed=given.seed,
         selected={marker: value for marker, value in selected.items() if value is not None},
         expect_interim=option.gf_expect_interim,
         confirmed=_confirmed(given, house),
-        between=between.read(option, str(config.getini("gf_history")), config.inipath),
+        monitoring=monitoring.read(option, str(config.getini("gf_history")), config.inipath),
+    )
+
+
+def _given(config: pytest.Config, contract: Contract, target: Target | None) -> Given:
+    option = config.option
+    return Given(
+        option=option,
+        expression=option.markexpr,
+        keyword=option.keyword,
+        args=tuple(map(str, config.args)),
+        folder=config.invocation_params.dir,
+        contract=contract,
+        target=target,
+        seed=option.gf_seed or time.strftime("%Y-%m-%dT%H", time.gmtime()),
     )
 
 
 def _confirmed(given: Given, house: House) -> str | None:
     """Return what is confirmed. Raises `BadInput` for another word, and for a marker that needs one."""
-    said: str | None = given.option.gf_confirm
-    known = (*house.confirm.values(), *(word for each in house.selections for word in each.words))
-    if said is not None and said not in known:
-        raise BadInput(f"--gf-confirm={said}: expected {' or '.join(known)}")
+    confirmed: str | None = given.option.gf_confirm
+    known = (*house.confirm.values(), *(word for selection in house.selections for word in selection.words))
+    if confirmed is not None and confirmed not in known:
+        raise BadInput(f"--gf-confirm={confirmed}: expected {' or '.join(known)}")
     for selection in house.selections:
         for word, confirm in selection.confirm.items():
-            if given.selects(selection.marker) and said != confirm and not given.option.gf_plan:
+            if given.selects(selection.marker) and confirmed != confirm and not given.option.gf_plan:
                 raise BadInput(
                     f"-m {selection.marker}: add --gf-confirm={confirm} to say that this change is wanted ({word})"
                 )
-    return said
+    return confirmed
 
 
 def _refuse_spaced_paths(config: pytest.Config, house: House) -> None:

@@ -19,10 +19,10 @@ Wanted = Sequence[tuple[str, Mapping[str, str]]]
 
 
 def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
-    """Yield the plan of a run: row name -> the facts that it asks for.
+    """Yield the plan of a run. ``wanted`` has by row name the facts that the row asks for.
 
-    Nothing is changed. Sent are a question for the head of each address, one that shows whether an identity is accepted,
-    and access reviews. A right that can't be reviewed is said to be unknown, not lacking.
+    Nothing is changed. It sends a HEAD request to each address, a request that shows whether an identity is accepted, and
+    access reviews. A right that can't be reviewed is said to be unknown, not lacking.
     """
     if run.graph is None:
         return
@@ -32,12 +32,12 @@ def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
         yield f"plan: {failed}", True
         return
     graph = run.graph
-    asked = {row: graph.plan(facts) for row, facts in wanted.items()}
-    nodes = {row: graph.with_needs(*direct) for row, direct in asked.items()}
-    hard = {row: _required(graph, direct) for row, direct in asked.items()}
+    planned = {row: graph.plan(facts) for row, facts in wanted.items()}
+    nodes = {row: graph.with_needs(*direct) for row, direct in planned.items()}
+    hard = {row: _required(graph, direct) for row, direct in planned.items()}
     every = [
         node
-        for node in dict.fromkeys(node for found in nodes.values() for node in found)
+        for node in dict.fromkeys(node for of_row in nodes.values() for node in of_row)
         if run.house.applies(run, node)
     ]
     yield f"plan: {len(wanted)} rows, {len(every)} facts, on target {target.name} (vantage {target.vantage})", False
@@ -48,10 +48,12 @@ def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
 
 
 def _required(graph: Plan, direct: Sequence[Node]) -> Sequence[Node]:
-    """Return what a row can't be judged without; of what only collects, all that it collects from."""
-    found = graph.required(direct)
-    collectors = [node for node in found if node.needs and not node.every and set(node.needs) <= set(node.fact.if_seen)]
-    return [*found, *graph.required(need for node in collectors for need in node.needs.values())]
+    """Return the facts that a row can't be judged without. A fact that only collects others counts with all of them."""
+    required = graph.required(direct)
+    collectors = [
+        node for node in required if node.needs and not node.every and set(node.needs) <= set(node.fact.if_seen)
+    ]
+    return [*required, *graph.required(need for node in collectors for need in node.needs.values())]
 
 
 def _asks(run: Run, nodes: Sequence[Node]) -> Iterator[PlanLine]:
@@ -65,12 +67,12 @@ def _asks(run: Run, nodes: Sequence[Node]) -> Iterator[PlanLine]:
     yield "it asks, at least:", False
     for system in sorted({ask.partition(" ")[0] for ask in counts}):
         where = addresses.get(system, "")
-        asked = [
+        operations = [
             f"{ask.partition(' ')[2]}{f' x{count}' if count > 1 else ''}"
             for ask, count in sorted(counts.items())
             if ask.startswith(f"{system} ")
         ]
-        yield f"  {system} ({where or 'the target has no such section: nothing'}): {', '.join(asked)}", False
+        yield f"  {system} ({where or 'the target has no such section: nothing'}): {', '.join(operations)}", False
 
 
 def _changes(run: Run, nodes: Sequence[Node]) -> Iterator[PlanLine]:
@@ -87,7 +89,7 @@ def _changes(run: Run, nodes: Sequence[Node]) -> Iterator[PlanLine]:
 
 
 def within(seconds: float, lines: Iterable[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
-    """Yield the lines of a plan as long as their time is not over; then one that says so, which is a lack."""
+    """Yield the lines of a plan until its time is over, then a line that says so. That line tells of a lack."""
     ends = time.monotonic() + seconds
     for line in lines:
         yield line

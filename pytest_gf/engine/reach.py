@@ -43,7 +43,7 @@ _AGE = re.compile(r"[0-9]{1,9}")
 
 
 class Wrong(Exception):
-    """A step that failed: which one, what came back, how it is mended."""
+    """A step that failed. It says which one, what came back, and how to mend it."""
 
     def __init__(self, step: str, came_back: str, mend: str) -> None:
         super().__init__(f"{step}: {visible(came_back)}: {mend}")
@@ -54,18 +54,18 @@ class NotLookedAt(Exception):
 
 
 def reach(run: Run) -> Iterator[PlanLine]:
-    """Yield a line for each address of each section that the target has, and one for whom a run asks as, the mend in it.
+    """Yield a line for each address of the target's sections, and one for each identity. A failure's line says how to mend it.
 
     All sections are looked at side by side, and whatever has not answered within the run's deadline is given up.
     """
     seconds = run.deadline
     ends = time.monotonic() + seconds
-    sections = [each for each in run.house.sections if each.name in run.target.sections]
-    begun = [(each, _begin(functools.partial(_looks, each, run, seconds))) for each in sections]
-    yield f"it reaches, as looked at for at most {seconds:g} s:", False
-    for section, found in begun:
+    sections = [section for section in run.house.sections if section.name in run.target.sections]
+    begun = [(section, _begin(functools.partial(_looks, section, run, seconds))) for section in sections]
+    yield f"it reaches (looked at for at most {seconds:g} s):", False
+    for section, section_looks in begun:
         try:
-            looks = found.result(max(ends - time.monotonic(), 0))
+            looks = section_looks.result(max(ends - time.monotonic(), 0))
         except Exception as wrong:  # noqa: BLE001  # Whatever the House's own functions raise is one line.
             yield _failed(f"[{section.name}]", wrong, seconds)
             continue
@@ -81,7 +81,7 @@ def _looks(section: Section, run: Run, seconds: float) -> list[tuple[str, Future
     looks = []
     for key, given in (section.endpoints(value, target) if section.endpoints is not None else {}).items():
         endpoint = Endpoint(given) if isinstance(given, str) else given
-        looks.append((f"[{section.name}] {key} {endpoint.url}", _begin(Look(endpoint, seconds).say)))
+        looks.append((f"[{section.name}] {key} {endpoint.url}", _begin(Look(endpoint, seconds).report)))
     identity = section.identity
     if identity is None:
         return looks
@@ -102,17 +102,17 @@ def _is_down(look: Future[str], seconds: float) -> bool:
 
 
 def _begin(work: Callable[[], Value]) -> Future[Value]:
-    """Let a daemon thread do this: what hangs does not hold the exit."""
-    made: Future[Value] = Future()
+    """Do this in a daemon thread, so that a hang does not delay the exit."""
+    future: Future[Value] = Future()
 
     def do() -> None:
         try:
-            made.set_result(work())
-        except BaseException as raised:  # noqa: BLE001  # Told by the line that waits for it.
-            made.set_exception(raised)
+            future.set_result(work())
+        except BaseException as raised:  # noqa: BLE001  # The line that waits for it says so.
+            future.set_exception(raised)
 
     threading.Thread(target=do, name="gf-plan", daemon=True).start()
-    return made
+    return future
 
 
 def _line(label: str, look: Future[str], left: float, seconds: float) -> PlanLine:
@@ -128,26 +128,26 @@ def _line(label: str, look: Future[str], left: float, seconds: float) -> PlanLin
 
 def _failed(label: str, wrong: Exception, seconds: float) -> PlanLine:
     if isinstance(wrong, TimeoutError):
-        said = f"no answer within {seconds:g} s: a firewall between, or a name server that is silent? (--gf-deadline)"
+        text = f"no answer within {seconds:g} s: a firewall between, or a name server that is silent? (--gf-deadline)"
     elif isinstance(wrong, Unset):
-        said = f"{wrong}: set it in the environment of this run"
+        text = f"{wrong}: set it in the environment of this run"
     elif isinstance(wrong, ProbeError):
-        said = _with(wrong.came_back, wrong.next_step)
+        text = _with(wrong.came_back, wrong.next_step)
     elif isinstance(wrong, Unproven):
-        said = _with(wrong.reason, wrong.next_step)
+        text = _with(wrong.reason, wrong.next_step)
     elif isinstance(wrong, Wrong):
-        said = str(wrong)
+        text = str(wrong)
     else:
-        said = f"{type(wrong).__name__}: {wrong}"
-    return f"  FAILS  {label}: {visible(redact(said), 1_000)}", True
+        text = f"{type(wrong).__name__}: {wrong}"
+    return f"  FAILS  {label}: {visible(redact(text), 1_000)}", True
 
 
-def _with(said: str, mend: str) -> str:
-    return f"{said}: {mend}" if mend else said
+def _with(problem: str, mend: str) -> str:
+    return f"{problem}: {mend}" if mend else problem
 
 
 class Look:
-    """A look at one address, step by step, a quarter of ``seconds`` at most for each answer that is waited for."""
+    """A look at one address, step by step. Each answer is waited for a quarter of ``seconds`` at most."""
 
     def __init__(self, endpoint: Endpoint, seconds: float) -> None:
         self.endpoint, self.seconds = endpoint, seconds / 4
@@ -156,7 +156,7 @@ class Look:
         self.port = parts.port or PORTS.get(parts.scheme, 0)
         self.authority = parts.netloc.rpartition("@")[2]
 
-    def say(self) -> str:
+    def report(self) -> str:
         """Return what was seen. Raises Wrong for the first step that fails, NotLookedAt for what is no address to dial."""
         if self.scheme == "file":
             return self._folder()
@@ -167,14 +167,14 @@ class Look:
         begun = time.monotonic()
         with contextlib.ExitStack() as closing:
             connection = closing.enter_context(self._connected(addresses))
-            said = [f"DNS {connection.getpeername()[0]}", f"TCP {(time.monotonic() - begun) * 1000:.0f} ms"]
+            steps = [f"DNS {connection.getpeername()[0]}", f"TCP {(time.monotonic() - begun) * 1000:.0f} ms"]
             if self.scheme in SECURE:
                 connection, words = self._secured(connection)
                 closing.enter_context(connection)  # It took the plain one's place.
-                said.append(words)
+                steps.append(words)
             if self.scheme in DATED:
-                said.append(self._clock(connection))
-        return ", ".join(said)
+                steps.append(self._clock(connection))
+        return ", ".join(steps)
 
     def _folder(self) -> str:
         path = Path(unquote(urlsplit(self.endpoint.url).path))
@@ -190,11 +190,11 @@ class Look:
 
     def _resolved(self) -> list[tuple[Any, ...]]:
         try:
-            return [each[4] for each in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)]
+            return [address[4] for address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)]
         except (OSError, UnicodeError) as unknown:
-            said = getattr(unknown, "strerror", None) or str(unknown)
+            problem = getattr(unknown, "strerror", None) or str(unknown)
             mend = "check the name; a cluster's own names are known in its pods alone"
-            raise Wrong("DNS", f"{self.host} does not resolve ({said})", mend) from None
+            raise Wrong("DNS", f"{self.host} does not resolve ({problem})", mend) from None
 
     def _connected(self, addresses: list[tuple[Any, ...]]) -> socket.socket:
         failed: OSError = OSError("it has no address")
@@ -218,9 +218,9 @@ class Look:
         except ssl.SSLCertVerificationError as wrong:
             raise Wrong("TLS", *self._why(wrong)) from None
         except OSError as wrong:
-            said = getattr(wrong, "reason", None) or wrong.strerror or str(wrong) or type(wrong).__name__
+            problem = getattr(wrong, "reason", None) or wrong.strerror or str(wrong) or type(wrong).__name__
             raise Wrong(
-                "TLS", f"no handshake ({said})", "does this port speak TLS? does a proxy stand before it?"
+                "TLS", f"no handshake ({problem})", "does this port speak TLS? does a proxy stand before it?"
             ) from None
         ends = ssl.cert_time_to_seconds(str((secured.getpeercert() or {})["notAfter"]))
         return secured, f"TLS good until {_days(ends)}"
@@ -229,14 +229,14 @@ class Look:
         """Return what is wrong with the certificate that was refused, and the mend; it is asked for once more to be read."""
         today = datetime.datetime.now(datetime.UTC)
         seen, names, expired = self._certificate(today)
-        said = f"{wrong.verify_message}{f' ({seen})' if seen else ''}"
+        problem = f"{wrong.verify_message}{f' ({seen})' if seen else ''}"
         if expired:
-            return said, f"renew it; or is this machine's clock wrong ({today:%Y-%m-%d})?"
+            return problem, f"renew it; or is this machine's clock wrong ({today:%Y-%m-%d})?"
         if "ame mismatch" in wrong.verify_message or "address mismatch" in wrong.verify_message:
-            return said, f"ask by a name that it has: {', '.join(names) or 'it has none'}"
+            return problem, f"ask by a name that it has: {', '.join(names) or 'it has none'}"
         if "not yet valid" in wrong.verify_message:
-            return said, f"is this machine's clock wrong ({today:%Y-%m-%d %H:%M} UTC)?"
-        return said, "name the file of its authority (ca_file in the target)"
+            return problem, f"is this machine's clock wrong ({today:%Y-%m-%d %H:%M} UTC)?"
+        return problem, "name the file of its authority (ca_file in the target)"
 
     def _certificate(self, today: datetime.datetime) -> tuple[str, tuple[str, ...], bool]:
         """Return the certificate in words, its names, and whether it is over; nothing where it can't be read."""
@@ -252,13 +252,13 @@ class Look:
         except (OSError, ValueError):
             return "", (), False
         try:
-            found = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-            names = tuple(visible(str(each.value), 100) for each in list(found)[:10])
+            alternatives = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            names = tuple(visible(str(name.value), 100) for name in list(alternatives)[:10])
         except (x509.ExtensionNotFound, ValueError):
             names = ()
         issuer = visible(read.issuer.rfc4514_string(), 100)
-        said = f"issued by {issuer}, until {_days(read.not_valid_after_utc.timestamp())}"
-        return said, names, read.not_valid_after_utc < today
+        words = f"issued by {issuer}, until {_days(read.not_valid_after_utc.timestamp())}"
+        return words, names, read.not_valid_after_utc < today
 
     def _clock(self, connection: socket.socket) -> str:
         """Ask for nothing but an answer's head, and compare its Date with this machine's clock."""
@@ -275,9 +275,9 @@ class Look:
                 "HTTP", f"no answer within {self.seconds:g} s", "is it overloaded? is it another server?"
             ) from None
         except (OSError, http.client.HTTPException, ValueError) as wrong:
-            said = str(wrong)[:100] or type(wrong).__name__
+            problem = str(wrong)[:100] or type(wrong).__name__
             raise Wrong(
-                "HTTP", f"what answers speaks no HTTP ({said})", "is this the right port? http or https?"
+                "HTTP", f"what answers speaks no HTTP ({problem})", "is this the right port? http or https?"
             ) from None
         skew = ahead(date, age, (begun + time.time()) / 2)
         if skew is None:
@@ -317,6 +317,6 @@ def _checked(ca_file: str | None) -> ssl.SSLContext:
 
 
 def _unchecked() -> ssl.SSLContext:
-    made = ssl.create_default_context()
-    made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
-    return made
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context

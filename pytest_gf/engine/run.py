@@ -38,13 +38,13 @@ Asked = TypeVar("Asked")
 
 
 class Listener(Protocol):
-    """What shows to a person how a run goes on."""
+    """Shows a person how a run goes on."""
 
     def news(self, line: str) -> None:
-        """Take in how a long fact goes on. Any thread may call this."""
+        """Show how a long fact goes on. Any thread may call this."""
 
     def waits(self, line: str) -> None:
-        """Take in what the run waits for; "" when it waits no more."""
+        """Show what the run waits for; "" when it waits no more."""
 
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=@:-]|^\.+|\.+$")
@@ -171,7 +171,10 @@ class Run:
 
     def asked(self, kind: type[Asked]) -> Asked:
         """Return what a selection of the House read of the command line, by its type. Raises KeyError."""
-        return self.settings.asked(kind)
+        for settings in self.settings.selected.values():
+            if isinstance(settings, kind):
+                return settings
+        raise KeyError(f"no selection reads {kind.__name__}")
 
     def begin(self, facts: Facts) -> Graph:
         """Make the graph of this run's facts."""
@@ -196,7 +199,7 @@ class Run:
         if self.graph is None:
             return
         wanted = list(wanted)
-        needed = {need for name, _ in wanted for each in self.graph.facts.closure(name).values() for need in each.needs}
+        needed = {need for name, _ in wanted for fact in self.graph.facts.closure(name).values() for need in fact.needs}
         if "target" in needed:
             with contextlib.suppress(ProbeError):  # Each fact that needs the target raises it again.
                 self.target  # noqa: B018  # Started here, so that no fact's seconds hold the lab's start.

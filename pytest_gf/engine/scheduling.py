@@ -30,9 +30,9 @@ class ClausesTogether(LoadScopeScheduling):  # type: ignore[misc]  # xdist is ty
         work: dict[str, dict[str, bool]] = self.assigned_work[node]
         unit = work.get(_CLAUSES, {})
         if all(unit.values()):
-            found: str | None = super().remove_node(node)
-            return found
-        running = next(nodeid for each in work.values() for nodeid, done in each.items() if not done)
+            crashed: str | None = super().remove_node(node)
+            return crashed
+        running = next(nodeid for tests in work.values() for nodeid, done in tests.items() if not done)
         unit.update(dict.fromkeys(unit, True))
         super().remove_node(node)
         return running

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from pytest_gf.engine import broken, catalog, judging, looking, pytests, redacting, waiving
+from pytest_gf.engine import catalog, commands, judging, load_errors, output_redaction, pytest_state, waivers
 from pytest_gf.engine.clauses import Row, clause_of
 from pytest_gf.engine.facts import Facts, Folder, read_folder
 from pytest_gf.engine.lint import lint
 from pytest_gf.engine.options import HOUSE, suites_of
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports import between, claims, github, pages, places, terminal
+from pytest_gf.engine.reports import claims, github, monitoring, pages, places, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.run import Run, new_id
-from pytest_gf.engine.terminating import interrupt_on_sigterm
+from pytest_gf.engine.sigterm import interrupt_on_sigterm
 from pytest_gf.engine.verdict import Exit, Verdict
 
 if TYPE_CHECKING:
@@ -44,9 +44,10 @@ class ContractSession:
         worker = getattr(config, "workerinput", None)
         self.config = config
         self.is_worker = worker is not None
-        self.is_controller = not self.is_worker and pytests.is_controller(config)
-        if looking.wanted(config) and (self.is_worker or self.is_controller):
-            raise pytest.UsageError(f"{looking.wanted(config)} is made in one process: leave -n out")
+        self.is_controller = not self.is_worker and pytest_state.is_controller(config)
+        instead = commands.instead_of_judging(config)
+        if instead and (self.is_worker or self.is_controller):
+            raise pytest.UsageError(f"{instead} is made in one process: leave -n out")
         self.run = Run(settings, worker["gf_run"] if worker is not None else new_id())
         self.rows: dict[str, Row] = {}
         self.record: Record | None = None
@@ -62,10 +63,9 @@ class ContractSession:
         self.every: list[pytest.Item] = []
         self._endings: list[str] = []
         self._allure: AllureHooks | None = None
-        self._undo = [redacting.redact_log_records(), redacting.redact_shown_warnings(), redacting.redact_uncaught()]
-        redacting.redact_traces(config.trace.root)
+        self._undo = output_redaction.redact_outputs(config.trace.root)
         option = config.option
-        self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan or looking.wanted(config))
+        self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan or instead)
         if not self.looks_only:
             if not self.is_worker:
                 places.check(self.run)
@@ -73,7 +73,7 @@ class ContractSession:
 
     # Before anything runs
 
-    def move_in(self) -> None:
+    def load_facts(self) -> None:
         """Read the facts of the House and of all that it extends."""
         for layer in self.config.stash[HOUSE].layers():
             if layer.facts is not None:
@@ -95,10 +95,10 @@ class ContractSession:
 
     def add_keywords(self, item: pytest.Item) -> None:
         """Let -k select a clause by its id and by its values."""
-        made = clause_of(getattr(item, "function", None))
-        if made is not None:
-            params = catalog.params_of(item)
-            item.extra_keyword_matches.update({made.id, *params.values(), f"{made.id}[{'-'.join(params.values())}]"})
+        clause = clause_of(item)
+        if clause is not None:
+            values = catalog.params_of(item).values()
+            item.extra_keyword_matches.update({clause.id, *values, f"{clause.id}[{'-'.join(values)}]"})
 
     def collected(self, every: list[pytest.Item], selected: list[pytest.Item]) -> None:
         """Lint all clauses that were collected (in one process only), and note the rows that were selected."""
@@ -110,10 +110,10 @@ class ContractSession:
         self.rows = catalog.rows_of(selected, self.run.settings)
         self.run.is_live = any("target" in needs for needs in self._needs(selected))
         if self.rows and not self.is_worker and not self.looks_only:
-            self.record = Record(self.run, self.rows, pytests.asked(self.config), self._claimed)
+            self.record = Record(self.run, self.rows, pytest_state.command_line(self.config), self._claimed)
             self._undo.append(interrupt_on_sigterm())
-            self._failed_before = {str(nodeid): nodeid for nodeid in pytests.last_failed(self.config)}
-            reporter = pytests.terminal(self.config)
+            self._failed_before = {str(nodeid): nodeid for nodeid in pytest_state.last_failed(self.config)}
+            reporter = pytest_state.terminal(self.config)
             if reporter is not None:
                 self.run.listen(terminal.voice(reporter))
                 reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
@@ -121,10 +121,10 @@ class ContractSession:
     def _needs(self, items: list[pytest.Item]) -> Iterator[set[str]]:
         """Yield what the facts of each selected clause need, transitively."""
         for name, _ in self.wanted(items):
-            yield {need for each in self.facts.closure(name).values() for need in each.needs}
+            yield {need for fact in self.facts.closure(name).values() for need in fact.needs}
 
     def after_collection(self) -> list[str]:
-        reporter = pytests.terminal(self.config)
+        reporter = pytest_state.terminal(self.config)
         shown = self.rows and not self.config.option.gf_explain
         return terminal.banner(self.run, reporter) if shown and reporter is not None else []
 
@@ -137,11 +137,11 @@ class ContractSession:
         return ClausesTogether(config, log, self.rows)
 
     def instead(self, session: pytest.Session) -> bool | None:
-        """Write what --gf-plan or --gf-explain ask for instead of running anything; None where neither does."""
-        lines = None if session.testsfailed else looking.lines(self, session.items)
+        """Write the plan or the explanation instead of running anything. None where neither is asked for."""
+        lines = None if session.testsfailed else commands.plan_or_explanation(self, session.items)
         if lines is None:
             return None
-        reporter = pytests.terminal(self.config)
+        reporter = pytest_state.terminal(self.config)
         for line, lacks in lines:
             self._lacking = self._lacking or lacks
             if reporter is not None:
@@ -167,7 +167,7 @@ class ContractSession:
     def ready(self, item: pytest.Item) -> None:
         """Waive what is known to be red, once the item's values are there."""
         if item.nodeid in self.rows:
-            waiving.waive(item, self.rows[item.nodeid], self.run)
+            waivers.waive(item, self.rows[item.nodeid], self.run)
 
     def after(self, item: pytest.Item) -> None:
         if self._allure is not None and item.nodeid in self.rows:
@@ -181,9 +181,9 @@ class ContractSession:
             if text is not None:
                 report.longrepr = text
         if report.longrepr is not None:
-            report.longrepr = redacting.redact_within(report.longrepr)
+            report.longrepr = output_redaction.redact_within(report.longrepr)
         if report.sections:
-            report.sections = redacting.redact_within(report.sections)
+            report.sections = output_redaction.redact_within(report.sections)
 
     def judge(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Put a clause's verdict for this phase on its report, on which it travels to the process that reports."""
@@ -195,7 +195,7 @@ class ContractSession:
         account = judging.account(item, call, verdict, self.rows[item.nodeid], self.run)
         vars(report)[ACCOUNT] = account
         for properties in (item.user_properties, report.user_properties):
-            judging.say(properties, verdict)
+            judging.keep_worst(properties, verdict)
         if self._allure is not None and self._allure.current is not None:
             self._allure.current.account = account
 
@@ -204,8 +204,8 @@ class ContractSession:
     def status(self, report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:
         """Return pytest's category, letter and word.
 
-        While a report is taken in, pytest would print letter or word: they are empty then, since `show` writes the line
-        (under -q pytest prints its letters).
+        pytest prints letter or word while it handles a report. Both are empty then, since `show` writes the line. With -q
+        pytest prints its letters.
         """
         if not isinstance(report, pytest.TestReport) or report.nodeid not in self.rows or self.looks_only:
             return None
@@ -242,40 +242,30 @@ class ContractSession:
     def _note(self, report: pytest.TestReport, account: dict[str, Any] | None) -> None:
         if self.record is None:
             return
-        if str(report.when) == "???":
-            self._crashed(report)
-        elif report.nodeid not in self.record.verdicts:
-            self.record.phase(report.nodeid, account, report)
-            if report.when == "teardown":
-                self._settle(report.nodeid)
-
-    def _crashed(self, report: pytest.TestReport) -> None:
-        """Settle the row that a crashed worker was judging, as xdist names it; also one that it had just settled."""
-        if self.record is None:
+        crashed = str(report.when) == "???"  # xdist names the row that a crashed worker judged, or had just settled.
+        if crashed:
+            account = empty_account(Verdict.ERROR, CRASHED, "run it again; if it crashes again, run it without -n")
+        elif report.nodeid in self.record.verdicts:
             return
-        account = empty_account(Verdict.ERROR, CRASHED, "run it again; if it crashes again, run it without -n")
         self.record.phase(report.nodeid, account, report)
-        self._settle(report.nodeid)
-        self._write_unseen(report.nodeid, account, ran=True)
-        self._end(report, account)
-
-    def _settle(self, nodeid: str) -> None:
-        if self.record is None:
-            return
-        self.config.hook.pytest_gf_verdict(verdict=self.record.close(nodeid))
+        if crashed or report.when == "teardown":
+            self.config.hook.pytest_gf_verdict(verdict=self.record.close(report.nodeid))
+        if crashed and account is not None:
+            self._write_unseen(report.nodeid, account, ran=True)
+            self._end(report, account)
 
     def show(self, verdict: dict[str, Any]) -> None:
-        """Write a settled clause's line; -q has its letter instead."""
-        reporter = pytests.terminal(self.config)
+        """Write the line of a row that has its verdict. With -q pytest writes a letter instead."""
+        reporter = pytest_state.terminal(self.config)
         if reporter is not None and self.config.option.verbose >= 0:
             terminal.line(reporter, verdict, terminal.width(self.rows.values()), self.run)
 
     def clean_collect_report(self, report: pytest.CollectReport, collector: pytest.Collector) -> None:
-        self._broken += broken.take_out(report, collector, suites_of(self.config))
-        report.longrepr = redacting.redact_within(report.longrepr)
+        self._broken += load_errors.take_failure(report, collector, suites_of(self.config))
+        report.longrepr = output_redaction.redact_within(report.longrepr)
 
     def clean_warning(self, recorded: Any) -> None:
-        recorded.message = redacting.redact_warning(recorded.message)
+        recorded.message = output_redaction.redact_warning(recorded.message)
 
     # At the end
 
@@ -284,7 +274,7 @@ class ContractSession:
         self._tidy(_MOMENT)
 
     def finish(self, session: pytest.Session) -> None:
-        """Delete what the run made; give every row its verdict, and the run its exit code, before pytest reports."""
+        """Delete what the run made. Give every row its verdict, and the run its exit code, before pytest reports."""
         self._tidy()
         if self.run.graph is not None:
             self.run.graph.write()
@@ -298,12 +288,13 @@ class ContractSession:
             self._not_run(nodeid)
         self._keep_last_failed()
         code = int(session.exitstatus)
-        if code in _OURS or pytests.stopped_by_maxfail(self.config, code):
+        if code in _OURS or pytest_state.stopped_by_maxfail(self.config, code):
             code = 1 if self._plain_failures else self.record.exit_code()
             session.exitstatus = code
         with self.run.reporting():
             verdicts = list(self.record.verdicts.values())
-            self._endings = [line for each in self.run.house.selections for line in each.ends(self.run, verdicts)]
+            ends = (selection.ends(self.run, verdicts) for selection in self.run.house.selections)
+            self._endings = [line for lines in ends for line in lines]
         if self._allure is not None:
             self._allure.write_environment()
         self._whole = self.record.finish(code)
@@ -313,12 +304,12 @@ class ContractSession:
     def finished(self, session: pytest.Session) -> None:
         """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""
         if self.record is not None and self._whole is not None:
-            before, self._whole = self._whole, between.leave(self.record, self._whole)
+            before, self._whole = self._whole, monitoring.write(self.record, self._whole)
             if self._whole is not before:
                 session.exitstatus = self._whole["exit"] if session.exitstatus == Exit.GREEN else session.exitstatus
                 pages.write_page(self.run, self._whole, self.record.before())
         if self.record is not None and self.config.option.verbose < 1:
-            terminal.fold(pytests.terminal(self.config), ACCOUNT)
+            terminal.fold(pytest_state.terminal(self.config), ACCOUNT)
 
     def _tidy(self, deadline: float | None = None) -> None:
         if self._tidied:
@@ -342,7 +333,7 @@ class ContractSession:
                 reporter.write_line(f"left behind: {line} (pytest --gf-clean finishes it)", red=True)
 
     def write_last_line(self) -> None:
-        reporter = pytests.terminal(self.config)
+        reporter = pytest_state.terminal(self.config)
         if reporter is not None and self._whole is not None:
             if places.incomplete(self.run):
                 reporter.write_line(f"{places.incomplete(self.run)}; exit {int(self._whole['exit'])}", red=True)
@@ -355,8 +346,6 @@ class ContractSession:
             self._undo.pop()()
 
     def _not_run(self, nodeid: str) -> None:
-        if self.record is None:
-            return
         account = empty_account(Verdict.UNPROVEN, NOT_RUN, "something stopped the run before it: see the red rows")
         location = (nodeid.partition("::")[0], None, nodeid)
         report = pytest.TestReport(nodeid, location, {}, "skipped", (location[0], 0, f"Skipped: {NOT_RUN}"), "setup")
@@ -366,7 +355,7 @@ class ContractSession:
         self._write_unseen(nodeid, account, ran=False)
 
     def _end(self, report: pytest.TestReport, account: dict[str, Any]) -> None:
-        """Let pytest's reports see the end of a clause that nobody will end: JUnit keeps its properties only then."""
+        """Report the teardown of a row that never had one. Without it JUnit drops the row's properties."""
         row = self.rows[report.nodeid]
         ending = pytest.TestReport(report.nodeid, report.location, {}, "passed", None, "teardown")
         vars(ending).update({name: value for name, value in vars(report).items() if name in {"node", "worker_id"}})
@@ -385,12 +374,12 @@ class ContractSession:
         if self.record is not None:
             for nodeid, key in self._failed_before.items():
                 if self.record.verdicts.get(nodeid, {}).get("verdict") == Verdict.UNPROVEN:
-                    pytests.last_failed(self.config)[key] = True
+                    pytest_state.last_failed(self.config)[key] = True
 
     def wanted(self, items: list[pytest.Item]) -> Iterator[tuple[str, Mapping[str, str]]]:
         for item in items:
             if item.nodeid in self.rows:
-                for name in getattr(item, "_fixtureinfo").argnames:  # noqa: B009  # Private, and mypy says so.
+                for name in pytest_state.parameter_names(item):
                     if name in self.facts.facts:
                         yield name, self.rows[item.nodeid].params
 

@@ -15,7 +15,7 @@ FRAGMENT = 8
 ROUNDS = 4
 """How often escapes are decoded: percent in HTML in JSON takes three. Repeated ones (``%2525``) are decoded at once."""
 _LEAST = 6
-"""A secret of which less is left without its escapes, spaces and quotes is looked for as it is spelt."""
+"""A secret with fewer characters left after that is looked for as it is spelt."""
 
 _ESCAPE = re.compile(
     rb"%(?:25)*(?P<percent>[0-9A-Fa-f]{2})"
@@ -110,22 +110,22 @@ def _regions(data: bytes, needles: Needles) -> Iterator[tuple[int, int]]:
     kept = [index for index, byte in enumerate(decoded) if byte not in _DROPPED]
     bare, where = bytes(decoded[index] for index in kept), [spans[index] for index in kept]
     for needle in needles.plain:
-        yield from _found(bare, needle, where)
+        yield from _spans(bare, needle, where)
     if needles.fragments is not None:
-        for found in needles.fragments.finditer(bare):
-            yield where[found.start()][0], where[found.start() + len(found[1]) - 1][1]
+        for match in needles.fragments.finditer(bare):
+            yield where[match.start()][0], where[match.start() + len(match[1]) - 1][1]
     lower = bare.lower().replace(b"0x", b"  ")
     kept = [index for index, byte in enumerate(lower) if byte in _HEX]
     for needle in needles.hex:
-        yield from _found(bytes(lower[index] for index in kept), needle, [where[index] for index in kept])
+        yield from _spans(bytes(lower[index] for index in kept), needle, [where[index] for index in kept])
     dense = decoded.translate(_AS_BASE64)
     kept = [index for index, byte in enumerate(dense) if byte not in _NO_BASE64]
     dense, where = bytes(dense[index] for index in kept), [spans[index] for index in kept]
     for needle in needles.base64:
-        yield from _found(dense, needle, where, more=2)
+        yield from _spans(dense, needle, where, more=2)
 
 
-def _found(view: bytes, needle: bytes, where: list[tuple[int, int]], more: int = 0) -> Iterator[tuple[int, int]]:
+def _spans(view: bytes, needle: bytes, where: list[tuple[int, int]], more: int = 0) -> Iterator[tuple[int, int]]:
     """Yield where a needle stands; ``more`` characters on both sides hold bits of it (base 64)."""
     for place in _places(view, needle):
         first, last = max(0, place - more), min(len(where), place + len(needle) + more) - 1
@@ -165,12 +165,12 @@ def _decoded_with_spans(data: bytes) -> tuple[bytes, list[tuple[int, int]]]:
         pieces: list[bytes] = []
         after: list[tuple[int, int]] = []
         position = 0
-        for found in _ESCAPE.finditer(data):
-            character = _character(found)
-            pieces += [data[position : found.start()], character]
-            after += spans[position : found.start()]
-            after += [(spans[found.start()][0], spans[found.end() - 1][1])] * len(character)
-            position = found.end()
+        for match in _ESCAPE.finditer(data):
+            character = _character(match)
+            pieces += [data[position : match.start()], character]
+            after += spans[position : match.start()]
+            after += [(spans[match.start()][0], spans[match.end() - 1][1])] * len(character)
+            position = match.end()
         if not pieces:
             break
         data = b"".join(pieces) + data[position:]
@@ -178,32 +178,32 @@ def _decoded_with_spans(data: bytes) -> tuple[bytes, list[tuple[int, int]]]:
     return data, spans
 
 
-def _character(found: re.Match[bytes]) -> bytes:
+def _character(match: re.Match[bytes]) -> bytes:
     """Return what an escape stands for."""
-    kind, said = str(found.lastgroup), found[str(found.lastgroup)]
+    kind, escaped = str(match.lastgroup), match[str(match.lastgroup)]
     if kind in {"percent", "byte"}:
-        return bytes([int(said, 16)])
+        return bytes([int(escaped, 16)])
     if kind == "entity":
-        return _bytes(html.unescape(f"&{said.decode()}"))
+        return _bytes(html.unescape(f"&{escaped.decode()}"))
     if kind == "octal":
-        return bytes([int(said, 8)])
+        return bytes([int(escaped, 8)])
     if kind == "letter":
         return b" "
     if kind == "any":
-        return said
-    code = int(said, 16)
+        return escaped
+    code = int(escaped, 16)
     return _bytes(chr(code)) if code <= _HIGHEST else b"?"
 
 
 def _texts(secret: str) -> set[str]:
-    """Return the secret in texts that decode to other bytes: not ASCII, spaces as in a query, what looks like escapes split."""
+    """Return the secret in spellings that decode to other bytes: as ASCII, as JSON, with ``+`` for spaces, with escapes split."""
     split = {" ".join(secret), re.sub(r"([%&\\])", r"\1 ", secret)}
     return {secret, ascii(secret)[1:-1], json.dumps(secret)[1:-1], secret.replace(" ", "+"), *split}
 
 
 def _spellings(secret: str) -> set[bytes]:
     quoted = {urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret), html.escape(secret)}
-    return {_bytes(each) for each in quoted | {json.dumps(secret)[1:-1], repr(secret)[1:-1]}}
+    return {_bytes(spelling) for spelling in quoted | {json.dumps(secret)[1:-1], repr(secret)[1:-1]}}
 
 
 def _base64_cores(data: bytes) -> Iterator[bytes]:

@@ -51,7 +51,7 @@ class Target:
 
     def section(self, kind: type[Kind]) -> Kind | None:
         """Return the section of this type, None where the target has none."""
-        return next((each for each in self.sections.values() if isinstance(each, kind)), None)
+        return next((section for section in self.sections.values() if isinstance(section, kind)), None)
 
     def permits(self, word: str) -> bool:
         """Return whether a run may change this. Never in the read-only vantage."""
@@ -109,7 +109,7 @@ def load(house: House, path: Path, environment: Mapping[str, str] | None = None)
     variables = os.environ if environment is None else environment
     try:
         known = named({section.name: sections.get(section.name) for section in house.sections}, top.expects)
-        credentials = {each.name: variables.get(each.name, "") for each in known}
+        credentials = {variable.name: variables.get(variable.name, "") for variable in known}
         check_lengths(credentials, known)
     except Wrong as wrong:
         raise TargetError(f"{path}: {wrong}") from None
@@ -122,22 +122,24 @@ def load(house: House, path: Path, environment: Mapping[str, str] | None = None)
         house.read_only,
         house.vantages,
         credentials,
-        frozenset(each.name for each in known if each.is_shown),
-        {each.name: each.section for each in known if each.section in top.expects},
+        frozenset(variable.name for variable in known if variable.is_shown),
+        {variable.name: variable.section for variable in known if variable.section in top.expects},
     )
 
 
-class _Top(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TopLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What stands in a target file above its tables."""
+
     name: str
     vantage: str
     allow: tuple[str, ...] = ()
     expects: tuple[str, ...] = ()
 
 
-def _top(house: House, path: Path, tables: Mapping[str, Any]) -> _Top:
+def _top(house: House, path: Path, tables: Mapping[str, Any]) -> TopLevel:
     named = {section.name for section in house.sections}
     try:
-        top = msgspec.convert({name: value for name, value in tables.items() if name not in named}, _Top)
+        top = msgspec.convert({name: value for name, value in tables.items() if name not in named}, TopLevel)
     except msgspec.ValidationError as wrong:
         raise TargetError(f"{path}: {wrong}") from None
     if top.vantage not in house.vantages:

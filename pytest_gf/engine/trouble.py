@@ -143,7 +143,7 @@ _FAILURES = ("unreachable", "too-slow", "throttled", "not-understood", "probe-br
 
 
 def failing(system: str, before: str = "") -> tuple[Cause, ...]:
-    """Return the causes that say that this system gives no answer: all, or those that stand for the kind ``before``."""
+    """Return the causes that say that this system gives no answer. With ``before``: only those that stand before that kind."""
     kinds = _FAILURES[: _FAILURES.index(before)] if before else _FAILURES
     return tuple(Cause(kind, system) for kind in kinds)
 
@@ -195,17 +195,17 @@ class Observed:
     @property
     def causes(self) -> tuple[Cause, ...]:
         """The cause of its trouble, for what depends on it: none where it holds."""
-        found = self.trouble()
-        return (found.cause,) if found is not None else ()
+        trouble = self.trouble()
+        return (trouble.cause,) if trouble is not None else ()
 
     @property
     def diagnosis(self) -> str:
         """What is wrong, "" where nothing is."""
-        found = self.trouble()
-        return found.says if found is not None else ""
+        trouble = self.trouble()
+        return trouble.says if trouble is not None else ""
 
     @property
     def next_step(self) -> str:
         """What a person does first, "" where nothing is wrong."""
-        found = self.trouble()
-        return found.next_step if found is not None else ""
+        trouble = self.trouble()
+        return trouble.next_step if trouble is not None else ""

@@ -39,7 +39,7 @@ class Variable:
 def named(sections: Mapping[str, Any], expects: Collection[str]) -> list[Variable]:
     """Return the variables that these sections name (None: the target has no such section).
 
-    Raises Wrong for an expected section that is absent, and for what is no name of a variable, which is not shown.
+    Raises Wrong for an expected section that is absent, and for a text that can't be a variable's name. That text is not shown.
     """
     for section in expects:
         if section not in sections:
@@ -47,25 +47,25 @@ def named(sections: Mapping[str, Any], expects: Collection[str]) -> list[Variabl
             raise Wrong(f"key 'expects': unknown section {section!r}; expected some of {known}")
         if sections[section] is None:
             raise Wrong(f"key 'expects': the target expects [{section}], and has no such section")
-    found = [
+    variables = [
         Variable(section, key, value)
-        for section, made in sections.items()
-        if made is not None
-        for key, value in _keys(made)
+        for section, table in sections.items()
+        if table is not None
+        for key, value in _keys(table)
         if key.endswith("_env")
     ]
-    for each in found:
-        if not _NAME.fullmatch(each.name) or _KEY_ID.fullmatch(each.name):
+    for variable in variables:
+        if not _NAME.fullmatch(variable.name) or _KEY_ID.fullmatch(variable.name):
             raise Wrong(
-                f"key '{each.section}.{each.key}': expected the name of a variable (capitals, digits, _);"
+                f"key '{variable.section}.{variable.key}': expected the name of a variable (capitals, digits, _);"
                 " what stands there is not shown, since it may be the credential itself"
             )
-    return found
+    return variables
 
 
-def _keys(made: object, above: str = "") -> Iterator[tuple[str, str]]:
+def _keys(table: object, above: str = "") -> Iterator[tuple[str, str]]:
     """Yield the keys of a table that hold texts, those of a table below it as ``BELOW.KEY``."""
-    for key, value in msgspec.structs.asdict(made).items() if isinstance(made, msgspec.Struct) else ():
+    for key, value in msgspec.structs.asdict(table).items() if isinstance(table, msgspec.Struct) else ():
         if isinstance(value, str):
             yield f"{above}{key}", value
         yield from _keys(value, f"{above}{key}.")
@@ -73,9 +73,9 @@ def _keys(made: object, above: str = "") -> Iterator[tuple[str, str]]:
 
 def check_lengths(values: Mapping[str, str], variables: Collection[Variable]) -> None:
     """Raise Wrong for a secret that is too short to be struck out; an empty one is unset."""
-    for each in variables:
-        value = values.get(each.name, "")
-        if not each.is_shown and 0 < len(value) < LEAST_SECRET:
+    for variable in variables:
+        value = values.get(variable.name, "")
+        if not variable.is_shown and 0 < len(value) < LEAST_SECRET:
             raise Wrong(
-                f"variable {each.name}: expected a secret of at least {LEAST_SECRET} characters, and it has {len(value)}"
+                f"variable {variable.name}: expected a secret of at least {LEAST_SECRET} characters, and it has {len(value)}"
             )

@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 
 
 class Verdict(StrEnum):
-    """What a run says about one clause. Members stand from the worst to the best (design: Verdicts)."""
+    """What a run says about one clause. Members stand from the worst to the best."""
 
     VIOLATED = "violated"
     """Observed, and not as promised."""
@@ -32,12 +32,15 @@ class Exit(IntEnum):
     UNPROVEN = 11
 
 
-_BADNESS = {verdict: rank for rank, verdict in enumerate(Verdict)}
+BADNESS = {verdict: rank for rank, verdict in enumerate(Verdict)}
+"""The rank of each verdict. The worst has 0."""
+RED = frozenset({Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR})
+"""The verdicts that make a run red or an error."""
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the worst of at least one verdict (the worst phase wins). Raises ValueError on none."""
-    return min(verdicts, key=_BADNESS.__getitem__)
+    return min(verdicts, key=BADNESS.__getitem__)
 
 
 def exit_code(verdicts: Iterable[Verdict], *, strict: bool) -> Exit:

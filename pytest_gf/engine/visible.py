@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 MOST = 500
@@ -15,37 +16,44 @@ _COMMAND = re.compile(r"^(?P<before>\s*)::|##(?=\[|vso\[)", re.MULTILINE)
 
 
 def visible(text: str, most: int = MOST) -> str:
-    r"""Return what a server said as one line of at most ``most`` characters: a probe calls this where it takes text in.
+    r"""Return a server's text as one line of at most ``most`` characters. A probe calls this as soon as it has the text.
 
     Control, format (bidi, zero width), surrogate and unassigned characters stand as ``\x1b`` or ``\u202e``, line breaks too.
-    Text that is visible already stays as it is, so it may be called twice.
+    Text that is visible already stays as it is, so that calling it twice does no harm.
     """
     return _bounded(_escaped(text[:most], kept=""), most, len(text) > most)
 
 
 def visible_lines(text: str, most: int = MOST_OF_A_TEXT) -> str:
-    """Return a text of several lines so; its line breaks and tabs stay."""
+    """Do the same for a text of several lines. Its line breaks and tabs stay."""
     return _bounded(_escaped(text[:most], kept="\n\t"), most, len(text) > most)
 
 
-def visible_within(value: Any) -> Any:
-    """Return a JSON-like value with all its texts visible, names included; what is no text stays."""
+def map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a JSON-like value with all its texts changed, names included. What is no text stays."""
     if isinstance(value, str):
-        return visible_lines(value)
-    if isinstance(value, dict):
-        return {visible_lines(str(name)): visible_within(each) for name, each in value.items()}
+        return change(value)
+    if isinstance(value, Mapping):
+        return {change(str(name)): map_texts(item, change) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [visible_within(each) for each in value]
+        return [map_texts(item, change) for item in value]
     return value
+
+
+def visible_within(value: Any) -> Any:
+    """Return a JSON-like value with all its texts visible."""
+    return map_texts(value, visible_lines)
 
 
 def _escaped(text: str, kept: str) -> str:
     rest = text.replace("\n", "").replace("\t", "") if kept else text
     if not rest.isprintable():
-        text = "".join(each if each.isprintable() or each in kept else _spelt(each) for each in text)
+        text = "".join(
+            character if character.isprintable() or character in kept else _spelt(character) for character in text
+        )
     if "::" not in text and "##" not in text:  # Nearly all texts, and the expression costs more than all the rest.
         return text
-    return _COMMAND.sub(lambda found: "\\x23#" if found["before"] is None else f"{found['before']}\\x3a:", text)
+    return _COMMAND.sub(lambda match: "\\x23#" if match["before"] is None else f"{match['before']}\\x3a:", text)
 
 
 def _spelt(character: str) -> str:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_gf.engine.axes import Axes
 from pytest_gf.engine.clauses import Clause
+from pytest_gf.engine.collection import Collection, proving, says
 from pytest_gf.engine.facts import Facts
-from pytest_gf.engine.found import Found, proving, says
 from pytest_gf.lab.drills import Drill, drills
+from pytest_gf.pages import destination
 
 if TYPE_CHECKING:
     from pytest_gf.honey.contract import Contract, Statement
@@ -26,19 +25,19 @@ _HOW = {
 }
 
 
-def page(found: Found, contract: Contract, axes: Axes, known: Sequence[Drill]) -> str:
+def page(collection: Collection, contract: Contract, axes: Axes, known: Sequence[Drill]) -> str:
     """Return the page: every clause, every fact, then every statement with what proves it."""
-    ordered = sorted(found.clauses.values(), key=lambda each: each.id)
+    ordered = sorted(collection.clauses.values(), key=lambda clause: clause.id)
     proved = {
         name: [f"`{row}`{f' ({how})' * bool(how)}" for row, how in rows]
         for name, rows in proving(ordered, axes).items()
     }
-    for name, tests in found.upholding.items():
+    for name, tests in collection.upholding.items():
         part = " (in part)" * name.endswith("~")
         proved.setdefault(name.rstrip("~"), []).extend(f"`{test}`{part}" for test in tests)
     for group in contract.together:
         for name in group.statements.split():
-            whole = ", ".join(f"`{each}`" for each in group.clauses)
+            whole = ", ".join(f"`{clause}`" for clause in group.clauses)
             proved.setdefault(name, []).append(f"whole by all of {whole}")
     lines = [
         "# Clauses",
@@ -48,30 +47,30 @@ def page(found: Found, contract: Contract, axes: Axes, known: Sequence[Drill]) -
         "`{stack}`: the statements that the contract ties to that stack. [faults.md](faults.md) says what each fault bends.",
         "",
     ]
-    for each in ordered:
-        lines += [*_section(each, found, known), ""]
+    for clause in ordered:
+        lines += [*_section(clause, collection, known), ""]
     lines += ["# Facts", "", "| fact | varies over | changes | observes |", "|---|---|---|---|"]
-    lines += [_fact(found.facts, name) for name in sorted(found.facts.facts)]
+    lines += [_fact(collection.facts, name) for name in sorted(collection.facts.facts)]
     lines += ["", f"# The contract's {len(contract.statements)} statements", ""]
     for how, meaning in _HOW.items():
         lines += [f"## {how}: {meaning}", "", "| statement | proved by | text |", "|---|---|---|"]
-        lines += [_row(each, proved) for each in contract.statements.values() if each.how == how]
+        lines += [_row(statement, proved) for statement in contract.statements.values() if statement.how == how]
         lines.append("")
     return "\n".join(lines)
 
 
-def _section(made: Clause, found: Found, known: Sequence[Drill]) -> list[str]:
-    direct = found.judged(made)
-    below = found.behind(made).keys() - set(direct)
-    axes = found.axes_of(made)
-    red = list(dict.fromkeys(each.fault for each in known if each.violates(made.id)))
+def _section(clause: Clause, collection: Collection, known: Sequence[Drill]) -> list[str]:
+    direct = collection.judged(clause)
+    below = collection.behind(clause).keys() - set(direct)
+    axes = collection.axes_of(clause)
+    red = list(dict.fromkeys(drill.fault for drill in known if drill.violates(clause.id)))
     return [
-        f"## `{made.id}`",
+        f"## `{clause.id}`",
         "",
-        f"{made.title}. {says(made.function)}",
+        f"{clause.title}. {says(clause.function)}",
         "",
-        f"- proves: {' '.join(made.proves)}",
-        f"- markers: {_code(found.markers.get(made.id, ()))}",
+        f"- proves: {' '.join(clause.proves)}",
+        f"- markers: {_code(collection.markers.get(clause.id, ()))}",
         f"- one row for each: {', '.join(axes) or 'run'}",
         f"- judges: {_code(direct)}{', by way of ' * bool(below)}{_code(sorted(below))}",
         f"- turned violated by: {_code(red) or 'no fault of the lab'}",
@@ -79,7 +78,7 @@ def _section(made: Clause, found: Found, known: Sequence[Drill]) -> list[str]:
 
 
 def _code(names: Iterable[str]) -> str:
-    return ", ".join(f"`{each}`" for each in names)
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _row(statement: Statement, proved: Mapping[str, list[str]]) -> str:
@@ -87,38 +86,36 @@ def _row(statement: Statement, proved: Mapping[str, list[str]]) -> str:
 
 
 def _fact(facts: Facts, name: str) -> str:
-    made = facts.facts[name]
-    return f"| `{name}` | {', '.join(facts.axes_of(name))} | {made.changes or ''} | {says(made.function)} |"
+    fact = facts.facts[name]
+    return f"| `{name}` | {', '.join(facts.axes_of(name))} | {fact.changes or ''} | {says(fact.function)} |"
 
 
-def collected(path: str = "suites") -> Found:
+def collected(path: str = "suites") -> Collection:
     """Return what pytest collects below a folder from here. Raises SystemExit where it finds no clause."""
     import pytest
 
     from pytest_gf.engine.session import SESSION
 
-    found = Found()
+    collection = Collection()
 
     class Collector:
         def pytest_collection_finish(self, session: pytest.Session) -> None:
-            nonlocal found
+            nonlocal collection
             contract = session.config.stash[SESSION]
-            found = Found.of(contract.every, contract.facts)
+            collection = Collection.of(contract.every, contract.facts)
 
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    with contextlib.redirect_stdout(io.StringIO()) as output:
         code = pytest.main([path, "--gf", "--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[Collector()])
-    if code != pytest.ExitCode.OK or not found.clauses:
+    if code != pytest.ExitCode.OK or not collection.clauses:
         raise SystemExit(
-            f"{said.getvalue()}no clauses were collected (pytest's exit {int(code)}); run it in the checkout"
+            f"{output.getvalue()}no clauses were collected (pytest's exit {int(code)}); run it in the checkout"
         )
-    return found
+    return collection
 
 
 if __name__ == "__main__":
     from pytest_gf.honey import HOUSE, contract
 
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004  # The program and its one argument.
-        raise SystemExit("usage: python -m pytest_gf.pages.clauses FILE")
     promised = contract.load()
     axes = Axes(HOUSE, promised, {}, {})
-    Path(sys.argv[1]).write_text(page(collected(), promised, axes, drills()), encoding="utf-8")
+    destination("clauses").write_text(page(collected(), promised, axes, drills()), encoding="utf-8")

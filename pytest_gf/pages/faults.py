@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from pytest_gf.lab.drills import Drill, drills
 from pytest_gf.lab.faults import FAULTS, Fault
+from pytest_gf.pages import destination
 
 
 def page(known: Sequence[Drill]) -> str:
@@ -20,14 +19,14 @@ def page(known: Sequence[Drill]) -> str:
         "`pytest -m canary --gf-fault=NAME[:ARG]` bends the lab so; several may be given. On any other target it is refused.",
         "",
         *("| fault | argument | what is bent |", "|---|---|---|"),
-        *(f"| `{each.name}` | {_argument(each)} | {each.about} |" for each in FAULTS.values()),
+        *(f"| `{fault.name}` | {_argument(fault)} | {fault.about} |" for fault in FAULTS.values()),
         "",
         "# What each turns red",
         "",
         "Every row that is not named holds, or is red without a fault (strict HA). `*` stands for every bucket or stack.",
         "Tests in `suites/lab` hold this, both ways.",
     ]
-    for marker in dict.fromkeys(each.marker for each in known):
+    for marker in dict.fromkeys(drill.marker for drill in known):
         lines += [
             "",
             f"## `-m {marker}`",
@@ -36,9 +35,9 @@ def page(known: Sequence[Drill]) -> str:
             "|---|---|---|---|",
         ]
         lines += [
-            f"| `{each.fault}` | {_rows(each.violated)} | {_rows(each.error)} | {_rows(each.unproven)} |"
-            for each in known
-            if each.marker == marker
+            f"| `{drill.fault}` | {_rows(drill.violated)} | {_rows(drill.error)} | {_rows(drill.unproven)} |"
+            for drill in known
+            if drill.marker == marker
         ]
     return "\n".join([*lines, ""])
 
@@ -52,10 +51,8 @@ def _argument(fault: Fault) -> str:
 
 
 def _rows(patterns: Sequence[str]) -> str:
-    return "every row" if patterns == ("*",) else " ".join(f"`{each}`" for each in patterns)
+    return "every row" if patterns == ("*",) else " ".join(f"`{pattern}`" for pattern in patterns)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004  # The program and its one argument.
-        raise SystemExit("usage: python -m pytest_gf.pages.faults FILE")
-    Path(sys.argv[1]).write_text(page(drills()), encoding="utf-8")
+    destination("faults").write_text(page(drills()), encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from pytest_gf.engine.trouble import SEVERITIES, Kind
 from pytest_gf.honey import HOUSE
 from pytest_gf.lab.drills import MODEL, TABLE
+from pytest_gf.pages import destination
 
 HEAD = """# Incidents
 
@@ -26,18 +26,18 @@ below it. Two causes at once stay two incidents. The worst incident comes first.
 
 def shown_by(*paths: Path) -> dict[str, list[str]]:
     """Return for each kind the faults of the lab that show it, as the tables' ``incident`` says. Raises OSError."""
-    found: dict[str, list[str]] = {}
+    faults_of: dict[str, list[str]] = {}
     for path in paths or (TABLE, MODEL):
         for drills in tomllib.loads(path.read_text(encoding="utf-8")).values():
             for fault, row in drills.items():
                 for incident in _incidents(row):
-                    found.setdefault(incident.partition(" ")[0], []).append(fault)
-    return {kind: list(dict.fromkeys(faults)) for kind, faults in found.items()}
+                    faults_of.setdefault(incident.partition(" ")[0], []).append(fault)
+    return {kind: list(dict.fromkeys(faults)) for kind, faults in faults_of.items()}
 
 
 def _incidents(row: object) -> Sequence[str]:
-    said = row.get("incident", ()) if isinstance(row, Mapping) else ()
-    return (said,) if isinstance(said, str) else said
+    shown = row.get("incident", ()) if isinstance(row, Mapping) else ()
+    return (shown,) if isinstance(shown, str) else shown
 
 
 def page(kinds: Mapping[str, Kind], faults: Mapping[str, Sequence[str]]) -> str:
@@ -57,18 +57,16 @@ def _section(kind: Kind, faults: Sequence[str]) -> Iterator[str]:
     yield from _listed("What not to do", kind.avoid)
     further = [f"Tickets: {', '.join(kind.tickets)}."] if kind.tickets else []
     further += [f"More: [{kind.see}]({kind.see})."] if kind.see else []
-    further += [f"Faults of the lab that show it: {', '.join(f'`{each}`' for each in faults)}."] if faults else []
+    further += [f"Faults of the lab that show it: {', '.join(f'`{fault}`' for fault in faults)}."] if faults else []
     yield from further or ["No fault of the lab shows it alone."]
 
 
 def _listed(word: str, sentences: Iterable[str]) -> Iterator[str]:
-    lines = [f"- {each}" for each in sentences]
+    lines = [f"- {sentence}" for sentence in sentences]
     yield from [f"{word}:", "", *lines, ""] if lines else []
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004  # The program and its one argument.
-        raise SystemExit("usage: python -m pytest_gf.pages.incidents FILE")
     if not TABLE.is_file():
         raise SystemExit(f"no {TABLE} here; run it in the checkout")
-    Path(sys.argv[1]).write_text(page(HOUSE.kinds, shown_by()), encoding="utf-8")
+    destination("incidents").write_text(page(HOUSE.kinds, shown_by()), encoding="utf-8")

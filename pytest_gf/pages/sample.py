@@ -17,6 +17,7 @@ from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.reports import webpage
 from pytest_gf.honey import contract
 from pytest_gf.lab import incidents
+from pytest_gf.pages import destination
 
 DATE, PHASE = "2026-05-25", "during"
 FILES = ("record.json", "summary.md")
@@ -35,7 +36,7 @@ _RULES = (
     (re.compile(r"\b127\.0\.0\.1:\d+"), "127.0.0.1:9000"),
     (re.compile(r"\b(after|within|in) \d+(?:\.\d+)? (m?s)\b"), r"\1 1 \2"),
 )
-"""What is another in each run, and what stands for it."""
+"""What differs in each run, and what replaces it."""
 _HASH = re.compile(r"(\b[0-9a-f]{2}/)?\b([0-9a-f]{64})\b")
 """A hash, behind the folder of a cache that its first two characters name."""
 
@@ -79,26 +80,26 @@ def page(record: Mapping[str, Any]) -> str:
 def normal(files: Mapping[str, str]) -> dict[str, str]:
     """Return a run's files without what differs from run to run: times, names of runs, ports, hashes of random bytes."""
     hashes: dict[str, str] = {}
-    found: dict[str, str] = {}
+    plain_files: dict[str, str] = {}
     for name, text in files.items():
         plain = json.dumps(_timeless(json.loads(text)), indent=1) + "\n" if name.endswith(".json") else text
         for pattern, stands in _RULES:
             plain = pattern.sub(stands, plain)
-        found[name] = _HASH.sub(lambda each: _stand_in(each, hashes), plain)
-    return found
+        plain_files[name] = _HASH.sub(lambda match: _stand_in(match, hashes), plain)
+    return plain_files
 
 
-def _stand_in(found: re.Match[str], known: dict[str, str]) -> str:
-    stands = known.setdefault(found[2], f"{len(known):064x}")
-    return f"{stands[:2]}/{stands}" if found[1] else stands
+def _stand_in(match: re.Match[str], known: dict[str, str]) -> str:
+    stands = known.setdefault(match[2], f"{len(known):064x}")
+    return f"{stands[:2]}/{stands}" if match[1] else stands
 
 
 def _timeless(value: Any) -> Any:
     """Return a document in which nothing took any time, and whose command is as a person types it."""
     if isinstance(value, dict):
-        plain = {name: _timeless(each) for name, each in value.items()}
+        plain = {name: _timeless(item) for name, item in value.items()}
         return plain | {name: 0.0 for name in ("seconds",) if name in plain} | _command(plain)
-    return [_timeless(each) for each in value] if isinstance(value, list) else value
+    return [_timeless(item) for item in value] if isinstance(value, list) else value
 
 
 def _command(value: Mapping[str, Any]) -> dict[str, str]:
@@ -121,7 +122,7 @@ def timed(record: Mapping[str, Any]) -> dict[str, Any]:
                 timed_before[name] = times if fact["started"] else {"started": None, "seconds": 0.0, "after": None}
                 ends[name] = begin + seconds if fact["started"] else 0.0
             facts.append(fact | timed_before[name])
-            last = max(name, last, key=lambda each: ends.get(each, 0.0))
+            last = max(name, last, key=lambda fact_name: ends.get(fact_name, 0.0))
         ended = instant(ends.get(last, BEGIN))
         verdicts.append(row | {"started": ended, "ended": ended, "seconds": 0.0, "facts": facts})
     finished = max(ends.values(), default=BEGIN)
@@ -129,7 +130,6 @@ def timed(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004  # The program and its one argument.
-        raise SystemExit("usage: python -m pytest_gf.pages.sample FOLDER")
+    folder = destination("sample", "FOLDER")
     for made_name, made_text in made().items():
-        (Path(sys.argv[1]) / made_name).write_text(made_text, encoding="utf-8")
+        (folder / made_name).write_text(made_text, encoding="utf-8")

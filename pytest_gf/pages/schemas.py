@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pytest_gf.engine.reports.form import Form
-from pytest_gf.engine.target import _Top
+from pytest_gf.engine.target import TopLevel
 from pytest_gf.honey import HOUSE
 from pytest_gf.honey.contract.load import _File
+from pytest_gf.pages import destination
 
 Schema = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -22,7 +21,7 @@ _ROOT = "#/$defs/"
 
 def target() -> Schema:
     """Return the schema of a target file: the words at its top, and a table for each section."""
-    (top, *tables), parts = msgspec.json.schema_components([_Top, *(section.type for section in HOUSE.sections)])
+    (top, *tables), parts = msgspec.json.schema_components([TopLevel, *(section.type for section in HOUSE.sections)])
     whole = parts.pop(top["$ref"].removeprefix(_ROOT))
     whole["properties"]["vantage"]["enum"] = list(HOUSE.vantages)
     whole["properties"]["allow"]["items"]["enum"] = list(HOUSE.allows)
@@ -60,14 +59,14 @@ def _tables(schemas: list[Schema]) -> Iterator[Schema]:
     for schema in schemas:
         if schema.get("type") == "object":
             yield schema
-        yield from _tables([each for value in schema.values() for each in _inside(value)])
+        yield from _tables([part for value in schema.values() for part in _inside(value)])
 
 
 def _inside(value: object) -> Iterator[Schema]:
     if isinstance(value, dict):
         yield value
     elif isinstance(value, list):
-        yield from (each for each in value if isinstance(each, dict))
+        yield from (item for item in value if isinstance(item, dict))
 
 
 SCHEMAS: Mapping[str, Callable[[], Schema]] = {
@@ -77,7 +76,6 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
 }
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:  # noqa: PLR2004  # The program and its one argument.
-        raise SystemExit("usage: python -m pytest_gf.pages.schemas FOLDER")
-    for name, made in SCHEMAS.items():
-        (Path(sys.argv[1]) / name).write_text(json.dumps(made(), indent=1) + "\n", encoding="utf-8")
+    folder = destination("schemas", "FOLDER")
+    for name, schema in SCHEMAS.items():
+        (folder / name).write_text(json.dumps(schema(), indent=1) + "\n", encoding="utf-8")

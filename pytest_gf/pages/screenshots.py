@@ -17,7 +17,7 @@ def shoot(page: Path, *, scheme: str = "light", full: bool = False) -> list[Path
     """Write a picture of a page for each width, and return them. ``full`` shows all of it, else what a first look shows."""
     from playwright.sync_api import sync_playwright
 
-    made = []
+    pictures = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for width, height in SIZES.items():
@@ -27,12 +27,12 @@ def shoot(page: Path, *, scheme: str = "light", full: bool = False) -> list[Path
             view.goto(page.resolve().as_uri())
             picture = page.with_name(f"{page.stem}-{width}.png")
             view.screenshot(path=picture, full_page=full)
-            made.append(picture)
+            pictures.append(picture)
         browser.close()
-    return made
+    return pictures
 
 
 if __name__ == "__main__":
     if not sys.argv[1:] or not (Path(sys.argv[1]) / "index.html").is_file() or not CHROMIUM.is_file():
         raise SystemExit(f"{__doc__}\nExpected the folder of a run with its index.html, and {CHROMIUM}.")
-    sys.stdout.writelines(f"{each}\n" for each in shoot(Path(sys.argv[1]) / "index.html"))
+    sys.stdout.writelines(f"{picture}\n" for picture in shoot(Path(sys.argv[1]) / "index.html"))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_gf.engine import options
+from pytest_gf.pages import destination
 
 if TYPE_CHECKING:
     from pytest_gf.engine.house import House, Option
@@ -29,7 +28,7 @@ def page(text: str, house: House) -> str:
 
 
 def _options(known: Iterable[Option]) -> str:
-    rows = [f"| `{_spelt(each)}` | {_cell(str(each.words['help']))} |\n" for each in known]
+    rows = [f"| `{_spelt(option)}` | {_cell(str(option.words['help']))} |\n" for option in known]
     return "".join(["| option | meaning |\n", "|---|---|\n", *rows])
 
 
@@ -51,7 +50,5 @@ def _cell(text: str) -> str:
 if __name__ == "__main__":
     from pytest_gf.honey import HOUSE
 
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):  # noqa: PLR2004  # The program and its one argument.
-        raise SystemExit("usage: python -m pytest_gf.pages.usage FILE")
-    path = Path(sys.argv[1])
+    path = destination("usage")
     path.write_text(page(path.read_text(encoding="utf-8"), HOUSE), encoding="utf-8")

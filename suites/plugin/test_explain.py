@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.engine import causing
+from pytest_gf.engine import cause_kinds
 from pytest_gf.honey import HOUSE, contract
 from pytest_gf.lab import drills
 
@@ -129,14 +129,14 @@ def test_a_name_that_nobody_has_is_one_line_with_near_ones(name: str, near: str)
     import types
 
     from pytest_gf.engine.clauses import Clause
+    from pytest_gf.engine.collection import Collection
     from pytest_gf.engine.explain import explain
-    from pytest_gf.engine.found import Found
     from pytest_gf.engine.house import BadInput
 
     made: Any = Clause("rustfs.list-buckets", "t", (), lambda: None)
     run: Any = types.SimpleNamespace(house=HOUSE, contract=contract.load())
     with pytest.raises(BadInput, match=r"^--gf-explain=") as caught:
-        explain(name, Found(clauses={made.id: made}), run)
+        explain(name, Collection(clauses={made.id: made}), run)
     assert near.removesuffix(" or ") in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -153,7 +153,7 @@ def test_an_unknown_name_ends_with_4(run_pytest: Any, tmp_path: Path) -> None:
     outcome = run_pytest("--gf-explain=rustfs.list-bucket")
     assert outcome.exit == 4
     assert (
-        "--gf-explain=rustfs.list-bucket: neither a clause nor a statement nor a kind of cause: did you mean "
+        "--gf-explain=rustfs.list-bucket is neither a clause, a statement nor a kind of cause; did you mean "
         in outcome.text
     )
     assert not (tmp_path / "reports").exists()
@@ -167,8 +167,8 @@ def test_it_is_made_in_one_process(run_pytest: Any) -> None:
 
 def test_kinds_are_found_in_a_source_and_in_what_it_uses() -> None:
     source = "A = Cause('a', b)\nif x:\n    y = Trouble(Cause('c' if x else 'd'), Cause(kind, 'e'), Cause(kind='f'))\n"
-    assert sorted(causing.kinds(source)) == ["", "", "a", "c", "d"]
+    assert sorted(cause_kinds.kinds(source)) == ["", "", "a", "c", "d"]
     from pytest_gf.honey.observed.publication import BucketsAfter
 
-    assert set(causing.kinds_of(BucketsAfter)) == {"bucket-index-loss", "s3-fails"}
-    assert causing.kinds_of(int) == ()
+    assert set(cause_kinds.kinds_of(BucketsAfter)) == {"bucket-index-loss", "s3-fails"}
+    assert cause_kinds.kinds_of(int) == ()

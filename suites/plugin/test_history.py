@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from pytest_gf.engine.redaction import redactor
 from pytest_gf.engine.reports import changes, history
 from pytest_gf.engine.reports.history import SCHEMA, History, Past, Stood
-from pytest_gf.engine.reports.telling import lines, wrapped
+from pytest_gf.engine.reports.history_text import lines
+from pytest_gf.engine.reports.lines import wrapped_all
 from pytest_gf.engine.verdict import Verdict
 
 WELL, RED, DARK = Verdict.HOLDS, Verdict.VIOLATED, Verdict.UNPROVEN
@@ -180,7 +181,7 @@ def test_each_row_of_a_run_is_in_one_place(runs: list[Past], now: Past) -> None:
     assert set(told.since) == bad
     assert set(told.new) | set(told.new_since_green) <= bad
     assert set(told.mended) <= {row for row, verdict in now.rows.items() if verdict is WELL}
-    assert max(map(len, wrapped(lines(msgspec.to_builtins(told)))), default=0) <= 100
+    assert max(map(len, wrapped_all(lines(msgspec.to_builtins(told)))), default=0) <= 100
     for before, after in itertools.pairwise([*runs, now]):
         step = changes.step(before, after)
         parts = [*step.new, *step.mended, *step.stays, *step.well, *step.neither]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.engine.reports.telling import lines
+from pytest_gf.engine.reports.history_text import lines
 
 GONE = {
     "kind": "bucket-index-loss",

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.engine import redacting
+from pytest_gf.engine import output_redaction
 from pytest_gf.engine.redaction import MARK, redactor
 
 SECRET = "a-canary-of-the-redacting-tests"
@@ -33,7 +33,7 @@ def _known() -> None:
 @pytest.fixture
 def said() -> Iterator[io.StringIO]:
     """What a logger's handler wrote."""
-    undo = redacting.redact_log_records()
+    undo = output_redaction.redact_log_records()
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     logger = logging.getLogger("gf-redacting")
@@ -61,7 +61,7 @@ def test_a_message_its_arguments_and_its_exception(said: io.StringIO) -> None:
 
 
 def test_the_exceptions_text_stands_in_the_record_and_its_exception_does_not() -> None:
-    undo = redacting.redact_log_records()
+    undo = output_redaction.redact_log_records()
     try:
         try:
             fail()
@@ -76,7 +76,7 @@ def test_the_exceptions_text_stands_in_the_record_and_its_exception_does_not() -
 
 
 def test_the_stack_of_a_record() -> None:
-    undo = redacting.redact_log_records()
+    undo = output_redaction.redact_log_records()
     try:
         record = logging.getLogger("x").makeRecord("x", 40, "f", 1, "m", (), None, sinfo=f"line\n  call({SECRET!r})")
     finally:
@@ -116,14 +116,14 @@ class Odd(Warning):
     ids=lambda warning: f"{type(warning).__name__}-{type(getattr(warning, 'args', ('',))[:1]).__name__}",
 )
 def test_a_warning_with_any_argument(warning: Warning | str) -> None:
-    clean = redacting.redact_warning(warning)
+    clean = output_redaction.redact_warning(warning)
     assert SECRET not in f"{clean} {clean!r} {getattr(clean, 'args', '')}"
     assert MARK in str(clean)
 
 
 def test_a_clean_warning_is_itself() -> None:
     warning = UserWarning("plain", 3)
-    assert redacting.redact_warning(warning) is warning
+    assert output_redaction.redact_warning(warning) is warning
     assert warning.args == ("plain", 3)
 
 
@@ -132,7 +132,7 @@ def test_warnings_that_nobody_records(capsys: pytest.CaptureFixture[str]) -> Non
     before = warnings.showwarning
     warnings.showwarning = lambda message, *_, **__: shown.append(str(message))
     try:
-        undo = redacting.redact_shown_warnings()
+        undo = output_redaction.redact_shown_warnings()
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.showwarning(UserWarning(SECRET), UserWarning, "f", 1)
@@ -171,7 +171,7 @@ def _in_the_main_thread() -> None:
 def test_exceptions_that_nobody_catches(raise_it: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     shown = io.StringIO()
     before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
-    undo = redacting.redact_uncaught()
+    undo = output_redaction.redact_uncaught()
     try:
         with monkeypatch.context() as patched:
             patched.setattr(sys, "stderr", shown)
@@ -193,7 +193,7 @@ def test_the_traces_of_debug() -> None:
             self._writer = writer
 
     root = Root()
-    redacting.redact_traces(root)
+    output_redaction.redact_traces(root)
     root._writer(f"call: <ExceptionInfo KeyError('{SECRET}')>")
     assert root.written == [f"call: <ExceptionInfo KeyError('{MARK}')>"]
 
@@ -205,10 +205,11 @@ def test_a_tree_of_values() -> None:
             self.inner = [{"k": (SECRET, 1)}]
 
     holder = Holder()
-    redacting.redact_within(holder)
+    output_redaction.redact_within(holder)
     assert (holder.text, holder.inner) == (MARK, [{"k": (MARK, 1)}])
     assert (
-        redacting.redact_within("\x1b[31m\ud800 ::error::\n::error::x") == "\\x1b[31m\\ud800 ::error::\n\\x3a:error::x"
+        output_redaction.redact_within("\x1b[31m\ud800 ::error::\n::error::x")
+        == "\\x1b[31m\\ud800 ::error::\n\\x3a:error::x"
     )
 
 
@@ -217,4 +218,4 @@ def test_a_formatted_traceback_is_made_before_it_is_cut() -> None:
         fail("x" * 3_000 + SECRET)
     except ValueError as error:
         text = "".join(traceback.format_exception(error))
-    assert SECRET not in str(redacting.redact_within(text))
+    assert SECRET not in str(output_redaction.redact_within(text))

@@ -271,7 +271,7 @@ def test_credentials_by_their_form(text: str, clean: str) -> None:
 
 
 def test_log_records_are_made_clean_and_the_factory_is_given_back() -> None:
-    from pytest_gf.engine.redacting import redact_log_records
+    from pytest_gf.engine.output_redaction import redact_log_records
     from pytest_gf.engine.redaction import redactor
 
     redactor().learn(["a-canary-of-the-log-test"])

@@ -17,7 +17,7 @@ import allure_commons
 from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDetails, TestResult
 
 from pytest_gf.engine.clauses import Row
-from pytest_gf.engine.redacting import redact_within
+from pytest_gf.engine.output_redaction import redact_within
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.verdict import Verdict
 from pytest_gf.engine.visible import visible

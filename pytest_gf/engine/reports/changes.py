@@ -1,4 +1,4 @@
-"""What changed between runs, row by row: since when an incident stands, what is new, what was mended, what flaps. Without I/O."""
+"""What changed between runs, row by row: what is new, what was mended, what flaps, since when an incident stands. Without I/O."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pytest_gf.engine.verdict import Verdict
 WINDOW = 10
 """The last so many looks at a row, this run's included, among which it flaps or does not."""
 _FALLS = 2
-"""A row that went red so often in them flaps: a loss that lasted and was mended went red once."""
+"""A row flaps if it went red at least so often among them. A loss that lasted and was mended went red once."""
 _IS_BAD = {Verdict.VIOLATED: True, Verdict.FIXED: True, Verdict.ERROR: True, Verdict.HOLDS: False}
-"""Whether a verdict is a bad one. Who is not in here says nothing: unproven was not seen, and interim is waived."""
+"""Whether a verdict is bad. A verdict that is not here says nothing: unproven was not seen, and interim is waived."""
 
 
 class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,27 +85,27 @@ class Step(msgspec.Struct, frozen=True):
 
 def step(before: Past, after: Past) -> Step:
     """Return what became of each row that either run has."""
-    found: dict[tuple[bool | None, bool | None], list[str]] = {}
+    turns: dict[tuple[bool | None, bool | None], list[str]] = {}
     for row in sorted({**before.rows, **after.rows}):
-        found.setdefault((_judged(before, row), _judged(after, row)), []).append(row)
+        turns.setdefault((_judged(before, row), _judged(after, row)), []).append(row)
     new, mended, stays, well = (
-        tuple(found.pop(turn, ())) for turn in ((False, True), (True, False), (True, True), (False, False))
+        tuple(turns.pop(turn, ())) for turn in ((False, True), (True, False), (True, True), (False, False))
     )
-    return Step(new, mended, stays, well, neither=tuple(sorted(itertools.chain(*found.values()))))
+    return Step(new, mended, stays, well, neither=tuple(sorted(itertools.chain(*turns.values()))))
 
 
 def changes(now: Past, history: History) -> Changes:
     """Return how a run differs from a history of its like. This run is the last one, whatever the clocks say."""
     runs = history.runs
-    green = next((at for at in reversed(range(len(runs))) if runs[at].exit == 0), None)
-    looks = {row: [(at, bad) for at, bad in _looks(row, runs)] for row in now.rows}
+    green = next((index for index in reversed(range(len(runs))) if runs[index].exit == 0), None)
+    looks = {row: [(index, bad) for index, bad in _looks(row, runs)] for row in now.rows}
     red = [row for row in now.rows if _judged(now, row) is True]
     well = [row for row in now.rows if _judged(now, row) is False]
     return Changes(
         runs=len(runs),
         unreadable=list(history.broken),
         left_out=history.left_out,
-        later=sum(each.started > now.started for each in runs),
+        later=sum(earlier.started > now.started for earlier in runs),
         last=_when(runs[-1]) if runs else None,
         green=_when(runs[green]) if green is not None else None,
         new=[row for row in red if looks[row] and not looks[row][-1][1]],
@@ -130,7 +130,7 @@ def since(incident: Stood, now: Past, runs: Sequence[Past]) -> str:
 
 def stands(incident: Stood, run: Past) -> bool | None:
     """Tell whether an incident stood in a run; None where no row judged there would have shown it."""
-    if any(each.cause == incident.cause for each in run.incidents):
+    if any(stood.cause == incident.cause for stood in run.incidents):
         return True
     seen = [_judged(run, row) for row in incident.rows]
     return False if False in seen and True not in seen else None
@@ -143,14 +143,14 @@ def _judged(run: Past, row: str) -> bool | None:
 
 
 def _looks(row: str, runs: Sequence[Past]) -> Iterator[tuple[int, bool]]:
-    for at, run in enumerate(runs):
+    for index, run in enumerate(runs):
         bad = _judged(run, row)
         if bad is not None:
-            yield at, bad
+            yield index, bad
 
 
-def _as_of(at: int, looks: Sequence[tuple[int, bool]]) -> bool | None:
-    return next((bad for when, bad in reversed(looks) if when <= at), None)
+def _as_of(index: int, looks: Sequence[tuple[int, bool]]) -> bool | None:
+    return next((bad for when, bad in reversed(looks) if when <= index), None)
 
 
 def _streak(looks: Sequence[tuple[int, bool]], runs: Sequence[Past], now: Past) -> str:
@@ -162,7 +162,7 @@ def _flaps(now: Past, looks: dict[str, list[tuple[int, bool]]]) -> Iterator[Flap
     for row, earlier in looks.items():
         bad = _judged(now, row)
         if bad is not None:
-            last = [*(each for _, each in earlier[1 - WINDOW :]), bad]
+            last = [*(was_bad for _, was_bad in earlier[1 - WINDOW :]), bad]
             if sum(bad for bad, _ in itertools.groupby(last)) >= _FALLS:
                 yield Flap(row, sum(last), len(last))
 
@@ -170,26 +170,28 @@ def _flaps(now: Past, looks: dict[str, list[tuple[int, bool]]]) -> Iterator[Flap
 def _gone(now: Past, runs: Sequence[Past]) -> Iterator[Gone]:
     """Yield each incident of earlier runs that this one saw gone, as it stood the last time."""
     last: dict[tuple[str, str], tuple[int, Stood]] = {}
-    for at, run in enumerate(runs):
-        last |= {each.cause: (at, each) for each in run.incidents}
-    for at, stood in last.values():
+    for index, run in enumerate(runs):
+        last |= {incident.cause: (index, incident) for incident in run.incidents}
+    for index, stood in last.values():
         if stands(stood, now) is False:
-            marks = [Mark(name, was, now.marks[name]) for name, was in _marks(runs[: at + 1]) if name in now.marks]
+            marks = [Mark(name, was, now.marks[name]) for name, was in _marks(runs[: index + 1]) if name in now.marks]
             yield Gone(
-                *(stood.kind, stood.subject, list(stood.tickets)),
-                since=since(stood, runs[at], runs[:at]),
-                last=runs[at].started,
-                fresh=not any(stands(stood, run) is False for run in runs[at + 1 :]),
-                marks=[each for each in marks if each.was != each.now],
+                kind=stood.kind,
+                subject=stood.subject,
+                tickets=list(stood.tickets),
+                since=since(stood, runs[index], runs[:index]),
+                last=runs[index].started,
+                fresh=not any(stands(stood, run) is False for run in runs[index + 1 :]),
+                marks=[mark for mark in marks if mark.was != mark.now],
             )
 
 
 def _marks(runs: Iterable[Past]) -> Iterator[tuple[str, str]]:
     """Yield each mark as the last of these runs had it."""
-    found: dict[str, str] = {}
+    latest: dict[str, str] = {}
     for run in runs:
-        found |= run.marks
-    yield from found.items()
+        latest |= run.marks
+    yield from latest.items()
 
 
 def _when(run: Past) -> When:

@@ -52,7 +52,7 @@ class Claims:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Judged:
     """One row of the run beside its verdict."""
 
     row: Row
@@ -72,7 +72,7 @@ def row_name(verdict: Mapping[str, Any]) -> str:
     )
 
 
-def claims(  # What a run is judged by.
+def claims(
     record: Mapping[str, Any],
     rows: Iterable[Row],
     contract: Contract,
@@ -82,19 +82,19 @@ def claims(  # What a run is judged by.
     waived: bool = False,
 ) -> Claims:
     """Return what the run of this record may claim; ``waived`` says that it took the expected red for interim."""
-    verdicts = {row_name(each): Verdict(each["verdict"]) for each in record["verdicts"]}
-    seen = [_Seen(row, verdicts[row.name]) for row in rows if row.name in verdicts]
+    verdicts = {row_name(verdict): Verdict(verdict["verdict"]) for verdict in record["verdicts"]}
+    seen = [_Judged(row, verdicts[row.name]) for row in rows if row.name in verdicts]
     calm = _is_calm(seen, contract)
-    named: dict[str, list[_Seen]] = {}
-    for each in seen:
-        for name in each.row.statements:
-            named.setdefault(name, []).append(each)
+    named: dict[str, list[_Judged]] = {}
+    for judged in seen:
+        for name in judged.row.statements:
+            named.setdefault(name, []).append(judged)
     complete = _complete(seen, axes)
-    shown = {name for name, found in named.items() if all(each.shows(name, calm=calm) for each in found)}
-    whole = {name for name in shown if any(_alone(name, each.row, complete) for each in named[name])}
+    shown = {name for name, naming in named.items() if all(judged.shows(name, calm=calm) for judged in naming)}
+    whole = {name for name in shown if any(_alone(name, judged.row, complete) for judged in named[name])}
     whole |= set(_together(verdicts, complete, contract))
     whole -= {name for name in named if name not in shown}
-    some = {name for name, found in named.items() if any(each.shows(name, calm=calm) for each in found)}
+    some = {name for name, naming in named.items() if any(judged.shows(name, calm=calm) for judged in naming)}
     held_back = _held_back(record, gate)
     live = {name for name in whole if contract.statements[name].how == LIVE} if held_back else set()
     return Claims(
@@ -107,29 +107,29 @@ def claims(  # What a run is judged by.
     )
 
 
-def gate_line(record: Mapping[str, Any], made: Gate | None) -> str:
+def gate_line(record: Mapping[str, Any], gate: Gate | None) -> str:
     """Return in a line whether the House's gate was passed; "" if no row asked, or there is no gate."""
-    outcomes = _gate(record, made)
-    if made is None or not outcomes:
+    outcomes = _gate(record, gate)
+    if gate is None or not outcomes:
         return ""
     if outcomes == {"observed"}:
-        return f"gate {made.statement}: passed, {made.passed}"
-    return f"gate {made.statement}: not passed, {'; '.join(sorted(outcomes - {'observed'}))}"
+        return f"gate {gate.statement}: passed, {gate.passed}"
+    return f"gate {gate.statement}: not passed, {'; '.join(sorted(outcomes - {'observed'}))}"
 
 
-def _gate(record: Mapping[str, Any], made: Gate | None) -> set[str]:
-    if made is None:
+def _gate(record: Mapping[str, Any], gate: Gate | None) -> set[str]:
+    if gate is None:
         return set()
-    facts = [fact for verdict in record["verdicts"] for fact in verdict["facts"] if fact["fact"] == made.fact]
+    facts = [fact for verdict in record["verdicts"] for fact in verdict["facts"] if fact["fact"] == gate.fact]
     return {fact["outcome"] for fact in facts}
 
 
-def _held_back(record: Mapping[str, Any], made: Gate | None) -> str:
+def _held_back(record: Mapping[str, Any], gate: Gate | None) -> str:
     if record["target"] == "lab":
         return "the target is a lab"
-    if made is None or _gate(record, made) == {"observed"}:
+    if gate is None or _gate(record, gate) == {"observed"}:
         return ""
-    return f"gate {made.statement} did not pass"
+    return f"gate {gate.statement} did not pass"
 
 
 def _alone(statement: str, row: Row, complete: frozenset[str]) -> bool:
@@ -137,17 +137,17 @@ def _alone(statement: str, row: Row, complete: frozenset[str]) -> bool:
     return statement not in row.in_part and (statement in row.of_value or row.clause in complete)
 
 
-def _complete(seen: Sequence[_Seen], axes: Axes) -> frozenset[str]:
-    """Return the clauses of which this run has every row: one value of four is a part.
+def _complete(seen: Sequence[_Judged], axes: Axes) -> frozenset[str]:
+    """Return the clauses of which this run has every row.
 
     How many rows there are is known of axes alone: a clause over anything else is never complete.
     """
-    found: dict[str, list[Row]] = {}
-    for each in seen:
-        found.setdefault(each.row.clause, []).append(each.row)
+    of_clause: dict[str, list[Row]] = {}
+    for judged in seen:
+        of_clause.setdefault(judged.row.clause, []).append(judged.row)
     return frozenset(
         clause
-        for clause, rows in found.items()
+        for clause, rows in of_clause.items()
         if rows[0].params.keys() <= set(axes.names)
         and len(rows) == math.prod(len(axes.every(axis)) for axis in rows[0].params)
     )
@@ -156,7 +156,7 @@ def _complete(seen: Sequence[_Seen], axes: Axes) -> frozenset[str]:
 def _together(verdicts: Mapping[str, Verdict], complete: frozenset[str], contract: Contract) -> Iterator[str]:
     """Yield the statements that several clauses show together, where all of them hold."""
     for group in contract.together:
-        if all(_holds(each, verdicts, complete) for each in group.clauses):
+        if all(_holds(clause, verdicts, complete) for clause in group.clauses):
             yield from group.statements.split()
 
 
@@ -167,30 +167,32 @@ def _holds(wanted: str, verdicts: Mapping[str, Verdict], complete: frozenset[str
     return wanted in complete and all(verdict is Verdict.HOLDS for verdict in rows)
 
 
-def _is_calm(seen: Iterable[_Seen], contract: Contract) -> bool:
+def _is_calm(seen: Iterable[_Judged], contract: Contract) -> bool:
     """Return whether everything that readiness needs is well. If it is not, no red is an expected one."""
-    return not any(each.row.clause in contract.readiness and each.verdict in {*_RED, Verdict.ERROR} for each in seen)
+    return not any(
+        judged.row.clause in contract.readiness and judged.verdict in {*_RED, Verdict.ERROR} for judged in seen
+    )
 
 
-def _expected(named: Mapping[str, Sequence[_Seen]], *, calm: bool, waived: bool) -> dict[str, tuple[str, ...]]:
+def _expected(named: Mapping[str, Sequence[_Judged]], *, calm: bool, waived: bool) -> dict[str, tuple[str, ...]]:
     """Return the statements that the red of some rows shows; where waivers were asked for, only what they cover."""
     kinds = {Verdict.INTERIM} if waived else set(_RED)
-    found = {
-        name: tuple(each.row.name for each in rows if name in each.row.when_red and each.verdict in kinds)
+    shown = {
+        name: tuple(judged.row.name for judged in rows if name in judged.row.when_red and judged.verdict in kinds)
         for name, rows in named.items()
     }
-    return {name: rows for name, rows in found.items() if rows and calm}
+    return {name: rows for name, rows in shown.items() if rows and calm}
 
 
-def _reminders(seen: Iterable[_Seen], contract: Contract) -> Iterator[str]:
-    red = {each.row.clause for each in seen if each.verdict in _RED}
-    for each in contract.reminders:
-        if red & set(each.clauses):
-            yield f"{each.text} ({each.statements})"
+def _reminders(seen: Iterable[_Judged], contract: Contract) -> Iterator[str]:
+    red = {judged.row.clause for judged in seen if judged.verdict in _RED}
+    for reminder in contract.reminders:
+        if red & set(reminder.clauses):
+            yield f"{reminder.text} ({reminder.statements})"
 
 
 def _tickets(record: Mapping[str, Any], contract: Contract) -> dict[str, str]:
     """Return what each ticket is that the run's texts name."""
     texts = [*record["does_not_prove"]]
-    texts += [f"{each['reason']} {each['next_step']}" for each in record["verdicts"]]
+    texts += [f"{verdict['reason']} {verdict['next_step']}" for verdict in record["verdicts"]]
     return {name: says for name, says in contract.tickets.items() if any(name in text for text in texts)}

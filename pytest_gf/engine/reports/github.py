@@ -1,4 +1,4 @@
-"""Incidents as GitHub's annotations, at the file and line of their first finding: within what GitHub shows, the rest counted."""
+"""Incidents as GitHub's annotations, at the file and line of their first finding. Those that GitHub would drop are counted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import re2
 
 from pytest_gf.engine.reports.claims import row_name
+from pytest_gf.engine.reports.incidents import named
 from pytest_gf.engine.trouble import Severity
 from pytest_gf.engine.verdict import Verdict
 
@@ -27,27 +28,29 @@ def wanted() -> bool:
 def lines(record: Mapping[str, Any]) -> list[str]:
     """Return the workflow commands for a record: one an incident, and one for each row in no incident that has a finding."""
     rows = {row_name(row): row for row in record["verdicts"]}
-    told = {name for each in record["incidents"] for name in (*each["rows"], *each["consequences"])}
-    made: dict[str, list[str]] = {"error": [], "warning": []}
+    reported = {name for incident in record["incidents"] for name in (*incident["rows"], *incident["consequences"])}
+    commands_of: dict[str, list[str]] = {"error": [], "warning": []}
     for incident in record["incidents"]:
         level = "warning" if incident["severity"] == Severity.MINOR else "error"
-        made[level].append(_of_incident(level, incident, [rows[name] for name in incident["rows"]]))
+        commands_of[level].append(_of_incident(level, incident, [rows[name] for name in incident["rows"]]))
     for name, row in rows.items():
-        findings = _findings([row]) if row["verdict"] in _QUIET and name not in told else []
-        made["warning"] += [_command("warning", findings, str(row["clause"]), _said(findings))] if findings else []
-    return [each for level, commands in made.items() for each in _bounded(level, commands)]
+        findings = _findings([row]) if row["verdict"] in _QUIET and name not in reported else []
+        commands_of["warning"] += (
+            [_command("warning", findings, str(row["clause"]), _said(findings))] if findings else []
+        )
+    return [command for level, commands in commands_of.items() for command in _bounded(level, commands)]
 
 
 def _of_incident(level: str, incident: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     findings = _findings(rows)
     count = len(incident["rows"]) + len(incident["consequences"])
-    said = [_said(findings) or incident["headline"], f"{count} row{'s' * (count > 1)}; {incident['title']}"]
-    said += [f"Do first: {each}" for each in incident["next_steps"][:1]]
-    return _command(level, findings, f"{incident['kind']} {incident['subject']}".strip(), "\n".join(said))
+    message = [_said(findings) or incident["headline"], f"{count} row{'s' * (count > 1)}; {incident['title']}"]
+    message += [f"Do first: {step}" for step in incident["next_steps"][:1]]
+    return _command(level, findings, named(incident), "\n".join(message))
 
 
 def _findings(rows: Sequence[Mapping[str, Any]]) -> list[re2._Match[str]]:
-    return [found for row in rows for found in _FINDING.finditer(row["reason"])]
+    return [finding for row in rows for finding in _FINDING.finditer(row["reason"])]
 
 
 def _said(findings: Sequence[re2._Match[str]]) -> str:
@@ -55,17 +58,17 @@ def _said(findings: Sequence[re2._Match[str]]) -> str:
     return f"[{findings[0]['rule']}] {findings[0]['what']}{more}" if findings else ""
 
 
-def _command(level: str, findings: Sequence[re2._Match[str]], title: str, said: str) -> str:
+def _command(level: str, findings: Sequence[re2._Match[str]], title: str, message: str) -> str:
     place = f"file={_property(findings[0]['path'])},line={findings[0]['line']}," if findings else ""
-    return f"::{level} {place}title={_property(title)}::{_data(said)}"
+    return f"::{level} {place}title={_property(title)}::{_data(message)}"
 
 
-def _bounded(level: str, made: list[str]) -> list[str]:
-    if len(made) <= MOST:
-        return made
+def _bounded(level: str, commands: list[str]) -> list[str]:
+    if len(commands) <= MOST:
+        return commands
     return [
-        *made[: MOST - 1],
-        f"::{level} title=pytest_gf::and {len(made) - MOST + 1} more; the job's summary has them all",
+        *commands[: MOST - 1],
+        f"::{level} title=pytest_gf::and {len(commands) - MOST + 1} more; the job's summary has them all",
     ]
 
 

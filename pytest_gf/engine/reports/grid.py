@@ -1,4 +1,4 @@
-"""Two runs told apart, and a history as a grid of rows and runs: what ``python -m pytest_gf.reports`` prints."""
+"""What ``python -m pytest_gf.reports`` prints: how two runs differ, and a history as a grid of rows and runs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import msgspec
 
 from pytest_gf.engine.reports import changes, history
 from pytest_gf.engine.reports.history import Past
+from pytest_gf.engine.reports.history_text import lines, listed, number, unread
+from pytest_gf.engine.reports.incidents import named
+from pytest_gf.engine.reports.lines import WIDTH, cut, wrapped_all
 from pytest_gf.engine.reports.merge import NoRecord
 from pytest_gf.engine.reports.merge import read as read_record
-from pytest_gf.engine.reports.telling import WIDTH, cause, lines, listed, number, unread, wrapped
 from pytest_gf.engine.reports.terminal import PYTEST_WORDS
 from pytest_gf.engine.verdict import Exit, Verdict
 from pytest_gf.engine.visible import visible
@@ -47,28 +49,31 @@ def run_at(path: Path) -> Past:
 def diff(before: Past, after: Past) -> list[str]:
     """Return what became of each row and incident from one run to the other. Raises NoRecord where they can't be compared."""
     if before.subject != after.subject:
-        (one, other) = (", ".join(each.subject) for each in (before, after))
+        (one, other) = (", ".join(run.subject) for run in (before, after))
         raise NoRecord(f"runs of one target, contract and vantage are compared, and these are of {one} and of {other}")
     step = changes.step(before, after)
-    stood, stand = ({each.cause: each for each in run.incidents} for run in (before, after))
-    said = [f"{word} {_run(run)}" for word, run in (("before:", before), ("after: ", after))]
-    said += [f"target {after.target}, contract {after.contract}, vantage {after.vantage}"]
-    for word, found in (
-        ("new incident", [each for each in stand.values() if changes.stands(each, before) is False]),
-        ("stands, and nobody looked before", [each for each in stand.values() if changes.stands(each, before) is None]),
-        ("stands still", [each for known, each in stand.items() if known in stood]),
-        ("stands no more", [each for known, each in stood.items() if changes.stands(each, after) is False]),
+    stood, stand = ({incident.cause: incident for incident in run.incidents} for run in (before, after))
+    report = [f"{word} {_run(run)}" for word, run in (("before:", before), ("after: ", after))]
+    report += [f"target {after.target}, contract {after.contract}, vantage {after.vantage}"]
+    for word, incidents in (
+        ("new incident", [incident for incident in stand.values() if changes.stands(incident, before) is False]),
+        (
+            "stands, and nobody looked before",
+            [incident for incident in stand.values() if changes.stands(incident, before) is None],
+        ),
+        ("stands still", [incident for known, incident in stand.items() if known in stood]),
+        ("stands no more", [incident for known, incident in stood.items() if changes.stands(incident, after) is False]),
         (
             "not seen again, and not seen gone",
-            [each for known, each in stood.items() if changes.stands(each, after) is None],
+            [incident for known, incident in stood.items() if changes.stands(incident, after) is None],
         ),
     ):
-        said += [f"{word}: {cause(msgspec.to_builtins(each))}" for each in found]
+        report += [f"{word}: {named(msgspec.to_builtins(incident))}" for incident in incidents]
     for what, rows in (("new", step.new), ("mended", step.mended), ("red in both", step.stays)):
-        said += listed(what, rows)
-    said += [f"hold in both: {number(len(step.well), 'row')}"]
-    said += listed("neither, since one of the two did not judge them", step.neither)
-    return wrapped(said)
+        report += listed(what, rows)
+    report += [f"hold in both: {number(len(step.well), 'row')}"]
+    report += listed("neither, since one of the two did not judge them", step.neither)
+    return wrapped_all(report)
 
 
 def _run(run: Past) -> str:
@@ -76,40 +81,37 @@ def _run(run: Past) -> str:
     return f"{run.run}, {run.started}, {ended}{f', {run.selection}' if run.selection else ''}"
 
 
-def grids(found: history.History, most: int = history.SHOWN) -> list[str]:
+def grids(kept: history.History, most: int = history.SHOWN) -> list[str]:
     """Return a grid of rows and runs for each target, contract and vantage, and what the last run of each changed."""
-    said: list[str] = []
-    for subject in sorted({each.subject for each in found.runs}):
-        runs = [each for each in found.runs if each.subject == subject]
-        told = changes.changes(runs[-1], history.History(tuple(runs[:-1])))
-        said += [*grid(runs, most), *wrapped(lines(msgspec.to_builtins(told))), ""]
-    left = {"unreadable": found.broken, "left_out": found.left_out, "later": 0}
-    return [*(said or ["no run is here"]), *wrapped(unread(left))]
+    report: list[str] = []
+    for subject in sorted({run.subject for run in kept.runs}):
+        runs = [run for run in kept.runs if run.subject == subject]
+        changed = changes.changes(runs[-1], history.History(tuple(runs[:-1])))
+        report += [*grid(runs, most), *wrapped_all(lines(msgspec.to_builtins(changed))), ""]
+    left = {"unreadable": kept.broken, "left_out": kept.left_out, "later": 0}
+    return [*(report or ["no run is here"]), *wrapped_all(unread(left))]
 
 
 def grid(runs: Sequence[Past], most: int) -> list[str]:
-    """Return a line a row, with a letter for each of the last runs; rows that always held are counted only."""
+    """Return a line for each row, with a letter for each of the last runs. Rows that always held are only counted."""
     names = sorted({row for run in runs[-most:] for row in run.rows})
     width = min(_WIDEST_NAME, max(map(len, names), default=0))
     shown = runs[-min(most, WIDTH - width - 1) :]
     cells = {name: "".join(_letter(run.rows.get(name)) for run in shown) for name in names}
     quiet = {_letter(Verdict.HOLDS), _NOT_SELECTED}
-    loud = {name: each for name, each in cells.items() if not set(each) <= quiet}
+    loud = {name: letters for name, letters in cells.items() if not set(letters) <= quiet}
     head = f"{', '.join(shown[-1].subject)}: the last {len(shown)} of {number(len(runs), 'run')}"
     exits = "".join(_letter(_EXITS.get(Exit(run.exit)) if run.exit in set(Exit) else None) for run in shown)
     return [
-        *wrapped([head, f"from {shown[0].started} to {shown[-1].started}"]),
-        *wrapped([", ".join(f"{_letter(each)} {each}" for each in Verdict) + f", {_NOT_SELECTED} not selected"]),
+        *wrapped_all([head, f"from {shown[0].started} to {shown[-1].started}"]),
+        *wrapped_all(
+            [", ".join(f"{_letter(verdict)} {verdict}" for verdict in Verdict) + f", {_NOT_SELECTED} not selected"]
+        ),
         f"{'exit':<{width}} {exits}",
-        *(f"{_shortened(name, width):<{width}} {each}" for name, each in loud.items()),
+        *(f"{cut(visible(name), width):<{width}} {letters}" for name, letters in loud.items()),
         f"{number(len(cells) - len(loud), 'row')} held wherever they were judged",
     ]
 
 
 def _letter(verdict: Verdict | None) -> str:
     return PYTEST_WORDS[verdict][1] if verdict is not None else _NOT_SELECTED
-
-
-def _shortened(name: str, width: int) -> str:
-    safe = visible(name)
-    return safe if len(safe) <= width else f"{safe[: width - 1]}…"

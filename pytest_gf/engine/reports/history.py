@@ -1,4 +1,4 @@
-"""The history: one small file a run, below a folder of its own. Merging is copying; what can't be read is skipped and counted."""
+"""The history: a folder with one small file a run. To merge two, copy the files. What can't be read is skipped and counted."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from msgspec import Meta
 
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports.claims import row_name
-from pytest_gf.engine.verdict import Verdict
-from pytest_gf.engine.visible import visible
+from pytest_gf.engine.verdict import RED, Verdict
+from pytest_gf.engine.visible import map_texts, visible
 
 SCHEMA = "pytest_gf.history/1"
 LARGEST = 1 << 20
@@ -39,7 +39,7 @@ class Stood(msgspec.Struct, frozen=True):
 
     @property
     def cause(self) -> tuple[str, str]:
-        """What it is known again by."""
+        """What identifies it in another run."""
         return self.kind, self.subject
 
 
@@ -61,8 +61,8 @@ class Past(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Raise ValueError where there is no such day or hour."""
-        for each in filter(None, (self.started, self.finished)):
-            datetime.datetime.fromisoformat(each)
+        for time in filter(None, (self.started, self.finished)):
+            datetime.datetime.fromisoformat(time)
 
     @property
     def subject(self) -> tuple[str, str, str]:
@@ -71,23 +71,20 @@ class Past(msgspec.Struct, frozen=True):
 
     @property
     def order(self) -> tuple[str, str]:
-        """By what runs are sorted."""
+        """What runs are sorted by."""
         return self.started, self.run
 
     @property
     def calm(self) -> bool:
         """Whether it is without red: no row is violated, still waived or an error, and one holds at least."""
-        return Verdict.HOLDS in self.rows.values() and not any(verdict in _RED for verdict in self.rows.values())
-
-
-_RED = frozenset({Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR})
+        return Verdict.HOLDS in self.rows.values() and not any(verdict in RED for verdict in self.rows.values())
 
 
 @dataclass(frozen=True)
 class History:
-    """What a folder holds: the runs from the oldest to the newest, each once; what could not be read, each with why.
+    """The runs in a folder, each once, from the oldest to the newest.
 
-    ``left_out`` is how many older files were not read.
+    ``broken`` has a line about each file that could not be read. ``left_out`` is how many older files were not read.
     """
 
     runs: tuple[Past, ...] = ()
@@ -96,15 +93,15 @@ class History:
 
     def like(self, now: Past) -> History:
         """Return the history of what this run looked at, as it looked, without this run itself."""
-        found = tuple(each for each in self.runs if each.subject == now.subject and each.run != now.run)
-        return History(found, self.broken, self.left_out)
+        alike = tuple(past for past in self.runs if past.subject == now.subject and past.run != now.run)
+        return History(alike, self.broken, self.left_out)
 
 
 def selection_of(record: Mapping[str, Any]) -> str:
     """Return what was selected, as a person would say it: ``canary``, ``canary -k scratch``, ``audit 3/8``, "" for all."""
-    asked = record.get("selection") or {}
-    keywords = f"-k {asked['keywords']}" if asked.get("keywords") else ""
-    return " ".join(filter(None, (str(asked.get("markers") or ""), keywords, str(record.get("part") or ""))))
+    selection = record.get("selection") or {}
+    keywords = f"-k {selection['keywords']}" if selection.get("keywords") else ""
+    return " ".join(filter(None, (str(selection.get("markers") or ""), keywords, str(record.get("part") or ""))))
 
 
 def past_of(record: Mapping[str, Any], run: str, marks: Mapping[str, str] | None = None) -> Past:
@@ -113,21 +110,22 @@ def past_of(record: Mapping[str, Any], run: str, marks: Mapping[str, str] | None
     Raises `msgspec.ValidationError` for a record that is none.
     """
     incidents = [
-        {"kind": each["kind"], "subject": each["subject"], "rows": each["rows"], "tickets": each.get("tickets") or ()}
-        for each in record.get("incidents") or ()
+        {
+            "kind": incident["kind"],
+            "subject": incident["subject"],
+            "rows": incident["rows"],
+            "tickets": incident.get("tickets") or (),
+        }
+        for incident in record.get("incidents") or ()
     ]
     kept = {name: record[name] for name in ("target", "contract", "vantage", "started", "finished", "exit")}
     rows = {row_name(row): row["verdict"] for row in record["verdicts"]}
     kept |= {"schema": SCHEMA, "run": run, "selection": selection_of(record), "rows": rows}
-    return msgspec.convert(_clean(kept | {"incidents": incidents, "marks": dict(marks or {})}), Past)
+    return msgspec.convert(map_texts(kept | {"incidents": incidents, "marks": dict(marks or {})}, _clean), Past)
 
 
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return visible(redact(value))
-    if isinstance(value, Mapping):
-        return {_clean(name): _clean(each) for name, each in value.items()}
-    return [_clean(each) for each in value] if isinstance(value, list | tuple) else value
+def _clean(text: str) -> str:
+    return visible(redact(text))
 
 
 def store(folder: Path, past: Past) -> None:
@@ -145,19 +143,19 @@ def store(folder: Path, past: Past) -> None:
 
 
 def read(folder: Path) -> History:
-    """Return what stands in a folder; a folder that is not there holds nothing. Raises OSError where it can't be listed."""
+    """Return the history in a folder. A folder that is not there holds none. Raises OSError where it can't be listed."""
     try:
-        names = [each.name for each in folder.iterdir() if each.suffix == ".json" and each.name[0] != "."]
+        names = [path.name for path in folder.iterdir() if path.suffix == ".json" and path.name[0] != "."]
     except FileNotFoundError:
         return History()
-    found: list[Past] = []
+    runs: list[Past] = []
     broken: list[str] = []
     for name in sorted(names, reverse=True)[:MOST_RUNS]:
         try:
-            found.append(load(folder / name))
+            runs.append(load(folder / name))
         except (OSError, ValueError) as wrong:
             broken.append(f"{visible(name)}: {_why(wrong)}")
-    return History(joined(found), tuple(sorted(broken)), max(0, len(names) - MOST_RUNS))
+    return History(joined(runs), tuple(sorted(broken)), max(0, len(names) - MOST_RUNS))
 
 
 def load(path: Path) -> Past:
@@ -168,18 +166,18 @@ def load(path: Path) -> Past:
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise ValueError(f"it is larger than {LARGEST} bytes")
-    found = msgspec.json.decode(data, type=Past)
-    if found.schema != SCHEMA:
-        raise ValueError(f"its schema is {found.schema!r}, and {SCHEMA!r} is expected")
-    return found
+    past = msgspec.json.decode(data, type=Past)
+    if past.schema != SCHEMA:
+        raise ValueError(f"its schema is {past.schema!r}, and {SCHEMA!r} is expected")
+    return past
 
 
 def joined(runs: Iterable[Past]) -> tuple[Past, ...]:
     """Return the runs from the oldest to the newest, each once. Of two that differ, the one that ended later counts."""
     once: dict[str, Past] = {}
-    for each in sorted(runs, key=_weight):
-        once[each.run] = each
-    return tuple(sorted(once.values(), key=lambda each: each.order))
+    for past in sorted(runs, key=_weight):
+        once[past.run] = past
+    return tuple(sorted(once.values(), key=lambda past: past.order))
 
 
 def _weight(past: Past) -> tuple[str, bytes]:
@@ -193,6 +191,6 @@ def _why(wrong: OSError | ValueError) -> str:
 def past_runs(runs: Sequence[Past], most: int = SHOWN) -> list[dict[str, Any]]:
     """Return the last of these runs as a page shows them, the oldest first: ``run, finished, exit, rows``."""
     return [
-        {"run": each.run, "finished": each.finished, "exit": each.exit, "rows": dict(each.rows)}
-        for each in runs[-most:]
+        {"run": past.run, "finished": past.finished, "exit": past.exit, "rows": dict(past.rows)}
+        for past in runs[-most:]
     ]

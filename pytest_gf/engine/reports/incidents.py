@@ -1,4 +1,4 @@
-"""Incidents: the rows of a run that are not as promised, gathered by their cause. Known by data, never by the words of a reason."""
+"""Incidents: the rows of a run that are not as promised, grouped by their cause. The cause is data; no reason is read for it."""
 
 from __future__ import annotations
 
@@ -38,15 +38,17 @@ def incidents(verdicts: Sequence[Mapping[str, Any]], kinds: Mapping[str, Mapping
         if cause is not None and row["verdict"] in _UNNAMED:
             groups.setdefault(cause, []).append(row)
     roots = {cause: _root(cause, groups) for cause in groups}
-    found = {cause: _incident(cause, rows, kinds[cause[0]]) for cause, rows in groups.items() if roots[cause] == cause}
+    by_cause = {
+        cause: _incident(cause, rows, kinds[cause[0]]) for cause, rows in groups.items() if roots[cause] == cause
+    }
     for cause, rows in groups.items():
         if roots[cause] != cause:
-            found[roots[cause]]["consequences"] += map(row_name, rows)
+            by_cause[roots[cause]]["consequences"] += map(row_name, rows)
     for row in verdicts:
         behind = next((cause for cause in _because(row) if cause in roots), None)
         if row["verdict"] == Verdict.UNPROVEN and behind is not None:
-            found[roots[behind]]["consequences"].append(row_name(row))
-    return sorted(found.values(), key=_rank)
+            by_cause[roots[behind]]["consequences"].append(row_name(row))
+    return sorted(by_cause.values(), key=_rank)
 
 
 def _rank(incident: Mapping[str, Any]) -> tuple[int, int]:
@@ -55,25 +57,28 @@ def _rank(incident: Mapping[str, Any]) -> tuple[int, int]:
 
 def cause_of(row: Mapping[str, Any]) -> Cause | None:
     """Return the cause of a row: the one that it names, or for a red row without one a cause of its own."""
-    named, unnamed = row.get("cause"), _UNNAMED.get(row["verdict"])
-    if named:
-        return str(named["kind"]), str(named["subject"])
+    cause, unnamed = row.get("cause"), _UNNAMED.get(row["verdict"])
+    if cause:
+        return str(cause["kind"]), str(cause["subject"])
     return (unnamed, row_name(row)) if unnamed is not None else None
 
 
 def _because(row: Mapping[str, Any]) -> list[Cause]:
-    return [(str(each["kind"]), str(each["subject"])) for each in row.get("because") or ()]
+    return [(str(explaining["kind"]), str(explaining["subject"])) for explaining in row.get("because") or ()]
 
 
 def _root(cause: Cause, groups: Mapping[Cause, Sequence[Mapping[str, Any]]]) -> Cause:
-    """Return the seen cause behind which no other one was seen. Two that name each other stay two.
+    """Follow the causes that explain this one, and return the last of them. Two causes that explain each other stay two.
 
-    One is behind another where each row of the other names a seen one.
+    A cause is explained where each of its rows names a cause that was seen.
     """
     passed = [cause]
     while True:
         here = passed[-1]
-        behind = [[each for each in _because(row) if each in groups and each != here] for row in groups[here]]
+        behind = [
+            [explaining for explaining in _because(row) if explaining in groups and explaining != here]
+            for row in groups[here]
+        ]
         before = behind[0][0] if all(behind) else None
         if before is None:
             return passed[-1]
@@ -124,10 +129,10 @@ def _said(incident: Mapping[str, Any], folder: str) -> Iterator[str]:
         yield f"since: {incident['since']}"
     first, *then = incident["next_steps"] or [""]
     yield f"do first: {cut(first, _MOST_OF_A_STEP)}"
-    yield from (f"then: {each}" for each in then[:1] if len(each) <= _MOST_OF_A_STEP)
+    yield from (f"then: {step}" for step in then[:1] if len(step) <= _MOST_OF_A_STEP)
     yield from incident["avoid"]
-    for word, rows in _told(incident):
-        yield f"{word} ({len(rows)}): {_few(rows, _MOST_NAMES)}"
+    for word, rows in _affected(incident):
+        yield f"{word} ({len(rows)}): {in_short(rows, _MOST_NAMES)}"
     more = [*incident["tickets"], *filter(None, [incident["page"]])]
     if more:
         yield f"more: {', '.join(more)}"
@@ -135,10 +140,14 @@ def _said(incident: Mapping[str, Any], folder: str) -> Iterator[str]:
         yield f"evidence: {folder}/evidence/ ({len(incident['evidence'])} file{'s' * (len(incident['evidence']) > 1)})"
 
 
+def named(incident: Mapping[str, Any]) -> str:
+    """Return an incident's kind and subject."""
+    return f"{incident['kind']} {incident['subject']}".strip()
+
+
 def _heading(incident: Mapping[str, Any]) -> str:
     """Return the cause of an incident, and what its kind is."""
-    named = f"{incident['kind']} {incident['subject']}".strip()
-    return f"{named} ({incident['severity']}): {incident['title']}"
+    return f"{named(incident)} ({incident['severity']}): {incident['title']}"
 
 
 def section(record: Mapping[str, Any], plain: Callable[[str], str]) -> list[str]:
@@ -148,31 +157,31 @@ def section(record: Mapping[str, Any], plain: Callable[[str], str]) -> list[str]
         lines += [f"### {plain(_heading(incident))}", ""]
         lines += [f"- seen: {plain(incident['headline'])}"]
         lines += [f"- since: {incident['since']}"] if incident["since"] else []
-        lines += [f"- do first: {plain(each)}" for each in incident["next_steps"][:1]]
-        lines += [f"- then: {plain(each)}" for each in incident["next_steps"][1:2]]
-        lines += [f"- {plain(each)}" for each in incident["avoid"]]
-        lines += [f"- {word} ({len(rows)}): {plain(_few(rows))}" for word, rows in _told(incident)]
+        lines += [f"- do first: {plain(step)}" for step in incident["next_steps"][:1]]
+        lines += [f"- then: {plain(step)}" for step in incident["next_steps"][1:2]]
+        lines += [f"- {plain(warning)}" for warning in incident["avoid"]]
+        lines += [f"- {word} ({len(rows)}): {plain(in_short(rows))}" for word, rows in _affected(incident)]
         lines += [f"- tickets: {plain(', '.join(incident['tickets']))}"] if incident["tickets"] else []
         lines += [f"- more: {plain(incident['page'])}"] if incident["page"] else []
         lines += [f"- evidence ({len(incident['evidence'])}): {plain(_files(incident['evidence']))}", ""]
     return [f"## Incidents ({len(record['incidents'])})", "", *lines] if lines else []
 
 
-def _told(incident: Mapping[str, Any]) -> list[tuple[str, Sequence[str]]]:
+def _affected(incident: Mapping[str, Any]) -> list[tuple[str, Sequence[str]]]:
     """Return the red rows of an incident's cause, and those that followed from it where there are any."""
-    found = [("rows", incident["rows"]), ("because of it", incident["consequences"])]
-    return [(word, rows) for word, rows in found if rows]
+    groups = [("rows", incident["rows"]), ("because of it", incident["consequences"])]
+    return [(word, rows) for word, rows in groups if rows]
 
 
-def _few(names: Sequence[str], most: int | None = None) -> str:
+def in_short(names: Sequence[str], most: int | None = None) -> str:
     """Return the names of these rows, of all clauses or of the first; rows of one clause are told together."""
     clauses: dict[str, list[str]] = {}
     for name in names:
         clause, _, values = name.partition("[")
         clauses.setdefault(clause, []).append(values.removesuffix("]"))
-    told = [f"{clause}[{_first(values)}]" if values != [""] else clause for clause, values in clauses.items()]
-    more = f" and {len(told) - most} more clauses" if most is not None and len(told) > most else ""
-    return f"{', '.join(told[:most])}{more}"
+    clause_names = [f"{clause}[{_first(values)}]" if values != [""] else clause for clause, values in clauses.items()]
+    more = f" and {len(clause_names) - most} more clauses" if most is not None and len(clause_names) > most else ""
+    return f"{', '.join(clause_names[:most])}{more}"
 
 
 def _files(paths: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Lines for a terminal: they wrap on words, and what a server said stands nowhere as a workflow's command."""
+"""Lines for a terminal. They wrap on words, and no text of a server becomes a workflow's command in them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,12 @@ def columns(terminal: pytest.TerminalReporter) -> int:
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """Return the lines of a text; ``indent`` stands before each that continues one."""
     lines = [line for part in text.splitlines() or [""] for line in _wrap(part, width, indent) or [""]]
-    return [visible(each, most=2 * len(each) + 1) for each in lines]
+    return [visible(line, most=2 * len(line) + 1) for line in lines]
+
+
+def wrapped_all(texts: Iterable[str]) -> list[str]:
+    """Return these texts in lines of at most `WIDTH` columns. Each text begins a line, and its line breaks are escaped."""
+    return [line for text in texts for line in wrapped(visible(text, 20_000), WIDTH, "  ")]
 
 
 def _wrap(text: str, width: int, indent: str) -> Iterable[str]:
@@ -45,20 +50,20 @@ def cut(text: str, width: int) -> str:
 
 def command(text: str, width: int, indent: str) -> list[str]:
     """Return a shell command in lines that a shell reads as one: each but the last ends in a backslash. No word is cut."""
-    made = [""]
+    filled = [""]
     for word in _words(text):
-        if made[-1] and len(made[-1]) + len(word) + 3 > width:
-            made.append("")
-        made[-1] += f" {word}" if made[-1] else word
-    lines = [f"{indent if at else ''}{each}" for at, each in enumerate(made)]
-    return [*(f"{each} \\" for each in lines[:-1]), lines[-1]]
+        if filled[-1] and len(filled[-1]) + len(word) + 3 > width:
+            filled.append("")
+        filled[-1] += f" {word}" if filled[-1] else word
+    lines = [f"{indent if index else ''}{line}" for index, line in enumerate(filled)]
+    return [*(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 
 def _words(text: str) -> list[str]:
-    """Return a command's words as they are spelt; the whole where that can't be told."""
+    """Return a command's words as they are spelt, or the whole command as one word where they can't be told apart."""
     try:
-        found = shlex.split(text, posix=False)
-        whole = shlex.split(text) == [each for word in found for each in shlex.split(word)]
+        words = shlex.split(text, posix=False)
+        whole = shlex.split(text) == [part for word in words for part in shlex.split(word)]
     except ValueError:
         return [text]
-    return found if whole and all(len(shlex.split(word)) == 1 for word in found) else [text]
+    return words if whole and all(len(shlex.split(word)) == 1 for word in words) else [text]

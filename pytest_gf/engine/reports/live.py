@@ -29,7 +29,7 @@ class Live:
         self._shown = False
 
     def news(self, line: str) -> None:
-        """Take in how a long fact goes on."""
+        """Show how a long fact goes on."""
         line = visible(line)
         self._news, self._heard = line, self._now()
         if self._width is None:

@@ -1,4 +1,4 @@
-"""Joining the records of several runs, the parts of one audit above all, into one record and one exit code."""
+"""Joins the records of several runs, such as the parts of one audit, into one record with one exit code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Read:
 
     @property
     def name(self) -> str:
-        """The run's own name, though it was given as ``latest``: all of them are called so."""
+        """The run's own name, also where it was given as ``latest``."""
         return self.folder.resolve().name
 
     @property
@@ -43,62 +43,62 @@ class Read:
 
 
 def read(folder: Path) -> Read:
-    """Return the record in a run's folder; an unfinished ``record.jsonl`` counts as exit 10. Raises NoRecord."""
+    """Return the record in a run's folder. An unfinished ``record.jsonl`` has exit 10. Raises NoRecord."""
     try:
         if (folder / "record.json").exists():
             record = msgspec.json.decode((folder / "record.json").read_bytes(), type=dict[str, Any])
-            found = Read(folder, record, finished=True)
+            kept = Read(folder, record, finished=True)
         else:
-            found = Read(folder, _unfinished(folder / "record.jsonl"), finished=False)
-        if found.record.get("schema") != SCHEMA:
-            said = found.record.get("schema")
-            raise NoRecord(f"{folder}: its record's schema is {said!r}, and {SCHEMA!r} is expected")
-        form.check(found.record)
+            kept = Read(folder, _unfinished(folder / "record.jsonl"), finished=False)
+        if kept.record.get("schema") != SCHEMA:
+            schema = kept.record.get("schema")
+            raise NoRecord(f"{folder}: its record's schema is {schema!r}, and {SCHEMA!r} is expected")
+        form.check(kept.record)
     except OSError as wrong:
         raise NoRecord(f"{folder}: no record of a run: {wrong.strerror}; expected the folder of a run") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as wrong:
         raise NoRecord(f"{folder}: its record is broken: {wrong}; run it again, or leave it out") from None
-    return found
+    return kept
 
 
 def _unfinished(path: Path) -> dict[str, Any]:
     lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
     top, *rest = (msgspec.json.decode(line, type=dict[str, Any]) for line in lines or [b"{}"])
     kinds = {
-        name: kind for each in rest for name, kind in msgspec.convert(each.get("kinds", {}), dict[str, Any]).items()
+        name: kind for entry in rest for name, kind in msgspec.convert(entry.get("kinds", {}), dict[str, Any]).items()
     }
-    verdicts = [each for each in rest if "verdict" in each]
+    verdicts = [entry for entry in rest if "verdict" in entry]
     unknown: dict[str, Any] = {"incidents": [], "history": None, "claims": None}
     return top | unknown | {"kinds": kinds, "verdicts": verdicts, "exit": int(Exit.ERROR)}
 
 
 def merge(runs: Sequence[Read]) -> dict[str, Any]:
-    """Return the record of all runs together; of rows that several have, the worst verdict. Raises NoRecord.
+    """Return the record of all runs together. A row that several have gets its worst verdict. Raises NoRecord.
 
-    ``missing`` names the parts that no finished run covers, and ``unfinished`` the folders whose run was killed and not
-    begun again: either makes the whole an error, where nothing is violated.
+    ``missing`` names the parts that no finished run covers. ``unfinished`` names the folders whose run was killed and not
+    begun again. Either makes the whole an error, unless something is violated.
     """
     used = _current(runs)
-    targets = {str(each.record["target"]): each.folder for each in used}
+    targets = {str(run.record["target"]): run.folder for run in used}
     if len(targets) > 1:
         (one, _), (other, folder), *_ = targets.items()
         raise NoRecord(f"{folder}: it is of target {other!r}, and another of {one!r}")
-    missing = _missing([each.part for each in used if each.finished and each.part is not None])
-    missing += [each.part for each in used if not each.finished and each.part is not None and each.part not in missing]
-    unfinished = [each.name for each in used if not each.finished]
+    missing = _missing([run.part for run in used if run.finished and run.part is not None])
+    missing += [run.part for run in used if not run.finished and run.part is not None and run.part not in missing]
+    unfinished = [run.name for run in used if not run.finished]
     rows = _rows(used)
-    kinds = {name: kind for each in used for name, kind in each.record["kinds"].items()}
+    kinds = {name: kind for run in used for name, kind in run.record["kinds"].items()}
     record = dict(used[0].record) | {
         "part": None,
-        "started": min(str(each.record["started"]) for each in used),
-        "finished": max((str(each.record["finished"]) for each in used if each.record.get("finished")), default=None),
+        "started": min(str(run.record["started"]) for run in used),
+        "finished": max((str(run.record["finished"]) for run in used if run.record.get("finished")), default=None),
         "kinds": kinds,
         "incidents": incidents(rows, kinds),
         "history": None,
         "verdicts": rows,
         "claims": None,
-        "does_not_prove": list(dict.fromkeys(claim for each in used for claim in each.record["does_not_prove"])),
-        "merged": [each.name for each in used],
+        "does_not_prove": list(dict.fromkeys(claim for run in used for claim in run.record["does_not_prove"])),
+        "merged": [run.name for run in used],
         "missing": sorted(missing, key=_index),
         "unfinished": unfinished,
     }
@@ -106,26 +106,26 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
 
 
 def join(folders: Sequence[Path], out: Path) -> tuple[int, str]:
-    """Merge the runs in these folders into another; return the exit code and a line about it. Raises NoRecord."""
+    """Merge the runs in these folders into another folder. Return the exit code, and a line about it. Raises NoRecord."""
     runs = [read(folder) for folder in folders]
     record = merge(runs)
     out.mkdir(parents=True, exist_ok=True)
     write(out, record)
     (out / webpage.NAME).write_text(webpage.page(record), encoding="utf-8", errors="backslashreplace")
-    found = 0
+    count = 0
     with (out / FINDINGS).open("wb") as file:
         for line in _findings(folders):
             file.write(line)
-            found += 1
+            count += 1
     lacking = "".join(f"; {name}: {', '.join(record[name])}" for name in ("missing", "unfinished") if record[name])
-    said = f"{len(record['merged'])} runs merged into {out}: {counts(record)}; {found} findings{lacking}"
-    return int(record["exit"]), f"{said}; exit {record['exit']}"
+    text = f"{len(record['merged'])} runs merged into {out}: {counts(record)}; {count} findings{lacking}"
+    return int(record["exit"]), f"{text}; exit {record['exit']}"
 
 
 def _current(runs: Sequence[Read]) -> list[Read]:
-    """Leave out what was killed and begun again: of each part, its last finished run counts."""
-    finished = {each.part: each for each in sorted(runs, key=lambda each: str(each.record["started"])) if each.finished}
-    return [each for each in runs if each.part is None or finished.get(each.part, each) is each]
+    """Return the runs that count: of each part the last that finished, and what was killed and not begun again."""
+    finished = {run.part: run for run in sorted(runs, key=lambda run: str(run.record["started"])) if run.finished}
+    return [run for run in runs if run.part is None or finished.get(run.part, run) is run]
 
 
 def _missing(parts: Sequence[str]) -> list[str]:
@@ -140,19 +140,19 @@ def _index(part: str) -> int:
 
 
 def _rows(runs: Iterable[Read]) -> list[dict[str, Any]]:
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for each in runs:
-        for row in each.record["verdicts"]:
+    joined: dict[tuple[str, str], dict[str, Any]] = {}
+    for run in runs:
+        for row in run.record["verdicts"]:
             key = (str(row["clause"]), "-".join(row["params"].values()))
-            known = found.setdefault(key, row)
+            known = joined.setdefault(key, row)
             if worst([Verdict(known["verdict"]), Verdict(row["verdict"])]) != known["verdict"]:
-                found[key] = row
-    return list(found.values())
+                joined[key] = row
+    return list(joined.values())
 
 
 def _exit(runs: Sequence[Read], rows: Sequence[Mapping[str, Any]], *, lacking: bool) -> int:
     """Return the exit code of all rows. A run that was strict, or that ended in another way, keeps its own."""
-    codes = {int(each.record["exit"]) for each in runs}
+    codes = {int(run.record["exit"]) for run in runs}
     broke = lacking or bool(codes - {int(code) for code in Exit})
     verdicts = [Verdict(row["verdict"]) for row in rows] + [Verdict.ERROR] * broke
     code = exit_code(verdicts, strict=False)
@@ -162,8 +162,8 @@ def _exit(runs: Sequence[Read], rows: Sequence[Mapping[str, Any]], *, lacking: b
 def _strict(runs: Sequence[Read]) -> bool:
     """Tell whether a run ended with exit 11 although not all of it was unproven: it was strict."""
     return any(
-        each.record["exit"] == Exit.UNPROVEN and any(row["verdict"] == Verdict.HOLDS for row in each.record["verdicts"])
-        for each in runs
+        run.record["exit"] == Exit.UNPROVEN and any(row["verdict"] == Verdict.HOLDS for row in run.record["verdicts"])
+        for run in runs
     )
 
 

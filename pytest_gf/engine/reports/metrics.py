@@ -51,12 +51,12 @@ class Gateway:
         return self.address
 
 
-def destination(said: str) -> Path | Gateway:
+def destination(given: str) -> Path | Gateway:
     """Return where metrics go. Raises `BadInput` for an address that can't be one. Its credential is redacted from now on."""
-    if "://" not in said:
-        return Path(said).absolute()
+    if "://" not in given:
+        return Path(given).absolute()
     try:
-        parts = urlsplit(said)
+        parts = urlsplit(given)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         redactor().learn([password])
         if parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment:
@@ -65,14 +65,16 @@ def destination(said: str) -> Path | Gateway:
             return Gateway(f"{parts.scheme}://{host}{parts.path.rstrip('/')}", user, password)
     except ValueError:
         pass
-    raise BadInput(f"--gf-metrics={visible(redact(said))}: expected a file, or an address like http://pushgateway:9091")
+    raise BadInput(
+        f"--gf-metrics={visible(redact(given))}: expected a file, or an address like http://pushgateway:9091"
+    )
 
 
 def last_calm(now: Past, runs: Iterable[Past]) -> float | None:
     """Return when the last run of this selection ended that was without red, this one or an earlier one; None if none is known."""
     if now.calm:
         return _seconds(now.finished or now.started)
-    ended = [_seconds(each.finished or each.started) for each in runs if each.calm and each.selection == now.selection]
+    ended = [_seconds(past.finished or past.started) for past in runs if past.calm and past.selection == now.selection]
     return max(ended, default=None)
 
 
@@ -84,7 +86,7 @@ def families(record: Mapping[str, Any], kinds: Iterable[str], now: Past, calm: f
         "pytest_gf_run_timestamp_seconds": [((), _seconds(record["finished"]))],
         LAST_CALM: [((), calm)] if calm is not None else [],
     }
-    standing = [str(each["kind"]) for each in record["incidents"]]
+    standing = [str(incident["kind"]) for incident in record["incidents"]]
     counted = [((kind,), standing.count(kind)) for kind in dict.fromkeys((*kinds, *standing))]
     verdicts = [
         ((row["clause"], _params(row["params"]), str(verdict)), int(row["verdict"] == verdict))
@@ -108,7 +110,7 @@ def _family(name: str, labels: Sequence[str], samples: Iterable[tuple[Sequence[s
     run = (*now.subject, now.selection)
     family = GaugeMetricFamily(name, FAMILIES[name], labels=(*RUN_LABELS, *labels))
     for values, sample in samples:
-        family.add_metric([visible(each) for each in (*run, *values)], float(sample))
+        family.add_metric([visible(label) for label in (*run, *values)], float(sample))
     return family
 
 
@@ -120,22 +122,22 @@ def _seconds(instant: str) -> float:
     return datetime.datetime.fromisoformat(instant).timestamp()
 
 
-class _Made:
-    """What prometheus_client collects from: metrics that are made already."""
+class _Registry:
+    """A registry for prometheus_client, of metrics that are made already."""
 
-    def __init__(self, made: Sequence[Metric]) -> None:
-        self._made = made
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._made = metrics
 
     def collect(self) -> Iterable[Metric]:
         """Return those that have samples: a Pushgateway keeps what it has of the others."""
-        return [each for each in self._made if each.samples]
+        return [metric for metric in self._made if metric.samples]
 
 
-def write(made: Sequence[Metric], path: Path) -> None:
+def write(metrics: Sequence[Metric], path: Path) -> None:
     """Write metrics into a file, by a rename. Raises OSError."""
     from prometheus_client import write_to_textfile
 
-    write_to_textfile(str(path), _Made(made))
+    write_to_textfile(str(path), _Registry(metrics))
 
 
 def earlier_calm(path: Path, now: Past) -> float | None:
@@ -147,24 +149,24 @@ def earlier_calm(path: Path, now: Past) -> float | None:
         if not path.is_file() or path.stat().st_size > _LARGEST_FILE:
             return None
         samples = (
-            each for family in text_string_to_metric_families(path.read_text("utf-8")) for each in family.samples
+            sample for family in text_string_to_metric_families(path.read_text("utf-8")) for sample in family.samples
         )
-        return next((each.value for each in samples if each.name == LAST_CALM and each.labels == wanted), None)
+        return next((sample.value for sample in samples if sample.name == LAST_CALM and sample.labels == wanted), None)
     except (OSError, ValueError, IndexError, KeyError):  # Whatever lies there, a run goes on.
         return None
 
 
-def push(made: Sequence[Metric], to: Gateway, now: Past, seconds: float) -> None:
+def push(metrics: Sequence[Metric], to: Gateway, now: Past, seconds: float) -> None:
     """Push metrics within so many seconds. Raises OSError, which never holds a credential.
 
-    Metrics of a name replace those of an earlier run. What this run has no sample of stays: when the last one without red was.
+    Metrics of a name replace those of an earlier run. A metric of which this run has no sample stays there, such as when the last run without red ended.
     """
     from prometheus_client import pushadd_to_gateway
 
     key = dict(zip(RUN_LABELS, map(visible, (*now.subject, now.selection)), strict=True))
 
     def send() -> None:
-        pushadd_to_gateway(to.address, JOB, _Made(made), key, timeout=seconds, handler=_handler(to))
+        pushadd_to_gateway(to.address, JOB, _Registry(metrics), key, timeout=seconds, handler=_handler(to))
 
     _within(seconds, send)
 
@@ -190,12 +192,12 @@ def _send(  # noqa: PLR0917  # As prometheus_client calls a handler.
         client.stream(method, url, headers=headers, content=data) as answer,
     ):
         if not answer.is_success:
-            said = b""
+            body = b""
             for part in answer.iter_bytes():
-                said += part
-                if len(said) >= _MOST_OF_AN_ANSWER:
+                body += part
+                if len(body) >= _MOST_OF_AN_ANSWER:
                     break
-            text = said[:_MOST_OF_AN_ANSWER].decode("utf-8", "replace").strip()
+            text = body[:_MOST_OF_AN_ANSWER].decode("utf-8", "replace").strip()
             raise OSError(f"it answered {answer.status_code} {visible(redact(text.partition(chr(10))[0]))}".strip())
 
 
@@ -223,5 +225,5 @@ def _within(seconds: float, call: Callable[[], None]) -> None:
     if thread.is_alive():
         raise OSError(f"no whole answer within {seconds:g} s")
     if failed:
-        said = visible(redact(str(failed[0]) or type(failed[0]).__name__))
-        raise OSError(said) from None
+        problem = visible(redact(str(failed[0]) or type(failed[0]).__name__))
+        raise OSError(problem) from None

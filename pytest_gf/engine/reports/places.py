@@ -1,4 +1,4 @@
-"""Where a run's reports lie: that they can be written, before anything is asked; JUnit and Allure are pointed there."""
+"""Where a run's reports lie. Before any system is asked, they must be writable. JUnit and Allure are pointed there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_gf.engine.house import BadInput
-from pytest_gf.engine.reports import between
+from pytest_gf.engine.reports import monitoring
 
 if TYPE_CHECKING:
     from pytest_gf.engine.reports.allure import AllureHooks
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def check(run: Run) -> None:
     """Write to where reports, history and metrics go. Raises `pytest.UsageError` with one line where that fails."""
     try:
-        between.try_to_write("reports", run.settings.reports, "folder with --gf-reports=DIR")
-        between.check(run.settings.between)
+        monitoring.try_to_write("reports", run.settings.reports, "folder with --gf-reports=DIR")
+        monitoring.check(run.settings.monitoring)
     except BadInput as wrong:
         raise pytest.UsageError(str(wrong)) from None
 

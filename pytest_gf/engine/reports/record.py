@@ -13,13 +13,13 @@ import msgspec
 from pytest_gf.engine.clauses import Row, row_as_data
 from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports import between, history
+from pytest_gf.engine.reports import history, monitoring
 from pytest_gf.engine.reports.claims import row_name
 from pytest_gf.engine.reports.form import SCHEMA
 from pytest_gf.engine.reports.incidents import cause_of, incidents
 from pytest_gf.engine.trouble import OWN_KINDS
 from pytest_gf.engine.verdict import Verdict, exit_code, worst
-from pytest_gf.engine.visible import visible_within
+from pytest_gf.engine.visible import map_texts, visible_within
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,18 +58,19 @@ class Span:
 
     def as_data(self) -> dict[str, Any]:
         """Return it as the record has it; a row that was never begun has no instants."""
-        started, ended = (instant(each) if each else None for each in (self.started, self.ended))
+        started, ended = (instant(seconds) if seconds else None for seconds in (self.started, self.ended))
         return {"started": started, "ended": ended, "seconds": round(self.seconds, 6)}
 
 
 class Record:
     """The verdicts of a run, one for each selected clause and set of axis values.
 
-    ``record.json`` has the form of `engine.reports.form`. ``record.jsonl`` holds the top level as it is at the start, then a
-    verdict a line as they fall, with a line of ``kinds`` before the first one of a kind, then ``finished`` and ``exit``.
+    ``record.json`` has the form of `engine.reports.form`. ``record.jsonl`` begins with the top level as it is at the start.
+    Each verdict adds a line when it falls. Before the first one of a kind of cause stands a line of ``kinds``. The last line
+    has ``finished`` and ``exit``.
     """
 
-    def __init__(self, run: Run, rows: Mapping[str, Row], asked: Mapping[str, Any], claimed: Claimed) -> None:
+    def __init__(self, run: Run, rows: Mapping[str, Row], command_line: Mapping[str, Any], claimed: Claimed) -> None:
         self.run = run
         self._claimed = claimed
         self.rows = rows
@@ -87,7 +88,7 @@ class Record:
             "contract": run.contract.name,
             "version": importlib.metadata.version("pytest-gf"),
             "faults": [str(fault) for fault in run.settings.faults],
-            **_clean(dict(asked)),
+            **map_texts(dict(command_line), redact),
             "started": now(),
             "finished": None,
             "exit": None,
@@ -135,7 +136,7 @@ class Record:
         """Return the exit code that the verdicts make. Call it when every row has its verdict."""
         settings, rows = self.run.settings, self.verdicts.values()
         strict = settings.strict or (settings.expect_interim and unready(self.run.contract, rows))
-        return int(exit_code((Verdict(each["verdict"]) for each in rows), strict=strict))
+        return int(exit_code((Verdict(row["verdict"]) for row in rows), strict=strict))
 
     def finish(self, code: int) -> dict[str, Any]:
         """Write ``record.json`` (in one rename) and return what stands in it."""
@@ -143,11 +144,11 @@ class Record:
         with self.run.reporting():
             self._append(ending)
         verdicts = [self.verdicts[nodeid] for nodeid in self.rows if nodeid in self.verdicts]
-        found = incidents(verdicts, self._kinds)
-        together = {"kinds": self._kinds, "incidents": found, "history": None, "verdicts": verdicts}
+        gathered = incidents(verdicts, self._kinds)
+        together = {"kinds": self._kinds, "incidents": gathered, "history": None, "verdicts": verdicts}
         whole = self._top | ending | together | {"does_not_prove": self._top["does_not_prove"]}
         whole["claims"] = self._claimed(whole)
-        whole = between.compare(self, whole)
+        whole = monitoring.compare(self, whole)
         with self.run.reporting():
             write(self.run.folder, whole)
         return whole
@@ -180,14 +181,6 @@ def _encoded(entry: Mapping[str, Any]) -> bytes:
         return msgspec.json.encode(visible_within(dict(entry)))
 
 
-def _clean(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _clean(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_clean(each) for each in value]
-    return redact(value) if isinstance(value, str) else value
-
-
 def empty_account(verdict: Verdict, reason: str, next_step: str = "") -> dict[str, Any]:
     """Return the account of a clause that nobody could judge."""
     return {
@@ -203,7 +196,7 @@ def empty_account(verdict: Verdict, reason: str, next_step: str = "") -> dict[st
 
 def does_not_prove(run: Run) -> list[str]:
     """Return what a green run on this target doesn't prove, a sentence each, with its statements."""
-    claims = [f"{each.text} ({' '.join(each.statements)})" for each in run.contract.does_not_prove]
+    claims = [f"{claim.text} ({' '.join(claim.statements)})" for claim in run.contract.does_not_prove]
     if run.is_lab:
         claims.insert(0, f"{run.house.lab_banner}: a green run on the lab says nothing about any real system")
     return claims

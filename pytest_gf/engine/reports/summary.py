@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.reports.claims import Claims, gate_line, row_name
+from pytest_gf.engine.reports.history_text import lines as told_lines
 from pytest_gf.engine.reports.incidents import section
-from pytest_gf.engine.reports.telling import lines as told_lines
 from pytest_gf.engine.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -33,16 +33,20 @@ MEANING = {
 }
 
 
+def tally(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    """Return how many of these rows have each verdict, from the worst to the best."""
+    counted = Counter(row["verdict"] for row in rows)
+    return [(str(verdict), counted[verdict]) for verdict in Verdict if verdict in counted]
+
+
 def counts(record: Mapping[str, Any]) -> str:
     """Return ``3 violated, 2 unproven, 20 hold`` from the worst to the best."""
-    found = [each["verdict"] for each in record["verdicts"]]
-    words = [f"{found.count(verdict)} {verdict}" for verdict in Verdict if verdict in found]
-    return ", ".join(words) or "no clause selected"
+    return ", ".join(f"{count} {verdict}" for verdict, count in tally(record["verdicts"])) or "no clause selected"
 
 
 def interim(record: Mapping[str, Any]) -> str:
     """Return what a green run with waived clauses says of itself, "" for any other: INTERIM_ONLY is no HA claim."""
-    waived = sum(each["verdict"] == Verdict.INTERIM for each in record["verdicts"])
+    waived = sum(row["verdict"] == Verdict.INTERIM for row in record["verdicts"])
     if not waived or record["exit"] != 0:
         return ""
     return f"INTERIM_ONLY: {waived} clauses are red and waived until their ticket closes; nothing here is an HA claim"
@@ -67,10 +71,10 @@ def page(
     lines += [f"{passed}.", ""] if passed else []
     lines += [f"**{_cell(not_looked_at(record))}.**", ""] if not_looked_at(record) else []
     lines += section(record, _cell)
-    lines += [f"- {_cell(each)}" for each in told_lines(record.get("history"))]
+    lines += [f"- {_cell(line)}" for line in told_lines(record.get("history"))]
     lines += [""] if record.get("history") else []
     for verdict in Verdict:
-        lines += _section(verdict, [each for each in record["verdicts"] if each["verdict"] == verdict])
+        lines += _section(verdict, [row for row in record["verdicts"] if row["verdict"] == verdict])
     lines += _claimed(claims, settings.contract)
     for name, text in (shown or {}).items():
         lines += [f"## {name}", "", "```", text.replace("`", "'"), "```", ""]
@@ -81,7 +85,7 @@ def page(
 
 
 def _claimed(claims: Claims, contract: Contract) -> list[str]:
-    """Return what the run proved, what an expected red shows, and what to remember of what is red."""
+    """Return what the run proved, what an expected red shows, and the reminders."""
     lines = ["## What this run proved", "", _listed(claims.whole) or "Nothing.", ""]
     lines += [f"In part: {_listed(claims.part)}.", ""] if claims.part else []
     lines += [f"No live statement is proved whole: {claims.held_back}.", ""] if claims.held_back else []
@@ -93,7 +97,7 @@ def _claimed(claims: Claims, contract: Contract) -> list[str]:
     left = len(contract.statements) - len({*claims.whole, *claims.part})
     lines += [f"{left} of the contract's {len(contract.statements)} statements are not proved by this run.", ""]
     if claims.reminders:
-        lines += ["## Remember", "", *(f"- {each}" for each in claims.reminders), ""]
+        lines += ["## Remember", "", *(f"- {reminder}" for reminder in claims.reminders), ""]
     return lines
 
 
@@ -137,9 +141,9 @@ def _section(verdict: Verdict, rows: list[Mapping[str, Any]]) -> list[str]:
 def not_looked_at(record: Mapping[str, Any]) -> str:
     """Return in a line how many rows were not observed, and why; "" if all were."""
     reasons = Counter(
-        (each["reason"].splitlines() or ["no reason was given"])[0]
-        for each in record["verdicts"]
-        if each["verdict"] == Verdict.UNPROVEN
+        (row["reason"].splitlines() or ["no reason was given"])[0]
+        for row in record["verdicts"]
+        if row["verdict"] == Verdict.UNPROVEN
     )
     if not reasons:
         return ""
@@ -154,7 +158,7 @@ def _code(name: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return a text that is a text in a page of Markdown: no HTML, no link, no emphasis, no end of the table's cell."""
+    """Return a text that stays plain in a page of Markdown: no HTML, no link, no emphasis, no end of the table's cell."""
     for character, spelt in _ENTITIES.items():
         text = text.replace(character, spelt)
     return _MARKDOWN.sub(r"\\\g<0>", text).replace("\n", "<br>").replace("\t", " ")

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports import telling
+from pytest_gf.engine.reports import history_text
 from pytest_gf.engine.reports.claims import gate_line, row_name
 from pytest_gf.engine.reports.incidents import block
 from pytest_gf.engine.reports.lines import columns, command, cut, wrapped
 from pytest_gf.engine.reports.live import Live
 from pytest_gf.engine.reports.summary import counts, interim, not_looked_at
-from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.verdict import RED, Verdict
 
 if TYPE_CHECKING:
     import pytest
@@ -51,7 +51,7 @@ MOST_LINES = 6
 _FIRST = ("requirement", "observed", "asserted", "tried", "came back", "diagnosis", "next step", "repeat")
 """The labels of a red row's block that are shown without -v."""
 _DROPPED = ("asserted", "observed", "tried", "requirement", "next step", "diagnosis")
-"""Which of them give way where there is no room, the first first."""
+"""Those that are left out where there is no room, in this order."""
 
 
 def header(run: Run) -> list[str]:
@@ -83,25 +83,25 @@ def width(rows: Iterable[Row]) -> int:
 
 
 def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any], name_width: int, run: Run) -> None:
-    """Write one clause's line; one over a quiet axis that holds has none, since there are hundreds."""
+    """Write one clause's line. A row over a quiet axis has none while it holds, since there are hundreds."""
     kind = Verdict(verdict["verdict"])
     if kind is Verdict.HOLDS and run.axes.is_quiet(verdict["params"]):
         return
     terminal.ensure_newline()
-    word = f"{kind.upper() if kind in {Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR} else kind:<9}"
+    word = f"{kind.upper() if kind in RED else kind:<9}"
     why = f": {verdict['reason'].splitlines()[0]}" if kind is Verdict.UNPROVEN and verdict["reason"] else ""
     width = columns(terminal)
     indent = " " * min(len(word) + name_width + 2, width // 3)
     first, *rest = wrapped(f"{word} {row_name(verdict):<{name_width}} {verdict['title']}{why}", width, indent)
     terminal.write(first[: len(word)], **_COLOURS[kind])
     terminal.write_line(first[len(word) :])
-    for each in rest:
-        terminal.write_line(each)
+    for continued in rest:
+        terminal.write_line(continued)
 
 
 def _write(terminal: pytest.TerminalReporter, text: str, **colour: bool) -> None:
-    for each in wrapped(text, columns(terminal), "  "):
-        terminal.write_line(each, **colour)
+    for wrapped_line in wrapped(text, columns(terminal), "  "):
+        terminal.write_line(wrapped_line, **colour)
 
 
 def ending(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run, claims: Claims) -> None:
@@ -112,7 +112,7 @@ def ending(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Ru
     passed = gate_line(record, run.settings.house.gate)
     if passed:
         _write(terminal, passed)
-    for text in telling.lines(record.get("history")):
+    for text in history_text.lines(record.get("history")):
         _write(terminal, text)
     _write_claims(terminal, record, run, claims)
     for name, text in run.shown().items():
@@ -148,41 +148,41 @@ def fold(terminal: pytest.TerminalReporter | None, account: str) -> None:
 
     ``account`` is as in `shorten`. Call it when the files are written, and before pytest writes its blocks.
     """
-    for report in (each for group in (terminal.stats.values() if terminal is not None else ()) for each in group):
-        if terminal is not None and getattr(report, account, None) and isinstance(report.longrepr, str):
+    for report in _reports(terminal, account) if terminal is not None else ():
+        if terminal is not None and isinstance(report.longrepr, str):
             report.longrepr = "\n".join(folded(report.longrepr, columns(terminal))) or report.longrepr
 
 
 def folded(text: str, width: int) -> list[str]:
     """Return a red row's block in at most `MOST_LINES`: the command that repeats it whole, and of the rest the beginnings."""
-    told: dict[str, str] = {}
-    for label, said in map(_split, _labelled(text)):
-        told.setdefault(label, said)
-    repeat = command(told.get("repeat", ""), width - _LABEL - 1, " " * (_LABEL + 1)) if "repeat" in told else []
+    texts: dict[str, str] = {}
+    for label, part in map(_split, _labelled(text)):
+        texts.setdefault(label, part)
+    repeat = command(texts.get("repeat", ""), width - _LABEL - 1, " " * (_LABEL + 1)) if "repeat" in texts else []
     if len(repeat) > MOST_LINES - 2:
         repeat = ["(it is long: -v shows it)"]
     room = MOST_LINES - len(repeat)
-    wanted = [label for label in _FIRST if label in told and label != "repeat"]
-    wanted = [label for label in wanted if label != "asserted" or "observed" not in told]
+    wanted = [label for label in _FIRST if label in texts and label != "repeat"]
+    wanted = [label for label in wanted if label != "asserted" or "observed" not in texts]
     dropped = [label for label in _DROPPED if label in wanted][: max(0, len(wanted) - room)]
-    lines = [f"{label:<{_LABEL}} {cut(told[label], width - _LABEL - 1)}" for label in wanted if label not in dropped]
-    return [*lines, *(f"{'repeat':<{_LABEL}} {each}" if not at else each for at, each in enumerate(repeat))]
+    lines = [f"{label:<{_LABEL}} {cut(texts[label], width - _LABEL - 1)}" for label in wanted if label not in dropped]
+    return [*lines, *(f"{'repeat':<{_LABEL}} {part}" if not index else part for index, part in enumerate(repeat))]
 
 
 def _split(text: str) -> tuple[str, str]:
     """Return a label and its text. The lines that continue it lose their indent."""
-    label, _, said = text.partition("  ")
-    return label, "\n".join(each.strip() for each in said.splitlines())
+    label, _, rest = text.partition("  ")
+    return label, "\n".join(line.strip() for line in rest.splitlines())
 
 
 def _labelled(text: str) -> Iterator[str]:
     """Yield each label's text, with the lines that continue it."""
     lines: list[str] = []
-    for each in text.splitlines():
-        if not each.startswith(" ") and lines:
+    for line in text.splitlines():
+        if not line.startswith(" ") and lines:
             yield "\n".join(lines)
             lines = []
-        lines.append(each)
+        lines.append(line)
     yield "\n".join(lines)
 
 
@@ -192,10 +192,14 @@ def shorten(terminal: pytest.TerminalReporter, account: str) -> None:
     The whole text stands above it; where ``CI`` is set, pytest would print it there a second time. ``account`` is the
     attribute of a report that holds its verdict.
     """
-    for report in (each for group in terminal.stats.values() for each in group):
-        made = getattr(report, account, None)
-        if made and isinstance(report.longrepr, str):
-            report.longrepr = (made["reason"].splitlines() or [report.longrepr])[0]
+    for report in _reports(terminal, account):
+        if isinstance(report.longrepr, str):
+            report.longrepr = (getattr(report, account)["reason"].splitlines() or [report.longrepr])[0]
+
+
+def _reports(terminal: pytest.TerminalReporter, account: str) -> list[Any]:
+    """Return the reports that pytest's terminal keeps of rows, each with its verdict."""
+    return [report for group in terminal.stats.values() for report in group if getattr(report, account, None)]
 
 
 def last_lines(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run) -> None:
@@ -208,12 +212,12 @@ def last_lines(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run
     if not_looked_at(record):
         strict = "" if run.settings.strict else " (--gf-strict makes that exit 11)"
         _write(terminal, f"{not_looked_at(record)}{strict}", yellow=True, bold=True)
-    for each in ended(record, str(run.shown_folder), run.house.lab_banner if run.is_lab else "", columns(terminal)):
-        terminal.write_line(each, yellow=run.is_lab, bold=run.is_lab)
+    for text in ended(record, str(run.shown_folder), run.house.lab_banner if run.is_lab else "", columns(terminal)):
+        terminal.write_line(text, yellow=run.is_lab, bold=run.is_lab)
 
 
 def ended(record: Mapping[str, Any], folder: str, banner: str, width: int) -> list[str]:
-    """Return the last line: verdicts, where the reports lie, and that a lab was judged; the latter is never wrapped."""
+    """Return the last lines: the verdicts, where the reports lie, and the banner of a lab, which is never wrapped."""
     lines = wrapped(f"{counts(record)}; {folder}/record.json", width, "  ")
     if banner and len(lines[-1]) + len(banner) + 2 > width:
         return [*lines, banner]
@@ -238,24 +242,24 @@ def _write_all(file: int, text: str) -> None:
 
 
 def _by_reason(record: Mapping[str, Any], claims: Claims) -> dict[str, str]:
-    """Return for each verdict and reason that keeps something from being proved the clauses that share it.
+    """Return the clauses that prove nothing, by their verdict and reason.
 
     What was not observed is told with the step that would show it. A red that a statement foretells is shown as expected,
     with that statement.
     """
     selected = Counter(verdict["clause"] for verdict in record["verdicts"])
-    found: dict[str, dict[str, list[str]]] = {}
+    sharing: dict[str, dict[str, list[str]]] = {}
     for verdict in record["verdicts"]:
         if verdict["verdict"] != Verdict.HOLDS:
             first = (verdict["reason"].splitlines() or [""])[0]
             expects = claims.expects(row_name(verdict))
             kept = f"expected, {expects} holds" if expects else f"not proved, {verdict['verdict']}"
             step = verdict["next_step"].partition("\n")[0] if verdict["verdict"] == Verdict.UNPROVEN else ""
-            clauses = found.setdefault(f"{kept}: {first}{f' ({step})' * bool(step)}", {})
+            clauses = sharing.setdefault(f"{kept}: {first}{f' ({step})' * bool(step)}", {})
             clauses.setdefault(verdict["clause"], []).append("-".join(verdict["params"].values()))
     return {
         reason: ", ".join(_shortened(clause, rows, selected[clause]) for clause, rows in clauses.items())
-        for reason, clauses in found.items()
+        for reason, clauses in sharing.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""index.html: a record as one page without network, in which no text of a server is anything but text."""
+"""index.html: a record as one page that needs no network. No text of a server can be more than text in it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.engine.reports import telling
-from pytest_gf.engine.reports.summary import MEANING, counts, interim, not_looked_at
+from pytest_gf.engine.reports import history_text
+from pytest_gf.engine.reports.summary import MEANING, counts, interim, not_looked_at, tally
 from pytest_gf.engine.reports.webpage import contract as contracts
 from pytest_gf.engine.reports.webpage import history as histories
 from pytest_gf.engine.reports.webpage import incidents, rows, timeline
@@ -41,24 +41,24 @@ def page(
     """
     facts = timeline.facts(record["verdicts"])
     line = None if record.get("merged") else timeline.timeline(facts, folder)
-    made = rows.rows(record, facts, contract, folder)
-    places = {row["name"]: row["id"] for row in made}
-    here = {"run": "", "finished": record["finished"], "rows": {row["name"]: row["verdict"] for row in made}}
+    shown_rows = rows.rows(record, facts, contract, folder)
+    places = {row["name"]: row["id"] for row in shown_rows}
+    here = {"run": "", "finished": record["finished"], "rows": {row["name"]: row["verdict"] for row in shown_rows}}
     claims = record.get("claims")
     view: dict[str, Any] = {
         "record": record,
         "headline": headline(record),
         "lab": next(iter(record["does_not_prove"]), "LAB") if record["target"] == "lab" else "",
-        "counts": _counts(record),
+        "counts": tally(record["verdicts"]),
         "share": list(_share(record)),
         "when": f"{timeline.instant(record['started'])} to {timeline.instant(record['finished'] or 'no end')}, vantage {record['vantage']}",
         "notes": [*filter(None, (interim(record), not_looked_at(record), (claims or {}).get("gate")))],
-        "changes": telling.lines(record.get("history")),
+        "changes": history_text.lines(record.get("history")),
         "about": list(_about(record)),
-        "incidents": incidents.incidents(record, made, folder),
-        "groups": rows.groups(made, contract),
-        "total": len(made),
-        "contract": contracts.page(contract, claims, made) if contract is not None else None,
+        "incidents": incidents.incidents(record, shown_rows, folder),
+        "groups": rows.groups(shown_rows, contract),
+        "total": len(shown_rows),
+        "contract": contracts.page(contract, claims, shown_rows) if contract is not None else None,
         "timeline": line,
         "history": histories.grid(history, here, places),
         "reminders": (claims or {}).get("reminders", ()),
@@ -70,26 +70,21 @@ def page(
 
 def headline(record: Mapping[str, Any]) -> str:
     """Return what the run found, in a line."""
-    found = len(record["incidents"])
-    if found:
-        return f"{found} incident{'s' * (found > 1)} on {record['target']}"
-    unproven = record["exit"] != 0 or any(each["verdict"] != Verdict.HOLDS for each in record["verdicts"])
+    count = len(record["incidents"])
+    if count:
+        return f"{count} incident{'s' * (count > 1)} on {record['target']}"
+    unproven = record["exit"] != 0 or any(row["verdict"] != Verdict.HOLDS for row in record["verdicts"])
     return f"{'Nothing is red' if unproven else 'All holds'} on {record['target']}: {counts(record)}"
-
-
-def _counts(record: Mapping[str, Any]) -> list[tuple[str, int]]:
-    found = [each["verdict"] for each in record["verdicts"]]
-    return [(str(verdict), found.count(verdict)) for verdict in Verdict if verdict in found]
 
 
 def _share(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Yield each verdict's part of a bar: where it begins and how wide it is, in percent."""
-    found = _counts(record)
-    total, at = sum(count for _, count in found) or 1, 0.0
-    for verdict, count in found:
+    counted = tally(record["verdicts"])
+    total, begin = sum(count for _, count in counted) or 1, 0.0
+    for verdict, count in counted:
         width = 100 * count / total
-        yield verdict, f"{at:.2f}", f"{width:.2f}"
-        at += width
+        yield verdict, f"{begin:.2f}", f"{width:.2f}"
+        begin += width
 
 
 def _about(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

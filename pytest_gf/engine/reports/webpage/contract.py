@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.engine.verdict import Verdict, worst
+from pytest_gf.engine.verdict import BADNESS, Verdict, worst
 
 if TYPE_CHECKING:
     from pytest_gf.engine.contract import Contract
 
 MOST_ROWS = 12
 """Rows of one statement that are named, the worst first."""
-_RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 
 def page(contract: Contract, claims: Mapping[str, Any] | None, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -25,9 +24,11 @@ def page(contract: Contract, claims: Mapping[str, Any] | None, rows: Sequence[Ma
         for name in row["names"]:
             naming.setdefault(name, []).append(row)
     sections: dict[str, list[dict[str, Any]]] = {}
-    for each in contract.statements.values():
-        made = _statement(each.id, claims, naming.get(each.id, []))
-        sections.setdefault(each.section, []).append(made | {"id": f"s-{each.id}", "name": each.id, "text": each.text})
+    for statement in contract.statements.values():
+        shown = _statement(statement.id, claims, naming.get(statement.id, []))
+        sections.setdefault(statement.section, []).append(
+            shown | {"id": f"s-{statement.id}", "name": statement.id, "text": statement.text}
+        )
     held_back = claims.get("held_back") if claims else ""
     return {
         "total": len(contract.statements),
@@ -39,7 +40,7 @@ def page(contract: Contract, claims: Mapping[str, Any] | None, rows: Sequence[Ma
 
 def _statement(name: str, claims: Mapping[str, Any] | None, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     state, word, note = _state(name, claims, rows)
-    ordered = sorted(rows, key=lambda row: _RANK[row["verdict"]])
+    ordered = sorted(rows, key=lambda row: BADNESS[row["verdict"]])
     more = max(0, len(rows) - MOST_ROWS)
     shown = {"rows": ordered[:MOST_ROWS], "count": len(rows), "more": more}
     return {"state": state, "word": word, "note": note} | shown
@@ -48,14 +49,14 @@ def _statement(name: str, claims: Mapping[str, Any] | None, rows: Sequence[Mappi
 def _state(name: str, claims: Mapping[str, Any] | None, rows: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
     """Return a statement's state, the word for it, and a note."""
     claims = claims or {}
-    found = worst(row["verdict"] for row in rows) if rows else None
+    verdict = worst(row["verdict"] for row in rows) if rows else None
     part = name in claims.get("part", ())
     if name in claims.get("expected", {}):
         return "expected", "expected", "The red of these rows is what this statement says."
     if name in claims.get("whole", ()):
         return "holds", "holds", ""
-    if found not in {None, Verdict.HOLDS}:
-        return str(found), str(found), "In part it holds." if part else ""
+    if verdict not in {None, Verdict.HOLDS}:
+        return str(verdict), str(verdict), "In part it holds." if part else ""
     if part:
         return "part", "holds in part", ""
     return ("part", "not proved", "These rows hold, and don't prove it.") if rows else ("none", "not looked at", "")

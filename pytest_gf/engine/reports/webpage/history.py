@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.verdict import RED, Verdict
 
 MOST_RUNS = 30
 MOST_ROWS = 300
@@ -22,11 +22,11 @@ def grid(runs: Sequence[Mapping[str, Any]], here: Mapping[str, Any], ids: Mappin
         return None
     every = [*runs[-(MOST_RUNS - 1) :], here]
     names = dict.fromkeys(name for run in reversed(every) for name in run["rows"])
-    told = [name for name in names if any(run["rows"].get(name, Verdict.HOLDS) != Verdict.HOLDS for run in every)]
-    told.sort(key=lambda name: here["rows"].get(name, Verdict.HOLDS) == Verdict.HOLDS)
-    shown = told[:MOST_ROWS]
-    well = len(names) - len(told)
-    left = f" {len(told) - len(shown)} more rows are left out." if told[MOST_ROWS:] else ""
+    not_well = [name for name in names if any(run["rows"].get(name, Verdict.HOLDS) != Verdict.HOLDS for run in every)]
+    not_well.sort(key=lambda name: here["rows"].get(name, Verdict.HOLDS) == Verdict.HOLDS)
+    shown = not_well[:MOST_ROWS]
+    well = len(names) - len(not_well)
+    left = f" {len(not_well) - len(shown)} more rows are left out." if not_well[MOST_ROWS:] else ""
     return {
         "runs": [{"name": _short(run), "here": run is here} for run in every],
         "said": f"The newest is the last column. {well} rows held in all of these runs and are not shown.{left}",
@@ -37,24 +37,20 @@ def grid(runs: Sequence[Mapping[str, Any]], here: Mapping[str, Any], ids: Mappin
 def _row(name: str, every: Sequence[Mapping[str, Any]], place: str) -> dict[str, Any]:
     verdicts = [str(run["rows"].get(name, "")) for run in every]
     cells = [{"verdict": verdict, "letter": verdict[:1].upper()} for verdict in verdicts]
-    return {"name": name, "id": place, "cells": cells, "told": _told(verdicts, every)}
+    return {"name": name, "id": place, "cells": cells, "told": _since(verdicts, every)}
 
 
-def _told(verdicts: Sequence[str], every: Sequence[Mapping[str, Any]]) -> str:
+def _since(verdicts: Sequence[str], every: Sequence[Mapping[str, Any]]) -> str:
     """Return since when a row is as it is, and how often it changed."""
     judged = [(verdict, run) for verdict, run in zip(verdicts, every, strict=True) if verdict in _JUDGED]
     if not judged:
         return ""
-    changes = [index for index in range(1, len(judged)) if _red(judged[index][0]) != _red(judged[index - 1][0])]
+    changes = [index for index in range(1, len(judged)) if (judged[index][0] in RED) != (judged[index - 1][0] in RED)]
     last, since = judged[-1][0], judged[changes[-1]][1] if changes else judged[0][1]
     if verdicts[-1] not in _JUDGED:
         return f"last observed {_short(judged[-1][1])}: {last}"
     begun = f"{last} since {_short(since)}{'' if changes else ' or earlier'}"
     return f"{begun}; changed {len(changes)} times in {len(judged)} runs" if changes[1:] else begun
-
-
-def _red(verdict: str) -> bool:
-    return verdict in {Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR}
 
 
 def _short(run: Mapping[str, Any]) -> str:

@@ -2,62 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pytest_gf.engine.reports.webpage.timeline import instant, link
+from pytest_gf.engine.trouble import Severity
 from pytest_gf.engine.verdict import Verdict
 
 
 def incidents(record: Mapping[str, Any], rows: Sequence[dict[str, Any]], folder: Path | None) -> list[dict[str, Any]]:
     """Return the incidents, each with places of its rows in the page. Give each of those rows its incident."""
     named = {row["name"]: row for row in rows}
-    made = []
-    for index, each in enumerate(record["incidents"]):
-        shown = _shown(each, f"i{index}", named, folder)
-        for name in (*each["rows"], *each["consequences"]):
+    all_shown = []
+    for index, incident in enumerate(record["incidents"]):
+        shown = _shown(incident, f"i{index}", named, folder)
+        for name in (*incident["rows"], *incident["consequences"]):
             if name in named:
                 named[name]["incident"] = shown
-        made.append(shown)
-    return made
+        all_shown.append(shown)
+    return all_shown
 
 
 def _shown(
-    each: Mapping[str, Any], place: str, named: Mapping[str, Mapping[str, Any]], folder: Path | None
+    incident: Mapping[str, Any], place: str, named: Mapping[str, Mapping[str, Any]], folder: Path | None
 ) -> dict[str, Any]:
-    red = [named[name]["verdict"] for name in each["rows"] if name in named]
-    return {
+    red = [named[name]["verdict"] for name in incident["rows"] if name in named]
+    known = {name: incident[name] for name in ("kind", "subject", "title", "severity", "headline", "avoid")}
+    return known | {
         "id": place,
-        "kind": each["kind"],
-        "subject": each["subject"],
-        "title": each["title"],
-        "severity": each.get("severity") or "",
-        "headline": each["headline"],
-        "minor": each.get("severity") == "minor",
+        "minor": incident["severity"] == Severity.MINOR,
         "broke": bool(red) and set(red) <= {Verdict.ERROR},
-        "since": instant(str(each.get("since") or "")),
-        "told": list(_told(each)),
-        "steps": _list(each.get("next_steps")),
-        "avoid": _list(each.get("avoid")),
-        "rows": _placed(each["rows"], named),
-        "consequences": _placed(each["consequences"], named),
-        "evidence": [link(path, folder) for path in each["evidence"]],
+        "since": instant(incident["since"] or ""),
+        "told": _further(incident),
+        "steps": incident["next_steps"],
+        "rows": _placed(incident["rows"], named),
+        "consequences": _placed(incident["consequences"], named),
+        "evidence": [link(path, folder) for path in incident["evidence"]],
     }
 
 
-def _told(each: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what else is known of an incident: its tickets, and the page of the docs that tells more."""
-    for word, name in (("Tickets", "tickets"), ("More", "page")):
-        value = each.get(name)
-        if isinstance(value, Mapping):
-            value = [f"{key}: {text}" for key, text in value.items()]
-        if value:
-            yield word, "; ".join(_list(value))
-
-
-def _list(value: Any) -> list[str]:
-    return [] if not value else [value] if isinstance(value, str) else [str(each) for each in value]
+def _further(incident: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what else is known of an incident: its tickets, and the page of the docs that tells more."""
+    known = [("Tickets", "; ".join(incident["tickets"])), ("More", incident["page"])]
+    return [(word, text) for word, text in known if text]
 
 
 def _placed(names: Iterable[str], named: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:

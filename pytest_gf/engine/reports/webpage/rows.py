@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.reports.claims import row_name
+from pytest_gf.engine.reports.summary import tally
 from pytest_gf.engine.reports.webpage.timeline import Fact, key_of, link, took, with_evidence
-from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.verdict import BADNESS, Verdict
 from pytest_gf.engine.visible import visible_lines
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pytest_gf.engine.contract import Contract
 
 _OBSERVED = "observed"
-_RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 
 def rows(
@@ -29,10 +29,10 @@ def rows(
     """Return a record's rows for the page, in the record's order."""
     known = contract.statements if contract is not None else {}
     links = _Links(facts, known, folder)
-    made: list[dict[str, Any]] = []
+    shown_rows: list[dict[str, Any]] = []
     for index, row in enumerate(record["verdicts"]):
         names = [str(name) for name in row["statements"]]
-        made.append(
+        shown_rows.append(
             {
                 "id": f"r{index}",
                 "name": row_name(row),
@@ -48,7 +48,7 @@ def rows(
                 "incident": None,
             }
         )
-    return made
+    return shown_rows
 
 
 class _Links:
@@ -74,14 +74,14 @@ class _Links:
 
     def asked(self, row: Mapping[str, Any]) -> markupsafe.Markup:
         """Return a list of what was asked for a row, and of what could not be observed for it."""
-        told = [
+        observed = [
             (*key_of(entry), str(entry["outcome"]), int(entry["exchanges"]), link(path, self._folder)["href"])
             for entry, path in with_evidence(row)
             if entry["exchanges"] or entry["outcome"] != _OBSERVED
         ]
-        key = ("asked", *told)
+        key = ("asked", *observed)
         if key not in self._made:
-            self._made[key] = self._list("inline", (self._fact(*each) for each in told))
+            self._made[key] = self._list("inline", (self._fact(*fact) for fact in observed))
         return self._made[key]
 
     def _statement(self, name: str) -> markupsafe.Markup:
@@ -100,30 +100,31 @@ class _Links:
         return self._markup('{}<span class="quiet said">{}</span>').format(what, said)
 
     def _list(self, kind: str, items: Iterable[markupsafe.Markup]) -> markupsafe.Markup:
-        inside = self._markup("").join(self._markup("<li>{}</li>").format(each) for each in items)
+        inside = self._markup("").join(self._markup("<li>{}</li>").format(item) for item in items)
         return self._markup('<ul class="{}">{}</ul>').format(kind, inside) if inside else inside
 
 
-def groups(made: Sequence[Mapping[str, Any]], contract: Contract | None) -> list[dict[str, Any]]:
+def groups(rows: Sequence[Mapping[str, Any]], contract: Contract | None) -> list[dict[str, Any]]:
     """Return the rows by the contract's section of their first statement, or by system; in each, the worst first."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    order = dict.fromkeys(each.section for each in contract.statements.values()) if contract is not None else {}
+    by_section: dict[str, list[Mapping[str, Any]]] = {}
+    order = (
+        dict.fromkeys(statement.section for statement in contract.statements.values()) if contract is not None else {}
+    )
     for section in order:
-        found[section] = []
-    for row in made:
-        found.setdefault(row["section"] or row["name"].partition(".")[0], []).append(row)
+        by_section[section] = []
+    for row in rows:
+        by_section.setdefault(row["section"] or row["name"].partition(".")[0], []).append(row)
     titles = contract.sections if contract is not None else {}
     return [
-        {"title": titles.get(name, name), "counts": ", ".join(_counted(of)), "rows": sorted(of, key=_rank)}
-        for name, of in found.items()
+        {
+            "title": titles.get(name, name),
+            "counts": ", ".join(f"{count} {verdict}" for verdict, count in tally(of)),
+            "rows": sorted(of, key=_rank),
+        }
+        for name, of in by_section.items()
         if of
     ]
 
 
 def _rank(row: Mapping[str, Any]) -> int:
-    return _RANK[row["verdict"]]
-
-
-def _counted(of: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    verdicts = [row["verdict"] for row in of]
-    return (f"{verdicts.count(verdict)} {verdict}" for verdict in Verdict if verdict in verdicts)
+    return BADNESS[row["verdict"]]

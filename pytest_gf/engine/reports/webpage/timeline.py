@@ -49,14 +49,14 @@ class Fact:
 
 def facts(verdicts: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str | None], Fact]:
     """Return each observation of a record once, by its fact's name and its start, with the evidence that it left."""
-    found: dict[tuple[str, str | None], Fact] = {}
+    observations: dict[tuple[str, str | None], Fact] = {}
     for row in verdicts:
         green = row["verdict"] == "holds"
         for entry, path in with_evidence(row):
             key = key_of(entry)
-            known = found.get(key)
+            known = observations.get(key)
             if known is None:
-                found[key] = Fact(
+                observations[key] = Fact(
                     name=key[0],
                     outcome=str(entry["outcome"]),
                     started=_seconds(key[1]),
@@ -68,7 +68,7 @@ def facts(verdicts: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str | None],
                 )
             else:
                 known.green = known.green and green
-    return found
+    return observations
 
 
 def key_of(entry: Mapping[str, Any]) -> tuple[str, str | None]:
@@ -78,8 +78,8 @@ def key_of(entry: Mapping[str, Any]) -> tuple[str, str | None]:
 
 def with_evidence(row: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
     """Yield a row's facts, each with the path of its evidence, "" where it asked nothing."""
-    asked = [entry for entry in row["facts"] if entry["exchanges"]]
-    paths = iter(row["evidence"] if len(row["evidence"]) == len(asked) else [""] * len(asked))
+    observed = [entry for entry in row["facts"] if entry["exchanges"]]
+    paths = iter(row["evidence"] if len(row["evidence"]) == len(observed) else [""] * len(observed))
     for entry in row["facts"]:
         yield entry, next(paths) if entry["exchanges"] else ""
 
@@ -91,67 +91,67 @@ def _seconds(instant: str | None) -> float | None:
         return None
 
 
-def critical(found: Iterable[Fact]) -> list[Fact]:
+def critical(observations: Iterable[Fact]) -> list[Fact]:
     """Mark the facts that decided how long it took, from the last one back to what it waited for. Return them in time's order."""
-    begun = [each for each in found if each.started is not None]
+    begun = [fact for fact in observations if fact.started is not None]
     path: list[Fact] = []
-    last = max(begun, key=lambda each: each.ended, default=None)
+    last = max(begun, key=lambda fact: fact.ended, default=None)
     while last is not None:
         last.critical = True
         path.insert(0, last)
         start, after = last.started or 0.0, last.after
-        before = [each for each in begun if each.name == after and not each.critical and (each.started or 0.0) <= start]
-        last = max(before, key=lambda each: each.ended, default=None)
+        before = [fact for fact in begun if fact.name == after and not fact.critical and (fact.started or 0.0) <= start]
+        last = max(before, key=lambda fact: fact.ended, default=None)
     return path
 
 
-def timeline(found: Mapping[Any, Fact], folder: Path | None) -> dict[str, Any] | None:
+def timeline(observations: Mapping[Any, Fact], folder: Path | None) -> dict[str, Any] | None:
     """Return the timeline as the page shows it; None where nothing was begun. ``folder`` is the run's, if its evidence is there."""
-    begun = [each for each in found.values() if each.started is not None]
+    begun = [fact for fact in observations.values() if fact.started is not None]
     if not begun:
         return None
     path = critical(begun)
-    begin = min(each.started or 0.0 for each in begun)
-    span = max(max(each.ended for each in begun) - begin, 1e-6)
+    begin = min(fact.started or 0.0 for fact in begun)
+    span = max(max(fact.ended for fact in begun) - begin, 1e-6)
     shown = _chosen(begun, span)
-    for index, each in enumerate(shown):
-        each.id = f"f{index}"
+    for index, fact in enumerate(shown):
+        fact.id = f"f{index}"
     if folder is not None:
         _read_evidence(shown, folder)
     return {
         "begin": _clock(begin),
         "end": _clock(begin + span),
         "said": _said(begun, path, shown, span),
-        "facts": [_bar(each, begin, span, folder) for each in shown],
+        "facts": [_bar(fact, begin, span, folder) for fact in shown],
     }
 
 
 def _chosen(begun: Sequence[Fact], span: float) -> list[Fact]:
     """Return the facts that are worth a line, in the order of their start: what asked, failed, took long or decided."""
     worth = [
-        each
-        for each in begun
-        if each.count or each.critical or each.outcome != "observed" or each.seconds >= span * _NOTED
+        fact
+        for fact in begun
+        if fact.count or fact.critical or fact.outcome != "observed" or fact.seconds >= span * _NOTED
     ]
-    worth.sort(key=lambda each: (not each.critical, each.green, -each.seconds))
-    return sorted(worth[:MOST_FACTS], key=lambda each: (each.started or 0.0, each.name))
+    worth.sort(key=lambda fact: (not fact.critical, fact.green, -fact.seconds))
+    return sorted(worth[:MOST_FACTS], key=lambda fact: (fact.started or 0.0, fact.name))
 
 
-def _bar(each: Fact, begin: float, span: float, folder: Path | None) -> dict[str, Any]:
-    start = ((each.started or 0.0) - begin) / span * 100
-    width = min(max(each.seconds / span * 100, _THINNEST), 100.0)
-    file = link(each.path, folder) if each.path else None
-    shown = {name: getattr(each, name) for name in ("id", "name", "outcome", "critical", "exchanges", "more", "count")}
-    bar = {"x": f"{min(start, 100 - width):.2f}", "width": f"{width:.2f}", "took": took(each.seconds)}
+def _bar(fact: Fact, begin: float, span: float, folder: Path | None) -> dict[str, Any]:
+    start = ((fact.started or 0.0) - begin) / span * 100
+    width = min(max(fact.seconds / span * 100, _THINNEST), 100.0)
+    file = link(fact.path, folder) if fact.path else None
+    shown = {name: getattr(fact, name) for name in ("id", "name", "outcome", "critical", "exchanges", "more", "count")}
+    bar = {"x": f"{min(start, 100 - width):.2f}", "width": f"{width:.2f}", "took": took(fact.seconds)}
     return shown | bar | {"file": file}
 
 
 def _said(begun: Sequence[Fact], path: Sequence[Fact], shown: Sequence[Fact], span: float) -> str:
-    asked = sum(each.count for each in begun)
+    exchanges = sum(fact.count for fact in begun)
     left = len(begun) - len(shown)
     more = f" {left} more facts asked nothing, or are left out here." if left else ""
     decided = f" The critical path (◆) has {len(path)} facts: they decided how long it took."
-    return f"{len(begun)} facts made {asked} exchanges in {took(span)}.{decided}{more}"
+    return f"{len(begun)} facts made {exchanges} exchanges in {took(span)}.{decided}{more}"
 
 
 def _clock(seconds: float) -> str:
@@ -187,23 +187,23 @@ def _is_plain(part: str) -> bool:
 def _read_evidence(shown: Iterable[Fact], folder: Path) -> None:
     """Put the exchanges into the facts, within bounds. What can't be read is only linked."""
     room, characters = MOST_READ, MOST_SHOWN
-    for each in sorted(shown, key=lambda each: each.green):
-        if not href(each.path):
+    for fact in sorted(shown, key=lambda fact: fact.green):
+        if not href(fact.path):
             continue
         try:
-            size = (folder / each.path).stat().st_size
+            size = (folder / fact.path).stat().st_size
             if size > room:
                 continue
             room -= size
-            kept = msgspec.json.decode((folder / each.path).read_bytes(), type=_Kept)
+            kept = msgspec.json.decode((folder / fact.path).read_bytes(), type=_Kept)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             continue
-        made = [_exchange(exchange) for exchange in kept.exchanges[:MOST_EXCHANGES]]
-        characters -= sum(len(exchange["detail"]) for exchange in made)
+        exchanges = [_exchange(exchange) for exchange in kept.exchanges[:MOST_EXCHANGES]]
+        characters -= sum(len(exchange["detail"]) for exchange in exchanges)
         if characters < 0:
             return
-        each.exchanges = made
-        each.more = len(kept.exchanges) + kept.left_out - len(made)
+        fact.exchanges = exchanges
+        fact.more = len(kept.exchanges) + kept.left_out - len(exchanges)
 
 
 class _Kept(msgspec.Struct):
@@ -213,13 +213,13 @@ class _Kept(msgspec.Struct):
 
 def _exchange(exchange: Mapping[str, Any]) -> dict[str, str]:
     rest = {name: value for name, value in exchange.items() if name not in {"system", "operation", "at", "seconds"}}
-    told = [f"{name}: {_compact(value)}" for name, value in rest.items() if value not in ({}, [], "", None)]
+    details = [f"{name}: {_compact(value)}" for name, value in rest.items() if value not in ({}, [], "", None)]
     seconds = exchange.get("seconds")
     return {
         "at": str(exchange.get("at", "")).partition("T")[2],
         "what": f"{exchange.get('system', '')} {exchange.get('operation', '')}",
         "took": took(seconds) if isinstance(seconds, int | float) else "",
-        "detail": "\n".join(told),
+        "detail": "\n".join(details),
     }
 
 

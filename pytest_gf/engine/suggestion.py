@@ -1,4 +1,4 @@
-"""What somebody meant who wrote a word that is not known."""
+"""What to suggest to somebody who wrote an unknown word."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Iterable
 
 MOST = 12
-"""More known words than these are not listed."""
+"""The most known words that a line lists."""
 
 
-def meant(word: str, known: Iterable[str]) -> str:
-    """Return how the line about an unknown word ends: with the word that is most like it, else with the known ones."""
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return the end of a line about an unknown word. It names the word most like it, or else the known words."""
     words = list(dict.fromkeys(known))
     close = difflib.get_close_matches(word, words, n=1)
     if close:

@@ -1,4 +1,4 @@
-"""The kinds of causes that a value may name: the words of ``Cause(…)`` in the source of its class, and of what that uses."""
+"""The kinds of causes that a value may name. They are read from ``Cause(…)`` in the source of its class and of what it uses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def kinds(source: str) -> Iterator[str]:
-    """Yield the kind of each cause that is made in a source; one that is no word of it is an empty one."""
+    """Yield the kind of each cause that a source makes, "" where the kind is no literal word."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Cause":
             yield from _words(node.args[0]) if node.args else ("",)
@@ -27,9 +27,9 @@ def _words(kind: ast.expr) -> Iterator[str]:
 
 
 def kinds_of(value: Any) -> tuple[str, ...]:
-    """Return the kinds that values of this type may name, also by way of the functions and types of its package that it uses."""
+    """Return the kinds that values of this type may name, also through functions and types of its package that it uses."""
     package = str(getattr(value, "__module__", "")).rpartition(".")[0]
-    found: dict[str, None] = {}
+    named: dict[str, None] = {}
     seen: set[Any] = set()
     pending = [value]
     while pending:
@@ -37,9 +37,9 @@ def kinds_of(value: Any) -> tuple[str, ...]:
         if current not in seen:
             seen.add(current)
             own, used = _of(current, package)
-            found.update(dict.fromkeys(own))
+            named.update(dict.fromkeys(own))
             pending += used
-    return tuple(found)
+    return tuple(named)
 
 
 @functools.cache
@@ -55,5 +55,5 @@ def _of(value: Any, package: str) -> tuple[tuple[str, ...], tuple[Any, ...]]:
         known[name] for name in sorted(names) if inspect.isclass(known.get(name)) or inspect.isfunction(known.get(name))
     ]
     used += value.__mro__[1:] if inspect.isclass(value) else []
-    ours = tuple(each for each in used if each.__module__.startswith(package))
+    ours = tuple(thing for thing in used if thing.__module__.startswith(package))
     return tuple(filter(None, kinds(ast.unparse(tree)))), ours

@@ -1,8 +1,9 @@
-"""What pytest and its plugins know, and say through no hook."""
+"""What pytest and its plugins know, and tell by no hook."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,15 +15,21 @@ def last_failed(config: pytest.Config) -> dict[Any, bool]:
 
 
 def stopped_by_maxfail(config: pytest.Config, code: int) -> bool:
-    """With xdist, -x ends in an interrupt; the verdicts still make the exit code, as they do without it."""
+    """Tell whether -x stopped a run under xdist, which calls it an interrupt. The verdicts still make the exit code."""
     dsession = config.pluginmanager.get_plugin("dsession")
     return code == pytest.ExitCode.INTERRUPTED and bool(getattr(dsession, "shouldstop", False))
 
 
 def terminal(config: pytest.Config) -> pytest.TerminalReporter | None:
     """Return what writes to the terminal; an xdist worker has none."""
-    found = config.pluginmanager.get_plugin("terminalreporter")
-    return found if isinstance(found, pytest.TerminalReporter) else None
+    plugin = config.pluginmanager.get_plugin("terminalreporter")
+    return plugin if isinstance(plugin, pytest.TerminalReporter) else None
+
+
+def parameter_names(item: pytest.Item) -> Sequence[str]:
+    """Return the names of the parameters of a test."""
+    names: Sequence[str] = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # Private, and mypy says so.
+    return names
 
 
 def is_controller(config: pytest.Config) -> bool:
@@ -31,8 +38,8 @@ def is_controller(config: pytest.Config) -> bool:
     return getattr(option, "dist", "no") != "no" and bool(getattr(option, "tx", None))
 
 
-def asked(config: pytest.Config) -> dict[str, Any]:
-    """Return what the record says of how this run was asked for."""
+def command_line(config: pytest.Config) -> dict[str, Any]:
+    """Return the selection and the command of this run, as the record has them."""
     option = config.option
     paths = [str(arg).removeprefix(f"{config.rootpath}/") for arg in config.args]
     return {

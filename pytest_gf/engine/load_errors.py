@@ -1,4 +1,4 @@
-"""A file of facts or clauses that can't be loaded: one line for the person who wrote it, instead of a traceback."""
+"""One line, instead of a traceback, about a file of facts or clauses that can't be loaded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gf.engine.meant import meant
+from pytest_gf.engine.suggestion import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,7 @@ def line_of(error: BaseException, path: Path, markers: Iterable[str] = ()) -> st
     unknown = _NO_MARKER.search(str(error))
     text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     if unknown is not None:
-        text = f"unknown marker {unknown[1]!r}{meant(unknown[1], markers)}"
+        text = f"unknown marker {unknown[1]!r}{suggestion(unknown[1], markers)}"
     elif isinstance(error, NameError):
         text += "; is its import missing?"
     return f"{path}:{_line(error, path)}: {text}"
@@ -32,11 +32,11 @@ def _line(error: BaseException, path: Path) -> int:
     if isinstance(error, SyntaxError):
         return error.lineno or 1
     frames = traceback.extract_tb(error.__traceback__)
-    return next((each.lineno or 1 for each in reversed(frames) if Path(each.filename).name == path.name), 1)
+    return next((frame.lineno or 1 for frame in reversed(frames) if Path(frame.filename).name == path.name), 1)
 
 
-def take_out(report: pytest.CollectReport, collector: pytest.Collector, suites: Iterable[Path]) -> list[str]:
-    """Take the failure of a clauses' file out of its report, and return its line; nothing for any other file."""
+def take_failure(report: pytest.CollectReport, collector: pytest.Collector, suites: Iterable[Path]) -> list[str]:
+    """Take the failure of a file of clauses out of pytest's report, and return a line about it. Other reports stay as they are."""
     excinfo = report.call.excinfo if report.failed and report.call is not None else None
     if excinfo is None or not any(suite in collector.path.parents for suite in suites):
         return []

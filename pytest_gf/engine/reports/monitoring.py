@@ -1,4 +1,4 @@
-"""What lies between a run and others: its options, where it is kept for later ones, where its metrics go."""
+"""What a run leaves for later: its file in the history, and its metrics. Also what earlier runs say about it."""
 
 from __future__ import annotations
 
@@ -24,65 +24,61 @@ TRIED = 64 * 1024
 """Bytes that are written to see whether the disk takes any."""
 HISTORY = "--gf-history"
 OPTIONS = (
-    Option(
+    Option.value(
         HISTORY,
-        {
-            "metavar": "DIR",
-            "help": "Keep a small file of this run there, and compare the run with the earlier ones of its target, contract and "
-            "vantage: since when an incident stands, what is new, what was mended, what flaps. Takes precedence over the ini option "
-            "gf_history.",
-        },
+        "DIR",
+        "Keep a small file of this run there, and compare the run with the earlier ones of its target, contract and "
+        "vantage: since when an incident stands, what is new, what was mended, what flaps. Takes precedence over the ini option "
+        "gf_history.",
         path=True,
     ),
-    Option(
+    Option.value(
         "--gf-metrics",
-        {
-            "metavar": "FILE|URL",
-            "help": "Write metrics for Prometheus: into a file for node_exporter's textfile collector (its name ends in .prom), or to the "
-            "Pushgateway at an http(s) address.",
-        },
+        "FILE|URL",
+        "Write metrics for Prometheus: into a file for node_exporter's textfile collector (its name ends in .prom), or to the "
+        "Pushgateway at an http(s) address.",
         path=True,
     ),
 )
 
 
 @dataclass(frozen=True)
-class Between:
-    """Where this run is kept for later ones, and where its metrics go; None where nowhere."""
+class Monitoring:
+    """Where the history is kept, and where the metrics go. None where they are not asked for."""
 
     history: Path | None = None
     metrics: Path | metrics.Gateway | None = None
 
 
-NOTHING = Between()
+NOTHING = Monitoring()
 
 
-def read(option: argparse.Namespace, ini: str, file: Path | None) -> Between:
+def read(option: argparse.Namespace, ini: str, file: Path | None) -> Monitoring:
     """Return what was asked for; ``ini`` is what gf_history says, relative to the ini file. Raises `BadInput`."""
     base = file.parent if file is not None and not option.gf_history else Path.cwd()
     folder = os.path.abspath(base / (option.gf_history or ini)) if option.gf_history or ini else None
     to = metrics.destination(option.gf_metrics) if option.gf_metrics else None
-    return Between(Path(folder) if folder is not None else None, to)
+    return Monitoring(Path(folder) if folder is not None else None, to)
 
 
-def check(asked: Between) -> None:
+def check(monitoring: Monitoring) -> None:
     """Write to the folder of the history, and beside the file of metrics. Raises `BadInput` where that fails."""
-    if asked.history is not None:
-        try_to_write("the history", asked.history, f"folder with {HISTORY}=DIR")
+    if monitoring.history is not None:
+        try_to_write("the history", monitoring.history, f"folder with {HISTORY}=DIR")
         try:
-            next(asked.history.iterdir(), None)
+            next(monitoring.history.iterdir(), None)
         except OSError as wrong:
-            raise BadInput(f"the history in {asked.history} can't be listed: {wrong.strerror}") from None
-    if isinstance(asked.metrics, Path):
-        if asked.metrics.exists() and not asked.metrics.is_file():
+            raise BadInput(f"the history in {monitoring.history} can't be listed: {wrong.strerror}") from None
+    if isinstance(monitoring.metrics, Path):
+        if monitoring.metrics.exists() and not monitoring.metrics.is_file():
             raise BadInput(
-                f"--gf-metrics={asked.metrics}: it is no file; expected one whose name ends in .prom, or a URL"
+                f"--gf-metrics={monitoring.metrics}: it is no file; expected one whose name ends in .prom, or a URL"
             )
-        try_to_write("metrics", asked.metrics.parent, "file with --gf-metrics=FILE", make=False)
+        try_to_write("metrics", monitoring.metrics.parent, "file with --gf-metrics=FILE", make=False)
 
 
 def try_to_write(what: str, folder: Path, other: str, *, make: bool = True) -> None:
-    """Write to a folder what is taken away at once. Raises `BadInput` with one line where that fails; ``other`` is what a person may name."""
+    """Write a file to a folder, and delete it. Raises `BadInput` with one line if that fails; ``other`` says what a person may name instead."""
     try:
         if make:
             folder.mkdir(parents=True, exist_ok=True)
@@ -96,19 +92,19 @@ def try_to_write(what: str, folder: Path, other: str, *, make: bool = True) -> N
 
 
 def compare(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
-    """Return a record with what its incidents and rows were before: ``incidents[].since`` and ``history``, null without one."""
+    """Return the record with ``history`` and each incident's ``since``, as earlier runs show them. Both are null where none are kept."""
     record.earlier = _earlier(record, whole)
     if record.earlier is None:
-        return whole | {"incidents": [each | {"since": None} for each in whole["incidents"]], "history": None}
+        return whole | {"incidents": [incident | {"since": None} for incident in whole["incidents"]], "history": None}
     now, runs = record.past(whole), record.earlier.runs
-    begun = [changes.since(each, now, runs) for each in now.incidents]
-    incidents = [each | {"since": when} for each, when in zip(whole["incidents"], begun, strict=True)]
+    begun = [changes.since(incident, now, runs) for incident in now.incidents]
+    incidents = [incident | {"since": when} for incident, when in zip(whole["incidents"], begun, strict=True)]
     return whole | {"incidents": incidents, "history": msgspec.to_builtins(changes.changes(now, record.earlier))}
 
 
 def _earlier(record: Record, whole: Mapping[str, Any]) -> history.History | None:
-    """Return the runs that this one is compared with; None where none are kept, or their folder can't be read any more."""
-    folder = record.run.settings.between.history
+    """Return the runs that this one is compared with. None where none are kept, or their folder can't be read."""
+    folder = record.run.settings.monitoring.history
     if folder is None:
         return None
     try:
@@ -118,17 +114,17 @@ def _earlier(record: Record, whole: Mapping[str, Any]) -> history.History | None
         return None
 
 
-def leave(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
-    """Write metrics and history when all else is written. Return the record, whose green exit is an error where a report is missing."""
-    asked = record.run.settings.between
+def write(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
+    """Write metrics and history, after all other reports. Return the record: a green exit becomes an error where a report is missing."""
+    monitoring = record.run.settings.monitoring
     whole = _settled(record, whole)
     sent = _measure(record, whole)
     whole = _settled(record, whole)
-    if asked.history is not None:
+    if monitoring.history is not None:
         try:
-            history.store(asked.history, record.past(whole))
+            history.store(monitoring.history, record.past(whole))
         except OSError as wrong:
-            record.run.unwritten.append(f"the history in {asked.history}: {wrong.strerror or wrong}")
+            record.run.unwritten.append(f"the history in {monitoring.history}: {wrong.strerror or wrong}")
     after = _settled(record, whole)
     if after is not whole and sent:
         _measure(record, after)
@@ -141,7 +137,7 @@ def _settled(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
 
 def _measure(record: Record, whole: Mapping[str, Any]) -> bool:
     """Write the metrics, if they are asked for. Return whether they arrived."""
-    run, to = record.run, record.run.settings.between.metrics
+    run, to = record.run, record.run.settings.monitoring.metrics
     if to is None:
         return False
     try:
@@ -149,11 +145,11 @@ def _measure(record: Record, whole: Mapping[str, Any]) -> bool:
         calm = metrics.last_calm(now, record.earlier.runs if record.earlier is not None else ())
         if calm is None and isinstance(to, Path):
             calm = metrics.earlier_calm(to, now)
-        made = metrics.families(whole, run.house.kinds, now, calm)
+        families = metrics.families(whole, run.house.kinds, now, calm)
         if isinstance(to, Path):
-            metrics.write(made, to)
+            metrics.write(families, to)
         else:
-            metrics.push(made, to, now, run.settings.deadline)
+            metrics.push(families, to, now, run.settings.deadline)
     except OSError as wrong:
         run.unwritten.append(f"metrics to {to}: {wrong.strerror or wrong}")
         return False

@@ -1,4 +1,4 @@
-"""Redaction of the values that pytest, Allure and logging hand on, before anybody writes them."""
+"""Redaction of what pytest, Allure, logging and warnings are about to write."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Factory = Callable[..., logging.LogRecord]
 
 
 def redact_within(value: Any, depth: int = _DEEPEST) -> Any:
-    """Return ``value`` without secrets and visible: strings anew, containers and objects with their attributes changed in place."""
+    """Return ``value`` visible and without secrets. A string is made anew. Containers and objects are changed in place."""
     if isinstance(value, str):
         return _shown(value, most=max(MOST_OF_A_TEXT, len(value) * 2))
     if depth == 0 or value is None or isinstance(value, bool | int | float | bytes):
         return value
     if isinstance(value, tuple) and type(value) is tuple:
-        return tuple(redact_within(each, depth - 1) for each in value)
+        return tuple(redact_within(item, depth - 1) for item in value)
     if isinstance(value, list):
-        value[:] = [redact_within(each, depth - 1) for each in value]
+        value[:] = [redact_within(item, depth - 1) for item in value]
     elif isinstance(value, dict):
         for name in list(value):
             value[name] = redact_within(value[name], depth - 1)
@@ -38,10 +38,16 @@ def redact_within(value: Any, depth: int = _DEEPEST) -> Any:
 
 
 def _redact_attributes(attributes: dict[str, Any], owner: Any, depth: int) -> None:
-    for name, each in list(attributes.items()):
-        clean = redact_within(each, depth - 1)
-        if clean is not each:
+    for name, attribute in list(attributes.items()):
+        clean = redact_within(attribute, depth - 1)
+        if clean is not attribute:
             object.__setattr__(owner, name, clean)
+
+
+def redact_outputs(tracer: Any) -> list[Callable[[], None]]:
+    """Let logs, warnings, uncaught exceptions and pytest's ``tracer`` write without secrets. Return what undoes that."""
+    redact_traces(tracer)
+    return [redact_log_records(), redact_shown_warnings(), redact_uncaught()]
 
 
 def redact_log_records() -> Callable[[], None]:
@@ -50,18 +56,18 @@ def redact_log_records() -> Callable[[], None]:
     formatter = logging.Formatter()
 
     def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
-        made = before(*args, **kwargs)
+        record = before(*args, **kwargs)
         try:
-            text = made.getMessage()
+            text = record.getMessage()
         except Exception as wrong:  # noqa: BLE001  # The caller's mistake in its arguments, which logging would print.
-            text = f"{made.msg!r} with the arguments {made.args!r}: {wrong!r}"
-        made.msg, made.args = _shown(text), ()
-        if made.exc_info and made.exc_info[0] is not None:
-            made.exc_text = _shown(formatter.formatException(made.exc_info))
-            made.exc_info = None
-        if made.stack_info:
-            made.stack_info = _shown(made.stack_info)
-        return made
+            text = f"{record.msg!r} with the arguments {record.args!r}: {wrong!r}"
+        record.msg, record.args = _shown(text), ()
+        if record.exc_info and record.exc_info[0] is not None:
+            record.exc_text = _shown(formatter.formatException(record.exc_info))
+            record.exc_info = None
+        if record.stack_info:
+            record.stack_info = _shown(record.stack_info)
+        return record
 
     logging.setLogRecordFactory(make)
     return lambda: logging.setLogRecordFactory(before)
@@ -86,10 +92,10 @@ def redact_shown_warnings() -> Callable[[], None]:
 
 
 def redact_warning(warning: Warning | str) -> Warning | str:
-    """Return a warning whose text holds no secret, whatever its arguments are; its class stays where that can be."""
+    """Return a warning whose text holds no secret, whatever its arguments are. It keeps its class if that is possible."""
     if isinstance(warning, str):
         return _shown(warning)
-    warning.args = tuple(each if _is_clean(each) else _shown(str(each)) for each in warning.args)
+    warning.args = tuple(argument if _is_clean(argument) else _shown(str(argument)) for argument in warning.args)
     return warning if _is_clean(warning) else RuntimeWarning(_shown(str(warning)))
 
 

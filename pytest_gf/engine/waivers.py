@@ -18,7 +18,7 @@ EXPIRED = pytest.StashKey[str]()
 
 def waiver_of(row: Row, run: Run) -> Waiver | None:
     """Return the contract's waiver of this row or of its clause, if there is one."""
-    return next((each for each in run.contract.waivers if {row.clause, row.name} & set(each.clauses)), None)
+    return next((waiver for waiver in run.contract.waivers if {row.clause, row.name} & set(waiver.clauses)), None)
 
 
 def waive(item: pytest.Item, row: Row, run: Run) -> None:
