@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not 0 < options.lifetime <= LONGEST_LIFETIME:
             raise ValueError(f"--lifetime: expected seconds above 0 and up to {LONGEST_LIFETIME:g}")  # noqa: TRY301  # One line for all.
         contract = load(options.contract)
-        wanted = [str(faults.parse(each, contract)) for each in options.fault]
+        wanted = [str(faults.parse(fault, contract)) for fault in options.fault]
         folder: Path = (options.folder or Path(tempfile.mkdtemp(prefix="gf-lab-"))).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         lock = _locked(folder)
@@ -107,15 +107,17 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
     bazel = _bazel(folder, contract, service, s3, journal)
     flakehub = FlakeHub(bends, journal)
     _seed(folder, contract, s3, attic, bazel)
-    servers: tuple[Server, ...] = tuple(each for each in (s3, kubernetes, attic, bazel, flakehub) if each is not None)
+    servers: tuple[Server, ...] = tuple(
+        server for server in (s3, kubernetes, attic, bazel, flakehub) if server is not None
+    )
     control = Control(servers, bends, journal, contract)
     for server in servers:
         await server.start()
     await control.start()
     ended = _end_of(child=child)
     try:
-        for each in wanted:
-            await control.bend(each)
+        for bend in wanted:
+            await control.bend(bend)
         honey.write_kubeconfigs(folder, kubernetes.address, folder / tls.CA)
         places = (_attic_section(attic), _bazel_section(bazel), flakehub.page)
         target = honey.write_targets(folder, s3.address, REGION, contract.rustfs, *places)
@@ -175,7 +177,7 @@ def _attic(  # noqa: PLR0917  # Called once, above.
     if contract.attic is None or contract.attic.bucket not in contract.buckets:
         return None
     chunks = Servant(service, "attic", contract.attic.bucket, contract.attic.node, lambda: s3.is_open)
-    other = next((each for each in contract.buckets if each != contract.attic.bucket), contract.attic.bucket)
+    other = next((bucket for bucket in contract.buckets if bucket != contract.attic.bucket), contract.attic.bucket)
     workload = contract.rustfs
     inside = "" if workload is None else workload.address
 
@@ -225,7 +227,7 @@ def _told(folder: Path, addresses: Mapping[str, str], wanted: Sequence[str]) -> 
         f"  folder      {folder} (stays when the lab ends; data/ is the emulated /data)",
         f"  target      {folder / 'target.toml'} ({honey.ROUTED}: the same through port-forwards)",
         f"  kubectl     --kubeconfig={folder / honey.ADMIN_KUBECONFIG}",
-        *(f"  fault       {each}" for each in wanted),
+        *(f"  fault       {fault}" for fault in wanted),
         "In another shell:",
         f"  . {folder / 'env.sh'}",
         f"  pytest --gf -m canary --gf-target={folder / 'target.toml'}",

@@ -84,8 +84,8 @@ class Control:
             undone = [await server.bend(bend) for server in self._servers]
 
         def undo() -> None:
-            for each in undone:
-                each()
+            for step in undone:
+                step()
 
         self._bends.add(bend, undo)
 

@@ -43,12 +43,14 @@ def drills(*paths: Path) -> list[Drill]:
     """Return the tables' rows, their groups written out. Raises OSError, and KeyError for a group that is not there."""
     tables = {path: tomllib.loads(path.read_text(encoding="utf-8")) for path in paths or (TABLE, MODEL)}
     groups: Mapping[str, Sequence[str]] = {
-        name: each for table in tables.values() for name, each in table.get("groups", {}).items()
+        name: members for table in tables.values() for name, members in table.get("groups", {}).items()
     }
 
     def rows(patterns: Iterable[str]) -> tuple[str, ...]:
         return tuple(
-            row for each in patterns for row in (groups[each.removeprefix("@")] if each.startswith("@") else [each])
+            row
+            for pattern in patterns
+            for row in (groups[pattern.removeprefix("@")] if pattern.startswith("@") else [pattern])
         )
 
     return [

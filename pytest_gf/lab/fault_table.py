@@ -231,7 +231,7 @@ _WIRE = (
     Fault("html-everywhere", None, "every exchange answers 200 with an HTML page"),
     Fault("malformed-xml", None, "every XML answer is cut short"),
 )
-_ATTIC = tuple(Fault(*each) for each in attic.FAULTS)
+_ATTIC = tuple(Fault(*row) for row in attic.FAULTS)
 _FLAKEHUB = (
     Fault("flakehub-unpublished", None, "FlakeHub knows no page of the flake: 404"),
     Fault("flakehub-broken", None, "FlakeHub answers 500"),
@@ -283,4 +283,4 @@ _EVERY = (
     *_BAZEL,
     *_MODEL,
 )
-FAULTS: Mapping[str, Fault] = {each.name: each for each in _EVERY}
+FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in _EVERY}

@@ -70,9 +70,9 @@ def credentials(folder: Path, bends: Iterable[str] = ()) -> dict[str, str]:
         made |= dict(zip(ATTIC_TOKENS.values(), tokens.powerless(made[ATTIC_SECRET]), strict=True))
         write_private(path, msgspec.json.encode(made))
     held = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    for each in bends:
-        if each in tokens.BENT:
-            held[ATTIC_TOKEN] = tokens.bent(held[ATTIC_SECRET], each)
+    for fault in bends:
+        if fault in tokens.BENT:
+            held[ATTIC_TOKEN] = tokens.bent(held[ATTIC_SECRET], fault)
     return held
 
 

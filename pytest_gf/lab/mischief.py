@@ -75,18 +75,18 @@ class Mischief:
         """Return what is done to an exchange that begins with these bytes, and count it."""
         target = first.split(b"\r\n", 1)[0].decode("latin-1")
         if target.startswith("GET ") and any(text in target for text in self.rotten):
-            found = "rot"
+            deed = "rot"
         else:
             rates = self.rates
             shares = (("slow", rates.slow), ("reset", rates.reset), ("close", rates.close), ("cut", rates.cut))
-            thrown, found = self.die.random(), "well"
+            thrown, deed = self.die.random(), "well"
             for name, share in (*shares, ("late", rates.late)):
                 if thrown < share:
-                    found = name
+                    deed = name
                     break
                 thrown -= share
-        self.done[found] += 1
-        return found
+        self.done[deed] += 1
+        return deed
 
 
 @contextlib.contextmanager

@@ -33,8 +33,8 @@ def act(server: AtticServer, bend: Bend) -> Undo:
     undone = [change(server, path, bend.argument or "") for path in paths]
 
     def undo() -> None:
-        for each in undone:
-            each()
+        for step in undone:
+            step()
 
     return undo
 

@@ -116,7 +116,7 @@ class AtticServer:
     async def mended(self) -> None:
         """Listen again where no fault forbids it any more. Raises OSError where another has taken a port."""
         for port in self._ports.values():
-            if not port.is_open and not any(self.chunks.shut_by(each) for each in self.bends):
+            if not port.is_open and not any(self.chunks.shut_by(bend) for bend in self.bends):
                 await port.open()
 
     def take(self, path: str, data: bytes, references: tuple[str, ...], ca: str) -> None:
@@ -135,7 +135,7 @@ class AtticServer:
 
     def _lose(self) -> None:
         """Lose buckets after a push, where a fault says so: at once, or while everything is idle."""
-        after, later = (self.bends.argument(f"attic-push-loses-{each}") for each in ("buckets", "later"))
+        after, later = (self.bends.argument(f"attic-push-loses-{what}") for what in ("buckets", "later"))
         if after is not None and self.taken >= int(after):
             self.chunks.lose()
         if later is not None:
@@ -179,7 +179,7 @@ class AtticServer:
         request["surface"] = surface
         response = await self.gateway.answer(request, surface) or await handler(request, tail)
         if self.bends.on("attic-headers-stripped"):
-            for name in [each for each in response.headers if each.lower().startswith("x-attic-")]:
+            for name in [header for header in response.headers if header.lower().startswith("x-attic-")]:
                 del response.headers[name]
         return response
 

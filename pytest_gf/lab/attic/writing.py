@@ -34,7 +34,7 @@ class Rights:
 
     def of(self, request: web.Request, name: str) -> frozenset[str]:
         """Return the rights that a request has on a cache; those of everybody are not among them."""
-        careless = [each for each in CARELESS if self._bends.on(f"attic-accepts-{each}")]
+        careless = [fault for fault in CARELESS if self._bends.on(f"attic-accepts-{fault}")]
         held = self._issuer.rights(request.headers.get("Authorization", ""), name, careless)
         through = self._bends.on("attic-proxy-token") and request.get("surface", "").endswith("https")
         return held | {"r", "w"} if through else held
@@ -69,16 +69,20 @@ class Writing:
         """Answer which of the asked paths are missing."""
         try:
             asked = msgspec.json.decode(await request.read(), type=dict[str, Any])
-            name, hashes = str(asked["cache"]), [str(each) for each in asked["store_path_hashes"]]
+            name, hashes = str(asked["cache"]), [str(store_hash) for store_hash in asked["store_path_hashes"]]
         except (msgspec.DecodeError, KeyError, TypeError) as wrong:
             return web.Response(status=422, text=f"Failed to deserialize the JSON body into the target type: {wrong}")
-        strange = [each for each in hashes if len(each) != 32 or set(each) - set(content.DIGITS)]  # noqa: PLR2004  # A store hash.
+        strange = [
+            store_hash
+            for store_hash in hashes
+            if len(store_hash) != 32 or set(store_hash) - set(content.DIGITS)  # noqa: PLR2004  # A store hash.
+        ]
         if strange:
             return web.Response(
                 status=422, text="Failed to deserialize the JSON body: Hash of the store path is invalid"
             )
         self._rights.check(request, name, "w")
-        missing = [each for each in dict.fromkeys(hashes) if each not in self._server.database.paths]
+        missing = [store_hash for store_hash in dict.fromkeys(hashes) if store_hash not in self._server.database.paths]
         return _json({"missing_paths": missing})
 
     async def upload(self, request: web.Request, _: str) -> web.StreamResponse:
@@ -96,7 +100,7 @@ class Writing:
         if self._server.bends.on("attic-upload-error"):
             refuse(500, "InternalServerError", "The server encountered an internal error or misconfiguration.")
         database, references = self._server.database, tuple(map(str, said.get("references", ())))
-        known = next((each for each in database.paths.values() if each.nar_hash == digest), None)
+        known = next((path for path in database.paths.values() if path.nar_hash == digest), None)
         if known is not None and not self._server.bends.on("attic-chunk-unreferenced"):
             database.keep(
                 msgspec.structs.replace(known, store_path=path, references=references, ca=str(said.get("ca") or ""))

@@ -23,7 +23,7 @@ def act(blobs: Blobs, bend: Bend) -> Undo:
         return _action(blobs, bend.argument)
     if bend.name == "bazel-hot-warm":
         seeded = [content.payload(at) for at in range(len(content.SIZES))]
-        return _warm(blobs, {content.digest(each): each for each in seeded})
+        return _warm(blobs, {content.digest(data): data for data in seeded})
     if bend.name == "bazel-hot-other":
         blob = content.largest()
         return _warm(blobs, {content.digest(blob): bytes([blob[0] ^ 1]) + blob[1:]})

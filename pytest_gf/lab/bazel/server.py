@@ -72,7 +72,7 @@ class BazelServer:
 
     async def mended(self) -> None:
         """Listen again where no fault forbids it any more. Raises OSError where another has taken a port."""
-        if self._grpc is None and not any(self.blobs.servant.shut_by(each) for each in self._bends):
+        if self._grpc is None and not any(self.blobs.servant.shut_by(bend) for bend in self._bends):
             await self._open()
 
     async def _open(self) -> None:
@@ -102,7 +102,7 @@ class BazelServer:
             if name in self._methods:
                 _, service, _ = method.path.split("/")
                 services.setdefault(service, {})[name] = self._handler(name, method)
-        return (grpc.method_handlers_generic_handler(service, found) for service, found in services.items())
+        return (grpc.method_handlers_generic_handler(service, handlers) for service, handlers in services.items())
 
     def _handler(self, name: str, method: reapi.Method) -> Any:
         import grpc
@@ -113,8 +113,8 @@ class BazelServer:
             exchange = await self._begin(name)
             await self._admit(name, context, exchange)
             try:
-                found = made(request)
-                response = await found if method.client_streams else found
+                answer = made(request)
+                response = await answer if method.client_streams else answer
             except Failed as failed:
                 exchange.finish(200, failed.code)
                 await context.abort(grpc.StatusCode[failed.code], failed.details)
@@ -177,7 +177,7 @@ class BazelServer:
 
     async def _status(self, _: web.Request) -> web.Response:
         (await self._begin("Status")).finish(200, "OK")
-        said = {"NumFiles": sum(1 for each in self.blobs.hot("").rglob("*") if each.is_file()), "ServerTime": 0}
+        said = {"NumFiles": sum(1 for path in self.blobs.hot("").rglob("*") if path.is_file()), "ServerTime": 0}
         return web.Response(text=json.dumps(said), content_type="application/json")
 
     async def _metrics(self, _: web.Request) -> web.Response:

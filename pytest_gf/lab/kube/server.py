@@ -139,9 +139,9 @@ class KubeServer:
         exchange.authenticated = identity is not rights.ANONYMOUS
         if request.path in OPEN:
             return web.json_response(VERSION) if request.path == "/version" else web.Response(text="ok")
-        found = _discovered(request.path, exposing.groups(self._bends))
-        if found is not None:
-            return web.json_response(found)
+        document = _discovered(request.path, exposing.groups(self._bends))
+        if document is not None:
+            return web.json_response(document)
         if request.path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" and request.method == "POST":
             return await self._review(request, identity)
         return await self._object(request, identity)
@@ -180,8 +180,8 @@ class KubeServer:
             return self._log(request, namespace, name)
         if not name:
             return self._list(request, resource, namespace)
-        found = self._one(resource, namespace, name)
-        return web.json_response(table.of(resource, [found], {}) if table.is_wanted(request) else found)
+        document = self._one(resource, namespace, name)
+        return web.json_response(table.of(resource, [document], {}) if table.is_wanted(request) else document)
 
     def _serves(self, resource: Resource, path: str) -> bool:
         """Tell whether a resource is served by the version that the path asks for; a gateway's where one is installed."""
@@ -194,22 +194,22 @@ class KubeServer:
         return not resource.group or path.startswith(f"/apis/{resource.group_version}/")
 
     def _one(self, resource: Resource, namespace: str, name: str) -> Mapping[str, Any]:
-        for each in self.cluster.objects(resource.name):
-            if each["metadata"]["name"] == name and each["metadata"].get("namespace", "") == namespace:
-                return each
+        for document in self.cluster.objects(resource.name):
+            if document["metadata"]["name"] == name and document["metadata"].get("namespace", "") == namespace:
+                return document
         full = f"{resource.name}{f'.{resource.group}' if resource.group else ''}"
         raise Refused(404, "NotFound", f'{full} "{name}" not found')
 
     def _list(self, request: web.Request, resource: Resource, namespace: str) -> web.Response:
         query = request.query
         objects = [
-            each
-            for each in self.cluster.objects(resource.name)
-            if not namespace or each["metadata"].get("namespace", "") == namespace
+            document
+            for document in self.cluster.objects(resource.name)
+            if not namespace or document["metadata"].get("namespace", "") == namespace
         ]
         try:
-            found = selecting.chosen(objects, query.get("labelSelector", ""), query.get("fieldSelector", ""))
-            items, token, left = selecting.page(found, query.get("limit", ""), query.get("continue", ""))
+            chosen = selecting.chosen(objects, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+            items, token, left = selecting.page(chosen, query.get("limit", ""), query.get("continue", ""))
         except ValueError as wrong:
             raise Refused(400, "BadRequest", str(wrong)) from None
         meta: dict[str, Any] = {"resourceVersion": "4711"}
@@ -227,7 +227,7 @@ class KubeServer:
             raise Refused(500, "InternalError", NO_ROUTE)
         told = pod["status"].get("containerStatuses") or [{"name": CONTAINER}]
         container = request.query.get("container") or told[0]["name"]
-        mine: Mapping[str, Any] = next((each for each in told if each["name"] == container), {})
+        mine: Mapping[str, Any] = next((status for status in told if status["name"] == container), {})
         if request.query.get("previous") == "true" and not mine.get("restartCount"):
             said = f'previous terminated container "{container}" in pod "{name}" not found'
             raise Refused(400, "BadRequest", said)
@@ -256,7 +256,7 @@ class KubeServer:
             raise Refused(500, "InternalError", said)
         if request.headers.get("Upgrade", "").lower() != "websocket":
             raise Refused(400, "BadRequest", NO_SPDY)
-        spoken = {each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",")}
+        spoken = {protocol.strip() for protocol in request.headers.get("Sec-WebSocket-Protocol", "").split(",")}
         if not spoken & {V4, V5}:
             raise Refused(400, "BadRequest", NO_SPDY)
         if sub == "exec":

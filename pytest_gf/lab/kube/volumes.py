@@ -51,11 +51,11 @@ def persistent(bends: Bends, claim: Object, *, node: str, other: str, size: str)
         spec |= {"nodeAffinity": {"required": {"nodeSelectorTerms": _terms(shape, node, other)}}}
     phase = "Released" if shape == "released" else "Bound"
     volume = {"metadata": meta(VOLUME), "spec": spec, "status": {"phase": phase}}
-    owners = [each["metadata"] for each in beside(bends, claim)]
+    owners = [owner_claim["metadata"] for owner_claim in beside(bends, claim)]
     others = [
-        {"claimRef": {"namespace": each["namespace"], "name": each["name"], "uid": each["uid"]}} for each in owners
+        {"claimRef": {"namespace": owner["namespace"], "name": owner["name"], "uid": owner["uid"]}} for owner in owners
     ]
-    return [volume, *({**volume, "metadata": meta(OTHER_VOLUME), "spec": {**spec, **each}} for each in others)]
+    return [volume, *({**volume, "metadata": meta(OTHER_VOLUME), "spec": {**spec, **changes}} for changes in others)]
 
 
 def _terms(shape: str, node: str, other: str) -> list[Object]:

@@ -225,7 +225,7 @@ def _each(change: Callable[[dict[str, object]], dict[str, object]]) -> Callable[
 
     def alter(body: bytes) -> bytes:
         state = honey.decode(body)
-        return _later(state, [change(each) for each in honey.resources(state)])
+        return _later(state, [change(resource) for resource in honey.resources(state)])
 
     return alter
 

@@ -52,17 +52,17 @@ class Call:
 
     def header(self, name: str, default: str = "") -> str:
         """Return a header's values, joined by commas."""
-        values = [value for each, value in self.headers if each == name]
+        values = [value for key, value in self.headers if key == name]
         return ",".join(values) if values else default
 
     @functools.cached_property
     def params(self) -> Mapping[str, str]:
         """The query's parameters, decoded; the first of a name counts."""
-        found: dict[str, str] = {}
+        parameters: dict[str, str] = {}
         for pair in filter(None, self.query.split("&")):
             name, _, value = pair.partition("=")
-            found.setdefault(unquote(name), unquote(value))
-        return found
+            parameters.setdefault(unquote(name), unquote(value))
+        return parameters
 
     @functools.cached_property
     def resource(self) -> tuple[str, str]:

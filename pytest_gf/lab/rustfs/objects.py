@@ -19,11 +19,11 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 def kept_headers(call: Call) -> dict[str, str]:
     """Return the headers of a request that come back with the object's body."""
-    found = {name: call.header(name) for name in _KEPT if call.header(name)}
-    encodings = [each.strip() for each in found.pop("content-encoding", "").split(",")]
-    encoding = ",".join(each for each in encodings if each and each != "aws-chunked")
-    found |= {"content-encoding": encoding} if encoding else {}
-    return found | {name: value for name, value in call.headers if name.startswith("x-amz-meta-")}
+    kept = {name: call.header(name) for name in _KEPT if call.header(name)}
+    encodings = [encoding.strip() for encoding in kept.pop("content-encoding", "").split(",")]
+    encoding = ",".join(name for name in encodings if name and name != "aws-chunked")
+    kept |= {"content-encoding": encoding} if encoding else {}
+    return kept | {name: value for name, value in call.headers if name.startswith("x-amz-meta-")}
 
 
 def check_conditions(service: Service, call: Call) -> None:

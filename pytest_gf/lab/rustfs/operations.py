@@ -52,5 +52,5 @@ def operation(call: Call) -> str:
         return subresources.get((call.method, asked[0]), f"{call.method} {asked[0]}")
     if call.header("x-amz-copy-source"):
         return "CopyObject"
-    found = plain.get(call.method, UNKNOWN)
-    return "ListObjectsV2" if found == "ListObjects" and call.params.get("list-type") == "2" else found
+    plain_name = plain.get(call.method, UNKNOWN)
+    return "ListObjectsV2" if plain_name == "ListObjects" and call.params.get("list-type") == "2" else plain_name

@@ -86,7 +86,7 @@ class Servant:
 
     def lose(self) -> None:
         """Take this bucket and those of the states out of the API, as the losses of 2026-05-08 and 05-13 did."""
-        states = (each.bucket for each in self._service.contract.stacks.values())
+        states = (stack.bucket for stack in self._service.contract.stacks.values())
         self._service.disk.lost.update({self._bucket, *states})
 
     def losing(self) -> Callable[[], None]:
@@ -115,8 +115,8 @@ class Servant:
         call = Call(method, path, query, (("host", "s3"),), body)
         reply = self._service.answer(call, Exchange(self._name, f"{method.capitalize()}Object", self._bucket, key))
         if reply.code:
-            found = _MESSAGE.search(b"".join(reply.chunks))
-            raise Unavailable(reply.code, found[1].decode() if found else f"status code {reply.status}")
+            message = _MESSAGE.search(b"".join(reply.chunks))
+            raise Unavailable(reply.code, message[1].decode() if message else f"status code {reply.status}")
         return reply
 
     def _signed(self, method: str, host: str, key: str) -> tuple[str, str]:

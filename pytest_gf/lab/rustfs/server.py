@@ -90,7 +90,7 @@ class S3Server:
 
     async def mended(self) -> None:
         """Listen again where no fault forbids it any more. Raises OSError where another has taken the port."""
-        if not self._port.is_open and not any(self._shut(each) for each in self._bends):
+        if not self._port.is_open and not any(self._shut(bend) for bend in self._bends):
             await self._port.open()
 
     def _shut(self, bend: Bend) -> bool:
@@ -186,12 +186,12 @@ def _with_body(call: Call, body: bytes) -> Call:
 
 
 async def _body(request: web.Request) -> bytes:
-    found = bytearray()
+    body = bytearray()
     async for chunk in request.content.iter_any():
-        found += chunk
-        if len(found) > LONGEST_BODY:
+        body += chunk
+        if len(body) > LONGEST_BODY:
             raise Refusal(400, "EntityTooLarge", f"The lab takes at most {LONGEST_BODY} bytes in one request.")
-    return bytes(found)
+    return bytes(body)
 
 
 async def _without_server(_: web.Request, response: web.StreamResponse) -> None:

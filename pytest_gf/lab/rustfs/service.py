@@ -117,7 +117,7 @@ class Service:
         if action == "ListBuckets":
             return False
         needs = LISTING if action in LISTING else {action}
-        return self.bends.on("forbidden-bucket", bucket) or any(self.bends.on("forbidden", each) for each in needs)
+        return self.bends.on("forbidden-bucket", bucket) or any(self.bends.on("forbidden", right) for right in needs)
 
     def _health(self, call: Call) -> Reply | None:
         if call.path.startswith("/health") and self.bends.on("health-strange"):
