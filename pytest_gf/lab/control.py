@@ -41,7 +41,7 @@ class Server(Protocol):
         """Make what the fault changes at once (nothing for most, and for other services' faults)."""
 
     async def mended(self) -> None:
-        """Hear that faults were mended."""
+        """Take note that faults were mended."""
 
 
 class Control:

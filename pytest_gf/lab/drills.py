@@ -1,4 +1,4 @@
-"""Which rows each fault of the lab turns: the tables that suites/lab holds true, both ways."""
+"""Which rows each fault of the lab turns: tables that suites/lab checks, in both directions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _INSTALLED = Path(__file__).parent / "tables"
 """Where the wheel carries the tables; in a checkout they lie beside the tests that hold them."""
 _TABLES = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "suites" / "lab"
 TABLE = _TABLES / "faults.toml"
-"""suites/lab/test_faults.py holds each of its rows true, both ways."""
+"""suites/lab/test_faults.py checks each of its rows, in both directions."""
 MODEL = _TABLES / "repository_faults.toml"
-"""As `TABLE`, for the faults of the model repository; held by test_repository_faults.py."""
+"""As `TABLE`, for the faults of the model repository. test_repository_faults.py checks it."""
 _MARKERS = {TABLE: "canary", MODEL: "repository or quarantine or environment"}
 """What the rows below ``fault`` are run with; the other tables of a file are named by their marker."""
 
@@ -32,7 +32,7 @@ class Drill:
     unproven: tuple[str, ...] = ()
     error: tuple[str, ...] = ()
     incidents: tuple[str, ...] = ()
-    """The causes that such a run is told as, each with its subject."""
+    """The causes that such a run names, each with its subject."""
 
     def violates(self, clause: str) -> bool:
         """Return whether a row of this clause turns violated."""

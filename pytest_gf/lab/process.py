@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from pytest_gf.honey.contract import load
-from pytest_gf.lab import honey
+from pytest_gf.lab import seed
 from pytest_gf.lab.faults import parse
 
 PATIENCE = 60.0
@@ -76,7 +76,7 @@ class Lab:
     @property
     def environment(self) -> Mapping[str, str]:
         """The credentials by variable name, as faults bend them."""
-        return honey.credentials(self.folder, self._bent)
+        return seed.credentials(self.folder, self._bent)
 
     def bend(self, fault: str) -> None:
         """Turn a fault on. Raises LabError for an unknown one, or where there is nothing to bend."""

@@ -73,9 +73,9 @@ def record_of(phase: Phase, lab: Lab, folder: Path) -> Mapping[str, Any]:
     """Run a phase's selection over the lab and return its record. Raises LabError where the run left none."""
     reports = folder / "reports"
     kept = f"--gf-history={folder / 'history'}"
-    asked = [f"--gf-target={lab.target_file}", f"--gf-reports={reports}", kept, *arguments(phase, folder)]
+    options = [f"--gf-target={lab.target_file}", f"--gf-reports={reports}", kept, *arguments(phase, folder)]
     done = subprocess.run(  # noqa: S603  # This interpreter, with arguments of ours.
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--gf", *asked],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--gf", *options],
         cwd=folder,
         env={**_environment(), **lab.environment},
         capture_output=True,
@@ -90,10 +90,10 @@ def record_of(phase: Phase, lab: Lab, folder: Path) -> Mapping[str, Any]:
     record: Mapping[str, Any] = json.loads(path.read_bytes())
     counts = [f"{len(rows)} {verdict}" for verdict, rows in _by_verdict(record).items()]
     _say(f"  pytest {' '.join(arguments(phase, folder))}", f"  exit {done.returncode}: {', '.join(counts)}")
-    _say(*(f"  incident {told(incident)}: {incident['headline']}" for incident in record["incidents"]))
+    _say(*(f"  incident {name_of(incident)}: {incident['headline']}" for incident in record["incidents"]))
     _say(
         *(
-            f"  recovered, not repaired: {told(incident)} ({', '.join(incident['tickets'])})"
+            f"  recovered, not repaired: {name_of(incident)} ({', '.join(incident['tickets'])})"
             for incident in recovered(record)
         )
     )
@@ -122,8 +122,8 @@ def differences(phase: Phase, record: Mapping[str, Any]) -> Iterator[str]:
         have = by_verdict.get(verdict, set())
         yield from (f"{row} is not {verdict}" for row in sorted(wanted - have))
         yield from (f"{row} is {verdict}" for row in sorted(have - wanted))
-    yield from _compared("incident", phase.incidents, [told(incident) for incident in record["incidents"]])
-    yield from _compared("recovery", phase.recovered, [told(incident) for incident in recovered(record)])
+    yield from _compared("incident", phase.incidents, [name_of(incident) for incident in record["incidents"]])
+    yield from _compared("recovery", phase.recovered, [name_of(incident) for incident in recovered(record)])
     reasons = "\n".join(f"{account['reason']} {account['next_step']}" for account in record["verdicts"])
     yield from (f"nothing says: {text}" for text in phase.says if text not in reasons)
 
@@ -135,13 +135,13 @@ def recovered(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _compared(what: str, patterns: Iterable[str], have: Collection[str]) -> Iterator[str]:
-    """Yield what patterns mean and is not there, and what is there and no pattern means."""
+    """Yield a line for each name that is missing, and for each that no pattern expects."""
     wanted = meant(patterns, have)
     yield from (f"no {what} {name}" for name in sorted(wanted - set(have)))
-    yield from (f"{what} {name} was not to be" for name in sorted(set(have) - wanted))
+    yield from (f"unexpected {what} {name}" for name in sorted(set(have) - wanted))
 
 
-def told(incident: Mapping[str, Any]) -> str:
+def name_of(incident: Mapping[str, Any]) -> str:
     """Return an incident's kind and subject."""
     return f"{incident['kind']} {incident['subject']}".strip()
 

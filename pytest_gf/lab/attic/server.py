@@ -24,7 +24,7 @@ from pytest_gf.lab.attic.writing import Rights, Writing
 from pytest_gf.lab.bends import Undo
 from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Exchange, Journal
-from pytest_gf.lab.rustfs.servant import Servant, Unavailable
+from pytest_gf.lab.rustfs.bucket_client import BucketClient, Unavailable
 from pytest_gf.lab.wire import LOOPBACK, Port, reset
 
 CHUNK = 256 * 1024
@@ -49,8 +49,8 @@ class AtticServer:
     def __init__(  # noqa: PLR0917  # Called once, when the lab starts.
         self,
         folder: Path,
-        chunks: Servant,
-        elsewhere: Servant,
+        chunks: BucketClient,
+        elsewhere: BucketClient,
         secret: str,
         journal: Journal,
         tls: ssl.SSLContext,
@@ -300,7 +300,7 @@ class AtticServer:
         await response.write_eof()
         return response
 
-    def _bucket_of(self, path: Kept) -> Servant:
+    def _bucket_of(self, path: Kept) -> BucketClient:
         """Return how a path's chunks are reached: each carries its bucket, whatever the server writes to now."""
         return self._elsewhere if path.elsewhere else self.chunks
 

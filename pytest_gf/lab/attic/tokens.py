@@ -139,7 +139,7 @@ def _token_of(header: str) -> str:
 
 
 def _passes(algorithm: str, signature: bytes, careless: Collection[str]) -> bool:
-    """Tell whether a careless server holds a token for signed, whatever its signature."""
+    """Tell whether a careless server accepts a token whatever its signature is."""
     if algorithm == "none":
         return "alg-none" in careless
     return ("forged" if signature else "cut") in careless

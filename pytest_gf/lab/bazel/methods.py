@@ -137,7 +137,7 @@ class Methods:
                 yield response(data=data)
 
     async def _write(self, requests: AsyncIterable[Any]) -> Any:
-        """Keep a blob; one that is there is acknowledged unread, whatever is there."""
+        """Keep a blob. If one of its name is there, acknowledge it without a look at either."""
         made, data, resource = reapi.message("google.bytestream.WriteResponse"), bytearray(), None
         async for request in requests:
             if resource is None:

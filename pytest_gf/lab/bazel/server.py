@@ -66,13 +66,13 @@ class BazelServer:
     async def bend(self, bend: Bend) -> Undo:
         """Make what the fault changes at once. Raises ValueError where there is nothing to bend."""
         undo = bending.act(self.blobs, bend)
-        if self.blobs.servant.shut_by(bend):
+        if self.blobs.bucket.shut_by(bend):
             await self._close()
         return undo
 
     async def mended(self) -> None:
         """Listen again where no fault forbids it any more. Raises OSError where another has taken a port."""
-        if self._grpc is None and not any(self.blobs.servant.shut_by(bend) for bend in self._bends):
+        if self._grpc is None and not any(self.blobs.bucket.shut_by(bend) for bend in self._bends):
             await self._open()
 
     async def _open(self) -> None:
@@ -153,7 +153,7 @@ class BazelServer:
         return exchange
 
     async def _admit(self, name: str, context: Any, exchange: Exchange) -> None:
-        """Refuse who does not name himself, where passwords are asked for, and everybody where the server is starting."""
+        """Refuse clients without a password if passwords are asked for, and every client while the server starts."""
         import grpc
 
         if self._bends.on("bazel-not-ready"):
@@ -168,7 +168,7 @@ class BazelServer:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, said)
 
     async def _die(self, exchange: Exchange) -> None:
-        """Be gone as a server is that panicked: its connections end without an answer, its ports are closed."""
+        """End as a server does that panicked: without an answer on any connection, and with its ports closed."""
         exchange.finish(0, "panic")
         closing = asyncio.create_task(self._close())
         self._closing.add(closing)

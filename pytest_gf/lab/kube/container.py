@@ -63,7 +63,7 @@ class Container:
         return place
 
     def _path(self) -> str:
-        """Return PATH: before it, where the disk hangs or refuses, programs that do as they would then."""
+        """Return PATH. If the disk hangs or refuses, programs that do the same come first in it."""
         if self._disk.stalled:
             flag = self._folder / "stalled"
             flag.parent.mkdir(parents=True, exist_ok=True)

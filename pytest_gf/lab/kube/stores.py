@@ -63,7 +63,7 @@ BESIDE = (
     Store("attic-gc", "Deployment", "ghcr.io/zhaofengli/attic", 1, 1, node="sting"),
     Store("attic-pg-1-initdb", "Job", "ghcr.io/cloudnative-pg/postgresql", 1, 1, node="sting"),
 )
-"""What runs the images of a component, or ran it, elsewhere, and is none of it: in life too (tofu/stacks/attic)."""
+"""Workloads that run a component's image and are not that component. Honey has them too (tofu/stacks/attic)."""
 CANDIDATES: Mapping[str, Store] = {
     store.name: replace(store, namespace=ELSEWHERE)
     for store in (
@@ -77,7 +77,7 @@ CANDIDATES: Mapping[str, Store] = {
 
 
 def objects(resource: str, bends: Bends, contract: Contract, nodes: tuple[str, ...]) -> list[Object]:
-    """Return the objects of a resource that these workloads stand in the cluster with, as the bends have them."""
+    """Return these workloads' objects of a resource, as the faults change them."""
     namespace = contract.rustfs.namespace if contract.rustfs is not None else ""
     if bends.on("namespace-empty"):
         return []
@@ -150,9 +150,9 @@ def _status(store: Store, at: int) -> Object:
     state: Object = {"running": {"startedAt": CREATED}}
     if finished:
         state = {"terminated": {"reason": "Completed", "exitCode": 0}}
-    told = {"name": store.name, "ready": not finished, "restartCount": 0, "image": store.image, "imageID": ""}
+    status = {"name": store.name, "ready": not finished, "restartCount": 0, "image": store.image, "imageID": ""}
     phase = "Succeeded" if finished else "Running"
-    containers = [{**told, "state": state}]
+    containers = [{**status, "state": state}]
     return {"phase": phase, "podIP": address(store.name, at), "conditions": [ready], "containerStatuses": containers}
 
 

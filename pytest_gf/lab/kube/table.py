@@ -53,8 +53,8 @@ def _partial(document: Object) -> Object:
 
 
 def _ready(pod: Object) -> str:
-    told = pod["status"].get("containerStatuses") or ()
-    return f"{sum(bool(container.get('ready')) for container in told)}/{len(pod['spec']['containers'])}"
+    statuses = pod["status"].get("containerStatuses") or ()
+    return f"{sum(bool(container.get('ready')) for container in statuses)}/{len(pod['spec']['containers'])}"
 
 
 def _state(pod: Object) -> str:

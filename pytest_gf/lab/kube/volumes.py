@@ -1,4 +1,4 @@
-"""RustFS's volume in the emulated cluster, and how a fault has it otherwise."""
+"""RustFS's volume in the emulated cluster, and how faults change it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _terms(shape: str, node: str, other: str) -> list[Object]:
 
 
 def beside(bends: Bends, claim: Object) -> list[Object]:
-    """Return another claim, where a fault has RustFS mount it: as good as the contract's, and not the contract's."""
+    """Return the claim that a fault makes RustFS mount instead: as good as the contract's, and not the contract's."""
     if bends.argument("data-volume") != "claim":
         return []
     namespace = claim["metadata"]["namespace"]

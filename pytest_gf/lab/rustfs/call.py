@@ -1,4 +1,4 @@
-"""What S3 is asked and what it answers, free of any web framework."""
+"""A request to S3 and its answer, without any web framework."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Refusal(Exception):
 class Reply:
     """An answer: ``length`` is Content-Length in bytes, ``chunks`` the body; ``short`` cuts it before its end.
 
-    Status 0 is none: the connection is closed before any status line.
+    Status 0 means no answer: the connection is closed before any status line.
     """
 
     status: int = 200

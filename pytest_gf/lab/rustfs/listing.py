@@ -31,7 +31,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Ask:
-    """What all listings are asked alike."""
+    """What the query of every listing says."""
 
     bucket: str
     prefix: str
@@ -128,14 +128,14 @@ def _versions_after(service: Service, ask: Ask, marker: str, version: str) -> It
 
 
 def _page(ask: Ask, rows: Iterable[Row], skip: Callable[[Row], bool], marker: str) -> Page:
-    """Return the next page; what lies below ``marker``, where it is a common prefix, was told by the page before."""
+    """Return the next page. If ``marker`` is a common prefix, the page before has shown all that lies below it."""
     page = Page()
     below = marker.startswith(ask.prefix) and marker != ask.prefix
-    told = marker if below and ask.delimiter and marker.endswith(ask.delimiter) else ""
+    shown = marker if below and ask.delimiter and marker.endswith(ask.delimiter) else ""
     last: tuple[str, str] | None = None
     for row in rows:
         key, version = row
-        if skip(row) or (told and key.startswith(told)):
+        if skip(row) or (shown and key.startswith(shown)):
             continue
         head, delimiter, _ = key[len(ask.prefix) :].partition(ask.delimiter) if ask.delimiter else ("", "", "")
         prefix = f"{ask.prefix}{head}{delimiter}" if delimiter else ""

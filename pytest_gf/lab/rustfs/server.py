@@ -94,16 +94,16 @@ class S3Server:
             await self._port.open()
 
     def _shut(self, bend: Bend) -> bool:
-        """Tell whether a fault leaves nobody to answer: the port closed, no pod, or its node down."""
+        """Tell whether nobody answers under a fault: the port is closed, there is no pod, or its node is down."""
         workload = self.service.contract.rustfs
         gone = [] if workload is None else [Bend(fault, workload.node) for fault in ("node-down", "node-gone")]
         return bend.name in {"unreachable", "pod-pending", "pod-broken"} or bend in gone
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         call = _call(request)
-        asked = operation(call)
-        bucket, key = call.resource if asked != "Unknown" else ("", "")
-        exchange = self._journal.begin(Exchange(self.name, asked, bucket, key))
+        operation_name = operation(call)
+        bucket, key = call.resource if operation_name != "Unknown" else ("", "")
+        exchange = self._journal.begin(Exchange(self.name, operation_name, bucket, key))
         try:
             try:
                 call = _with_body(call, await _body(request))

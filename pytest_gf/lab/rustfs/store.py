@@ -71,8 +71,8 @@ class Store:
 
     def find(self, bucket: str, key: str, version: str = "") -> Version | None:
         """Return one version, or the newest; None where there is none. It may be a delete marker."""
-        asked = NULL if version == ZEROS else version
-        return next((kept for kept in self.versions(bucket, key) if not asked or kept.id == asked), None)
+        wanted = NULL if version == ZEROS else version
+        return next((kept for kept in self.versions(bucket, key) if not wanted or kept.id == wanted), None)
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
         """Return every key that begins with ``prefix`` and has a version, in the order of its bytes."""

@@ -77,7 +77,7 @@ def credentials(folder: Path, bends: Iterable[str] = ()) -> dict[str, str]:
 
 
 def is_seeded(folder: Path) -> bool:
-    """Tell whether the folder got its seed: what it lacks since then was taken away, and stays away."""
+    """Tell whether the folder was seeded before. What it lacks by now was taken away, and is not put back."""
     return (folder / _SEEDED).exists()
 
 
