@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_gf.honey.contract import Contract, load
-from pytest_gf.lab import faults, honey, replay
+from pytest_gf.lab import faults, replay, seed
 from pytest_gf.lab.attic import content
 from pytest_gf.lab.attic.server import AtticServer
 from pytest_gf.lab.bazel.blobs import Blobs
@@ -30,8 +30,8 @@ from pytest_gf.lab.kube.channels import Channels
 from pytest_gf.lab.kube.container import Container
 from pytest_gf.lab.kube.rights import PROBE_CLUSTER_ROLE, PROBE_ROLE, Identity
 from pytest_gf.lab.kube.server import KubeServer
+from pytest_gf.lab.rustfs.bucket_client import BucketClient
 from pytest_gf.lab.rustfs.call import Refusal
-from pytest_gf.lab.rustfs.servant import Servant
 from pytest_gf.lab.rustfs.server import S3Server
 from pytest_gf.lab.rustfs.service import REGION, Service
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not 0 < options.lifetime <= LONGEST_LIFETIME:
             raise ValueError(f"--lifetime: expected seconds above 0 and up to {LONGEST_LIFETIME:g}")  # noqa: TRY301  # One line for all.
         contract = load(options.contract)
-        wanted = [str(faults.parse(each, contract)) for each in options.fault]
+        wanted = [str(faults.parse(fault, contract)) for fault in options.fault]
         folder: Path = (options.folder or Path(tempfile.mkdtemp(prefix="gf-lab-"))).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         lock = _locked(folder)
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _locked(folder: Path) -> int:
     """Hold the folder for this process alone. Raises OSError where another lab serves it."""
-    lock = os.open(folder / "lab.lock", os.O_RDWR | os.O_CREAT, honey.PRIVATE)
+    lock = os.open(folder / "lab.lock", os.O_RDWR | os.O_CREAT, seed.PRIVATE)
     until = time.monotonic() + PATIENCE
     while True:
         try:
@@ -99,26 +99,26 @@ def _locked(folder: Path) -> int:
 
 async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifetime: float, child: bool) -> None:
     bends, journal = Bends(), Journal()
-    held = honey.credentials(folder)
-    service = Service(folder / "data", {held[honey.ACCESS_KEY]: held[honey.SECRET_KEY]}, contract, bends)
+    held = seed.credentials(folder)
+    service = Service(folder / "data", {held[seed.ACCESS_KEY]: held[seed.SECRET_KEY]}, contract, bends)
     s3 = S3Server(service, journal)
     kubernetes = _kubernetes(folder, contract, service, s3, held, journal)
     attic = _attic(folder, contract, service, s3, held, journal)
     bazel = _bazel(folder, contract, service, s3, journal)
     flakehub = FlakeHub(bends, journal)
     _seed(folder, contract, s3, attic, bazel)
-    servers: tuple[Server, ...] = tuple(each for each in (s3, kubernetes, attic, bazel, flakehub) if each is not None)
+    servers: tuple[Server, ...] = tuple(filter(None, (s3, kubernetes, attic, bazel, flakehub)))
     control = Control(servers, bends, journal, contract)
     for server in servers:
         await server.start()
     await control.start()
     ended = _end_of(child=child)
     try:
-        for each in wanted:
-            await control.bend(each)
-        honey.write_kubeconfigs(folder, kubernetes.address, folder / tls.CA)
+        for bend in wanted:
+            await control.bend(bend)
+        seed.write_kubeconfigs(folder, kubernetes.address, folder / tls.CA)
         places = (_attic_section(attic), _bazel_section(bazel), flakehub.page)
-        target = honey.write_targets(folder, s3.address, REGION, contract.rustfs, *places)
+        target = seed.write_targets(folder, s3.address, REGION, contract.rustfs, *places)
         addresses = {server.name: server.address for server in servers}
         ready = {
             "addresses": addresses,
@@ -127,7 +127,7 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
             "token": control.token,
             "target": str(target),
         }
-        sys.stdout.write(msgspec.json.encode(ready).decode() + "\n" if child else _told(folder, addresses, wanted))
+        sys.stdout.write(msgspec.json.encode(ready).decode() + "\n" if child else _banner(folder, addresses, wanted))
         sys.stdout.flush()
         async with asyncio.timeout(lifetime):
             await ended.wait()
@@ -140,15 +140,15 @@ async def _run(folder: Path, contract: Contract, wanted: Sequence[str], *, lifet
 
 
 def _seed(folder: Path, contract: Contract, s3: S3Server, attic: AtticServer | None, bazel: BazelServer | None) -> None:
-    if honey.is_seeded(folder):
+    if seed.is_seeded(folder):
         return
     stacks = enumerate(contract.stacks.items())
-    s3.seed({(stack.bucket, stack.key): honey.state(name, 60 + at) for at, (name, stack) in stacks})
+    s3.seed({(stack.bucket, stack.key): seed.state(name, 60 + at) for at, (name, stack) in stacks})
     if attic is not None:
         attic.seed()
     if bazel is not None:
         bazel.blobs.seed()
-    honey.note_seeded(folder)
+    seed.note_seeded(folder)
 
 
 def _kubernetes(  # noqa: PLR0917  # Called once, above.
@@ -156,15 +156,15 @@ def _kubernetes(  # noqa: PLR0917  # Called once, above.
 ) -> KubeServer:
     workload = contract.rustfs
     tokens = {
-        held[honey.PROBE_TOKEN]: Identity(
+        held[seed.PROBE_TOKEN]: Identity(
             "system:serviceaccount:gf:probe", workload.namespace if workload else "", PROBE_ROLE, PROBE_CLUSTER_ROLE
         ),
-        held[honey.ADMIN_TOKEN]: Identity("lab-admin", everything=True),
+        held[seed.ADMIN_TOKEN]: Identity("lab-admin", everything=True),
     }
     container = Container(folder, workload.data if workload else "/data", service.disk, service.bends)
     channels = Channels(container, service.bends, lambda: s3.port)
     values = secret.Values(
-        held[honey.ATTIC_SECRET], held[honey.ACCESS_KEY], held[honey.SECRET_KEY], held.get(honey.ATTIC_TOKEN, "")
+        held[seed.ATTIC_SECRET], held[seed.ACCESS_KEY], held[seed.SECRET_KEY], held.get(seed.ATTIC_TOKEN, "")
     )
     return KubeServer(folder, contract, tokens, service.bends, journal, channels, values)
 
@@ -174,33 +174,33 @@ def _attic(  # noqa: PLR0917  # Called once, above.
 ) -> AtticServer | None:
     if contract.attic is None or contract.attic.bucket not in contract.buckets:
         return None
-    chunks = Servant(service, "attic", contract.attic.bucket, contract.attic.node, lambda: s3.is_open)
-    other = next((each for each in contract.buckets if each != contract.attic.bucket), contract.attic.bucket)
+    chunks = BucketClient(service, "attic", contract.attic.bucket, contract.attic.node, lambda: s3.is_open)
+    other = next((bucket for bucket in contract.buckets if bucket != contract.attic.bucket), contract.attic.bucket)
     workload = contract.rustfs
     inside = "" if workload is None else workload.address
 
     def base(surface: str) -> str:
         return inside if surface.startswith("inside") and inside else s3.address
 
-    return AtticServer(folder, chunks, chunks.at(other), held[honey.ATTIC_SECRET], journal, tls.context(folder), base)
+    return AtticServer(folder, chunks, chunks.at(other), held[seed.ATTIC_SECRET], journal, tls.context(folder), base)
 
 
 def _bazel(folder: Path, contract: Contract, service: Service, s3: S3Server, journal: Journal) -> BazelServer | None:
     if contract.bazel is None or contract.bazel.bucket not in contract.buckets:
         return None
-    servant = Servant(service, "bazel", contract.bazel.bucket, contract.bazel.node, lambda: s3.is_open)
-    return BazelServer(Blobs(folder / "bazel-data", servant, ""), journal)
+    bucket = BucketClient(service, "bazel", contract.bazel.bucket, contract.bazel.node, lambda: s3.is_open)
+    return BazelServer(Blobs(folder / "bazel-data", bucket, ""), journal)
 
 
-def _bazel_section(bazel: BazelServer | None) -> honey.BazelPlace | None:
-    return None if bazel is None else honey.BazelPlace(bazel.address, bazel.http)
+def _bazel_section(bazel: BazelServer | None) -> seed.BazelPlace | None:
+    return None if bazel is None else seed.BazelPlace(bazel.address, bazel.http)
 
 
-def _attic_section(attic: AtticServer | None) -> honey.AtticPlace | None:
+def _attic_section(attic: AtticServer | None) -> seed.AtticPlace | None:
     if attic is None:
         return None
     hashes = {name: content.seeded(name)[0].removeprefix(f"{content.STORE}/")[:32] for name in content.SIZES}
-    return honey.AtticPlace(attic.addresses, attic.key.public, hashes)
+    return seed.AtticPlace(attic.addresses, attic.key.public, hashes)
 
 
 def _end_of(*, child: bool) -> asyncio.Event:
@@ -218,14 +218,14 @@ def _ended_by_parent(ended: asyncio.Event) -> None:
         ended.set()
 
 
-def _told(folder: Path, addresses: Mapping[str, str], wanted: Sequence[str]) -> str:
+def _banner(folder: Path, addresses: Mapping[str, str], wanted: Sequence[str]) -> str:
     lines = (
         "The lab is up; it is not honey.",
         *(f"  {name:<11} {address}" for name, address in addresses.items()),
         f"  folder      {folder} (stays when the lab ends; data/ is the emulated /data)",
-        f"  target      {folder / 'target.toml'} ({honey.ROUTED}: the same through port-forwards)",
-        f"  kubectl     --kubeconfig={folder / honey.ADMIN_KUBECONFIG}",
-        *(f"  fault       {each}" for each in wanted),
+        f"  target      {folder / 'target.toml'} ({seed.ROUTED}: the same through port-forwards)",
+        f"  kubectl     --kubeconfig={folder / seed.ADMIN_KUBECONFIG}",
+        *(f"  fault       {fault}" for fault in wanted),
         "In another shell:",
         f"  . {folder / 'env.sh'}",
         f"  pytest --gf -m canary --gf-target={folder / 'target.toml'}",

@@ -23,13 +23,13 @@ class Bends:
     def on(self, name: str, argument: str | None = None) -> bool:
         """Tell whether the fault is on; with an argument: for it, or for all."""
         if argument is None:
-            return any(each.name == name for each in self._active)
+            return any(bend.name == name for bend in self._active)
         return Bend(name, argument) in self._active or Bend(name, ALL) in self._active
 
     def argument(self, name: str) -> str | None:
         """Return the argument of the fault's latest bend, or None where it is not on."""
-        found = [each.argument for each in self._active if each.name == name]
-        return found[-1] if found else None
+        arguments = [bend.argument for bend in self._active if bend.name == name]
+        return arguments[-1] if arguments else None
 
     async def late(self) -> None:
         """Let an exchange take as much longer as the fault `latency` says: every service awaits this once an exchange."""
@@ -50,9 +50,9 @@ class Bends:
 
         Raises ValueError where nothing of that name is bent.
         """
-        chosen = [each for each in self._active if text is None or text in {each.name, str(each)}]
+        chosen = [bend for bend in self._active if text is None or text in {bend.name, str(bend)}]
         if text is not None and not chosen:
             raise ValueError(f"fault {text!r} is not on, so it can't be mended")
-        for each in reversed(chosen):
-            self._active[each]()
-            del self._active[each]
+        for bend in reversed(chosen):
+            self._active[bend]()
+            del self._active[bend]

@@ -41,7 +41,7 @@ class Server(Protocol):
         """Make what the fault changes at once (nothing for most, and for other services' faults)."""
 
     async def mended(self) -> None:
-        """Hear that faults were mended."""
+        """Take note that faults were mended."""
 
 
 class Control:
@@ -84,8 +84,8 @@ class Control:
             undone = [await server.bend(bend) for server in self._servers]
 
         def undo() -> None:
-            for each in undone:
-                each()
+            for step in undone:
+                step()
 
         self._bends.add(bend, undo)
 

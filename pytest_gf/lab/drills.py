@@ -1,4 +1,4 @@
-"""Which rows each fault of the lab turns: the tables that suites/lab holds true, both ways."""
+"""Which rows each fault of the lab turns: tables that suites/lab checks, in both directions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _INSTALLED = Path(__file__).parent / "tables"
 """Where the wheel carries the tables; in a checkout they lie beside the tests that hold them."""
 _TABLES = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "suites" / "lab"
 TABLE = _TABLES / "faults.toml"
-"""suites/lab/test_faults.py holds each of its rows true, both ways."""
+"""suites/lab/test_faults.py checks each of its rows, in both directions."""
 MODEL = _TABLES / "repository_faults.toml"
-"""As `TABLE`, for the faults of the model repository; held by test_repository_faults.py."""
+"""As `TABLE`, for the faults of the model repository. test_repository_faults.py checks it."""
 _MARKERS = {TABLE: "canary", MODEL: "repository or quarantine or environment"}
 """What the rows below ``fault`` are run with; the other tables of a file are named by their marker."""
 
@@ -32,7 +32,7 @@ class Drill:
     unproven: tuple[str, ...] = ()
     error: tuple[str, ...] = ()
     incidents: tuple[str, ...] = ()
-    """The causes that such a run is told as, each with its subject."""
+    """The causes that such a run names, each with its subject."""
 
     def violates(self, clause: str) -> bool:
         """Return whether a row of this clause turns violated."""
@@ -43,12 +43,14 @@ def drills(*paths: Path) -> list[Drill]:
     """Return the tables' rows, their groups written out. Raises OSError, and KeyError for a group that is not there."""
     tables = {path: tomllib.loads(path.read_text(encoding="utf-8")) for path in paths or (TABLE, MODEL)}
     groups: Mapping[str, Sequence[str]] = {
-        name: each for table in tables.values() for name, each in table.get("groups", {}).items()
+        name: members for table in tables.values() for name, members in table.get("groups", {}).items()
     }
 
     def rows(patterns: Iterable[str]) -> tuple[str, ...]:
         return tuple(
-            row for each in patterns for row in (groups[each.removeprefix("@")] if each.startswith("@") else [each])
+            row
+            for pattern in patterns
+            for row in (groups[pattern.removeprefix("@")] if pattern.startswith("@") else [pattern])
         )
 
     return [

@@ -45,7 +45,9 @@ class Journal:
 
     def exchanges(self) -> list[dict[str, object]]:
         """Return what was served, oldest first, as plain values."""
-        return [{name: value for name, value in asdict(each).items() if name != "started"} for each in self._kept]
+        return [
+            {name: value for name, value in asdict(exchange).items() if name != "started"} for exchange in self._kept
+        ]
 
     def counts(self) -> dict[str, int]:
         """Return how often each operation was asked, as ``"s3 ListBuckets" -> n``."""

@@ -28,7 +28,7 @@ SLOW = (
     b"Content-Length: %d\r\n\r\n" % len(SLOW_DOWN)
 )
 DRAINED_WITHIN = 5.0
-"""Seconds for which what a client still sends is read after a refusal: a port that is closed on it would be a reset."""
+"""Seconds. After a refusal, whatever the client still sends is read for so long: to close at once would reset the connection."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Rates:
     close: float = 0.0
     """The connection is closed before the status line."""
     cut: float = 0.0
-    """The server's answer, cut somewhere in what arrives of it first."""
+    """The server's answer, cut somewhere in the first piece of it."""
     late: float = 0.0
     """The answer, after 0 to `latency` seconds."""
     latency: float = 0.3
@@ -56,7 +56,7 @@ class Mischief:
     rates: Rates
     die: random.Random
     rotten: set[str] = field(default_factory=set)
-    """Texts: a GET whose target holds one is always closed before its status line, as RustFS does for a rotten object."""
+    """Texts. A GET whose target contains one is always closed before its status line, as RustFS does for a rotten object."""
     done: collections.Counter[str] = field(default_factory=collections.Counter)
     """How often each was done, ``well`` among them."""
     port: int = 0
@@ -75,18 +75,18 @@ class Mischief:
         """Return what is done to an exchange that begins with these bytes, and count it."""
         target = first.split(b"\r\n", 1)[0].decode("latin-1")
         if target.startswith("GET ") and any(text in target for text in self.rotten):
-            found = "rot"
+            deed = "rot"
         else:
             rates = self.rates
             shares = (("slow", rates.slow), ("reset", rates.reset), ("close", rates.close), ("cut", rates.cut))
-            thrown, found = self.die.random(), "well"
+            thrown, deed = self.die.random(), "well"
             for name, share in (*shares, ("late", rates.late)):
                 if thrown < share:
-                    found = name
+                    deed = name
                     break
                 thrown -= share
-        self.done[found] += 1
-        return found
+        self.done[deed] += 1
+        return deed
 
 
 @contextlib.contextmanager

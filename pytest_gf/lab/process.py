@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from pytest_gf.honey.contract import load
-from pytest_gf.lab import honey
+from pytest_gf.lab import seed
 from pytest_gf.lab.faults import parse
 
 PATIENCE = 60.0
@@ -50,7 +50,7 @@ class Lab:
         """Start a lab on a folder, fresh or left by another, and bend it. Raises LabError, also for a wrong fault."""
         try:
             known = load(contract)
-            wanted = [str(parse(each, known)) for each in faults]
+            wanted = [str(parse(fault, known)) for fault in faults]
             folder = folder.absolute()
             folder.mkdir(parents=True, exist_ok=True)
         except (ValueError, OSError) as wrong:
@@ -59,8 +59,8 @@ class Lab:
         try:
             lab = cls(folder, process, _ready(process, folder))
             lab.check_identity()
-            for each in wanted:
-                lab.bend(each)
+            for fault in wanted:
+                lab.bend(fault)
             lab.reset()
         except BaseException:
             _end(process)
@@ -76,7 +76,7 @@ class Lab:
     @property
     def environment(self) -> Mapping[str, str]:
         """The credentials by variable name, as faults bend them."""
-        return honey.credentials(self.folder, self._bent)
+        return seed.credentials(self.folder, self._bent)
 
     def bend(self, fault: str) -> None:
         """Turn a fault on. Raises LabError for an unknown one, or where there is nothing to bend."""
@@ -86,17 +86,17 @@ class Lab:
     def mend(self, fault: str | None = None) -> None:
         """Undo one fault (by name, or ``NAME:ARGUMENT``), or all of them. Raises LabError where it is not on."""
         self._tell("mend", fault or "")
-        self._bent = [each for each in self._bent if fault and each != fault]
+        self._bent = [bend for bend in self._bent if fault and bend != fault]
 
     def exchanges(self) -> list[dict[str, object]]:
         """Return every request served since the start or the last `reset`: see `journal.Exchange`."""
-        found: list[dict[str, object]] = self._tell("exchanges")
-        return found
+        exchanges: list[dict[str, object]] = self._tell("exchanges")
+        return exchanges
 
     def counts(self) -> dict[str, int]:
         """Return how often each operation was asked, as ``"s3 ListBuckets" -> n``."""
-        found: dict[str, int] = self._tell("counts")
-        return found
+        counts: dict[str, int] = self._tell("counts")
+        return counts
 
     def reset(self) -> None:
         """Forget the exchanges."""

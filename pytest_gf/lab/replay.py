@@ -51,9 +51,9 @@ def replayed(incident: Incident, folder: Path) -> Iterator[str]:
     """Run each phase of an incident, tell of it, and yield a line for each thing that is not as it must be."""
     for phase, lab in bent(incident, folder):
         _say("", f"== {phase.name}: {phase.about}")
-        found = list(differences(phase, record_of(phase, lab, folder)))
-        _say(*(f"  not as it must be: {each}" for each in found))
-        yield from found
+        wrong = list(differences(phase, record_of(phase, lab, folder)))
+        _say(*(f"  not as it must be: {line}" for line in wrong))
+        yield from wrong
 
 
 def bent(incident: Incident, folder: Path) -> Iterator[tuple[Phase, Lab]]:
@@ -73,9 +73,9 @@ def record_of(phase: Phase, lab: Lab, folder: Path) -> Mapping[str, Any]:
     """Run a phase's selection over the lab and return its record. Raises LabError where the run left none."""
     reports = folder / "reports"
     kept = f"--gf-history={folder / 'history'}"
-    asked = [f"--gf-target={lab.target_file}", f"--gf-reports={reports}", kept, *arguments(phase, folder)]
+    options = [f"--gf-target={lab.target_file}", f"--gf-reports={reports}", kept, *arguments(phase, folder)]
     done = subprocess.run(  # noqa: S603  # This interpreter, with arguments of ours.
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--gf", *asked],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--gf", *options],
         cwd=folder,
         env={**_environment(), **lab.environment},
         capture_output=True,
@@ -90,15 +90,20 @@ def record_of(phase: Phase, lab: Lab, folder: Path) -> Mapping[str, Any]:
     record: Mapping[str, Any] = json.loads(path.read_bytes())
     counts = [f"{len(rows)} {verdict}" for verdict, rows in _by_verdict(record).items()]
     _say(f"  pytest {' '.join(arguments(phase, folder))}", f"  exit {done.returncode}: {', '.join(counts)}")
-    _say(*(f"  incident {told(each)}: {each['headline']}" for each in record["incidents"]))
-    _say(*(f"  recovered, not repaired: {told(each)} ({', '.join(each['tickets'])})" for each in recovered(record)))
+    _say(*(f"  incident {name_of(incident)}: {incident['headline']}" for incident in record["incidents"]))
+    _say(
+        *(
+            f"  recovered, not repaired: {name_of(incident)} ({', '.join(incident['tickets'])})"
+            for incident in recovered(record)
+        )
+    )
     _say(f"  report {path.parent.resolve()}")
     return record
 
 
 def arguments(phase: Phase, folder: Path) -> list[str]:
     """Return what pytest is given in this phase."""
-    return [each.replace("{folder}", str(folder)) for each in phase.run]
+    return [argument.replace("{folder}", str(folder)) for argument in phase.run]
 
 
 def _environment() -> dict[str, str]:
@@ -108,54 +113,56 @@ def _environment() -> dict[str, str]:
 
 def differences(phase: Phase, record: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line for each verdict, incident, sentence and exit code of a run that is not as the phase says."""
-    found = _by_verdict(record)
-    every = {row for rows in found.values() for row in rows}
+    by_verdict = _by_verdict(record)
+    every = {row for rows in by_verdict.values() for row in rows}
     if record["exit"] != phase.exit:
         yield f"exit {record['exit']} instead of {phase.exit}"
     for verdict in VERDICTS:
         wanted = meant(getattr(phase, verdict), every)
-        have = found.get(verdict, set())
+        have = by_verdict.get(verdict, set())
         yield from (f"{row} is not {verdict}" for row in sorted(wanted - have))
         yield from (f"{row} is {verdict}" for row in sorted(have - wanted))
-    yield from _compared("incident", phase.incidents, [told(each) for each in record["incidents"]])
-    yield from _compared("recovery", phase.recovered, [told(each) for each in recovered(record)])
-    reasons = "\n".join(f"{each['reason']} {each['next_step']}" for each in record["verdicts"])
-    yield from (f"nothing says: {each}" for each in phase.says if each not in reasons)
+    yield from _compared("incident", phase.incidents, [name_of(incident) for incident in record["incidents"]])
+    yield from _compared("recovery", phase.recovered, [name_of(incident) for incident in recovered(record)])
+    reasons = "\n".join(f"{account['reason']} {account['next_step']}" for account in record["verdicts"])
+    yield from (f"nothing says: {text}" for text in phase.says if text not in reasons)
 
 
 def recovered(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the incidents of earlier phases that this one saw gone for the first time, and whose tickets stay open."""
     gone = (record.get("history") or {}).get("gone", ())
-    return [each for each in gone if each["fresh"] and each["tickets"]]
+    return [incident for incident in gone if incident["fresh"] and incident["tickets"]]
 
 
 def _compared(what: str, patterns: Iterable[str], have: Collection[str]) -> Iterator[str]:
-    """Yield what patterns mean and is not there, and what is there and no pattern means."""
+    """Yield a line for each name that is missing, and for each that no pattern expects."""
     wanted = meant(patterns, have)
-    yield from (f"no {what} {each}" for each in sorted(wanted - set(have)))
-    yield from (f"{what} {each} was not to be" for each in sorted(set(have) - wanted))
+    yield from (f"no {what} {name}" for name in sorted(wanted - set(have)))
+    yield from (f"unexpected {what} {name}" for name in sorted(set(have) - wanted))
 
 
-def told(incident: Mapping[str, Any]) -> str:
+def name_of(incident: Mapping[str, Any]) -> str:
     """Return an incident's kind and subject."""
     return f"{incident['kind']} {incident['subject']}".strip()
 
 
 def meant(patterns: Iterable[str], names: Collection[str]) -> set[str]:
     """Return the names that patterns mean, ``*`` for any text. A pattern that means none stands for itself."""
-    found: set[str] = set()
+    chosen: set[str] = set()
     for pattern in patterns:
         expression = re.compile(".*".join(map(re.escape, pattern.split("*"))))
-        found |= {name for name in names if expression.fullmatch(name)} or {pattern}
-    return found
+        chosen |= {name for name in names if expression.fullmatch(name)} or {pattern}
+    return chosen
 
 
 def _by_verdict(record: Mapping[str, Any]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for each in record["verdicts"]:
-        values = "-".join(each["params"].values())
-        found.setdefault(each["verdict"], set()).add(f"{each['clause']}[{values}]" if values else each["clause"])
-    return found
+    rows: dict[str, set[str]] = {}
+    for account in record["verdicts"]:
+        values = "-".join(account["params"].values())
+        rows.setdefault(account["verdict"], set()).add(
+            f"{account['clause']}[{values}]" if values else account["clause"]
+        )
+    return rows
 
 
 def _say(*lines: str) -> None:

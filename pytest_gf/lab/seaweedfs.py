@@ -149,14 +149,14 @@ def _comes_up(server: Server, process: subprocess.Popen[bytes], log: Path) -> bo
 
 def _ports(count: int) -> list[int]:
     """Return free ports whose neighbours 10,000 above are free too: weed opens both."""
-    found: list[int] = []
+    ports: list[int] = []
     for _ in range(1000):
         with socket.socket() as one, socket.socket() as other, contextlib.suppress(OSError, OverflowError):
             one.bind(("127.0.0.1", 0))
             port = one.getsockname()[1]
             other.bind(("127.0.0.1", port + _ABOVE if port < _HIGHEST else port - 2 * _ABOVE))
-            if port < _HIGHEST and port not in found:
-                found.append(port)
-        if len(found) == count:
-            return found
+            if port < _HIGHEST and port not in ports:
+                ports.append(port)
+        if len(ports) == count:
+            return ports
     raise RuntimeError("no free ports")

@@ -118,7 +118,7 @@ class Judged:
 
     def rows(self, verdict: str) -> set[str]:
         """Return the rows that have this verdict."""
-        return {name for name, each in self.named.items() if each["verdict"] == verdict}
+        return {name for name, account in self.named.items() if account["verdict"] == verdict}
 
 
 class Drill:
@@ -138,34 +138,35 @@ class Drill:
         left_out = [word for name in _LEFT_OUT for word in ("-p", f"no:{name}")]
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(ROOT)
-            for name in [each for each in os.environ if each.startswith(("GF_", "PYTEST_"))]:
+            for name in [variable for variable in os.environ if variable.startswith(("GF_", "PYTEST_"))]:
                 patch.delenv(name)
             code = pytest.main(["--collect-only", f"--rootdir={ROOT}", *left_out, *arguments], plugins=[caught])
         assert code == pytest.ExitCode.OK, arguments
         assert caught.session is not None
         return cls(caught.session, caught.items)
 
-    def judge(self, folder: Path, fault: str = "", *, lab: Lab | None = None) -> Judged:
+    def judge(self, folder: Path, fault: str = "", *, lab: Lab | None = None, target: Path | None = None) -> Judged:
         """Bend the lab, observe it, judge every clause, and mend it. ``fault`` is one or more of them, as ``A + B``.
 
-        Without a lab, files are judged, and the fault is one of the model repository's.
+        ``target`` is another target file of this lab. Without a lab, files are judged, and the fault is one of the
+        model repository's.
         """
         settings = dataclasses.replace(self.session.run.settings, reports=folder)
-        bends = [each for each in fault.split(" + ") if each]
+        bends = [text for text in fault.split(" + ") if text]
         if lab is None:
-            parsed = tuple(faults.parse(each, contract.load(settings.contract_file)) for each in bends)
+            parsed = tuple(faults.parse(bend, contract.load(settings.contract_file)) for bend in bends)
             settings = dataclasses.replace(settings, faults=parsed)
         else:
-            target = targets.load(settings.house, lab.target_file, environment=lab.environment)
-            settings = dataclasses.replace(settings, target=target.with_vantage(settings.vantage))
+            loaded = targets.load(settings.house, target or lab.target_file, environment=lab.environment)
+            settings = dataclasses.replace(settings, target=loaded.with_vantage(settings.vantage))
         run = Run(settings, new_id())
         with contextlib.ExitStack() as stack:
             stack.callback(run.close)
             if lab is not None:
                 stack.callback(lambda: _tidied(run))
                 stack.callback(lab.mend)
-                for each in bends:
-                    lab.bend(each)
+                for bend in bends:
+                    lab.bend(bend)
             return self._judged(run)
 
     def _judged(self, run: Run) -> Judged:
@@ -176,7 +177,7 @@ class Drill:
             rows = [(item, self.session.rows[item.nodeid]) for item in self.items]
             named = {row.name: row_as_data(row) | _account(item, row, run) for item, row in rows}
         graph.write()
-        ends = [line for each in run.house.selections for line in each.ends(run, list(named.values()))]
+        ends = [line for selection in run.house.selections for line in selection.ends(run, list(named.values()))]
         return Judged(named, run.folder, "\n".join((*(f"{name}: {text}" for name, text in run.shown().items()), *ends)))
 
 
@@ -239,11 +240,14 @@ def told() -> Callable[[Verdicts], dict[str, set[str]]]:
     """What returns a run's incidents by kind and subject, each with its rows and those that followed from it."""
     kinds = {name: dataclasses.asdict(kind) for name, kind in HOUSE.kinds.items()}
 
-    def found(verdicts: Verdicts) -> dict[str, set[str]]:
+    def incidents_of(verdicts: Verdicts) -> dict[str, set[str]]:
         made = incidents(list(verdicts.values()), kinds)
-        return {f"{each['kind']} {each['subject']}".strip(): {*each["rows"], *each["consequences"]} for each in made}
+        return {
+            f"{incident['kind']} {incident['subject']}".strip(): {*incident["rows"], *incident["consequences"]}
+            for incident in made
+        }
 
-    return found
+    return incidents_of
 
 
 @pytest.fixture(scope="session")
@@ -254,15 +258,15 @@ def told_as(told: Callable[[Verdicts], dict[str, set[str]]]) -> Callable[[str | 
     """
 
     def check(expected: str | list[str], verdicts: Verdicts) -> None:
-        found = told(verdicts)
+        rows_of = told(verdicts)
         wanted = [expected] if isinstance(expected, str) else list(expected)
-        patterns = {each: re.compile(".*".join(map(re.escape, each.split("*")))) for each in wanted}
+        patterns = {pattern: re.compile(".*".join(map(re.escape, pattern.split("*")))) for pattern in wanted}
         assert sorted(
-            next((each for each in wanted if patterns[each].fullmatch(name)), name) for name in found
+            next((pattern for pattern in wanted if patterns[pattern].fullmatch(name)), name) for name in rows_of
         ) == sorted(wanted)
-        named = {name for rows in found.values() for name in rows}
+        named = {name for rows in rows_of.values() for name in rows}
         assert {name for name in named if verdicts[name]["verdict"] != "unproven"} == {
-            name for name, each in verdicts.items() if each["verdict"] in {"violated", "error", "fixed"}
+            name for name, account in verdicts.items() if account["verdict"] in {"violated", "error", "fixed"}
         }
 
     return check
@@ -274,16 +278,16 @@ def expand() -> Callable[[Iterable[str], Collection[str]], set[str]]:
     groups = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["groups"]
 
     def meant(patterns: Iterable[str], rows: Collection[str]) -> set[str]:
-        found: set[str] = set()
+        meant_rows: set[str] = set()
         for pattern in patterns:
             if pattern.startswith("@"):
-                found |= meant(groups[pattern[1:]], rows)
+                meant_rows |= meant(groups[pattern[1:]], rows)
                 continue
             expression = re.compile(".*".join(map(re.escape, pattern.split("*"))))
             these = {row for row in rows if expression.fullmatch(row)}
             assert these, f"{pattern} names no row"
-            found |= these
-        return found
+            meant_rows |= these
+        return meant_rows
 
     return meant
 
@@ -332,7 +336,7 @@ def in_the_pod(tmp_path_factory: pytest.TempPathFactory) -> InThePod:
         spec: Mapping[str, Any], folder: Path, files: Mapping[str, str], environment: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
         (container,) = spec["containers"]
-        kinds = {each["name"]: (each.keys() - {"name"}).pop() for each in spec["volumes"]}
+        kinds = {volume["name"]: (volume.keys() - {"name"}).pop() for volume in spec["volumes"]}
         binds = [(Path(sys.prefix), "/opt/pytest-gf", True), (CHECKOUT, "/opt/checkout", True)]
         for mount in container["volumeMounts"]:
             kind, source = kinds[mount["name"]], folder / mount["name"]
@@ -354,7 +358,10 @@ def in_the_pod(tmp_path_factory: pytest.TempPathFactory) -> InThePod:
             binds="\n".join(lines),
             chroot=shutil.which("chroot") or "/usr/sbin/chroot",
         )
-        asked = [re.sub(r"\$\((\w+)\)", lambda found: environment[found[1]], each) for each in container["args"]]
+        asked = [
+            re.sub(r"\$\((\w+)\)", lambda variable: environment[variable[1]], argument)
+            for argument in container["args"]
+        ]
         command = ["/opt/pytest-gf/bin/python", "-m", *container["command"], *asked]
         image = {
             "PATH": "/opt/pytest-gf/bin:/usr/local/bin:/usr/bin:/bin",

@@ -18,7 +18,7 @@ from pytest_gf.honey.probes import folder, kube_exec, upgrade
 from pytest_gf.honey.probes.kube import Kube
 from pytest_gf.honey.target import KubernetesSection
 from pytest_gf.lab import Lab
-from pytest_gf.lab.honey import ADMIN_KUBECONFIG
+from pytest_gf.lab.seed import ADMIN_KUBECONFIG
 
 NAMESPACE = "nix-cache"
 
@@ -34,7 +34,7 @@ def kube(lab: Lab) -> Kube:
 
 @pytest.fixture
 def pod(kube: Kube) -> str:
-    names = (each["metadata"]["name"] for each in kube.list("pods", NAMESPACE))
+    names = (document["metadata"]["name"] for document in kube.list("pods", NAMESPACE))
     return next(str(name) for name in names if name.startswith("attic-rustfs-openebs-"))
 
 
@@ -84,7 +84,7 @@ def kubectl(lab: Lab) -> Any:
             "",
         ),
     ],
-    ids=lambda each: " ".join(each)[:40] if isinstance(each, tuple) else None,
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else None,
 )
 def test_kubectl(arguments: tuple[str, ...], code: int, out: str, err: str, kubectl: Any) -> None:
     done = kubectl(*arguments)
@@ -142,7 +142,7 @@ def test_a_list_that_expires_in_the_middle_is_read_anew(lab: Lab, kube: Kube, mo
 
 def test_one_configmap_may_be_listed_by_its_name_alone(lab: Lab, kube: Kube) -> None:
     lab.bend("bazel-exposed:tcp-services")
-    assert [each["metadata"]["name"] for each in kube.list("configmaps")] == ["tcp-services"]
+    assert [document["metadata"]["name"] for document in kube.list("configmaps")] == ["tcp-services"]
     assert kube.allowed("list", "configmaps")
 
 
@@ -172,7 +172,7 @@ def test_thirty_execs_at_once_lose_and_cross_nothing(kube: Kube, pod: str) -> No
     with ThreadPoolExecutor(8) as pool:
         outputs = list(pool.map(one, range(30)))
     for at, output in enumerate(outputs):
-        assert output.split() == [str(each).encode() for each in range(at * 1000, at * 1000 + 1000)]
+        assert output.split() == [str(number).encode() for number in range(at * 1000, at * 1000 + 1000)]
 
 
 def test_names_that_are_no_utf8_stay_what_they_are(kube: Kube, pod: str, lab: Lab) -> None:

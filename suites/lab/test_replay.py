@@ -45,7 +45,7 @@ def looks(incident: Incident, folder: Path, drill: Any) -> Iterator[tuple[Phase,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("date", [each for each in DATES if each != BY_COMMAND])
+@pytest.mark.parametrize("date", [date for date in DATES if date != BY_COMMAND])
 def test_each_phase_shows_exactly_what_it_must(date: str, drill: Any, tmp_path: Path) -> None:
     for phase, record in looks(incidents.read(date), tmp_path, drill):
         unremembered = msgspec.structs.replace(phase, recovered=())  # Only whole runs keep a history.
@@ -87,7 +87,7 @@ def test_every_date_has_its_phases_and_its_page() -> None:
         assert len(names) == len(set(names))
         assert incidents.page(date).startswith(f"# {date}: ")
         assert all(incidents.bends(f"{date}:{name}", contract.load()) is not None for name in names)
-    assert [str(each) for each in incidents.bends("2026-05-19", contract.load())] == ["bucket-index-lost:tofu-state"]
+    assert [str(bend) for bend in incidents.bends("2026-05-19", contract.load())] == ["bucket-index-lost:tofu-state"]
 
 
 PHASE = Phase("p", "a", (), exit=1, violated=("a.b[*]",), unproven=("c.d",), incidents=("k *",), says=("lost",))
@@ -126,7 +126,7 @@ SOUND = [
         (
             {3: row("e.f", verdict="error", reason="x", cause="other e")},
             1,
-            ["e.f is error", "incident other e was not to be"],
+            ["e.f is error", "unexpected incident other e"],
         ),
         ({2: row("c.d")}, 1, ["c.d is not unproven"]),
         ({2: row("g.h")}, 1, ["c.d is not unproven"]),
@@ -140,9 +140,9 @@ SOUND = [
     ids=range(9),
 )
 def test_what_is_missing_and_what_is_more_is_said(change: dict[int, Any], exit_code: int, says: list[str]) -> None:
-    verdicts = [change.get(at, each) for at, each in enumerate(SOUND)]
-    found = list(replay.differences(PHASE, record_of(verdicts) | {"exit": exit_code}))
-    assert [each for each in found if "not-as-promised" not in each] == says
+    verdicts = [change.get(at, account) for at, account in enumerate(SOUND)]
+    wrong = list(replay.differences(PHASE, record_of(verdicts) | {"exit": exit_code}))
+    assert [line for line in wrong if "not-as-promised" not in line] == says
 
 
 @pytest.mark.parametrize(
@@ -152,14 +152,14 @@ def test_what_is_missing_and_what_is_more_is_said(change: dict[int, Any], exit_c
         ([], ["no recovery k 1"]),
         ([("k", "1", False, ["T-1"])], ["no recovery k 1"]),
         ([("k", "1", True, [])], ["no recovery k 1"]),
-        ([("k", "1", True, ["T-1"]), ("k", "2", True, ["T-1"])], ["recovery k 2 was not to be"]),
+        ([("k", "1", True, ["T-1"]), ("k", "2", True, ["T-1"])], ["unexpected recovery k 2"]),
     ],
     ids=range(5),
 )
 def test_a_recovery_is_known_from_the_history(gone: list[tuple[str, str, bool, list[str]]], says: list[str]) -> None:
     phase = Phase("p", "a", (), recovered=("k 1",))
     names = ("kind", "subject", "fresh", "tickets")
-    history = {"gone": [dict(zip(names, each, strict=True)) for each in gone]}
+    history = {"gone": [dict(zip(names, values, strict=True)) for values in gone]}
     assert list(replay.differences(phase, record_of([row("e.f")]) | {"exit": 0, "history": history})) == says
 
 
@@ -229,6 +229,6 @@ def test_after_a_loss_that_follows_a_delete_nothing_more_is_changed(run_pytest: 
     assert "rustfs.scratch-appears" in unproven
     assert all("a change would bury evidence" in outcome.verdicts()[row]["reason"] for row in unproven)
     entries = [json.loads(line) for line in (outcome.folder / "ledger.jsonl").read_text().splitlines()]
-    assert [each["event"] for each in entries] == ["run", "left", "gone"], "no scratch bucket was about to be made"
+    assert [entry["event"] for entry in entries] == ["run", "left", "gone"], "no scratch bucket was about to be made"
     (incident,) = outcome.record["incidents"]
     assert set(incident["consequences"]) == unproven

@@ -17,7 +17,7 @@ from pytest_gf.honey.house import load_target
 from pytest_gf.honey.probes.kube import Kube
 from pytest_gf.honey.target import PortForward
 from pytest_gf.lab import Lab
-from pytest_gf.lab.honey import ROUTED
+from pytest_gf.lab.seed import ROUTED
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ WANTED = PortForward("nix-cache", "attic-rustfs-openebs", 9000)
 
 
 def pod_of(kube: Kube) -> str:
-    names = (str(each["metadata"]["name"]) for each in kube.list("pods", "nix-cache"))
+    names = (str(document["metadata"]["name"]) for document in kube.list("pods", "nix-cache"))
     return next(name for name in names if name.startswith("attic-rustfs-openebs-"))
 
 

@@ -94,6 +94,17 @@ def test_a_slow_silence_is_asked_again_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(given) == 2
 
 
+def test_a_refusal_uses_up_no_patience_with_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(again, "SILENCE", 0.0)
+    ask, given = _asked("busy", _silence(), "busy", _silence(), "fine")
+    assert settled("asking", ask, seconds=SECONDS, not_now=_busy) == "fine"
+    assert len(given) == 5
+    ask, given = _asked("busy", *[_silence() for _ in range(9)])
+    with pytest.raises(Unanswered):
+        settled("asking", ask, seconds=SECONDS, not_now=_busy)
+    assert len(given) == 3
+
+
 def test_what_is_not_understood_is_told_at_once() -> None:
     ask, given = _asked(NotUnderstood("asking", "a page", "look"))
     with pytest.raises(NotUnderstood):

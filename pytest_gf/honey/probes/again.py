@@ -18,7 +18,7 @@ LONGEST_PAUSE = 2.0
 LEAST = 0.1
 """The share of the deadline (of a second at most) that must be left for another attempt: in less, no answer would come."""
 SILENCE = 2.0
-"""Seconds for which a read without an answer is repeated, once at least, so that a short reset or restart costs no row."""
+"""Seconds of silence for which a read is repeated, once at least, so that a short reset or restart costs no row."""
 
 
 class Throttled(ProbeError):
@@ -49,8 +49,8 @@ def settled(
     """Return the first answer that is one, asking again within ``seconds``.
 
     ``ask`` gets the seconds that are left, makes one exchange and keeps its evidence. It is asked again while ``not_now``
-    finds its answer throttled, and for `SILENCE` while nothing comes back (`Unanswered`; only where it ``reads``: a write
-    may have landed). Any other answer, also a wrong one, is returned at once, and any other failure raised.
+    finds its answer throttled, and for `SILENCE` from the last of these on while nothing comes back (`Unanswered`; only where
+    it ``reads``: a write may have landed). Any other answer, also a wrong one, is returned at once, and any other failure raised.
     Raises `Throttled` where the refusals last as long as the deadline.
     """
     ends, least = time.monotonic() + seconds, LEAST * min(seconds, 1.0)
@@ -67,17 +67,35 @@ def settled(
         named = refusal(state)
         return max(named.pause, least) if named is not None and named.pause is not None else backed_off(state)
 
-    def too_late(state: tenacity.RetryCallState) -> bool:
-        first = state.attempt_number == 1  # On a slow machine it may have taken longer than all of `SILENCE`.
-        patience = seconds - least if first or refusal(state) is not None else min(SILENCE, seconds)
-        return (state.seconds_since_start or 0.0) + state.upcoming_sleep > patience
-
     backed_off = tenacity.wait_exponential(FIRST_PAUSE, LONGEST_PAUSE) + tenacity.wait_random(0, FIRST_PAUSE)
     retrying = tenacity.Retrying(
-        retry=again, wait=pause, stop=too_late, retry_error_callback=lambda state: _last(tried, state, refusal(state))
+        retry=again,
+        wait=pause,
+        stop=_Patience(seconds, least, refusal),
+        retry_error_callback=lambda state: _last(tried, state, refusal(state)),
     )
     value: Value = retrying(lambda: ask(max(0.0, ends - time.monotonic())))
     return value
+
+
+class _Patience:
+    """Tells when it is too late for another attempt: at the deadline, or after `SILENCE` without any answer."""
+
+    def __init__(
+        self, seconds: float, least: float, refusal: Callable[[tenacity.RetryCallState], NotNow | None]
+    ) -> None:
+        self._seconds, self._least, self._refusal = seconds, least, refusal
+        self._answered, self._since = 0, 0.0
+        """The last attempt that was answered, and when, in seconds since the start."""
+
+    def __call__(self, state: tenacity.RetryCallState) -> bool:
+        now = state.seconds_since_start or 0.0
+        if self._refusal(state) is not None:
+            self._answered, self._since = state.attempt_number, now
+        silent = state.attempt_number - self._answered
+        # On a slow machine one silent attempt may take longer than all of `SILENCE`.
+        ends = self._seconds - self._least if silent <= 1 else min(self._since + SILENCE, self._seconds)
+        return now + state.upcoming_sleep > ends
 
 
 def _last(tried: str, state: tenacity.RetryCallState, refused: NotNow | None) -> object:

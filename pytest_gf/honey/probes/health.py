@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,23 +21,29 @@ if TYPE_CHECKING:
     from pytest_gf.honey.target import S3Section
 
 MOST_BODY = 64 * 1024
-TOO_MANY = 429
+TOO_MANY, UNAVAILABLE = 429, 503
+_THROTTLED = re.compile(rb"<Code>(SlowDown|ServiceUnavailable)</Code>")
+"""S3's own words for a request that came too often. RustFS never says them of its health."""
 
 
 @dataclass(frozen=True)
 class Health:
-    """One answer: ``document`` is {} where the body is no JSON object; ``server`` is the Server header, ``pause`` Retry-After."""
+    """One answer: ``document`` is {} where the body is no JSON object; ``server`` is the Server header, ``pause`` Retry-After.
+
+    ``code`` is S3's for a request that it throttled, "" for any other answer.
+    """
 
     status: int
     document: dict[str, Any]
     server: str
     pause: float | None = None
+    code: str = ""
 
 
 def ask(section: S3Section, path: str, *, deadline: float, route: Route | None = None) -> Health:
     """GET a health path without a credential, no redirect followed. Raises Unanswered, DeadlineExceeded, Throttled.
 
-    A 503 is an answer here, and no request to come again: RustFS speaks of itself.
+    A 503 is an answer here, because RustFS speaks of itself. Only a 503 with S3's code for throttling is asked again.
     """
     tried = f"GET {path} at {section.endpoint}"
 
@@ -45,18 +52,22 @@ def ask(section: S3Section, path: str, *, deadline: float, route: Route | None =
         try:
             found = within(seconds, tried, lambda: _exchange(section, path, tried, seconds, route))
         except ProbeError as broken:
-            broken.where = "s3"
             evidence.record("HTTP", f"GET {path}", seconds=time.monotonic() - started, failed=broken.came_back)
             raise
-        answer = {"status": found.status, "document": found.document}
+        answer = {"status": found.status, "document": found.document} | ({"code": found.code} if found.code else {})
         evidence.record("HTTP", f"GET {path}", seconds=time.monotonic() - started, answer=answer)
         return found
 
-    return settled(tried, once, seconds=deadline, not_now=_not_now)
+    try:
+        return settled(tried, once, seconds=deadline, not_now=_not_now)
+    except ProbeError as broken:
+        broken.where = "s3"
+        raise
 
 
 def _not_now(found: Health) -> NotNow | None:
-    return NotNow("429", found.pause or None) if found.status == TOO_MANY else None
+    throttled = found.status == TOO_MANY or (found.status == UNAVAILABLE and found.code)
+    return NotNow(f"{found.status} {found.code}".rstrip(), found.pause or None) if throttled else None
 
 
 def _exchange(section: S3Section, path: str, tried: str, deadline: float, route: Route | None) -> Health:
@@ -82,7 +93,9 @@ def _exchange(section: S3Section, path: str, tried: str, deadline: float, route:
                 if len(body) > MOST_BODY:
                     break
             pause = retry_after(response.headers.get("Retry-After"))
-            return Health(response.status_code, _document(body), response.headers.get("Server", ""), pause)
+            code = _THROTTLED.search(body)
+            server = response.headers.get("Server", "")
+            return Health(response.status_code, _document(body), server, pause, code[1].decode() if code else "")
     except httpx.HTTPError as broken:
         said = redact(str(broken))[:300] or type(broken).__name__
         if route is not None and route.broken:

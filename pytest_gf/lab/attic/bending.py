@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def act(server: AtticServer, bend: Bend) -> Undo:
-    """Make what the fault changes at once; nothing for most. Raises ValueError where there is nothing to bend.
+    """Make the changes that the fault needs at once. Most faults need none. Raises ValueError where there is nothing to bend.
 
     A path whose object is gone stays as it is: a push whose chunk another fault lost leaves such a one for good.
     """
@@ -33,8 +33,8 @@ def act(server: AtticServer, bend: Bend) -> Undo:
     undone = [change(server, path, bend.argument or "") for path in paths]
 
     def undo() -> None:
-        for each in undone:
-            each()
+        for step in undone:
+            step()
 
     return undo
 
@@ -86,7 +86,7 @@ def _flip(server: AtticServer, path: Kept, _: str) -> Undo:
 
 
 def _garble(server: AtticServer, path: Kept, _: str) -> Undo:
-    """Make the path one whose archive is no archive, hash and size being those of its bytes: Attic accepts it so."""
+    """Put bytes that are no archive in the place of a path's archive, with their own hash and size. Attic accepts such a path."""
     body = b"this is no archive\n" * (max(path.nar_size // 19, 1))
     chunks = [body[at : at + (256 * 1024)] for at in range(0, len(body), 256 * 1024)]
     keys = tuple(f"{path.hash}-{at}.chunk" for at in range(len(chunks)))

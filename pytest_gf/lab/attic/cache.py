@@ -65,7 +65,7 @@ class Key:
     def sign(self, path: Kept) -> str:
         """Return the signature of a path's fingerprint."""
         digest = base32(bytes.fromhex(path.nar_hash))
-        references = ",".join(f"{STORE}/{each}" for each in path.references)
+        references = ",".join(f"{STORE}/{reference}" for reference in path.references)
         text = f"1;{path.store_path};sha256:{digest};{path.nar_size};{references}"
         made = Ed25519PrivateKey.from_private_bytes(self.seed).sign(text.encode())
         return f"{self.name}:{base64.b64encode(made).decode()}"

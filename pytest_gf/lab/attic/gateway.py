@@ -17,14 +17,14 @@ _WRITES = ("/_api/v1/get-missing-paths", "/_api/v1/upload-path")
 
 
 class Gateway:
-    """The way to Attic's surfaces. It counts what was asked, since some faults meet a question's first time alone."""
+    """The way to Attic's surfaces. It counts requests, because some faults affect only the first of its kind."""
 
     def __init__(self, bends: Bends) -> None:
         self._bends = bends
         self._seen: set[tuple[str, str, str]] = set()
 
     def forget(self) -> None:
-        """Begin to count anew: a fault was made."""
+        """Begin to count anew, because a fault was turned on."""
         self._seen.clear()
 
     async def answer(self, request: web.Request, surface: str) -> web.StreamResponse | None:
@@ -60,7 +60,7 @@ class Gateway:
         return self._bends.on("attic-resets") and plain and self._is_first(request, surface, "archive")
 
     def _is_first(self, request: web.Request, surface: str, what: str = "") -> bool:
-        asked = (surface, request.method, request.path + what)
-        first = asked not in self._seen
-        self._seen.add(asked)
+        request_key = (surface, request.method, request.path + what)
+        first = request_key not in self._seen
+        self._seen.add(request_key)
         return first

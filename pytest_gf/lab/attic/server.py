@@ -24,7 +24,7 @@ from pytest_gf.lab.attic.writing import Rights, Writing
 from pytest_gf.lab.bends import Undo
 from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Exchange, Journal
-from pytest_gf.lab.rustfs.servant import Servant, Unavailable
+from pytest_gf.lab.rustfs.bucket_client import BucketClient, Unavailable
 from pytest_gf.lab.wire import LOOPBACK, Port, reset
 
 CHUNK = 256 * 1024
@@ -49,8 +49,8 @@ class AtticServer:
     def __init__(  # noqa: PLR0917  # Called once, when the lab starts.
         self,
         folder: Path,
-        chunks: Servant,
-        elsewhere: Servant,
+        chunks: BucketClient,
+        elsewhere: BucketClient,
         secret: str,
         journal: Journal,
         tls: ssl.SSLContext,
@@ -116,7 +116,7 @@ class AtticServer:
     async def mended(self) -> None:
         """Listen again where no fault forbids it any more. Raises OSError where another has taken a port."""
         for port in self._ports.values():
-            if not port.is_open and not any(self.chunks.shut_by(each) for each in self.bends):
+            if not port.is_open and not any(self.chunks.shut_by(bend) for bend in self.bends):
                 await port.open()
 
     def take(self, path: str, data: bytes, references: tuple[str, ...], ca: str) -> None:
@@ -135,7 +135,7 @@ class AtticServer:
 
     def _lose(self) -> None:
         """Lose buckets after a push, where a fault says so: at once, or while everything is idle."""
-        after, later = (self.bends.argument(f"attic-push-loses-{each}") for each in ("buckets", "later"))
+        after, later = (self.bends.argument(f"attic-push-loses-{what}") for what in ("buckets", "later"))
         if after is not None and self.taken >= int(after):
             self.chunks.lose()
         if later is not None:
@@ -179,7 +179,7 @@ class AtticServer:
         request["surface"] = surface
         response = await self.gateway.answer(request, surface) or await handler(request, tail)
         if self.bends.on("attic-headers-stripped"):
-            for name in [each for each in response.headers if each.lower().startswith("x-attic-")]:
+            for name in [header for header in response.headers if header.lower().startswith("x-attic-")]:
                 del response.headers[name]
         return response
 
@@ -300,7 +300,7 @@ class AtticServer:
         await response.write_eof()
         return response
 
-    def _bucket_of(self, path: Kept) -> Servant:
+    def _bucket_of(self, path: Kept) -> BucketClient:
         """Return how a path's chunks are reached: each carries its bucket, whatever the server writes to now."""
         return self._elsewhere if path.elsewhere else self.chunks
 

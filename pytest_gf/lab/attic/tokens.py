@@ -64,7 +64,7 @@ class Issuer:
             good = _passes(algorithm, raw, careless) or self._is_signed(algorithm, head, raw)
             granted = _granted(claims, cache)
             if "other-cache" in careless:
-                granted |= frozenset().union(*(_granted(claims, each) for each in claims[CLAIM]["caches"]))
+                granted |= frozenset().union(*(_granted(claims, pattern) for pattern in claims[CLAIM]["caches"]))
             granted |= {"w"} if "pull-only" in careless and "r" in granted else frozenset()
             return granted if good and ("expired" in careless or _is_now(claims)) else frozenset()
         except (ValueError, AttributeError, TypeError):  # It is no token, or its claims are of another shape.
@@ -139,7 +139,7 @@ def _token_of(header: str) -> str:
 
 
 def _passes(algorithm: str, signature: bytes, careless: Collection[str]) -> bool:
-    """Tell whether a careless server holds a token for signed, whatever its signature."""
+    """Tell whether a careless server accepts a token whatever its signature is."""
     if algorithm == "none":
         return "alg-none" in careless
     return ("forged" if signature else "cut") in careless
@@ -157,7 +157,7 @@ def _granted(claims: Mapping[str, Any], cache: str) -> frozenset[str]:
     for held in caches.values():
         if any(type(held.get(right, 0)) is not int or held.get(right, 0) not in {0, 1} for right in RIGHTS):
             return frozenset()  # The whole token is not understood.
-    pattern = cache if cache in caches else next((each for each in caches if fnmatch.fnmatchcase(cache, each)), None)
+    pattern = cache if cache in caches else next((name for name in caches if fnmatch.fnmatchcase(cache, name)), None)
     return frozenset(right for right in RIGHTS if pattern is not None and caches[pattern].get(right))
 
 

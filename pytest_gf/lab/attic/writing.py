@@ -1,4 +1,4 @@
-"""What Attic does with who wants to write: rights by token, get-missing-paths, upload-path (docs/systems.md)."""
+"""How Attic serves clients that write: rights by token, get-missing-paths, upload-path (docs/systems.md)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_gf.lab.attic import cache, content
 from pytest_gf.lab.attic.refusals import refuse
 from pytest_gf.lab.attic.tokens import CARELESS, Issuer
 from pytest_gf.lab.bends import Bends
-from pytest_gf.lab.rustfs.servant import Unavailable
+from pytest_gf.lab.rustfs.bucket_client import Unavailable
 from pytest_gf.lab.wire import LONGEST_WAIT
 
 if TYPE_CHECKING:
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 PREAMBLE = "X-Attic-Nar-Info-Preamble-Size"
 LONGEST_INFO = 1024 * 1024
-"""Bytes of what is said of an upload, as atticd has it where nothing is configured."""
+"""Bytes of an upload's description: atticd's default."""
 
 
 class Rights:
-    """Who may do what with a cache: by the token that a request carries, and what is open to all."""
+    """Who may do what with a cache: the rights of a request's token, and those of everybody."""
 
     def __init__(self, issuer: Issuer, bends: Bends) -> None:
         self._issuer, self._bends = issuer, bends
 
     def of(self, request: web.Request, name: str) -> frozenset[str]:
-        """Return the rights that a request has on a cache; those of everybody are not among them."""
-        careless = [each for each in CARELESS if self._bends.on(f"attic-accepts-{each}")]
+        """Return the rights on a cache that a request's token gives, without those of everybody."""
+        careless = [fault for fault in CARELESS if self._bends.on(f"attic-accepts-{fault}")]
         held = self._issuer.rights(request.headers.get("Authorization", ""), name, careless)
         through = self._bends.on("attic-proxy-token") and request.get("surface", "").endswith("https")
         return held | {"r", "w"} if through else held
@@ -44,7 +44,7 @@ class Rights:
         return self._issuer.issued(request.headers.get("Authorization", ""))
 
     def check(self, request: web.Request, name: str, right: str) -> None:
-        """Refuse who may not: 403 on a cache that it may know of, else 401, as if there were none."""
+        """Refuse a client without the right: 403 if it may know of the cache, else 401, as if there were no such cache."""
         held = self.of(request, name)
         known = name == cache.NAME
         public = known and not self._bends.on("attic-private")
@@ -68,21 +68,28 @@ class Writing:
     async def missing_paths(self, request: web.Request, _: str) -> web.StreamResponse:
         """Answer which of the asked paths are missing."""
         try:
-            asked = msgspec.json.decode(await request.read(), type=dict[str, Any])
-            name, hashes = str(asked["cache"]), [str(each) for each in asked["store_path_hashes"]]
+            request_body = msgspec.json.decode(await request.read(), type=dict[str, Any])
+            name, hashes = (
+                str(request_body["cache"]),
+                [str(store_hash) for store_hash in request_body["store_path_hashes"]],
+            )
         except (msgspec.DecodeError, KeyError, TypeError) as wrong:
             return web.Response(status=422, text=f"Failed to deserialize the JSON body into the target type: {wrong}")
-        strange = [each for each in hashes if len(each) != 32 or set(each) - set(content.DIGITS)]  # noqa: PLR2004  # A store hash.
+        strange = [
+            store_hash
+            for store_hash in hashes
+            if len(store_hash) != 32 or set(store_hash) - set(content.DIGITS)  # noqa: PLR2004  # A store hash.
+        ]
         if strange:
             return web.Response(
                 status=422, text="Failed to deserialize the JSON body: Hash of the store path is invalid"
             )
         self._rights.check(request, name, "w")
-        missing = [each for each in dict.fromkeys(hashes) if each not in self._server.database.paths]
+        missing = [store_hash for store_hash in dict.fromkeys(hashes) if store_hash not in self._server.database.paths]
         return _json({"missing_paths": missing})
 
     async def upload(self, request: web.Request, _: str) -> web.StreamResponse:
-        """Take a path: it must have the hash and the size that it is said to have, and nothing else is looked at."""
+        """Accept a path that has the announced hash and size. Nothing else is checked."""
         info, body = _info_and_body(request.headers, await request.read())
         try:
             said = msgspec.json.decode(info, type=dict[str, Any])
@@ -96,7 +103,7 @@ class Writing:
         if self._server.bends.on("attic-upload-error"):
             refuse(500, "InternalServerError", "The server encountered an internal error or misconfiguration.")
         database, references = self._server.database, tuple(map(str, said.get("references", ())))
-        known = next((each for each in database.paths.values() if each.nar_hash == digest), None)
+        known = next((path for path in database.paths.values() if path.nar_hash == digest), None)
         if known is not None and not self._server.bends.on("attic-chunk-unreferenced"):
             database.keep(
                 msgspec.structs.replace(known, store_path=path, references=references, ca=str(said.get("ca") or ""))
@@ -114,7 +121,7 @@ class Writing:
 
 
 def _info_and_body(headers: Mapping[str, str], body: bytes) -> tuple[bytes, bytes]:
-    """Return what is said of an upload, and the archive: it stands in a header, or before the archive where it is long."""
+    """Return an upload's description, and its archive. The description is a header, or stands before the archive if it is long."""
     before = headers.get(PREAMBLE)
     if before is None:
         return headers.get("X-Attic-Nar-Info", "").encode("utf-8", "surrogateescape"), body

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 
 def act(blobs: Blobs, bend: Bend) -> Undo:
-    """Make what the fault changes at once; nothing for most. Raises ValueError where there is nothing to bend."""
+    """Make the changes that the fault needs at once. Most faults need none. Raises ValueError where there is nothing to bend."""
     if bend.name == "bazel-blob":
         return _blob(blobs, bend.argument)
     if bend.name == "bazel-action":
         return _action(blobs, bend.argument)
     if bend.name == "bazel-hot-warm":
         seeded = [content.payload(at) for at in range(len(content.SIZES))]
-        return _warm(blobs, {content.digest(each): each for each in seeded})
+        return _warm(blobs, {content.digest(data): data for data in seeded})
     if bend.name == "bazel-hot-other":
         blob = content.largest()
         return _warm(blobs, {content.digest(blob): bytes([blob[0] ^ 1]) + blob[1:]})
     if bend.name == "bazel-stray":
         key = blobs.key(content.strays()[bend.argument])
-        blobs.servant.keep(key, casblob.encode(b"a blob out of place"))
-        return partial(blobs.servant.drop, key)
+        blobs.bucket.keep(key, casblob.encode(b"a blob out of place"))
+        return partial(blobs.bucket.drop, key)
     return nothing
 
 
@@ -47,25 +47,25 @@ def _action(blobs: Blobs, defect: str) -> Undo:
         return result
     tree = content.TREES[defect]()
     key = blobs.key(content.blob_key(content.digest(tree)))
-    blobs.servant.keep(key, casblob.encode(tree))
+    blobs.bucket.keep(key, casblob.encode(tree))
 
     def undo() -> None:
-        blobs.servant.drop(key)
+        blobs.bucket.drop(key)
         result()
 
     return undo
 
 
 def _replaced(blobs: Blobs, key: str, body: bytes | None) -> Undo:
-    """Put another body in an object's place, or none. Mended, the hot cache forgets what it read of it meanwhile."""
-    before = blobs.servant.peek(key)
+    """Put another body in an object's place, or none. When it is mended, the hot cache forgets what it has read meanwhile."""
+    before = blobs.bucket.peek(key)
     if body is None:
-        blobs.servant.drop(key)
+        blobs.bucket.drop(key)
     else:
-        blobs.servant.keep(key, body)
+        blobs.bucket.keep(key, body)
 
     def undo() -> None:
-        blobs.servant.keep(key, before)
+        blobs.bucket.keep(key, before)
         hot = blobs.hot(key.removeprefix(blobs.key("")))
         if hot.exists() and hot.read_bytes() == body:
             hot.unlink()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_gf.honey.formats import casblob
 from pytest_gf.lab.bazel import content, stored
-from pytest_gf.lab.rustfs.servant import Servant, Unavailable
+from pytest_gf.lab.rustfs.bucket_client import BucketClient, Unavailable
 
 UPLOADED_AFTER = 0.05
 """Seconds between the acknowledgement of a write and its upload."""
@@ -27,14 +27,14 @@ class Failed(Exception):
 class Blobs:
     """Blobs and results of actions. ``prefix`` stands before every key in the bucket, with its slash."""
 
-    def __init__(self, folder: Path, servant: Servant, prefix: str) -> None:
-        self.servant, self.bends = servant, servant.bends
+    def __init__(self, folder: Path, bucket: BucketClient, prefix: str) -> None:
+        self.bucket, self.bends = bucket, bucket.bends
         self._folder, self._prefix = folder, prefix
 
     def seed(self) -> None:
         """Put the seeded objects in the bucket; the hot cache knows none of them."""
         for key, body in content.objects():
-            self.servant.keep(self.key(key), body)
+            self.bucket.keep(self.key(key), body)
 
     def key(self, name: str) -> str:
         """Return where something lies in the bucket."""
@@ -60,7 +60,7 @@ class Blobs:
         """
         if digest == content.EMPTY or self.hot(self.place(digest)).exists():
             return True
-        length = self.servant.length(self.key(self.place(digest)))
+        length = self.bucket.length(self.key(self.place(digest)))
         return length is not None and (not self.uncompressed or size < 0 or length == size)
 
     def read(self, digest: str, size: int | None, *, compressed: bool = False) -> Iterator[bytes]:
@@ -127,7 +127,7 @@ class Blobs:
         if self.bends.on("bazel-miss-error"):
             raise Failed("INTERNAL", "the lab fails instead of missing")
         try:
-            return self.servant.read(self.key(name))
+            return self.bucket.read(self.key(name))
         except Unavailable as missing:
             if missing.code == "NoSuchKey":
                 raise Failed("NOT_FOUND", f"{READ_MISSES}: {digest}") from None
@@ -137,7 +137,7 @@ class Blobs:
         def upload() -> None:
             if not self.bends.on("bazel-writes-lost"):
                 try:
-                    self.servant.write(self.key(name), body)
+                    self.bucket.write(self.key(name), body)
                 except Unavailable:
                     return  # A line in the log, and never tried again.
 

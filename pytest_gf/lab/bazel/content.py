@@ -151,8 +151,8 @@ def defects(blob: bytes) -> Mapping[str, bytes]:
     def chunk(made: bytes) -> bytes:
         """Return the object with another first chunk of any length, all offsets moved."""
         offsets = [int.from_bytes(good[29 + 8 * at : 37 + 8 * at], "little") for at in range(count)]
-        moved = [first, *(each + len(made) - size for each in offsets[1:])]
-        table = b"".join(each.to_bytes(8, "little") for each in moved)
+        moved = [first, *(offset + len(made) - size for offset in offsets[1:])]
+        table = b"".join(offset.to_bytes(8, "little") for offset in moved)
         return good[:29] + table + made + good[first + size :]
 
     def frame(text: bytes) -> bytes:

@@ -61,17 +61,19 @@ class Methods:
     def _find_missing(self, request: Any) -> Any:
         made = reapi.message("v2.FindMissingBlobsResponse")()
         # The size is compared in one storage mode alone; it is ignored in the other.
-        missing = (each for each in request.blob_digests if not self._blobs.has(_checked(each), each.size_bytes))
+        missing = (
+            digest for digest in request.blob_digests if not self._blobs.has(_checked(digest), digest.size_bytes)
+        )
         made.missing_blob_digests.extend(missing)
         return made
 
     def _batch_read(self, request: Any) -> Any:
         made = reapi.message("v2.BatchReadBlobsResponse")()
-        for each in request.digests:
-            answer = made.responses.add(digest=each)
+        for digest in request.digests:
+            answer = made.responses.add(digest=digest)
             compressed = reapi.ZSTD in request.acceptable_compressors
             try:
-                data = b"".join(self._blobs.read(_checked(each), each.size_bytes, compressed=compressed))
+                data = b"".join(self._blobs.read(_checked(digest), digest.size_bytes, compressed=compressed))
             except Failed as failed:  # The status carries no message; whatever fails is a miss where zstd is taken.
                 answer.status.code = STATUS["NOT_FOUND" if compressed else failed.code]
             else:
@@ -80,10 +82,10 @@ class Methods:
 
     def _batch_update(self, request: Any) -> Any:
         made = reapi.message("v2.BatchUpdateBlobsResponse")()
-        for each in request.requests:
-            answer = made.responses.add(digest=each.digest)
+        for blob in request.requests:
+            answer = made.responses.add(digest=blob.digest)
             try:
-                self._keep(_checked(each.digest), each.digest.size_bytes, each.data, each.compressor)
+                self._keep(_checked(blob.digest), blob.digest.size_bytes, blob.data, blob.compressor)
             except Failed as failed:
                 answer.status.code, answer.status.message = STATUS[failed.code], failed.details
         return made
@@ -101,18 +103,18 @@ class Methods:
         for folder in made.output_directories:
             if not folder.HasField("tree_digest"):
                 raise Failed("UNKNOWN", f'nil tree digest pointer for output directory: "{folder.path}"')
-        if not all(self._blobs.has(each.hash, each.size_bytes) for each in self._named(made)):
+        if not all(self._blobs.has(digest.hash, digest.size_bytes) for digest in self._named(made)):
             raise Failed("NOT_FOUND", f"{name} not found in AC")
         return made
 
     def _named(self, result: Any) -> Iterator[Any]:
         """Yield the digests that must be there; a directory's are read from its tree."""
-        yield from (each.digest for each in result.output_files if not each.contents)
+        yield from (file.digest for file in result.output_files if not file.contents)
         for folder in result.output_directories:
             yield folder.tree_digest
             whole = b"".join(self._blobs.read(folder.tree_digest.hash, folder.tree_digest.size_bytes))
             tree = reapi.message("v2.Tree").FromString(whole)
-            yield from (file.digest for each in (tree.root, *tree.children) for file in each.files)
+            yield from (file.digest for directory in (tree.root, *tree.children) for file in directory.files)
         yield from (getattr(result, name) for name in ("stdout_digest", "stderr_digest") if result.HasField(name))
 
     def _update_action(self, request: Any) -> Any:
@@ -121,13 +123,13 @@ class Methods:
         return request.action_result
 
     def _read(self, request: Any) -> Iterator[Any]:
-        found = _named(request.resource_name)
+        resource = _named(request.resource_name)
         if request.read_limit:
             raise Failed("INVALID_ARGUMENT", "the lab knows no ReadLimit")
         response = reapi.message("google.bytestream.ReadResponse")
         skipped, short = request.read_offset, self._bends.argument("bazel-read-short")
         left = None if short is None else int(short)
-        for piece in self._blobs.read(found["hash"], int(found["size"]), compressed=bool(found["compressor"])):
+        for piece in self._blobs.read(resource["hash"], int(resource["size"]), compressed=bool(resource["compressor"])):
             data = piece[skipped:][:left]
             skipped -= min(skipped, len(piece))
             left = None if left is None else left - len(data)
@@ -135,28 +137,28 @@ class Methods:
                 yield response(data=data)
 
     async def _write(self, requests: AsyncIterable[Any]) -> Any:
-        """Keep a blob; one that is there is acknowledged unread, whatever is there."""
-        made, data, found = reapi.message("google.bytestream.WriteResponse"), bytearray(), None
+        """Keep a blob. If one of its name is there, acknowledge it without a look at either."""
+        made, data, resource = reapi.message("google.bytestream.WriteResponse"), bytearray(), None
         async for request in requests:
-            if found is None:
-                found = _named(request.resource_name, upload=True)
-                if self._blobs.has(found["hash"]):
-                    return made(committed_size=int(found["size"]))
+            if resource is None:
+                resource = _named(request.resource_name, upload=True)
+                if self._blobs.has(resource["hash"]):
+                    return made(committed_size=int(resource["size"]))
             if request.write_offset != len(data):
                 raise Failed("INVALID_ARGUMENT", f"offset {request.write_offset}, and {len(data)} bytes came")
             data += request.data
             if request.finish_write:
                 break
-        if found is None:
+        if resource is None:
             raise Failed("INVALID_ARGUMENT", "nothing was written")
-        compressor = reapi.ZSTD if found["compressor"] else reapi.IDENTITY
-        self._keep(found["hash"], int(found["size"]), bytes(data), compressor)
+        compressor = reapi.ZSTD if resource["compressor"] else reapi.IDENTITY
+        self._keep(resource["hash"], int(resource["size"]), bytes(data), compressor)
         return made(committed_size=len(data))
 
     def _write_status(self, request: Any) -> Any:
-        found = _named(request.resource_name, upload=True)
-        there = self._blobs.has(found["hash"])
-        size = int(found["size"]) if there else 0
+        resource = _named(request.resource_name, upload=True)
+        there = self._blobs.has(resource["hash"])
+        size = int(resource["size"]) if there else 0
         return reapi.message("google.bytestream.QueryWriteStatusResponse")(committed_size=size, complete=there)
 
     def _keep(self, digest: str, size: int, data: bytes, compressor: int) -> None:
@@ -171,10 +173,10 @@ class Methods:
 
 
 def _named(name: str, *, upload: bool = False) -> re.Match[str]:
-    found = _NAME.fullmatch(name)
-    if found is None or found["compressor"] not in {None, "zstd"} or (upload and not found["upload"]):
+    resource = _NAME.fullmatch(name)
+    if resource is None or resource["compressor"] not in {None, "zstd"} or (upload and not resource["upload"]):
         raise Failed("INVALID_ARGUMENT", f"no resource name: {name[:200]}")
-    return found
+    return resource
 
 
 def _checked(digest: Any) -> str:

@@ -66,13 +66,13 @@ class BazelServer:
     async def bend(self, bend: Bend) -> Undo:
         """Make what the fault changes at once. Raises ValueError where there is nothing to bend."""
         undo = bending.act(self.blobs, bend)
-        if self.blobs.servant.shut_by(bend):
+        if self.blobs.bucket.shut_by(bend):
             await self._close()
         return undo
 
     async def mended(self) -> None:
         """Listen again where no fault forbids it any more. Raises OSError where another has taken a port."""
-        if self._grpc is None and not any(self.blobs.servant.shut_by(each) for each in self._bends):
+        if self._grpc is None and not any(self.blobs.bucket.shut_by(bend) for bend in self._bends):
             await self._open()
 
     async def _open(self) -> None:
@@ -102,7 +102,7 @@ class BazelServer:
             if name in self._methods:
                 _, service, _ = method.path.split("/")
                 services.setdefault(service, {})[name] = self._handler(name, method)
-        return (grpc.method_handlers_generic_handler(service, found) for service, found in services.items())
+        return (grpc.method_handlers_generic_handler(service, handlers) for service, handlers in services.items())
 
     def _handler(self, name: str, method: reapi.Method) -> Any:
         import grpc
@@ -113,8 +113,8 @@ class BazelServer:
             exchange = await self._begin(name)
             await self._admit(name, context, exchange)
             try:
-                found = made(request)
-                response = await found if method.client_streams else found
+                answer = made(request)
+                response = await answer if method.client_streams else answer
             except Failed as failed:
                 exchange.finish(200, failed.code)
                 await context.abort(grpc.StatusCode[failed.code], failed.details)
@@ -153,7 +153,7 @@ class BazelServer:
         return exchange
 
     async def _admit(self, name: str, context: Any, exchange: Exchange) -> None:
-        """Refuse who does not name himself, where passwords are asked for, and everybody where the server is starting."""
+        """Refuse clients without a password if passwords are asked for, and every client while the server starts."""
         import grpc
 
         if self._bends.on("bazel-not-ready"):
@@ -168,7 +168,7 @@ class BazelServer:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, said)
 
     async def _die(self, exchange: Exchange) -> None:
-        """Be gone as a server is that panicked: its connections end without an answer, its ports are closed."""
+        """End as a server does that panicked: without an answer on any connection, and with its ports closed."""
         exchange.finish(0, "panic")
         closing = asyncio.create_task(self._close())
         self._closing.add(closing)
@@ -177,7 +177,7 @@ class BazelServer:
 
     async def _status(self, _: web.Request) -> web.Response:
         (await self._begin("Status")).finish(200, "OK")
-        said = {"NumFiles": sum(1 for each in self.blobs.hot("").rglob("*") if each.is_file()), "ServerTime": 0}
+        said = {"NumFiles": sum(1 for path in self.blobs.hot("").rglob("*") if path.is_file()), "ServerTime": 0}
         return web.Response(text=json.dumps(said), content_type="application/json")
 
     async def _metrics(self, _: web.Request) -> web.Response:

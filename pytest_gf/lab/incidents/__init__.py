@@ -57,7 +57,7 @@ class Incident(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def phase(self, name: str) -> Phase | None:
         """Return the phase of this name."""
-        return next((each for each in self.phases if each.name == name), None)
+        return next((phase for phase in self.phases if phase.name == name), None)
 
 
 def dates() -> list[str]:
@@ -84,6 +84,6 @@ def bends(text: str, contract: Contract) -> tuple[faults.Bend, ...]:
     incident = read(date)
     phase = incident.phase(name if colon else DURING)
     if phase is None:
-        known = ", ".join(each.name for each in incident.phases)
+        known = ", ".join(phase.name for phase in incident.phases)
         raise ValueError(f"{date} has no phase {name!r}; it has {known}")
-    return tuple(faults.parse(each, contract) for each in phase.alone())
+    return tuple(faults.parse(fault, contract) for fault in phase.alone())

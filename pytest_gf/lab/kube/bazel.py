@@ -1,4 +1,4 @@
-"""bazel-remote as its Deployment and its Service have it in the emulated cluster, and how a fault has them otherwise."""
+"""bazel-remote's Deployment and Service in the emulated cluster, and how faults change them."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class Channels:
 
     async def forward(self, request: web.Request, known: int) -> web.StreamResponse:
         """Carry one connection to each port asked for (only the first is served): channels 2i data, 2i+1 error."""
-        ports = [int(port) for each in request.query.getall("ports", []) for port in each.split(",")]
+        ports = [int(port) for value in request.query.getall("ports", []) for port in value.split(",")]
         upgraded = web.WebSocketResponse(protocols=(V5, V4), max_msg_size=0)
         await upgraded.prepare(request)
         for at, port in enumerate(ports):
@@ -113,8 +113,8 @@ class Channels:
         try:
             await asyncio.wait({incoming, outgoing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for each in (incoming, outgoing):
-                each.cancel()
+            for task in (incoming, outgoing):
+                task.cancel()
             writer.close()
         with contextlib.suppress(ConnectionError):
             await upgraded.close(code=1000)

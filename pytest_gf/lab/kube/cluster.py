@@ -57,8 +57,10 @@ class Cluster:
             made += stores.objects(resource, self._bends, self._contract, self.nodes)
             made += exposing.objects(resource, self._bends, self.workload.namespace, self._backends(self.workload))
         kind = RESOURCES[resource]
-        found = [{"kind": kind.kind, "apiVersion": kind.group_version, **each} for each in made]
-        return sorted(found, key=lambda each: (each["metadata"].get("namespace", ""), each["metadata"]["name"]))
+        objects = [{"kind": kind.kind, "apiVersion": kind.group_version, **document} for document in made]
+        return sorted(
+            objects, key=lambda document: (document["metadata"].get("namespace", ""), document["metadata"]["name"])
+        )
 
     def _namespaces(self) -> list[Object]:
         names = ["default", "kube-system", *([self.workload.namespace] if self.workload else [])]
@@ -179,7 +181,7 @@ class Cluster:
     def _endpoints(self) -> list[Object]:
         if self.workload is None:
             return []
-        addresses = [{"ip": each["status"]["podIP"]} for each in self._pods_of_rustfs() if "podIP" in each["status"]]
+        addresses = [{"ip": pod["status"]["podIP"]} for pod in self._pods_of_rustfs() if "podIP" in pod["status"]]
         ports = [{"name": "s3", "port": self.workload.port}]
         ready = [] if self._unready() else [{"addresses": addresses, "ports": ports}]
         return [{"metadata": self._meta(self.workload.service), "subsets": ready}]
@@ -187,7 +189,7 @@ class Cluster:
     def _endpointslices(self) -> list[Object]:
         if self.workload is None:
             return []
-        ips = [each["status"]["podIP"] for each in self._pods_of_rustfs() if "podIP" in each["status"]]
+        ips = [pod["status"]["podIP"] for pod in self._pods_of_rustfs() if "podIP" in pod["status"]]
         labels = {"labels": {"kubernetes.io/service-name": self.workload.service}}
         endpoints = [{"addresses": [ip], "conditions": {"ready": not self._unready()}} for ip in ips]
         ports = [{"name": "s3", "port": self.workload.port}]

@@ -63,7 +63,7 @@ class Container:
         return place
 
     def _path(self) -> str:
-        """Return PATH: before it, where the disk hangs or refuses, programs that do as they would then."""
+        """Return PATH. If the disk hangs or refuses, programs that do the same come first in it."""
         if self._disk.stalled:
             flag = self._folder / "stalled"
             flag.parent.mkdir(parents=True, exist_ok=True)
@@ -77,10 +77,10 @@ class Container:
     def _programs(self, name: str, text: str) -> str:
         folder = self._folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        for each in LOOKING:
-            program = folder / each
+        for tool in LOOKING:
+            program = folder / tool
             if not program.exists():
-                program.write_text(f"#!/bin/sh\n{text.format(shutil.which(each, path=PATH) or each)}\n")
+                program.write_text(f"#!/bin/sh\n{text.format(shutil.which(tool, path=PATH) or tool)}\n")
                 program.chmod(0o755)
         return f"{folder}{os.pathsep}{PATH}"
 

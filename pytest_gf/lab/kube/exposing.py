@@ -115,9 +115,9 @@ def _services(way: str, name: str, namespace: str, backend: Backend) -> Iterator
     elif way in {"alias", "alias-chain"}:
         aliases = {name: f"{backend.name}.{namespace}"}
         aliases |= {f"{name}-again": f"{name}.{ELSEWHERE}"} if way == "alias-chain" else {}
-        for each, target in aliases.items():
+        for alias, target in aliases.items():
             spec = {"type": "ExternalName", "externalName": f"{target}.svc.cluster.local"}
-            yield {"metadata": meta(each, ELSEWHERE), "spec": spec}
+            yield {"metadata": meta(alias, ELSEWHERE), "spec": spec}
 
 
 def _host(backend: Backend) -> str:

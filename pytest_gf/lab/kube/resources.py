@@ -60,19 +60,19 @@ _KINDS = (
     Resource("storageclasses", "StorageClass", "storage.k8s.io", namespaced=False, short=("sc",)),
 )
 
-RESOURCES = {each.name: each for each in _KINDS}
+RESOURCES = {kind.name: kind for kind in _KINDS}
 REVIEWS = "selfsubjectaccessreviews"
 
 
 def groups() -> dict[str, str]:
     """Return each API group but the core one, with its version."""
-    found = {each.group: each.version for each in _KINDS if each.group not in {"", GATEWAY, *CUSTOM_GROUPS}}
-    return found | {"authorization.k8s.io": "v1"}
+    versions = {kind.group: kind.version for kind in _KINDS if kind.group not in {"", GATEWAY, *CUSTOM_GROUPS}}
+    return versions | {"authorization.k8s.io": "v1"}
 
 
 def version_of(group: str) -> str:
     """Return the version by which a group's kinds are served."""
-    return next(each.version for each in _KINDS if each.group == group)
+    return next(kind.version for kind in _KINDS if kind.group == group)
 
 
 _UPGRADES = {"pods/exec": "PodExecOptions", "pods/portforward": "PodPortForwardOptions"}
@@ -81,9 +81,9 @@ _UPGRADES = {"pods/exec": "PodExecOptions", "pods/portforward": "PodPortForwardO
 def discovery(group: str, version: str) -> dict[str, object]:
     """Return the APIResourceList of a group, as kubectl asks for it."""
     listed = [
-        _listed(each.name, each.kind, ("get", "list"), namespaced=each.namespaced) | {"shortNames": list(each.short)}
-        for each in _KINDS
-        if (each.group, each.version) == (group, version)
+        _listed(kind.name, kind.kind, ("get", "list"), namespaced=kind.namespaced) | {"shortNames": list(kind.short)}
+        for kind in _KINDS
+        if (kind.group, kind.version) == (group, version)
     ]
     if not group:
         listed.append(_listed("pods/log", "Pod", ("get",)))

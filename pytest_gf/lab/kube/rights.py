@@ -82,7 +82,7 @@ NAMED: Mapping[str, frozenset[str]] = {
     "list configmaps": frozenset({"tcp-services"}),
     "get secrets": frozenset({"attic-jwt-signing", "attic-secrets"}),
 }
-"""The objects to which a right is, where it is not to all: a listing names one by its field selector."""
+"""The objects that a right is limited to. A listing names one by its field selector."""
 ANONYMOUS = Identity("system:anonymous")
 
 
@@ -102,25 +102,25 @@ class Rights:
             return None
         return self._tokens.get(token.strip())
 
-    def allows(self, identity: Identity, asked: Attributes) -> bool:
+    def allows(self, identity: Identity, attributes: Attributes) -> bool:
         """Tell whether RBAC grants this. A group is not compared: no two kinds here share a name."""
         if identity.everything:
             return True
-        if self._bends.on("kubernetes-forbidden", asked.right):
+        if self._bends.on("kubernetes-forbidden", attributes.right):
             return False
-        if asked.right in NAMED and asked.name not in NAMED[asked.right]:
+        if attributes.right in NAMED and attributes.name not in NAMED[attributes.right]:
             return False
-        in_namespace = bool(asked.namespace) and asked.namespace == identity.namespace
-        return asked.right in identity.cluster_role or (in_namespace and asked.right in identity.role)
+        in_namespace = bool(attributes.namespace) and attributes.namespace == identity.namespace
+        return attributes.right in identity.cluster_role or (in_namespace and attributes.right in identity.role)
 
-    def refusal(self, identity: Identity, asked: Attributes) -> str:
+    def refusal(self, identity: Identity, attributes: Attributes) -> str:
         """Return the API server's sentence for a request that RBAC does not grant."""
-        name = f' "{asked.name}"' if asked.name else ""
-        scope = f'in the namespace "{asked.namespace}"' if asked.namespace else "at the cluster scope"
-        base = asked.resource.partition("/")[0]
+        name = f' "{attributes.name}"' if attributes.name else ""
+        scope = f'in the namespace "{attributes.namespace}"' if attributes.namespace else "at the cluster scope"
+        base = attributes.resource.partition("/")[0]
         return (
-            f'{base}{f".{asked.group}" if asked.group else ""}{name} is forbidden: User "{identity.user}" cannot {asked.verb} '
-            f'resource "{asked.resource}" in API group "{asked.group}" {scope}'
+            f'{base}{f".{attributes.group}" if attributes.group else ""}{name} is forbidden: User "{identity.user}" cannot {attributes.verb} '
+            f'resource "{attributes.resource}" in API group "{attributes.group}" {scope}'
         )
 
 
@@ -132,10 +132,10 @@ def review(rights: Rights, identity: Identity, document: Mapping[str, object]) -
         raise ValueError("spec.resourceAttributes is missing")  # noqa: TRY004  # It is the request's fault: 422.
     said = {name: str(value) for name, value in attributes.items()}
     resource = "/".join(filter(None, (said.get("resource", ""), said.get("subresource", ""))))
-    asked = Attributes(
+    request = Attributes(
         said.get("verb", ""), said.get("group", ""), resource, said.get("namespace", ""), said.get("name", "")
     )
-    allowed = rights.allows(identity, asked)
+    allowed = rights.allows(identity, request)
     return {
         "kind": "SelfSubjectAccessReview",
         "apiVersion": "authorization.k8s.io/v1",

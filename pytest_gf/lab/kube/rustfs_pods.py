@@ -1,4 +1,4 @@
-"""RustFS's pods in the emulated cluster: as they stand, as a fault has them, and what stands beside them and is none of them."""
+"""RustFS's pods in the emulated cluster, how faults change them, and pods beside them that are not RustFS's."""
 
 from __future__ import annotations
 
@@ -116,12 +116,12 @@ def _container(bends: Bends, given: Given, broken: str | None) -> Object:
     again = bends.on("pod-restarted")
     last = {"lastState": {"terminated": ENDED[broken or "crash-loop"]}} if again or broken in ENDED else {}
     restarts = 41 if broken in ENDED else 1 if again else 0
-    told = {"name": CONTAINER, "ready": given.ready, "restartCount": restarts, "image": image, "imageID": image}
-    return {**told, "state": state, **last}
+    status = {"name": CONTAINER, "ready": given.ready, "restartCount": restarts, "image": image, "imageID": image}
+    return {**status, "state": state, **last}
 
 
 def beside(bends: Bends, given: Given) -> Iterator[Object]:
-    """Yield what carries the Deployment's labels and is none of its pods just now."""
+    """Yield pods that carry the Deployment's labels and are not its pods."""
     kind = bends.argument("pod-beside")
     name = given.workload.deployment
     old = given.replica_set["name"]

@@ -30,16 +30,17 @@ def chosen(objects: Sequence[Mapping[str, Any]], labels: str, fields: str) -> li
     by_label = [_label(part.strip()) for part in _PARTS.split(labels) if part.strip()]
     by_field = [_field(part.strip()) for part in fields.split(",") if part.strip()]
     return [
-        each
-        for each in objects
-        if all(test(each["metadata"].get("labels", {})) for test in by_label) and all(test(each) for test in by_field)
+        document
+        for document in objects
+        if all(test(document["metadata"].get("labels", {})) for test in by_label)
+        and all(test(document) for test in by_field)
     ]
 
 
 def named(fields: str) -> str:
     """Return the one name that a field selector leaves, "" where it leaves several: rights to names are asked for by it."""
-    found = [part for part in map(_EQUAL.fullmatch, fields.split(",")) if part and part["key"] == "metadata.name"]
-    return found[0]["value"] if found and found[0]["how"] != "!=" else ""
+    names = [part for part in map(_EQUAL.fullmatch, fields.split(",")) if part and part["key"] == "metadata.name"]
+    return names[0]["value"] if names and names[0]["how"] != "!=" else ""
 
 
 def page(objects: Sequence[Mapping[str, Any]], limit: str, token: str) -> tuple[list[Mapping[str, Any]], str, int]:
@@ -54,27 +55,27 @@ def page(objects: Sequence[Mapping[str, Any]], limit: str, token: str) -> tuple[
 
 
 def _label(text: str) -> Test:
-    if found := _SET.fullmatch(text):
-        key, values = found["key"], {value.strip() for value in found["values"].split(",")}
-        if found["how"] == "in":
+    if requirement := _SET.fullmatch(text):
+        key, values = requirement["key"], {value.strip() for value in requirement["values"].split(",")}
+        if requirement["how"] == "in":
             return lambda labels: labels.get(key) in values
         return lambda labels: labels.get(key) not in values
-    if found := _EQUAL.fullmatch(text):
-        key, value = found["key"], found["value"]
-        if found["how"] == "!=":
+    if requirement := _EQUAL.fullmatch(text):
+        key, value = requirement["key"], requirement["value"]
+        if requirement["how"] == "!=":
             return lambda labels: labels.get(key) != value
         return lambda labels: labels.get(key) == value
-    if found := _EXISTS.fullmatch(text):
-        key, wanted = found["key"], not found["no"]
+    if requirement := _EXISTS.fullmatch(text):
+        key, wanted = requirement["key"], not requirement["no"]
         return lambda labels: (key in labels) == wanted
     raise ValueError(f"unable to parse requirement: {text}")
 
 
 def _field(text: str) -> Callable[[Mapping[str, Any]], bool]:
-    found = _EQUAL.fullmatch(text)
-    if found is None or found["key"] not in _FIELDS:
+    requirement = _EQUAL.fullmatch(text)
+    if requirement is None or requirement["key"] not in _FIELDS:
         raise ValueError(f"field label not supported: {text}")
-    path, value, equal = found["key"].split("."), found["value"], found["how"] != "!="
+    path, value, equal = requirement["key"].split("."), requirement["value"], requirement["how"] != "!="
 
     def test(one: Any) -> bool:
         for part in path:

@@ -84,14 +84,14 @@ class KubeServer:
         await self._runner.cleanup()
 
     async def bend(self, bend: Bend) -> Undo:
-        """Close the port where the fault says so; what was asked before it does not count."""
+        """Close the port if the fault says so. Earlier requests do not count for the fault."""
         self._asked.clear()
         if bend.name == "kubernetes-unreachable":
             self._port.close()
         return nothing
 
     async def mended(self) -> None:
-        """Listen again where no fault forbids it any more, and forget what was asked under it."""
+        """Listen again if no fault forbids it any more, and forget the requests that it counted."""
         self._asked.clear()
         if not self._port.is_open and not self._bends.on("kubernetes-unreachable"):
             await self._port.open()
@@ -114,7 +114,7 @@ class KubeServer:
         return response
 
     def _bent(self, request: web.Request) -> web.Response | None:
-        """Return what a fault answers before anybody is asked who they are."""
+        """Return what a fault answers before the token is looked at."""
         elsewhere = self._bends.argument("kubernetes-redirects")
         if elsewhere is not None:
             return web.Response(status=307, headers={"Location": f"{elsewhere.rstrip('/')}{request.path_qs}"})
@@ -139,17 +139,17 @@ class KubeServer:
         exchange.authenticated = identity is not rights.ANONYMOUS
         if request.path in OPEN:
             return web.json_response(VERSION) if request.path == "/version" else web.Response(text="ok")
-        found = _discovered(request.path, exposing.groups(self._bends))
-        if found is not None:
-            return web.json_response(found)
+        document = _discovered(request.path, exposing.groups(self._bends))
+        if document is not None:
+            return web.json_response(document)
         if request.path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" and request.method == "POST":
             return await self._review(request, identity)
         return await self._object(request, identity)
 
     async def _review(self, request: web.Request, identity: Identity) -> web.Response:
-        asked = Attributes("create", "authorization.k8s.io", REVIEWS)
-        if self._bends.on("kubernetes-forbidden", asked.right) and not identity.everything:
-            raise Refused(403, "Forbidden", self._rights.refusal(identity, asked))
+        attributes = Attributes("create", "authorization.k8s.io", REVIEWS)
+        if self._bends.on("kubernetes-forbidden", attributes.right) and not identity.everything:
+            raise Refused(403, "Forbidden", self._rights.refusal(identity, attributes))
         body = await request.read()
         try:
             if "protobuf" in request.content_type:
@@ -166,13 +166,15 @@ class KubeServer:
         if request.method not in {"GET", "HEAD"} and not (request.method == "POST" and sub in {"exec", "portforward"}):
             raise Refused(405, "MethodNotAllowed", "the lab's cluster is read-only")
         named = name or selecting.named(request.query.get("fieldSelector", ""))
-        asked = Attributes(verb, resource.group, f"{resource.name}/{sub}" if sub else resource.name, namespace, named)
-        if not self._rights.allows(identity, asked):
-            raise Refused(403, "Forbidden", self._rights.refusal(identity, asked))
+        attributes = Attributes(
+            verb, resource.group, f"{resource.name}/{sub}" if sub else resource.name, namespace, named
+        )
+        if not self._rights.allows(identity, attributes):
+            raise Refused(403, "Forbidden", self._rights.refusal(identity, attributes))
         if not self._serves(resource, request.path):  # As a real one: after RBAC, and in plain text.
             return web.Response(status=404, text="404 page not found\n")
         if sub in {"exec", "portforward"}:
-            create = Attributes("create", resource.group, asked.resource, namespace, name)
+            create = Attributes("create", resource.group, attributes.resource, namespace, name)
             if not self._rights.allows(identity, create):
                 raise Refused(403, "Forbidden", f'pods "{name}" is forbidden: ')
             return await self._upgrade(request, namespace, name, sub)
@@ -180,8 +182,8 @@ class KubeServer:
             return self._log(request, namespace, name)
         if not name:
             return self._list(request, resource, namespace)
-        found = self._one(resource, namespace, name)
-        return web.json_response(table.of(resource, [found], {}) if table.is_wanted(request) else found)
+        document = self._one(resource, namespace, name)
+        return web.json_response(table.of(resource, [document], {}) if table.is_wanted(request) else document)
 
     def _serves(self, resource: Resource, path: str) -> bool:
         """Tell whether a resource is served by the version that the path asks for; a gateway's where one is installed."""
@@ -194,22 +196,22 @@ class KubeServer:
         return not resource.group or path.startswith(f"/apis/{resource.group_version}/")
 
     def _one(self, resource: Resource, namespace: str, name: str) -> Mapping[str, Any]:
-        for each in self.cluster.objects(resource.name):
-            if each["metadata"]["name"] == name and each["metadata"].get("namespace", "") == namespace:
-                return each
+        for document in self.cluster.objects(resource.name):
+            if document["metadata"]["name"] == name and document["metadata"].get("namespace", "") == namespace:
+                return document
         full = f"{resource.name}{f'.{resource.group}' if resource.group else ''}"
         raise Refused(404, "NotFound", f'{full} "{name}" not found')
 
     def _list(self, request: web.Request, resource: Resource, namespace: str) -> web.Response:
         query = request.query
         objects = [
-            each
-            for each in self.cluster.objects(resource.name)
-            if not namespace or each["metadata"].get("namespace", "") == namespace
+            document
+            for document in self.cluster.objects(resource.name)
+            if not namespace or document["metadata"].get("namespace", "") == namespace
         ]
         try:
-            found = selecting.chosen(objects, query.get("labelSelector", ""), query.get("fieldSelector", ""))
-            items, token, left = selecting.page(found, query.get("limit", ""), query.get("continue", ""))
+            chosen = selecting.chosen(objects, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+            items, token, left = selecting.page(chosen, query.get("limit", ""), query.get("continue", ""))
         except ValueError as wrong:
             raise Refused(400, "BadRequest", str(wrong)) from None
         meta: dict[str, Any] = {"resourceVersion": "4711"}
@@ -225,9 +227,9 @@ class KubeServer:
             return web.Response(status=204)
         if self._bends.on("node-down", pod["spec"]["nodeName"]):
             raise Refused(500, "InternalError", NO_ROUTE)
-        told = pod["status"].get("containerStatuses") or [{"name": CONTAINER}]
-        container = request.query.get("container") or told[0]["name"]
-        mine: Mapping[str, Any] = next((each for each in told if each["name"] == container), {})
+        statuses = pod["status"].get("containerStatuses") or [{"name": CONTAINER}]
+        container = request.query.get("container") or statuses[0]["name"]
+        mine: Mapping[str, Any] = next((status for status in statuses if status["name"] == container), {})
         if request.query.get("previous") == "true" and not mine.get("restartCount"):
             said = f'previous terminated container "{container}" in pod "{name}" not found'
             raise Refused(400, "BadRequest", said)
@@ -256,7 +258,7 @@ class KubeServer:
             raise Refused(500, "InternalError", said)
         if request.headers.get("Upgrade", "").lower() != "websocket":
             raise Refused(400, "BadRequest", NO_SPDY)
-        spoken = {each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",")}
+        spoken = {protocol.strip() for protocol in request.headers.get("Sec-WebSocket-Protocol", "").split(",")}
         if not spoken & {V4, V5}:
             raise Refused(400, "BadRequest", NO_SPDY)
         if sub == "exec":

@@ -63,10 +63,10 @@ BESIDE = (
     Store("attic-gc", "Deployment", "ghcr.io/zhaofengli/attic", 1, 1, node="sting"),
     Store("attic-pg-1-initdb", "Job", "ghcr.io/cloudnative-pg/postgresql", 1, 1, node="sting"),
 )
-"""What runs the images of a component, or ran it, elsewhere, and is none of it: in life too (tofu/stacks/attic)."""
+"""Workloads that run a component's image and are not that component. Honey has them too (tofu/stacks/attic)."""
 CANDIDATES: Mapping[str, Store] = {
-    each.name: replace(each, namespace=ELSEWHERE)
-    for each in (
+    store.name: replace(store, namespace=ELSEWHERE)
+    for store in (
         Store("dedicated", "StatefulSet", "quay.io/minio/minio", 4, 3, "local-path"),
         Store("dedicated-single", "Deployment", "docker.io/chrislusf/seaweedfs", 1, 1, "openebs-bumble-zfs"),
         Store("replicated-rustfs", "StatefulSet", "docker.io/rustfs/rustfs", 2, 2, "openebs-bumble-zfs"),
@@ -77,19 +77,19 @@ CANDIDATES: Mapping[str, Store] = {
 
 
 def objects(resource: str, bends: Bends, contract: Contract, nodes: tuple[str, ...]) -> list[Object]:
-    """Return the objects of a resource that these workloads stand in the cluster with, as the bends have them."""
+    """Return these workloads' objects of a resource, as the faults change them."""
     namespace = contract.rustfs.namespace if contract.rustfs is not None else ""
     if bends.on("namespace-empty"):
         return []
     standing: list[Store] = [
-        replace(each, replicas=2, nodes=2) if bends.on("component-spread", name) else each
-        for name, each in ({**COMPONENTS, "bazel-cache": _bazel(contract, bends)}).items()
+        replace(store, replicas=2, nodes=2) if bends.on("component-spread", name) else store
+        for name, store in ({**COMPONENTS, "bazel-cache": _bazel(contract, bends)}).items()
         if not bends.on("component-gone", name)
     ]
     standing += BESIDE
-    standing += [each for name, each in CANDIDATES.items() if bends.on("candidate", name)]
-    placed = [replace(each, namespace=each.namespace or namespace) for each in standing]
-    return [made for each in placed for made in _of(resource, each, nodes)]
+    standing += [store for name, store in CANDIDATES.items() if bends.on("candidate", name)]
+    placed = [replace(store, namespace=store.namespace or namespace) for store in standing]
+    return [made for store in placed for made in _of(resource, store, nodes)]
 
 
 def _bazel(contract: Contract, bends: Bends) -> Store:
@@ -150,9 +150,9 @@ def _status(store: Store, at: int) -> Object:
     state: Object = {"running": {"startedAt": CREATED}}
     if finished:
         state = {"terminated": {"reason": "Completed", "exitCode": 0}}
-    told = {"name": store.name, "ready": not finished, "restartCount": 0, "image": store.image, "imageID": ""}
+    status = {"name": store.name, "ready": not finished, "restartCount": 0, "image": store.image, "imageID": ""}
     phase = "Succeeded" if finished else "Running"
-    containers = [{**told, "state": state}]
+    containers = [{**status, "state": state}]
     return {"phase": phase, "podIP": address(store.name, at), "conditions": [ready], "containerStatuses": containers}
 
 

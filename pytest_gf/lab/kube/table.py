@@ -24,7 +24,7 @@ def is_wanted(request: web.Request) -> bool:
 def of(resource: Resource, items: Sequence[Object], meta: Object) -> dict[str, Any]:
     """Return the objects as rows."""
     columns: tuple[Column, ...] = (
-        ("Name", 0, lambda each: str(each["metadata"]["name"])),
+        ("Name", 0, lambda document: str(document["metadata"]["name"])),
         *_COLUMNS.get(resource.name, ()),
         _AGE,
     )
@@ -38,7 +38,7 @@ def of(resource: Resource, items: Sequence[Object], meta: Object) -> dict[str, A
         }
         for name, at, _ in columns
     ]
-    rows = [{"cells": [cell(each) for _, _, cell in columns], "object": _partial(each)} for each in items]
+    rows = [{"cells": [cell(document) for _, _, cell in columns], "object": _partial(document)} for document in items]
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
@@ -53,17 +53,17 @@ def _partial(document: Object) -> Object:
 
 
 def _ready(pod: Object) -> str:
-    told = pod["status"].get("containerStatuses") or ()
-    return f"{sum(bool(each.get('ready')) for each in told)}/{len(pod['spec']['containers'])}"
+    statuses = pod["status"].get("containerStatuses") or ()
+    return f"{sum(bool(container.get('ready')) for container in statuses)}/{len(pod['spec']['containers'])}"
 
 
 def _state(pod: Object) -> str:
     if pod["metadata"].get("deletionTimestamp"):
         return "Terminating"
-    for each in pod["status"].get("containerStatuses") or ():
+    for container in pod["status"].get("containerStatuses") or ():
         for state in ("waiting", "terminated"):
-            if state in each["state"]:
-                return str(each["state"][state]["reason"])
+            if state in container["state"]:
+                return str(container["state"][state]["reason"])
     return str(
         pod["status"].get("reason")
         or ("Completed" if pod["status"]["phase"] == "Succeeded" else pod["status"]["phase"])
@@ -71,7 +71,7 @@ def _state(pod: Object) -> str:
 
 
 def _restarts(pod: Object) -> str:
-    return str(sum(each.get("restartCount", 0) for each in pod["status"].get("containerStatuses") or ()))
+    return str(sum(container.get("restartCount", 0) for container in pod["status"].get("containerStatuses") or ()))
 
 
 def _node_state(node: Object) -> str:
@@ -84,7 +84,7 @@ def _replicas(document: Object) -> str:
 
 def _images(document: Object) -> str:
     return ",".join(
-        each["image"] for each in document["spec"].get("template", {}).get("spec", {}).get("containers", ())
+        container["image"] for container in document["spec"].get("template", {}).get("spec", {}).get("containers", ())
     )
 
 
@@ -113,12 +113,12 @@ _COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "deployments": (("Ready", 0, _replicas), ("Images", 1, _images)),
     "replicasets": (("Ready", 0, _replicas),),
     "services": (
-        ("Type", 0, lambda each: str(each["spec"].get("type", "ClusterIP"))),
-        ("Cluster-IP", 0, lambda each: str(each["spec"].get("clusterIP", "None"))),
+        ("Type", 0, lambda document: str(document["spec"].get("type", "ClusterIP"))),
+        ("Cluster-IP", 0, lambda document: str(document["spec"].get("clusterIP", "None"))),
     ),
     "persistentvolumeclaims": (
-        ("Status", 0, lambda each: str(each["status"]["phase"])),
-        ("Volume", 0, lambda each: str(each["spec"].get("volumeName", ""))),
-        ("StorageClass", 0, lambda each: str(each["spec"].get("storageClassName", ""))),
+        ("Status", 0, lambda document: str(document["status"]["phase"])),
+        ("Volume", 0, lambda document: str(document["spec"].get("volumeName", ""))),
+        ("StorageClass", 0, lambda document: str(document["spec"].get("storageClassName", ""))),
     ),
 }

@@ -20,7 +20,7 @@ _CERTIFICATE = "tls.pem"
 
 def context(folder: Path) -> ssl.SSLContext:
     """Return the server's side of TLS for 127.0.0.1 and localhost; ``folder/ca.pem`` is what a client trusts."""
-    from pytest_gf.lab.honey import write_private
+    from pytest_gf.lab.seed import write_private
 
     key, certificate = folder / _KEY, folder / _CERTIFICATE
     if not key.exists():

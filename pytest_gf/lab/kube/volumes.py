@@ -1,4 +1,4 @@
-"""RustFS's volume in the emulated cluster, and how a fault has it otherwise."""
+"""RustFS's volume in the emulated cluster, and how faults change it."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def persistent(bends: Bends, claim: Object, *, node: str, other: str, size: str)
         spec |= {"nodeAffinity": {"required": {"nodeSelectorTerms": _terms(shape, node, other)}}}
     phase = "Released" if shape == "released" else "Bound"
     volume = {"metadata": meta(VOLUME), "spec": spec, "status": {"phase": phase}}
-    owners = [each["metadata"] for each in beside(bends, claim)]
+    owners = [owner_claim["metadata"] for owner_claim in beside(bends, claim)]
     others = [
-        {"claimRef": {"namespace": each["namespace"], "name": each["name"], "uid": each["uid"]}} for each in owners
+        {"claimRef": {"namespace": owner["namespace"], "name": owner["name"], "uid": owner["uid"]}} for owner in owners
     ]
-    return [volume, *({**volume, "metadata": meta(OTHER_VOLUME), "spec": {**spec, **each}} for each in others)]
+    return [volume, *({**volume, "metadata": meta(OTHER_VOLUME), "spec": {**spec, **changes}} for changes in others)]
 
 
 def _terms(shape: str, node: str, other: str) -> list[Object]:
@@ -70,7 +70,7 @@ def _terms(shape: str, node: str, other: str) -> list[Object]:
 
 
 def beside(bends: Bends, claim: Object) -> list[Object]:
-    """Return another claim, where a fault has RustFS mount it: as good as the contract's, and not the contract's."""
+    """Return the claim that a fault makes RustFS mount instead: as good as the contract's, and not the contract's."""
     if bends.argument("data-volume") != "claim":
         return []
     namespace = claim["metadata"]["namespace"]

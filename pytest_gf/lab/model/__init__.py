@@ -60,7 +60,7 @@ def _files(diff: str) -> Iterator[tuple[str, str, list[str]]]:
     lines = diff.splitlines()
     starts = [at for at, line in enumerate(lines) if line.startswith("--- ")]
     for at, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        old, new = (lines[at + each][4:].strip() for each in (0, 1))
+        old, new = (lines[at + row][4:].strip() for row in (0, 1))
         yield old.removeprefix("a/"), new.removeprefix("b/"), lines[at + 2 : end]
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_gf.lab import honey
+from pytest_gf.lab import seed
 from pytest_gf.lab.bends import Undo, nothing
 from pytest_gf.lab.rustfs import checksums
 from pytest_gf.lab.rustfs.call import Call, Refusal
@@ -204,8 +204,8 @@ def _member(**members: object) -> Callable[[bytes], bytes]:
     """Return the change that sets members of a state; None takes one away."""
 
     def change(body: bytes) -> bytes:
-        state = honey.decode(body) | members
-        return honey.encode({name: value for name, value in state.items() if value is not None})
+        state = seed.decode(body) | members
+        return seed.encode({name: value for name, value in state.items() if value is not None})
 
     return change
 
@@ -214,8 +214,8 @@ def _serial(step: int) -> Callable[[bytes], bytes]:
     """Return the change that moves a state's serial."""
 
     def change(body: bytes) -> bytes:
-        state = honey.decode(body)
-        return honey.encode(state | {"serial": max(int(str(state["serial"])) + step, 0)})
+        state = seed.decode(body)
+        return seed.encode(state | {"serial": max(int(str(state["serial"])) + step, 0)})
 
     return change
 
@@ -224,35 +224,35 @@ def _each(change: Callable[[dict[str, object]], dict[str, object]]) -> Callable[
     """Return the change that alters each resource of a state, and raises its serial."""
 
     def alter(body: bytes) -> bytes:
-        state = honey.decode(body)
-        return _later(state, [change(each) for each in honey.resources(state)])
+        state = seed.decode(body)
+        return _later(state, [change(resource) for resource in seed.resources(state)])
 
     return alter
 
 
 def _later(state: dict[str, object], resources: list[dict[str, object]]) -> bytes:
-    return honey.encode(state | {"serial": int(str(state["serial"])) + 1, "resources": resources})
+    return seed.encode(state | {"serial": int(str(state["serial"])) + 1, "resources": resources})
 
 
 def _one_left(body: bytes) -> bytes:
-    state = honey.decode(body)
-    return _later(state, honey.resources(state)[:1])
+    state = seed.decode(body)
+    return _later(state, seed.resources(state)[:1])
 
 
 def _odd(body: bytes) -> bytes:
-    """Return a state that no OpenTofu writes, and each reads: odd members, none where they need not be, any order."""
-    state = honey.decode(body)
-    resources = honey.encode({"RESOURCES": state.pop("resources")})[1:]
+    """Return a state that no OpenTofu writes and every OpenTofu reads: odd members, none that may be left out, any order."""
+    state = seed.decode(body)
+    resources = seed.encode({"RESOURCES": state.pop("resources")})[1:]
     kept = {"Serial": state["serial"], "lineage": state["lineage"], "version": 3, "VERSION": 4, "more": [{}]}
-    return b"\n" + honey.encode(kept)[:-1] + b", " + resources + b" "
+    return b"\n" + seed.encode(kept)[:-1] + b", " + resources + b" "
 
 
 def _version_3(body: bytes) -> bytes:
-    state = honey.decode(body)
+    state = seed.decode(body)
     primary = {"type": "null_resource", "primary": {"id": "1", "attributes": {"id": "1"}}, "provider": "provider.null"}
     modules = [{"path": ["root"], "outputs": {}, "resources": {"null_resource.a": primary}}]
     kept = {name: state[name] for name in ("serial", "lineage")}
-    return honey.encode(kept | {"version": 3, "terraform_version": "0.11.14", "modules": modules})
+    return seed.encode(kept | {"version": 3, "terraform_version": "0.11.14", "modules": modules})
 
 
 def _another(service: Service, stack: str) -> Undo:
@@ -267,7 +267,7 @@ def _another(service: Service, stack: str) -> Undo:
 
 
 def _lock(age: float, name: str = "") -> Act:
-    """Return the bend that locks a stack's state as OpenTofu does, so many seconds ago; none: something that is no lock."""
+    """Return the bend that locks a stack's state as OpenTofu does, so many seconds ago. For None it puts something there that is no lock."""
 
     def bend(service: Service, stack: str) -> Undo:
         bucket, key = service.contract.stacks[stack].bucket, f"{service.contract.stacks[stack].key}.tflock"
@@ -281,7 +281,7 @@ def _lock(age: float, name: str = "") -> Act:
             "Created": created.replace("+00:00", "Z"),
             "Path": f"{bucket}/{key.removesuffix('.tflock')}",
         }
-        body = honey.encode(lock) if age else b"locked, ask the operator\n"
+        body = seed.encode(lock) if age else b"locked, ask the operator\n"
         service.store.put(bucket, key, body, Version(size=len(body), etag=checksums.md5(body)))
         return lambda: service.store.restore(bucket, key, [])
 
@@ -289,7 +289,7 @@ def _lock(age: float, name: str = "") -> Act:
 
 
 def after_put(service: Service, call: Call) -> None:
-    """Let another run write the state, where the fault for that is on and what was written is no state."""
+    """Let another run write the state, if that fault is on and what was written is not a state."""
     stack = service.bends.argument("state-written-meanwhile")
     if stack is None or service.stack_of(call):
         return
@@ -297,7 +297,7 @@ def after_put(service: Service, call: Call) -> None:
     current = service.store.find(where.bucket, where.key)
     if current is not None and not current.deleted:
         body = b"".join(service.store.read(where.bucket, where.key, current, 0, current.size))
-        later = honey.encode(honey.decode(body) | {"serial": int(str(honey.decode(body)["serial"])) + 1})
+        later = seed.encode(seed.decode(body) | {"serial": int(str(seed.decode(body)["serial"])) + 1})
         service.store.restore(where.bucket, where.key, [_altered(current, later, keep_etag=False)])
 
 
@@ -314,11 +314,11 @@ def blob_ending(service: Service, call: Call) -> str:
 
 
 def _encrypted(body: bytes) -> bytes:
-    state = honey.decode(body)
+    state = seed.decode(body)
     meta = {"key_provider.pbkdf2.lab": base64.b64encode(b'{"salt":"","iterations":600000}').decode()}
     data = base64.b64encode(secrets.token_bytes(len(body))).decode()
     kept = {name: state[name] for name in ("serial", "lineage")}
-    return honey.encode(kept | {"meta": meta, "encrypted_data": data, "encryption_version": "v0"})
+    return seed.encode(kept | {"meta": meta, "encrypted_data": data, "encryption_version": "v0"})
 
 
 BENDING: Mapping[str, Act] = {
@@ -370,7 +370,7 @@ BENDING: Mapping[str, Act] = {
     "state-applied": _state(_serial(4)),
     "state-older-serial": _state(_serial(-3)),
     "state-other-lineage": _state(_member(lineage=str(uuid.uuid4()))),
-    "state-emptied": _state(lambda body: honey.encode(honey.decode(body) | {"serial": 1_000, "resources": []})),
+    "state-emptied": _state(lambda body: seed.encode(seed.decode(body) | {"serial": 1_000, "resources": []})),
     "state-written-meanwhile": _state(lambda body: body),  # Nothing yet; its undo puts back what stood there.
     "lock-young": _lock(5.0),
     "lock-stale": _lock(2 * 86_400.0),

@@ -1,4 +1,4 @@
-"""What S3 is asked and what it answers, free of any web framework."""
+"""A request to S3 and its answer, without any web framework."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Refusal(Exception):
 class Reply:
     """An answer: ``length`` is Content-Length in bytes, ``chunks`` the body; ``short`` cuts it before its end.
 
-    Status 0 is none: the connection is closed before any status line.
+    Status 0 means no answer: the connection is closed before any status line.
     """
 
     status: int = 200
@@ -52,17 +52,17 @@ class Call:
 
     def header(self, name: str, default: str = "") -> str:
         """Return a header's values, joined by commas."""
-        values = [value for each, value in self.headers if each == name]
+        values = [value for key, value in self.headers if key == name]
         return ",".join(values) if values else default
 
     @functools.cached_property
     def params(self) -> Mapping[str, str]:
         """The query's parameters, decoded; the first of a name counts."""
-        found: dict[str, str] = {}
+        parameters: dict[str, str] = {}
         for pair in filter(None, self.query.split("&")):
             name, _, value = pair.partition("=")
-            found.setdefault(unquote(name), unquote(value))
-        return found
+            parameters.setdefault(unquote(name), unquote(value))
+        return parameters
 
     @functools.cached_property
     def resource(self) -> tuple[str, str]:

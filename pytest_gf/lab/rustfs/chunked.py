@@ -45,7 +45,7 @@ def payload_of(call: Call, signed: Signed | None) -> tuple[bytes, Mapping[str, s
 
 def _chunks(body: bytes, seed: Signed | None) -> tuple[bytes, bytes, str]:
     """Return the payload, what follows the last chunk's head, and the last signature."""
-    found = bytearray()
+    whole = bytearray()
     previous = seed.signature if seed else ""
     at = 0
     while head := _HEAD.match(body, at):
@@ -55,8 +55,8 @@ def _chunks(body: bytes, seed: Signed | None) -> tuple[bytes, bytes, str]:
             wanted = seed.chain("AWS4-HMAC-SHA256-PAYLOAD", previous, _EMPTY, hashlib.sha256(data).hexdigest())
             previous = _same(wanted, head[2] or b"")
         if size == 0:
-            return bytes(found), body[head.end() :], previous
-        found += data
+            return bytes(whole), body[head.end() :], previous
+        whole += data
         at = head.end() + size + 2
         if body[at - 2 : at] != b"\r\n":
             break
@@ -66,16 +66,16 @@ def _chunks(body: bytes, seed: Signed | None) -> tuple[bytes, bytes, str]:
 def _trailers(rest: bytes, seed: Signed | None, last: str) -> Mapping[str, str]:
     if len(rest) > MOST_TRAILER:
         raise Refusal(400, "InvalidRequest", "The trailer is too long.")
-    found: dict[str, str] = {}
-    for line in filter(None, (each.strip() for each in rest.split(b"\n"))):
+    trailers: dict[str, str] = {}
+    for line in filter(None, (stripped.strip() for stripped in rest.split(b"\n"))):
         name, _, value = line.decode("latin-1").partition(":")
-        found[name.strip().lower()] = value.strip()
-    signature = found.pop("x-amz-trailer-signature", "")
+        trailers[name.strip().lower()] = value.strip()
+    signature = trailers.pop("x-amz-trailer-signature", "")
     if seed is not None:
-        lines = "".join(f"{name}:{value}\n" for name, value in found.items())
+        lines = "".join(f"{name}:{value}\n" for name, value in trailers.items())
         wanted = seed.chain("AWS4-HMAC-SHA256-TRAILER", last, hashlib.sha256(lines.encode("latin-1")).hexdigest())
         _same(wanted, signature.encode("latin-1"))
-    return found
+    return trailers
 
 
 def _same(wanted: str, given: bytes) -> str:

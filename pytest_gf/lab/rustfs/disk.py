@@ -77,7 +77,7 @@ class Disk:
         if self.offline or self.unreadable:
             return []
         with os.scandir(self.root) as entries:
-            names = [each.name for each in entries if each.is_dir(follow_symlinks=False)]
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
         names += [name for name in self.elsewhere if name not in names]
         return sorted(name for name in names if BUCKET_NAME.fullmatch(name) and name not in self.lost)
 

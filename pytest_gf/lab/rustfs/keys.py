@@ -29,7 +29,7 @@ def check(key: str) -> None:
 def encode(key: str) -> tuple[str, ...]:
     """Return the path components of a key. Raises Refusal KeyTooLongError where a file system can't hold them."""
     parts = tuple(
-        _WHOLE.get(part) or _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", part) for part in key.split("/")
+        _WHOLE.get(part) or _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", part) for part in key.split("/")
     )
     if len(key.encode("utf-8")) > LONGEST_KEY or any(len(part.encode("utf-8")) > LONGEST_COMPONENT for part in parts):
         raise Refusal(400, "KeyTooLongError", "Your key is too long.")

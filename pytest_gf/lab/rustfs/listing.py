@@ -31,7 +31,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Ask:
-    """What all listings are asked alike."""
+    """What the query of every listing says."""
 
     bucket: str
     prefix: str
@@ -51,13 +51,13 @@ class Ask:
 
     def nodes(self, page: Page) -> list[Node]:
         """Return the nodes that every listing begins with."""
-        found: list[Node] = [("Name", self.bucket), ("Prefix", self.encode(self.prefix)), ("MaxKeys", self.most)]
+        head: list[Node] = [("Name", self.bucket), ("Prefix", self.encode(self.prefix)), ("MaxKeys", self.most)]
         if self.delimiter:
-            found.append(("Delimiter", self.encode(self.delimiter)))
+            head.append(("Delimiter", self.encode(self.delimiter)))
         if self.encode is _url:
-            found.append(("EncodingType", "url"))
-        found.append(("IsTruncated", page.following is not None))
-        return found
+            head.append(("EncodingType", "url"))
+        head.append(("IsTruncated", page.following is not None))
+        return head
 
     def prefix_nodes(self, page: Page) -> list[Node]:
         """Return the nodes of the common prefixes."""
@@ -94,19 +94,19 @@ def versions(service: Service, call: Call) -> Reply:
     nodes = [*ask.nodes(page), ("KeyMarker", ask.encode(marker)), ("VersionIdMarker", shown)]
     if page.following:
         nodes += [("NextKeyMarker", ask.encode(page.following[0])), ("NextVersionIdMarker", _shown(page.following[1]))]
-    for key, each in page.rows:
-        latest = service.store.find(ask.bucket, key) == each
-        head: list[Node] = [("Key", ask.encode(key)), ("VersionId", _shown(each.id)), ("IsLatest", latest)]
-        body: list[Node] = [("LastModified", markup.moment(each.modified))] if each.deleted else _describe(each)
-        nodes.append(("DeleteMarker" if each.deleted else "Version", [*head, *body]))
+    for key, kept in page.rows:
+        latest = service.store.find(ask.bucket, key) == kept
+        head: list[Node] = [("Key", ask.encode(key)), ("VersionId", _shown(kept.id)), ("IsLatest", latest)]
+        body: list[Node] = [("LastModified", markup.moment(kept.modified))] if kept.deleted else _describe(kept)
+        nodes.append(("DeleteMarker" if kept.deleted else "Version", [*head, *body]))
     return _reply("ListVersionsResult", [*nodes, *ask.prefix_nodes(page)])
 
 
 def _rows(service: Service, ask: Ask) -> Iterator[Row]:
     for key in service.store.keys(ask.bucket, ask.prefix):
-        found = service.store.find(ask.bucket, key)
-        if found is not None and not found.deleted:
-            yield key, _as_listed(service, ask.bucket, key, found)
+        version = service.store.find(ask.bucket, key)
+        if version is not None and not version.deleted:
+            yield key, _as_listed(service, ask.bucket, key, version)
 
 
 def _as_listed(service: Service, bucket: str, key: str, version: Version) -> Version:
@@ -120,25 +120,25 @@ def _as_listed(service: Service, bucket: str, key: str, version: Version) -> Ver
 
 def _versions_after(service: Service, ask: Ask, marker: str, version: str) -> Iterator[Row]:
     for key in service.store.keys(ask.bucket, ask.prefix):
-        found = service.store.versions(ask.bucket, key)
+        kept = service.store.versions(ask.bucket, key)
         if key == marker and version:
-            found = found[next((at + 1 for at, each in enumerate(found) if each.id == version), len(found)) :]
+            kept = kept[next((at + 1 for at, known in enumerate(kept) if known.id == version), len(kept)) :]
         if key > marker or (key == marker and version):
-            yield from ((key, each) for each in found)
+            yield from ((key, known) for known in kept)
 
 
 def _page(ask: Ask, rows: Iterable[Row], skip: Callable[[Row], bool], marker: str) -> Page:
-    """Return the next page; what lies below ``marker``, where it is a common prefix, was told by the page before."""
+    """Return the next page. If ``marker`` is a common prefix, the page before has shown all that lies below it."""
     page = Page()
     below = marker.startswith(ask.prefix) and marker != ask.prefix
-    told = marker if below and ask.delimiter and marker.endswith(ask.delimiter) else ""
+    shown = marker if below and ask.delimiter and marker.endswith(ask.delimiter) else ""
     last: tuple[str, str] | None = None
     for row in rows:
         key, version = row
-        if skip(row) or (told and key.startswith(told)):
+        if skip(row) or (shown and key.startswith(shown)):
             continue
-        head, found, _ = key[len(ask.prefix) :].partition(ask.delimiter) if ask.delimiter else ("", "", "")
-        prefix = f"{ask.prefix}{head}{found}" if found else ""
+        head, delimiter, _ = key[len(ask.prefix) :].partition(ask.delimiter) if ask.delimiter else ("", "", "")
+        prefix = f"{ask.prefix}{head}{delimiter}" if delimiter else ""
         if prefix and prefix in page.prefixes[-1:]:
             continue
         if len(page.rows) + len(page.prefixes) == ask.most:

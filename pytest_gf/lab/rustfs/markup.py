@@ -40,7 +40,7 @@ def moment(seconds: float) -> str:
 def read_delete(body: bytes) -> tuple[list[tuple[str, str]], bool]:
     """Return the (key, version id or "") pairs of a DeleteObjects document, and whether it asks for quiet."""
     root = _parsed(body)
-    pairs = [(_text(each, "Key"), _text(each, "VersionId")) for each in root if _local(each) == "Object"]
+    pairs = [(_text(node, "Key"), _text(node, "VersionId")) for node in root if _local(node) == "Object"]
     if not 1 <= len(pairs) <= MOST_KEYS:
         raise _malformed()
     return pairs, _text(root, "Quiet").lower() == "true"
@@ -50,9 +50,9 @@ def read_parts(body: bytes) -> list[tuple[int, str]]:
     """Return the (number, ETag) pairs of a CompleteMultipartUpload document."""
     try:
         return [
-            (int(_text(each, "PartNumber")), _text(each, "ETag").strip('"'))
-            for each in _parsed(body)
-            if _local(each) == "Part"
+            (int(_text(node, "PartNumber")), _text(node, "ETag").strip('"'))
+            for node in _parsed(body)
+            if _local(node) == "Part"
         ]
     except ValueError:
         raise _malformed() from None
@@ -82,7 +82,7 @@ def _local(element: ET.Element) -> str:
 
 
 def _text(parent: ET.Element, name: str) -> str:
-    return next((each.text or "" for each in parent if _local(each) == name), "")
+    return next((node.text or "" for node in parent if _local(node) == name), "")
 
 
 def _inner(nodes: Nodes) -> str:
@@ -93,5 +93,5 @@ def _content(value: str | int | bool | Nodes) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int):
-        return _CONTROL.sub(lambda found: f"&#x{ord(found[0]):X};", escape(str(value)))
+        return _CONTROL.sub(lambda match: f"&#x{ord(match[0]):X};", escape(str(value)))
     return _inner(value)

@@ -19,15 +19,15 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 def kept_headers(call: Call) -> dict[str, str]:
     """Return the headers of a request that come back with the object's body."""
-    found = {name: call.header(name) for name in _KEPT if call.header(name)}
-    encodings = [each.strip() for each in found.pop("content-encoding", "").split(",")]
-    encoding = ",".join(each for each in encodings if each and each != "aws-chunked")
-    found |= {"content-encoding": encoding} if encoding else {}
-    return found | {name: value for name, value in call.headers if name.startswith("x-amz-meta-")}
+    kept = {name: call.header(name) for name in _KEPT if call.header(name)}
+    encodings = [encoding.strip() for encoding in kept.pop("content-encoding", "").split(",")]
+    encoding = ",".join(name for name in encodings if name and name != "aws-chunked")
+    kept |= {"content-encoding": encoding} if encoding else {}
+    return kept | {name: value for name, value in call.headers if name.startswith("x-amz-meta-")}
 
 
 def check_conditions(service: Service, call: Call) -> None:
-    """Raise Refusal where If-None-Match: * or If-Match stands against what is there."""
+    """Raise Refusal if what is there does not meet If-None-Match: * or If-Match."""
     current = service.store.find(call.bucket, call.key)
     exists = current is not None and not current.deleted
     unwanted = call.header("if-none-match").strip('"')
@@ -106,7 +106,7 @@ def delete(service: Service, call: Call) -> Reply:
 
 
 def delete_many(service: Service, call: Call) -> Reply:
-    """Answer DeleteObjects: each key on its own, errors among the answers, also where the bucket is absent."""
+    """Answer DeleteObjects: each key for itself, with errors among the answers, even if the bucket is absent."""
     checksums.verified(call, call.body)
     pairs, quiet = markup.read_delete(call.body)
     return Reply.of(markup.document("DeleteResult", list(_deleted(service, call.bucket, pairs, quiet=quiet))))
@@ -114,29 +114,29 @@ def delete_many(service: Service, call: Call) -> Reply:
 
 def _deleted(service: Service, bucket: str, pairs: list[tuple[str, str]], *, quiet: bool) -> Iterator[Node]:
     for key, version in pairs:
-        asked: list[Node] = [("Key", key), *([("VersionId", version)] if version else [])]
+        nodes: list[Node] = [("Key", key), *([("VersionId", version)] if version else [])]
         try:
             service.disk.folder(bucket)
             gone = service.store.delete(bucket, key, version)
         except Refusal as refused:
-            yield "Error", [*asked, ("Code", refused.code), ("Message", refused.message)]
+            yield "Error", [*nodes, ("Code", refused.code), ("Message", refused.message)]
             continue
         marker: list[Node] = (
             [("DeleteMarker", True), ("DeleteMarkerVersionId", gone.id)] if gone and gone.deleted else []
         )
         if not quiet:
-            yield "Deleted", [*asked, *marker]
+            yield "Deleted", [*nodes, *marker]
 
 
 def _existing(service: Service, call: Call) -> Version:
-    asked = call.params.get("versionId", "")
-    version = service.store.find(call.bucket, call.key, asked)
+    version_id = call.params.get("versionId", "")
+    version = service.store.find(call.bucket, call.key, version_id)
     if service.bends.on("state-meta-broken", service.stack_of(call)):
         raise Refusal(500, "InternalError", "file corrupt")
     if version is None:
-        code = "NoSuchVersion" if asked else "NoSuchKey"
+        code = "NoSuchVersion" if version_id else "NoSuchKey"
         raise Refusal(404, code, "The specified key does not exist.")
-    if version.deleted and asked:
+    if version.deleted and version_id:
         raise Refusal(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
     if version.deleted:
         raise Refusal(404, "NoSuchKey", "The specified key does not exist.")
@@ -164,11 +164,11 @@ def _described(call: Call, version: Version) -> Reply:
 
 def _range(call: Call, size: int) -> tuple[int, int]:
     """Return the half-open range of bytes that is asked for; the whole where none is. Raises Refusal InvalidRange."""
-    asked = _RANGE.fullmatch(call.header("range"))
-    if asked is None or asked[1] == asked[2] == "":
+    span = _RANGE.fullmatch(call.header("range"))
+    if span is None or span[1] == span[2] == "":
         return 0, size
-    start = int(asked[1]) if asked[1] else max(size - int(asked[2]), 0)
-    stop = min(int(asked[2]) + 1, size) if asked[1] and asked[2] else size
+    start = int(span[1]) if span[1] else max(size - int(span[2]), 0)
+    stop = min(int(span[2]) + 1, size) if span[1] and span[2] else size
     if not start < stop:
         raise Refusal(416, "InvalidRange", "The requested range is not satisfiable")
     return start, stop

@@ -37,7 +37,7 @@ _SUBRESOURCES = frozenset(
 
 
 def operation(call: Call) -> str:
-    """Return the operation's name in the S3 API; ``Health`` for a health path, ``Unknown`` for what S3 has not."""
+    """Return the operation's name in the S3 API; ``Health`` for a health path, ``Unknown`` for one that S3 does not have."""
     if call.path.startswith(("/health", "/minio/health/")) or call.path == "/metrics":
         return HEALTH
     try:
@@ -47,10 +47,10 @@ def operation(call: Call) -> str:
     if not bucket:
         return _SERVICE.get(call.method, UNKNOWN)
     plain, subresources = (_OBJECT, _OBJECT_SUBRESOURCES) if key else (_BUCKET, _BUCKET_SUBRESOURCES)
-    asked = [name for name in call.params if name in _SUBRESOURCES]
-    if asked:
-        return subresources.get((call.method, asked[0]), f"{call.method} {asked[0]}")
+    subresource_names = [name for name in call.params if name in _SUBRESOURCES]
+    if subresource_names:
+        return subresources.get((call.method, subresource_names[0]), f"{call.method} {subresource_names[0]}")
     if call.header("x-amz-copy-source"):
         return "CopyObject"
-    found = plain.get(call.method, UNKNOWN)
-    return "ListObjectsV2" if found == "ListObjects" and call.params.get("list-type") == "2" else found
+    plain_name = plain.get(call.method, UNKNOWN)
+    return "ListObjectsV2" if plain_name == "ListObjects" and call.params.get("list-type") == "2" else plain_name

@@ -90,20 +90,20 @@ class S3Server:
 
     async def mended(self) -> None:
         """Listen again where no fault forbids it any more. Raises OSError where another has taken the port."""
-        if not self._port.is_open and not any(self._shut(each) for each in self._bends):
+        if not self._port.is_open and not any(self._shut(bend) for bend in self._bends):
             await self._port.open()
 
     def _shut(self, bend: Bend) -> bool:
-        """Tell whether a fault leaves nobody to answer: the port closed, no pod, or its node down."""
+        """Tell whether nobody answers under a fault: the port is closed, there is no pod, or its node is down."""
         workload = self.service.contract.rustfs
         gone = [] if workload is None else [Bend(fault, workload.node) for fault in ("node-down", "node-gone")]
         return bend.name in {"unreachable", "pod-pending", "pod-broken"} or bend in gone
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         call = _call(request)
-        asked = operation(call)
-        bucket, key = call.resource if asked != "Unknown" else ("", "")
-        exchange = self._journal.begin(Exchange(self.name, asked, bucket, key))
+        operation_name = operation(call)
+        bucket, key = call.resource if operation_name != "Unknown" else ("", "")
+        exchange = self._journal.begin(Exchange(self.name, operation_name, bucket, key))
         try:
             try:
                 call = _with_body(call, await _body(request))
@@ -186,12 +186,12 @@ def _with_body(call: Call, body: bytes) -> Call:
 
 
 async def _body(request: web.Request) -> bytes:
-    found = bytearray()
+    body = bytearray()
     async for chunk in request.content.iter_any():
-        found += chunk
-        if len(found) > LONGEST_BODY:
+        body += chunk
+        if len(body) > LONGEST_BODY:
             raise Refusal(400, "EntityTooLarge", f"The lab takes at most {LONGEST_BODY} bytes in one request.")
-    return bytes(found)
+    return bytes(body)
 
 
 async def _without_server(_: web.Request, response: web.StreamResponse) -> None:

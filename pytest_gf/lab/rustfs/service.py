@@ -49,8 +49,8 @@ class Service:
         self.store = Store(self.disk)
         self.uploads = Uploads(self.disk)
         self.identities = dict(identities)
-        self.servants: dict[str, str] = {}
-        """The identities of the services that lie on this one; faults of the run's own credential leave them alone."""
+        self.service_keys: dict[str, str] = {}
+        """The identities of the lab's services that store their data here. Faults of the run's own credential spare them."""
         self.contract = contract
         self.bends = bends
         self.id = secrets.token_hex(8)
@@ -74,7 +74,7 @@ class Service:
         return next((name for name, where in stacks if (where.bucket, where.key + suffix) == call.resource), "")
 
     def _admit(self, call: Call, exchange: Exchange) -> Reply:
-        signed = sigv4.check(call, self.servants | self.identities)
+        signed = sigv4.check(call, self.service_keys | self.identities)
         if signed is not None and signed.access_key in self.identities and self.bends.on("clock-checked"):
             raise Refusal(403, "RequestTimeTooSkewed", "The difference between the request time and ours is too large.")
         exchange.authenticated = signed is not None
@@ -84,7 +84,7 @@ class Service:
         reading = reading or (operation == "ListBuckets" and self.bends.on("anonymous-lists"))
         if signed is None and not reading:
             raise Refusal(403, "AccessDenied", "Access Denied")
-        served = signed is not None and signed.access_key in self.servants
+        served = signed is not None and signed.access_key in self.service_keys
         if signed is not None and not served and self._forbidden(action or ALL, call.bucket):
             raise Refusal(403, "AccessDenied", "Access Denied")
         if self.newer and self.disk.offline:
@@ -105,9 +105,9 @@ class Service:
         return self.bends.argument("rustfs-version") == "newer"
 
     def may_see(self, call: Call, bucket: str) -> bool:
-        """Tell whether ListBuckets shows a bucket to who calls: it leaves out what the caller has no right to."""
-        signed = sigv4.check(call, self.servants | self.identities)
-        if signed is None or signed.access_key in self.servants:
+        """Tell whether ListBuckets shows a bucket to this caller. It leaves out those that the caller has no right to."""
+        signed = sigv4.check(call, self.service_keys | self.identities)
+        if signed is None or signed.access_key in self.service_keys:
             return True
         all_mine = not self.bends.on("forbidden", "ListBuckets")
         return not self.bends.on("forbidden-bucket", bucket) and (all_mine or not self._forbidden("HeadBucket", bucket))
@@ -117,7 +117,7 @@ class Service:
         if action == "ListBuckets":
             return False
         needs = LISTING if action in LISTING else {action}
-        return self.bends.on("forbidden-bucket", bucket) or any(self.bends.on("forbidden", each) for each in needs)
+        return self.bends.on("forbidden-bucket", bucket) or any(self.bends.on("forbidden", right) for right in needs)
 
     def _health(self, call: Call) -> Reply | None:
         if call.path.startswith("/health") and self.bends.on("health-strange"):

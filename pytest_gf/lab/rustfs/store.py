@@ -71,23 +71,23 @@ class Store:
 
     def find(self, bucket: str, key: str, version: str = "") -> Version | None:
         """Return one version, or the newest; None where there is none. It may be a delete marker."""
-        asked = NULL if version == ZEROS else version
-        return next((each for each in self.versions(bucket, key) if not asked or each.id == asked), None)
+        wanted = NULL if version == ZEROS else version
+        return next((kept for kept in self.versions(bucket, key) if not wanted or kept.id == wanted), None)
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
         """Return every key that begins with ``prefix`` and has a version, in the order of its bytes."""
         root = self.disk.folder(bucket)
         fixed = prefix.rpartition("/")[0]
         top = root.joinpath(*keys.encode(fixed)) if "/" in prefix else root
-        found, waiting = [], [top]
+        names, waiting = [], [top]
         while waiting:
             folder = waiting.pop()
-            for each in folder.iterdir() if folder.is_dir() else ():
-                if each.name == keys.META and each.is_file():
-                    found.append(keys.decode(folder.relative_to(root).parts))
-                elif each.is_dir() and not each.name.startswith(keys.DATA):
-                    waiting.append(each)
-        return sorted(key for key in found if key.startswith(prefix))
+            for entry in folder.iterdir() if folder.is_dir() else ():
+                if entry.name == keys.META and entry.is_file():
+                    names.append(keys.decode(folder.relative_to(root).parts))
+                elif entry.is_dir() and not entry.name.startswith(keys.DATA):
+                    waiting.append(entry)
+        return sorted(key for key in names if key.startswith(prefix))
 
     def put(self, bucket: str, key: str, body: bytes | Path, version: Version) -> Version:
         """Keep a body (bytes, or a file that is moved here) as the newest version; return it with its id and date."""
@@ -125,7 +125,7 @@ class Store:
             return marker
         gone = self.find(bucket, key, version or NULL)
         if gone is not None:
-            self._keep(bucket, key, [each for each in self.versions(bucket, key) if each.id != gone.id])
+            self._keep(bucket, key, [kept for kept in self.versions(bucket, key) if kept.id != gone.id])
             self._drop(bucket, key, gone)
         return gone
 
@@ -150,10 +150,10 @@ class Store:
         self._keep(bucket, key, versions)
 
     def _add(self, bucket: str, key: str, version: Version) -> None:
-        replaced = [each for each in self.versions(bucket, key) if each.id == version.id]
-        self._keep(bucket, key, [version, *(each for each in self.versions(bucket, key) if each.id != version.id)])
-        for each in replaced:
-            self._drop(bucket, key, each)
+        replaced = [kept for kept in self.versions(bucket, key) if kept.id == version.id]
+        self._keep(bucket, key, [version, *(kept for kept in self.versions(bucket, key) if kept.id != version.id)])
+        for old in replaced:
+            self._drop(bucket, key, old)
 
     def _keep(self, bucket: str, key: str, versions: list[Version]) -> None:
         folder = self.path(bucket, key)

@@ -70,14 +70,14 @@ def credentials(folder: Path, bends: Iterable[str] = ()) -> dict[str, str]:
         made |= dict(zip(ATTIC_TOKENS.values(), tokens.powerless(made[ATTIC_SECRET]), strict=True))
         write_private(path, msgspec.json.encode(made))
     held = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    for each in bends:
-        if each in tokens.BENT:
-            held[ATTIC_TOKEN] = tokens.bent(held[ATTIC_SECRET], each)
+    for fault in bends:
+        if fault in tokens.BENT:
+            held[ATTIC_TOKEN] = tokens.bent(held[ATTIC_SECRET], fault)
     return held
 
 
 def is_seeded(folder: Path) -> bool:
-    """Tell whether the folder got its seed: what it lacks since then was taken away, and stays away."""
+    """Tell whether the folder was seeded before. What it lacks by now was taken away, and is not put back."""
     return (folder / _SEEDED).exists()
 
 

@@ -1,4 +1,4 @@
-"""How a service of the lab that lies on S3 reaches its bucket: an identity of its own, by presigned URLs."""
+"""How a service of the lab reaches its bucket in S3: with an identity of its own, by presigned URLs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Unavailable(Exception):
         self.code, self.message = code, message
 
 
-class Servant:
+class BucketClient:
     """The objects of one bucket, as the identity of ``name`` reaches them from ``node``. ``is_up`` tells whether S3 listens.
 
     Its faults are ``NAME-wrong-secret`` and ``NAME-unknown-key``.
@@ -43,16 +43,16 @@ class Servant:
         self._service, self._name, self._bucket, self._node, self._is_up = service, name, bucket, node, is_up
         self.bends = service.bends
         self._access_key, self._secret = f"GFLAB{name.upper()}", secrets.token_hex(20)
-        service.servants[self._access_key] = self._secret
+        service.service_keys[self._access_key] = self._secret
 
-    def at(self, bucket: str) -> Servant:
+    def at(self, bucket: str) -> BucketClient:
         """Return the same identity on another bucket."""
         other = copy.copy(self)
         other._bucket = bucket  # noqa: SLF001  # It is one of this class.
         return other
 
     def shut_by(self, bend: Bend) -> bool:
-        """Tell whether a fault leaves nobody to answer for this service: its ports closed, or its node down."""
+        """Tell whether nobody answers for this service under a fault: its ports are closed, or its node is down."""
         gone = (Bend(fault, self._node) for fault in ("node-down", "node-gone"))
         return bend.name == f"{self._name}-unreachable" or bend in gone
 
@@ -71,14 +71,14 @@ class Servant:
         self._ask("PUT", key, data)
 
     def length(self, key: str) -> int | None:
-        """Return the length that HEAD tells of an object, None where it finds none; whatever is refused is not found."""
+        """Return an object's length as HEAD says it, None if HEAD finds none or is refused."""
         try:
             return self._ask("HEAD", key).length
         except Unavailable:
             return None
 
     def keep(self, key: str, data: bytes, headers: Mapping[str, str] | None = None) -> None:
-        """Put an object in its place as a seed or a fault does: past S3 and what ails it. Its ``headers`` are given back."""
+        """Store an object past S3 and its faults, as the seed and faults do. ``headers`` are given back with its body."""
         store = self._service.store
         sums, given = {"sha256": checksums.sha256(data)}, dict(headers or {})
         version = Version(size=len(data), etag=checksums.md5(data), checksums=sums, headers=given)
@@ -86,7 +86,7 @@ class Servant:
 
     def lose(self) -> None:
         """Take this bucket and those of the states out of the API, as the losses of 2026-05-08 and 05-13 did."""
-        states = (each.bucket for each in self._service.contract.stacks.values())
+        states = (stack.bucket for stack in self._service.contract.stacks.values())
         self._service.disk.lost.update({self._bucket, *states})
 
     def losing(self) -> Callable[[], None]:
@@ -94,7 +94,7 @@ class Servant:
         return partial(self._service.disk.lost.intersection_update, set(self._service.disk.lost))
 
     def drop(self, key: str) -> None:
-        """Take an object away past S3, as who deletes it by hand does."""
+        """Remove an object past S3, as somebody does who deletes it by hand."""
         self._service.store.delete(self._bucket, key)
 
     def holds(self, key: str) -> bool:
@@ -115,8 +115,8 @@ class Servant:
         call = Call(method, path, query, (("host", "s3"),), body)
         reply = self._service.answer(call, Exchange(self._name, f"{method.capitalize()}Object", self._bucket, key))
         if reply.code:
-            found = _MESSAGE.search(b"".join(reply.chunks))
-            raise Unavailable(reply.code, found[1].decode() if found else f"status code {reply.status}")
+            message = _MESSAGE.search(b"".join(reply.chunks))
+            raise Unavailable(reply.code, message[1].decode() if message else f"status code {reply.status}")
         return reply
 
     def _signed(self, method: str, host: str, key: str) -> tuple[str, str]:
@@ -124,14 +124,14 @@ class Servant:
         access_key = "GFLABNOBODY" if self.bends.on(f"{self._name}-unknown-key") else self._access_key
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         scope = f"{now[:8]}/{REGION}/s3/aws4_request"
-        asked = {
+        parameters = {
             "X-Amz-Algorithm": sigv4.ALGORITHM,
             "X-Amz-Credential": f"{access_key}/{scope}",
             "X-Amz-Date": now,
             "X-Amz-Expires": str(LIFE),
             "X-Amz-SignedHeaders": "host",
         }
-        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in asked.items())
+        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
         path = f"/{self._bucket}/{quote(key)}"
         call = Call(method, path, query, (("host", host),))
         request = sigv4.canonical_request(call, ["host"], sigv4.UNSIGNED, presigned=True)
