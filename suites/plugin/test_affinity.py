@@ -63,6 +63,6 @@ def test_folders_and_disks_are_one_nodes() -> None:
     assert affinity.is_one_nodes({"spec": {"hostPath": {"path": "/srv"}}})
     assert affinity.is_one_nodes({"spec": {"local": {"path": "/srv"}}})
     assert not affinity.is_one_nodes({"spec": {"csi": {}}})
-    assert affinity.said(volume(labels(ID), labels(expression(HOST, "In", "sting")))) == (
+    assert affinity.in_words(volume(labels(ID), labels(expression(HOST, "In", "sting")))) == (
         "openebs.io/nodeid In 7b1e0a52-uuid or kubernetes.io/hostname In sting"
     )

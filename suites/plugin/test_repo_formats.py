@@ -91,7 +91,7 @@ def test_which_files_nix_reads(variables: dict[str, str], expected: list[str]) -
     ],
 )
 def test_where_a_text_tells_nix_to_look(text: str, expected: list[str]) -> None:
-    assert [where for _, where in nixconf.told(text)] == expected
+    assert [where for _, where in nixconf.files_by_variable(text)] == expected
 
 
 @pytest.mark.parametrize(

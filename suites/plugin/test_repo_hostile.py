@@ -69,7 +69,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     envrc.read(text)
     list(shell.lines(text))
     recipes.just(text), recipes.make(text)
-    list(nixconf.read("nix.conf", text, lambda _: None)), list(nixconf.told(text))
+    list(nixconf.read("nix.conf", text, lambda _: None)), list(nixconf.files_by_variable(text))
     gitlab.fits(text, {"CI_COMMIT_BRANCH": "main"})
     rendered(text, (GITHUB, GITLAB, JUST))
     effects(text, Around())

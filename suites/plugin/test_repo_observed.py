@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_gf.honey import contract as contracts
-from pytest_gf.honey.formats import markdown, workflow
+from pytest_gf.honey.formats import envrc, markdown, workflow
 from pytest_gf.honey.formats.yaml_nodes import Scalar, Table, read
 from pytest_gf.honey.observed.repository import (
     Findings,
@@ -89,6 +89,12 @@ WELL = 'export ATTIC_SERVER="${ATTIC_SERVER:-https://nix-cache.${DOMAIN}}"\nexpo
         (WELL.replace("=main", '="$WHICH"'), ["envrc-attic-cache:2?"]),
         ("# nothing\n", ["envrc-attic-cache:1", "envrc-attic-server:1"]),
         (f"f() {{\n  export ATTIC_CACHE=other\n}}\n{WELL}", []),
+        (f"f() {{\n  export ATTIC_CACHE=other\n}}\n{WELL}f\n", ["envrc-attic-cache:6?"]),
+        (WELL + "for name in a; do export ATTIC_CACHE=dev; done\n", ["envrc-attic-cache:3"]),
+        (WELL + "case $H in\n  a) ATTIC_CACHE=dev ;;\nesac\n", ["envrc-attic-cache:4"]),
+        (WELL.replace("=main", "=dev") + "[ -n $CI ] && ATTIC_CACHE=main\n", ["envrc-attic-cache:2"]),
+        (WELL.replace("=main", "=ma") + "ATTIC_CACHE+=in\n", []),
+        ("has nix && " + WELL.replace("\n", "; ", 1), []),
     ],
 )
 def test_what_envrc_derives(text: str, expected: list[str]) -> None:
@@ -110,6 +116,19 @@ def test_what_envrc_derives(text: str, expected: list[str]) -> None:
 )
 def test_bazel_is_left_to_the_operator(text: str, expected: list[str]) -> None:
     assert rules(attachment.bazel({".envrc": text}, PROMISE)) == expected
+
+
+MANY = "".join(f"if [ $WHICH = {n} ]; then {{name}}={n}; fi\n" for n in range(envrc.MOST_VALUES))
+
+
+def test_values_beyond_the_bound_are_undecided_and_not_dropped() -> None:
+    """The value that is dropped may be the wrong one."""
+    searched = {".envrc": "BAZEL_REMOTE_CACHE=$(dig x)\n" + MANY.format(name="BAZEL_REMOTE_CACHE")}
+    assert rules(attachment.explicit(searched, PROMISE)) == ["unread-value:2?"]
+    long = {".envrc": f"BAZEL_REMOTE_CACHE={'x' * envrc.LONGEST_WORD}$(dig x)\n"}
+    assert rules(attachment.explicit(long, PROMISE)) == ["unread-value:1?"]
+    derived = {".envrc": "E=grpc://x:1\n" + MANY.format(name="E") + "BAZEL_REMOTE_EXECUTOR=$E\n"}
+    assert rules(attachment.separate(derived, PROMISE)) == [f"unread-value:{envrc.MOST_VALUES + 2}?"]
 
 
 ELIGIBLE = '{"classes": {\n  "a": {"state": "eligible"},\n  "b": {"state": "blocked"}\n}}'

@@ -82,7 +82,7 @@ def test_an_alias_of_an_alias_leads_there_too() -> None:
 )
 def test_routes_lead_to_their_backends(resource: str, document: dict[str, Any], leads: bool) -> None:
     placed = {"metadata": {"namespace": "ns", "name": "r"}} | document
-    found = routing.ways_to((MINE,), {resource: (placed,)})
+    found = routing.ways_in((MINE,), {resource: (placed,)})
     assert [way.kind for way in found] == ([routing.KINDS[resource]] if leads else [])
 
 
@@ -101,13 +101,13 @@ def test_routes_lead_to_their_backends(resource: str, document: dict[str, Any], 
     ],
 )
 def test_services_that_are_open_themselves(own: dict[str, Any], says: list[str]) -> None:
-    assert list(map(str, routing.ways_to((own,), {}))) == says
+    assert list(map(str, routing.ways_in((own,), {}))) == says
 
 
 def test_a_way_names_its_hosts_once() -> None:
     rules = [{"host": "a"}, {"host": "a"}, {"host": "b"}]
     made = {"metadata": {"namespace": "ns", "name": "i"}, "spec": {"rules": rules, "defaultBackend": BACKEND}}
-    assert list(map(str, routing.ways_to((MINE,), {"ingresses": (made,)}))) == ["Ingress ns/i (a, b)"]
+    assert list(map(str, routing.ways_in((MINE,), {"ingresses": (made,)}))) == ["Ingress ns/i (a, b)"]
 
 
 @pytest.mark.parametrize(

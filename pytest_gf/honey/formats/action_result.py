@@ -40,7 +40,7 @@ class Reference:
     tree: bool = False
     """Whether it is a Tree, which names blobs in turn."""
     absent: bool = False
-    """Whether it should lie in the Tree that names it, and does not: it is no blob of its own."""
+    """Whether it should lie in the Tree that names it, and does not. It is no blob of its own."""
 
 
 def references(stored: bytes) -> tuple[Reference, ...]:
@@ -60,11 +60,11 @@ def in_tree(pieces: Iterable[bytes | memoryview], what: str) -> Iterator[Referen
         held += piece
         while (taken := _directory(held)) is not None:
             present.add(hashlib.sha256(taken[1]).digest())
-            found = taken[0]
-            for node in found.files:
+            directory = taken[0]
+            for node in directory.files:
                 yield from _stored([(node.digest, f"file {files} in the {what}", False)])
                 files += 1
-            for node in found.directories:
+            for node in directory.directories:
                 below = _read(node.digest, f"directory in the {what}", tree=False)
                 named.setdefault(bytes.fromhex(below.digest), below.size)
             if len(named) + len(present) > MOST_DIRECTORIES:
@@ -96,9 +96,9 @@ def _directory(held: bytearray) -> tuple[Any, bytes] | None:
     if at + size > len(held):
         return None
     stored = bytes(held[at : at + size])
-    found = _parsed("v2.Directory", stored)
+    directory = _parsed("v2.Directory", stored)
     del held[: at + size]
-    return found, stored
+    return directory, stored
 
 
 def _parsed(name: str, stored: bytes) -> Any:

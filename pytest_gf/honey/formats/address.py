@@ -77,7 +77,7 @@ def traversal(text: str) -> list[Step]:
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+    tokens: list[tuple[str, str]] = []
     at = 0
     while at < len(text):
         token = _TOKEN.match(text, at)
@@ -87,9 +87,9 @@ def _tokens(text: str) -> list[tuple[str, str]]:
         if kind == "name" and not is_name(value):
             raise TypeWrong("an address has a character that no name has")
         if kind != "space":
-            found.append((kind, value))
+            tokens.append((kind, value))
         at = token.end()
-    return found
+    return tokens
 
 
 def is_name(text: str) -> bool:
@@ -100,7 +100,7 @@ def is_name(text: str) -> bool:
 def is_version(text: str) -> bool:
     """Return whether a version's text is one for OpenTofu."""
     version = _VERSION.fullmatch(text)
-    return version is not None and all(int(each[-20:]) < 2**63 for each in version[1].split("."))
+    return version is not None and all(int(part[-20:]) < 2**63 for part in version[1].split("."))
 
 
 def _number(text: str) -> Decimal:
@@ -111,8 +111,8 @@ def _number(text: str) -> Decimal:
 
 
 def _quoted(text: str) -> str:
-    def plain(found: re.Match[str]) -> str:
-        letter, short, long, _, doubled, template = found.groups()
+    def plain(match: re.Match[str]) -> str:
+        letter, short, long, _, doubled, template = match.groups()
         if letter:
             return _PLAIN[letter]
         if doubled:
@@ -186,33 +186,33 @@ def checkable(kind: str, text: str, *, config: bool) -> None:
         key = _resource(rest)
     elif len(rest) != 2 or rest[0].name != word or rest[1].at is not None:  # noqa: PLR2004  # The word and a name.
         raise TypeWrong(f"an address of check results is no {word}'s")
-    if config and (key is not None or any(each.key is not None for each in modules)):
+    if config and (key is not None or any(call.key is not None for call in modules)):
         raise TypeWrong("an address of check results has a key")
 
 
 def provider(text: str, *, instance: bool = False) -> tuple[object, ...]:
     """Return a provider configuration's address; in an instance's a key may follow. Raises TypeWrong."""
     modules, rest = _split(traversal(text))
-    if any(each.key is not None for each in modules):
+    if any(call.key is not None for call in modules):
         raise TypeWrong("a provider's address lies in a module with a key")
     if not 2 <= len(rest) <= 4 or rest[0].name != "provider" or not isinstance(rest[1].at, str):  # noqa: PLR2004  # Its parts.
-        raise TypeWrong("a provider's address is none")
+        raise TypeWrong("a provider's address is not valid")
     name = _source(rest[1].at)
-    if any(each.at is not None for each in rest[2:3]):
+    if any(step.at is not None for step in rest[2:3]):
         raise TypeWrong("a provider's address has no alias before its key")
-    for each in rest[3:]:
-        if not instance or each.at is None:
+    for step in rest[3:]:
+        if not instance or step.at is None:
             raise TypeWrong("a provider's address is followed by something else")
-        _key(each.at)
+        _key(step.at)
     return (*modules, name, *rest[2:3])
 
 
 def legacy_provider(text: str) -> tuple[object, ...]:
     """Return a provider's address as Terraform 0.12 wrote it. Raises TypeWrong."""
     modules, rest = _split(traversal(text))
-    named = len(rest) in {2, 3} and rest[0].name == "provider" and all(each.at is None for each in rest)
-    if not named or any(each.key is not None for each in modules):
-        raise TypeWrong("a provider's address is none")
+    named = len(rest) in {2, 3} and rest[0].name == "provider" and all(step.at is None for step in rest)
+    if not named or any(call.key is not None for call in modules):
+        raise TypeWrong("a provider's address is not valid")
     return (*modules, *rest)
 
 
@@ -220,7 +220,7 @@ def _source(text: str) -> str:
     """Return a provider's source in full."""
     parts = text.split("/")
     if len(parts) > 3 or "" in parts:  # noqa: PLR2004  # Host, namespace, name.
-        raise TypeWrong("a provider's source is none")
+        raise TypeWrong("a provider's source is not valid")
     name, namespace, host = [*reversed(parts), *(["hashicorp", REGISTRY][len(parts) - 1 :])]
     legacy = namespace == "-" and host == REGISTRY
     at = _HOST.fullmatch(host)

@@ -29,7 +29,7 @@ def is_one_nodes(volume: Document) -> bool:
     return "hostPath" in spec or "local" in spec
 
 
-def said(volume: Document) -> str:
+def in_words(volume: Document) -> str:
     """Return the affinity in a few words, "" where there is none."""
     required = ((volume.get("spec") or {}).get("nodeAffinity") or {}).get("required") or {}
     return " or ".join(_term(term) for term in required.get("nodeSelectorTerms") or ())
@@ -38,7 +38,8 @@ def said(volume: Document) -> str:
 def _term(term: Document) -> str:
     every = (*(term.get("matchExpressions") or ()), *(term.get("matchFields") or ()))
     return " and ".join(
-        f"{each['key']} {each['operator']} {', '.join(each.get('values') or ())}".rstrip() for each in every
+        f"{expression['key']} {expression['operator']} {', '.join(expression.get('values') or ())}".rstrip()
+        for expression in every
     )
 
 
@@ -48,7 +49,7 @@ def _fits(term: Document, name: str, labels: Labels) -> bool:
 
 
 def _all(expressions: Iterable[Document], labels: Labels) -> bool:
-    return all(_holds(each, labels.get(str(each["key"]))) for each in expressions)
+    return all(_holds(expression, labels.get(str(expression["key"]))) for expression in expressions)
 
 
 def _holds(expression: Document, value: str | None) -> bool:

@@ -17,7 +17,7 @@ ADDRESS = 16
 
 
 class Malformed(ValueError):
-    """No baseline; one line."""
+    """No baseline. The message is one line."""
 
 
 class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,15 +59,15 @@ def read(data: bytes) -> dict[str, Known]:
     if len(data) > LARGEST:
         raise Malformed(f"longer than {LARGEST} bytes")
     try:
-        found = msgspec.json.decode(data, type=_File)
+        file = msgspec.json.decode(data, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise Malformed(str(wrong)) from None
-    if found.format not in READ:
-        raise Malformed(f"format {found.format}; this version reads {' and '.join(map(str, READ))}")
-    for stack, known in found.stacks.items():
+    if file.format not in READ:
+        raise Malformed(f"format {file.format}; this version reads {' and '.join(map(str, READ))}")
+    for stack, known in file.stacks.items():
         if re.fullmatch(rf"(?:[0-9a-f]{{{ADDRESS}}})*", known.addresses or "") is None:
             raise Malformed(f"the addresses of {stack} are no digests of {ADDRESS} hex digits each")
-    return found.stacks
+    return file.stacks
 
 
 def write(stacks: Mapping[str, Known]) -> bytes:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 LONGEST = 256_000
 """Bytes of one script; a longer one is not read."""
 DEEPEST = 120
-"""How deep commands stand in one another; what stands deeper is not read."""
+"""Levels of commands within commands. What stands deeper is not read."""
 MOST_SECONDS = 5.0
 """Of one parse."""
 
@@ -37,9 +37,8 @@ def parsed(source: bytes) -> Node:
     from tree_sitter import Parser
 
     end = time.monotonic() + MOST_SECONDS
-    parser = Parser(
-        _language()
-    )  # One a parse: facts parse in threads of their own, and two in one parser end the process.
+    # Each parse has its own parser. Facts parse in threads of their own, and two threads in one parser end the process.
+    parser = Parser(_language())
     try:
         tree = parser.parse(lambda at, _: source[at : at + 4096], progress_callback=lambda *_: time.monotonic() > end)
     except ValueError:

@@ -26,11 +26,11 @@ class Options:
 
 def options(container: Document) -> Options:
     """Return the options of a container, from its arguments and variables."""
-    entries = {str(each.get("name")): each for each in container.get("env") or ()}
-    values = {name: str(each.get("value") or "") for name, each in entries.items() if "valueFrom" not in each}
+    entries = {str(entry.get("name")): entry for entry in container.get("env") or ()}
+    values = {name: str(entry.get("value") or "") for name, entry in entries.items() if "valueFrom" not in entry}
     arguments = _arguments([*(container.get("command") or ()), *(container.get("args") or ())])
     given = {name: values[variable] for name, variable in VARIABLES.items() if values.get(variable)} | arguments
-    given = {name: _REFERENCE.sub(lambda found: values.get(found[1], found[0]), text) for name, text in given.items()}
+    given = {name: _REFERENCE.sub(lambda match: values.get(match[1], match[0]), text) for name, text in given.items()}
     unread = [name for name, text in given.items() if _REFERENCE.search(text)]
     unread += [
         name for name, variable in VARIABLES.items() if name not in given and variable in entries.keys() - values
@@ -45,23 +45,24 @@ def options(container: Document) -> Options:
 def _arguments(words: list[Any]) -> dict[str, str]:
     """Return the known options among arguments: ``--name=value`` or ``--name value``, also inside of one argument."""
     parts = [part for word in words for part in str(word).split()]
-    found = {}
+    given = {}
     for part, after in itertools.pairwise([*parts, ""]):
         name, equals, value = part.lstrip("-").partition("=")
         if part.startswith("-") and name in VARIABLES:
-            found[name] = value if equals else after
-    return found
+            given[name] = value if equals else after
+    return given
 
 
 def volume_kind(spec: Document, container: Document, path: str) -> str:
     """Return the kind of the volume that a path lies on, "" where it lies in the container's own layer."""
     mounts = [
-        (str(each.get("mountPath")).rstrip("/"), str(each.get("name"))) for each in container.get("volumeMounts") or ()
+        (str(mount.get("mountPath")).rstrip("/"), str(mount.get("name")))
+        for mount in container.get("volumeMounts") or ()
     ]
     holding = [(len(at), name) for at, name in mounts if f"{path.rstrip('/')}/".startswith(f"{at}/")]
     if not holding:
         return ""
     name = max(holding)[1]
-    volumes: list[Document] = [each for each in spec.get("volumes") or () if each.get("name") == name]
+    volumes: list[Document] = [volume for volume in spec.get("volumes") or () if volume.get("name") == name]
     # Kubernetes takes a volume that names nothing but itself for an emptyDir.
     return next((kind for volume in volumes for kind in volume if kind != "name"), "emptyDir")

@@ -22,13 +22,13 @@ MOST = 1_000
 STORE_HASH, SHA256 = 20, 32
 """Bytes."""
 LARGE = 80_000
-"""Bytes of a file whose archive Attic cuts into chunks; a shorter one than 64 KiB is one object."""
+"""Bytes of a file whose archive Attic cuts into chunks. An archive below 64 KiB is one object."""
 
 _PATH = re.compile(rf"{STORE}/[{nixbase32.ALPHABET}]{{32}}-[0-9A-Za-z+.?=_-]{{1,211}}")
 
 
 class Malformed(ValueError):
-    """What is no closure: one line."""
+    """No closure. The message is one line."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,14 @@ class Member:
 def read(data: bytes) -> tuple[Member, ...]:
     """Return the members of a closure as ``nix path-info -r --json`` prints it, a list or (since 2.19) an object. Raises Malformed."""
     try:
-        found = json.loads(data)
+        document = json.loads(data)
     except (ValueError, RecursionError):
         raise Malformed("expected the JSON of `nix path-info -r --json`") from None
-    pairs = [(each.get("path"), each) for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-    pairs = list(found.items()) if isinstance(found, dict) else pairs
-    if not 0 < len(pairs) <= MOST or (isinstance(found, list) and len(pairs) != len(found)):
+    pairs = (
+        [(info.get("path"), info) for info in document if isinstance(info, dict)] if isinstance(document, list) else []
+    )
+    pairs = list(document.items()) if isinstance(document, dict) else pairs
+    if not 0 < len(pairs) <= MOST or (isinstance(document, list) and len(pairs) != len(document)):
         raise Malformed(f"expected 1 to {MOST} store paths")
     return whole([_member(path, info) for path, info in pairs])
 
@@ -79,11 +81,11 @@ def whole(members: Sequence[Member]) -> tuple[Member, ...]:
     """Return the members where they are a closure. Raises Malformed."""
     if not 0 < len(members) <= MOST:
         raise Malformed(f"expected 1 to {MOST} store paths")
-    names = {each.name for each in members}
-    for each in members:
-        outside = set(each.references) - names
+    names = {member.name for member in members}
+    for member in members:
+        outside = set(member.references) - names
         if outside:
-            raise Malformed(f"{each.store_path} refers to {min(outside)}, which is not in the closure: was -r given?")
+            raise Malformed(f"{member.store_path} refers to {min(outside)}, which is not in the closure: was -r given?")
     return tuple(members)
 
 
@@ -96,11 +98,15 @@ def _member(path: Any, info: Any) -> Member:
         not isinstance(size, int)
         or size <= 0
         or not good
-        or not all(isinstance(each, str) and _PATH.fullmatch(each) for each in references)
+        or not all(isinstance(reference, str) and _PATH.fullmatch(reference) for reference in references)
     ):
         raise Malformed(f"{path}: expected narSize and references")
     return Member(
-        path, tuple(each.removeprefix(f"{STORE}/") for each in references), _hash(path, info), size, ca or None
+        path,
+        tuple(reference.removeprefix(f"{STORE}/") for reference in references),
+        _hash(path, info),
+        size,
+        ca or None,
     )
 
 

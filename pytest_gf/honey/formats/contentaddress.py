@@ -32,7 +32,7 @@ class ContentAddress:
 
     def path(self, store: str, name: str, references: Sequence[str], *, itself: bool) -> str:
         """Return the store path of these contents; ``references`` are full paths, ``itself`` tells whether it names itself."""
-        more = "".join(f":{each}" for each in sorted(set(references))) + (":self" if itself else "")
+        more = "".join(f":{reference}" for reference in sorted(set(references))) + (":self" if itself else "")
         if self.method == "text":
             return _made(f"text{more}", self.digest.hex(), store, name)
         if (self.method, self.algorithm) == ("fixed:r", "sha256"):

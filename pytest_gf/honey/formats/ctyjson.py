@@ -41,8 +41,8 @@ class Values:
 
     def type(self, at: Place) -> Type:
         """Return the type that is described at a place."""
-        found: Type = _run(self._type(at))
-        return found
+        described: Type = _run(self._type(at))
+        return described
 
     def check(self, at: Place, of: Type) -> None:
         """Refuse a value that is not of a type."""
@@ -56,33 +56,33 @@ class Values:
         if text.kind(at) == "string" and (name := text.text(at)) in _PRIMITIVE:
             return _PRIMITIVE[name]
         if text.kind(at) != "array":
-            raise TypeWrong("an output's type is none")
+            raise TypeWrong("an output's type is not valid")
         parts = text.items(at)
         first = next(parts, None)
         kind = text.text(first) if first is not None and text.kind(first) == "string" else ""
         inner = next(parts, None)
         if inner is None or kind not in {"list", "set", "map", "object", "tuple"}:
-            raise TypeWrong("an output's type is none")
+            raise TypeWrong("an output's type is not valid")
         made = yield self._parts(inner, kind) if kind in {"object", "tuple"} else self._type(inner)
-        found = Type(kind, parts=made) if kind in {"object", "tuple"} else Type(kind, made)
+        described = Type(kind, parts=made) if kind in {"object", "tuple"} else Type(kind, made)
         if kind == "object" and (optional := next(parts, None)) is not None:
             names = set(text.strings([optional], "an output's type"))
-            if not names <= set(found.parts):
+            if not names <= set(described.parts):
                 raise TypeWrong("an output's type has an optional attribute that it has not")
         if next(parts, None) is not None:
             raise TypeWrong("an output's type is followed by something else")
-        return found
+        return described
 
     def _parts(self, at: Place, kind: str) -> Steps:
-        text, found = self._text, dict[str | int, Type]()
+        text, parts = self._text, dict[str | int, Type]()
         if text.kind(at) == "null":
-            return found
+            return parts
         if text.kind(at) != ("object" if kind == "object" else "array"):
             raise TypeWrong("an output's type has no parts")
         named: Iterable[tuple[str | int, Place]] = text.members(at) if kind == "object" else enumerate(text.items(at))
         for name, place in named:
-            found[unicodedata.normalize("NFC", name) if isinstance(name, str) else name] = yield self._type(place)
-        return found
+            parts[unicodedata.normalize("NFC", name) if isinstance(name, str) else name] = yield self._type(place)
+        return parts
 
     def _value(self, at: Place, of: Type) -> Steps:
         kind = self._text.kind(at)

@@ -1,7 +1,8 @@
 """direnv's ``.envrc``, read and never run: what it assigns in a clean environment, as far as its text says it.
 
-The grammar is Bash's (`bash.tree`). Understood: assignments, ``export``, ``$X``, ``${X}``, ``${X:-default}``, if/elif/else.
-What else gives a value is a hole; what stands in a function, a loop or a case may run never, once or often, and is left out.
+The grammar is Bash's (`bash.tree`). Understood: assignments, ``export``, ``$X``, ``${X}``, ``${X:-default}``, if/elif/else and case.
+What else gives a value is a hole. What stands in a loop or behind ``&&`` and ``||`` may run or not, so both values are kept.
+A subshell and a pipeline change nothing outside of them. What a function assigns counts where it is called, as a value not read.
 """
 
 from __future__ import annotations
@@ -17,29 +18,22 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 MOST_VALUES = 16
+"""Of one variable. Where there are more, a hole stands for the rest, so that no value is dropped without a word."""
 LONGEST_WORD = 2_000
 """Characters of one value."""
 DEEPEST = 20
 _DEFAULTED = linear(r"(?s)^:\s+\"?\$\{([A-Za-z_]\w*):?=(.*)\}\"?\s*$")
 _NAME = linear(r"^[A-Za-z_]\w*")
-_OPAQUE = frozenset(
-    {
-        "function_definition",
-        "for_statement",
-        "c_style_for_statement",
-        "while_statement",
-        "case_statement",
-        "subshell",
-        "pipeline",
-    }
-)
+_LOOPS = frozenset({"for_statement", "c_style_for_statement", "while_statement"})
+_BLOCKS = frozenset({"program", "compound_statement", "redirected_statement", "do_group"})
 
 
 @dataclass(frozen=True)
 class Hole:
-    """A part of a value that the text does not say: the expression that gives it."""
+    """A part of a value that the text does not say: the expression that gives it, or why it was not read."""
 
     expression: str
+    is_unread: bool = False
 
 
 Part = str | Hole
@@ -56,12 +50,17 @@ class Assigned:
     @property
     def text(self) -> str:
         """The value, with each hole as ``<expression>``."""
-        return "".join(f"<{each.expression}>" if isinstance(each, Hole) else each for each in self.word)
+        return "".join(f"<{part.expression}>" if isinstance(part, Hole) else part for part in self.word)
 
     @property
     def holes(self) -> tuple[str, ...]:
         """The expressions that are not literal."""
-        return tuple(each.expression for each in self.word if isinstance(each, Hole))
+        return tuple(part.expression for part in self.word if isinstance(part, Hole))
+
+    @property
+    def unread(self) -> str:
+        """Why a part of the value was not read ("" where all was)."""
+        return next((part.expression for part in self.word if isinstance(part, Hole) and part.is_unread), "")
 
 
 Values = dict[str, tuple[Assigned, ...]]
@@ -97,6 +96,7 @@ class _Reader:
         self.source = text.encode("utf-8", "surrogatepass")
         self.values: Values = {}
         self.commands: list[tuple[int, str]] = []
+        self.functions: dict[str, tuple[str, ...]] = {}
 
     def raw(self, node: Node) -> str:
         return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
@@ -114,56 +114,116 @@ class _Reader:
             self.simple(node, line, kind)
         elif kind == "if_statement":
             self.branches(node, depth)
-        elif kind in {"program", "compound_statement", "redirected_statement", "list"} or node.is_error:
+        elif kind == "case_statement":
+            self.cases(node, depth)
+        elif kind in _LOOPS or kind == "list":
+            self.maybe(node, depth)
+        elif kind == "function_definition":
+            self.function(node)
+        elif kind in _BLOCKS or node.is_error:
             self.block(node.children, depth + 1)
-        elif kind in _OPAQUE:
-            return
 
     def simple(self, node: Node, line: int, kind: str) -> None:
         if kind == "command":
-            found = _DEFAULTED.match(self.raw(node))
-            if found is not None and found[1] not in self.values:
-                self.values[found[1]] = tuple(Assigned(line, each) for each in self.expand(found[2]))
+            self.command(self.raw(node), line)
         elif kind == "unset_command":
-            for each in node.children:
-                if each.is_named:
-                    self.values.pop(self.raw(each), None)
+            for child in node.children:
+                if child.is_named:
+                    self.values.pop(self.raw(child), None)
         else:
-            for each in [node] if kind == "variable_assignment" else node.children:
-                if each.type == "variable_assignment":
-                    name, _, value = self.raw(each).partition("=")
-                    words = self.expand(value)
-                    self.values[name.removesuffix("+")] = tuple(Assigned(line, word) for word in words)
+            for child in [node] if kind == "variable_assignment" else node.children:
+                if child.type == "variable_assignment":
+                    self.assign(self.raw(child), line)
+
+    def command(self, text: str, line: int) -> None:
+        """Take in what a command assigns: ``: ${X:=default}``, or a function that was defined above."""
+        defaulted = _DEFAULTED.match(text)
+        if defaulted is not None:
+            known = self.values.get(defaulted[1])
+            empty = known is None or any(value.word in _EMPTY for value in known)
+            default = [Assigned(line, word) for word in self.expand(defaulted[2])] if empty else []
+            given = [value for value in known or () if value.word not in _EMPTY]
+            self.values[defaulted[1]] = _most([*given, *default])
+        name = text.split(maxsplit=1)[0] if text.strip() else ""
+        for assigned in self.functions.get(name, ()):
+            unread = Assigned(line, (Hole(f"what the function {name} leaves", is_unread=True),))
+            self.values[assigned] = _most([*self.values.get(assigned, ()), unread])
+
+    def assign(self, text: str, line: int) -> None:
+        name, _, value = text.partition("=")
+        words = self.expand(value)
+        if name.endswith("+"):
+            name = name.removesuffix("+")
+            before = [value.word for value in self.values.get(name, ())] or [()]
+            words = tuple(_bounded((*first, *second)) for first in before for second in words)
+        self.values[name] = _most([Assigned(line, word) for word in words])
+
+    def function(self, node: Node) -> None:
+        """Keep the names that a function assigns."""
+        name = node.child_by_field_name("name")
+        names, pending = list[str](), list(node.children)
+        while pending:
+            child = pending.pop()
+            if child.type == "variable_assignment":
+                names.append(self.raw(child).partition("=")[0].removesuffix("+"))
+            pending += child.children
+        if name is not None:
+            self.functions[self.raw(name)] = tuple(dict.fromkeys(names))
+
+    def maybe(self, node: Node, depth: int) -> None:
+        """Go through a loop, or through ``a && b``: the body or the right side may run or not."""
+        first = node.children[0] if node.type == "list" and node.children else None
+        if first is not None:
+            self.statement(first, depth + 1)
+        before = dict(self.values)
+        self.block([child for child in node.children if child != first], depth + 1)
+        # A variable that had no value before is what the right side gives: `has nix && export X=1` means to set X.
+        self.merge([self.values, {**self.values, **before}])
 
     def branches(self, node: Node, depth: int) -> None:
         """Go through an if: a variable may be whatever one of its branches left."""
         before, ends = dict(self.values), list[Values]()
         body: list[Node] = []
         has_else = seen_then = False
-        for each in node.children:
-            if each.type in {"elif_clause", "else_clause"}:
+        for child in node.children:
+            if child.type in {"elif_clause", "else_clause"}:
                 self.values = dict(before)
-                self.block([one for one in each.children if one.type not in {"elif", "else", "then"}], depth + 1)
+                self.block([part for part in child.children if part.type not in {"elif", "else", "then"}], depth + 1)
                 ends.append(self.values)
-                has_else = has_else or each.type == "else_clause"
+                has_else = has_else or child.type == "else_clause"
             elif seen_then:
-                body.append(each)
-            seen_then = seen_then or each.type == "then"
+                body.append(child)
+            seen_then = seen_then or child.type == "then"
         self.values = dict(before)
         self.block(body, depth + 1)
-        ends = [self.values, *ends] + ([] if has_else else [before])
-        merged: Values = {}
-        for name in dict.fromkeys(name for end in ends for name in end):
-            found = dict.fromkeys(each for end in ends for each in end.get(name, (Assigned(0, ("",)),)))
-            merged[name] = tuple(found)[:MOST_VALUES]
-        self.values = merged
+        self.merge([self.values, *ends] + ([] if has_else else [before]))
+
+    def cases(self, node: Node, depth: int) -> None:
+        """Go through a case: a variable may be whatever one of its items left."""
+        before, ends, is_whole = dict(self.values), list[Values](), False
+        for item in node.children:
+            if item.type == "case_item":
+                self.values = dict(before)
+                self.block(item.children, depth + 1)
+                ends.append(self.values)
+                is_whole = is_whole or self.raw(item).lstrip("( ").startswith("*)")
+        self.merge(ends + ([] if is_whole else [before]))
+
+    def merge(self, ends: Sequence[Values]) -> None:
+        """Keep what each variable may be where several ways meet; empty where a way does not assign it."""
+        self.values = {
+            name: _most([value for end in ends for value in end.get(name, (Assigned(0, ("",)),))])
+            for name in dict.fromkeys(name for end in ends for name in end)
+        }
 
     def expand(self, text: str, depth: int = 0) -> tuple[Word, ...]:
         """Return the words that a text may become."""
         words: list[Word] = [()]
         for part in _parts(text):
             choices = self.part(part, depth)
-            words = [_bounded((*word, *choice)) for word in words[:MOST_VALUES] for choice in choices][:MOST_VALUES]
+            words = [_bounded((*word, *choice)) for word in words for choice in choices]
+            if len(words) > MOST_VALUES:
+                words = [*words[: MOST_VALUES - 1], (_REST,)]
         return tuple(dict.fromkeys(_joined(word) for word in words))
 
     def part(self, part: Part, depth: int) -> tuple[Word, ...]:
@@ -179,18 +239,30 @@ class _Reader:
             default = self.expand(rest.removeprefix(":").removeprefix("-"), depth + 1)
             if known is None:
                 return default
-            given = tuple(each.word for each in known if each.word not in {(), ("",)})
+            given = tuple(value.word for value in known if value.word not in _EMPTY)
             return given if len(given) == len(known) else tuple(dict.fromkeys((*given, *default)))
         if rest:
             return ((part,),)
-        return tuple(each.word for each in known) if known is not None else ((part,),)
+        return tuple(value.word for value in known) if known is not None else ((part,),)
+
+
+_REST = Hole(f"one of more than {MOST_VALUES} values", is_unread=True)
+_EMPTY = frozenset[Word]({(), ("",)})
+
+
+def _most(values: Sequence[Assigned]) -> tuple[Assigned, ...]:
+    """Return the values, each once. A hole stands in the place of those that are too many."""
+    once = tuple(dict.fromkeys(values))
+    if len(once) <= MOST_VALUES:
+        return once
+    return (*once[: MOST_VALUES - 1], Assigned(once[MOST_VALUES - 1].line, (_REST,)))
 
 
 def _bounded(word: Word) -> Word:
     """Return the word, or a hole in its place where it has grown too long to be an address."""
     joined = _joined(word)
     size = sum(len(part.expression) if isinstance(part, Hole) else len(part) for part in joined)
-    return joined if size <= LONGEST_WORD else (Hole("a value that is too long"),)
+    return joined if size <= LONGEST_WORD else (Hole("a value that is too long", is_unread=True),)
 
 
 def _joined(word: Word) -> Word:
@@ -231,14 +303,14 @@ def _of(node: Node, source: bytes) -> Iterator[Part]:
     elif node.type == "raw_string":
         yield raw[1:-1]
     elif node.type == "ansi_c_string":
-        yield raw[2:-1]
+        yield raw[2:-1] if "\\" not in raw else Hole(raw)
     elif not node.children:
         yield raw.replace("\\", "") if node.type == "word" else raw
     else:
         at = node.start_byte
-        for each in node.children:
-            yield source[at : each.start_byte].decode("utf-8", "replace")
-            if each.is_named or each.type not in {'"', '$"'}:
-                yield from _of(each, source)
-            at = each.end_byte
+        for child in node.children:
+            yield source[at : child.start_byte].decode("utf-8", "replace")
+            if child.is_named or child.type not in {'"', '$"'}:
+                yield from _of(child, source)
+            at = child.end_byte
         yield source[at : node.end_byte].decode("utf-8", "replace")

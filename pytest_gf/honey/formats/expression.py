@@ -58,11 +58,11 @@ def condition(text: str, lookup: Lookup) -> Truth:
     return truth(_evaluated(bare[len(_OPENING) : -len(_CLOSING)] if whole else text, lookup))
 
 
-def truth(found: Set) -> Truth:
+def truth(possible: Set) -> Truth:
     """Return what a set of values comes to where a truth is asked for."""
-    if any(each is not UNKNOWN and values.truthy(each) for each in found):
+    if any(value is not UNKNOWN and values.truthy(value) for value in possible):
         return Truth.POSSIBLE
-    return Truth.UNDECIDED if UNKNOWN in found else Truth.NEVER
+    return Truth.UNDECIDED if UNKNOWN in possible else Truth.NEVER
 
 
 def texts(text: str, lookup: Lookup) -> Set:
@@ -77,7 +77,7 @@ def texts(text: str, lookup: Lookup) -> Set:
     parts.append(frozenset({text[end:]}))
     made: set[Value] = set()
     for words in product(*parts) if _few(parts) else ():
-        made.add(_together([each for each in words if each != ""]))
+        made.add(_together([word for word in words if word != ""]))
     return values.bounded(made or {UNKNOWN})
 
 
@@ -85,15 +85,15 @@ def _together(words: list[Value]) -> Value:
     """Return words as one text. One that is only named stays that alone; within another text nobody knows it."""
     if len(words) == 1 and isinstance(words[0], Named):
         return words[0]
-    if any(each is UNKNOWN or isinstance(each, Named) for each in words):
+    if any(word is UNKNOWN or isinstance(word, Named) for word in words):
         return UNKNOWN
-    return "".join(values.shown(each) for each in words)
+    return "".join(values.shown(word) for word in words)
 
 
 def _few(parts: Iterable[Set]) -> bool:
     count = 1
-    for each in parts:
-        count *= len(each)
+    for part in parts:
+        count *= len(part)
     return count <= values.MOST
 
 
@@ -113,7 +113,7 @@ class _Token:
 def _tokens(text: str) -> list[_Token]:
     if len(text) > LONGEST:
         raise NoExpression("too long")
-    found: list[_Token] = []
+    tokens: list[_Token] = []
     at = 0
     end = len(text.rstrip())
     while at < end:
@@ -121,9 +121,9 @@ def _tokens(text: str) -> list[_Token]:
         if match is None:
             raise NoExpression(f"not understood: {text[at : at + 20]!r}")
         kind = str(match.lastgroup)
-        found.append(_Token(kind, match[kind]))
+        tokens.append(_Token(kind, match[kind]))
         at = match.end()
-    return found
+    return tokens
 
 
 class _Parser:
@@ -136,10 +136,10 @@ class _Parser:
         self.depth = 0
 
     def whole(self) -> Set:
-        found = self._either()
+        result = self._either()
         if self.at != len(self.tokens):
             raise NoExpression("something follows the expression")
-        return found
+        return result
 
     def _sign(self, *signs: str) -> str:
         """Take one of these signs, or nothing ("")."""
@@ -156,36 +156,36 @@ class _Parser:
         self.depth += 1
         if self.depth > DEEPEST:
             raise NoExpression("nested too deeply")
-        found = self._both()
+        left = self._both()
         while self._sign("||"):
-            found = values.either(found, self._both())
+            left = values.either(left, self._both())
         self.depth -= 1
-        return found
+        return left
 
     def _both(self) -> Set:
-        found = self._compared()
+        left = self._compared()
         while self._sign("&&"):
-            found = values.both(found, self._compared())
-        return found
+            left = values.both(left, self._compared())
+        return left
 
     def _compared(self) -> Set:
-        found = self._negated()
+        left = self._negated()
         while sign := self._sign("==", "!=", "<", "<=", ">", ">="):
-            found = values.compare(sign, found, self._negated())
-        return found
+            left = values.compare(sign, left, self._negated())
+        return left
 
     def _negated(self) -> Set:
         count = 0
         while self._sign("!"):
             count += 1
-        found = self._value()
-        return found if count == 0 else values.negated(found) if count % 2 else values.negated(values.negated(found))
+        value = self._value()
+        return value if count == 0 else values.negated(value) if count % 2 else values.negated(values.negated(value))
 
     def _value(self) -> Set:
         if self._sign("("):
-            found = self._either()
+            value = self._either()
             self._must(")")
-            return self._below(found)
+            return self._below(value)
         if self.at >= len(self.tokens) or self.tokens[self.at].kind == "sign":
             raise NoExpression("a value is missing")
         token = self.tokens[self.at]
@@ -225,12 +225,12 @@ class _Parser:
         only = next(iter(index)) if len(index) == 1 else None
         return only.lower() if isinstance(only, str) else None
 
-    def _below(self, found: Set) -> Set:
+    def _below(self, value: Set) -> Set:
         """Return what stands below a value that is no context: nobody here knows it."""
         while sign := self._sign(".", "["):
             self._step(sign)
-            found = frozenset({UNKNOWN})
-        return found
+            value = frozenset({UNKNOWN})
+        return value
 
     def _called(self, name: str) -> Set:
         given: list[Set] = []

@@ -49,9 +49,9 @@ _ORDER: Mapping[str, Callable[[float, float], bool]] = {
 _FIELD = re.compile(r"\{(\d+)\}")
 
 
-def bounded(found: Iterable[Value]) -> Set:
+def bounded(possible: Iterable[Value]) -> Set:
     """Return the values as a set, UNKNOWN where they are too many."""
-    made = frozenset(found)
+    made = frozenset(possible)
     return made if len(made) <= MOST else frozenset({UNKNOWN})
 
 
@@ -75,34 +75,34 @@ def shown(value: Value) -> str:
 
 def either(left: Set, right: Set) -> Set:
     """``left || right``. Where left is unknown, what right says is possible too, and only that is known."""
-    found: set[Value] = set()
+    possible: set[Value] = set()
     for one in left:
         if one is UNKNOWN:
-            found.add(UNKNOWN)
-            found.update(each for each in right if each is not UNKNOWN and truthy(each))
+            possible.add(UNKNOWN)
+            possible.update(value for value in right if value is not UNKNOWN and truthy(value))
         elif truthy(one):
-            found.add(one)
+            possible.add(one)
         else:
-            found.update(right)
-    return bounded(found)
+            possible.update(right)
+    return bounded(possible)
 
 
 def both(left: Set, right: Set) -> Set:
     """``left && right``. An unknown left with a false right is false, whichever of the two it is."""
-    found: set[Value] = set()
+    possible: set[Value] = set()
     for one in left:
         if one is UNKNOWN:
-            found.update(UNKNOWN if each is UNKNOWN or truthy(each) else each for each in right)
+            possible.update(UNKNOWN if value is UNKNOWN or truthy(value) else value for value in right)
         elif truthy(one):
-            found.update(right)
+            possible.update(right)
         else:
-            found.add(one)
-    return bounded(found)
+            possible.add(one)
+    return bounded(possible)
 
 
-def negated(found: Set) -> Set:
+def negated(operand: Set) -> Set:
     """``!found``."""
-    return frozenset(UNKNOWN if each is UNKNOWN else not truthy(each) for each in found)
+    return frozenset(UNKNOWN if value is UNKNOWN else not truthy(value) for value in operand)
 
 
 def compare(sign: str, left: Set, right: Set) -> Set:
@@ -158,12 +158,12 @@ def call(name: str, given: Sequence[Set]) -> Set:
     """Return what a function may give; UNKNOWN for one that depends on the run, or on what is unknown."""
     function = _FUNCTIONS.get(name)
     count = 1
-    for each in given:
-        count *= len(each)
+    for argument in given:
+        count *= len(argument)
     if function is None or not given or count > MOST:
         return frozenset({UNKNOWN})
     return bounded(
-        UNKNOWN if any(each is UNKNOWN or isinstance(each, Named) for each in words) else function(words)
+        UNKNOWN if any(word is UNKNOWN or isinstance(word, Named) for word in words) else function(words)
         for words in product(*given)
     )
 
@@ -173,7 +173,7 @@ def _contains(words: tuple[Value, ...]) -> Value:
         return UNKNOWN
     search, item = words
     if isinstance(search, tuple):
-        return any(_equal(each, item) for each in search)
+        return any(_equal(element, item) for element in search)
     return shown(item).casefold() in shown(search).casefold()
 
 
@@ -186,11 +186,11 @@ def _ends(words: tuple[Value, ...]) -> Value:
 
 
 def _format(words: tuple[Value, ...]) -> Value:
-    fields = [shown(each) for each in words[1:]]
+    fields = [shown(word) for word in words[1:]]
     text = shown(words[0])
-    if any(int(found) >= len(fields) for found in _FIELD.findall(text)):
+    if any(int(index) >= len(fields) for index in _FIELD.findall(text)):
         return UNKNOWN
-    return _FIELD.sub(lambda found: fields[int(found[1])], text)
+    return _FIELD.sub(lambda match: fields[int(match[1])], text)
 
 
 def _from_json(words: tuple[Value, ...]) -> Value:
@@ -198,7 +198,7 @@ def _from_json(words: tuple[Value, ...]) -> Value:
         read = json.loads(shown(words[0]))
     except (ValueError, RecursionError):
         return UNKNOWN
-    if isinstance(read, list) and len(read) <= MOST and all(isinstance(each, str) for each in read):
+    if isinstance(read, list) and len(read) <= MOST and all(isinstance(element, str) for element in read):
         return tuple(read)
     if isinstance(read, str | bool) or read is None:
         return read

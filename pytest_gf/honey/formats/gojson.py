@@ -58,7 +58,7 @@ class Text(Walk):
 
     def struct(self, at: Places, shape: Mapping[str, Shape], what: str) -> dict[str, list[Place]]:
         """Return the places of a struct's members, by their names in lower case. Raises TypeWrong."""
-        found: dict[str, list[Place]] = {}
+        members: dict[str, list[Place]] = {}
         for place in at:
             if self.kind(place) == "null":
                 continue
@@ -66,11 +66,11 @@ class Text(Walk):
             for name, value in self.members(place):
                 known = folded(name)
                 if known in shape:
-                    places = found.setdefault(known.lower(), [])
+                    places = members.setdefault(known.lower(), [])
                     places.append(value)
                     if len(places) > MOST_REPEATS:
                         raise TooMuch(f"a member that is given more than {MOST_REPEATS} times")
-        return found
+        return members
 
     def slice(self, at: Places, what: str) -> Iterator[list[Place]]:
         """Yield the places of each element of a slice: elements of arrays given before lie below those of later ones."""
@@ -93,17 +93,17 @@ class Text(Walk):
 
     def map(self, at: Places, what: str) -> dict[str, Place]:
         """Return the members of a map: what comes later replaces, or is put beside."""
-        found: dict[str, Place] = {}
+        members: dict[str, Place] = {}
         for place in at:
             if self.kind(place) == "null":
-                found = {}
+                members = {}
                 continue
             self._is(place, "object", what)
             for name, value in self.members(place):
-                found[name] = value
-                if len(found) > MOST_MEMBERS:
+                members[name] = value
+                if len(members) > MOST_MEMBERS:
                     raise TooMuch(f"an object of more than {MOST_MEMBERS} members")
-        return found
+        return members
 
     def string(self, at: Places, what: str) -> str:
         """Return a string, "" where there is none."""
@@ -116,7 +116,7 @@ class Text(Walk):
 
     def strings(self, at: Places, what: str) -> Iterator[str]:
         """Yield the strings of a slice."""
-        return (self.string(each, what) for each in self.slice(at, what))
+        return (self.string(places, what) for places in self.slice(at, what))
 
     def flag(self, at: Places, what: str) -> bool:
         """Return a bool."""
@@ -173,7 +173,7 @@ class Text(Walk):
         length = 0
         for place in at:
             if self.kind(place) == "array":
-                length = sum(1 for each in self.slice([place], what) if self.integer(each, what, 0, 255) != -1)
+                length = sum(1 for element in self.slice([place], what) if self.integer(element, what, 0, 255) != -1)
                 continue
             encoded = self.string([place], what).replace("\r", "").replace("\n", "")
             if _BASE64.fullmatch(encoded) is None:

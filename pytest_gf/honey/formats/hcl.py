@@ -48,8 +48,8 @@ def backends(text: str, *, is_json: bool = False) -> tuple[Backend, ...]:
     """Return the backend blocks of a file in their order, then its blocks ``cloud``. Raises NoHcl."""
     tables = _json(text) if is_json else _hcl(text)
     lines: dict[str, list[int]] = {}
-    for found in _DECLARED.finditer(text):
-        lines.setdefault(found["kind"] or CLOUD, []).append(text.count("\n", 0, found.end()) + 1)
+    for declared in _DECLARED.finditer(text):
+        lines.setdefault(declared["kind"] or CLOUD, []).append(text.count("\n", 0, declared.end()) + 1)
     made: list[Backend] = []
     for kind, attributes in _blocks(tables):
         known = lines.get(kind, [])
@@ -64,15 +64,16 @@ def attributes(text: str) -> dict[str, object]:
 
 
 def line_of(text: str, name: str, block: int = 0) -> int:
-    """Return the line (from 1) on which an attribute is set, searched below the line of its block; that line itself else.
+    """Return the line (from 1) on which an attribute is set.
 
-    ``block`` 0: the whole text is searched, and 1 is returned where the attribute is nowhere.
+    It is searched below ``block``, the line of its block, which is returned where the attribute is nowhere. Where ``block`` is 0,
+    the whole text is searched, and 1 is returned where the attribute is nowhere.
     """
     lines = text.splitlines()
     last = block + MOST_ATTRIBUTES if block else len(lines)
     setting = re.compile(rf'(?:^|[{{,])\s*"?{re.escape(name)}"?\s*[=:]')
-    for number, each in enumerate(lines[max(0, block - 1) : last], max(1, block)):
-        if setting.search(each):
+    for number, line in enumerate(lines[max(0, block - 1) : last], max(1, block)):
+        if setting.search(line):
             return number
     return max(1, block)
 
@@ -108,26 +109,26 @@ def _bounded(text: str) -> None:
     if len(text) > LONGEST:
         raise NoHcl(f"{len(text)} characters; at most {LONGEST} are read")
     depth = 0
-    for each in re.findall(r"[\[({\])}]", text):
-        depth += 1 if each in "[({" else -1
+    for bracket in re.findall(r"[\[({\])}]", text):
+        depth += 1 if bracket in "[({" else -1
         if depth > DEEPEST:
             raise NoHcl(f"nested deeper than {DEEPEST}")
 
 
 def _blocks(tables: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
-    for top in _each(tables.get("terraform")):
-        for backend in _each(top.get("backend")):
+    for top in _tables(tables.get("terraform")):
+        for backend in _tables(top.get("backend")):
             for kind, below in backend.items():
                 if not kind.startswith("__"):
-                    for each in _each(below):
-                        yield kind.strip('"'), _attributes(each)
-        for each in _each(top.get(CLOUD)):
-            yield CLOUD, _attributes(each)
+                    for table in _tables(below):
+                        yield kind.strip('"'), _attributes(table)
+        for table in _tables(top.get(CLOUD)):
+            yield CLOUD, _attributes(table)
 
 
-def _each(node: Any) -> list[Mapping[str, Any]]:
+def _tables(node: Any) -> list[Mapping[str, Any]]:
     nodes = node if isinstance(node, list) else [node]
-    return [each for each in nodes if isinstance(each, Mapping)]
+    return [table for table in nodes if isinstance(table, Mapping)]
 
 
 def _attributes(table: Mapping[str, Any]) -> dict[str, object]:

@@ -108,8 +108,8 @@ class Walk:
             raise SyntaxWrong(end)
 
     def _after_space(self, at: Place) -> Place:
-        found = _SPACE.match(self.data, at)
-        return found.end() if found else at
+        space = _SPACE.match(self.data, at)
+        return space.end() if space else at
 
     def step(self) -> None:
         """Count one value that is looked at. Raises TooMuch."""
@@ -124,15 +124,15 @@ class Walk:
         data, open_, starts = self.data, bytearray(), list[Place]()
         while True:
             value, *after = _nested() if len(open_) < DEEPEST - _INLINE else _shallow()
-            found = value.match(data, at)
-            if found is None:
+            match = value.match(data, at)
+            if match is None:
                 begun = at
                 at, closed = self._opened(at, open_)
                 if not closed:
                     starts.append(begun)
                     continue
             else:
-                at = found.end()
+                at = match.end()
             while open_:
                 value, *after = _nested() if len(open_) < DEEPEST - _INLINE else _shallow()
                 follows = after[open_[-1]].match(data, at)
@@ -154,15 +154,15 @@ class Walk:
     def _opened(self, at: Place, open_: bytearray) -> tuple[Place, bool]:
         """Go into the array or object at a place; return where its first value stands, or its end if it has none."""
         first = self.data[at : at + 1]
-        found = {b"[": _OPEN_ARRAY, b"{": _OPEN_TABLE}.get(first, _OPEN_ARRAY).match(self.data, at)
-        if found is None:
+        opening = {b"[": _OPEN_ARRAY, b"{": _OPEN_TABLE}.get(first, _OPEN_ARRAY).match(self.data, at)
+        if opening is None:
             raise SyntaxWrong(at)
         if len(open_) >= DEEPEST:
             raise SyntaxWrong(at, deep=True)
         self.step()
-        if found[1] is None:
+        if opening[1] is None:
             open_.append(_ARRAY if first == b"[" else _TABLE)
-        return found.end(), found[1] is not None
+        return opening.end(), opening[1] is not None
 
     def kind(self, at: Place) -> str:
         """Return which kind of value stands there, in Go's word."""
@@ -171,10 +171,10 @@ class Walk:
     def members(self, at: Place) -> Iterator[tuple[str, Place]]:
         """Yield names and values of an object, as they come."""
         at = self._after_space(at + 1)
-        while (found := _NAME.match(self.data, at)) is not None:
+        while (member := _NAME.match(self.data, at)) is not None:
             self.step()
-            yield unquoted(found[1]), found.end()
-            at = self._after_comma(self.end(found.end()))
+            yield unquoted(member[1]), member.end()
+            at = self._after_comma(self.end(member.end()))
 
     def items(self, at: Place) -> Iterator[Place]:
         """Yield the values of an array."""
@@ -185,13 +185,13 @@ class Walk:
             at = self._after_comma(self.end(at))
 
     def _after_comma(self, at: Place) -> Place:
-        found = _NEXT.match(self.data, at)
-        return found.end() if found else at
+        separator = _NEXT.match(self.data, at)
+        return separator.end() if separator else at
 
     def text(self, at: Place) -> str:
         """Return the string at a place."""
-        found = _A_STRING.match(self.data, at)
-        return unquoted(found[0]) if found else ""
+        string = _A_STRING.match(self.data, at)
+        return unquoted(string[0]) if string else ""
 
     def meaning(self, at: Place) -> bytes:
         """Return a value without white space, and with its strings spelled in one way: what two writers of it have in common."""
@@ -199,8 +199,8 @@ class Walk:
 
     def number(self, at: Place) -> str:
         """Return the number at a place, as it is written."""
-        found = _A_NUMBER.match(self.data, at)
-        return found[0].decode() if found else ""
+        digits = _A_NUMBER.match(self.data, at)
+        return digits[0].decode() if digits else ""
 
 
 _KINDS = {
@@ -216,10 +216,10 @@ _KINDS = {
 _SPELLED = re.compile(rb'"[^"\\]*+"|"[^"\\]*+' + _many(rb'(?:\\.[^"\\]*+)', b"+") + rb'"|[ \t\r\n]++', re.DOTALL)
 
 
-def _one_spelling(found: re.Match[bytes]) -> bytes:
-    if found[0][:1] != b'"':
+def _one_spelling(match: re.Match[bytes]) -> bytes:
+    if match[0][:1] != b'"':
         return b""
-    return json.dumps(unquoted(found[0]), ensure_ascii=False).encode() if b"\\" in found[0] else found[0]
+    return json.dumps(unquoted(match[0]), ensure_ascii=False).encode() if b"\\" in match[0] else match[0]
 
 
 def unquoted(literal: bytes) -> str:
@@ -227,15 +227,15 @@ def unquoted(literal: bytes) -> str:
     text = decoded(literal[1:-1])
     if "\\" not in text:
         return text
-    text = _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _ESCAPED[found[2]], text)
+    text = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)) if escape[1] else _ESCAPED[escape[2]], text)
     return _SURROGATES.sub(_paired, text)
 
 
-def _paired(found: re.Match[str]) -> str:
+def _paired(surrogates: re.Match[str]) -> str:
     """Return the character that two surrogates make; a lone one is replaced."""
-    if len(found[0]) == 1:
+    if len(surrogates[0]) == 1:
         return _REPLACED
-    high, low = map(ord, found[0])
+    high, low = map(ord, surrogates[0])
     return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
 
 
@@ -245,5 +245,6 @@ def decoded(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         return "".join(
-            _REPLACED if "\udc80" <= each <= "\udcff" else each for each in data.decode(errors="surrogateescape")
+            _REPLACED if "\udc80" <= character <= "\udcff" else character
+            for character in data.decode(errors="surrogateescape")
         )

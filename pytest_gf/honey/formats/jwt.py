@@ -1,4 +1,4 @@
-"""Attic's tokens as whoever holds one can read them: JSON Web Tokens (RFC 7519), never checked, since nobody here has the key."""
+"""Attic's tokens, which are JSON Web Tokens (RFC 7519). They are read and not verified, since nobody here has the key."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PARTS = 3
 
 
 class Malformed(ValueError):
-    """A text that is no token of Attic's: why, without a character of it."""
+    """A text that is no token of Attic's. The message says why, and holds no character of the text."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def read(text: str) -> Token:
 
 def write(claims: Mapping[str, object], algorithm: str, key: bytes | None) -> str:
     """Return a token with these claims, signed by HMAC and SHA-256 where there is a key, else without a signature."""
-    head = ".".join(_part(json.dumps(each).encode()) for each in ({"alg": algorithm, "typ": "JWT"}, claims))
+    head = ".".join(_part(json.dumps(part).encode()) for part in ({"alg": algorithm, "typ": "JWT"}, claims))
     return f"{head}.{_part(hmac.digest(key, head.encode(), 'sha256')) if key is not None else ''}"
 
 
@@ -73,12 +73,12 @@ def _object(part: str, what: str) -> dict[str, Any]:
     if not _PART.fullmatch(part):
         raise Malformed(f"its {what} is no base64url")
     try:
-        found = json.loads(base64.urlsafe_b64decode(part.rstrip("=") + "=" * (-len(part.rstrip("=")) % 4)))
+        decoded = json.loads(base64.urlsafe_b64decode(part.rstrip("=") + "=" * (-len(part.rstrip("=")) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         raise Malformed(f"its {what} is no JSON in base64url") from None
-    if not isinstance(found, dict):
+    if not isinstance(decoded, dict):
         raise Malformed(f"its {what} is no JSON object")
-    return found
+    return decoded
 
 
 def _moment(value: object) -> float | None:

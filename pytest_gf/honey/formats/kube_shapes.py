@@ -277,6 +277,6 @@ def wrong_list(document: object) -> str:
 def _wrong(document: object, shape: type[_Shape]) -> str:
     try:
         msgspec.convert(document, shape)
-    except msgspec.ValidationError as found:
-        return str(found)
+    except msgspec.ValidationError as invalid:
+        return str(invalid)
     return ""

@@ -69,4 +69,4 @@ def linear(pattern: str) -> Pattern:
 
 def any_of(patterns: tuple[str, ...]) -> Pattern:
     """Return one pattern for all of these, without regard to case; it matches nothing where there are none."""
-    return linear("(?i)" + ("|".join(f"(?:{each})" for each in patterns) or r"[^\s\S]"))
+    return linear("(?i)" + ("|".join(f"(?:{pattern})" for pattern in patterns) or r"[^\s\S]"))

@@ -1,6 +1,6 @@
 """OpenTofu's lock objects (``<key>.tflock``), read as OpenTofu reads them: who holds a state, and since when.
 
-What OpenTofu can read has an ID, and ``tofu force-unlock`` releases it by that, whatever it is.
+A lock that OpenTofu can read has an ID, and ``tofu force-unlock ID`` releases it, whatever the ID is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CREATED = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|
 
 @dataclass(frozen=True)
 class LockInfo:
-    """A lock. ``created`` in Unix seconds. ``problems`` says how it differs from what OpenTofu writes; empty: it is one."""
+    """A lock. ``created`` is in Unix seconds. ``problems`` says how it differs from what OpenTofu writes; empty where it does not."""
 
     id: str
     operation: str
@@ -39,19 +39,19 @@ class LockInfo:
 def read(body: bytes) -> LockInfo:
     """Return the lock in an object's body. Raises `gojson.Malformed`, and nothing else."""
     text = gojson.read(body, LARGEST)
-    found, problems = dict.fromkeys(_NAMES, ""), list[str]()
+    values, problems = dict.fromkeys(_NAMES, ""), list[str]()
     for name, places in text.struct([text.start], _LOCK, "the lock").items():
-        member = next(each for each in _NAMES if each.lower() == name)
+        member = next(known for known in _NAMES if known.lower() == name)
         try:
-            found[member] = text.string(places, member)
+            values[member] = text.string(places, member)
         except TypeWrong:
             problems.append(f"{member} is no text")
-    created = _seconds(found["Created"])
-    if not found["ID"] and not problems:
+    created = _seconds(values["Created"])
+    if not values["ID"] and not problems:
         problems.append("it has no ID")
-    if created is None and found["Created"]:
+    if created is None and values["Created"]:
         problems.append("Created is no time (RFC 3339)")
-    shown = {name: _shown(value) for name, value in found.items()}
+    shown = {name: _shown(value) for name, value in values.items()}
     return LockInfo(
         id=shown["ID"],
         operation=shown["Operation"],
@@ -65,16 +65,16 @@ def read(body: bytes) -> LockInfo:
 
 def _shown(value: str) -> str:
     """Return a text as one line of printable characters, cut to `LONGEST`."""
-    return "".join(each if each.isprintable() else "?" for each in value[:LONGEST])
+    return "".join(character if character.isprintable() else "?" for character in value[:LONGEST])
 
 
 def _seconds(text: str) -> float | None:
-    found = _CREATED.fullmatch(text)
-    if found is None:
+    match = _CREATED.fullmatch(text)
+    if match is None:
         return None
     try:
-        moment = datetime.datetime.fromisoformat(found[1] + found[3].replace("Z", "+00:00"))
-        seconds = moment.timestamp() + float(f"0.{found[2] or 0}")
+        moment = datetime.datetime.fromisoformat(match[1] + match[3].replace("Z", "+00:00"))
+        seconds = moment.timestamp() + float(f"0.{match[2] or 0}")
         datetime.datetime.fromtimestamp(seconds, datetime.UTC)
     except (ValueError, OverflowError):  # An offset or a fraction may lead out of the years that there are.
         return None

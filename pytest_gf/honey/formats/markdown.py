@@ -44,7 +44,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """A row of a table: its line, and its cells by the header's words."""
 
     line: int
@@ -90,7 +90,7 @@ def prose(text: str) -> Iterator[Line]:
     for number, line in enumerate(_lines(text)):
         if number in titles:
             depth = titles[number][0]
-            above = [each for each in above if each[0] < depth] + [titles[number]]
+            above = [heading for heading in above if heading[0] < depth] + [titles[number]]
             shown = tuple(title for _, title in above)
         if number not in code:
             yield Line(number + 1, line, shown)
@@ -98,7 +98,7 @@ def prose(text: str) -> Iterator[Line]:
 
 def blocks(text: str) -> Iterator[Block]:
     """Yield paragraphs, list items and rows of tables, each as one text with the headings above it."""
-    above = {each.number: each.headings for each in prose(text)}
+    above = {line.number: line.headings for line in prose(text)}
     for token, inner in itertools.pairwise(tokens(text)):
         if token.type == "paragraph_open" and token.map is not None:
             yield Block(token.map[0] + 1, inner.content, above.get(token.map[0] + 1, ()))
@@ -106,7 +106,7 @@ def blocks(text: str) -> Iterator[Block]:
         yield Block(row.line, " | ".join(row.cells.values()), above.get(row.line, ()))
 
 
-def rows(text: str) -> Iterator[Row]:
+def rows(text: str) -> Iterator[TableRow]:
     """Yield the rows of all tables. A row that was cut over several lines is joined until it has all its cells."""
     header: list[str] = []
     held: list[str] = []
@@ -124,7 +124,7 @@ def rows(text: str) -> Iterator[Row]:
             first, held = (first, held) if held else (token.map[0] + 1, [])
             held = [*held, *_cells(text, token.map[0])]
             if len(held) >= len(header):
-                yield Row(first, dict(zip(header, held, strict=False)))
+                yield TableRow(first, dict(zip(header, held, strict=False)))
                 held = []
 
 

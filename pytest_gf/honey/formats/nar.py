@@ -58,7 +58,7 @@ class Reader:
         self._last = b""
         self._entries = 0
         self._strange = False
-        """Whether names were seen that are none: from then on, the parser reads token by token."""
+        """Whether invalid names were seen. From then on, the parser reads token by token."""
         self._parser = self._parse()
         self._need = next(self._parser)
 
@@ -242,9 +242,9 @@ class Reader:
         return name
 
     def _expect(self, token: bytes, kind: Kind = "token") -> Generator[int, bytes, None]:
-        found = yield from self._string(_LONGEST_TOKEN, kind)
-        if found != token:
-            raise Malformed(kind, self._at, f"{found!r} in the place of {token!r}")
+        text = yield from self._string(_LONGEST_TOKEN, kind)
+        if text != token:
+            raise Malformed(kind, self._at, f"{text!r} in the place of {token!r}")
 
     def _string(self, most: int, kind: Kind = "token") -> Generator[int, bytes, bytes]:
         (length,) = _LENGTH.unpack((yield _WORD))
@@ -339,12 +339,12 @@ _STEPS = [len(text) for text in _NEXT]
 
 def _heads(node: bytes) -> list[tuple[Callable[[bytes, int], tuple[Any, ...]], bytes, int]]:
     """Return by a name's size how what stands before a file's contents is read, what it must be, and how long it is."""
-    found: list[tuple[Callable[[bytes, int], tuple[Any, ...]], bytes, int]] = []
+    heads: list[tuple[Callable[[bytes, int], tuple[Any, ...]], bytes, int]] = []
     for size in range(MOST_NAME + 1):
         head = bytes(-size & 7) + node
         made = struct.Struct(f"<Q{size}s{len(head)}sQ")
-        found.append((made.unpack_from, head, made.size))
-    return found
+        heads.append((made.unpack_from, head, made.size))
+    return heads
 
 
 _FILES, _EXECUTABLES = _heads(_FILE), _heads(_EXECUTABLE)

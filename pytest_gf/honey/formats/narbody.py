@@ -1,4 +1,4 @@
-"""A NAR as a binary cache sends it: decompressed piece by piece, hashed, and read strictly; bounded by what was promised."""
+"""A NAR as a binary cache sends it. It is decompressed piece by piece, hashed, and read strictly, up to the promised size."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SLACK = 1024 * 1024
 class Body:
     """Takes a body in pieces. The first thing that is wrong with it is kept, and the rest is only counted.
 
-    ``promised`` bounds the archive in bytes. After `finish`, ``trouble`` is "" where the archive is whole and strict; it is
-    ``archive`` where the body was read to its end, and what it holds is no archive.
+    ``promised`` bounds the archive in bytes. After `finish`, ``trouble`` says what is wrong, "" where nothing is. ``archive`` is
+    set where the body was read to its end and holds no well-formed archive.
     """
 
     def __init__(self, compression: str, promised: int) -> None:
@@ -61,9 +61,9 @@ class Body:
         if self.trouble:
             return
         try:
-            for each in (self._outer, self._decoder):
-                if each is not None:
-                    each.finish()
+            for stage in (self._outer, self._decoder):
+                if stage is not None:
+                    stage.finish()
         except (zstd.Malformed, Malformed) as wrong:
             self.trouble = f"the compressed body is malformed: {wrong}"
             return

@@ -119,9 +119,9 @@ class NarInfo:
 
     @property
     def fingerprint(self) -> str:
-        """What is signed: neither URL nor compression, deriver or CA stand in it. Nix sorts references, and knows each once."""
+        """The text that is signed. URL, compression, deriver and CA are no part of it. Nix sorts references and drops doubles."""
         store = self.store_path.rpartition("/")[0]
-        full = ",".join(f"{store}/{each}" for each in sorted(set(self.references)))
+        full = ",".join(f"{store}/{reference}" for reference in sorted(set(self.references)))
         return f"1;{self.store_path};sha256:{nixbase32.encode(self.nar_hash)};{self.nar_size};{full}"
 
     @property
@@ -134,7 +134,7 @@ class NarInfo:
             return ""
         store, _, base = self.store_path.rpartition("/")
         itself = base in self.references
-        others = [f"{store}/{each}" for each in self.references if each != base]
+        others = [f"{store}/{reference}" for reference in self.references if reference != base]
         of_archive = (self.ca.method, self.ca.algorithm) == ("fixed:r", "sha256")
         if of_archive and not itself and self.ca.digest != self.nar_hash:
             return "CA names another hash than NarHash"
@@ -261,11 +261,11 @@ def _ca(text: str) -> contentaddress.ContentAddress | None:
 
 
 def _references(text: str) -> tuple[str, ...]:
-    found = tuple(filter(None, text.split(" ")))
-    strange = [each for each in found if _REFERENCE.fullmatch(each) is None]
-    if strange or len(found) > MOST_REFERENCES:
-        raise Malformed("references", f"{strange[0][:250]!r}" if strange else f"{len(found)} of them")
-    return found
+    references = tuple(filter(None, text.split(" ")))
+    strange = [reference for reference in references if _REFERENCE.fullmatch(reference) is None]
+    if strange or len(references) > MOST_REFERENCES:
+        raise Malformed("references", f"{strange[0][:250]!r}" if strange else f"{len(references)} of them")
+    return references
 
 
 def _signature(text: str) -> Signature:

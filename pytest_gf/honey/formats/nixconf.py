@@ -1,4 +1,4 @@
-"""Nix's settings: a ``nix.conf`` and what it includes; where else Nix is told to look for one."""
+"""Nix's settings: a ``nix.conf``, what it includes, and the variables that tell Nix to read another file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytest_gf.honey.formats.linear import linear
 MOST_INCLUDES = 50
 _SETTING = linear(r"^\s*([\w-]+)\s*=\s*(.*)$")
 _INCLUDE = linear(r"^\s*(!?include)\s+(\S.*?)\s*$")
-_TOLD = linear(
+_BY_VARIABLE = linear(
     r"(?m)(?:^|[^{\w$])(NIX_USER_CONF_FILES|NIX_CONF_DIR|XDG_CONFIG_HOME)[\"']?(?:=|:[ \t]|[ \t]+=)[ \t]*[\"']?([^\s\"';]+)"
 )
 _BELOW = {"NIX_CONF_DIR": "nix.conf", "XDG_CONFIG_HOME": "nix/nix.conf"}
@@ -50,20 +50,20 @@ def _read(path: str, text: str, load: Callable[[str], str | None], seen: set[str
             if where in seen or len(seen) > MOST_INCLUDES:
                 continue
             seen.add(where)
-            found = load(where)
-            if found is not None:
-                yield from _read(where, found, load, seen)
+            contents = load(where)
+            if contents is not None:
+                yield from _read(where, contents, load, seen)
             else:
                 yield Absent(path, number, included[2])
         elif (setting := _SETTING.match(line)) is not None:
             yield Setting(path, number, setting[1], tuple(setting[2].split()))
 
 
-def told(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the files that a text tells Nix to read by a variable, each with where it is told (a place in the text)."""
-    for found in _TOLD.finditer(text):
-        for word in found[2].split(":"):
-            yield found.start(), posixpath.join(word, _BELOW[found[1]]) if found[1] in _BELOW else word
+def files_by_variable(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the files that a text makes Nix read by a variable, each with its place in the text."""
+    for match in _BY_VARIABLE.finditer(text):
+        for word in match[2].split(":"):
+            yield match.start(), posixpath.join(word, _BELOW[match[1]]) if match[1] in _BELOW else word
 
 
 def is_substituters(name: str) -> bool:

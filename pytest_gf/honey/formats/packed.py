@@ -1,4 +1,4 @@
-"""What a body is packed by, decoded piece by piece and bounded: zstd, xz, brotli, gzip, or nothing; by a narinfo or a header."""
+"""Compressed bodies, decoded piece by piece and bounded: zstd, xz, brotli, gzip or none, as a narinfo or a header says."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def decoder(kind: str, most: int) -> Decoder:
     made: Any = {"none": _Plain, "xz": _Xz, "br": _Brotli, "gzip": _Gzip}.get(kind)
     if made is None:
         raise ValueError(f"compression {kind!r} is not among {', '.join(UNDERSTOOD)}")
-    found: Decoder = made(most)
-    return found
+    chosen: Decoder = made(most)
+    return chosen
 
 
 def applied(encoding: str) -> bool:

@@ -47,9 +47,9 @@ def name_of(document: Document) -> str:
 
 def controller(document: Document) -> Owner | None:
     """Return what made an object and looks after it, None for an object of its own."""
-    for each in meta(document).get("ownerReferences") or ():
-        if each.get("controller"):
-            return Owner(str(each.get("kind")), str(each.get("name")), str(each.get("uid") or ""))
+    for owner in meta(document).get("ownerReferences") or ():
+        if owner.get("controller"):
+            return Owner(str(owner.get("kind")), str(owner.get("name")), str(owner.get("uid") or ""))
     return None
 
 
@@ -57,22 +57,26 @@ def pods_of(owner: Owner, pods: Documents, replica_sets: Documents) -> Documents
     """Return the pods of a workload: its own, and for a Deployment those of the ReplicaSets that it owns."""
     if owner.kind != "Deployment":
         return tuple(pod for pod in pods if _owned(owner, pod))
-    mine = {(name_of(each), str(meta(each).get("uid") or "")) for each in replica_sets if _owned(owner, each)}
+    mine = {
+        (name_of(replica_set), str(meta(replica_set).get("uid") or ""))
+        for replica_set in replica_sets
+        if _owned(owner, replica_set)
+    }
     return tuple(
         pod for pod in pods if (of := controller(pod)) and of.kind == REPLICA_SET and (of.name, of.uid) in mine
     )
 
 
 def _owned(owner: Owner, document: Document) -> bool:
-    found = controller(document)
-    same = found is not None and (found.kind, found.name) == (owner.kind, owner.name)
-    return same and (not owner.uid or (found is not None and found.uid == owner.uid))
+    maker = controller(document)
+    same = maker is not None and (maker.kind, maker.name) == (owner.kind, owner.name)
+    return same and (not owner.uid or (maker is not None and maker.uid == owner.uid))
 
 
 def running_since(pod: Document) -> str:
     """Return when the first container of a pod that runs was started, as Kubernetes says it; "" where none runs."""
-    for each in status(pod).get("containerStatuses") or ():
-        started = ((each.get("state") or {}).get("running") or {}).get("startedAt")
+    for container in status(pod).get("containerStatuses") or ():
+        started = ((container.get("state") or {}).get("running") or {}).get("startedAt")
         if started:
             return str(started)
     return ""
@@ -90,14 +94,14 @@ def stands(pod: Document) -> bool:
 
 def of_a_job(pod: Document) -> bool:
     """Tell whether a Job made a pod: it may carry a Deployment's labels, and is none of its pods."""
-    found = controller(pod)
-    return found is not None and found.kind == JOB
+    maker = controller(pod)
+    return maker is not None and maker.kind == JOB
 
 
 def condition(document: Document, kind: str) -> bool:
     """Tell whether an object says a condition of itself."""
     listed = status(document).get("conditions") or ()
-    return any(each.get("type") == kind and each.get("status") == "True" for each in listed)
+    return any(entry.get("type") == kind and entry.get("status") == "True" for entry in listed)
 
 
 def is_ready(pod: Document) -> bool:
@@ -111,9 +115,9 @@ def why_not(pod: Document) -> str:
         return _words(status(pod))
     if is_terminating(pod):
         return f"it is being taken away since {meta(pod)['deletionTimestamp']}"
-    for each in status(pod).get("containerStatuses") or ():
-        state = each.get("state") or {}
-        ended = (each.get("lastState") or {}).get("terminated") or {}
+    for container in status(pod).get("containerStatuses") or ():
+        state = container.get("state") or {}
+        ended = (container.get("lastState") or {}).get("terminated") or {}
         before = f"; it ended before by {_ended(ended)}" if ended else ""
         waiting = state.get("waiting") or {}
         if waiting.get("reason") and waiting["reason"] not in _ORDINARY:
@@ -122,10 +126,9 @@ def why_not(pod: Document) -> str:
             return f"{_ended(state['terminated'])}{before}"
         if waiting:
             return f"{_words(waiting)}{before}"
-    listed = [each for each in status(pod).get("conditions") or () if each.get("status") == "False"]
-    listed.sort(
-        key=lambda each: each.get("type") != "PodScheduled"
-    )  # What the scheduler says comes before its consequences.
+    listed = [entry for entry in status(pod).get("conditions") or () if entry.get("status") == "False"]
+    # What the scheduler says comes before its consequences.
+    listed.sort(key=lambda entry: entry.get("type") != "PodScheduled")
     return _words(listed[0]) if listed else ""
 
 
@@ -149,31 +152,33 @@ def container_of(pod_spec: Document, word: str, path: str) -> Document | None:
     Sidecars may stand before it, mount the same path, or carry the word in a longer name. None where nothing tells.
     """
     containers: list[Document] = list(pod_spec.get("containers") or ())
-    words = [(each, image_word(str(each.get("image") or ""))) for each in containers]
-    named = [each for each, image in words if word and image == word] or [
-        each for each, image in words if word and word in image
+    words = [(container, image_word(str(container.get("image") or ""))) for container in containers]
+    named = [container for container, image in words if word and image == word] or [
+        container for container, image in words if word and word in image
     ]
-    mounting = [each for each in containers if mounted(pod_spec, each, path) is not None]
-    both = [each for each in named if each in mounting]
+    mounting = [container for container in containers if mounted(pod_spec, container, path) is not None]
+    both = [container for container in named if container in mounting]
     if both or named:
         return (both or named)[0]
-    serving = [each for each in mounting if each.get("ports")]  # A backup sidecar mounts it too, and offers no port.
-    called = [each for each in containers if each.get("name") == word]
-    return next((found[0] for found in (mounting, serving, called, containers) if len(found) == 1), None)
+    serving = [
+        container for container in mounting if container.get("ports")
+    ]  # A backup sidecar mounts it too, and offers no port.
+    called = [container for container in containers if container.get("name") == word]
+    return next((group[0] for group in (mounting, serving, called, containers) if len(group) == 1), None)
 
 
 def mounted(pod_spec: Document, container: Document, path: str) -> Document | None:
     """Return the volume on which a path lies in a container, None where it lies in the container's own layer."""
     wanted = f"{path.rstrip('/')}/"
     mounts = [
-        (len(at), str(each.get("name")))
-        for each in container.get("volumeMounts") or ()
-        if wanted.startswith(f"{(at := str(each.get('mountPath')).rstrip('/'))}/")
+        (len(at), str(mount.get("name")))
+        for mount in container.get("volumeMounts") or ()
+        if wanted.startswith(f"{(at := str(mount.get('mountPath')).rstrip('/'))}/")
     ]
     if not mounts:
         return None
     name = max(mounts)[1]
-    volumes: Iterator[Document] = (each for each in pod_spec.get("volumes") or () if each.get("name") == name)
+    volumes: Iterator[Document] = (volume for volume in pod_spec.get("volumes") or () if volume.get("name") == name)
     return next(volumes, {"name": name})
 
 

@@ -22,7 +22,7 @@ _STANDARD, _URL = re.compile(rb"[A-Za-z0-9+/\s]+"), re.compile(rb"[A-Za-z0-9_\s-
 
 @dataclass(frozen=True)
 class Print:
-    """One value's print: of its forms, and of what a cut leaves of them. It is good beside prints of the same salt alone."""
+    """One value's print: of its forms, and of what a cut leaves of them. Compare it only with prints of the same salt."""
 
     forms: frozenset[bytes] = field(repr=False)
     cuts: frozenset[bytes] = field(repr=False)
@@ -31,9 +31,9 @@ class Print:
     def of(cls, value: bytes, salt: bytes) -> Print:
         """Return the print of a value."""
         forms = list(_forms(value))
-        known = frozenset(_hash(salt, each) for each in forms)
-        spelt = [*forms, *(base64.b64encode(each).rstrip(b"=") for each in forms)]
-        return cls(known, known.union(*(_cuts(salt, each) for each in spelt)))
+        known = frozenset(_hash(salt, form) for form in forms)
+        spelt = [*forms, *(base64.b64encode(form).rstrip(b"=") for form in forms)]
+        return cls(known, known.union(*(_cuts(salt, text) for text in spelt)))
 
     def shares(self, other: Print) -> bool:
         """Tell whether one value is the other, base64 of it, or what a cut at its beginning or end leaves of it."""
@@ -69,10 +69,10 @@ def _decoded(text: bytes) -> bytes:
 def _cuts(salt: bytes, text: bytes) -> set[bytes]:
     if len(text) > LONGEST_CUT:
         return set()
-    found = set()
+    cuts = set()
     for at in range(SHORTEST_CUT, len(text)):
-        found |= {_hash(salt, text[:at]), _hash(salt, text[-at:])}
-    return found
+        cuts |= {_hash(salt, text[:at]), _hash(salt, text[-at:])}
+    return cuts
 
 
 def _hash(salt: bytes, value: bytes) -> bytes:

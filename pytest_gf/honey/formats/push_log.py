@@ -73,7 +73,7 @@ class Sign:
 
 
 def kind_of(line: str) -> str:
-    """Return the class of a line, "" where it tells of no failure. Names of store paths say nothing: a package is called as it likes."""
+    """Return the class of a line, "" where it tells of no failure. Names of store paths are passed over: a package may have any name."""
     plain = _PATH.sub("PATH", _COLOUR.sub("", line[:LONGEST_LINE]))
     if _DONE.match(plain):
         return ""
@@ -91,4 +91,4 @@ def signs(text: str) -> Iterator[Sign]:
 def gravest(text: str) -> Sign | None:
     """Return the first line of the gravest class in a log, None where no line tells of a failure."""
     order = list(NEXT)
-    return min(signs(text), key=lambda each: (order.index(each.kind), each.number), default=None)
+    return min(signs(text), key=lambda sign: (order.index(sign.kind), sign.number), default=None)

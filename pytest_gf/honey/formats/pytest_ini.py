@@ -17,9 +17,9 @@ def options(texts: Mapping[str, str]) -> dict[str, str]:
     """
     for name, section in (*FILES[:2], (PYPROJECT, ""), *FILES[2:]):
         if name in texts:
-            found = _toml(texts[name]) if name == PYPROJECT else _ini(texts[name], section)
-            if found is not None:
-                return found
+            given = _toml(texts[name]) if name == PYPROJECT else _ini(texts[name], section)
+            if given is not None:
+                return given
     return {}
 
 

@@ -14,10 +14,10 @@ _FORM = re.compile(
 
 def parse(text: str) -> Fraction:
     """Return the amount, exactly. Raises ValueError for what is no quantity; negative ones are none here."""
-    found = _FORM.fullmatch(text)
-    if found is None:
+    match = _FORM.fullmatch(text)
+    if match is None:
         raise ValueError(f"{text!r} is no Kubernetes quantity")
-    number, suffix = Fraction(found["number"].rstrip(".")), found["suffix"]
+    number, suffix = Fraction(match["number"].rstrip(".")), match["suffix"]
     if suffix in _BINARY:
         return number * (1 << _BINARY[suffix])
     power = _DECIMAL[suffix] if suffix in _DECIMAL else int(suffix[1:])

@@ -146,9 +146,9 @@ def _classes() -> Mapping[str, Any]:
     packages = {name.rpartition(".")[0] for name in tables}
     pool = descriptor_pool.DescriptorPool()
     # What others hold comes first: v2 refers to all of them, and none of them to another.
-    for package in sorted(packages, key=lambda each: each == "v2"):
+    for package in sorted(packages, key=lambda name: name == "v2"):
         file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=_full(package), syntax="proto3")
-        file.dependency.extend(f"{each}.proto" for each in sorted(packages - {"v2"}) if package == "v2")
+        file.dependency.extend(f"{other}.proto" for other in sorted(packages - {"v2"}) if package == "v2")
         for name, fields in tables.items():
             if name.rpartition(".")[0] == package:
                 _describe(file.message_type.add(name=name.rpartition(".")[2]), fields)

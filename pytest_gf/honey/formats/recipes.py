@@ -55,8 +55,7 @@ class Recipes:
     recipes: Mapping[str, Recipe]
     variables: Mapping[str, str]
     imports: tuple[str, ...] = ()
-    made: bool = False
-    """Whether it is a Makefile."""
+    is_makefile: bool = False
     whole: bool = True
     """Whether every recipe stands in it and in its imports: no modules, no included makefiles, no patterns, no line too long or too late to be read."""
 
@@ -76,32 +75,32 @@ class Recipes:
 
     def rendered(self, recipe: Recipe, arguments: Sequence[str]) -> Rendered:
         """Return a recipe's body as a shell gets it; what only a run would know is an unknown word."""
-        known = {"MAKE": "make", **self.variables} if self.made else dict(self.variables)
+        known = {"MAKE": "make", **self.variables} if self.is_makefile else dict(self.variables)
         for at, (name, default) in enumerate(recipe.parameters):
             value = arguments[at] if at < len(arguments) else default
             known.pop(name, None)
             if value is not None:
                 known[name] = value
         body = "\n".join(_PREFIX.sub(r"\1", line) for line in recipe.body.splitlines())
-        if not self.made:
+        if not self.is_makefile:
             return rendered(body, (JUST,), lambda text: known.get(text.strip()))
-        found = rendered(body.replace("$$", _DOLLAR), _MADE, lambda text: known.get(text.strip()))
-        return replace(found, text=found.text.replace(_DOLLAR, "$"))
+        filled = rendered(body.replace("$$", _DOLLAR), _MADE, lambda text: known.get(text.strip()))
+        return replace(filled, text=filled.text.replace(_DOLLAR, "$"))
 
 
 def just(text: str) -> Recipes:
     """Read a Justfile."""
-    return _read(text, made=False)
+    return _read(text, is_makefile=False)
 
 
 def make(text: str) -> Recipes:
     """Read a Makefile."""
-    return _read(text, made=True)
+    return _read(text, is_makefile=True)
 
 
-def _read(text: str, *, made: bool) -> Recipes:
+def _read(text: str, *, is_makefile: bool) -> Recipes:
     given = text.splitlines()
-    lines = _joined(given[:MOST_LINES]) if made else given[:MOST_LINES]
+    lines = _joined(given[:MOST_LINES]) if is_makefile else given[:MOST_LINES]
     unread = len(given) > MOST_LINES or any(len(line) > LONGEST_LINE for line in lines)
     recipes: dict[str, Recipe] = {}
     variables: dict[str, str] = {}
@@ -118,25 +117,26 @@ def _read(text: str, *, made: bool) -> Recipes:
             aliases[alias[1]] = alias[2]
         elif imported := _IMPORT.match(line):
             imports.append(imported[2])
-        elif not made and line.startswith("set shell"):
+        elif not is_makefile and line.startswith("set shell"):
             shell = _shell_of(line)
         elif assigned := _ASSIGNED.match(line):
             literal = (
                 assigned[2].strip()
-                if made
-                else (found[2] if (found := _LITERAL.fullmatch(assigned[2].strip())) else None)
+                if is_makefile
+                else (quoted[2] if (quoted := _LITERAL.fullmatch(assigned[2].strip())) else None)
             )
             if literal is not None and "$" not in literal and "`" not in literal:
                 variables[assigned[1]] = literal
-        elif header := (_TARGET if made else _RECIPE).match(line):
+        elif header := (_TARGET if is_makefile else _RECIPE).match(line):
             end = _body_end(lines, at)
-            for each in _target(header, lines, at, end) if made else _just_recipe(header, lines, at, end, shell):
-                recipes.setdefault(each.name, each)
+            block = _target(header, lines, at, end) if is_makefile else _just_recipe(header, lines, at, end, shell)
+            for recipe in block:
+                recipes.setdefault(recipe.name, recipe)
             at = end
     recipes |= {name: recipes[goal] for name, goal in aliases.items() if goal in recipes}
-    elsewhere = ("include", "-include", "sinclude", "%") if made else ("mod ", "mod? ", "set fallback")
+    elsewhere = ("include", "-include", "sinclude", "%") if is_makefile else ("mod ", "mod? ", "set fallback")
     whole = not unread and not any(line.startswith(elsewhere) for line in lines)
-    return Recipes(recipes, variables, tuple(imports), made, whole)
+    return Recipes(recipes, variables, tuple(imports), is_makefile, whole)
 
 
 def _joined(lines: Sequence[str]) -> list[str]:
@@ -164,10 +164,10 @@ def dockerfile(text: str) -> str:
             continue
         run = _RUN.match(line)
         body = line[run.end() :] if run else line if goes_on else ""
-        told = _HEREDOC.fullmatch(body.strip()) if run else None
-        until = told[1] if told else ""
+        heredoc = _HEREDOC.fullmatch(body.strip()) if run else None
+        until = heredoc[1] if heredoc else ""
         goes_on = (bool(run) or goes_on) and (line.rstrip().endswith("\\") or line.lstrip().startswith("#"))
-        made.append("" if told or line.lstrip().startswith("#") else _plain(body))
+        made.append("" if heredoc or line.lstrip().startswith("#") else _plain(body))
     return "\n".join(made)
 
 
@@ -198,8 +198,8 @@ def _just_recipe(header: re.Match[str], lines: Sequence[str], at: int, end: int,
     if body and body[0].strip().startswith("#!"):
         interpreter = _interpreter(body[0].strip())
     needs = tuple(
-        Need(found[1] or found[3], tuple(each[2] for each in _LITERAL.finditer(found[2] or "")))
-        for found in _NEED.finditer(header[3])
+        Need(need[1] or need[3], tuple(argument[2] for argument in _LITERAL.finditer(need[2] or "")))
+        for need in _NEED.finditer(header[3])
     )
     yield Recipe(header[1], at + 1, tuple(parameters), needs, "\n".join(body), interpreter)
 
@@ -213,7 +213,7 @@ def _target(header: re.Match[str], lines: Sequence[str], at: int, end: int) -> I
                 name,
                 at + (not first.strip()),
                 (),
-                tuple(Need(each) for each in needs.split("#")[0].split()),
+                tuple(Need(need) for need in needs.split("#")[0].split()),
                 f"{first.strip()}\n{body}" if first.strip() else body,
             )
 
@@ -227,8 +227,8 @@ def _interpreter(shebang: str) -> str:
 
 
 def _shell_of(line: str) -> str:
-    found = _LITERAL.search(line)
-    return _interpreter(f"#!{found[2]}") if found else ""
+    quoted = _LITERAL.search(line)
+    return _interpreter(f"#!{quoted[2]}") if quoted else ""
 
 
 def interpreter(text: str) -> str:
@@ -236,8 +236,8 @@ def interpreter(text: str) -> str:
     if not text.startswith("#!"):
         return ""
     lines = text[:2_000].splitlines()
-    found = _interpreter(lines[0])
+    program = _interpreter(lines[0])
     inner = [words for line in lines[1:] if line.startswith("#!") and "-i" in (words := line.split())]
-    if found == "nix-shell" and inner and inner[0][-1] != "-i":
+    if program == "nix-shell" and inner and inner[0][-1] != "-i":
         return _interpreter(f"#!{inner[0][inner[0].index('-i') + 1]}")
-    return found
+    return program

@@ -48,7 +48,7 @@ SLICE_OF = "kubernetes.io/service-name"
 
 
 @dataclass(frozen=True)
-class Way:
+class WayIn:
     """One object that leads to a Service from outside, and the host names that it answers to."""
 
     kind: str
@@ -75,7 +75,7 @@ class Behind:
     def labels(self) -> tuple[Mapping[str, str], ...]:
         """The labels of each, and at least those of the selector: a Service leads there also when no pod is up."""
         every = (*self.pods, *((self.template,) if self.template else ()))
-        return (self.selector, *((each.get("metadata") or {}).get("labels") or {} for each in every))
+        return (self.selector, *((pod.get("metadata") or {}).get("labels") or {} for pod in every))
 
     @property
     def addresses(self) -> frozenset[str]:
@@ -99,11 +99,11 @@ def behind(service: Document, pods: Documents, template: Document) -> Behind:
 
 def services_to(service: Document, services: Documents, led_to: Behind, slices: Documents = ()) -> Documents:
     """Return every Service that leads where one leads: by a selector, by an EndpointSlice of its own, by a name of another."""
-    found = [service]
-    found += [each for each in services if each not in found and _leads_to(each, led_to)]
-    while more := [each for each in services if each not in found and _leads_on(each, found, slices, led_to)]:
-        found += more
-    return tuple(found)
+    leading = [service]
+    leading += [other for other in services if other not in leading and _leads_to(other, led_to)]
+    while more := [other for other in services if other not in leading and _leads_on(other, leading, slices, led_to)]:
+        leading += more
+    return tuple(leading)
 
 
 def _leads_to(service: Document, led_to: Behind) -> bool:
@@ -112,17 +112,26 @@ def _leads_to(service: Document, led_to: Behind) -> bool:
     return near and bool(selector) and any(selector.items() <= labels.items() for labels in led_to.labels)
 
 
-def _leads_on(service: Document, found: list[Document], slices: Documents, led_to: Behind) -> bool:
+def _leads_on(service: Document, leading: list[Document], slices: Documents, led_to: Behind) -> bool:
     """Tell whether a Service is an alias of one of these, or has an EndpointSlice with an address of theirs."""
-    if _alias(service) in {f"{name}.{space}.svc" for space, name in map(place_of, found)}:
+    if _alias(service) in {f"{name}.{space}.svc" for space, name in map(place_of, leading)}:
         return True
     if (service.get("spec") or {}).get("selector"):
         return False
-    places = {place_of(each) for each in found}
-    known = {*led_to.addresses, *(str((each.get("spec") or {}).get("clusterIP") or "") for each in found)}
-    known |= {address for each in slices if _slice_of(each) in places for address in _addresses(each)}
+    places = {place_of(other) for other in leading}
+    known = {*led_to.addresses, *(str((other.get("spec") or {}).get("clusterIP") or "") for other in leading)}
+    known |= {
+        address
+        for endpoint_slice in slices
+        if _slice_of(endpoint_slice) in places
+        for address in _addresses(endpoint_slice)
+    }
     known -= {"", "None"}
-    return any(known.intersection(_addresses(each)) for each in slices if _slice_of(each) == place_of(service))
+    return any(
+        known.intersection(_addresses(endpoint_slice))
+        for endpoint_slice in slices
+        if _slice_of(endpoint_slice) == place_of(service)
+    )
 
 
 def _slice_of(document: Document) -> Place:
@@ -135,19 +144,19 @@ def _addresses(document: Document) -> Iterator[str]:
         yield from map(str, endpoint.get("addresses") or ())
 
 
-def ways_to(services: Documents, routes: Mapping[str, Documents], led_to: Behind | None = None) -> tuple[Way, ...]:
+def ways_in(services: Documents, routes: Mapping[str, Documents], led_to: Behind | None = None) -> tuple[WayIn, ...]:
     """Return what leads to these Services: they themselves and their pods where they are open, and routes, by resource."""
-    backends = {place_of(each) for each in services}
-    found = [way for each in services for way in _own(each)]
+    backends = {place_of(service) for service in services}
+    ways = [way for service in services for way in _own(service)]
     led_to = led_to or Behind()
-    found += list(dict.fromkeys(way for each in (*led_to.pods, led_to.template) for way in _of_pod(each, led_to)))
+    ways += list(dict.fromkeys(way for pod in (*led_to.pods, led_to.template) for way in _of_pod(pod, led_to)))
     for resource, kind in KINDS.items():
         names = {"ingresses": _ingress, "configmaps": routing_custom.tcp_services}.get(resource, _route)
-        leading = [each for each in routes.get(resource, ()) if backends.intersection(names(each))]
-        found += [Way(kind, place_of(each), _hosts(each), _is_tailnets(each)) for each in leading]
+        leading = [route for route in routes.get(resource, ()) if backends.intersection(names(route))]
+        ways += [WayIn(kind, place_of(route), _hosts(route), _is_tailnets(route)) for route in leading]
     for kind, document, hosts in routing_custom.leading(backends, routes):
-        found.append(Way(kind, place_of(document), hosts))
-    return tuple(found)
+        ways.append(WayIn(kind, place_of(document), hosts))
+    return tuple(ways)
 
 
 def _selects(service: Document, pod: Document) -> bool:
@@ -161,33 +170,38 @@ def _alias(service: Document) -> str:
     return ".".join(name.split(".")[:3])
 
 
-def _own(service: Document) -> Iterator[Way]:
+def _own(service: Document) -> Iterator[WayIn]:
     spec, place = service.get("spec") or {}, place_of(service)
     annotations = (service.get("metadata") or {}).get("annotations") or {}
     tailnets = spec.get("loadBalancerClass") == TAILSCALE
     internal = any(str(annotations.get(name, "")).lower() == value for name, value in INTERNAL.items())
     if spec.get("type") in OPEN_TYPES:
-        yield Way(f"{spec['type']} Service", place, private=tailnets or (internal and spec["type"] == "LoadBalancer"))
+        yield WayIn(f"{spec['type']} Service", place, private=tailnets or (internal and spec["type"] == "LoadBalancer"))
     if spec.get("externalIPs"):
-        yield Way("Service with external addresses", place, tuple(map(str, spec["externalIPs"])))
+        yield WayIn("Service with external addresses", place, tuple(map(str, spec["externalIPs"])))
     if annotations.get(PUBLIC_NAME):
-        yield Way("Service with a public name", place, (str(annotations[PUBLIC_NAME]),))
+        yield WayIn("Service with a public name", place, (str(annotations[PUBLIC_NAME]),))
     if annotations.get(PRIVATE_NAME):
-        yield Way("Service with an internal name", place, (str(annotations[PRIVATE_NAME]),), private=True)
+        yield WayIn("Service with an internal name", place, (str(annotations[PRIVATE_NAME]),), private=True)
     if str(annotations.get(TAILNET, "")).lower() == "true":
-        yield Way("Service in a tailnet", place, private=str(annotations.get(FUNNEL, "")).lower() != "true")
+        yield WayIn("Service in a tailnet", place, private=str(annotations.get(FUNNEL, "")).lower() != "true")
 
 
-def _of_pod(pod: Document, led_to: Behind) -> Iterator[Way]:
+def _of_pod(pod: Document, led_to: Behind) -> Iterator[WayIn]:
     """Yield what a pod, or the template of pods, opens on its node."""
     spec = pod.get("spec") or {}
     labels = (pod.get("metadata") or {}).get("labels") or {}
     name = str(next(iter(labels.values()), "")) if pod is led_to.template else place_of(pod)[1]
-    ports = [port for each in spec.get("containers") or () for port in each.get("ports") or () if port.get("hostPort")]
+    ports = [
+        port
+        for container in spec.get("containers") or ()
+        for port in container.get("ports") or ()
+        if port.get("hostPort")
+    ]
     if spec.get("hostNetwork"):
-        yield Way("network of the node, of pod", (led_to.namespace, name))
+        yield WayIn("network of the node, of pod", (led_to.namespace, name))
     elif ports:
-        yield Way("host port of pod", (led_to.namespace, name), tuple(str(port["hostPort"]) for port in ports))
+        yield WayIn("host port of pod", (led_to.namespace, name), tuple(str(port["hostPort"]) for port in ports))
 
 
 def _is_tailnets(document: Document) -> bool:
@@ -211,8 +225,8 @@ def _route(document: Document) -> Iterator[Place]:
         return
     for rule in spec.get("rules") or ():
         filters = [*(rule.get("filters") or ())]
-        filters += [each for backend in rule.get("backendRefs") or () for each in backend.get("filters") or ()]
-        mirrors = [(each.get("requestMirror") or {}).get("backendRef") or {} for each in filters]
+        filters += [filter_ for backend in rule.get("backendRefs") or () for filter_ in backend.get("filters") or ()]
+        mirrors = [(filter_.get("requestMirror") or {}).get("backendRef") or {} for filter_ in filters]
         for backend in (*(rule.get("backendRefs") or ()), *mirrors):
             if backend.get("kind", "Service") == "Service":
                 yield str(backend.get("namespace") or namespace), str(backend.get("name") or "")

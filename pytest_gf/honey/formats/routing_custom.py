@@ -20,19 +20,21 @@ def leading(
     backends: Collection[Place], routes: Mapping[str, Documents]
 ) -> Iterator[tuple[str, Document, tuple[str, ...]]]:
     """Yield kind, object and hosts of what leads to these Services."""
-    chained = {_place(each): each for each in routes.get(CHAINED, ())}
+    chained = {_place(document): document for document in routes.get(CHAINED, ())}
     mine: set[Place] = set()
-    while more := {place for place, each in chained.items() if place not in mine and _leads(each, backends, mine)}:
+    while more := {
+        place for place, document in chained.items() if place not in mine and _leads(document, backends, mine)
+    }:
         mine |= more
     for resource, kind in TRAEFIK.items():
-        for each in routes.get(resource, ()):
-            if _leads(each, backends, mine):
-                yield kind, each, tuple(_HOST.findall(str(each.get("spec"))))
-    for each in routes.get("virtualservices", ()):
-        spec = each.get("spec") or {}
+        for route in routes.get(resource, ()):
+            if _leads(route, backends, mine):
+                yield kind, route, tuple(_HOST.findall(str(route.get("spec"))))
+    for service in routes.get("virtualservices", ()):
+        spec = service.get("spec") or {}
         gateways = spec.get("gateways") or [MESH]
-        if any(gateway != MESH for gateway in gateways) and backends_of(each) & set(backends):
-            yield "VirtualService", each, tuple(map(str, spec.get("hosts") or ()))
+        if any(gateway != MESH for gateway in gateways) and backends_of(service) & set(backends):
+            yield "VirtualService", service, tuple(map(str, spec.get("hosts") or ()))
 
 
 def tcp_services(document: Document) -> Iterator[Place]:
@@ -45,20 +47,20 @@ def tcp_services(document: Document) -> Iterator[Place]:
 def backends_of(document: Document) -> set[Place]:
     """Return the Services that a VirtualService sends to: every ``host`` of a destination or a mirror in it."""
     namespace, _ = _place(document)
-    found = set()
-    for key, each in _mappings(document.get("spec") or {}):
-        if key in {"destination", "mirror"} and each.get("host"):
-            parts = str(each["host"]).removesuffix(".cluster.local").removesuffix(".svc").split(".")
-            found.add((parts[1] if len(parts) > 1 else namespace, parts[0]))
-    return found
+    places = set()
+    for key, mapping in _mappings(document.get("spec") or {}):
+        if key in {"destination", "mirror"} and mapping.get("host"):
+            parts = str(mapping["host"]).removesuffix(".cluster.local").removesuffix(".svc").split(".")
+            places.add((parts[1] if len(parts) > 1 else namespace, parts[0]))
+    return places
 
 
 def _leads(document: Document, backends: Collection[Place], chained: Collection[Place]) -> bool:
     namespace, _ = _place(document)
-    for key, each in _mappings(document.get("spec") or {}):
-        if key in {"services", "mirroring", "mirrors"} and each.get("name"):
-            place = str(each.get("namespace") or namespace), str(each["name"]).partition("@")[0]
-            if place in (chained if each.get("kind") == "TraefikService" else backends):
+    for key, mapping in _mappings(document.get("spec") or {}):
+        if key in {"services", "mirroring", "mirrors"} and mapping.get("name"):
+            place = str(mapping.get("namespace") or namespace), str(mapping["name"]).partition("@")[0]
+            if place in (chained if mapping.get("kind") == "TraefikService" else backends):
                 return True
     return False
 
@@ -67,11 +69,11 @@ def _mappings(value: Any, key: str = "") -> Iterator[tuple[str, Document]]:
     """Yield every mapping inside of a value with the member that holds it, be it alone or in a list."""
     if isinstance(value, Mapping):
         yield key, value
-        for name, each in value.items():
-            yield from _mappings(each, str(name))
+        for name, inner in value.items():
+            yield from _mappings(inner, str(name))
     elif isinstance(value, list):
-        for each in value:
-            yield from _mappings(each, key)
+        for item in value:
+            yield from _mappings(item, key)
 
 
 def _place(document: Document) -> Place:

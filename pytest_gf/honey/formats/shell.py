@@ -46,18 +46,18 @@ def read_rendered(given: Rendered, known: Mapping[str, str] | None = None) -> Sc
     reader = _Reader(source, given, known or {})
     root = parsed(source)
     reader.sequence(root.children, _Scope())
-    return Script(tuple(reader.found), tuple(unfit(root)) if root.has_error else ())
+    return Script(tuple(reader.commands), tuple(unfit(root)) if root.has_error else ())
 
 
 def lines(script: str) -> Iterator[tuple[int, str]]:
     """Yield the commands of a script in their order, each with its line (from 0); none for a script that can't be read."""
     try:
-        found = read(script).commands
+        commands = read(script).commands
     except Unread:
         return
-    for each in found:
-        if each.words or each.assigned:
-            yield each.offset, each.raw
+    for command in commands:
+        if command.words or command.assigned:
+            yield command.offset, command.raw
 
 
 class _Reader:
@@ -66,7 +66,7 @@ class _Reader:
     def __init__(self, source: bytes, given: Rendered, known: Mapping[str, str]) -> None:
         self.source = source
         self.given = given
-        self.found: list[Command] = []
+        self.commands: list[Command] = []
         self.values = dict(known)
         self.arrays: dict[str, tuple[Word, ...]] = {}
         self.directory = ""
@@ -88,7 +88,7 @@ class _Reader:
     def statement(self, node: Node, scope: _Scope) -> str | None:
         if scope.depth > DEEPEST:
             raise Unread(f"commands stand in one another deeper than {DEEPEST}")
-        unfit = node.is_error or any(each.is_missing for each in node.children)
+        unfit = node.is_error or any(child.is_missing for child in node.children)
         scope = replace(scope, depth=scope.depth + 1, broken=scope.broken or unfit)
         kind = node.type
         if kind == "command":
@@ -123,8 +123,8 @@ class _Reader:
             return self.loop(node, scope)
         if kind == "case_statement":
             text = self.raw(node).splitlines()[0]
-            ends = [self.statement(each, scope.behind(text)) for each in node.children if each.type == "case_item"]
-            return next((each for each in ends if each), text if "" in ends else None)
+            ends = [self.statement(item, scope.behind(text)) for item in node.children if item.type == "case_item"]
+            return next((end for end in ends if end), text if "" in ends else None)
         if kind == "function_definition":
             name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
             if body is not None:
@@ -151,60 +151,60 @@ class _Reader:
         body: list[Node] = []
         rest: list[Node] = []
         into = conditions
-        for each in node.children:
-            if each.type == "then":
+        for child in node.children:
+            if child.type == "then":
                 into = body
-            elif each.type in {"elif_clause", "else_clause"}:
-                rest.append(each)
-            elif each.type not in {"if", "elif", "fi", ";", "\n"}:
-                into.append(each)
-        for each in conditions:
-            self.statement(each, replace(scope, conditional=True))
+            elif child.type in {"elif_clause", "else_clause"}:
+                rest.append(child)
+            elif child.type not in {"if", "elif", "fi", ";", "\n"}:
+                into.append(child)
+        for condition in conditions:
+            self.statement(condition, replace(scope, conditional=True))
         text = self.tested(conditions)
         inner = scope.behind(text)
-        ends = [self.sequence(body, inner), *(self.statement(each, inner) for each in rest)]
-        return next((each for each in ends if each), text if "" in ends and text else None)
+        ends = [self.sequence(body, inner), *(self.statement(clause, inner) for clause in rest)]
+        return next((end for end in ends if end), text if "" in ends and text else None)
 
     def loop(self, node: Node, scope: _Scope) -> str | None:
         body = node.child_by_field_name("body")
-        head = [each for each in node.children if body is None or each.id != body.id]
-        for each in head:
-            self.statement(each, replace(scope, conditional=True))
+        head = [child for child in node.children if body is None or child.id != body.id]
+        for part in head:
+            self.statement(part, replace(scope, conditional=True))
         text = self.tested(head) if node.type == "while_statement" else ""
         return _ended(self.statement(body, scope.behind(text))) if body is not None else None
 
     def pipeline(self, node: Node, scope: _Scope) -> str | None:
         fed = scope.fed
-        for each in node.children:
-            if each.is_named:
-                count = len(self.found)
-                self.apart((each,), replace(scope, fed=fed, conditional=True))
-                fed = self.found[-1] if len(self.found) > count else fed
+        for child in node.children:
+            if child.is_named:
+                count = len(self.commands)
+                self.apart((child,), replace(scope, fed=fed, conditional=True))
+                fed = self.commands[-1] if len(self.commands) > count else fed
         return None
 
     def redirected(self, node: Node, scope: _Scope) -> str | None:
-        made = [self.redirect(each, scope) for each in node.children if each.type in _REDIRECTS]
-        body = [each for each in node.children if each.type not in _REDIRECTS and each.is_named]
-        count = len(self.found)
+        made = [self.redirect(child, scope) for child in node.children if child.type in _REDIRECTS]
+        body = [child for child in node.children if child.type not in _REDIRECTS and child.is_named]
+        count = len(self.commands)
         ended = self.sequence(body, replace(scope, redirects=(*scope.redirects, *made)))
-        fed = self.found[-1] if len(self.found) > count else None
-        for each in node.children:
-            if each.type == "heredoc_redirect":
-                self.behind_heredoc(each, replace(scope, fed=fed))
+        fed = self.commands[-1] if len(self.commands) > count else None
+        for child in node.children:
+            if child.type == "heredoc_redirect":
+                self.behind_heredoc(child, replace(scope, fed=fed))
         return ended
 
     def behind_heredoc(self, node: Node, scope: _Scope) -> None:
         """Go through what stands on the line of ``<<``, and through the substitutions in the text below it."""
-        for each in node.children:
-            if each.type in {"heredoc_body", "file_redirect", "herestring_redirect"}:
-                self.within(each, replace(scope, fed=None))
-            elif each.is_named and each.type not in {"heredoc_start", "heredoc_end"}:
-                self.statement(each, scope)
+        for child in node.children:
+            if child.type in {"heredoc_body", "file_redirect", "herestring_redirect"}:
+                self.within(child, replace(scope, fed=None))
+            elif child.is_named and child.type not in {"heredoc_start", "heredoc_end"}:
+                self.statement(child, scope)
 
     def redirect(self, node: Node, scope: _Scope) -> Redirect:
         if node.type == "heredoc_redirect":
-            body = next((each for each in node.children if each.type == "heredoc_body"), None)
-            start = next((each for each in node.children if each.type == "heredoc_start"), None)
+            body = next((child for child in node.children if child.type == "heredoc_body"), None)
+            start = next((child for child in node.children if child.type == "heredoc_start"), None)
             quoted = start is not None and self.raw(start)[:1] in {"'", '"', "\\"}
             raw = self.raw(body) if body is not None else ""
             text = raw if quoted or ("$" not in raw and "`" not in raw) else self.filled(body) if body else ""
@@ -214,8 +214,8 @@ class _Reader:
                     self.given.holed(text, body.start_byte) if quoted and body else text, raw, self.line(body or node)
                 ),
             )
-        target = next((each for each in reversed(node.children) if each.is_named), None)
-        sign = next((self.raw(each) for each in node.children if not each.is_named), ">")
+        target = next((child for child in reversed(node.children) if child.is_named), None)
+        sign = next((self.raw(child) for child in node.children if not child.is_named), ">")
         if target is not None:
             self.within(node, scope)
         return Redirect(sign, self.word(target) if target is not None else Word("", "", self.line(node)))
@@ -224,16 +224,16 @@ class _Reader:
         words: list[Word] = []
         assigned: dict[str, Word] = {}
         redirects = list(scope.redirects)
-        for each in node.children:
-            if each.type == "variable_assignment":
-                name, value = self.assignment(each)
+        for child in node.children:
+            if child.type == "variable_assignment":
+                name, value = self.assignment(child)
                 assigned[name] = value
-            elif each.type in _REDIRECTS:
-                redirects.append(self.redirect(each, scope))
-            elif each.type == "command_name":
-                words += [word for inner in each.children for word in self.words(inner)]
-            elif each.is_named and each.type != "comment":
-                words += self.words(each)
+            elif child.type in _REDIRECTS:
+                redirects.append(self.redirect(child, scope))
+            elif child.type == "command_name":
+                words += [word for inner in child.children for word in self.words(inner)]
+            elif child.is_named and child.type != "comment":
+                words += self.words(child)
         self.within(node, scope)
         made = Command(
             self.line(node),
@@ -247,7 +247,7 @@ class _Reader:
             scope.broken,
             self.directory,
         )
-        self.found.append(made)
+        self.commands.append(made)
         first = words[0].text if words else ""
         if first in MOVES:
             self.directory = moved(self.directory, words)
@@ -261,26 +261,26 @@ class _Reader:
         """Go through the substitutions in a node, at any depth of strings and words."""
         pending = list(reversed(node.children))
         while pending:
-            each = pending.pop()
-            if each.type in {"command_substitution", "process_substitution"}:
-                self.statement(each, replace(scope, redirects=(), fed=None, conditional=True))
-            elif each.type not in {"heredoc_redirect", "command"}:
-                pending += reversed(each.children)
+            child = pending.pop()
+            if child.type in {"command_substitution", "process_substitution"}:
+                self.statement(child, replace(scope, redirects=(), fed=None, conditional=True))
+            elif child.type not in {"heredoc_redirect", "command"}:
+                pending += reversed(child.children)
 
     # Values.
 
     def assignments(self, node: Node, scope: _Scope) -> None:
         nodes = [node] if node.type == "variable_assignment" else node.children
-        for each in nodes:
-            if each.type == "variable_assignment":
-                name, value = self.assignment(each)
+        for child in nodes:
+            if child.type == "variable_assignment":
+                name, value = self.assignment(child)
                 sure = value.known and not scope.conditional and not scope.function and "+=" not in value.raw
                 self.values[name] = value.text if sure or self.values.get(name) == value.text else HOLE
-                self.found.append(
+                self.commands.append(
                     Command(
                         self.line(node),
                         (),
-                        self.raw(each),
+                        self.raw(child),
                         scope.guard,
                         scope.function,
                         {name: value},
@@ -292,10 +292,10 @@ class _Reader:
         name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
         said = self.raw(name) if name is not None else ""
         if value is not None and value.type == "array":
-            self.arrays[said] = tuple(word for each in value.children if each.is_named for word in self.words(each))
+            self.arrays[said] = tuple(word for child in value.children if child.is_named for word in self.words(child))
             return said, Word(HOLE, self.raw(node), self.line(node))
-        found = self.word(value) if value is not None else Word("", "", self.line(node))
-        return said, replace(found, raw=self.raw(node))
+        word = self.word(value) if value is not None else Word("", "", self.line(node))
+        return said, replace(word, raw=self.raw(node))
 
     def words(self, node: Node) -> list[Word]:
         """Return the words that a node becomes: a known variable without quotes is split, an array is laid out."""
@@ -303,10 +303,10 @@ class _Reader:
         name = raw.strip('"').removeprefix("${").removesuffix("[@]}")
         if raw.strip('"') == f"${{{name}[@]}}" and name in self.arrays:
             return list(self.arrays[name])
-        found = self.word(node)
-        if node.type in {"simple_expansion", "expansion"} and found.known:
-            return [Word(each, raw, found.offset) for each in found.text.split()]
-        return [found]
+        word = self.word(node)
+        if node.type in {"simple_expansion", "expansion"} and word.known:
+            return [Word(part, raw, word.offset) for part in word.text.split()]
+        return [word]
 
     def word(self, node: Node) -> Word:
         return Word(self.filled(node), self.raw(node), self.line(node))
@@ -332,12 +332,12 @@ class _Reader:
         quoted = node.type in {"string", "translated_string"}
         parts: list[str] = []
         at = node.start_byte
-        for each in node.children:
-            between = self.source[at : each.start_byte]
+        for child in node.children:
+            between = self.source[at : child.start_byte]
             parts.append(self.given.holed(between.decode("utf-8", "replace"), at))
-            mark = quoted and each.type in {'"', '$"', "$"} and not each.is_named
-            parts.append("" if mark else self.filled(each))
-            at = each.end_byte
+            mark = quoted and child.type in {'"', '$"', "$"} and not child.is_named
+            parts.append("" if mark else self.filled(child))
+            at = child.end_byte
         parts.append(self.given.holed(self.source[at : node.end_byte].decode("utf-8", "replace"), at))
         return "".join(parts)
 
@@ -372,16 +372,16 @@ class _Reader:
         """Return a condition's text where it tests a value; "" where it only runs something, which may go either way."""
         pending = list(nodes)
         while pending:
-            each = pending.pop(0)
-            if _is_test(each) or (each.type == "command" and _first(each) in {b"test", b"grep", b"["}):
+            node = pending.pop(0)
+            if _is_test(node) or (node.type == "command" and _first(node) in {b"test", b"grep", b"["}):
                 return " ".join(self.raw(nodes[0]).split())
-            if each.type not in {"command_substitution", "do_group"}:
-                pending += each.children
+            if node.type not in {"command_substitution", "do_group"}:
+                pending += node.children
         return ""
 
 
 def _first(node: Node) -> bytes | None:
-    name = next((each for each in node.children if each.type == "command_name"), None)
+    name = next((child for child in node.children if child.type == "command_name"), None)
     return name.text if name is not None else None
 
 
@@ -391,6 +391,6 @@ def _is_test(node: Node) -> bool:
     )
 
 
-def _ended(found: str | None) -> str | None:
+def _ended(condition: str | None) -> str | None:
     """Return the condition behind which something ended; an end that only may come says nothing."""
-    return found or None
+    return condition or None

@@ -15,7 +15,7 @@ MOVES = frozenset({"cd", "pushd", "popd"})
 
 def moved(directory: str, words: Sequence[Word]) -> str:
     """Return where a shell is after one of `MOVES`, as far as its words say it."""
-    to = [each.text for each in words[1:] if not each.text.startswith("-")]
+    to = [word.text for word in words[1:] if not word.text.startswith("-")]
     return posixpath.normpath(posixpath.join(directory, to[0])) if to and not to[0].startswith("~") else HOLE
 
 
@@ -29,7 +29,7 @@ def installable(words: Sequence[Word]) -> tuple[Word | None, Sequence[Word]]:
             return None, words[at + 1 :]
         if not text.startswith("-"):
             rest = words[at + 1 :]
-            mark = next((index for index, each in enumerate(rest) if each.text == "--"), None)
+            mark = next((index for index, word in enumerate(rest) if word.text == "--"), None)
             return words[at], rest if mark is None else rest[mark + 1 :]
         at += (
             3
@@ -43,25 +43,27 @@ def installable(words: Sequence[Word]) -> tuple[Word | None, Sequence[Word]]:
 
 def option(words: Sequence[Word], *names: str) -> Word | None:
     """Return the value of the first of these options that is given."""
-    for at, each in enumerate(words):
-        if each.text in names and at + 1 < len(words):
+    for at, word in enumerate(words):
+        if word.text in names and at + 1 < len(words):
             return words[at + 1]
         for name in names:
-            if each.text.startswith(f"{name}="):
-                return replace(each, text=each.text.partition("=")[2])
+            if word.text.startswith(f"{name}="):
+                return replace(word, text=word.text.partition("=")[2])
     return None
 
 
 def echoed(words: Sequence[Word]) -> str:
     """Return what echo or printf writes."""
-    rest = [each.text for each in words[1:] if each.text not in {"-n", "-e", "-ne", "-en", "-E"}]
+    rest = [word.text for word in words[1:] if word.text not in {"-n", "-e", "-ne", "-en", "-E"}]
     if program(words[0]) == "printf" and rest:
         head, *values = rest
         text = head.replace("\\n", "\n").replace("\\t", "\t")
         if "%" not in text:
             return text
-        each = text.count("%s") + text.count("%b") + text.count("%q")
-        return HOLE if each == 0 else "\n".join(values) if each == 1 and text.strip() == "%s" else _filled(text, values)
+        count = text.count("%s") + text.count("%b") + text.count("%q")
+        return (
+            HOLE if count == 0 else "\n".join(values) if count == 1 and text.strip() == "%s" else _filled(text, values)
+        )
     return " ".join(rest)
 
 
@@ -74,7 +76,7 @@ def _filled(text: str, values: Sequence[str]) -> str:
 def text_of(given: Command) -> Word | None:
     """Return the text that a command writes, as far as it says it: echo, printf, or cat and tee with a here-document."""
     name = program(given.words[0]) if given.words else ""
-    body = next((each.target for each in given.redirects if each.sign in {"<<", "<<<"}), None)
+    body = next((redirect.target for redirect in given.redirects if redirect.sign in {"<<", "<<<"}), None)
     if name in {"cat", "tee"} and body is not None:
         return body
     if name in {"echo", "printf"}:

@@ -60,13 +60,13 @@ class Rendered:
 
     def _within(self, start: int, end: int) -> Sequence[_Span]:
         first = bisect.bisect_left(self.spans, start, key=lambda span: span.end)
-        found = []
+        spans = []
         for span in self.spans[first:]:
             if span.start >= end:
                 break
             if span.end > start:
-                found.append(span)
-        return found
+                spans.append(span)
+        return spans
 
 
 def rendered(text: str, marks: Sequence[tuple[str, str]], fill: Fill = lambda _: None) -> Rendered:
@@ -77,7 +77,7 @@ def rendered(text: str, marks: Sequence[tuple[str, str]], fill: Fill = lambda _:
     spans: list[_Span] = []
     grown: list[tuple[int, int]] = []
     at, size = 0, 0
-    for start, end, inner in _found(text, marks):
+    for start, end, inner in _templates(text, marks):
         before, whole = text[at:start], text[start:end]
         known = fill(inner)
         put = known if known is not None else "_" * len(whole.encode("utf-8", "surrogatepass"))
@@ -95,16 +95,16 @@ def rendered(text: str, marks: Sequence[tuple[str, str]], fill: Fill = lambda _:
     return Rendered("".join(parts), tuple(spans), tuple(grown))
 
 
-def _found(text: str, marks: Sequence[tuple[str, str]]) -> Sequence[tuple[int, int, str]]:
-    found: list[tuple[int, int, str]] = []
+def _templates(text: str, marks: Sequence[tuple[str, str]]) -> Sequence[tuple[int, int, str]]:
+    templates: list[tuple[int, int, str]] = []
     at = 0
     while True:
         starts = [(place, opening, closing) for opening, closing in marks if (place := text.find(opening, at)) >= 0]
         if not starts:
-            return found
+            return templates
         start, opening, closing = min(starts)
         end = text.find(closing, start + len(opening))
         if end < 0:
-            return found
-        found.append((start, end + len(closing), text[start + len(opening) : end].strip()))
+            return templates
+        templates.append((start, end + len(closing), text[start + len(opening) : end].strip()))
         at = end + len(closing)

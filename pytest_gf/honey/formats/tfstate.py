@@ -64,10 +64,9 @@ Members = dict[str, list[Place]]
 class State:
     """What may be known of a state body, and what OpenTofu makes of it (``effect``).
 
-    Counts are None for an encrypted body, whose contents
-    are not proved, and for one that is not read to its end. ``lineage`` is shown where it is a uuid, else by a digest;
-    ``addresses`` has a sorted digest of `DIGEST` bytes for each managed instance, ``contents`` one of resources and outputs
-    by their meaning. ``size`` is in bytes.
+    Counts are None for an encrypted body, whose contents are not proved, and for one that is not read to its end. ``lineage`` is
+    shown where it is a uuid, else by a digest. ``addresses`` has a digest of `DIGEST` bytes for each managed instance, sorted.
+    ``contents`` is one digest of what resources and outputs mean. ``size`` is in bytes.
     """
 
     version: int | None
@@ -89,13 +88,13 @@ class State:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why OpenTofu goes not on from it; empty: it does."""
+        """Why OpenTofu does not go on from it; empty where it does."""
         return () if self.effect.good else (self.effect.words,)
 
 
 @dataclass
-class _Found:
-    """What was found until now: digests of current instances and of those that are managed."""
+class _Tally:
+    """What was counted so far, with the digests of all current instances and of those that are managed."""
 
     version: int | None = None
     terraform_version: str = ""
@@ -117,32 +116,32 @@ class _Found:
 def read(body: bytes) -> State:
     """Return what may be known of a state body. Raises Malformed, and nothing else."""
     text = gojson.read(body, LARGEST)
-    found = _Found()
+    tally = _Tally()
     try:
-        effect = _effect(text, found)
+        effect = _effect(text, tally)
     except TypeWrong as wrong:
         effect, counted = refused(str(wrong)), False
     except TooMuch:
         raise Malformed("too-much") from None
     else:
-        counted = not found.encrypted
+        counted = not tally.encrypted
     return State(
-        version=found.version,
-        terraform_version=found.terraform_version,
-        serial=found.serial,
-        lineage=_shown(found.lineage),
-        resources=found.resources if counted else None,
-        instances=found.instances if counted else None,
-        outputs=found.outputs if counted else None,
-        encrypted=found.encrypted,
+        version=tally.version,
+        terraform_version=tally.terraform_version,
+        serial=tally.serial,
+        lineage=_shown(tally.lineage),
+        resources=tally.resources if counted else None,
+        instances=tally.instances if counted else None,
+        outputs=tally.outputs if counted else None,
+        encrypted=tally.encrypted,
         size=len(body),
         sha256=hashlib.sha256(body).hexdigest(),
         effect=effect,
-        managed=len(found.managed) if counted else None,
-        deposed=found.deposed,
-        tainted=found.tainted,
-        addresses=array("Q", sorted(found.managed)).tobytes() if counted else b"",
-        contents=f"{found.contents % 2**64:016x}" if counted else "",
+        managed=len(tally.managed) if counted else None,
+        deposed=tally.deposed,
+        tainted=tally.tainted,
+        addresses=array("Q", sorted(tally.managed)).tobytes() if counted else b"",
+        contents=f"{tally.contents % 2**64:016x}" if counted else "",
     )
 
 
@@ -152,33 +151,33 @@ def _shown(lineage: str) -> str:
     return f"other-{hashlib.sha256(lineage.encode(errors='replace')).hexdigest()[:16]}"
 
 
-def _effect(text: Text, found: _Found) -> Effect:
+def _effect(text: Text, tally: _Tally) -> Effect:
     versions = text.struct([text.start], _VERSIONED, "the state").get("version", [])
-    found.version = text.integer(versions, "its version")
-    if found.version is None:
-        return _encrypted(text, found)
-    if found.version in tfstate_old.VERSIONS:
-        return tfstate_old.effect(text, found.version)
-    if found.version != 4:  # noqa: PLR2004  # The version that OpenTofu writes.
-        return refused(f"its format version is {found.version}, not 4")
+    tally.version = text.integer(versions, "its version")
+    if tally.version is None:
+        return _encrypted(text, tally)
+    if tally.version in tfstate_old.VERSIONS:
+        return tfstate_old.effect(text, tally.version)
+    if tally.version != 4:  # noqa: PLR2004  # The version that OpenTofu writes.
+        return refused(f"its format version is {tally.version}, not 4")
     top = text.struct([text.start], _STATE, "the state")
-    found.serial = text.integer(top.get("serial", []), "its serial") or 0
-    found.lineage = text.string(top.get("lineage", []), "its lineage")
+    tally.serial = text.integer(top.get("serial", []), "its serial") or 0
+    tally.lineage = text.string(top.get("lineage", []), "its lineage")
     text.conforms(text.start, _STATE, "its")
     version = text.string(top.get("terraform_version", []), "its terraform_version")
     if version and not address.is_version(version):
         raise TypeWrong("its terraform_version is no version number")
-    found.terraform_version = version if len(version) <= _LONGEST_VERSION else ""
+    tally.terraform_version = version if len(version) <= _LONGEST_VERSION else ""
     for number, places in enumerate(text.slice(top.get("resources", []), "resources"), 1):
-        _Resource(text, found, places, f"resource {number}").read()
-    if any(first == second for first, second in pairwise(sorted(found.all))):
+        _Resource(text, tally, places, f"resource {number}").read()
+    if any(first == second for first, second in pairwise(sorted(tally.all))):
         raise TypeWrong("an instance stands in it twice")
-    found.outputs = _outputs(text, top.get("outputs", []), found)
+    tally.outputs = _outputs(text, top.get("outputs", []), tally)
     _check_results(text, top.get("check_results", []))
-    if not found.managed:
+    if not tally.managed:
         return NOTHING_MANAGED
-    if found.fails:
-        return plan_fails(found.fails)
+    if tally.fails:
+        return plan_fails(tally.fails)
     return CHANGES if _replaced(text.data) else READS
 
 
@@ -191,17 +190,17 @@ def _replaced(data: bytes) -> bool:
     return _LONE.search(data) is not None
 
 
-def _encrypted(text: Text, found: _Found) -> Effect:
+def _encrypted(text: Text, tally: _Tally) -> Effect:
     """Judge what has no version: an encrypted state, or nothing that OpenTofu takes for a state."""
     text.conforms(text.start, _ENVELOPE, "its")
     top = text.struct([text.start], _ENVELOPE | _PASSED_ON | _STATE, "the state")
     method = text.string(top.get("encryption_version", []), "its encryption_version")
     if not method:
         raise TypeWrong("it has no version")
-    found.encrypted = True
+    tally.encrypted = True
     text.conforms(text.start, _PASSED_ON, "its")
-    found.serial = text.integer(top.get("serial", []), "its serial", -(2**63), 2**63 - 1) or 0
-    found.lineage = text.string(top.get("lineage", []), "its lineage")
+    tally.serial = text.integer(top.get("serial", []), "its serial", -(2**63), 2**63 - 1) or 0
+    tally.lineage = text.string(top.get("lineage", []), "its lineage")
     length = text.byte_count(top.get("encrypted_data", []), "its encrypted_data")
     wrong = {
         "it is encrypted in another way than v0": method != "v0",
@@ -218,8 +217,8 @@ def _encrypted(text: Text, found: _Found) -> Effect:
 class _Resource:
     """One resource of a state: its members are read, and its instances entered."""
 
-    def __init__(self, text: Text, found: _Found, places: list[Place], what: str) -> None:
-        self._text, self._found, self._what = text, found, what
+    def __init__(self, text: Text, tally: _Tally, places: list[Place], what: str) -> None:
+        self._text, self._tally, self._what = text, tally, what
         self._members = text.struct(places, _RESOURCE, what)
         self._mode, self._type, self._name, self._module, self._each, self._provider = (
             text.string(self._members.get(name, []), f"{what}'s {name}")
@@ -228,7 +227,7 @@ class _Resource:
 
     def read(self) -> None:
         """Read it all. Raises TypeWrong."""
-        self._found.resources += 1
+        self._tally.resources += 1
         if self._mode not in {"managed", "data"}:
             raise TypeWrong(f"{self._what} has no mode that a resource has")
         module = address.module(self._module) if self._module else ()
@@ -248,9 +247,9 @@ class _Resource:
     def _instance(
         self, places: list[Place], what: str, where: tuple[object, ...], providers: set[tuple[object, ...]]
     ) -> None:
-        text, found = self._text, self._found
+        text, tally = self._text, self._tally
         members = text.struct(places, _INSTANCE, what)
-        found.instances += 1
+        tally.instances += 1
         key = _index(text, members.get("index_key", []), what)
         provider = text.string(members.get("provider", []), f"the provider of {what}")
         if provider:
@@ -262,25 +261,25 @@ class _Resource:
         if status not in {"", "tainted"}:
             raise TypeWrong(f"{what} has no status that an instance has")
         if deposed and len(deposed.encode(errors="replace")) != DIGEST:
-            raise TypeWrong(f"{what} has a deposed key that is none")
+            raise TypeWrong(f"{what} has a deposed key that is not valid")
         attributes = members.get("attributes", [])[-1:]
         if self._mode == "managed":
-            found.fails = found.fails or self._fails(attributes, what)
+            tally.fails = tally.fails or self._fails(attributes, what)
         _references(text, members, what)
         digest = _digest((*where, key, deposed))
-        found.contents += _digest((digest, status), *map(text.meaning, attributes))
-        found.all.append(digest)
-        found.deposed += bool(deposed)
-        found.tainted += bool(status)
-        there = not deposed and not any(text.kind(each) == "null" for each in attributes)
+        tally.contents += _digest((digest, status), *map(text.meaning, attributes))
+        tally.all.append(digest)
+        tally.deposed += bool(deposed)
+        tally.tainted += bool(status)
+        there = not deposed and not any(text.kind(attribute) == "null" for attribute in attributes)
         if self._mode == "managed" and there:
-            found.managed.append(digest)  # Of null attributes OpenTofu makes no object: a plan creates it anew.
+            tally.managed.append(digest)  # Of null attributes OpenTofu makes no object: a plan creates it anew.
 
     def _fails(self, attributes: list[Place], what: str) -> str:
         """Return why a plan would fail, if that can be known without a schema."""
         if not self._type:
             return f"{self._what} has no type, so no provider has a schema for it"
-        if any(self._text.kind(each) not in {"object", "null"} for each in attributes):
+        if any(self._text.kind(attribute) not in {"object", "null"} for attribute in attributes):
             return f"the attributes of {what} are no object"
         return ""
 
@@ -310,8 +309,8 @@ def _index(text: Text, places: list[Place], what: str) -> str | int | None:
 
 def _references(text: Text, members: Members, what: str) -> None:
     """Check what an instance says of others, and of its own attributes."""
-    for each in text.strings(members.get("dependencies", []), f"dependencies of {what}"):
-        address.resource(each)
+    for dependency in text.strings(members.get("dependencies", []), f"dependencies of {what}"):
+        address.resource(dependency)
     for path in text.slice(members.get("sensitive_attributes", [])[-1:], f"sensitive_attributes of {what}"):
         for step in text.slice(path, f"sensitive_attributes of {what}"):
             _path_step(text, step, f"sensitive_attributes of {what}")
@@ -321,14 +320,14 @@ def _path_step(text: Text, places: list[Place], what: str) -> None:
     members = text.struct(places, _STEP, what)
     kind, value = text.string(members.get("type", []), what), members.get("value", [])[-1:]
     if kind not in {"index", "get_attr"} or not value:
-        raise TypeWrong(f"{what} has a step that is none")
+        raise TypeWrong(f"{what} has a step that is not valid")
     if kind == "index":
         Values(text).check(value[0], DYNAMIC)
     else:
         text.string(value, what)
 
 
-def _outputs(text: Text, places: list[Place], found: _Found) -> int:
+def _outputs(text: Text, places: list[Place], tally: _Tally) -> int:
     outputs, values = text.map(places, "outputs"), Values(text)
     for name, place in outputs.items():
         members = text.struct([place], _OUTPUT, "an output")
@@ -336,7 +335,7 @@ def _outputs(text: Text, places: list[Place], found: _Found) -> int:
             raise TypeWrong("an output has no type, or no value")
         value, of = members["value"][-1], members["type"][-1]
         values.check(value, values.type(of))
-        found.contents += _digest((name, text.meaning(of)), text.meaning(value))
+        tally.contents += _digest((name, text.meaning(of)), text.meaning(value))
     return len(outputs)
 
 

@@ -51,7 +51,7 @@ def _managed(text: Text, places: list[Place], version: int) -> int:
     module = text.struct(places, _MODULE, "a module")
     path = list(text.strings(module.get("path", []), "a module's path"))
     if (path or version > 1) and (path[:1] != ["root"] or not all(address.is_name(name) for name in path[1:])):
-        raise TypeWrong("a module's path is none")
+        raise TypeWrong("a module's path is not valid")
     resources = text.map(module.get("resources", []), "a module's resources")
     return sum(_resource(text, name, place) for name, place in resources.items())
 
@@ -62,6 +62,6 @@ def _resource(text: Text, name: str, place: Place) -> bool:
     data = len(parts) > 2 and parts[0] == "data"  # noqa: PLR2004  # data, type, name.
     index = parts[2 + data :]
     if not 2 <= len(parts) - data <= 3 or not all(map(_INDEX.fullmatch, index)):  # noqa: PLR2004  # Type, name, index.
-        raise TypeWrong("a resource's address is none")
+        raise TypeWrong("a resource's address is not valid")
     primary = text.struct([place], _RESOURCE, "a resource").get("primary", [])
     return bool(primary) and text.kind(primary[-1]) != "null" and not data

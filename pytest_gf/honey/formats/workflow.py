@@ -136,7 +136,7 @@ def steps_of(node: Node | None) -> tuple[Step, ...]:
         return ()
     if not isinstance(node, Items) or len(node.nodes) > MOST_STEPS:
         raise Malformed(node.line, f"steps are a list of at most {MOST_STEPS}")
-    return tuple(_step(_table(each, each.line, "a step")) for each in node.nodes)
+    return tuple(_step(_table(item, item.line, "a step")) for item in node.nodes)
 
 
 def _triggers(top: Table) -> tuple[dict[str, Node | None], dict[str, int]]:
@@ -145,10 +145,10 @@ def _triggers(top: Table) -> tuple[dict[str, Node | None], dict[str, int]]:
     if isinstance(node, Scalar):
         return {node.text: None}, {node.text: node.line}
     if isinstance(node, Items):
-        words = [each for each in node.nodes if isinstance(each, Scalar)]
-        return {each.text: None for each in words}, {each.text: each.line for each in words}
-    found = _entries(node)
-    return {key.text: below for key, below in found}, {key.text: key.line for key, _ in found}
+        words = [item for item in node.nodes if isinstance(item, Scalar)]
+        return {word.text: None for word in words}, {word.text: word.line for word in words}
+    events = _entries(node)
+    return {key.text: below for key, below in events}, {key.text: key.line for key, _ in events}
 
 
 def _job(key: Scalar, table: Table) -> Job:
@@ -164,7 +164,7 @@ def _job(key: Scalar, table: Table) -> Job:
         secrets=INHERIT if _text(secrets) == INHERIT else _scalars(secrets),
         runs_on=_labels(table.get("runs-on")),
         matrix=_matrix(table.get("strategy")),
-        needs=tuple(each.text for each in _listed(table.get("needs"))),
+        needs=tuple(need.text for need in _listed(table.get("needs"))),
         permissions=table.get("permissions"),
         timeout=_scalar(table.get("timeout-minutes")),
         defaults=_defaults(table),
@@ -209,40 +209,40 @@ def _matrix(strategy: Node | None) -> dict[str, frozenset[str]] | None:
         return {}
     if not isinstance(matrix, Table):
         return None
-    found: dict[str, set[str]] = {}
+    axes: dict[str, set[str]] = {}
     for key, node in matrix.entries:
         if key.text not in {"include", "exclude"}:
             if not isinstance(node, Items):
                 return None
-            found.setdefault(key.text.lower(), set()).update(each.value for each in _listed(node))
+            axes.setdefault(key.text.lower(), set()).update(scalar.value for scalar in _listed(node))
     for axis, gone in _excluded(matrix.get("exclude")):
-        found.get(axis, set()).discard(gone)
+        axes.get(axis, set()).discard(gone)
     include = matrix.get("include")
     if include is not None and not isinstance(include, Items):
         return None
     for entry in include.nodes if isinstance(include, Items) else ():
         for key, node in _entries(entry):
-            found.setdefault(key.text.lower(), set()).add(node.value if isinstance(node, Scalar) else "")
-    return {name: frozenset(words) for name, words in found.items()}
+            axes.setdefault(key.text.lower(), set()).add(node.value if isinstance(node, Scalar) else "")
+    return {name: frozenset(words) for name, words in axes.items()}
 
 
 def _excluded(node: Node | None) -> Iterator[tuple[str, str]]:
     """Yield the values that no combination has, since `exclude` names them alone."""
-    for each in node.nodes if isinstance(node, Items) else ():
-        entries = _entries(each)
+    for combination in node.nodes if isinstance(node, Items) else ():
+        entries = _entries(combination)
         if len(entries) == 1 and isinstance(entries[0][1], Scalar):
             yield entries[0][0].text.lower(), entries[0][1].value
 
 
 def _inputs(node: Node | None) -> dict[str, Input]:
-    found: dict[str, Input] = {}
+    inputs: dict[str, Input] = {}
     for key, below in _entries(node):
         table = below if isinstance(below, Table) else Table((), key.line)
-        options = tuple(each.value for each in _listed(table.get("options")))
-        found[key.text.lower()] = Input(
+        options = tuple(option.value for option in _listed(table.get("options")))
+        inputs[key.text.lower()] = Input(
             key.line, _scalar(table.get("default")), _text(table.get("type")) or "string", options
         )
-    return found
+    return inputs
 
 
 def _table(node: Node | None, line: int, what: str) -> Table:
@@ -270,4 +270,4 @@ def _text(node: Node | None) -> str:
 def _listed(node: Node | None) -> tuple[Scalar, ...]:
     if isinstance(node, Scalar):
         return (node,)
-    return tuple(each for each in node.nodes if isinstance(each, Scalar)) if isinstance(node, Items) else ()
+    return tuple(item for item in node.nodes if isinstance(item, Scalar)) if isinstance(node, Items) else ()

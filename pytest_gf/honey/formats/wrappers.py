@@ -107,10 +107,10 @@ def _named(words: Sequence[Word]) -> tuple[Wrapper, Sequence[Word]] | None:
         names.append(word.text)
         at.append(index)
     for count in range(len(names), 0, -1):
-        found = table().get(" ".join(names[:count]))
-        if found is not None:
+        wrapper = table().get(" ".join(names[:count]))
+        if wrapper is not None:
             # Options before a subcommand stay options of the whole.
-            return found, words[at[count - 1] + 1 :]
+            return wrapper, words[at[count - 1] + 1 :]
     return None
 
 
@@ -128,13 +128,13 @@ def _read(wrapper: Wrapper, rest: Sequence[Word]) -> Inner:
             at = end if wrapper.ends else len(rest)
             continue
         if name in wrapper.script or (wrapper.flags and _clustered(word.text, wrapper.script)):
-            scripts += [each for each in (given or following,) if each is not None]
+            scripts += [value for value in (given or following,) if value is not None]
             if wrapper.flags:
                 return Inner((), tuple(scripts))
             at += 1 if given else 2
             continue
         if name == wrapper.entry:
-            entry = [each for each in (given or following,) if each is not None]
+            entry = [value for value in (given or following,) if value is not None]
         if word.text == "--" and not wrapper.after:
             return _ended(wrapper, (*entry, *rest[at + 1 + left :]), scripts)
         passed = _passed(wrapper, word, name, given)
@@ -192,7 +192,7 @@ def _ended(wrapper: Wrapper, words: tuple[Word, ...], scripts: list[Word]) -> In
 
 
 def _spaced(text: str) -> bool:
-    return any(each.isspace() for each in text)
+    return any(character.isspace() for character in text)
 
 
 def _end(words: Sequence[Word], start: int, ends: tuple[str, ...]) -> int:
@@ -201,4 +201,4 @@ def _end(words: Sequence[Word], start: int, ends: tuple[str, ...]) -> int:
 
 def _clustered(text: str, script: tuple[str, ...]) -> bool:
     """Return whether short options in one word hold the one with the script: ``-euxc``."""
-    return text[:1] == "-" and text[:2] != "--" and any(len(each) == 2 and each[1] in text[1:] for each in script)  # noqa: PLR2004
+    return text[:1] == "-" and text[:2] != "--" and any(len(option) == 2 and option[1] in text[1:] for option in script)  # noqa: PLR2004

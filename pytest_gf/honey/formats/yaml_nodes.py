@@ -92,12 +92,12 @@ def _documents(text: str, *, most: int) -> Iterator[Node]:
     reader, count = _Reader(), 0
     try:
         for event in yaml.parse(text, Loader=_LOADER):
-            found = reader.take(event)
-            if found is not None:
+            document = reader.take(event)
+            if document is not None:
                 count += 1
                 if count > most:
-                    raise Malformed(found.line, f"more than {most} document(s) in one file")
-                yield found
+                    raise Malformed(document.line, f"more than {most} document(s) in one file")
+                yield document
     except yaml.MarkedYAMLError as wrong:
         mark = wrong.problem_mark
         raise Malformed(mark.line + 1 if mark is not None else 1, f"no YAML: {wrong.problem}") from None
@@ -174,6 +174,6 @@ class _Reader:
         above = self.open[-1]
         above.nodes.append(node)
         above.weight += weight
-        if sum(each.weight for each in self.open) > MOST_NODES:
+        if sum(collection.weight for collection in self.open) > MOST_NODES:
             raise Malformed(node.line, f"more than {MOST_NODES} nodes, aliases counted in full")
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
 
 if TYPE_CHECKING:
-    from pytest_gf.honey.formats.routing import Way
+    from pytest_gf.honey.formats.routing import WayIn
 
 UNSEEN = "firewalls, other controllers' own kinds, proxies that run as pods, ConfigMaps of nginx by another name"
 """What may lead inward too, and is not read (docs/targets.md)."""
@@ -21,12 +21,12 @@ class Exposure(Observed):
     service: str
     through: tuple[str, ...]
     """Every Service that leads to the same pods, itself among them."""
-    ways: tuple[Way, ...]
+    ways: tuple[WayIn, ...]
     private_holds: bool = False
     """Whether a way for a private net alone breaks no promise."""
 
     @property
-    def _open(self) -> tuple[Way, ...]:
+    def _open(self) -> tuple[WayIn, ...]:
         return tuple(way for way in self.ways if not (way.private and self.private_holds))
 
     @property

@@ -119,7 +119,7 @@ def _configured(path: str, text: str, sources: Sources, hosts: Sequence[str]) ->
 
 def _told(path: str, text: str, sources: Sources, hosts: Sequence[str]) -> Iterator[Finding]:
     """Yield what the files hold that a variable tells Nix to read, as far as they lie in this checkout."""
-    for place, where in nixconf.told(text):
+    for place, where in nixconf.files_by_variable(text):
         plain = where.rpartition("}")[2].rpartition("$")[2]
         _, _, below = plain.partition("/") if "$" in where or "}" in where else ("", "", plain)
         target = posixpath.normpath(below) if below else ""

@@ -114,6 +114,7 @@ def explicit(sources: Sources, promise: Promise) -> Findings:
                 if _SEARCHES.search(hole) and not _SIMPLE.fullmatch(hole):
                     what = f"{name} comes from {hole}, which searches for it"
                     found.append(Finding(promise.envrc, each.line, "envrc-discovers", what, "let the developer set it"))
+            found += _unread(promise, name, each)
     return Findings(ATTACHED, "attachment is explicit: nothing is discovered", promise.envrc, found)
 
 
@@ -131,7 +132,26 @@ def separate(sources: Sources, promise: Promise) -> Findings:
         if each.word in given:
             what = f"{EXECUTOR} and {BAZEL} are both {each.text}"
             found.append(Finding(promise.envrc, each.line, "executor-from-cache", what, f"set {EXECUTOR} by itself"))
+        found += _unread(promise, EXECUTOR, each)
     return Findings(SHARED, f"{EXECUTOR} is set apart from {BAZEL}", promise.envrc, found)
+
+
+def _unread(promise: Promise, name: str, assigned: Assigned) -> list[Finding]:
+    """Return a finding where a part of a variable's value was not read: it may be what is forbidden."""
+    return (
+        [
+            Finding(
+                promise.envrc,
+                assigned.line or 1,
+                "unread-value",
+                f"{name} is not read whole",
+                f"assign {name} once, in plain shell",
+                assigned.unread,
+            )
+        ]
+        if assigned.unread
+        else []
+    )
 
 
 def _read(sources: Sources, promise: Promise) -> Values | None:

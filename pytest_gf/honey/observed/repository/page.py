@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from pytest_gf.honey.formats import markdown
-from pytest_gf.honey.formats.markdown import Row
+from pytest_gf.honey.formats.markdown import TableRow
 from pytest_gf.honey.observed.repository import STALE, Finding, Findings
 
 COVERED = 0.5
@@ -44,7 +44,7 @@ def agrees(path: str, text: str, promised: Promised, statements: Iterable[str] =
     return Findings(STALE, "the contract document and the contract's data say the same", looked, found)
 
 
-def _addresses(path: str, rows: Iterable[Row], promised: Mapping[str, str]) -> Iterator[Finding]:
+def _addresses(path: str, rows: Iterable[TableRow], promised: Mapping[str, str]) -> Iterator[Finding]:
     seen: set[str] = set()
     for row in rows:
         address = next((cell for name, cell in row.cells.items() if "address" in name.lower()), None)
@@ -67,7 +67,7 @@ def _addresses(path: str, rows: Iterable[Row], promised: Mapping[str, str]) -> I
             yield Finding(path, 1, "page-differs", what, "add its row, or take it out of the data")
 
 
-def _stacks(path: str, rows: Iterable[Row], promised: Mapping[str, str]) -> Iterator[Finding]:
+def _stacks(path: str, rows: Iterable[TableRow], promised: Mapping[str, str]) -> Iterator[Finding]:
     seen: set[str] = set()
     for row in rows:
         key = next((cell for name, cell in row.cells.items() if "key" in name.lower()), None)
