@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import io
 import json
 import os
 import subprocess
@@ -102,6 +103,35 @@ def run_pytest(tmp_path: Path) -> Runner:
             check=False,
         )
         return Outcome(done.returncode, done.stdout + done.stderr, reports / "latest")
+
+    return run
+
+
+NOT_INSIDE = ("terminal", "cacheprovider", "xdist", "allure_pytest", "hypothesispytest", "faulthandler", "logging", "junitxml")
+"""pytest's plugins that a run inside of a test does without; some would undo what the outer run set up."""
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Runner:
+    """Run pytest in this process, for a command line that is refused before anything is run: what is said, and the exit code."""
+
+    def run(*args: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Outcome:
+        reports = tmp_path / "reports"
+        left_out = [word for name in NOT_INSIDE for word in ("-p", f"no:{name}")]
+        said = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(cwd)
+            patch.setattr(sys, "path", [*sys.path])
+            for name in os.environ.keys() - clean_environment().keys():
+                patch.delenv(name)
+            for name, value in (environment or {}).items():
+                patch.setenv(name, value)
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                code = pytest.main(["--import-mode=importlib", *left_out, f"--gf-reports={reports}", *args])
+        for name, module in [*sys.modules.items()]:
+            if str(getattr(module, "__file__", "")).startswith(f"{tmp_path}/"):
+                del sys.modules[name]  # Another test's file has its name.
+        return Outcome(int(code), said.getvalue(), reports / "latest")
 
     return run
 

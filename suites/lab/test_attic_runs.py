@@ -82,8 +82,8 @@ def test_what_is_not_in_the_cache_is_said_so(run_pytest: Any) -> None:
         (("--gf-store-hash=@/nowhere/at/all",), "--gf-store-hash=@/nowhere/at/all: can't be read"),
     ],
 )
-def test_a_bad_hash_is_one_line(arguments: tuple[str, ...], says: str, run_pytest: Any) -> None:
-    outcome = run_pytest("-m", "nar", *arguments)
+def test_a_bad_hash_is_one_line(arguments: tuple[str, ...], says: str, refused: Any) -> None:
+    outcome = refused("-m", "nar", *arguments)
     assert outcome.exit == 4
     assert says in outcome.text
     assert "Traceback" not in outcome.text

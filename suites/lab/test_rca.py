@@ -107,7 +107,7 @@ def test_events_reach_back_as_far_as_is_said(lab: Lab, run_pytest: Any) -> None:
 
 
 @pytest.mark.parametrize("since", ["", "30", "m", "-1m", "0m", "8d", "200h", "1e3s", "٣m"])
-def test_a_bad_since_is_one_line(since: str, run_pytest: Any) -> None:
-    outcome = run_pytest("-m", "rca", f"--gf-since={since}")
+def test_a_bad_since_is_one_line(since: str, refused: Any) -> None:
+    outcome = refused("-m", "rca", f"--gf-since={since}")
     assert outcome.exit == 4
     assert f"--gf-since={since}: expected a time such as 90s, 30m or 12h" in outcome.text
