@@ -64,7 +64,18 @@ Runner = Callable[..., Outcome]
 
 @pytest.fixture
 def run_pytest(tmp_path: Path) -> Runner:
-    """Run pytest in the checkout (or ``cwd``) with its reports below tmp_path; more variables in ``environment``.
+    """Run pytest as `runner_of` says, with its reports below tmp_path."""
+    return _runner(tmp_path / "reports")
+
+
+@pytest.fixture(scope="session")
+def runner_of() -> Callable[[Path], Runner]:
+    """What makes a runner with its reports in a folder, for a run that several tests look at."""
+    return _runner
+
+
+def _runner(kept: Path) -> Runner:
+    """Return what runs pytest in the checkout (or ``cwd``) with its reports below a folder; more variables in ``environment``.
 
     Its terminal is so wide that no sentence wraps.
 
@@ -78,7 +89,7 @@ def run_pytest(tmp_path: Path) -> Runner:
         reports: Path | None = None,
         lean: bool = False,
     ) -> Outcome:
-        reports = reports or tmp_path / "reports"
+        reports = reports or kept
         command = [
             sys.executable,
             "-m",
@@ -107,17 +118,30 @@ def run_pytest(tmp_path: Path) -> Runner:
     return run
 
 
-NOT_INSIDE = ("terminal", "cacheprovider", "xdist", "allure_pytest", "hypothesispytest", "faulthandler", "logging", "junitxml")
-"""pytest's plugins that a run inside of a test does without; some would undo what the outer run set up."""
+NOT_INSIDE = (
+    "terminal",
+    "cacheprovider",
+    "xdist",
+    "allure_pytest",
+    "hypothesispytest",
+    "faulthandler",
+    "logging",
+    "junitxml",
+)
+
+
+@pytest.fixture(scope="session")
+def left_out() -> list[str]:
+    """The words that leave out pytest's plugins which a run inside of a test does without; some would undo what the outer run set up."""
+    return [word for name in NOT_INSIDE for word in ("-p", f"no:{name}")]
 
 
 @pytest.fixture
-def refused(tmp_path: Path) -> Runner:
+def refused(tmp_path: Path, left_out: list[str]) -> Runner:
     """Run pytest in this process, for a command line that is refused before anything is run: what is said, and the exit code."""
 
     def run(*args: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Outcome:
         reports = tmp_path / "reports"
-        left_out = [word for name in NOT_INSIDE for word in ("-p", f"no:{name}")]
         said = io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(cwd)

@@ -89,17 +89,6 @@ def mischief() -> Iterator[Callable[..., Mischief]]:
 
 
 ROOT = Path(__file__).parents[2]
-_LEFT_OUT = (
-    "terminal",
-    "cacheprovider",
-    "xdist",
-    "allure_pytest",
-    "hypothesispytest",
-    "faulthandler",
-    "logging",
-    "junitxml",
-)
-"""pytest's plugins that a collection inside of a test does without; some would undo what the outer run set up."""
 
 
 @dataclass(frozen=True)
@@ -135,20 +124,20 @@ class Drill:
     def collect(cls, *arguments: str) -> Drill:
         """Collect what these arguments select, as a run of pytest in the checkout would."""
         caught = _Caught()
-        left_out = [word for name in _LEFT_OUT for word in ("-p", f"no:{name}")]
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(ROOT)
             for name in [each for each in os.environ if each.startswith(("GF_", "PYTEST_"))]:
                 patch.delenv(name)
-            code = pytest.main(["--collect-only", f"--rootdir={ROOT}", *left_out, *arguments], plugins=[caught])
+            code = pytest.main(["--collect-only", f"--rootdir={ROOT}", *arguments], plugins=[caught])
         assert code == pytest.ExitCode.OK, arguments
         assert caught.session is not None
         return cls(caught.session, caught.items)
 
-    def judge(self, folder: Path, fault: str = "", *, lab: Lab | None = None) -> Judged:
+    def judge(self, folder: Path, fault: str = "", *, lab: Lab | None = None, through: Path | None = None) -> Judged:
         """Bend the lab, observe it, judge every clause, and mend it. ``fault`` is one or more of them, as ``A + B``.
 
-        Without a lab, files are judged, and the fault is one of the model repository's.
+        ``through`` is another target file by which the lab is seen. Without a lab, files are judged, and the fault is one
+        of the model repository's.
         """
         settings = dataclasses.replace(self.session.run.settings, reports=folder)
         bends = [each for each in fault.split(" + ") if each]
@@ -156,7 +145,7 @@ class Drill:
             parsed = tuple(faults.parse(each, contract.load(settings.contract_file)) for each in bends)
             settings = dataclasses.replace(settings, faults=parsed)
         else:
-            target = targets.load(settings.house, lab.target_file, environment=lab.environment)
+            target = targets.load(settings.house, through or lab.target_file, environment=lab.environment)
             settings = dataclasses.replace(settings, target=target.with_vantage(settings.vantage))
         run = Run(settings, new_id())
         with contextlib.ExitStack() as stack:
@@ -226,9 +215,9 @@ def _account(item: pytest.Function, row: Row, run: Run) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def drill() -> Callable[..., Drill]:
+def drill(left_out: list[str]) -> Callable[..., Drill]:
     """What collects clauses for judging in this process: ``drill("-m", "canary").judge(tmp_path, lab=lab)``; each selection once."""
-    return functools.cache(Drill.collect)
+    return functools.cache(functools.partial(Drill.collect, *left_out))
 
 
 Verdicts = Mapping[str, dict[str, Any]]

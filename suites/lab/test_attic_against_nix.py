@@ -32,6 +32,7 @@ from pytest_gf.honey.probes.attic import Attic
 FACTS = read_folder(Path(__file__).parents[2] / "fixtures").facts
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.slow,
     pytest.mark.skipif(shutil.which("nix") is None, reason="no nix here: apt-get install nix-bin"),
 ]
 
