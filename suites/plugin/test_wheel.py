@@ -42,7 +42,7 @@ def run(folder: Path, site: Path, *args: str) -> subprocess.CompletedProcess[str
     """Run pytest in a folder with the unpacked wheel first on the path, and no checkout on it."""
     unwanted = ("GF_", "PYTEST_", "PYTHONDONTWRITEBYTECODE")  # The first run compiles the wheel for all.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)} | {
-        "PYTHONPATH": str(site)
+        "PYTHONPATH": f"{site}{os.pathsep}{ROOT / 'suites' / 'without'}"
     }
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *args]
     return subprocess.run(
