@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import io
 import json
 import os
 import subprocess
@@ -63,7 +64,18 @@ Runner = Callable[..., Outcome]
 
 @pytest.fixture
 def run_pytest(tmp_path: Path) -> Runner:
-    """Run pytest in the checkout (or ``cwd``) with its reports below tmp_path; more variables in ``environment``.
+    """Run pytest as `runner_of` says, with its reports below tmp_path."""
+    return _runner(tmp_path / "reports")
+
+
+@pytest.fixture(scope="session")
+def runner_of() -> Callable[[Path], Runner]:
+    """What makes a runner with its reports in a folder, for a run that several tests look at."""
+    return _runner
+
+
+def _runner(kept: Path) -> Runner:
+    """Return what runs pytest in the checkout (or ``cwd``) with its reports below a folder; more variables in ``environment``.
 
     Its terminal is so wide that no sentence wraps.
 
@@ -77,7 +89,7 @@ def run_pytest(tmp_path: Path) -> Runner:
         reports: Path | None = None,
         lean: bool = False,
     ) -> Outcome:
-        reports = reports or tmp_path / "reports"
+        reports = reports or kept
         command = [
             sys.executable,
             "-m",
@@ -86,6 +98,8 @@ def run_pytest(tmp_path: Path) -> Runner:
             "no:hypothesispytest",
             "-p",
             "no:cacheprovider",
+            "-p",
+            "no:anyio",
             *(("-p", "no:allure_pytest") if lean else ()),
             f"--gf-reports={reports}",
             *args,
@@ -104,10 +118,56 @@ def run_pytest(tmp_path: Path) -> Runner:
     return run
 
 
+NOT_INSIDE = (
+    "terminal",
+    "cacheprovider",
+    "xdist",
+    "allure_pytest",
+    "hypothesispytest",
+    "faulthandler",
+    "logging",
+    "junitxml",
+)
+
+
+@pytest.fixture(scope="session")
+def left_out() -> list[str]:
+    """The words that leave out pytest's plugins which a run inside of a test does without; some would undo what the outer run set up."""
+    return [word for name in NOT_INSIDE for word in ("-p", f"no:{name}")]
+
+
+@pytest.fixture
+def refused(tmp_path: Path, left_out: list[str]) -> Runner:
+    """Run pytest in this process, for a command line that is refused before anything is run: what is said, and the exit code."""
+
+    def run(*args: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Outcome:
+        reports = tmp_path / "reports"
+        said = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(cwd)
+            patch.setattr(sys, "path", [*sys.path])
+            for name in os.environ.keys() - clean_environment().keys():
+                patch.delenv(name)
+            for name, value in (environment or {}).items():
+                patch.setenv(name, value)
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                code = pytest.main(["--import-mode=importlib", *left_out, f"--gf-reports={reports}", *args])
+        for name, module in [*sys.modules.items()]:
+            if str(getattr(module, "__file__", "")).startswith(f"{tmp_path}/"):
+                del sys.modules[name]  # Another test's file has its name.
+        return Outcome(int(code), said.getvalue(), reports / "latest")
+
+    return run
+
+
 def clean_environment() -> dict[str, str]:
-    """Return this environment without what would change a run of pytest, or keep it from caching bytecode."""
+    """Return this environment without what would change a run of pytest, or keep it from caching bytecode.
+
+    What only the tests' extra brings is hidden where a run would import it.
+    """
     dropped = ("GF_", "PYTEST_", "AWS_", "GITHUB_", "COV_", "PYTHONDONTWRITEBYTECODE")
-    return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    return kept | {"PYTHONPATH": str(ROOT / "suites" / "without")}
 
 
 Script = Callable[[str, str], tuple[int, Mapping[str, str], bytes]]

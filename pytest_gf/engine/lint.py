@@ -165,7 +165,8 @@ def _lint_body(clause: Clause) -> Iterator[str]:
     lines = (tree.end_lineno or tree.lineno) - tree.lineno + 1
     if lines > LONGEST_CLAUSE:
         yield f"{lines} lines long; a clause has at most {LONGEST_CLAUSE}, the rest belongs into a fact"
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    for node in nodes:
         if isinstance(node, ast.If | ast.Try | ast.IfExp):
             yield f"line {node.lineno}: a clause has no if or try; it judges one observed value"
         if (
@@ -173,25 +174,26 @@ def _lint_body(clause: Clause) -> Iterator[str]:
             and (getattr(node, "attr", "") or getattr(node, "id", "")) == "skip"
         ):
             yield f"line {node.lineno}: a clause doesn't skip; the fact raises Unproven"
-    yield from _lint_asserts(tree)
-    if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
+    idle = _idle(nodes)
+    yield from _lint_asserts(idle)
+    if not any(isinstance(node, ast.Assert) for node in nodes):
         yield "it asserts nothing, so it can't fail"
-    elif not _idle(tree) and not asserts(clause.function):
+    elif not idle and not asserts(clause.function):
         yield "its assertion was compiled away, so it can't fail"
 
 
-def _idle(tree: ast.FunctionDef) -> list[ast.Assert]:
+def _idle(nodes: Sequence[ast.AST]) -> list[ast.Assert]:
     """Return the asserts that look at nothing, or at a tuple that is never empty."""
     return [
         node
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Assert)
         and (isinstance(node.test, ast.Tuple) or not any(isinstance(part, ast.Name) for part in ast.walk(node.test)))
     ]
 
 
-def _lint_asserts(tree: ast.FunctionDef) -> Iterator[str]:
-    for node in _idle(tree):
+def _lint_asserts(idle: Sequence[ast.Assert]) -> Iterator[str]:
+    for node in idle:
         if isinstance(node.test, ast.Tuple):
             yield f"line {node.lineno}: it asserts a tuple, which is always true; write `assert value, text` without brackets"
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -103,6 +104,7 @@ class ContractSession:
     def collected(self, every: list[pytest.Item], selected: list[pytest.Item]) -> None:
         """Lint all clauses that were collected (in one process only), and note the rows that were selected."""
         self.every = every
+        gc.freeze()  # What was imported and collected stays: no later collection of garbage looks at it again.
         if not self.is_worker:
             lines = [*self._broken, *lint(every, self.facts, self.run.settings)]
             if lines:

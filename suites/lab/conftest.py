@@ -89,17 +89,6 @@ def mischief() -> Iterator[Callable[..., Mischief]]:
 
 
 ROOT = Path(__file__).parents[2]
-_LEFT_OUT = (
-    "terminal",
-    "cacheprovider",
-    "xdist",
-    "allure_pytest",
-    "hypothesispytest",
-    "faulthandler",
-    "logging",
-    "junitxml",
-)
-"""pytest's plugins that a collection inside of a test does without; some would undo what the outer run set up."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +124,11 @@ class Drill:
     def collect(cls, *arguments: str) -> Drill:
         """Collect what these arguments select, as a run of pytest in the checkout would."""
         caught = _Caught()
-        left_out = [word for name in _LEFT_OUT for word in ("-p", f"no:{name}")]
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(ROOT)
             for name in [variable for variable in os.environ if variable.startswith(("GF_", "PYTEST_"))]:
                 patch.delenv(name)
-            code = pytest.main(["--collect-only", f"--rootdir={ROOT}", *left_out, *arguments], plugins=[caught])
+            code = pytest.main(["--collect-only", f"--rootdir={ROOT}", *arguments], plugins=[caught])
         assert code == pytest.ExitCode.OK, arguments
         assert caught.session is not None
         return cls(caught.session, caught.items)
@@ -227,9 +215,9 @@ def _account(item: pytest.Function, row: Row, run: Run) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def drill() -> Callable[..., Drill]:
+def drill(left_out: list[str]) -> Callable[..., Drill]:
     """What collects clauses for judging in this process: ``drill("-m", "canary").judge(tmp_path, lab=lab)``; each selection once."""
-    return functools.cache(Drill.collect)
+    return functools.cache(functools.partial(Drill.collect, *left_out))
 
 
 Verdicts = Mapping[str, dict[str, Any]]

@@ -24,6 +24,7 @@ from suites.lab.nix_cases import CASES, NEWER, PUBLIC, STORE, STRICTER, Case
 FACTS = read_folder(Path(__file__).parents[2] / "fixtures").facts
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.slow,
     pytest.mark.skipif(shutil.which("nix") is None, reason="no nix here: apt-get install nix-bin"),
 ]
 

@@ -55,11 +55,11 @@ def test_a_named_archive_streams_whole(hashes: dict[str, str], run_pytest: Any, 
         ("attic-flipped", "large", "hash mismatch"),
     ],
 )
-def test_each_failure_of_a_body_has_its_name(
-    fault: str, name: str, says: str, hashes: dict[str, str], run_pytest: Any
+def test_each_failure_of_a_body_has_its_name(  # noqa: PLR0917  # pytest's fixtures.
+    fault: str, name: str, says: str, hashes: dict[str, str], lab: Lab, drill: Any, tmp_path: Path
 ) -> None:
-    outcome = run_pytest("-m", "nar", f"--gf-store-hash={hashes[name]}", f"--gf-fault={fault}")
-    assert outcome.exit == 1
+    outcome = drill("-m", "nar", f"--gf-store-hash={hashes[name]}").judge(tmp_path, fault, lab=lab)
+    assert outcome.verdicts()
     for row in outcome.verdicts().values():
         assert row["verdict"] == "violated"
         assert says in row["reason"]
@@ -82,8 +82,8 @@ def test_what_is_not_in_the_cache_is_said_so(run_pytest: Any) -> None:
         (("--gf-store-hash=@/nowhere/at/all",), "--gf-store-hash=@/nowhere/at/all: can't be read"),
     ],
 )
-def test_a_bad_hash_is_one_line(arguments: tuple[str, ...], says: str, run_pytest: Any) -> None:
-    outcome = run_pytest("-m", "nar", *arguments)
+def test_a_bad_hash_is_one_line(arguments: tuple[str, ...], says: str, refused: Any) -> None:
+    outcome = refused("-m", "nar", *arguments)
     assert outcome.exit == 4
     assert says in outcome.text
     assert "Traceback" not in outcome.text

@@ -163,8 +163,8 @@ def test_an_audit_that_was_done_reads_nothing_again(lab: Lab, run_pytest: Any, t
         (("--gf-rate=fast",), "--gf-rate=fast: expected objects a second as 500/s, or bytes as 20MB/s"),
     ],
 )
-def test_bad_input_is_one_line(arguments: tuple[str, ...], line: str, run_pytest: Any) -> None:
-    outcome = run_pytest("-m", "audit", *arguments)
+def test_bad_input_is_one_line(arguments: tuple[str, ...], line: str, refused: Any) -> None:
+    outcome = refused("-m", "audit", *arguments)
     assert outcome.exit == 4
     assert line in outcome.text
 

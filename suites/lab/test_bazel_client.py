@@ -24,6 +24,7 @@ TARGETS = {"small": 'seq 1 300 > "$@"', "large": 'cat $(SRCS) > "$@"'}
 
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.slow,
     pytest.mark.skipif(BAZEL is None, reason="no bazel-4 here: apt-get install bazel-bootstrap"),
 ]
 

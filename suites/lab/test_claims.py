@@ -41,6 +41,7 @@ def test_a_target_whose_cluster_is_the_contracts_proves_live_statements(lab: Lab
     assert some >= {"S005", "S093", "S094"}
 
 
+@pytest.mark.slow
 def test_all_stacks_with_their_backends_show_what_they_use(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
     model.lay(tmp_path / "m", [])
     checkout = tmp_path / "m" / "repository"
@@ -56,6 +57,7 @@ def test_all_stacks_with_their_backends_show_what_they_use(lab: Lab, run_pytest:
     assert not one & {"S005", "S071"}
 
 
+@pytest.mark.slow
 def test_without_the_gate_nothing_live_is_proved_whole(lab: Lab, run_pytest: Any) -> None:
     lab.bend("kubernetes-forbidden:list pods")
     lab.bend("kubernetes-forbidden:list nodes")
@@ -74,6 +76,7 @@ def test_a_lab_proves_nothing_live(lab: Lab, run_pytest: Any) -> None:
     assert "No live statement is proved whole: the target is a lab." in summary
 
 
+@pytest.mark.slow
 def test_an_expected_red_is_told_as_such(lab: Lab, run_pytest: Any) -> None:
     for option in ((), ("--gf-expect-interim",)):
         whole, _, outcome = run(lab, run_pytest, "-m", "ha", *option)
@@ -87,6 +90,7 @@ def test_an_expected_red_is_told_as_such(lab: Lab, run_pytest: Any) -> None:
     assert "expected, S109" not in outcome.text
 
 
+@pytest.mark.slow
 @pytest.mark.upholds("S080", "S081", "S115")
 def test_drift_and_tickets_stand_in_the_reports_where_they_matter(lab: Lab, run_pytest: Any) -> None:
     _, _, outcome = run(lab, run_pytest, "-m", "ha", "--gf-expect-interim")

@@ -95,15 +95,15 @@ def test_every_fault_is_in_the_table() -> None:
 
 
 OWN_LAB = ("bazel-blob:", "bazel-write", "bazel-hot-other")
-WHOLE = (
-    *("bucket-index-lost:tofu-state", "scratch-lingers", "wrong-secret", "state-short:arc-runners"),
-    *("kubernetes-forbidden:create pods/exec", "pod-not-ready", "wrong-cluster", "exec-cut:rst"),
-    *("attic-chunk-deleted", "attic-unreachable", "bazel-blob:other", "bazel-unreachable"),
+WHOLE = ("bucket-index-lost:tofu-state", "wrong-secret", "attic-chunk-deleted", "bazel-blob:other")
+WHOLE_AND_SLOW = (
+    *("scratch-lingers", "state-short:arc-runners", "kubernetes-forbidden:create pods/exec", "pod-not-ready"),
+    *("wrong-cluster", "exec-cut:rst", "attic-unreachable", "bazel-unreachable"),
 )
 """Faults of every system that are tried as whole runs: process, collection, lab, record, exit code and last line."""
 
 
-@pytest.mark.parametrize("fault", WHOLE)
+@pytest.mark.parametrize("fault", [*WHOLE, *(pytest.param(fault, marks=pytest.mark.slow) for fault in WHOLE_AND_SLOW)])
 def test_a_whole_run_shows_its_rows_and_exits_by_them(
     fault: str, run_pytest: Any, expand: Expand, told_as: Any
 ) -> None:

@@ -194,8 +194,8 @@ def test_a_baseline_of_the_old_form_is_read_and_recorded_anew(lab: Lab, run_pyte
         (("--gf-accept-baseline=5",), "--gf-stack=NAME and --gf-baseline=FILE say which one"),
     ],
 )
-def test_what_is_on_purpose_is_said_exactly(arguments: tuple[str, ...], says: str, run_pytest: Any) -> None:
-    outcome = run_pytest(*GUARD, *arguments)
+def test_what_is_on_purpose_is_said_exactly(arguments: tuple[str, ...], says: str, refused: Any) -> None:
+    outcome = refused(*GUARD, *arguments)
     assert outcome.exit == 4
     assert says in outcome.text
 
@@ -218,22 +218,22 @@ def test_a_long_name_never_stops_a_run(run_pytest: Any, tmp_path: Path) -> None:
         ('{"format": 1, "stacks": {"a": {"serial": "x"}}}', "no baseline: "),
     ],
 )
-def test_a_bad_baseline_is_one_line(text: str, says: str, run_pytest: Any, tmp_path: Path) -> None:
+def test_a_bad_baseline_is_one_line(text: str, says: str, refused: Any, tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text(text)
-    outcome = run_pytest(*GUARD, f"--gf-baseline={tmp_path / 'b.json'}")
+    outcome = refused(*GUARD, f"--gf-baseline={tmp_path / 'b.json'}")
     assert outcome.exit == 4
     assert says in outcome.text
     assert "Traceback" not in outcome.text
 
 
-def test_where_to_write_must_be_said(run_pytest: Any) -> None:
-    outcome = run_pytest(*GUARD, "--gf-update-baseline")
+def test_where_to_write_must_be_said(refused: Any) -> None:
+    outcome = refused(*GUARD, "--gf-update-baseline")
     assert outcome.exit == 4
     assert "--gf-baseline=FILE says what to write" in outcome.text
 
 
-def test_a_baseline_that_cant_be_written_is_one_line_beforehand(run_pytest: Any, tmp_path: Path) -> None:
-    outcome = run_pytest(*GUARD, f"--gf-baseline={tmp_path / 'none' / 'b.json'}", "--gf-update-baseline")
+def test_a_baseline_that_cant_be_written_is_one_line_beforehand(refused: Any, tmp_path: Path) -> None:
+    outcome = refused(*GUARD, f"--gf-baseline={tmp_path / 'none' / 'b.json'}", "--gf-update-baseline")
     assert outcome.exit == 4
     assert "can't be written: is its folder there" in outcome.text
 
@@ -381,7 +381,7 @@ def test_a_lock_and_an_errored_state_of_one_apply_name_each_other(
         (("--gf-stack=attic", "--gf-errored=nowhere.tfstate"), "no such file"),
     ],
 )
-def test_an_errored_state_is_named_with_its_stack(arguments: tuple[str, ...], says: str, run_pytest: Any) -> None:
-    outcome = run_pytest("-m", "guard", *arguments)
+def test_an_errored_state_is_named_with_its_stack(arguments: tuple[str, ...], says: str, refused: Any) -> None:
+    outcome = refused("-m", "guard", *arguments)
     assert outcome.exit == 4
     assert says in outcome.text

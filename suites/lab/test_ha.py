@@ -153,8 +153,8 @@ def test_a_waiver_that_is_due_is_violated_and_says_since_when(lab: Lab, run_pyte
         ("[ha.evidence.lockfile]\nrecorded = 2026-01-31T12:00:00\n", "ha.evidence.lockfile.recorded"),
     ],
 )
-def test_an_instant_without_a_zone_is_one_line(text: str, key: str, run_pytest: Any, tmp_path: Path) -> None:
-    outcome = run_pytest("-m", "ha", fork(tmp_path, text))
+def test_an_instant_without_a_zone_is_one_line(text: str, key: str, refused: Any, tmp_path: Path) -> None:
+    outcome = refused("-m", "ha", fork(tmp_path, text))
     assert outcome.exit == 4
     assert f"key '{key}': expected an instant with its zone" in outcome.text
 

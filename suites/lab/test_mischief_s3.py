@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,21 +31,20 @@ def client(proxy: Mischief, lab: Lab, *, deadline: float = 20.0) -> S3:
 
 
 @pytest.fixture
-def through(lab: Lab, mischief: Before, run_pytest: Any) -> Callable[..., tuple[Any, Mischief]]:
-    """What runs the canary on the lab with a proxy before its S3."""
+def through(lab: Lab, mischief: Before, drill: Any, tmp_path: Path) -> Callable[..., tuple[Any, Mischief]]:
+    """What judges the canary on the lab with a proxy before its S3."""
 
     def run(rates: Rates, *, seed: int, rotten: str = "", chosen: tuple[str, ...] = CANARY) -> tuple[Any, Mischief]:
         proxy = mischief(lab.addresses["s3"], rates, seed=seed)
         proxy.rotten |= {rotten} if rotten else set()
         target = lab.target_file.with_name("through.toml")
         target.write_text(lab.target_file.read_text().replace(lab.addresses["s3"], proxy.url))
-        arguments = (*chosen, f"--gf-target={target}")
-        return run_pytest(*arguments, lean=True, environment=dict(lab.environment)), proxy
+        return drill(*chosen).judge(tmp_path, lab=lab, target=target), proxy
 
     return run
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 def test_noise_costs_no_row(through: Callable[..., tuple[Any, Mischief]], seed: int) -> None:
     outcome, proxy = through(NOISE, seed=seed)
     assert outcome.rows("holds") == set(outcome.verdicts()), outcome.text
@@ -85,7 +85,8 @@ def test_several_rotten_objects_are_told_each(lab: Lab, mischief: Before) -> Non
     proxy = mischief(lab.addresses["s3"], dataclasses.replace(NOISE, slow=0.0), seed=5)
     keys = {f"{stack}/terraform.tfstate" for stack in ("attic", "arc-runners")}
     proxy.rotten |= {f"/{BUCKET}/{key}" for key in keys}
-    found = {key: read_object(client(proxy, lab), BUCKET, key) for key in (*keys, "gitlab-runners/terraform.tfstate")}
+    patient = client(proxy, lab, deadline=10.0)
+    found = {key: read_object(patient, BUCKET, key) for key in (*keys, "gitlab-runners/terraform.tfstate")}
     assert {key for key, each in found.items() if isinstance(each, Unreadable)} == keys
     assert all(isinstance(each, Unreadable) or (isinstance(each, Body) and not each.cut) for each in found.values())
 

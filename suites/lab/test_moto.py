@@ -17,7 +17,7 @@ from pytest_gf.honey.probes import dynamodb
 from pytest_gf.honey.target import DynamoDBSection
 from pytest_gf.lab import Lab
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 STACKS = contract.load().stacks
 

@@ -16,6 +16,7 @@ from pytest_gf.honey.formats.nar import Directory, Node, Reader, Regular, Symlin
 
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.slow,
     pytest.mark.skipif(shutil.which("nix-store") is None, reason="no nix-store here: apt-get install nix-bin"),
 ]
 

@@ -19,18 +19,6 @@ FILES = {
 }
 
 
-def rca(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
-    return run_pytest(
-        "-m",
-        "rca",
-        *arguments,
-        f"--gf-target={lab.target_file}",
-        "--gf-deadline=20",
-        lean=True,
-        environment=dict(lab.environment),
-    )
-
-
 @pytest.mark.parametrize("fault", TABLE)
 def test_each_cause_is_told_apart(fault: str, lab: Lab, drill: Any, tmp_path: Path, told_as: Any) -> None:
     selected = drill("-m", "rca", "-k", "rca.cause or rca.evidence", "--gf-deadline=5")
@@ -51,7 +39,8 @@ def test_each_cause_is_told_apart(fault: str, lab: Lab, drill: Any, tmp_path: Pa
 def test_the_evidence_is_whole_while_clauses_are_red_and_says_what_to_keep(lab: Lab, run_pytest: Any) -> None:
     lab.bend("bucket-index-lost:attic")
     lab.reset()
-    outcome = rca(lab, run_pytest)
+    target = f"--gf-target={lab.target_file}"
+    outcome = run_pytest("-m", "rca", target, "--gf-deadline=20", lean=True, environment=dict(lab.environment))
     assert outcome.exit == 1
     assert {"rca.cause", "rustfs.list-buckets[attic]", "rustfs.api-disk-coherent[attic]"} <= outcome.rows("violated")
     kept = {path.name for path in (outcome.folder / "rca").iterdir()}
@@ -75,23 +64,31 @@ def test_the_evidence_is_whole_while_clauses_are_red_and_says_what_to_keep(lab: 
     assert not [row for row in outcome.verdicts() if row.startswith("rustfs.scratch-") or "write-through" in row]
 
 
-def test_what_ran_before_a_restart_is_kept_too(lab: Lab, run_pytest: Any) -> None:
-    lab.bend("pod-restarted")
-    outcome = rca(lab, run_pytest, "-k", "rca.cause or rca.evidence")
+@pytest.fixture
+def looked(lab: Lab, drill: Any, tmp_path: Path) -> Any:
+    """What judges rca's clauses in this process: the options, and the fault."""
+
+    def judge(fault: str, *arguments: str) -> Any:
+        return drill("-m", "rca", *arguments, "--gf-deadline=20").judge(tmp_path, fault, lab=lab)
+
+    return judge
+
+
+def test_what_ran_before_a_restart_is_kept_too(looked: Any) -> None:
+    outcome = looked("pod-restarted", "-k", "rca.cause or rca.evidence")
     logs = sorted(path.name for path in (outcome.folder / "rca").glob("log-*"))
     assert len(logs) == 2
     assert {"previous" in name for name in logs} == {True, False}
 
 
-def test_one_bucket_is_looked_at_where_one_is_named(lab: Lab, run_pytest: Any) -> None:
-    lab.bend("bucket-index-lost:attic")
-    outcome = rca(lab, run_pytest, "--gf-bucket=tofu-state", "-k", "rca.cause")
+def test_one_bucket_is_looked_at_where_one_is_named(looked: Any) -> None:
+    outcome = looked("bucket-index-lost:attic", "--gf-bucket=tofu-state", "-k", "rca.cause")
     assert outcome.rows("holds") == {"rca.cause"}
     assert {path.name for path in (outcome.folder / "rca").glob("s3-*")} == {"s3-tofu-state.txt"}
 
 
-def test_no_value_of_a_pods_environment_is_kept(lab: Lab, run_pytest: Any) -> None:
-    outcome = rca(lab, run_pytest, "-k", "rca.cause")
+def test_no_value_of_a_pods_environment_is_kept(lab: Lab, looked: Any) -> None:
+    outcome = looked("", "-k", "rca.cause")
     pods = json.loads((outcome.folder / "rca" / "pods.json").read_text())
     names = [name for pod in pods for each in pod["spec"]["containers"] for name in each.get("env", ())]
     assert "RUSTFS_SECRET_KEY" in names
@@ -100,14 +97,14 @@ def test_no_value_of_a_pods_environment_is_kept(lab: Lab, run_pytest: Any) -> No
     assert not [value for value in lab.environment.values() if len(value) > 12 and value in text]
 
 
-def test_events_reach_back_as_far_as_is_said(lab: Lab, run_pytest: Any) -> None:
+def test_events_reach_back_as_far_as_is_said(looked: Any) -> None:
     for since, count in (("30m", 1), ("10s", 0)):
-        outcome = rca(lab, run_pytest, "-k", "rca.cause", f"--gf-since={since}")
+        outcome = looked("", "-k", "rca.cause", f"--gf-since={since}")
         assert len(json.loads((outcome.folder / "rca" / "events.json").read_text())) == count
 
 
 @pytest.mark.parametrize("since", ["", "30", "m", "-1m", "0m", "8d", "200h", "1e3s", "٣m"])
-def test_a_bad_since_is_one_line(since: str, run_pytest: Any) -> None:
-    outcome = run_pytest("-m", "rca", f"--gf-since={since}")
+def test_a_bad_since_is_one_line(since: str, refused: Any) -> None:
+    outcome = refused("-m", "rca", f"--gf-since={since}")
     assert outcome.exit == 4
     assert f"--gf-since={since}: expected a time such as 90s, 30m or 12h" in outcome.text

@@ -187,17 +187,17 @@ def test_a_replay_of_what_is_not_there_is_one_line(words: list[str], says: str, 
         ("", "no incident of ''"),
     ],
 )
-def test_an_incident_that_is_not_there_is_one_line(said: str, says: str, run_pytest: Any) -> None:
-    outcome = run_pytest("-m", "canary", f"--gf-incident={said}")
+def test_an_incident_that_is_not_there_is_one_line(said: str, says: str, refused: Any) -> None:
+    outcome = refused("-m", "canary", f"--gf-incident={said}")
     assert outcome.exit == 4
     assert says in outcome.text
     assert outcome.text.strip().count("\n") == 0
     assert not outcome.folder.exists()
 
 
-def test_an_incident_bends_no_target(run_pytest: Any, tmp_path: Path) -> None:
+def test_an_incident_bends_no_target(refused: Any, tmp_path: Path) -> None:
     (tmp_path / "t.toml").write_text('name = "honey"\nvantage = "runner"\n')
-    outcome = run_pytest("-m", "canary", "--gf-incident=2026-05-25", f"--gf-target={tmp_path / 't.toml'}")
+    outcome = refused("-m", "canary", "--gf-incident=2026-05-25", f"--gf-target={tmp_path / 't.toml'}")
     assert outcome.exit == 4
     assert "--gf-incident=2026-05-25: only the lab can be bent, and the target is 'honey'" in outcome.text
 

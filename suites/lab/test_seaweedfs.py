@@ -13,7 +13,7 @@ import pytest
 
 from pytest_gf.honey import contract
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 STACKS = contract.load().stacks
 OF_THE_CLUSTER = (

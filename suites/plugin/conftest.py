@@ -22,6 +22,7 @@ def test_{name}({name}: {kind}) -> None:
     {body}
 '''
 
+SMALL = Path(__file__).parent / "houses" / "small.py"
 Built = Callable[..., Any]
 
 
@@ -49,7 +50,7 @@ def built(run_pytest: Any, tmp_path: Path) -> Built:
         (folder / "conftest.py").write_text(CONFTEST)
         clauses = "".join(CLAUSE.format(name=name, kind="int", body=body.format(name=name)) for name in facts)
         (folder / "test_house.py").write_text(CLAUSES + clauses + more)
-        (folder / "pytest.ini").write_text("[pytest]\ngf_suites = .\n")
+        (folder / "pytest.ini").write_text(f"[pytest]\ngf_house = {SMALL}:HOUSE\ngf_suites = .\n")
         (folder / "target.toml").write_text(f'name = "house"\nvantage = "operator"\n{target}')
         return run_pytest(f"--gf-target={folder / 'target.toml'}", *args, cwd=folder, **options)
 

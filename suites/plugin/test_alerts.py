@@ -172,6 +172,7 @@ CASES = {
 
 
 @pytest.mark.real
+@pytest.mark.slow
 @pytest.mark.skipif(PROMTOOL is None, reason="no promtool here: .ci/run says how")
 def test_promtool_says_that_each_alert_comes_when_it_must_and_only_then(tmp_path: Path) -> None:
     rules = tmp_path / "alerts.yaml"

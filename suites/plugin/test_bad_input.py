@@ -98,15 +98,14 @@ SPREAD = ("target", "fault", "toml", "allow", "bucket")
 
 
 @pytest.mark.parametrize(
-    ("case", "workers"),
-    [*((case, []) for case in CASES), *((case, ["-n", "2"]) for case in SPREAD)],
-    ids=lambda value: value if isinstance(value, str) else "-".join(value) or "alone",
+    ("case", "spread"), [*((case, False) for case in CASES), *((case, True) for case in SPREAD)], ids=str
 )
-def test_one_line_and_exit_4(case: str, workers: list[str], run_pytest: Any, tmp_path: Path) -> None:
+def test_one_line_and_exit_4(case: str, spread: bool, run_pytest: Any, refused: Any, tmp_path: Path) -> None:
     args, files, line = CASES[case]
     for name, content in files.items():
         (tmp_path / name).write_text(content)
-    outcome = run_pytest("-m", "canary", *workers, *(each.format(folder=tmp_path) for each in args))
+    run, workers = (run_pytest, ("-n", "2")) if spread else (refused, ())
+    outcome = run("-m", "canary", *workers, *(each.format(folder=tmp_path) for each in args))
     assert outcome.exit == 4, outcome.text
     errors = [each for each in outcome.text.splitlines() if each.strip()]
     assert len(errors) == 1, outcome.text
@@ -204,12 +203,12 @@ LINT: dict[str, tuple[list[dict[str, str]], str, str]] = {
 
 
 @pytest.mark.parametrize("case", LINT)
-def test_lint_stops_the_run(case: str, run_pytest: Any, tmp_path: Path) -> None:
+def test_lint_stops_the_run(case: str, refused: Any, tmp_path: Path) -> None:
     clauses, facts, line = LINT[case]
     if "unknown parameter" in case:
         clauses = [each | {"title": "it has a number"} for each in clauses]
     house(tmp_path, *clauses, facts=facts)
-    alone = run_pytest("--gf", cwd=tmp_path)
+    alone = refused("--gf", cwd=tmp_path)
     assert alone.exit == 4, alone.text
     assert line in alone.text
     assert not alone.folder.exists()
@@ -226,19 +225,19 @@ def _errors(output: str) -> list[str]:
     return [line for line in output.splitlines() if line.startswith("ERROR: ")]
 
 
-def test_a_clause_outside_of_the_suites_is_told_where_to_go(run_pytest: Any, tmp_path: Path) -> None:
+def test_a_clause_outside_of_the_suites_is_told_where_to_go(refused: Any, tmp_path: Path) -> None:
     house(tmp_path, GOOD)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    outcome = run_pytest("suite", cwd=tmp_path)
+    outcome = refused("suite", cwd=tmp_path)
     assert outcome.exit == 4, outcome.text
     assert "its folder is not in gf_suites" in outcome.text
 
 
 @pytest.mark.parametrize("prefix", ["", "gf-proof", "env:/x/", "/gf/", "arc-runners/"])
-def test_a_proof_prefix_that_touches_states_is_one_line(prefix: str, run_pytest: Any, tmp_path: Path) -> None:
+def test_a_proof_prefix_that_touches_states_is_one_line(prefix: str, refused: Any, tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(
         f'extends = "gloriousflywheel"\nname = "fork"\n[state]\nproof_prefix = "{prefix}"\n'
     )
-    outcome = run_pytest("-m", "guard", f"--gf-contract={tmp_path / 'c.toml'}")
+    outcome = refused("-m", "guard", f"--gf-contract={tmp_path / 'c.toml'}")
     assert outcome.exit == 4
     assert "key 'state.proof_prefix'" in outcome.text

@@ -124,6 +124,9 @@ README += [
     functools.reduce(lambda text, word: re.sub(rf"{word}$", WORDS[word], text), WORDS, line)
     for line in re.findall(r"^\| `just [^|]*\| `(pytest [^`]*)`", LOST.read_text(), re.MULTILINE)
 ]
+README = [*dict.fromkeys(README)]
+QUICK = ("index-lost", "--gf-plan", "-m repository --gf", "clause(id=", "--gf-expect-interim", "-m rca --gf-bucket")
+"""What of these commands runs in every change, one of each kind; the rest is slow."""
 
 
 @pytest.mark.parametrize("option", ["--gf-faults", "--markers", "--help"])
@@ -133,7 +136,13 @@ def test_what_lists_runs_without_the_tests_extra(option: str, run_pytest: Any, t
     assert outcome.exit == 0, outcome.text
 
 
-@pytest.mark.parametrize("line", README, ids=range(len(README)))  # An id with -k's word in it would run itself.
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(line, marks=() if any(word in line for word in QUICK) else pytest.mark.slow, id=str(number))
+        for number, line in enumerate(README)  # An id with -k's word in it would run itself.
+    ],
+)
 def test_the_readmes_commands_run(line: str, run_pytest: Any, tmp_path: Path) -> None:
     outcome = run_pytest(*shlex.split(line.replace("baseline.json", str(tmp_path / "baseline.json")))[1:])
     is_red = "--gf-fault" in line or line.endswith("-m ha")

@@ -149,8 +149,8 @@ def test_it_runs_nothing_and_leaves_nothing(run_pytest: Any, tmp_path: Path) -> 
     assert not (tmp_path / "reports").exists()
 
 
-def test_an_unknown_name_ends_with_4(run_pytest: Any, tmp_path: Path) -> None:
-    outcome = run_pytest("--gf-explain=rustfs.list-bucket")
+def test_an_unknown_name_ends_with_4(refused: Any, tmp_path: Path) -> None:
+    outcome = refused("--gf-explain=rustfs.list-bucket")
     assert outcome.exit == 4
     assert (
         "--gf-explain=rustfs.list-bucket is neither a clause, a statement nor a kind of cause; did you mean "

@@ -100,14 +100,14 @@ def test_a_fact_of_its_own_stands_in_the_place_of_a_packaged_one(fork: Path, run
         ("missing.py:HOUSE", "facts: no such folder: "),
     ],
 )
-def test_a_house_that_can_not_be_loaded_is_one_line(said: str, says: str, fork: Path, run_pytest: Any) -> None:
+def test_a_house_that_can_not_be_loaded_is_one_line(said: str, says: str, fork: Path, refused: Any) -> None:
     houses = {"bare": "suites='clauses'", "extending": "extends=3", "missing": "extends=HONEY, facts='fact'"}
     head = "from pytest_gf.engine.house import House\nfrom pytest_gf.honey import HOUSE as HONEY\n"
     for name, given in houses.items():
         (fork / f"{name}.py").write_text(f"{head}HOUSE = House('x', {given})\n")
     (fork / "broken.py").write_text("1 / 0\n")
     (fork / "leaving.py").write_text("raise SystemExit(3)\n")
-    outcome = run_pytest("-m", "mirrors", "-o", f"gf_house={said}", cwd=fork)
+    outcome = refused("-m", "mirrors", "-o", f"gf_house={said}", cwd=fork)
     assert outcome.exit == 4, outcome.text
     (line,) = [line for line in outcome.text.splitlines() if line.startswith("ERROR")]
     assert says in line

@@ -98,8 +98,8 @@ OLD += [
 
 
 @pytest.mark.parametrize(("old", "new"), OLD)
-def test_an_old_name_says_the_new_one(old: str, new: str, run_pytest: Any) -> None:
-    outcome = run_pytest("--gf", "-k", old)
+def test_an_old_name_says_the_new_one(old: str, new: str, refused: Any) -> None:
+    outcome = refused("--gf", "-k", old)
     assert outcome.exit == 4
     assert new in outcome.text
     assert "is now" in outcome.text

@@ -25,8 +25,8 @@ ONE = ("-m", "quarantine", "-k", "actions-quiet")
         (("--gf-fault=action-pushes:x",), "fault action-pushes takes no argument"),
     ],
 )
-def test_what_cannot_be_meant_is_one_line(args: tuple[str, ...], says: str, run_pytest: Any) -> None:
-    outcome = run_pytest(*ONE, *args)
+def test_what_cannot_be_meant_is_one_line(args: tuple[str, ...], says: str, refused: Any) -> None:
+    outcome = refused(*ONE, *args)
     assert outcome.exit == 4
     assert says in outcome.text
     assert "Traceback" not in outcome.text

@@ -64,13 +64,13 @@ def test_long_documents_take_linear_time() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["(?<!x)y", "(a)\\1", "(", "x(?=y)"])
-def test_a_forks_pattern_that_is_refused_is_one_line(pattern: str, run_pytest: Any, tmp_path: Path) -> None:
+def test_a_forks_pattern_that_is_refused_is_one_line(pattern: str, refused: Any, tmp_path: Path) -> None:
     with pytest.raises(Refused):
         linear(pattern)
     fork = tmp_path / "fork.toml"
     base = Path(contracts.__file__).parent / "gloriousflywheel.toml"
     fork.write_text(f"extends = '{base}'\n[repository.topology.private]\nx = '{pattern}'\n")
-    outcome = run_pytest("-m", "quarantine", f"--gf-contract={fork}")
+    outcome = refused("-m", "quarantine", f"--gf-contract={fork}")
     assert outcome.exit == 4
     assert "repository.topology.private.x" in outcome.text
     assert "look-around" in outcome.text

@@ -18,7 +18,10 @@ from pytest_gf.pages.screenshots import CHROMIUM
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.is_file(), reason="there is no chromium (apt-get install chromium)")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM.is_file(), reason="there is no chromium (apt-get install chromium)"),
+]
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = contracts.load()
