@@ -119,7 +119,9 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
                 ("next step", value.next_step),
             ]
         # The value's own words say more than pytest's introspection of it, which is cut at some length.
-        lines.append(("asserted", str(call.excinfo.traceback[-1].statement) if seen else _assertion(call.excinfo)))
+        lines.append(
+            ("asserted", str(call.excinfo.traceback[-1].statement).strip() if seen else _assertion(call.excinfo))
+        )
     elif isinstance(raised, ProbeError):
         lines += [("tried", raised.tried), ("came back", raised.came_back), ("next step", raised.next_step)]
     else:
