@@ -15,7 +15,7 @@ from pytest_gf.engine.facts import UNPROVEN
 from pytest_gf.engine.nodes import Node
 from pytest_gf.engine.trouble import Cause
 from pytest_gf.engine.verdict import Verdict
-from pytest_gf.engine.waiving import EXPIRED
+from pytest_gf.engine.waivers import EXPIRED
 from pytest_gf.honey import contract
 
 PROMISED = contract.load()
@@ -81,7 +81,7 @@ def test_a_row_says_the_worst_of_its_phases() -> None:
         (Verdict.VIOLATED, "violated"),
         (Verdict.ERROR, "violated"),
     ):
-        judging.say(properties, verdict)
+        judging.keep_worst(properties, verdict)
         assert properties == [("clause", "x"), ("verdict", said)]
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_gf.engine import redacting
+from pytest_gf.engine import output_redaction
 from pytest_gf.engine.redaction import MARK, redactor
 from pytest_gf.engine.visible import MOST_OF_A_TEXT
 
@@ -51,16 +51,16 @@ def innermost(value: Any) -> Any:
 
 @pytest.mark.parametrize("kind", ["tuple", "list", "dict", "object"])
 def test_as_deep_as_a_traceback_and_no_deeper(kind: str) -> None:
-    assert innermost(redacting.redact_within(nested(kind, 12))) == MARK
-    assert innermost(redacting.redact_within(nested(kind, 13))) == SECRET
-    assert innermost(redacting.redact_within(nested(kind, 2), 2)) == MARK
-    assert innermost(redacting.redact_within(nested(kind, 3), 2)) == SECRET
+    assert innermost(output_redaction.redact_within(nested(kind, 12))) == MARK
+    assert innermost(output_redaction.redact_within(nested(kind, 13))) == SECRET
+    assert innermost(output_redaction.redact_within(nested(kind, 2), 2)) == MARK
+    assert innermost(output_redaction.redact_within(nested(kind, 3), 2)) == SECRET
 
 
 def test_a_thing_that_holds_itself_ends() -> None:
     circle: list[Any] = [SECRET]
     circle.append(circle)
-    assert redacting.redact_within(circle)[0] == MARK
+    assert output_redaction.redact_within(circle)[0] == MARK
 
 
 def test_what_stays_itself() -> None:
@@ -68,16 +68,16 @@ def test_what_stays_itself() -> None:
         __slots__ = ()
 
     named = Named((SECRET,))
-    assert redacting.redact_within(named) is named, "its class could not be made again"
+    assert output_redaction.redact_within(named) is named, "its class could not be made again"
     for value in (None, True, 3, 1.5, b"bytes"):
-        assert redacting.redact_within(value) is value
+        assert output_redaction.redact_within(value) is value
     held = Holder("plain")
     before = held.held
-    assert redacting.redact_within(held) is held
+    assert output_redaction.redact_within(held) is held
     assert held.held is before
     listed, mapped = [SECRET], {"a": SECRET, "b": 1}
-    assert redacting.redact_within(listed) is listed
-    assert redacting.redact_within(mapped) is mapped
+    assert output_redaction.redact_within(listed) is listed
+    assert output_redaction.redact_within(mapped) is mapped
     assert (listed, mapped) == ([MARK], {"a": MARK, "b": 1})
 
 
@@ -91,20 +91,20 @@ def test_what_can_not_be_changed_in_the_usual_way_is() -> None:
             raise AttributeError(name)
 
     frozen = Frozen()
-    redacting.redact_within(frozen)
+    output_redaction.redact_within(frozen)
     assert vars(frozen) == {"held": MARK, "other": [MARK]}
 
 
 def test_a_long_text_is_kept() -> None:
     long = "x" * (MOST_OF_A_TEXT + 500)
-    assert redacting.redact_within(long) == long
+    assert output_redaction.redact_within(long) == long
     short = "\x1b" * 9_000
-    assert redacting.redact_within(short) == f"{short}".replace("\x1b", "\\x1b")[: MOST_OF_A_TEXT - 6] + " [cut]"
+    assert output_redaction.redact_within(short) == f"{short}".replace("\x1b", "\\x1b")[: MOST_OF_A_TEXT - 6] + " [cut]"
 
 
 def records(**more: Any) -> logging.LogRecord:
     """Return the record that the factory makes of this."""
-    undo = redacting.redact_log_records()
+    undo = output_redaction.redact_log_records()
     try:
         given: dict[str, Any] = {"exc_info": None} | more
         return logging.getLogger("x").makeRecord(
@@ -148,7 +148,11 @@ def test_a_mistake_in_the_arguments_is_named() -> None:
 def test_what_was_before_comes_back() -> None:
     factory, show = logging.getLogRecordFactory(), warnings.showwarning
     hooks = (sys.excepthook, threading.excepthook, sys.unraisablehook)
-    undo = [redacting.redact_log_records(), redacting.redact_shown_warnings(), redacting.redact_uncaught()]
+    undo = [
+        output_redaction.redact_log_records(),
+        output_redaction.redact_shown_warnings(),
+        output_redaction.redact_uncaught(),
+    ]
     assert logging.getLogRecordFactory() is not factory
     assert warnings.showwarning is not show
     assert not {*hooks} & {sys.excepthook, threading.excepthook, sys.unraisablehook}
@@ -162,7 +166,7 @@ def test_what_was_before_comes_back() -> None:
 def test_a_shown_warning_keeps_where_it_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[Any] = []
     monkeypatch.setattr(warnings, "showwarning", lambda *args, **more: shown.append((*args, more)))
-    undo = redacting.redact_shown_warnings()
+    undo = output_redaction.redact_shown_warnings()
     warnings.showwarning(UserWarning(SECRET), UserWarning, "f", 1, line="x")
     undo()
     ((message, *rest),) = shown
@@ -170,16 +174,16 @@ def test_a_shown_warning_keeps_where_it_came_from(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_warning_keeps_its_class_and_its_clean_arguments() -> None:
-    clean = redacting.redact_warning(UserWarning("plain", SECRET, 3))
+    clean = output_redaction.redact_warning(UserWarning("plain", SECRET, 3))
     assert isinstance(clean, UserWarning)
     assert clean.args == ("plain", MARK, 3)
-    assert redacting.redact_warning(f"text {SECRET}") == f"text {MARK}"
+    assert output_redaction.redact_warning(f"text {SECRET}") == f"text {MARK}"
 
     class Odd(UserWarning):
         def __str__(self) -> str:
             return f"odd {SECRET}"
 
-    odd = redacting.redact_warning(Odd())
+    odd = output_redaction.redact_warning(Odd())
     assert type(odd) is RuntimeWarning
     assert str(odd) == f"odd {MARK}"
 
@@ -189,7 +193,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What stands on stderr after a hook was called."""
 
     def call(hook: str, *args: Any) -> str:
-        undo, shown = redacting.redact_uncaught(), io.StringIO()
+        undo, shown = output_redaction.redact_uncaught(), io.StringIO()
         try:
             with monkeypatch.context() as patched:
                 patched.setattr(sys, "stderr", shown)
@@ -226,16 +230,16 @@ def test_a_long_traceback_is_written_whole(written: Any) -> None:
 
 def test_a_tracer_that_writes_nowhere_is_left_alone() -> None:
     silent = SimpleNamespace(_writer=None)
-    redacting.redact_traces(silent)
+    output_redaction.redact_traces(silent)
     assert silent._writer is None
-    redacting.redact_traces(cast("Any", SimpleNamespace()))
+    output_redaction.redact_traces(cast("Any", SimpleNamespace()))
 
 
 def test_a_long_trace_is_written_whole() -> None:
     written: list[str] = []
     root = SimpleNamespace(_writer=written.append)
     root.setwriter = lambda writer: setattr(root, "_writer", writer)
-    redacting.redact_traces(root)
+    output_redaction.redact_traces(root)
     text = "hook\n" * 10_000
     root._writer(text)
     root._writer("\x1b" * 300)

@@ -138,11 +138,11 @@ def test_places_overlap() -> None:
 
 def test_what_stands_around_base_64_goes_too() -> None:
     where = [(at * 10, at * 10 + 5) for at in range(6)]
-    assert list(spelling._found(b"abcdef", b"cd", where)) == [(20, 35)]
-    assert list(spelling._found(b"abcdef", b"cd", where, more=1)) == [(10, 45)]
-    assert list(spelling._found(b"abcdef", b"cd", where, more=2)) == [(0, 55)]
-    assert list(spelling._found(b"abcdef", b"ab", where, more=2)) == [(0, 35)]
-    assert list(spelling._found(b"abcdef", b"ef", where, more=2)) == [(20, 55)]
+    assert list(spelling._spans(b"abcdef", b"cd", where)) == [(20, 35)]
+    assert list(spelling._spans(b"abcdef", b"cd", where, more=1)) == [(10, 45)]
+    assert list(spelling._spans(b"abcdef", b"cd", where, more=2)) == [(0, 55)]
+    assert list(spelling._spans(b"abcdef", b"ab", where, more=2)) == [(0, 35)]
+    assert list(spelling._spans(b"abcdef", b"ef", where, more=2)) == [(20, 55)]
 
 
 def struck(text: str, *secrets: str) -> str:
