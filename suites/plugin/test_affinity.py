@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_gf.honey.formats import affinity
+from pytest_gf.honey.observed.storage import Claim
 
 NODES = {
     "bumble": {"kubernetes.io/hostname": "bumble", "openebs.io/nodeid": "7b1e0a52-uuid", "rack": "3"},
@@ -66,3 +67,24 @@ def test_folders_and_disks_are_one_nodes() -> None:
     assert affinity.in_words(volume(labels(ID), labels(expression(HOST, "In", "sting")))) == (
         "openebs.io/nodeid In 7b1e0a52-uuid or kubernetes.io/hostname In sting"
     )
+
+
+@pytest.mark.parametrize(
+    ("owner", "mine", "words"),
+    [
+        ({}, True, ""),
+        ({"namespace": "nix-cache", "name": "data", "uid": "7"}, True, "nix-cache/data"),
+        ({"namespace": "nix-cache", "name": "data"}, True, "nix-cache/data"),
+        (
+            {"namespace": "nix-cache", "name": "data", "uid": "6"},
+            False,
+            "nix-cache/data, which was deleted and made anew",
+        ),
+        ({"namespace": "elsewhere", "name": "data", "uid": "7"}, False, "elsewhere/data"),
+    ],
+)
+def test_a_volume_says_whose_it_is(owner: dict[str, str], mine: bool, words: str) -> None:  # noqa: FBT001  # A table.
+    claim = Claim(
+        "data", True, "Bound", (), "zfs", "1Gi", 1, "pv", "", "zfs", "1Gi", 1, reference="nix-cache/data", uid="7"
+    )
+    assert (claim.is_claimed_by(owner), claim.in_words(owner)) == (mine, words)

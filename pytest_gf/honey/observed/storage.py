@@ -17,6 +17,10 @@ class Mount:
     claim: str
 
 
+def _name_of(owner: Mapping[str, Any]) -> str:
+    return f"{owner.get('namespace')}/{owner.get('name')}"
+
+
 @dataclass(frozen=True)
 class Claim(Observed):
     """The volume claim beside what is promised of it; sizes as Kubernetes quantities. Statements S017, S110."""
@@ -42,7 +46,16 @@ class Claim(Observed):
 
     def is_claimed_by(self, owner: Mapping[str, Any]) -> bool:
         """Tell whether a volume's claimRef means this claim; one without a claim is nobody's yet."""
-        return not owner or f"{owner.get('namespace')}/{owner.get('name')}" == self.reference
+        if not owner:
+            return True
+        return _name_of(owner) == self.reference and owner.get("uid") in {None, "", self.uid}
+
+    def in_words(self, owner: Mapping[str, Any]) -> str:
+        """Name the claim that a volume's claimRef means, "" for none; one that was deleted may have had this one's name."""
+        name = _name_of(owner) if owner else ""
+        return (
+            name if name != self.reference or self.is_claimed_by(owner) else f"{name}, which was deleted and made anew"
+        )
 
     @property
     def instead(self) -> str:

@@ -9,7 +9,7 @@ from pytest_gf.honey.contract import Contract
 from pytest_gf.honey.contract.model import Workload
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.kube import bazel, exposing, rustfs_pods, secret, stores, volumes
-from pytest_gf.lab.kube.objects import CREATED, meta, minute_ago, owned
+from pytest_gf.lab.kube.objects import CREATED, FINISHED, finished_job, meta, minute_ago, owned
 from pytest_gf.lab.kube.resources import RESOURCES
 from pytest_gf.lab.kube.rustfs_pods import CONTAINER
 from pytest_gf.lab.kube.volumes import PROVISIONER, VOLUME
@@ -17,6 +17,16 @@ from pytest_gf.lab.kube.volumes import PROVISIONER, VOLUME
 REPLICA_SET = "6d9c7b8f5d"
 POD_SUFFIXES = ("x2kqp", "m7v4d")
 NODE_IPS = "10.42.0."
+NODE_INFO = {
+    "architecture": "amd64",
+    "bootID": "4c1d9c3e-0e65-4d0e-9a53-27e1f60f4a10",
+    "containerRuntimeVersion": "containerd://2.1.4",
+    "kernelVersion": "6.12.0-55.el10.x86_64",
+    "kubeProxyVersion": "",
+    "kubeletVersion": "v1.36.3",
+    "operatingSystem": "linux",
+    "osImage": "Rocky Linux 10",
+}
 STRANGE_NODES = ("kind-control-plane", "kind-worker")
 
 Object = Mapping[str, Any]
@@ -78,11 +88,7 @@ class Cluster:
             "message": "Kubelet stopped posting node status." if down else "kubelet is posting ready status",
         }
         addresses = [{"type": "InternalIP", "address": f"{NODE_IPS}{at + 10}"}, {"type": "Hostname", "address": name}]
-        info = {
-            "kubeletVersion": "v1.36.3",
-            "osImage": "Rocky Linux 10",
-            "containerRuntimeVersion": "containerd://2.1.4",
-        }
+        info = {**NODE_INFO, "machineID": meta(name)["uid"], "systemUUID": meta(name)["uid"]}
         labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}
         labels |= {volumes.NODE_ID: volumes.node_id(name)}
         return {
@@ -145,7 +151,8 @@ class Cluster:
         name = f"{self.workload.deployment}-{REPLICA_SET}"
         owner = owned("apps/v1", "Deployment", self._meta(self.workload.deployment))
         wanted = len(self._pod_names())
-        spec = {"replicas": wanted, "selector": {"matchLabels": self._labels()}}
+        template = {"metadata": {"labels": self._labels()}, "spec": self._pod_spec()}
+        spec = {"replicas": wanted, "selector": {"matchLabels": self._labels()}, "template": template}
         status = {"replicas": wanted, "readyReplicas": 0 if self._unready() else wanted}
         return [{"metadata": self._meta(name) | owner, "spec": spec, "status": status}]
 
@@ -220,8 +227,8 @@ class Cluster:
         if self.workload is None:
             return []
         names = (f"{self.workload.deployment}-bucket-bootstrap", f"{self.workload.deployment}-lifecycle")
-        status = {"succeeded": 1, "conditions": [{"type": "Complete", "status": "True"}], "completionTime": CREATED}
-        return [{"metadata": self._meta(name), "spec": {"completions": 1}, "status": status} for name in names]
+        spec = finished_job({"containers": [{"name": "s3", "image": f"docker.io/amazon/aws-cli@{rustfs_pods.DIGEST}"}]})
+        return [{"metadata": self._meta(name), "spec": spec, "status": FINISHED} for name in names]
 
     def _ingresses(self) -> list[Object]:
         if self.workload is None:

@@ -8,6 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 CREATED = "2026-03-14T09:26:53Z"
+FINISHED: Mapping[str, Any] = {
+    "succeeded": 1,
+    "startTime": CREATED,
+    "completionTime": CREATED,
+    "conditions": [{"type": "SuccessCriteriaMet", "status": "True"}, {"type": "Complete", "status": "True"}],
+}
+"""The status of a Job that has done its work; kube-apiserver 1.36 takes none without these fields."""
 
 
 def meta(name: str, namespace: str = "", *, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -21,6 +28,11 @@ def owned(group_version: str, kind: str, owner: Mapping[str, Any]) -> dict[str, 
     """Return the part of metadata that says whose an object is; ``owner`` is the owner's own metadata."""
     reference = {"apiVersion": group_version, "kind": kind, "name": owner["name"], "uid": owner["uid"]}
     return {"ownerReferences": [reference | {"controller": True, "blockOwnerDeletion": True}]}
+
+
+def finished_job(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec of a Job of one pod."""
+    return {"completions": 1, "template": {"spec": {"restartPolicy": "Never", **pod}}}
 
 
 def minute_ago() -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_gf.honey.contract import Contract
 from pytest_gf.lab.bends import Bends
 from pytest_gf.lab.kube import bazel
-from pytest_gf.lab.kube.objects import CREATED, meta, owned
+from pytest_gf.lab.kube.objects import CREATED, FINISHED, finished_job, meta, owned
 
 ELSEWHERE = "object-store"
 Object = Mapping[str, Any]
@@ -101,21 +101,12 @@ def _bazel(contract: Contract, bends: Bends) -> Store:
 def _of(resource: str, store: Store, nodes: tuple[str, ...]) -> Iterator[Object]:
     pods = range(store.replicas)
     if resource == "jobs" and store.kind == "Job":
-        yield {"metadata": _meta(store, store.name), "spec": {"completions": 1}, "status": {"succeeded": 1}}
+        yield {"metadata": _meta(store, store.name), "spec": finished_job(_containers(store)), "status": FINISHED}
     elif resource == f"{store.kind.lower()}s" and store.kind != "Job":
-        spec = {
-            "replicas": store.replicas,
-            "selector": {"matchLabels": {"app": store.name}},
-            "template": {"metadata": {"labels": {"app": store.name}}, "spec": _containers(store)},
-        }
-        status = {"replicas": store.replicas, "readyReplicas": store.replicas}
-        yield {"metadata": _meta(store, store.name), "spec": spec, "status": status}
+        yield {"metadata": _meta(store, store.name), **_scaled(store)}
     elif resource == "replicasets" and store.kind == "Deployment":
-        yield {
-            "metadata": _replica_set(store) | owned("apps/v1", store.kind, _meta(store, store.name)),
-            "spec": {"replicas": store.replicas, "selector": {"matchLabels": {"app": store.name}}},
-            "status": {"replicas": store.replicas, "readyReplicas": store.replicas},
-        }
+        owner = owned("apps/v1", store.kind, _meta(store, store.name))
+        yield {"metadata": _replica_set(store) | owner, **_scaled(store)}
     elif resource == "pods":
         yield from (_pod(store, at, nodes) for at in pods)
     elif resource == "services" and store.service:
@@ -128,6 +119,13 @@ def _of(resource: str, store: Store, nodes: tuple[str, ...]) -> Iterator[Object]
             spec = {"storageClassName": store.storage_class, "volumeName": f"pv-{store.name}-{at}"}
             spec |= {"accessModes": ["ReadWriteOnce"], "resources": size}
             yield {"metadata": _meta(store, f"data-{store.name}-{at}"), "spec": spec, "status": {"phase": "Bound"}}
+
+
+def _scaled(store: Store) -> Object:
+    """Return spec and status of what keeps pods: a Deployment, its ReplicaSet, a StatefulSet."""
+    template = {"metadata": {"labels": {"app": store.name}}, "spec": _containers(store)}
+    spec = {"replicas": store.replicas, "selector": {"matchLabels": {"app": store.name}}, "template": template}
+    return {"spec": spec, "status": {"replicas": store.replicas, "readyReplicas": store.replicas}}
 
 
 def _pod(store: Store, at: int, nodes: tuple[str, ...]) -> Object:
