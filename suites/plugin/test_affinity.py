@@ -83,7 +83,7 @@ def test_folders_and_disks_are_one_nodes() -> None:
         ({"namespace": "elsewhere", "name": "data", "uid": "7"}, False, "elsewhere/data"),
     ],
 )
-def test_a_volume_says_whose_it_is(owner: dict[str, str], mine: bool, words: str) -> None:  # noqa: FBT001  # A table.
+def test_a_volume_says_whose_it_is(owner: dict[str, str], mine: bool, words: str) -> None:  # A table.
     claim = Claim(
         "data", True, "Bound", (), "zfs", "1Gi", 1, "pv", "", "zfs", "1Gi", 1, reference="nix-cache/data", uid="7"
     )
