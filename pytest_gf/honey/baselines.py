@@ -39,12 +39,12 @@ def record(
     if file is None:
         return []
     rows: dict[str, dict[str, str]] = {}
-    for each in verdicts:
-        if "stack" in each["params"]:
-            rows.setdefault(each["params"]["stack"], {})[each["clause"]] = each["verdict"]
+    for row in verdicts:
+        if "stack" in row["params"]:
+            rows.setdefault(row["params"]["stack"], {})[row["clause"]] = row["verdict"]
     made, lines = dict(known), []
-    for stack, found in rows.items():
-        why_not = _why_not(found)
+    for stack, by_clause in rows.items():
+        why_not = _why_not(by_clause)
         offered = folder / OFFERED / _name(stack)
         if why_not or not offered.exists():
             lines.append(f"baseline of {stack}: not recorded: {why_not or 'the state was not read'}")
@@ -68,14 +68,14 @@ def _name(stack: str) -> str:
     return f"{quote(stack, safe='')}.json"  # A fork may call a stack by a path.
 
 
-def _why_not(found: Mapping[str, str]) -> str:
-    absent = [name for name in NEEDED if name not in found]
+def _why_not(verdicts: Mapping[str, str]) -> str:
+    absent = [name for name in NEEDED if name not in verdicts]
     if absent:
         return f"{', '.join(absent)} was not selected (run -m guard)"
     allowed = {(name, Verdict.UNPROVEN) for name in (*OF_THE_CHECKOUT, *COMPARED)}
     bad = [
         f"{name} {verdict}"
-        for name, verdict in found.items()
+        for name, verdict in verdicts.items()
         if verdict != Verdict.HOLDS and (name, verdict) not in allowed
     ]
     return ", ".join(bad)

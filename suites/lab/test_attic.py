@@ -22,7 +22,7 @@ from pytest_gf.honey.formats import closure, narinfo
 from pytest_gf.honey.formats.nar import Directory, Regular, write
 from pytest_gf.honey.formats.narbody import Body
 from pytest_gf.honey.probes.attic import Attic, Upload
-from pytest_gf.honey.probes.attic_answers import Way
+from pytest_gf.honey.probes.attic_answers import S3Server
 from pytest_gf.lab import Lab
 from pytest_gf.lab.attic.tokens import CLAIM, token
 
@@ -59,7 +59,7 @@ def streamed(lab: Lab, store_hash: str) -> tuple[Any, Body]:
     attic = probe(lab)
     info = narinfo.parse(attic.narinfo(store_hash).body)
     body = Body(info.compression, info.nar_size)
-    return attic.nar(info.url, info.nar_size, body, Way(lab.addresses["s3"]))[-1], body
+    return attic.nar(info.url, info.nar_size, body, S3Server(lab.addresses["s3"]))[-1], body
 
 
 def test_a_pushed_path_reads_back(lab: Lab) -> None:
@@ -129,8 +129,8 @@ def test_who_never_answers_is_no_verdict(lab: Lab) -> None:
 
 def test_a_redirect_is_a_credential_and_is_shown_nowhere(lab: Lab) -> None:
     attic, url = probe(lab), f"nar/{section(lab)['nar_paths']['small']}.nar"
-    way = Way(lab.addresses["s3"])
-    (first,) = attic.nar(url, 5000, Body("zstd", 5000), Way("http://s3.invalid"))
+    way = S3Server(lab.addresses["s3"])
+    (first,) = attic.nar(url, 5000, Body("zstd", 5000), S3Server("http://s3.invalid"))
     assert "X-Amz-Signature" in first.location, "another host than the way's is not asked"
     assert "X-Amz" not in repr(first)
     assert [each.status for each in attic.nar(url, 5000, Body("zstd", 5000), way)] == [307, 200]

@@ -22,7 +22,7 @@ from pytest_gf.honey.observed.s3 import BucketListed
 from pytest_gf.honey.probes import attic as wire
 from pytest_gf.honey.probes.again import Throttled
 from pytest_gf.honey.probes.attic import Attic, Upload
-from pytest_gf.honey.probes.attic_answers import Reply, error_of
+from pytest_gf.honey.probes.attic_answers import AtticReply, error_of
 from pytest_gf.honey.probes.deadline import LEAST_RATE, Pace
 from pytest_gf.honey.target import AtticSection, Target
 
@@ -171,7 +171,7 @@ def test_what_carries_a_token_goes_nowhere_else(serve: Callable[..., str]) -> No
 def test_only_attics_own_words_say_who_may_push(answer: Answer, verdict: str) -> None:
     status, headers, body = answer
     moved = ("login.invalid:443",) if headers else ()
-    reply = Reply(status, body, error_of(body) if status >= 300 else "", {}, moved)
+    reply = AtticReply(status, body, error_of(body) if status >= 300 else "", {}, moved)
     stub = type("Stub", (), {"missing_paths": lambda *_: reply})()
     fact: Callable[..., Any] = FACTS["attic_anonymous_push"].function
     if verdict in {"hole", "refused"}:

@@ -1,4 +1,4 @@
-"""What must be true of a state before anything applies to it: no lock, and no going back behind what was once good."""
+"""What must be true of a state before an apply: no lock lies on it, and it is no older than what was once good."""
 
 from __future__ import annotations
 

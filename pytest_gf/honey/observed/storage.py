@@ -18,7 +18,7 @@ class Mount:
 
 
 @dataclass(frozen=True)
-class Claim(Observed):
+class VolumeClaim(Observed):
     """The volume claim beside what is promised of it; sizes as Kubernetes quantities. Statements S017, S110."""
 
     name: str

@@ -36,27 +36,27 @@ class Health:
 def ask(section: S3Section, path: str, *, deadline: float, route: Route | None = None) -> Health:
     """GET a health path without a credential, no redirect followed. Raises Unanswered, DeadlineExceeded, Throttled.
 
-    A 503 is an answer here, and no request to come again: RustFS speaks of itself.
+    A 503 is an answer here, and is not asked again: RustFS says of itself that it is not ready.
     """
     tried = f"GET {path} at {section.endpoint}"
 
     def once(seconds: float) -> Health:
         started = time.monotonic()
         try:
-            found = within(seconds, tried, lambda: _exchange(section, path, tried, seconds, route))
+            health = within(seconds, tried, lambda: _exchange(section, path, tried, seconds, route))
         except ProbeError as broken:
             broken.where = "s3"
             evidence.record("HTTP", f"GET {path}", seconds=time.monotonic() - started, failed=broken.came_back)
             raise
-        answer = {"status": found.status, "document": found.document}
+        answer = {"status": health.status, "document": health.document}
         evidence.record("HTTP", f"GET {path}", seconds=time.monotonic() - started, answer=answer)
-        return found
+        return health
 
     return settled(tried, once, seconds=deadline, not_now=_not_now)
 
 
-def _not_now(found: Health) -> NotNow | None:
-    return NotNow("429", found.pause or None) if found.status == TOO_MANY else None
+def _not_now(health: Health) -> NotNow | None:
+    return NotNow("429", health.pause or None) if health.status == TOO_MANY else None
 
 
 def _exchange(section: S3Section, path: str, tried: str, deadline: float, route: Route | None) -> Health:
@@ -95,8 +95,8 @@ def _exchange(section: S3Section, path: str, tried: str, deadline: float, route:
 def _document(body: bytes) -> dict[str, Any]:
     """Return the members of a JSON object that are one value each: health says nothing by deeper ones."""
     try:
-        found = json.loads(body) if len(body) <= MOST_BODY else {}
+        document = json.loads(body) if len(body) <= MOST_BODY else {}
     except (ValueError, RecursionError):
         return {}
-    members = found.items() if isinstance(found, dict) else ()
+    members = document.items() if isinstance(document, dict) else ()
     return {name: value for name, value in members if not isinstance(value, dict | list)}
