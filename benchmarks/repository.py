@@ -23,7 +23,7 @@ from pytest_gf.engine.run import Run
 from pytest_gf.honey import HOUSE
 from pytest_gf.honey import contract as contracts
 from pytest_gf.honey.formats import bash, hcl, markdown, workflow
-from pytest_gf.honey.subject import Subject
+from pytest_gf.honey.local_inputs import LocalInputs
 from pytest_gf.lab import model
 
 GIT = shutil.which("git") or "/usr/bin/git"
@@ -62,7 +62,7 @@ def judge(root: Path, reports: Path) -> None:
         strict=False,
         deadline=60.0,
         seed="",
-        selected={"repository": Subject(checkout=root)},
+        selected={"repository": LocalInputs(checkout=root)},
     )
     run = Run(settings, "benchmark")
     graph = run.begin(facts)

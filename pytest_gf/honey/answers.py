@@ -39,7 +39,7 @@ class Answer:
     retry_after: float | None = field(default=None, compare=False, kw_only=True)
     """Seconds after which S3 wants to be asked again, where it says so."""
     request_id: str = field(default="", compare=False, kw_only=True)
-    """By what the server's log knows the request, where the answer says it."""
+    """The id by which the server's log knows the request, where the answer names one."""
 
     def __post_init__(self) -> None:
         """Make the server's words visible, and bound them."""
@@ -84,14 +84,14 @@ class Listing:
 
 @dataclass(frozen=True)
 class Versions:
-    """The ids of every version and delete marker of one key, with the answer that told them."""
+    """The ids of every version and delete marker of one key, with the answer that named them."""
 
     answer: Answer
     ids: tuple[str, ...] = ()
 
     @property
-    def told(self) -> bool:
-        """Whether these are all: a server that knows no versions (501) has none."""
+    def complete(self) -> bool:
+        """Whether these are all. A server that knows no versions (501) has none."""
         return self.answer.ok or self.answer.status == 501  # noqa: PLR2004  # RFC 9110, 15.6.2.
 
 

@@ -11,7 +11,7 @@ from pytest_gf.engine.verdict import Verdict
 from pytest_gf.honey.formats import baseline
 
 if TYPE_CHECKING:
-    from pytest_gf.honey.formats.baseline import Known
+    from pytest_gf.honey.formats.baseline import KnownState
 
 OFFERED = "baseline"
 """The folder of a run in which facts offer what stands now, a file a stack."""
@@ -23,14 +23,14 @@ NEEDED = ("state.object-listed", "state.body-whole", "state.body-shape", "state.
 """What must have been looked at, and hold."""
 
 
-def offer(folder: Path, stack: str, now: Known) -> None:
+def offer(folder: Path, stack: str, now: KnownState) -> None:
     """Keep what a baseline of this stack would say. Raises OSError."""
     (folder / OFFERED).mkdir(parents=True, exist_ok=True)
     (folder / OFFERED / _name(stack)).write_bytes(baseline.write({stack: now}))
 
 
 def record(
-    folder: Path, file: Path | None, known: Mapping[str, Known], verdicts: Iterable[Mapping[str, Any]]
+    folder: Path, file: Path | None, known: Mapping[str, KnownState], verdicts: Iterable[Mapping[str, Any]]
 ) -> list[str]:
     """Write the baseline anew into ``file``, where there is one; return a line for each stack: old and new, or why not.
 
@@ -39,12 +39,12 @@ def record(
     if file is None:
         return []
     rows: dict[str, dict[str, str]] = {}
-    for each in verdicts:
-        if "stack" in each["params"]:
-            rows.setdefault(each["params"]["stack"], {})[each["clause"]] = each["verdict"]
+    for row in verdicts:
+        if "stack" in row["params"]:
+            rows.setdefault(row["params"]["stack"], {})[row["clause"]] = row["verdict"]
     made, lines = dict(known), []
-    for stack, found in rows.items():
-        why_not = _why_not(found)
+    for stack, by_clause in rows.items():
+        why_not = _why_not(by_clause)
         offered = folder / OFFERED / _name(stack)
         if why_not or not offered.exists():
             lines.append(f"baseline of {stack}: not recorded: {why_not or 'the state was not read'}")
@@ -68,14 +68,14 @@ def _name(stack: str) -> str:
     return f"{quote(stack, safe='')}.json"  # A fork may call a stack by a path.
 
 
-def _why_not(found: Mapping[str, str]) -> str:
-    absent = [name for name in NEEDED if name not in found]
+def _why_not(verdicts: Mapping[str, str]) -> str:
+    absent = [name for name in NEEDED if name not in verdicts]
     if absent:
         return f"{', '.join(absent)} was not selected (run -m guard)"
     allowed = {(name, Verdict.UNPROVEN) for name in (*OF_THE_CHECKOUT, *COMPARED)}
     bad = [
         f"{name} {verdict}"
-        for name, verdict in found.items()
+        for name, verdict in verdicts.items()
         if verdict != Verdict.HOLDS and (name, verdict) not in allowed
     ]
     return ", ".join(bad)

@@ -20,7 +20,7 @@ def read(text: str) -> dict[str, Kind]:
     steps: Mapping[str, str] = table["steps"]
 
     def whole(said: Iterable[str]) -> tuple[str, ...]:
-        return tuple(steps[each.removeprefix("@")] if each.startswith("@") else each for each in said)
+        return tuple(steps[line.removeprefix("@")] if line.startswith("@") else line for line in said)
 
     def kind(
         severity: str, first: list[str], avoid: Iterable[str] = (), tickets: Iterable[str] = (), **texts: str

@@ -28,7 +28,7 @@ def delete(things: Iterable[Thing], s3: S3, protected: Sequence[str], gone: Call
     Nothing is deleted while one of the ``protected`` buckets is incoherent: that would bury evidence. ``gone`` is called for
     each that is confirmed to be gone. A bucket that holds what the ledger doesn't name is left alone.
     """
-    things = sorted(things, key=lambda each: each.kind == "bucket")
+    things = sorted(things, key=lambda thing: thing.kind == "bucket")
     try:
         incoherent = _incoherent(s3, protected)
     except ProbeError as broken:
@@ -69,21 +69,21 @@ def _delete_object(thing: Stored, s3: S3, protected: Sequence[str]) -> str:
     if answer.code == "NoSuchBucket":
         return _still_there(thing.bucket, s3, protected)
     versions = s3.list_versions(thing.bucket, thing.key)
-    if not versions.told:
+    if not versions.complete:
         return f"ListObjectVersions answered {versions.answer}"
-    for version in versions.ids:
-        answer = s3.delete_object(thing.bucket, thing.key, version=version)
-    return "" if answer.ok else f"DeleteObject answered {answer}"
+    answers = [answer, *(s3.delete_object(thing.bucket, thing.key, version=version) for version in versions.ids)]
+    refused = next((answer for answer in answers if not answer.ok), None)
+    return "" if refused is None else f"DeleteObject answered {refused}"
 
 
 def _delete_bucket(thing: Stored, s3: S3, protected: Sequence[str]) -> str:
-    found = s3.list_objects(thing.bucket)
-    if found.answer.code == "NoSuchBucket":
+    page = s3.list_objects(thing.bucket)
+    if page.answer.code == "NoSuchBucket":
         return _still_there(thing.bucket, s3, protected)
-    if not found.answer.ok:
-        return f"ListObjectsV2 answered {found.answer}, so nobody knows what it holds"
-    if found.sizes:
-        return f"it holds {len(found.sizes)} objects that the ledger does not name, such as {min(found.sizes)}"
+    if not page.answer.ok:
+        return f"ListObjectsV2 answered {page.answer}, so nobody knows what it holds"
+    if page.sizes:
+        return f"it holds {len(page.sizes)} objects that the ledger does not name, such as {min(page.sizes)}"
     answer = s3.delete_bucket(thing.bucket)
     if not answer.ok and answer.code != "NoSuchBucket":
         return f"DeleteBucket answered {answer}"

@@ -28,7 +28,7 @@ KEPT = (
     "PATH",
     "LANG",
     "TMPDIR",
-    *(name for each in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") for name in (each, each.lower())),
+    *(name for variable in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") for name in (variable, variable.lower())),
 )
 """The variables that it gets: no credential."""
 
@@ -37,8 +37,8 @@ _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where it pushes to."""
+class Destination:
+    """The cache that it pushes to."""
 
     address: str
     cache: str
@@ -47,8 +47,8 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Said:
-    """How it ended, and what it said, without a secret. ``answers``: by base name whether a path was taken, and its words."""
+class Outcome:
+    """How a push ended, and what the client said, without a secret."""
 
     code: int
     stdout: str
@@ -56,9 +56,11 @@ class Said:
 
     @property
     def answers(self) -> Mapping[str, tuple[bool, str]]:
-        """What it said of each path."""
+        """By base name, whether a path was taken, and what the client said of it."""
         plain = _COLOUR.sub("", self.stderr)
-        return {each["name"]: (each["sign"] == "✅", each["rest"].strip(" :()")) for each in _ANSWER.finditer(plain)}
+        return {
+            answer["name"]: (answer["sign"] == "✅", answer["rest"].strip(" :()")) for answer in _ANSWER.finditer(plain)
+        }
 
     @property
     def last(self) -> str:
@@ -72,7 +74,7 @@ def is_missing() -> str:
     return next((name for name in (NAME, "nix") if shutil.which(name) is None), "")
 
 
-def push(place: Place, members: Iterable[tuple[Member, bytes]]) -> Said:
+def push(place: Destination, members: Iterable[tuple[Member, bytes]]) -> Outcome:
     """Push these paths. Raises ProbeError where the client can't be run to its end."""
     tried = f"attic push to {place.cache} at {place.address}"
     with tempfile.TemporaryDirectory(prefix="gf-attic-") as made:
@@ -98,7 +100,7 @@ def _store(folder: Path, members: Iterable[tuple[Member, bytes]]) -> list[str]:
     closures.lay(folder / "cache", noted())
     words = ("copy", "--no-check-sigs", "--from", f"file://{folder / 'cache'}", "--to", str(folder / "root"), *listed)
     try:
-        closures.asked(shutil.which("nix") or "nix", words, **_nix(folder))
+        closures.run_nix(shutil.which("nix") or "nix", words, **_nix(folder))
     except closures.Unreadable as wrong:
         raise ProbeError("making a store for Attic's client", str(wrong), "push without --gf-client") from None
     return listed
@@ -127,13 +129,13 @@ def _token(folder: Path, token: str) -> Iterator[tuple[str, tuple[int, ...]]]:
         os.close(descriptor)
 
 
-def _configure(folder: Path, place: Place, token_file: str) -> None:
+def _configure(folder: Path, place: Destination, token_file: str) -> None:
     path = folder / "config" / NAME / "config.toml"
     path.parent.mkdir(parents=True)
     path.write_text(f'[servers.gf]\nendpoint = "{place.address}"\ntoken-file = "{token_file}"\n', encoding="utf-8")
 
 
-def _run(tried: str, folder: Path, words: Sequence[str], place: Place, kept_open: tuple[int, ...]) -> Said:
+def _run(tried: str, folder: Path, words: Sequence[str], place: Destination, kept_open: tuple[int, ...]) -> Outcome:
     variables = {name: os.environ[name] for name in KEPT if name in os.environ} | _nix(folder)
     variables |= {"SSL_CERT_FILE": place.ca_file} if place.ca_file is not None else {}
     try:
@@ -152,7 +154,7 @@ def _run(tried: str, folder: Path, words: Sequence[str], place: Place, kept_open
         ) from None
     except OSError as wrong:
         raise ProbeError(tried, str(wrong), "is the program attic for this machine?") from None
-    return Said(done.returncode, _text(done.stdout), _text(done.stderr))
+    return Outcome(done.returncode, _text(done.stdout), _text(done.stderr))
 
 
 def _text(data: bytes) -> str:

@@ -40,7 +40,7 @@ CACHE_INFO = "nix-cache-info"
 
 
 class Unreadable(Exception):
-    """An archive that can't be had: one line."""
+    """An archive or a store that can't be read. The message is one line."""
 
 
 class Archives(Protocol):
@@ -90,7 +90,7 @@ class LocalStore:
 
     def nar(self, member: Member) -> bytes:
         """Return the archive of a member. Raises Unreadable."""
-        return asked(self.program, ("store", "dump-path", member.store_path))
+        return run_nix(self.program, ("store", "dump-path", member.store_path))
 
 
 def read(path: Path, text: str) -> tuple[tuple[Member, ...], Archives]:
@@ -102,20 +102,20 @@ def read(path: Path, text: str) -> tuple[tuple[Member, ...], Archives]:
         program = shutil.which("nix")
         if program is None:
             raise Unreadable("the program nix is not on PATH: give a file, or the folder of a binary cache")
-        return closure.read(asked(program, ("path-info", "-r", "--json", text))), LocalStore(program)
+        return closure.read(run_nix(program, ("path-info", "-r", "--json", text))), LocalStore(program)
     if path.is_dir():
         return _binary_cache(path)
     if path.stat().st_size > LONGEST_LIST:
         raise Malformed(f"longer than {LONGEST_LIST} bytes")
     members = closure.read(path.read_bytes())
-    absent = [each.name for each in members if not (path.parent / f"{each.name}.nar").is_file()]
+    absent = [member.name for member in members if not (path.parent / f"{member.name}.nar").is_file()]
     if absent:
         raise Malformed(f"no archive {absent[0]}.nar beside it (nix-store --dump {STORE}/{absent[0]})")
     return members, Dumps(path.parent)
 
 
-def asked(program: str, words: Sequence[str], **more: str) -> bytes:
-    """Return what Nix answers; ``more`` are further variables. Raises Unreadable."""
+def run_nix(program: str, words: Sequence[str], **more: str) -> bytes:
+    """Return what Nix prints; ``more`` are further variables. Raises Unreadable."""
     variables = {name: os.environ[name] for name in KEPT if name in os.environ} | more
     try:
         done = subprocess.run(  # noqa: S603  # The user named the store path; the other words are ours.
@@ -174,10 +174,10 @@ def _binary_cache(folder: Path) -> tuple[tuple[Member, ...], BinaryCache]:
 
 
 def _narinfos(folder: Path) -> Iterator[Path]:
-    found = sorted(each for each in folder.iterdir() if each.suffix == ".narinfo")
-    if len(found) > MOST_FILES:
-        raise Malformed(f"{len(found)} narinfos; at most {MOST_FILES} are read")
-    return iter(found)
+    paths = sorted(path for path in folder.iterdir() if path.suffix == ".narinfo")
+    if len(paths) > MOST_FILES:
+        raise Malformed(f"{len(paths)} narinfos; at most {MOST_FILES} are read")
+    return iter(paths)
 
 
 def _bytes(path: Path) -> bytes:

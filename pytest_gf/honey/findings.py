@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 
 from pytest_gf.engine.errors import Unproven
 from pytest_gf.engine.evidence import record
-from pytest_gf.honey.observed.repository import Finding, Findings, told
+from pytest_gf.honey.observed.repository import FileFinding, Findings, listed
 from pytest_gf.honey.observed.repository.searching import is_among
 
 if TYPE_CHECKING:
     from pytest_gf.honey.probes.repository import Checkout
 
 
-def settled(found: Findings, checkout: Checkout | None = None, patterns: Sequence[str] = ()) -> Findings:
+def settled(findings: Findings, checkout: Checkout | None = None, patterns: Sequence[str] = ()) -> Findings:
     """Return the findings, those of files that fit ``patterns`` and were not read among them.
 
     Raises Unproven where nothing stands against the promise, and something is undecided.
     """
     refused: Mapping[str, str] = checkout.refused if checkout is not None else {}
     unread = tuple(
-        Finding(path, 1, "refused-file", why, "make it a text file of this checkout, or remove it", "what it holds")
+        FileFinding(path, 1, "refused-file", why, "make it a text file of this checkout, or remove it", "what it holds")
         for path, why in refused.items()
         if is_among(path, patterns)
     )
-    whole = dataclasses.replace(found, found=(*found.found, *unread))
+    whole = dataclasses.replace(findings, found=(*findings.found, *unread))
     record("repository", "judge", seconds=0.0, promise=whole.promise, seen=whole.seen)
     if whole.holds and whole.undecided:
-        raise Unproven(told(whole.undecided), "decide the expression, or look at it by hand")
+        raise Unproven(listed(whole.undecided), "decide the expression, or look at it by hand")
     return whole

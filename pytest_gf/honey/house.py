@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_gf.engine import target as targets
 from pytest_gf.engine.house import Axis, Gate, House
-from pytest_gf.honey import cleaning, contract, rights, stored, subject
+from pytest_gf.honey import cleaning, contract, local_inputs, rights, stored
 from pytest_gf.honey.behind import behind
 from pytest_gf.honey.causes import KINDS
 from pytest_gf.honey.contract import Contract
@@ -83,7 +83,7 @@ HOUSE = House(
     gate=Gate("cluster", "S001", "the cluster is the contract's"),
     system="honey",
     lab="pytest_gf.lab",
-    banner=subject.banner,
+    banner=local_inputs.banner,
     removers=cleaning.removers,
     where=cleaning.where,
     why_not=stored.why_not,

@@ -76,10 +76,10 @@ def _dynamodb_identity(section: sections.DynamoDBSection, target: Target, second
 def _kubernetes(section: sections.KubernetesSection, _: Target) -> Endpoints:
     from pytest_gf.honey.probes.kubeconfig import access
 
-    found = access(section, deadline=KUBECONFIG)
+    reached = access(section, deadline=KUBECONFIG)
     key = "kubeconfig" if section.kubeconfig is not None else "ServiceAccount"
-    host, made = str(found.configuration.host), found.configuration
-    if found.proxied:
+    host, made = str(reached.configuration.host), reached.configuration
+    if reached.proxied:
         return {key: Endpoint(f"proxied:{host}", about="asked through the kubeconfig's proxy-url")}
     return {key: Endpoint(host, made.ssl_ca_cert, unchecked=not made.verify_ssl)}
 
@@ -97,7 +97,7 @@ def _attic(section: sections.AtticSection, _: Target) -> Endpoints:
 
 
 def _attic_identity(section: sections.AtticSection, target: Target, _: float) -> Iterator[str]:
-    """Attic takes a token that it doesn't know for none at all, so a plan reads what the token says, and sends it nowhere."""
+    """Read what the token says, and send it nowhere: Attic answers a token that it doesn't know as if there were none."""
     if section.token_env is None:
         yield "none is named: Attic is read by anybody"
         return
@@ -174,5 +174,5 @@ _LOOKS: Mapping[str, Mapping[str, Any]] = {
     "dynamodb": {"endpoints": _dynamodb, "identity": _dynamodb_identity},
     "routes": {"endpoints": _routes},
 }
-SECTIONS = tuple(replace(each, **_LOOKS[each.name]) for each in sections.SECTIONS)
+SECTIONS = tuple(replace(section, **_LOOKS[section.name]) for section in sections.SECTIONS)
 """The sections of honey's targets, with what a plan looks at in each."""

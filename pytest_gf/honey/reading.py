@@ -7,11 +7,11 @@ from functools import partial
 
 from pytest_gf.engine.errors import Unproven
 from pytest_gf.honey.formats import narinfo
-from pytest_gf.honey.formats.narbody import Body
+from pytest_gf.honey.formats.narbody import NarBody
 from pytest_gf.honey.formats.packed import UNDERSTOOD
 from pytest_gf.honey.observed.archive import Archive, Hop
 from pytest_gf.honey.probes.attic import Attic
-from pytest_gf.honey.probes.attic_answers import Reply, Transfer, Way
+from pytest_gf.honey.probes.attic_answers import AtticReply, S3Endpoint, Transfer
 
 OK, MOVED, PRIVATE, REFUSED = 200, range(300, 400), 401, 403
 STORE = "/nix/store"
@@ -21,8 +21,8 @@ ATTEMPTS = 2
 """An archive that ended by a reset is asked for once more; one that ended by a close is judged."""
 
 
-def archive_of(attic: Attic, reply: Reply, way: Way | None, empty: Archive) -> Archive:
-    """Return the archive that a narinfo's reply leads to; ``way`` is S3's, ``empty`` says what was asked for."""
+def archive_of(attic: Attic, reply: AtticReply, s3: S3Endpoint | None, empty: Archive) -> Archive:
+    """Return the archive that a narinfo's reply leads to. ``s3`` is where a redirect may lead, ``empty`` says what was asked for."""
     made = partial(Archive, empty.surface, empty.store_hash, empty.bucket)
     info, missing = _info(reply, empty.store_hash)
     if info is None:
@@ -31,21 +31,21 @@ def archive_of(attic: Attic, reply: Reply, way: Way | None, empty: Archive) -> A
     if host:
         return made(info=info, hops=(Hop(OK, host=host),), strange_host=True)
     for _ in range(ATTEMPTS):
-        body = Body(info.compression, info.nar_size)
-        hops = attic.nar(info.url, info.nar_size, body, way)
+        body = NarBody(info.compression, info.nar_size)
+        hops = attic.nar(info.url, info.nar_size, body, s3)
         if not hops[-1].reset:
             break
-    last, told = hops[-1], tuple(map(_hop, hops))
-    if last.location and way is None and last.host != NOWHERE and attic.elsewhere(last.location):
+    last, seen = hops[-1], tuple(map(_hop, hops))
+    if last.location and s3 is None and last.host != NOWHERE and attic.elsewhere(last.location):
         raise Unproven(f"Attic redirects to {last.host}, and the target has no [s3]", "name that server in [s3]")
     if last.status != OK or last.cut:
-        return made(info=info, hops=told, strange_host=bool(last.location), size=body.size)
+        return made(info=info, hops=seen, strange_host=bool(last.location), size=body.size)
     body.finish()
-    found = made(info=info, hops=told, size=body.size, digest=body.sha256, wrong=body.trouble)
-    return replace(found, malformed=bool(body.archive))
+    archive = made(info=info, hops=seen, size=body.size, digest=body.sha256, wrong=body.trouble)
+    return replace(archive, malformed=bool(body.archive))
 
 
-def check_answered(reply: Reply) -> None:
+def check_answered(reply: AtticReply) -> None:
     """Raise Unproven where a narinfo was refused, or the way to it led elsewhere: that says nothing of the path."""
     if reply.status in {PRIVATE, REFUSED}:
         raise Unproven(f"the cache asks for a token: {reply}", "see attic.public-read")
@@ -53,7 +53,7 @@ def check_answered(reply: Reply) -> None:
         raise Unproven(f"the narinfo was not given, and the way to it leads elsewhere: {reply}", "see attic.cache-info")
 
 
-def _info(reply: Reply, store_hash: str) -> tuple[narinfo.NarInfo | None, str]:
+def _info(reply: AtticReply, store_hash: str) -> tuple[narinfo.NarInfo | None, str]:
     """Return the narinfo of this very path, or None and how it did not come."""
     check_answered(reply)
     if not reply.ok or reply.trouble:

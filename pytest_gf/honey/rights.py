@@ -23,7 +23,7 @@ DISCOVERY = "get apis"
 
 
 def applies(run: Run, node: Node) -> bool:
-    """Tell whether a fact would ask at all: a route's only where the target has that route, a table's where it names one."""
+    """Tell whether a fact would ask at all: a route's fact only where the target has that route, the lock's where it has a table."""
     name = node.fact.name
     if name == "table_lock":
         return honeys(run.target).dynamodb is not None
@@ -31,17 +31,17 @@ def applies(run: Run, node: Node) -> bool:
 
 
 def lines(run: Run, nodes: Mapping[str, Sequence[Node]], hard: Mapping[str, Sequence[Node]]) -> Iterator[PlanLine]:
-    """Yield a line for each right; the rows that can't be judged without it are named, not those that it would only explain."""
+    """Yield a line for each right, with the rows that can't be judged without it. Rows that it would only explain are not named."""
     needed: dict[Right, list[str]] = {}
-    for row, found in nodes.items():
-        for node in found:
+    for row, row_nodes in nodes.items():
+        for node in row_nodes:
             for right in _needs(run, node) if applies(run, node) else ():
                 needed.setdefault(right, []).extend([row] if node in hard[row] else [])
     if not needed:
         return
     target = honeys(run.target)
     if target.kubernetes is None:
-        many = len({row for found in needed.values() for row in found})
+        many = len({row for rows in needed.values() for row in rows})
         yield f"rights: the target has no [kubernetes] section; {many} rows need one", False
         return
     from pytest_gf.honey.probes.kube import Kube
@@ -69,21 +69,21 @@ def _asked(asks: Iterable[str]) -> Iterator[tuple[str, str, bool]]:
             everywhere = resource.endswith(EVERYWHERE)
             resource = resource.removesuffix(EVERYWHERE)
             within = not everywhere and PLACES[resource.partition("/")[0]].namespaced
-            for each in ("get", "create") if resource in UPGRADES else (verb,):
-                yield each, resource, within
+            for needed_verb in ("get", "create") if resource in UPGRADES else (verb,):
+                yield needed_verb, resource, within
 
 
 def needed(contract: Contract, asks: Iterable[str]) -> Iterator[str]:
-    """Yield a line for each right that facts need which ask this, as deploy/rbac grants it."""
+    """Yield a line for each right that facts with these requests need, as deploy/rbac grants it."""
     from pytest_gf.honey.probes.kube_places import rule
 
     namespace = contract.rustfs.namespace if contract.rustfs is not None else "the contract's"
     verbs: dict[tuple[str, bool], dict[str, None]] = {}
     for verb, resource, within in _asked(asks):
         verbs.setdefault((resource, within), {})[verb] = None
-    for (resource, within), found in sorted(verbs.items()):
+    for (resource, within), needed_verbs in sorted(verbs.items()):
         where = f"in namespace {namespace}" if within else "in the cluster"
-        yield f"{', '.join(found)} {resource} {where}: {rule(tuple(found), resource)}"
+        yield f"{', '.join(needed_verbs)} {resource} {where}: {rule(tuple(needed_verbs), resource)}"
 
 
 def _needs(run: Run, node: Node) -> Iterator[Right]:

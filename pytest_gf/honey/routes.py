@@ -94,12 +94,12 @@ class Forward:
         try:
             return self._to(self.pod, self._port)
         except (ProbeError, Unproven):
-            found = self._find() if self._find is not None else (self.pod, self._port)
-            if found[0] == self.pod:
+            successor = self._find() if self._find is not None else (self.pod, self._port)
+            if successor[0] == self.pod:
                 raise
             with self._lock:
-                self.pod, self._port = found
-            return self._to(*found)
+                self.pod, self._port = successor
+            return self._to(*successor)
 
     def _to(self, pod: str, port: int) -> Upgrade:
         tried = f"Kubernetes port-forward pod {pod} at {self._kube.address}"
@@ -277,7 +277,7 @@ def _matches(pod: Mapping[str, Any], selector: Mapping[str, str]) -> bool:
 
 def _target_port(spec: Mapping[str, Any], pod: Mapping[str, Any], wanted: PortForward) -> int:
     """Return the container's port behind the service's (core/v1 ServicePort.targetPort: a number, or a port's name)."""
-    ports = [each for each in spec.get("ports") or () if each.get("port") == wanted.port]
+    ports = [port for port in spec.get("ports") or () if port.get("port") == wanted.port]
     if not ports:
         raise Unproven(f"service {wanted.service} has no port {wanted.port}", "does [routes] name the service's port?")
     target = ports[0].get("targetPort", wanted.port)

@@ -189,8 +189,8 @@ class Target(targets.Target):
     @property
     def surfaces(self) -> tuple[str, ...]:
         """The surfaces of Attic that the target has an address for."""
-        found = {} if self.attic is None else {"api": self.attic.api, "https": self.attic.https}
-        return tuple(name for name, address in found.items() if address is not None)
+        addresses = {} if self.attic is None else {"api": self.attic.api, "https": self.attic.https}
+        return tuple(name for name, address in addresses.items() if address is not None)
 
 
 def _kubernetes(section: KubernetesSection, path: Path, _read: Mapping[str, Any]) -> KubernetesSection:
@@ -216,10 +216,10 @@ def _routes(table: dict[str, str], path: Path, read: Mapping[str, Any]) -> Route
 def _route(name: str, text: str, path: Path) -> PortForward:
     if name not in ROUTED:
         raise TargetError(f"{path}: key 'routes.{name}': unknown system; expected one of {', '.join(ROUTED)}")
-    found = _ROUTE.fullmatch(text)
-    if found is None or not 0 < int(found["port"]) <= HIGHEST_PORT:
+    match = _ROUTE.fullmatch(text)
+    if match is None or not 0 < int(match["port"]) <= HIGHEST_PORT:
         raise TargetError(f"{path}: key 'routes.{name}': expected port-forward:NAMESPACE/svc/NAME:PORT, not {text!r}")
-    return PortForward(found["namespace"], found["service"], int(found["port"]))
+    return PortForward(match["namespace"], match["service"], int(match["port"]))
 
 
 def _s3(section: S3Section, path: Path, _read: Mapping[str, Any]) -> S3Section:

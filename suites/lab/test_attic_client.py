@@ -37,14 +37,14 @@ def on(lab: Lab, run_pytest: Any, *arguments: str, path: str = "") -> Any:
 
 
 def test_what_the_client_says_of_each_path_is_read() -> None:
-    said = clients.Said(1, "", STDERR)
+    said = clients.Outcome(1, "", STDERR)
     assert said.answers == {
         NAMES[0]: (True, "389.99 KiB/s"),
         NAMES[1]: (False, "InternalServerError: The server encountered an internal error or misconfiguration."),
     }
     assert said.last.startswith("Error: InternalServerError")
-    assert clients.Said(1, "", "").last == "it said nothing"
-    assert clients.Said(0, "", "✅ All done! (2 already cached, 0 in upstream)\n").answers == {}
+    assert clients.Outcome(1, "", "").last == "it said nothing"
+    assert clients.Outcome(0, "", "✅ All done! (2 already cached, 0 in upstream)\n").answers == {}
 
 
 @pytest.mark.parametrize(

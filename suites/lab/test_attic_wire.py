@@ -15,14 +15,14 @@ from pytest_gf.engine.errors import DeadlineExceeded
 from pytest_gf.engine.facts import read_folder
 from pytest_gf.honey import contract
 from pytest_gf.honey.formats.nar import Regular, write
-from pytest_gf.honey.formats.narbody import Body
+from pytest_gf.honey.formats.narbody import NarBody
 from pytest_gf.honey.observed.archive import Archive
 from pytest_gf.honey.observed.attic import CacheInfo, Pinned, Place, PublicRead, Said
 from pytest_gf.honey.observed.s3 import BucketListed
 from pytest_gf.honey.probes import attic as wire
 from pytest_gf.honey.probes.again import Throttled
 from pytest_gf.honey.probes.attic import Attic, Upload
-from pytest_gf.honey.probes.attic_answers import Reply, error_of
+from pytest_gf.honey.probes.attic_answers import AtticReply, error_of
 from pytest_gf.honey.probes.deadline import LEAST_RATE, Pace
 from pytest_gf.honey.target import AtticSection, Target
 
@@ -94,7 +94,7 @@ def test_what_says_come_again_is_asked_again_and_nothing_else(
 
     attic = client(first_refused)
     assert attic.narinfo(HASH).ok == again
-    assert len(attic.nar("nar/x.nar", len(NAR), Body("none", len(NAR)))) == 1
+    assert len(attic.nar("nar/x.nar", len(NAR), NarBody("none", len(NAR)))) == 1
     assert [asked.count(path) for path in dict.fromkeys(asked)] == [1 + again] * 2
     if again:
         with pytest.raises((Throttled, DeadlineExceeded)):
@@ -171,7 +171,7 @@ def test_what_carries_a_token_goes_nowhere_else(serve: Callable[..., str]) -> No
 def test_only_attics_own_words_say_who_may_push(answer: Answer, verdict: str) -> None:
     status, headers, body = answer
     moved = ("login.invalid:443",) if headers else ()
-    reply = Reply(status, body, error_of(body) if status >= 300 else "", {}, moved)
+    reply = AtticReply(status, body, error_of(body) if status >= 300 else "", {}, moved)
     stub = type("Stub", (), {"missing_paths": lambda *_: reply})()
     fact: Callable[..., Any] = FACTS["attic_anonymous_push"].function
     if verdict in {"hole", "refused"}:

@@ -235,7 +235,7 @@ def test_where_to_write_must_be_said(refused: Any) -> None:
 def test_a_baseline_that_cant_be_written_is_one_line_beforehand(refused: Any, tmp_path: Path) -> None:
     outcome = refused(*GUARD, f"--gf-baseline={tmp_path / 'none' / 'b.json'}", "--gf-update-baseline")
     assert outcome.exit == 4
-    assert "can't be written: is its folder there" in outcome.text
+    assert "can't be written: does its folder exist" in outcome.text
 
 
 @pytest.mark.parametrize("step", range(7))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_gf.honey.formats import affinity
-from pytest_gf.honey.observed.storage import Claim
+from pytest_gf.honey.observed.storage import VolumeClaim
 
 NODES = {
     "bumble": {"kubernetes.io/hostname": "bumble", "openebs.io/nodeid": "7b1e0a52-uuid", "rack": "3"},
@@ -84,7 +84,7 @@ def test_folders_and_disks_are_one_nodes() -> None:
     ],
 )
 def test_a_volume_says_whose_it_is(owner: dict[str, str], mine: bool, words: str) -> None:  # A table.
-    claim = Claim(
+    claim = VolumeClaim(
         "data", True, "Bound", (), "zfs", "1Gi", 1, "pv", "", "zfs", "1Gi", 1, reference="nix-cache/data", uid="7"
     )
     assert (claim.is_claimed_by(owner), claim.in_words(owner)) == (mine, words)

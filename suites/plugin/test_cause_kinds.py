@@ -15,8 +15,7 @@ from pytest_gf.honey.observed.bazel import CacheMiss, WrittenBlob
 from pytest_gf.honey.observed.blobs import ServedBlob, ServedBlobs, StoredBlob, StoredBlobs
 from pytest_gf.honey.observed.ha import InterimShape, Strict
 from pytest_gf.honey.observed.publication import ReadBack
-from pytest_gf.honey.observed.repository import PUSHES, Findings
-from pytest_gf.honey.observed.repository import Finding as FindingInFile
+from pytest_gf.honey.observed.repository import PUSHES, FileFinding, Findings
 from pytest_gf.honey.observed.s3 import BucketListed
 from pytest_gf.honey.observed.storage import Volume
 from pytest_gf.honey.observed.workload import ClusterNodes, Pod, Readiness, RustFS, StorageNode
@@ -170,7 +169,7 @@ def test_a_wrong_blob_is_one_cause_in_s3_and_through_grpc() -> None:
 
 
 def test_findings_are_of_one_kind_and_name_their_first_file() -> None:
-    open_ = FindingInFile("a.yml", 3, "rule", "what", "mend", undecided="x")
-    found = Findings(PUSHES, "none", "2 files", [FindingInFile("c.yml", 1, "rule", "what", "mend"), open_])
+    open_ = FileFinding("a.yml", 3, "rule", "what", "mend", undecided="x")
+    found = Findings(PUSHES, "none", "2 files", [FileFinding("c.yml", 1, "rule", "what", "mend"), open_])
     assert cause(found) == Cause("workflow-pushes", "c.yml")
     assert replace(found, found=[open_]).holds

@@ -23,7 +23,7 @@ from pytest_gf.honey.probes import kube as probe
 from pytest_gf.honey.probes import kube_exec, upgrade
 from pytest_gf.honey.probes.again import Throttled
 from pytest_gf.honey.probes.kube import Kube
-from pytest_gf.honey.probes.kube_answers import Answer
+from pytest_gf.honey.probes.kube_answers import KubeAnswer
 from pytest_gf.honey.target import KubernetesSection
 
 Given = tuple[int, Mapping[str, str], bytes]
@@ -244,10 +244,10 @@ def test_who_may_not_ask_for_reviews_is_told_so(server: Any, tmp_path: Path) -> 
     api = server()
     api.answers = [(403, {}, json.dumps({"kind": "Status", "message": "forbidden: nobody"}).encode())]
     made = client(config(tmp_path, api.address, {"token": TOKEN}))
-    made_post = Answer(403, b'{"message": "reviews are forbidden"}', {})
+    made_post = KubeAnswer(403, b'{"message": "reviews are forbidden"}', {})
     real = made._exchange  # The script answers GET alone.
 
-    def exchange(method: str, *rest: Any, **more: Any) -> Answer:
+    def exchange(method: str, *rest: Any, **more: Any) -> KubeAnswer:
         return made_post if method == "POST" else real(method, *rest, **more)
 
     made._exchange = exchange  # type: ignore[method-assign]  # As above.
@@ -260,7 +260,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Kube, list[bytes
     """A client whose every answer is the last body of a list."""
     made = client(config(tmp_path_factory.mktemp("scripted"), "http://127.0.0.1:1", {"token": TOKEN}), deadline=60)
     bodies: list[bytes] = []
-    made._exchange = lambda method, *_, **__: Answer(201 if method == "POST" else 200, bodies[-1], {})  # type: ignore[method-assign]
+    made._exchange = lambda method, *_, **__: KubeAnswer(201 if method == "POST" else 200, bodies[-1], {})  # type: ignore[method-assign]
     return made, bodies
 
 

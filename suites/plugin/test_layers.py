@@ -109,15 +109,15 @@ HONEY: dict[str, set[str]] = {
     "clients": {"closures", "formats"},
     "audit": {"answers", "formats", "observed", "probes"},
     "findings": {"observed"},
-    "subject": {"formats"},
+    "local_inputs": {"formats"},
     "trust": set(),
     "selections": {
         *("audit", "baselines", "clients", "closures", "contract", "formats"),
-        *("subject", "target", "trust", "vantage"),
+        *("local_inputs", "target", "trust", "vantage"),
     },
     "house": {
         *("behind", "causes", "cleaning", "contract", "reaching", "rights"),
-        *("selections", "stored", "subject", "target", "vantage"),
+        *("selections", "stored", "local_inputs", "target", "vantage"),
     },
     "__init__": {"house"},
 }
@@ -143,7 +143,7 @@ ALLOWED: dict[str, set[str]] = {
     "classify": {"engine.redaction", "engine.visible", "honey.formats"},
     "__init__": {"engine.clauses", "engine.errors", "engine.facts", "engine.house", "engine.trouble"},
 }
-LAB_IN_A_FUNCTION = {"honey.subject"}
+LAB_IN_A_FUNCTION = {"honey.local_inputs"}
 """Parts that lay the lab's model out, and import the lab only then."""
 DOMAIN = {
     *(

@@ -17,7 +17,7 @@ from pytest_gf.honey.observed.exposure import Endpoint
 from pytest_gf.honey.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
 from pytest_gf.honey.observed.state import StateBody, StateListing, StateShape
 from pytest_gf.honey.observed.surface import AnonymousView
-from pytest_gf.honey.observed.workload import ClusterSeen, Node, Readiness
+from pytest_gf.honey.observed.workload import ClusterNode, ClusterSeen, Readiness
 
 OK = Answer(200)
 LOST = Answer(404, "NoSuchBucket")
@@ -226,7 +226,7 @@ def test_a_body_without_a_length_or_with_a_key_of_its_own_is_whole() -> None:
 
 
 def test_a_node_that_left_the_cluster_is_down() -> None:
-    cluster = ClusterSeen("honey", "its nodes", (Node("honey", ready=True), Node("sting", ready=False)))
+    cluster = ClusterSeen("honey", "its nodes", (ClusterNode("honey", ready=True), ClusterNode("sting", ready=False)))
     assert [cluster.down(name) for name in ("honey", "sting", "bumble", "")] == [False, True, True, False]
     assert not replace(cluster, nodes=None).down("bumble"), "nobody could look"
 

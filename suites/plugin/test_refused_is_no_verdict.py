@@ -16,7 +16,7 @@ from pytest_gf.honey.observed.archive import Archive
 from pytest_gf.honey.observed.attic import Said
 from pytest_gf.honey.observed.blobs import ServedBlob, StoredBlob, check_came
 from pytest_gf.honey.observed.s3 import BucketListed
-from pytest_gf.honey.probes.attic_answers import Reply
+from pytest_gf.honey.probes.attic_answers import AtticReply
 from pytest_gf.honey.probes.health import Health
 from pytest_gf.honey.probes.reapi import Capabilities, Download
 from pytest_gf.honey.probes.reapi_wire import Status
@@ -193,25 +193,25 @@ def said(surface: str, status: int = 200, key: str | None = "main:k", more: str 
     return Said(surface, status, "", None if key is None else {"public_key": key}, None, more)
 
 
-SAME = Reply(200, b"StorePath: /nix/store/x")
+SAME = AtticReply(200, b"StorePath: /nix/store/x")
 
 
-def family_of(https: Said, narinfo: Reply) -> Any:
+def family_of(https: Said, narinfo: AtticReply) -> Any:
     replies = {"api": {"small": SAME}, "https": {"small": narinfo}}
     return fact_of("attic.py", "attic_family")({"api": said("api"), "https": https}, replies)
 
 
 def test_two_surfaces_are_compared_where_both_answer() -> None:
     assert family_of(said("https"), SAME).holds
-    assert "other narinfos" in family_of(said("https"), Reply(404, error="NoSuchObject")).diagnosis
-    assert "another key" in family_of(said("https", key="main:other"), Reply(403)).diagnosis
+    assert "other narinfos" in family_of(said("https"), AtticReply(404, error="NoSuchObject")).diagnosis
+    assert "another key" in family_of(said("https", key="main:other"), AtticReply(403)).diagnosis
 
 
 @pytest.mark.parametrize(
     ("https", "narinfo"),
     [
-        (said("https"), Reply(401)),
-        (said("https"), Reply(403)),
+        (said("https"), AtticReply(401)),
+        (said("https"), AtticReply(403)),
         (said("https", 401, None), SAME),
         (said("https", 403, None), SAME),
         (said("https", 302, None, ", redirects to login"), SAME),
@@ -219,18 +219,18 @@ def test_two_surfaces_are_compared_where_both_answer() -> None:
     ],
     ids=str,
 )
-def test_a_surface_that_refuses_is_no_other_cache(https: Said, narinfo: Reply) -> None:
+def test_a_surface_that_refuses_is_no_other_cache(https: Said, narinfo: AtticReply) -> None:
     with pytest.raises(Unproven, match="https"):
         family_of(https, narinfo)
 
 
-@pytest.mark.parametrize("reply", [Reply(401), Reply(403), Reply(302, moved=("login:443",))], ids=str)
-def test_a_miss_that_is_refused_says_nothing_of_a_miss(reply: Reply) -> None:
+@pytest.mark.parametrize("reply", [AtticReply(401), AtticReply(403), AtticReply(302, moved=("login:443",))], ids=str)
+def test_a_miss_that_is_refused_says_nothing_of_a_miss(reply: AtticReply) -> None:
     with pytest.raises(Unproven):
         fact_of("attic.py", "attic_miss")(Stub(narinfo=lambda _: reply), "https")
 
 
-@pytest.mark.parametrize("reply", [Reply(401), Reply(403), Reply(302, moved=("login:443",))], ids=str)
-def test_an_archive_whose_narinfo_is_refused_is_unproven(reply: Reply) -> None:
+@pytest.mark.parametrize("reply", [AtticReply(401), AtticReply(403), AtticReply(302, moved=("login:443",))], ids=str)
+def test_an_archive_whose_narinfo_is_refused_is_unproven(reply: AtticReply) -> None:
     with pytest.raises(Unproven):
         archive_of(cast("Attic", None), reply, None, Archive("https", "0" * 32, BucketListed("attic")))

@@ -241,7 +241,7 @@ def test_private_topology() -> None:
         {"docs/a.md": text},
         topology.public,
         (),
-        addresses.Named(topology.private, [each.text for each in topology.allow]),
+        addresses.PrivateNames(topology.private, [each.text for each in topology.allow]),
     )
     assert {(each.line, each.what.split()[0]) for each in found.found} == {
         (1, "node"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_gf.honey import contract as contracts
-from pytest_gf.honey.observed.repository import Finding, quarantine
+from pytest_gf.honey.observed.repository import FileFinding, quarantine
 from pytest_gf.honey.observed.repository import publication as publications
 from pytest_gf.honey.observed.repository.calling import Known
 
@@ -76,7 +76,7 @@ def marked(text: str) -> set[tuple[int, str, bool]]:
     }
 
 
-def judged(path: str, text: str) -> set[Finding]:
+def judged(path: str, text: str) -> set[FileFinding]:
     sources = {**AROUND, path: text}
     known = quarantine.read(sources)
     judges = (quarantine.pull_requests, quarantine.proofs, quarantine.pilots)

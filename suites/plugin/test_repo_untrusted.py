@@ -16,7 +16,7 @@ from pytest_gf.honey.contract import repository as rules
 from pytest_gf.honey.formats import markdown
 from pytest_gf.honey.formats.linear import Refused, linear
 from pytest_gf.honey.observed.repository import (
-    Finding,
+    FileFinding,
     acceleration,
     attachment,
     effect,
@@ -136,18 +136,18 @@ def test_what_is_shown_is_one_printable_line_without_commands(text: str) -> None
 
 
 def test_names_and_words_of_a_checkout_speak_to_nobody() -> None:
-    finding = Finding("::error::a\x1b[2J\nb.yml", 3, "a-rule", "x ##[error] \u202e y", "mend")
+    finding = FileFinding("::error::a\x1b[2J\nb.yml", 3, "a-rule", "x ##[error] \u202e y", "mend")
     text = str(finding)
     assert "\x1b" not in text
     assert text == "\\::error::a\\x1b[2J\\nb.yml:3: [a-rule] x ##\\[error] \\u202e y; mend"
-    reason = str(Finding("a,b%.yml", 3, "r", "50%", "m"))
+    reason = str(FileFinding("a,b%.yml", 3, "r", "50%", "m"))
     row = {"clause": "c", "params": {}, "verdict": "unproven", "reason": reason}
     (line,) = github.lines({"verdicts": [row], "incidents": []})
     assert line == "::warning file=a%2Cb%25.yml,line=3,title=c::[r] 50%25; m"
 
 
 def test_a_line_says_how_far_reading_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repository, "TOLD_EACH", 3)
+    monkeypatch.setattr(repository, "REPORT_EVERY", 3)
     for number in range(7):
         (tmp_path / f"{number}").write_text("x")
     said: list[str] = []

@@ -16,6 +16,6 @@ def test_s3_names_its_request() -> None:
 
 
 def test_kubernetes_names_its_request() -> None:
-    said = kube_answers.Answer(200, b"{}", {"Audit-Id": "6f6c5b6e-0c7e-4a86"})
+    said = kube_answers.KubeAnswer(200, b"{}", {"Audit-Id": "6f6c5b6e-0c7e-4a86"})
     assert said.audit_id == {"audit_id": "6f6c5b6e-0c7e-4a86"}
-    assert kube_answers.Answer(200, b"{}", {}).audit_id == {}
+    assert kube_answers.KubeAnswer(200, b"{}", {}).audit_id == {}

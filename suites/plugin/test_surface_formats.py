@@ -145,19 +145,3 @@ def test_options_that_cannot_be_read_say_why(container: dict[str, Any], hidden: 
 def test_an_argument_stands_before_a_hidden_variable() -> None:
     container = {"args": ["--s3.bucket=b"], "env": [{"name": "BAZEL_REMOTE_S3_BUCKET", "valueFrom": {}}]}
     assert bazel_remote.options(container) == bazel_remote.Options({BUCKET: "b"})
-
-
-@pytest.mark.parametrize(
-    ("mounts", "volumes", "kind"),
-    [
-        ([], [], ""),
-        ([("data", "/database")], [{"name": "data", "hostPath": {}}], ""),
-        ([("data", "/data")], [{"name": "data", "emptyDir": {}}], "emptyDir"),
-        ([("data", "/data/")], [{"name": "data"}], "emptyDir"),
-        ([("all", "/"), ("data", "/data")], [{"name": "all", "emptyDir": {}}, {"name": "data", "nfs": {}}], "nfs"),
-        ([("all", "/")], [{"name": "all", "persistentVolumeClaim": {}}], "persistentVolumeClaim"),
-    ],
-)
-def test_the_volume_that_a_path_lies_on(mounts: list[tuple[str, str]], volumes: list[Any], kind: str) -> None:
-    container = {"volumeMounts": [{"name": name, "mountPath": at} for name, at in mounts]}
-    assert bazel_remote.volume_kind({"volumes": volumes}, container, "/data") == kind

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from pytest_gf.engine.errors import ProbeError, Unproven
+from pytest_gf.engine.ledger import Thing
+from pytest_gf.honey import cleaning
 from pytest_gf.honey.answers import Answer, Listing, Versions
-from pytest_gf.honey.formats.baseline import Known
+from pytest_gf.honey.formats.baseline import KnownState
 from pytest_gf.honey.observed.authority import StateUnchanged
 from pytest_gf.honey.observed.scratch import ScratchBucket
-from pytest_gf.honey.probes.attic_answers import Reply, Transfer
+from pytest_gf.honey.probes.attic_answers import AtticReply, Transfer
 from pytest_gf.honey.probes.s3 import Body, Head, Objects
 from pytest_gf.honey.stored import Stored
 
@@ -26,7 +28,7 @@ OK, GONE = Answer(200), Answer(404)
 class S3:
     """An S3 that keeps one object, but for the operations that answer as they are told."""
 
-    endpoint, deadline = "http://s3", 0.1
+    endpoint, deadline = "http://s3", 1.0
 
     def __init__(self, **answers: Any) -> None:
         self._kept: bytes | None = None
@@ -57,13 +59,14 @@ class S3:
         told: Answer | None = self._answers.get("delete")
         if told is None:
             self._kept = None
-        return told or Answer(204)
+        refused: Answer | None = self._answers.get("delete_version") if version == "old" else None
+        return told or refused or Answer(204)
 
     def list_objects(self, _bucket: str, **_: Any) -> Objects:
         return Objects(OK)
 
     def list_versions(self, _bucket: str, _key: str) -> Versions:
-        return Versions(OK)
+        return Versions(OK, self._answers.get("versions", ()))
 
     def list_buckets(self) -> Listing:
         return Listing(("tofu-state",), OK)
@@ -170,7 +173,7 @@ PRESIGNED = "http://s3/attic/chunk?X-Amz-Signature=s"
 
 def pushed(location: str, head: Answer = OK) -> Any:
     found = runpy.run_path(str(FIXTURES / "publication.py"))["attic_pushed"]
-    client = Stub(upload=lambda *_: Reply(200), nar=lambda *_: (Transfer(307, location=location),))
+    client = Stub(upload=lambda *_: AtticReply(200), nar=lambda *_: (Transfer(307, location=location),))
     found.__globals__["Attic"] = lambda *_, **__: client
     return found(
         Stub(profile="one-path"),
@@ -210,9 +213,20 @@ def test_pods_that_no_node_took_show_no_one_node() -> None:
 
 
 def test_a_state_beside_none_that_could_be_seen_is_not_known_to_be_its_own() -> None:
-    now = Known(1, "l", 1, "e", "now", "s", None)
+    now = KnownState(1, "l", 1, "e", "now", "s", None)
     own = fact_of("guard.py", "state_own")
-    assert own(now, {"a": now, "b": Known(1, "m", 1, "f", "now", "t", None), "c": None}, "a").holds
+    assert own(now, {"a": now, "b": KnownState(1, "m", 1, "f", "now", "t", None), "c": None}, "a").holds
     assert own(now, {"a": now}, "a").holds
     with pytest.raises(Unproven, match="b, c"):
         own(now, {"a": now, "b": None, "c": None}, "a")
+
+
+def test_an_object_is_left_where_one_of_its_versions_is() -> None:
+    s3: Any = S3(versions=("old", "new"), delete_version=Answer(500))
+    whole: Any = S3(versions=("old", "new"))
+    cleaned: list[Thing] = []
+    thing = Thing("object", "tofu-state/gf-key")
+    (left,) = cleaning.delete([thing], s3, ("tofu-state",), cleaned.append)
+    assert "500" in left
+    assert not list(cleaning.delete([thing], whole, ("tofu-state",), cleaned.append))
+    assert cleaned == [thing]

@@ -17,9 +17,9 @@ from pytest_gf.honey.contract.model import (
     Attic,
     Bazel,
     Bucket,
-    Claim,
     Cluster,
     Contract,
+    Disclaimer,
     InventoryRules,
     Limit,
     Reminder,
@@ -48,7 +48,7 @@ class ContractError(BadInput):
     """A contract that can't be used: one line with the file, the key and what was expected."""
 
 
-class _Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Disclaimer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str
     statements: str
 
@@ -73,7 +73,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: dict[str, Limit] = {}
     repository: Repository = Repository()
     tickets: dict[str, str] = {}
-    does_not_prove: tuple[_Claim, ...] = ()
+    does_not_prove: tuple[_Disclaimer, ...] = ()
     statements: str = ""
 
 
@@ -105,7 +105,7 @@ def load(path: Path | None = None) -> Contract:
         commands=read.commands,
         limits=read.limits,
         tickets=read.tickets,
-        does_not_prove=tuple(Claim(each.text, tuple(each.statements.split())) for each in read.does_not_prove),
+        does_not_prove=tuple(Disclaimer(given.text, tuple(given.statements.split())) for given in read.does_not_prove),
         statements=_statements(named, sections),
         sections={name: str(table.get("title", name)) for name, table in sections.items()},
         repository=read.repository,
@@ -141,15 +141,17 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _statements(path: Path, sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Statement]:
-    found: dict[str, Statement] = {}
+    statements: dict[str, Statement] = {}
     for section, table in sections.items():
         for name, entry in table.items():
             if isinstance(entry, Mapping):
                 try:
-                    found[name] = Statement(id=name, how=str(entry["how"]), text=str(entry["text"]), section=section)
+                    statements[name] = Statement(
+                        id=name, how=str(entry["how"]), text=str(entry["text"]), section=section
+                    )
                 except KeyError as missing:
                     raise ContractError(f"{path}: statement {name}: expected the key {missing}") from None
-    return found
+    return statements
 
 
 def _check(contract: Contract, path: Path) -> None:
@@ -164,14 +166,17 @@ def _check(contract: Contract, path: Path) -> None:
 
 def _check_statements(contract: Contract, path: Path) -> None:
     named = {f"stacks.{name}.proves": stack.proves.replace("~", "").split() for name, stack in contract.stacks.items()}
-    named |= {f"together[{index}].statements": each.statements.split() for index, each in enumerate(contract.together)}
     named |= {
-        f"reminders[{index}].statements": each.statements.split() for index, each in enumerate(contract.reminders)
+        f"together[{index}].statements": entry.statements.split() for index, entry in enumerate(contract.together)
+    }
+    named |= {
+        f"reminders[{index}].statements": reminder.statements.split()
+        for index, reminder in enumerate(contract.reminders)
     }
     named |= {f"limits.{name}.proves": limit.proves.replace("~", "").split() for name, limit in contract.limits.items()}
     named |= {
-        f"does_not_prove[{index}].statements": list(each.statements)
-        for index, each in enumerate(contract.does_not_prove)
+        f"does_not_prove[{index}].statements": list(disclaimer.statements)
+        for index, disclaimer in enumerate(contract.does_not_prove)
     }
     for key, statements in named.items():
         for statement in statements:

@@ -87,7 +87,7 @@ class Attic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     surfaces: tuple[str, ...]
     nars: tuple[str, ...]
     node: str = ""
-    """With which node it goes."""
+    """The node that it is lost with."""
     api: str = ""
     https: str = ""
     """Where the surfaces of these names are promised; "" promises no address."""
@@ -122,10 +122,10 @@ class Bazel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deployment: str = ""
     data: str = "/data"
     node: str = ""
-    """With which node it goes."""
+    """The node that it is lost with."""
 
 
-class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HAEvidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One piece of evidence that strict HA waits for: what it is, and when and where it was produced, once it was."""
 
     what: str
@@ -143,7 +143,7 @@ class HA(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replicas: int = 2
     nodes: int = 2
     readiness: tuple[str, ...] = ()
-    evidence: Mapping[str, Evidence] = {}
+    evidence: Mapping[str, HAEvidence] = {}
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -178,7 +178,7 @@ class InventoryRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     local_classes: tuple[str, ...] = ()
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Disclaimer(msgspec.Struct, frozen=True):
     """One thing that a green run doesn't prove, with the statements that say so."""
 
     text: str
@@ -208,7 +208,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     stacks: Mapping[str, Stack]
     scratch: Scratch
     tickets: Mapping[str, str]
-    does_not_prove: tuple[Claim, ...]
+    does_not_prove: tuple[Disclaimer, ...]
     statements: Mapping[str, Statement]
     sections: Mapping[str, str] = {}
     """The titles of the statements' sections."""
@@ -224,16 +224,16 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     together: tuple[Together, ...] = ()
     reminders: tuple[Reminder, ...] = ()
     commands: Mapping[str, str] = {}
-    """By a name that the team used, what says it today."""
+    """By an old name that the team used, the command of today."""
     limits: Mapping[str, Limit] = {}
     repository: Repository = Repository()
 
     def waiver(self, clause: str) -> Waiver | None:
         """Return what waives this clause, if anything does."""
-        return next((each for each in self.waivers if clause in each.clauses), None)
+        return next((waiver for waiver in self.waivers if clause in waiver.clauses), None)
 
     def renamed(self, text: str) -> str:
-        """Return which old names stand in a text and what says them today, "" where there is none."""
+        """Return which old names stand in a text, with the commands of today; "" where there is none."""
         plain = text.replace("_", "-")
         return "; ".join(f"{old} is now {new}" for old, new in self.commands.items() if old in plain)
 

@@ -51,18 +51,3 @@ def _arguments(words: list[Any]) -> dict[str, str]:
         if part.startswith("-") and name in VARIABLES:
             given[name] = value if equals else after
     return given
-
-
-def volume_kind(spec: Document, container: Document, path: str) -> str:
-    """Return the kind of the volume that a path lies on, "" where it lies in the container's own layer."""
-    mounts = [
-        (str(mount.get("mountPath")).rstrip("/"), str(mount.get("name")))
-        for mount in container.get("volumeMounts") or ()
-    ]
-    holding = [(len(at), name) for at, name in mounts if f"{path.rstrip('/')}/".startswith(f"{at}/")]
-    if not holding:
-        return ""
-    name = max(holding)[1]
-    volumes: list[Document] = [volume for volume in spec.get("volumes") or () if volume.get("name") == name]
-    # Kubernetes takes a volume that names nothing but itself for an emptyDir.
-    return next((kind for volume in volumes for kind in volume if kind != "name"), "emptyDir")

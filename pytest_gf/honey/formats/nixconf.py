@@ -29,7 +29,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Absent:
-    """A file that is included and can't be read here; ``line`` is that of the include."""
+    """A file that is included and was not read: it is not here, or stands behind too many others. ``line`` is that of the include."""
 
     path: str
     line: int
@@ -47,10 +47,10 @@ def _read(path: str, text: str, load: Callable[[str], str | None], seen: set[str
         included = _INCLUDE.match(line)
         if included is not None:
             where = posixpath.normpath(posixpath.join(posixpath.dirname(path), included[2]))
-            if where in seen or len(seen) > MOST_INCLUDES:
+            if where in seen:
                 continue
+            contents = load(where) if len(seen) <= MOST_INCLUDES else None
             seen.add(where)
-            contents = load(where)
             if contents is not None:
                 yield from _read(where, contents, load, seen)
             else:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_gf.honey.formats import routing_custom
+from pytest_gf.honey.formats.routing_custom import Place, place_of
 
 Document = Mapping[str, Any]
 Documents = tuple[Document, ...]
-Place = tuple[str, str]
 """Namespace and name."""
 
 KINDS = {
@@ -81,12 +81,6 @@ class Behind:
     def addresses(self) -> frozenset[str]:
         """Where the pods listen."""
         return frozenset(ip for pod in self.pods if (ip := str((pod.get("status") or {}).get("podIP") or "")))
-
-
-def place_of(document: Document) -> Place:
-    """Return an object's namespace and name."""
-    metadata = document.get("metadata") or {}
-    return str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
 
 
 def behind(service: Document, pods: Documents, template: Document) -> Behind:

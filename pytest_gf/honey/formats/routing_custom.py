@@ -20,7 +20,7 @@ def leading(
     backends: Collection[Place], routes: Mapping[str, Documents]
 ) -> Iterator[tuple[str, Document, tuple[str, ...]]]:
     """Yield kind, object and hosts of what leads to these Services."""
-    chained = {_place(document): document for document in routes.get(CHAINED, ())}
+    chained = {place_of(document): document for document in routes.get(CHAINED, ())}
     mine: set[Place] = set()
     while more := {
         place for place, document in chained.items() if place not in mine and _leads(document, backends, mine)
@@ -46,7 +46,7 @@ def tcp_services(document: Document) -> Iterator[Place]:
 
 def backends_of(document: Document) -> set[Place]:
     """Return the Services that a VirtualService sends to: every ``host`` of a destination or a mirror in it."""
-    namespace, _ = _place(document)
+    namespace, _ = place_of(document)
     places = set()
     for key, mapping in _mappings(document.get("spec") or {}):
         if key in {"destination", "mirror"} and mapping.get("host"):
@@ -56,7 +56,7 @@ def backends_of(document: Document) -> set[Place]:
 
 
 def _leads(document: Document, backends: Collection[Place], chained: Collection[Place]) -> bool:
-    namespace, _ = _place(document)
+    namespace, _ = place_of(document)
     for key, mapping in _mappings(document.get("spec") or {}):
         if key in {"services", "mirroring", "mirrors"} and mapping.get("name"):
             place = str(mapping.get("namespace") or namespace), str(mapping["name"]).partition("@")[0]
@@ -76,6 +76,7 @@ def _mappings(value: Any, key: str = "") -> Iterator[tuple[str, Document]]:
             yield from _mappings(item, key)
 
 
-def _place(document: Document) -> Place:
+def place_of(document: Document) -> Place:
+    """Return an object's namespace and name."""
     metadata = document.get("metadata") or {}
     return str(metadata.get("namespace") or ""), str(metadata.get("name") or "")

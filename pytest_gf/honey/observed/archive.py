@@ -144,13 +144,13 @@ class Archive(Observed):
         return "" if right else f"size mismatch: {self.size} bytes, where NarSize says {info.nar_size}"
 
     def _refusal(self, last: Hop, through: str) -> str:
-        told = f"{last.status} {last.code}".strip()
+        answer = f"{last.status} {last.code}".strip()
         if last.code == INCOMPLETE:
-            return f"Attic answers {told}: its database lost the reference to a chunk"
+            return f"Attic answers {answer}: its database lost the reference to a chunk"
         if last.code == "NoSuchKey":
-            return f"{through} answers {told}: the chunk's object is gone from the bucket"
+            return f"{through} answers {answer}: the chunk's object is gone from the bucket"
         if last.code == "NoSuchBucket":
-            return f"{through} answers {told}: bucket {self.bucket.name} is gone from the API"
+            return f"{through} answers {answer}: bucket {self.bucket.name} is gone from the API"
         if len(self.hops) > 1 and last.by == "S3" and last.status == REFUSED:
-            return f"{through} answers {told}: Attic's own credential to S3 is not accepted"
-        return f"{last.by if last.by.startswith('something') else through} answers {told} for the body"
+            return f"{through} answers {answer}: Attic's own credential to S3 is not accepted"
+        return f"{last.by if last.by.startswith('something') else through} answers {answer} for the body"

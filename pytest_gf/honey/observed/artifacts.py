@@ -1,4 +1,4 @@
-"""Attic's artifacts: keys, token and credential, each in its own place, and none of them the other. Statement S025."""
+"""Attic's artifacts: keys, token and credential. Each is a value of its own. Statement S025."""
 
 from __future__ import annotations
 
@@ -66,19 +66,19 @@ class Apart(Observed):
 def apart(artifact: str, kept: Mapping[str, Kept], pinned: str | None = None) -> Apart:
     """Return one artifact of all beside the others; ``pinned`` is the public key that clients trust."""
     own = kept[artifact]
-    others = {name: each for name, each in kept.items() if name != artifact}
+    others = {name: other for name, other in kept.items() if name != artifact}
     shared = {
-        f"{place} and {there}": each.says
+        f"{place} and {there}": other.says
         for place, mine in own.prints.items()
-        for each in others.values()
-        for there, theirs in each.prints.items()
+        for other in others.values()
+        for there, theirs in other.prints.items()
         if mine.shares(theirs)
     }
-    unseen = [f"{each.says} ({', '.join(each.unseen)})" for each in others.values() if not each.prints]
+    unseen = [f"{other.says} ({', '.join(other.unseen)})" for other in others.values() if not other.prints]
     return Apart(
         own.says,
         tuple(own.prints),
-        tuple(each.says for each in others.values() if each.prints),
+        tuple(other.says for other in others.values() if other.prints),
         (*own.unseen, *unseen),
         tuple(shared),
         own.public if own.public and pinned is not None and own.public != pinned else "",

@@ -67,7 +67,7 @@ class CacheInfo(Observed):
 class PublicRead(Observed):
     """What somebody without a token may read. Statement S022.
 
-    ``is_public`` is cache-config's own word, None where it says none: a proxy may strip the header that says so.
+    ``is_public`` is what cache-config says, None where it says nothing. A proxy may strip the header that says the same.
     """
 
     surface: str
@@ -90,13 +90,13 @@ class PublicRead(Observed):
     def trouble(self) -> Trouble | None:
         """Return None where no answer asked for a token, none calls itself private, and one says that the cache is public."""
         asked = [name for name, said in self.answers.items() if said.status in {PRIVATE, REFUSED}]
-        words = [self.is_public, *(each.public for each in self.answers.values())]
+        words = [self.is_public, *(said.public for said in self.answers.values())]
         if not asked and any(words) and False not in words:
             return None
         says = "the cache does not call itself public"
         if asked:
             says = (
-                f"a token is asked for: {', '.join(asked)}: the cache is private, or this surface knows no such cache"
+                f"a token is asked for ({', '.join(asked)}): the cache is private, or this surface knows no such cache"
             )
         step = "make the cache public again (attic cache configure --public); runners read without a token"
         return Trouble(Cause("cache-private", "attic"), says, step)
@@ -130,10 +130,10 @@ class Family(Observed):
         return Trouble(Cause("two-caches", "attic"), says, step)
 
     def _names(self) -> list[str]:
-        return sorted({name for found in self.narinfos.values() for name in found})
+        return sorted({name for infos in self.narinfos.values() for name in infos})
 
     def _different(self) -> list[str]:
-        return [name for name in self._names() if len({found.get(name, "") for found in self.narinfos.values()}) > 1]
+        return [name for name in self._names() if len({infos.get(name, "") for infos in self.narinfos.values()}) > 1]
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class Signed(Observed):
 
     @property
     def seen(self) -> str:
-        names = ", ".join(each.name for each in self.info.signatures) or "none"
+        names = ", ".join(signature.name for signature in self.info.signatures) or "none"
         return f"{self.surface}: signatures: {names}; fingerprint {self.info.fingerprint[:200]}"
 
     def trouble(self) -> Trouble | None:
@@ -188,7 +188,7 @@ class Signed(Observed):
         says = "the signature is not the pinned key's: another key signed, or a signed field was altered"
         if not self.info.signatures:
             says = "the narinfo carries no signature"
-        elif self.key.name not in {each.name for each in self.info.signatures}:
+        elif self.key.name not in {signature.name for signature in self.info.signatures}:
             says = f"nobody signed under the name {self.key.name}; Nix wants key and name to match"
         step = f"compare with attic.key-pinned; {SUBSTITUTE}"
         because = (Cause("other-key", "attic"), Cause("two-caches", "attic"))
@@ -276,8 +276,8 @@ class Place(Observed):
     @property
     def seen(self) -> str:
         local = ", this machine's own: a forward, or the lab" if self.is_local else ""
-        told = f"; cache-config sends clients to {self.substituter}" if self.substituter else ""
-        return f"[attic] says {self.address}{local}, cache {self.cache}{told}"
+        sent = f"; cache-config sends clients to {self.substituter}" if self.substituter else ""
+        return f"[attic] says {self.address}{local}, cache {self.cache}{sent}"
 
     def trouble(self) -> Trouble | None:
         target = f'give [attic] of the target {self.surface} = "{self.contract}" and cache = "{self.contract_cache}"'

@@ -30,7 +30,7 @@ MISMATCH, UNREADABLE, DANGLING, GONE = "digest mismatch", "unreadable", "danglin
 MALFORMED, MISPLACED, WRONG_SIZE = "malformed", "misplaced", "wrong size"
 NO_RESULT = "empty result"
 NO_DEFECTS = (GONE, NO_RESULT)
-"""Kinds that are counted and no defects. bazel-remote and Bazel take a result of no bytes for a miss."""
+"""Kinds that are counted, and are no defects. bazel-remote and Bazel take a result of no bytes for a miss."""
 ANSWERED = "200"
 
 
@@ -104,7 +104,7 @@ def _utc(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class ShardAudit(Observed):
-    """One shard, read to its end. ``listing`` is S3's answer where it was none; ``findings`` the first of its defects.
+    """One shard, read to its end. ``listing`` is S3's answer to a listing that failed, "200" where none did; ``findings`` the first of its defects.
 
     ``good`` are a few whole blobs, for a comparison through gRPC; ``unread`` the keys of objects that S3 did not give while
     it gave others.
@@ -124,7 +124,7 @@ class ShardAudit(Observed):
     def note(self) -> str:
         """What is to be read beside a row that holds."""
         empty = f"{self.tally.empty} results of no bytes (a miss to Bazel)" if self.tally.empty else ""
-        return "; ".join(each for each in (str(self.when), empty) if each)
+        return "; ".join(part for part in (str(self.when), empty) if part)
 
     @property
     def promised(self) -> str:
@@ -139,8 +139,8 @@ class ShardAudit(Observed):
         gone += f", {len(self.unread)} not read ({self.unread[0]})" if self.unread else ""
         listing = "" if self.listing == ANSWERED else f"; then S3 answered {self.listing}; {self.bucket}"
         when = f"; {self.when}" if self.when.earlier else ""
-        told = shown(self.findings, tally.bad)
-        return f"{tally.objects} objects, {tally.bytes} bytes{sampled}{gone}: {tally.bad} defects{told}{listing}{when}"
+        first = shown(self.findings, tally.bad)
+        return f"{tally.objects} objects, {tally.bytes} bytes{sampled}{gone}: {tally.bad} defects{first}{listing}{when}"
 
     def trouble(self) -> Trouble | None:
         name = self.bucket.name
@@ -149,10 +149,10 @@ class ShardAudit(Observed):
             return Trouble(Cause("bucket-not-read", name), says, f"{PRESERVE}; {WITHOUT}", self.bucket.because)
         if not self.tally.bad:
             return None
-        kinds = Counter(each.kind for each in self.findings)
-        told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        kinds = Counter(finding.kind for finding in self.findings)
+        counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         when = f"; {self.when}" if self.when.earlier else ""
-        says = f"{told} of {self.tally.objects}: {_meaning(kinds)}; {self.findings[0]}{when}"
+        says = f"{counted} of {self.tally.objects}: {_meaning(kinds)}; {self.findings[0]}{when}"
         return Trouble(_cause(kinds, name), says, f"{WITHOUT}, and keep findings.jsonl; {NO_DELETE}")
 
 
@@ -258,8 +258,10 @@ class AuditedBucket(Observed):
 
     @property
     def seen(self) -> str:
-        told = "; ".join(f"{area}/ {'has objects' if area in self.found else answer}" for area, answer in self.listings)
-        return f"{self.bucket}; ListObjectsV2: {told}"
+        answers = "; ".join(
+            f"{area}/ {'has objects' if area in self.found else answer}" for area, answer in self.listings
+        )
+        return f"{self.bucket}; ListObjectsV2: {answers}"
 
     def trouble(self) -> Trouble | None:
         bad, name = [answer for _, answer in self.listings if answer != ANSWERED], self.bucket.name
@@ -298,11 +300,11 @@ class AskedBlob:
     @property
     def wrong(self) -> str:
         """What is wrong, and in which ways; "" where all that came is right."""
-        told: dict[str, list[str]] = {}
+        ways_of: dict[str, list[str]] = {}
         for way, served in self.ways:
             if served.wrong:
-                told.setdefault(served.wrong, []).append(way)
-        return "; ".join(f"{wrong} ({', '.join(ways)})" for wrong, ways in told.items())
+                ways_of.setdefault(served.wrong, []).append(way)
+        return "; ".join(f"{wrong} ({', '.join(ways)})" for wrong, ways in ways_of.items())
 
 
 @dataclass(frozen=True)
@@ -328,37 +330,37 @@ class AuditServed(Observed):
 
     @property
     def seen(self) -> str:
-        good = sum(each.right and not each.hidden for each in self.blobs)
+        good = sum(blob.right and not blob.hidden for blob in self.blobs)
         skipped = f", {self.skipped} findings not asked for" if self.skipped else ""
         return (
             f"{len(self.blobs)} blobs{skipped}: {good} right in both, {len(self._hidden)} hidden, {len(self._bad)} wrong"
-            f"{old(self.modes)}{unasked(self.deadly)}{shown(self._told())}"
+            f"{old(self.modes)}{unasked(self.deadly)}{shown(self._wrongs())}"
         )
 
     def trouble(self) -> Trouble | None:
         if not self._bad and not self._hidden:
             return None
         step = f"see findings.jsonl; {WITHOUT}; {NO_DELETE}"
-        worst = next((each for each in self._bad if each.stored.state == "whole"), (self._bad or self._hidden)[0])
+        worst = next((blob for blob in self._bad if blob.stored.state == "whole"), (self._bad or self._hidden)[0])
         if not self._bad:
             step = f"see findings.jsonl; a restart of bazel-remote empties its hot cache and brings the mismatch to light; {WITHOUT}"
         elif worst.stored.state == "whole":
             step = f"keep bazel-remote's log before a restart, which may empty its hot cache; {WITHOUT}"
         way = next((served for _, served in worst.ways if not served.right), worst.ways[0][1])
-        says = "; ".join(self._told()[:MOST_SHOWN])
+        says = "; ".join(self._wrongs()[:MOST_SHOWN])
         return Trouble(way.cause(self.bucket), says, step, behind(way.status, self.bucket))
 
-    def _told(self) -> list[str]:
+    def _wrongs(self) -> list[str]:
         hides = [
-            f"wrong in S3 and right through gRPC: the hot cache hides {each.stored.key} {each.stored.state}"
-            for each in self._hidden
+            f"wrong in S3 and right through gRPC: the hot cache hides {blob.stored.key} {blob.stored.state}"
+            for blob in self._hidden
         ]
-        return [*(each.wrong for each in self._bad), *hides]
+        return [*(blob.wrong for blob in self._bad), *hides]
 
     @property
     def _bad(self) -> list[AskedBlob]:
-        return [each for each in self.blobs if not each.right and self.modes.judges(each.stored, found=each.found)]
+        return [blob for blob in self.blobs if not blob.right and self.modes.judges(blob.stored, found=blob.found)]
 
     @property
     def _hidden(self) -> list[AskedBlob]:
-        return [each for each in self.blobs if each.hidden]
+        return [blob for blob in self.blobs if blob.hidden]

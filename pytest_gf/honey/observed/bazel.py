@@ -104,11 +104,11 @@ class CacheMiss(Observed):
 
     @property
     def seen(self) -> str:
-        found = f"{self.find}, {'missing' if self.missing else 'not missing'}"
-        return f"{self.digest[:12]}…: FindMissingBlobs {found}; Read {self.read}; BatchReadBlobs {self.batch}; GetActionResult {self.action}"
+        answer = f"{self.find}, {'missing' if self.missing else 'not missing'}"
+        return f"{self.digest[:12]}…: FindMissingBlobs {answer}; Read {self.read}; BatchReadBlobs {self.batch}; GetActionResult {self.action}"
 
     def trouble(self) -> Trouble | None:
-        failed = [each for each in (self.read, self.batch, self.action) if each.partition(":")[0] != "NOT_FOUND"]
+        failed = [status for status in (self.read, self.batch, self.action) if status.partition(":")[0] != "NOT_FOUND"]
         if self.find == "OK" and self.missing and not failed:
             return None
         step = f"see rustfs.list-buckets and bazel-remote's credential and log; {WITHOUT}"
@@ -200,7 +200,7 @@ def refused(status: str) -> Cause | None:
 
 def check_allowed(*statuses: str) -> None:
     """Raise Unproven where a call was refused by right: bazel-remote knows none, so it is whatever stands before it."""
-    denied = next((each for each in statuses if each.partition(":")[0] == "PERMISSION_DENIED"), "")
+    denied = next((status for status in statuses if status.partition(":")[0] == "PERMISSION_DENIED"), "")
     if denied:
         raise Unproven(f"this identity may not ask the cache: {denied}", "let it pass the proxy before bazel-remote")
 

@@ -30,7 +30,7 @@ CORRUPT = "it is corruption of a cache, no evidence about sources (S046)"
 
 @dataclass(frozen=True)
 class StoredBlob:
-    """One object of the bucket. ``size`` is the payload's in bytes, None where it can't be told.
+    """One object of the bucket. ``size`` is the payload's in bytes, None where it is not known.
 
     ``state``: whole; mismatch (decodes, and hashes to something else: ``detail``); malformed (``detail`` begins with its ``kind``,
     ``chunk`` says where, if it is one); unreadable (S3's answer); gone (between listing and reading); large (longer than a canary reads).
@@ -118,10 +118,10 @@ class StoredBlobs(Observed):
     def seen(self) -> str:
         if self.listing != "200":
             return f"ListObjectsV2 of {self.bucket.name}: {self.listing}; {self.bucket}"
-        states = Counter(each.state for each in self.blobs)
-        told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        states = Counter(blob.state for blob in self.blobs)
+        counted = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
         of = f"of {'more than ' if self.more else ''}{self.listed}"
-        return f"{len(self.blobs)} objects {of} (--gf-seed={self.seed}): {told}{shown(self._bad)}"
+        return f"{len(self.blobs)} objects {of} (--gf-seed={self.seed}): {counted}{shown(self._bad)}"
 
     def trouble(self) -> Trouble | None:
         name = self.bucket.name
@@ -131,15 +131,15 @@ class StoredBlobs(Observed):
             return Trouble(Cause("bucket-not-read", name), says, f"{see}; {WITHOUT}", self.bucket.because)
         if not self._bad:
             return None
-        kinds = Counter(each.state if each.state != "mismatch" else "digest mismatch" for each in self._bad)
-        told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        corrupt = any(each.state != "unreadable" for each in self._bad)
-        says = f"{told} of {len(self.blobs)}: {CORRUPT if corrupt else UNGIVEN}; {self._bad[0]}"
+        kinds = Counter(blob.state if blob.state != "mismatch" else "digest mismatch" for blob in self._bad)
+        counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        corrupt = any(blob.state != "unreadable" for blob in self._bad)
+        says = f"{counted} of {len(self.blobs)}: {CORRUPT if corrupt else UNGIVEN}; {self._bad[0]}"
         return Trouble(rotten(name, corrupt=corrupt), says, f"{WITHOUT}, and keep this evidence; {NO_DELETE}")
 
     @property
     def _bad(self) -> list[StoredBlob]:
-        return [each for each in self.blobs if each.state in BAD]
+        return [blob for blob in self.blobs if blob.state in BAD]
 
 
 @dataclass(frozen=True)
@@ -199,20 +199,20 @@ class ServedBlob:
 class Modes:
     """The storage modes of what lies in the bucket, as gRPC finds it: a server reads one, and what lies in the other is old.
 
-    ``old`` is the one that it no longer reads ("" for none); ``unclear`` says why that can't be told.
+    ``old`` is the one that it no longer reads ("" for none); ``unclear`` says why that is not known.
     """
 
     old: str = ""
     unclear: str = ""
 
     @classmethod
-    def of(cls, found: Iterable[tuple[StoredBlob, bool]]) -> Modes:
+    def of(cls, blobs: Iterable[tuple[StoredBlob, bool]]) -> Modes:
         """Return what is seen of blobs of the bucket, and whether gRPC finds each. Those that are wrong in S3 may be refused."""
         modes: dict[str, list[tuple[bool, bool]]] = {}
-        for blob, there in found:
+        for blob, there in blobs:
             modes.setdefault(blob.mode, []).append((blob.state == "whole", there))
-        none = [mode for mode, each in modes.items() if not any(there for _, there in each)]
-        lacking = [mode for mode, each in modes.items() if not all(there for whole, there in each if whole)]
+        none = [mode for mode, pairs in modes.items() if not any(there for _, there in pairs)]
+        lacking = [mode for mode, pairs in modes.items() if not all(there for whole, there in pairs if whole)]
         served = [mode for mode in modes if mode not in {*none, *lacking}]
         if len(served) == len(none) == 1:
             return cls(old=none[0])
@@ -221,7 +221,7 @@ class Modes:
         if len(modes) == 1:
             return cls(unclear=f"gRPC finds none of the blobs below {none[0]}/: {_SWITCHED}")
         return cls(
-            unclear=f"blobs lie below {' and '.join(sorted(f'{each}/' for each in modes))}, and gRPC finds some of them: {_SWITCHED}"
+            unclear=f"blobs lie below {' and '.join(sorted(f'{mode}/' for mode in modes))}, and gRPC finds some of them: {_SWITCHED}"
         )
 
     def judges(self, blob: StoredBlob, *, found: bool) -> bool:
@@ -257,19 +257,19 @@ class ServedBlobs(Observed):
 
     @property
     def seen(self) -> str:
-        hidden = sum(each.right and each.stored.state in BAD for each in self.blobs)
-        told = f", {hidden} of them wrong in S3: the hot cache hides it" if hidden else ""
-        good = sum(each.right for each in self.blobs)
+        hidden = sum(blob.right and blob.stored.state in BAD for blob in self.blobs)
+        masked = f", {hidden} of them wrong in S3: the hot cache hides it" if hidden else ""
+        good = sum(blob.right for blob in self.blobs)
         return (
-            f"{len(self.blobs)} blobs through gRPC (--gf-seed={self.seed}, {self.skipped} not asked for): {good} right{told}"
-            f"{old(self.modes)}{unasked(self.deadly)}{shown(each.wrong for each in self._bad)}; {self.bucket}"
+            f"{len(self.blobs)} blobs through gRPC (--gf-seed={self.seed}, {self.skipped} not asked for): {good} right{masked}"
+            f"{old(self.modes)}{unasked(self.deadly)}{shown(blob.wrong for blob in self._bad)}; {self.bucket}"
         )
 
     def trouble(self) -> Trouble | None:
         if not self._bad:
             return None
         says = f"{len(self._bad)} of {len(self.blobs)} blobs: {self._bad[0].wrong}"
-        worst = next((each for each in self._bad if each.stored.state == "whole"), self._bad[0])
+        worst = next((blob for blob in self._bad if blob.stored.state == "whole"), self._bad[0])
         step = f"see bazel.cas-digest; {WITHOUT}; {NO_DELETE}"
         if worst.stored.state == "whole":
             step = f"compare with bazel.cas-digest; keep bazel-remote's log before a restart, which may empty its hot cache; {WITHOUT}"
@@ -277,19 +277,19 @@ class ServedBlobs(Observed):
 
     @property
     def _bad(self) -> list[ServedBlob]:
-        return [each for each in self.blobs if not each.right and self.modes.judges(each.stored, found=each.found)]
+        return [blob for blob in self.blobs if not blob.right and self.modes.judges(blob.stored, found=blob.found)]
 
 
 def check_came(served: Iterable[ServedBlob]) -> None:
     """Raise where what came says nothing about the cache: it was forbidden, nothing came whole, or S3 refused to answer now."""
     got = list(served)
-    check_allowed(*(each.status for each in got))
-    broke = next((each for each in got if each.broke), None)
-    if broke is not None and not any(each.status == "OK" and not each.broke for each in got):
+    check_allowed(*(blob.status for blob in got))
+    broke = next((blob for blob in got if blob.broke), None)
+    if broke is not None and not any(blob.status == "OK" and not blob.broke for blob in got):
         raise Unanswered(
             "REAPI Read", f"{broke.cut}, for each of {len(got)} blobs", "is the way to bazel-remote sound?"
         )
-    slow = next((each for each in got if _SLOW.search(each.status)), None)
+    slow = next((blob for blob in got if _SLOW.search(blob.status)), None)
     if slow is not None:
         raise ProbeError("REAPI Read", slow.status, "S3 is overloaded: run again when it is quiet")
 
@@ -309,12 +309,12 @@ def old(modes: Modes) -> str:
 
 def unasked(deadly: Iterable[StoredBlob]) -> str:
     """Return which blobs were not asked for, since a bazel-remote may die of them, and why; "" for none."""
-    found = [f"{each.key} ({each.detail})" for each in deadly]
-    return f"; not asked for, since a bazel-remote may die of it{shown(found)}" if found else ""
+    keys = [f"{blob.key} ({blob.detail})" for blob in deadly]
+    return f"; not asked for, since a bazel-remote may die of it{shown(keys)}" if keys else ""
 
 
 def shown(bad: Iterable[object], count: int | None = None) -> str:
     """Return the first of what is bad, and how many more there are; ``count`` where not all are at hand."""
-    found = [str(each) for each in bad]
-    left = (len(found) if count is None else count) - MOST_SHOWN
-    return "".join(f"; {each}" for each in found[:MOST_SHOWN]) + (f"; and {left} more" if left > 0 else "")
+    texts = [str(item) for item in bad]
+    left = (len(texts) if count is None else count) - MOST_SHOWN
+    return "".join(f"; {text}" for text in texts[:MOST_SHOWN]) + (f"; and {left} more" if left > 0 else "")

@@ -30,13 +30,13 @@ ABOUT_S3 = (S3_FAILS, Cause("s3-not-ready"), OFFLINE, MOUNT, *failing("s3"))
 
 
 def index_loss(bucket: str, missing: tuple[str, ...], protected: tuple[str, ...]) -> Cause:
-    """Return the loss of one bucket; of none by name where all left the listing, since that is one loss."""
+    """Return the cause of a lost bucket. Where all left the listing it names no bucket, since that is one loss."""
     together = len(missing) > 1 and set(missing) == set(protected)
     return Cause("bucket-index-loss", "" if together else bucket)
 
 
 def losses(bucket: str) -> tuple[Cause, ...]:
-    """Return what may stand behind a NoSuchBucket. Whoever gets that answer alone can't tell which: the one that was seen explains it."""
+    """Return what may stand behind a NoSuchBucket. That answer alone does not tell which. The cause that was seen explains it."""
     return (
         Cause("bucket-index-loss", bucket),
         Cause("bucket-index-loss"),
@@ -89,7 +89,7 @@ class BucketView(Observed):
 
     @property
     def markers(self) -> Markers | None:
-        """The bucket's markers on disk, None where they can't be told."""
+        """The bucket's markers on disk, None where they are not known."""
         disk = self.around.disk
         return markers_of(self.bucket, disk) if disk is not None and disk.looked_at else None
 
@@ -334,9 +334,9 @@ def lost_after_a_delete(missing: tuple[str, ...], protected: tuple[str, ...]) ->
 
 def heeded(value: Value, run: Run) -> Value:
     """Return what was seen after a change. Where it shows that S3 lost a bucket, this run changes nothing more."""
-    found = value.trouble()
-    if found is not None and found.cause.kind == "bucket-index-loss":
-        run.stop_changing(found)
+    trouble = value.trouble()
+    if trouble is not None and trouble.cause.kind == "bucket-index-loss":
+        run.stop_changing(trouble)
     return value
 
 

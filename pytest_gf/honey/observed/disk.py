@@ -11,7 +11,7 @@ FORMAT = b"format.json"
 NOT_TO_DO = "make no folder or metadata by hand, re-create no bucket: RustFS lists any folder as a bucket"
 FOREIGN = "what RustFS formatted is not in /data (.rustfs.sys/format.json): something is mounted over it, or the volume is another"
 OFFLINE = Cause("disk-offline")
-"""A disk that stalls is one that RustFS takes offline, and one that it holds for offline may stall: one cause."""
+"""RustFS takes a disk that stalls offline, and a disk that it holds for offline may stall. Both are one cause."""
 MOUNT = Cause("permissions-or-mount")
 OUT_OF_STEP = Cause("bucket-index-out-of-step")
 PRESERVE = "preserve logs, run RCA before any restart (pytest -m rca)"
@@ -52,7 +52,7 @@ class Disk:
 
     @property
     def unseen(self) -> str:
-        """Why the markers can't be told, "" where they can."""
+        """Why the markers are not known, "" where they are."""
         if self.stalled:
             return f"stalled disk: exec begins, and listing {self.data.path} hangs"
         for folder in (self.data, self.buckets):

@@ -51,8 +51,8 @@ class Errored(Observed):
         if not self.file.found:
             return f"{self.file.path} is not there"
         done = f"; {self._push}, and --gf-errored-done says so" if self.holds else ""
-        here = _told(self.file.state) or self.file.wrong
-        return f"{self.file.path}: {here}; remote: {_told(self.remote) or self.remote_unseen}{done}"
+        here = _summary(self.file.state) or self.file.wrong
+        return f"{self.file.path}: {here}; remote: {_summary(self.remote) or self.remote_unseen}{done}"
 
     def trouble(self) -> Trouble | None:
         """Return what waits: nothing without a file, or where all of it is stored, as a person says and the comparison shows."""
@@ -138,7 +138,7 @@ class Errored(Observed):
         return f"Nothing is lost: the remote has the same resources and outputs, with {serials} (the write was stored, and its answer lost)"
 
 
-def _told(state: State | None) -> str:
+def _summary(state: State | None) -> str:
     if state is None:
         return ""
     count = "instances not counted" if state.managed is None else f"{state.managed} managed instances"

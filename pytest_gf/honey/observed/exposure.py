@@ -43,7 +43,7 @@ class Exposure(Observed):
         if not self._open:
             return None
         says = f"{self.service} is exposed: {', '.join(map(str, self._open))}"
-        step = "find out which stack or hand made it, and have it taken away there; what is stored lay open to whom it let in"
+        step = "find out which stack or person made it, and have it removed there; whoever came in by it could reach what is stored"
         return Trouble(Cause("exposed", self.service), says, step)
 
 

@@ -49,10 +49,12 @@ class WriteGate(Observed):
         return f"{self.operation} with {self.who}: {', '.join(map(str, self.answers))}"
 
     def trouble(self) -> Trouble | None:
-        wrong = [each for each in self.answers if each.passed != self.may or (self.may and each.status == NOBODY)]
+        wrong = [
+            answer for answer in self.answers if answer.passed != self.may or (self.may and answer.status == NOBODY)
+        ]
         if not wrong:
             return None
-        where = " and ".join(each.surface for each in wrong)
+        where = " and ".join(answer.surface for answer in wrong)
         if not self.may:
             return Trouble(
                 Cause("write-gate-open", "attic"),
@@ -114,10 +116,10 @@ class HeldToken(Observed):
 
     def _wrong(self) -> list[str]:
         held = self.caches.get(self.cache, frozenset())
-        more = ", ".join(jwt.RIGHTS[each] for each in jwt.RIGHTS if each in held - PROMISED)
+        more = ", ".join(jwt.RIGHTS[right] for right in jwt.RIGHTS if right in held - PROMISED)
         patterns = [name for name in self.caches if "*" in name]
         ends = self.expires is not None
-        found = (
+        checks = (
             (bool(patterns), f"it has a pattern for the names of caches ({len(patterns)})"),
             (self.cache not in self.caches, f"it does not name the cache {self.cache}"),
             (bool(set(self._others) - set(patterns)), f"it has rights on other caches ({len(self._others)})"),
@@ -125,7 +127,7 @@ class HeldToken(Observed):
             (not ends, "it never expires"),
             (ends and self._left <= DAY, f"it {self._end}{self._date}"),
         )
-        return [says for is_so, says in found if is_so]
+        return [says for is_so, says in checks if is_so]
 
     @property
     def _date(self) -> str:

@@ -61,7 +61,7 @@ class Inventory(Observed):
     @property
     def result(self) -> str:
         """The outcome in one word, or the live candidates by name."""
-        live = [f"{each.namespace}/{each.name}" for each in self.candidates if each.live]
+        live = [f"{candidate.namespace}/{candidate.name}" for candidate in self.candidates if candidate.live]
         return f"LIVE_HA_STATE_CANDIDATE {', '.join(live)}" if live else NONE
 
     @property
@@ -72,7 +72,7 @@ class Inventory(Observed):
             if self.result != NONE
             else ""
         )
-        return "\n".join([f"{self.result}{step}", *(f"  {each}" for each in self.candidates)])
+        return "\n".join([f"{self.result}{step}", *(f"  {candidate}" for candidate in self.candidates)])
 
     @property
     def promised(self) -> str:
@@ -83,7 +83,7 @@ class Inventory(Observed):
         return f"{len(self.candidates)} candidates: {'; '.join(map(str, self.candidates)) or 'none'}"
 
     def trouble(self) -> Trouble | None:
-        if any(f"{each.namespace}/{each.name}" == self.current for each in self.candidates):
+        if any(f"{candidate.namespace}/{candidate.name}" == self.current for candidate in self.candidates):
             return None
         says = f"the inventory is not complete: {self.current} is not in it, and it is the authority"
         step = "is the Deployment gone, or its image named otherwise ([inventory] of the contract)?"

@@ -14,7 +14,7 @@ STOP = "push nothing more; preserve logs, run RCA before any restart (pytest -m 
 
 
 @dataclass(frozen=True)
-class Push:
+class PathUpload:
     """One path's upload: how it was answered, and whether that was an acknowledgement."""
 
     store_path: str
@@ -33,7 +33,7 @@ class Published(Observed):
     profile: str
     requested: tuple[str, ...]
     there: tuple[str, ...]
-    pushes: tuple[Push, ...]
+    pushes: tuple[PathUpload, ...]
     lost: tuple[str, ...] = ()
     client: tuple[str, str] | None = None
     """What Attic's own client wrote to stdout and to stderr, where it pushed."""
@@ -49,7 +49,7 @@ class Published(Observed):
 
     @property
     def seen(self) -> str:
-        taken = sum(each.ok for each in self.pushes)
+        taken = sum(push.ok for push in self.pushes)
         how = " by Attic's own client" if self.client is not None else ""
         return (
             f"{self.profile}{how}: {len(self.requested)} paths requested, {len(self.there)} there,"
@@ -61,17 +61,17 @@ class Published(Observed):
         """What the push said of its failures, a line each."""
         if self.client is not None:
             return self.client[1]
-        return "".join(f"{each.store_path}: {each.answer}\n" for each in self.pushes if not each.ok)
+        return "".join(f"{push.store_path}: {push.answer}\n" for push in self.pushes if not push.ok)
 
     @property
     def stdout(self) -> str:
         """What the push said of each path, a line each; of Attic's own client its stdout."""
         if self.client is not None:
             return self.client[0]
-        return "".join(f"{each.store_path} {each.size} bytes: {each.answer}\n" for each in self.pushes)
+        return "".join(f"{push.store_path} {push.size} bytes: {push.answer}\n" for push in self.pushes)
 
     def trouble(self) -> Trouble | None:
-        wrong = [each for each in self.pushes if not each.ok]
+        wrong = [push for push in self.pushes if not push.ok]
         if not wrong:
             return None
         sign = push_log.gravest(self.stderr)
@@ -101,7 +101,7 @@ class ReadBack(Observed):
     @property
     def waivable(self) -> bool:
         """Whether it is the known loss that keeps a path from being read."""
-        return not self.holds and any(each.bucket.listed is False for each in self.archives)
+        return not self.holds and any(archive.bucket.listed is False for archive in self.archives)
 
     @property
     def promised(self) -> str:
@@ -109,18 +109,18 @@ class ReadBack(Observed):
 
     @property
     def seen(self) -> str:
-        whole = sum(each.holds for each in self.archives)
+        whole = sum(archive.holds for archive in self.archives)
         return f"{len(self.archives)} paths asked for, {whole} whole, {len(self.unsigned)} without a good signature"
 
     def trouble(self) -> Trouble | None:
-        broken = [(each, found) for each in self.archives if (found := each.trouble()) is not None]
+        broken = [(archive, trouble) for archive in self.archives if (trouble := archive.trouble()) is not None]
         if broken:
-            first, found = broken[0]
-            says = f"{len(broken)} of {len(self.archives)} paths can't be read back, the first {first.store_hash}: {found.says}"
+            first, trouble = broken[0]
+            says = f"{len(broken)} of {len(self.archives)} paths can't be read back, the first {first.store_hash}: {trouble.says}"
             # An archive whose own bucket is there broke by something else.
             behind = self.lost if first.bucket.listed is False else ()
-            lost = tuple(Cause("bucket-index-loss", each) for each in behind)
-            return replace(found, says=says, because=(*found.because, *lost))
+            lost = tuple(Cause("bucket-index-loss", bucket) for bucket in behind)
+            return replace(trouble, says=says, because=(*trouble.because, *lost))
         if self.unsigned:
             return Trouble(
                 Cause("not-signed", "attic"),
@@ -146,9 +146,9 @@ class BucketsAfter(Observed):
 
     @property
     def waivable(self) -> bool:
-        """Whether nothing else is wrong than the known loss: a waiver that covers it must go where there is none."""
-        found = self.trouble()
-        return found is None or found.cause.kind == "bucket-index-loss"
+        """Whether nothing but the known loss is wrong. A waiver of it must go where there is no loss."""
+        trouble = self.trouble()
+        return trouble is None or trouble.cause.kind == "bucket-index-loss"
 
     @property
     def promised(self) -> str:

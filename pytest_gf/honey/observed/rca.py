@@ -25,7 +25,7 @@ PRESERVE = (
 
 @dataclass(frozen=True)
 class RcaBucket:
-    """One bucket as S3 shows it: the whole view, or why there is none, and HeadObject, which 500 tells the offline disk by."""
+    """One bucket as S3 shows it: the whole view, or why there is none; and the answer to HeadObject, whose 500 shows an offline disk."""
 
     bucket: str
     view: BucketView | None
@@ -44,8 +44,8 @@ class RcaBucket:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What a cause is told from: each None where it could not be seen."""
+class RcaScene:
+    """What a cause is found by. Each part is None where it could not be seen."""
 
     buckets: tuple[RcaBucket, ...]
     rustfs: RustFS | None = None
@@ -56,8 +56,8 @@ class Scene:
     @property
     def lost(self) -> tuple[RcaBucket, ...]:
         """The buckets that were seen whole, and are not coherent: a read that a right is lacking for shows nothing of a loss."""
-        seen = [each for each in self.buckets if each.view is not None and not each.view.forbidden]
-        return tuple(each for each in seen if each.view is not None and not each.view.holds)
+        seen = [bucket for bucket in self.buckets if bucket.view is not None and not bucket.view.forbidden]
+        return tuple(bucket for bucket in seen if bucket.view is not None and not bucket.view.holds)
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ class Likeness:
     failure: BaseException | None = None
 
 
-def likeness_of(scene: Scene) -> Likeness:
+def likeness_of(scene: RcaScene) -> Likeness:
     """Return what the scene looks like: what explains the most comes first."""
     return next(_likenesses(scene))
 
 
-def _likenesses(scene: Scene) -> Iterator[Likeness]:
+def _likenesses(scene: RcaScene) -> Iterator[Likeness]:
     node, rustfs = scene.storage_node, scene.rustfs
     if node is not None and not node.ready:
         why = (node.diagnosis, *_silence(scene))
@@ -86,24 +86,24 @@ def _likenesses(scene: Scene) -> Iterator[Likeness]:
     if rustfs is not None and rustfs.found and not any(pod.serves for pod in rustfs.pods):
         why = (rustfs.diagnosis, *_silence(scene))
         yield Likeness("pod down: nobody serves S3", why, Cause("pod-down", rustfs.deployment))
-    failures = [each.failure for each in scene.buckets if each.failure is not None]
-    rejected = [each for each in failures if isinstance(each, IdentityRejected)]
+    failures = [bucket.failure for bucket in scene.buckets if bucket.failure is not None]
+    rejected = [failure for failure in failures if isinstance(failure, IdentityRejected)]
     if rejected:
         yield Likeness("credentials: S3 does not take them", (str(rejected[0]),), failure=rejected[0])
-    unanswered = [each for each in failures if isinstance(each, (Unanswered, DeadlineExceeded))]
+    unanswered = [failure for failure in failures if isinstance(failure, (Unanswered, DeadlineExceeded))]
     if unanswered:
         silent = "network: S3 does not answer, and its pod and node are not known to be down"
         yield Likeness(silent, (str(unanswered[0]),), failure=unanswered[0])
     if scene.lost:
         yield from _losses(scene)
-    broken = [each for each in failures if not isinstance(each, Unproven)]
+    broken = [failure for failure in failures if not isinstance(failure, Unproven)]
     if broken and scene.readiness is not None and not scene.readiness.ready:
         said = f"/health/ready {scene.readiness.status} {scene.readiness.reason}".rstrip()
         starts = "not ready: S3 refuses for now, it starts or is overloaded"
         yield Likeness(starts, (said, str(broken[0])), failure=broken[0])
     for failure in (*broken, *failures):
         yield Likeness(UNKNOWN, tuple(dict.fromkeys(map(str, failures))), failure=failure)
-    views = [each.view for each in scene.buckets if each.view is not None]
+    views = [bucket.view for bucket in scene.buckets if bucket.view is not None]
     denied = [
         f"{view.bucket}: {'ListBuckets, ' if view.hidden else ''}{', '.join(view.forbidden)}"
         for view in views
@@ -115,13 +115,15 @@ def _likenesses(scene: Scene) -> Iterator[Likeness]:
     yield Likeness(NOTHING)
 
 
-def _losses(scene: Scene) -> Iterator[Likeness]:
-    views = [each.view for each in scene.lost if each.view is not None]
+def _losses(scene: RcaScene) -> Iterator[Likeness]:
+    views = [bucket.view for bucket in scene.lost if bucket.view is not None]
     troubles = [(view.bucket, trouble) for view in views if (trouble := view.trouble()) is not None]
     why = tuple(f"{bucket}: {trouble.says}" for bucket, trouble in troubles)
     cause = troubles[0][1].cause
     disk, ready = scene.disk, scene.readiness
-    heads = [f"{each.bucket}: HeadObject {each.head_object}" for each in scene.lost if each.head_object is not None]
+    heads = [
+        f"{bucket.bucket}: HeadObject {bucket.head_object}" for bucket in scene.lost if bucket.head_object is not None
+    ]
     if disk is not None and disk.stalled:
         stalls = "disk offline inside RustFS: it stalls, and may come back by itself"
         yield Likeness(stalls, (disk.unseen, *heads, *why), OFFLINE)
@@ -138,17 +140,17 @@ def _losses(scene: Scene) -> Iterator[Likeness]:
     if disk is None:
         yield Likeness("bucket-index loss or bucket gone: nobody could look at the disk", why, cause)
     markers = [view.markers for view in views if view.markers is not None]
-    if markers and all(each.holds for each in markers):
+    if markers and all(marker.holds for marker in markers):
         yield Likeness("bucket-index loss: S3 lost the bucket, and its markers stand on disk", why, cause)
-    if markers and all(each.absent for each in markers):
+    if markers and all(marker.absent for marker in markers):
         yield Likeness("truly deleted: neither marker stands on disk", why, cause)
-    if any(each.metadata == "folder" and each.data != "folder" for each in markers):
+    if any(marker.metadata == "folder" and marker.data != "folder" for marker in markers):
         yield Likeness("single folder gone, or something stands in its place", why, cause)
     yield Likeness("incoherent in a way of its own: see the buckets' files", why, cause)
 
 
-def _silence(scene: Scene) -> tuple[str, ...]:
-    failures = [str(each.failure) for each in scene.buckets if each.failure is not None]
+def _silence(scene: RcaScene) -> tuple[str, ...]:
+    failures = [str(bucket.failure) for bucket in scene.buckets if bucket.failure is not None]
     return (f"S3: {failures[0]}",) if failures else ()
 
 
@@ -189,7 +191,7 @@ class Rca(Observed):
             f"Build: {self.build}.",
             "",
         ]
-        lines += ["## Preserve", "", *(f"- {each}" for each in PRESERVE), ""]
+        lines += ["## Preserve", "", *(f"- {item}" for item in PRESERVE), ""]
         lines += [
             "## Then",
             "",

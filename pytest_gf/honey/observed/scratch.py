@@ -109,11 +109,6 @@ class ScratchGone(Observed):
         return self.listing.lacks(*self.protected)
 
     @property
-    def unlisted(self) -> bool:
-        """Whether a listing that shows every protected bucket does not show it: NoSuchBucket alone proves nothing gone."""
-        return self.listing.answer.ok and not self.still_listed and not self.protected_missing
-
-    @property
     def promised(self) -> str:
         return f"{self.bucket} deleted and no longer listed; every protected bucket still listed"
 

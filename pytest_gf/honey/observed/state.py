@@ -105,9 +105,9 @@ class StateBody(Observed):
 
     @property
     def expected(self) -> int | None:
-        """How long the body is to be: as GET says, which need not (chunked), or else HEAD or the listing."""
+        """The expected length of the body: the one of GET (which may name none), else of HEAD, else of the listing."""
         said = (self.content_length, self.head_length, self.listed_size)
-        return next((each for each in said if each is not None), None)
+        return next((size for size in said if size is not None), None)
 
     @property
     def received(self) -> bool:
@@ -136,17 +136,17 @@ class StateBody(Observed):
         disagreements = self._disagreements()
         if not disagreements:
             return None
-        found = Trouble(
+        trouble = Trouble(
             Cause("state-body-damaged", self.stack),
             "; ".join(disagreements),
             f"{NO_APPLY}; compare with HEAD's answer and the versions",
         )
         if self.head.ok:
-            return found
+            return trouble
         absent = self._absent(self.head, "HEAD")
         if self.head.forbidden and len(disagreements) == 1:
-            return replace(absent, says=found.says)
-        return replace(found, next_step=absent.next_step)
+            return replace(absent, says=trouble.says)
+        return replace(trouble, next_step=absent.next_step)
 
     def _not_there(self) -> Trouble:
         if self.unreadable:
@@ -175,30 +175,30 @@ class StateBody(Observed):
         return Trouble(cause, says, ABSENT.next_step)
 
     def _disagreements(self) -> list[str]:
-        found: list[str] = []
+        disagreements: list[str] = []
         if not self.head.ok:
-            found.append(f"GET reads the body, and {self._absent(self.head, 'HEAD').says}")
+            disagreements.append(f"GET reads the body, and {self._absent(self.head, 'HEAD').says}")
         elif self.head_length not in {None, self.length}:
-            found.append(f"HEAD says {self.head_length} bytes, and {self.length} arrived")
+            disagreements.append(f"HEAD says {self.head_length} bytes, and {self.length} arrived")
         if self.head.ok and self.head_etag != self.etag:
-            found.append(
+            disagreements.append(
                 f"HEAD's ETag is {self.head_etag}, and GET's is {self.etag}: the object changed between the two, or one is wrong"
             )
         if self.listed_size is not None and self.listed_size != self.length:
-            found.append(f"the listing says {self.listed_size} bytes, and {self.length} arrived")
+            disagreements.append(f"the listing says {self.listed_size} bytes, and {self.length} arrived")
         both = _MD5.fullmatch(self.listed_etag) and _MD5.fullmatch(self.etag)
         if both and self.listed_etag != self.etag:
-            found.append(
+            disagreements.append(
                 f"the listing's ETag is {self.listed_etag}, and GET's is {self.etag}: one of both is another object's"
             )
         if _MD5.fullmatch(self.etag) and self.etag != self.md5 and not self.keyed:
-            found.append(
+            disagreements.append(
                 f"the ETag {self.etag} is not the md5 of the bytes that arrived: the body was altered behind it"
             )
         if self.wrong_checksums:
             names = ", ".join(self.wrong_checksums)
-            found.append(f"the checksum sent with the object is not that of the bytes that arrived ({names})")
-        return found
+            disagreements.append(f"the checksum sent with the object is not that of the bytes that arrived ({names})")
+        return disagreements
 
     def _what(self) -> str:
         if self.malformed is not None:

@@ -22,7 +22,7 @@ def _name_of(owner: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True)
-class Claim(Observed):
+class VolumeClaim(Observed):
     """The volume claim beside what is promised of it; sizes as Kubernetes quantities. Statements S017, S110."""
 
     name: str

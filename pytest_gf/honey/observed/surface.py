@@ -19,14 +19,14 @@ class AnonymousView(Observed):
 
     @property
     def answered(self) -> tuple[str, ...]:
-        """What S3 gave, or looked for: only who may list is told that a key is not there."""
+        """What S3 gave, or looked for. Only a reader who may list gets NoSuchKey."""
         return tuple(asked for asked, answer in self.answers.items() if answer.ok or answer.code == "NoSuchKey")
 
     @property
     def unclear(self) -> str:
-        """What tells nothing about who may read: a failure, a redirect, a bucket that is gone; "" where nothing does."""
-        told = {asked: answer for asked, answer in self.answers.items() if answer.status not in _REFUSED}
-        return "; ".join(f"{asked}: {answer}" for asked, answer in told.items() if asked not in self.answered)
+        """Answers that tell nothing about who may read: a failure, a redirect, a bucket that is gone; "" for none."""
+        others = {asked: answer for asked, answer in self.answers.items() if answer.status not in _REFUSED}
+        return "; ".join(f"{asked}: {answer}" for asked, answer in others.items() if asked not in self.answered)
 
     @property
     def promised(self) -> str:

@@ -20,7 +20,7 @@ def node_down(node: str, storage: str) -> Cause:
 
 
 @dataclass(frozen=True)
-class Node:
+class ClusterNode:
     """A node and whether its kubelet reports Ready."""
 
     name: str
@@ -37,14 +37,14 @@ class ClusterSeen:
 
     name: str
     known_by: str
-    nodes: tuple[Node, ...] | None
+    nodes: tuple[ClusterNode, ...] | None
     foreign: tuple[str, ...] = ()
 
     def down(self, node: str) -> bool:
         """Whether this node is known to be down, or to have left the cluster."""
         if self.nodes is None or not node:
             return False
-        return not any(each.name == node and each.ready for each in self.nodes)
+        return not any(other.name == node and other.ready for other in self.nodes)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class RustFS(Observed):
 
     @property
     def seen(self) -> str:
-        pods = f"pods: {', '.join(map(_pod, self.pods)) or 'none'}{''.join(f'; {each}' for each in self.left)}"
+        pods = f"pods: {', '.join(map(_pod, self.pods)) or 'none'}{''.join(f'; {reason}' for reason in self.left)}"
         return f"{self.ready_replicas} of {self.replicas} ready; {pods}" if self.found else f"no Deployment; {pods}"
 
     def trouble(self) -> Trouble | None:
@@ -127,7 +127,7 @@ class RustFS(Observed):
             why = f" that stands ({'; '.join(self.left)})" if self.left else ""
             return Trouble(down, f"pod down: the Deployment has no pod{why}", KEEP_LOGS)
         pod = self.pods[0]
-        if any(not each.node for each in self.pods):
+        if any(not other.node for other in self.pods):
             return Trouble(down, f"pod down: no node takes it ({pod.why or pod.phase})", KEEP_LOGS)
         if self.replicas != 1 or len(self.pods) != 1:
             says = f"{self.replicas} replicas instead of one: RustFS's volume and index are made for one writer"

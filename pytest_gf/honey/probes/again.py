@@ -46,7 +46,7 @@ def settled(
     not_now: Callable[[Value], NotNow | None] = lambda _: None,
     reads: bool = True,
 ) -> Value:
-    """Return the first answer that is one, asking again within ``seconds``.
+    """Return the first answer that may be judged, asking again within ``seconds``.
 
     ``ask`` gets the seconds that are left, makes one exchange and keeps its evidence. It is asked again while ``not_now``
     finds its answer throttled, and for `SILENCE` from the last of these on while nothing comes back (`Unanswered`; only where

@@ -9,7 +9,7 @@ import json
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -18,7 +18,16 @@ from pytest_gf.engine.errors import DeadlineExceeded, ProbeError, Unanswered
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.formats import packed
 from pytest_gf.honey.probes.again import settled
-from pytest_gf.honey.probes.attic_answers import Reply, Sink, Transfer, Way, authority, error_of, not_now, refusal
+from pytest_gf.honey.probes.attic_answers import (
+    AtticReply,
+    S3Endpoint,
+    Sink,
+    Transfer,
+    authority,
+    error_of,
+    not_now,
+    refusal,
+)
 from pytest_gf.honey.probes.deadline import Pace, paced, within
 from pytest_gf.honey.probes.s3_client import is_loopback
 
@@ -30,7 +39,7 @@ MOST_BODY = 1024 * 1024
 SLACK = 1024 * 1024
 """By how many bytes, besides a 64th, a compressed archive may be longer than the plain one."""
 LONGEST_HEADER = 4 * 1024
-"""Characters of what is said of an upload in a header; more of it goes before the archive, as Attic's own client sends it."""
+"""Characters of an upload's description that go in a header. A longer one goes before the archive, as Attic's client sends it."""
 REDIRECTS = 10
 """As many as Nix follows."""
 BEGINS_WITHIN = 60.0
@@ -54,9 +63,9 @@ class _Question:
 
 @dataclass(frozen=True)
 class Upload:
-    """A store path to push: ``references`` are base names, sent sorted, since Attic signs them as they come, and Nix refuses others.
+    """A store path to push. Where ``nar_hash`` is "", the archive's own hash is sent.
 
-    ``nar_hash`` is that of the archive where it is "".
+    ``references`` are base names. They are sent sorted: Attic signs them as they come, and Nix refuses any other order.
     """
 
     store_path: str
@@ -69,33 +78,33 @@ class Upload:
 class Attic:
     """One surface of an Attic. Safe to share between threads.
 
-    Every call gives the first answer that is one (probes/again.py); it raises `Unanswered`, `Throttled` or `DeadlineExceeded`.
+    Every call gives the first answer that may be judged (probes/again.py). It raises `Unanswered`, `Throttled` or `DeadlineExceeded`.
     """
 
     def __init__(self, base: str, cache: str, *, ca_file: str | None, deadline: float) -> None:
         self.base, self.cache = base.rstrip("/"), cache
         self._ca_file, self._deadline = ca_file, deadline
 
-    def cache_info(self) -> Reply:
+    def cache_info(self) -> AtticReply:
         """GET nix-cache-info."""
         return self._get("cache-info", f"/{self.cache}/nix-cache-info")
 
-    def cache_config(self) -> Reply:
+    def cache_config(self) -> AtticReply:
         """GET the cache's configuration: its public key among it."""
         return self._get("cache-config", f"/_api/v1/cache-config/{self.cache}")
 
-    def narinfo(self, store_hash: str) -> Reply:
+    def narinfo(self, store_hash: str) -> AtticReply:
         """GET the narinfo of a store hash."""
         return self._get("narinfo", f"/{self.cache}/{store_hash}.narinfo")
 
-    def missing_paths(self, *store_hashes: str, token: str = "") -> Reply:
-        """Ask which of these store hashes are missing: what needs the right to push, and changes nothing."""
+    def missing_paths(self, *store_hashes: str, token: str = "") -> AtticReply:
+        """Ask which of these store hashes are missing. That needs the right to push, and changes nothing."""
         asked = json.dumps({"cache": self.cache, "store_path_hashes": store_hashes}).encode()
         url = f"{self.base}/_api/v1/get-missing-paths"
         headers = {"Content-Type": "application/json", **_bearer(token)}
         return self._small(_Question("get-missing-paths", "POST", url, headers, asked))
 
-    def upload(self, token: str, path: Upload) -> Reply:
+    def upload(self, token: str, path: Upload) -> AtticReply:
         """PUT a path. It is sent once: a push without an answer may have been stored."""
         said: dict[str, object] = {
             "cache": self.cache,
@@ -118,24 +127,23 @@ class Attic:
         return self._small(_Question("upload-path", "PUT", f"{self.base}/_api/v1/upload-path", headers, body))
 
     def elsewhere(self, url: str) -> str:
-        """Return the host and port that a narinfo's URL leads away to, "" where it stays: no signature covers it."""
+        """Return the host and port that a narinfo's URL leads away to, "" where it stays. No signature covers the URL."""
         host = authority(self._absolute(url))
         return "" if host == authority(self.base) else host or "nowhere"
 
-    def nar(self, url: str, promised: int, sink: Sink, way: Way | None = None) -> tuple[Transfer, ...]:
+    def nar(self, url: str, promised: int, sink: Sink, s3: S3Endpoint | None = None) -> tuple[Transfer, ...]:
         """Stream the archive at a narinfo's URL into ``sink``, and return every hop; ``promised`` is its NarSize.
 
-        A redirect is followed on the same server, also to its HTTPS, and to the S3 server of ``way``, without a token; with
-        another the hops end.
+        A redirect is followed on the same server (also to its HTTPS), and to ``s3``, without a token. At any other redirect the hops end.
         """
         hops: list[Transfer] = []
         asked, to_s3 = self._absolute(url), False
         while len(hops) <= REDIRECTS:
-            hop = self._stream(_Asked(asked, promised, sink, way if to_s3 else None), self._ca_file)
+            hop = self._stream(_ArchiveRequest(asked, promised, sink, s3 if to_s3 else None), self._ca_file)
             hops.append(hop)
             if not hop.location or to_s3:
                 break
-            asked, to_s3 = hop.location, way is not None and authority(way.endpoint) == hop.host
+            asked, to_s3 = hop.location, s3 is not None and authority(s3.endpoint) == hop.host
             if not to_s3 and hop.host not in {
                 authority(self.base),
                 authority(f"https://{urlsplit(self.base).hostname}"),
@@ -147,13 +155,13 @@ class Attic:
         """Return what Nix asks for: a URL with a scheme as it is, any other text appended to the cache's URL as text."""
         return url if url.startswith(("http://", "https://", "file://")) else f"{self.base}/{self.cache}/{url}"
 
-    def _get(self, operation: str, path: str) -> Reply:
+    def _get(self, operation: str, path: str) -> AtticReply:
         return self._small(_Question(operation, "GET", f"{self.base}{path}", {}))
 
-    def _small(self, question: _Question) -> Reply:
+    def _small(self, question: _Question) -> AtticReply:
         tried = f"Attic {question.operation} at {self.base}"
 
-        def ask(left: float) -> Reply:
+        def ask(left: float) -> AtticReply:
             with _recorded(question.operation, self.base) as noted:
                 reply = within(left, tried, lambda: self._followed(tried, question))
                 noted["answer"] = {"status": reply.status, "error": reply.error, "bytes": len(reply.body)}
@@ -165,8 +173,8 @@ class Attic:
             tried, ask, seconds=self._deadline, not_now=lambda reply: reply.again, reads=question.method != "PUT"
         )
 
-    def _followed(self, tried: str, question: _Question) -> Reply:
-        """Ask, and follow redirects as Nix does; what was no GET only where the method stays."""
+    def _followed(self, tried: str, question: _Question) -> AtticReply:
+        """Ask, and follow redirects as Nix does. Another method than GET is followed only where the method stays the same."""
         url, moved = question.url, []
         while True:
             reply, location = self._ask(tried, question, url)
@@ -177,12 +185,10 @@ class Attic:
             # What carries a token goes nowhere else.
             stays &= "Authorization" not in question.headers or authority(location) == authority(self.base)
             if not (location and known and stays and len(moved) <= REDIRECTS):
-                return Reply(
-                    reply.status, reply.body, reply.error, reply.headers, tuple(moved), reply.trouble, reply.again
-                )
+                return replace(reply, moved=tuple(moved))
             url = location
 
-    def _ask(self, tried: str, question: _Question, url: str) -> tuple[Reply, str]:
+    def _ask(self, tried: str, question: _Question, url: str) -> tuple[AtticReply, str]:
         """Make one exchange, and return where a redirect points beside the answer."""
         import httpx
 
@@ -195,20 +201,20 @@ class Attic:
             ):
                 body = _bounded(response)
         except httpx.InvalidURL as wrong:  # Where a redirect points.
-            return Reply(0, trouble=f"no URL: {redact(str(wrong))[:100]}"), ""
+            return AtticReply(0, trouble=f"no URL: {redact(str(wrong))[:100]}"), ""
         except httpx.HTTPError as broken:
             raise _unanswered(tried, broken) from None
         return _reply(response, body), _location(response, url)
 
-    def _stream(self, asked: _Asked, ca_file: str | None) -> Transfer:
-        shown = asked.url.partition("?")[0]
+    def _stream(self, request: _ArchiveRequest, ca_file: str | None) -> Transfer:
+        shown = request.url.partition("?")[0]
         tried = f"Attic nar at {shown}"
 
         def ask(_: float) -> Transfer:
             # S3 itself answers or does not; it is Attic that waits for it.
-            pace = Pace(max(BEGINS_WITHIN, self._deadline) if asked.way is None else self._deadline)
+            pace = Pace(max(BEGINS_WITHIN, self._deadline) if request.s3 is None else self._deadline)
             with _recorded("nar", shown) as noted:
-                transfer = paced(pace.allowed, tried, lambda: self._transfer(tried, asked, ca_file, pace))
+                transfer = paced(pace.allowed, tried, lambda: self._transfer(tried, request, ca_file, pace))
                 noted["answer"] = {
                     "status": transfer.status,
                     "code": transfer.code,
@@ -222,16 +228,16 @@ class Attic:
         try:
             return settled(tried, ask, seconds=self._deadline, not_now=lambda transfer: transfer.again)
         except Unanswered as silent:
-            if asked.way is None or (asked.way.route is not None and asked.way.route.broken):
+            if request.s3 is None or (request.s3.route is not None and request.s3.route.broken):
                 raise
             return Transfer(0, refused=silent.came_back)  # Nobody where Attic redirects to: Nix meets it too.
 
-    def _transfer(self, tried: str, asked: _Asked, ca_file: str | None, pace: Pace) -> Transfer:
+    def _transfer(self, tried: str, request: _ArchiveRequest, ca_file: str | None, pace: Pace) -> Transfer:
         import httpx
 
-        url, headers = asked.reached, {"Host": asked.host, "Accept-Encoding": "identity"}
+        url, headers = request.reached, {"Host": request.host, "Accept-Encoding": "identity"}
         began, head = time.monotonic(), False
-        trusted = ca_file if asked.way is None else asked.way.ca_file
+        trusted = ca_file if request.s3 is None else request.s3.ca_file
         try:
             with (
                 self._client(url, trusted, pace.allowed()) as client,
@@ -239,12 +245,12 @@ class Attic:
             ):
                 head = True
                 if came.status_code != _SUCCESS:
-                    return _refused(came, asked.url)
-                asked.sink.begin(came.headers.get("Content-Encoding", "").strip())
+                    return _refused(came, request.url)
+                request.sink.begin(came.headers.get("Content-Encoding", "").strip())
                 for piece in came.iter_raw():
                     pace.received += len(piece)
-                    asked.sink.feed(piece)
-                    if pace.received > asked.most:
+                    request.sink.feed(piece)
+                    if pace.received > request.most:
                         return Transfer(200, received=pace.received, cut="more bytes come than the archive has")
                     if time.monotonic() - began > pace.allowed():
                         slow = f"{pace.received} bytes in {pace.allowed():.3g} s"
@@ -252,7 +258,7 @@ class Attic:
         except httpx.InvalidURL as wrong:  # A narinfo's URL that nobody can ask for.
             return Transfer(0, refused=f"no URL: {wrong}")
         except httpx.HTTPError as broken:
-            return _broken(tried, broken, asked.way, pace.received if head else None)
+            return _broken(tried, broken, request.s3, pace.received if head else None)
         return Transfer(200, received=pace.received)
 
     def _client(self, url: str, ca_file: str | None, timeout: float) -> httpx.Client:
@@ -267,13 +273,13 @@ class Attic:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """An archive that is asked for: ``way`` is S3's, where a redirect led there."""
+class _ArchiveRequest:
+    """A request for an archive. ``s3`` is set where a redirect led to S3."""
 
     url: str
     promised: int
     sink: Sink
-    way: Way | None
+    s3: S3Endpoint | None
 
     @property
     def most(self) -> int:
@@ -287,10 +293,10 @@ class _Asked:
 
     @property
     def reached(self) -> str:
-        """The URL that is connected to: the route's, where there is one."""
-        if self.way is None or self.way.route is None:
+        """The URL to connect to. Where there is a route, it is the route's."""
+        if self.s3 is None or self.s3.route is None:
             return self.url
-        return urlsplit(self.url)._replace(netloc=self.way.route.address).geturl()
+        return urlsplit(self.url)._replace(netloc=self.s3.route.address).geturl()
 
 
 def _bearer(token: str) -> dict[str, str]:
@@ -310,7 +316,7 @@ def _recorded(operation: str, where: str) -> Iterator[dict[str, Any]]:
         evidence.record("Attic", operation, seconds=time.monotonic() - started, **noted)
 
 
-def _reply(response: httpx.Response, body: bytes) -> Reply:
+def _reply(response: httpx.Response, body: bytes) -> AtticReply:
     status, trouble = response.status_code, ""
     encoding = response.headers.get("Content-Encoding", "").strip()
     try:
@@ -319,18 +325,18 @@ def _reply(response: httpx.Response, body: bytes) -> Reply:
         body, trouble = b"", str(wrong)
     shown = {name: value for name, value in response.headers.items() if name in _KEPT}
     error = error_of(body) if status >= _REDIRECT else ""
-    return Reply(status, body, error, shown, trouble=trouble, again=not_now(status, body, response.headers))
+    return AtticReply(status, body, error, shown, trouble=trouble, again=not_now(status, body, response.headers))
 
 
-def _broken(tried: str, broken: httpx.HTTPError, way: Way | None, received: int | None) -> Transfer:
+def _broken(tried: str, broken: httpx.HTTPError, s3: S3Endpoint | None, received: int | None) -> Transfer:
     """Return what a transfer that broke shows of the cache; ``received`` is None where no answer had begun.
 
     Raises `DeadlineExceeded` for a stall, and `Unanswered` where it was our route, or nobody answered.
     """
     import httpx
 
-    if way is not None and way.route is not None and way.route.broken:
-        raise Unanswered(tried, f"the route broke: {way.route.broken}", "run again; see the pod") from None
+    if s3 is not None and s3.route is not None and s3.route.broken:
+        raise Unanswered(tried, f"the route broke: {s3.route.broken}", "run again; see the pod") from None
     if isinstance(broken, httpx.TimeoutException) or received is None:
         raise _unanswered(tried, broken) from None
     said = redact(str(broken))[:300] or type(broken).__name__
@@ -364,9 +370,8 @@ def _set_apart(response: httpx.Response) -> None:
 
 def _location(response: httpx.Response, url: str) -> str:
     """Return where a redirect points, "" where the answer is none."""
-    if not (
-        _REDIRECT <= response.status_code < _FAILURE and "location" in response.extensions
-    ):  # 304 need not have one.
+    # 304 need not have a Location.
+    if not (_REDIRECT <= response.status_code < _FAILURE and "location" in response.extensions):
         return ""
     try:
         return urljoin(url, str(response.extensions["location"]))

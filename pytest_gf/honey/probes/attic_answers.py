@@ -26,11 +26,11 @@ _PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
-class Reply:
+class AtticReply:
     """A small answer. ``error`` is the name that Attic gives to a refusal (docs/systems.md), "" where there is none.
 
-    ``moved`` are the hosts that redirects led to, one after another; a status 3xx beside them: the last was not followed.
-    ``trouble`` says why the body can't be read: it is empty then.
+    ``moved`` are the hosts that redirects led to, in order. Where the status is 3xx, the last one was not followed.
+    ``trouble`` says why the body can't be read. The body is empty then.
     """
 
     status: int
@@ -56,8 +56,8 @@ class Reply:
 class Transfer:
     """How the body of an archive came. ``code`` is Attic's or S3's error; ``cut`` says how the body ended too early.
 
-    ``location`` is where a redirect points, a credential: it stands in no repr. ``refused`` says why nobody answered there,
-    ``by`` which program a refusal came from. A transfer that ended by a ``reset`` may be asked for anew.
+    ``location`` is where a redirect points. It is a credential, so no repr has it. ``refused`` says why nobody answered there,
+    ``by`` which program a refusal came from. A transfer that ended by a ``reset`` may be asked for again.
     """
 
     status: int
@@ -77,8 +77,8 @@ class Transfer:
 
 
 @dataclass(frozen=True)
-class Way:
-    """How to reach the S3 server that a redirect may name: its endpoint, and a route to it where there is one."""
+class S3Endpoint:
+    """The S3 server that a redirect may name: its endpoint, and a route to it where there is one."""
 
     endpoint: str
     ca_file: str | None = None
@@ -105,9 +105,9 @@ class Refusal:
 
 def refusal(body: bytes, server: str) -> Refusal:
     """Return what a refusal's body says; ``server`` is the header of that name."""
-    found = _CODE.search(body)
-    if found:
-        return Refusal("S3", found[1].decode())
+    match = _CODE.search(body)
+    if match:
+        return Refusal("S3", match[1].decode())
     error = error_of(body)
     if error:
         return Refusal("Attic", error)
@@ -118,17 +118,17 @@ def refusal(body: bytes, server: str) -> Refusal:
 def error_of(body: bytes) -> str:
     """Return the name that Attic's JSON gives to an error, "" where the body is none of its."""
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
         return ""
-    error = found.get("error", "") if isinstance(found, dict) else ""
+    error = document.get("error", "") if isinstance(document, dict) else ""
     return error if isinstance(error, str) and _ERROR.fullmatch(error) else ""
 
 
 def not_now(status: int, body: bytes, headers: Mapping[str, str]) -> NotNow | None:
     """Return what a 429, or a 503 that says throttled or not ready, asks for; None for any other answer."""
-    found = _CODE.search(body)
-    code = found[1].decode() if found else error_of(body)
+    match = _CODE.search(body)
+    code = match[1].decode() if match else error_of(body)
     pause = retry_after(headers.get("Retry-After"))
     says = code in _THROTTLED or pause is not None or b"not ready" in body.lower()
     if status == TOO_MANY or (status == UNAVAILABLE and code != INCOMPLETE and says):
@@ -137,7 +137,7 @@ def not_now(status: int, body: bytes, headers: Mapping[str, str]) -> NotNow | No
 
 
 def authority(url: str) -> str:
-    """Return ``host:port`` of a URL, the port as its scheme has it where none stands there; "" where it is none."""
+    """Return ``host:port`` of a URL, with the scheme's own port where the URL has none; "" where it is no URL."""
     try:
         parts = urlsplit(url)
         port = parts.port or _PORTS.get(parts.scheme, 0)

@@ -26,9 +26,9 @@ def for_body(deadline: float, size: int) -> float:
 
 
 class Pace:
-    """What a body may take by the bytes that came: ``first`` seconds for its beginning, the rest at `LEAST_RATE` on average.
+    """The time that a body may take, by the bytes that came: ``first`` seconds for its beginning, the rest at `LEAST_RATE`.
 
-    What a server promises does not count: a lying size buys it nothing.
+    The size that a server promises does not count, since it may lie.
     """
 
     def __init__(self, first: float) -> None:

@@ -27,8 +27,8 @@ REJECTED = {"UnrecognizedClientException", "InvalidSignatureException", "Expired
 def lock_of(section: DynamoDBSection, credentials: tuple[str, str], lock_id: str, *, deadline: float) -> str | None:
     """Return what the item of this LockID says in Info; None where there is no such item.
 
-    OpenTofu's s3 backend keeps a lock there: LockID is BUCKET/KEY. Raises Unproven for a table that is not there and for a
-    right that lacks, Throttled, IdentityRejected, Unanswered, DeadlineExceeded, NotUnderstood.
+    OpenTofu's s3 backend keeps a lock there: LockID is BUCKET/KEY. Raises Unproven for a missing table and a missing right,
+    Throttled, IdentityRejected, Unanswered, DeadlineExceeded, NotUnderstood.
     """
     tried = f"DynamoDB GetItem {section.table} {lock_id} at {section.endpoint}"
     client = _client(section, credentials, deadline)
@@ -36,16 +36,16 @@ def lock_of(section: DynamoDBSection, credentials: tuple[str, str], lock_id: str
     def ask(seconds: float) -> tuple[str, Any]:
         begun = time.monotonic()
         try:
-            code, found = within(seconds, tried, lambda: _exchange(client, section.table, lock_id, tried, deadline))
+            code, item = within(seconds, tried, lambda: _exchange(client, section.table, lock_id, tried, deadline))
         except ProbeError as broken:
             evidence.record("DynamoDB", "GetItem", seconds=time.monotonic() - begun, failed=broken.came_back)
             raise
-        seen = {"code": code, "item": bool(found)}
+        seen = {"code": code, "item": bool(item)}
         evidence.record("DynamoDB", "GetItem", seconds=time.monotonic() - begun, lock=lock_id, answer=seen)
-        return code, found
+        return code, item
 
     code, item = settled(
-        tried, ask, seconds=deadline, not_now=lambda each: NotNow(each[0]) if each[0] in BUSY else None
+        tried, ask, seconds=deadline, not_now=lambda outcome: NotNow(outcome[0]) if outcome[0] in BUSY else None
     )
     if code in REJECTED:
         raise IdentityRejected(tried, code, "check the two variables that the target names for [dynamodb]")
@@ -78,7 +78,7 @@ def _client(section: DynamoDBSection, credentials: tuple[str, str], deadline: fl
 
 
 def _check(operation: str, status: int, body: bytes) -> None:
-    """Refuse a success that is no item of a table, nor its absence: botocore reads any other page as "no such item"."""
+    """Refuse a success that is neither an item nor its absence. botocore reads any other page as "no such item"."""
     tried = f"DynamoDB {operation}"
     check_json(body, tried)
     if status >= 300:  # noqa: PLR2004  # RFC 9110, 15.3.
@@ -100,7 +100,7 @@ def _exchange(client: Any, table: str, lock_id: str, tried: str, deadline: float
     from urllib3.exceptions import HTTPError
 
     try:
-        found = client.get_item(TableName=table, Key={"LockID": {"S": lock_id}}, ConsistentRead=True)
+        response = client.get_item(TableName=table, Key={"LockID": {"S": lock_id}}, ConsistentRead=True)
     except exceptions.ClientError as refused:
         said = refused.response
         return str(said.get("Error", {}).get("Code") or said["ResponseMetadata"]["HTTPStatusCode"]), None
@@ -112,4 +112,4 @@ def _exchange(client: Any, table: str, lock_id: str, tried: str, deadline: float
         raise Unanswered(
             tried, redact(str(unanswered))[:300], "is the address right, and reachable from here?"
         ) from None
-    return "", found.get("Item")
+    return "", response.get("Item")

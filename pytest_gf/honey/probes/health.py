@@ -50,13 +50,13 @@ def ask(section: S3Section, path: str, *, deadline: float, route: Route | None =
     def once(seconds: float) -> Health:
         started = time.monotonic()
         try:
-            found = within(seconds, tried, lambda: _exchange(section, path, tried, seconds, route))
+            health = within(seconds, tried, lambda: _exchange(section, path, tried, seconds, route))
         except ProbeError as broken:
             evidence.record("HTTP", f"GET {path}", seconds=time.monotonic() - started, failed=broken.came_back)
             raise
-        answer = {"status": found.status, "document": found.document} | ({"code": found.code} if found.code else {})
+        answer = {"status": health.status, "document": health.document} | ({"code": health.code} if health.code else {})
         evidence.record("HTTP", f"GET {path}", seconds=time.monotonic() - started, answer=answer)
-        return found
+        return health
 
     try:
         return settled(tried, once, seconds=deadline, not_now=_not_now)
@@ -65,9 +65,9 @@ def ask(section: S3Section, path: str, *, deadline: float, route: Route | None =
         raise
 
 
-def _not_now(found: Health) -> NotNow | None:
-    throttled = found.status == TOO_MANY or (found.status == UNAVAILABLE and found.code)
-    return NotNow(f"{found.status} {found.code}".rstrip(), found.pause or None) if throttled else None
+def _not_now(health: Health) -> NotNow | None:
+    throttled = health.status == TOO_MANY or (health.status == UNAVAILABLE and health.code)
+    return NotNow(f"{health.status} {health.code}".rstrip(), health.pause or None) if throttled else None
 
 
 def _exchange(section: S3Section, path: str, tried: str, deadline: float, route: Route | None) -> Health:
@@ -108,8 +108,8 @@ def _exchange(section: S3Section, path: str, tried: str, deadline: float, route:
 def _document(body: bytes) -> dict[str, Any]:
     """Return the members of a JSON object that are one value each: health says nothing by deeper ones."""
     try:
-        found = json.loads(body) if len(body) <= MOST_BODY else {}
+        document = json.loads(body) if len(body) <= MOST_BODY else {}
     except (ValueError, RecursionError):
         return {}
-    members = found.items() if isinstance(found, dict) else ()
+    members = document.items() if isinstance(document, dict) else ()
     return {name: value for name, value in members if not isinstance(value, dict | list)}

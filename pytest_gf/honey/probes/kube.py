@@ -17,7 +17,7 @@ from pytest_gf.honey.formats import kube_shapes
 from pytest_gf.honey.probes.again import settled
 from pytest_gf.honey.probes.bounds import check_json
 from pytest_gf.honey.probes.deadline import within
-from pytest_gf.honey.probes.kube_answers import Answer, message_of
+from pytest_gf.honey.probes.kube_answers import KubeAnswer, message_of
 from pytest_gf.honey.probes.kube_places import EVERYWHERE, PLACES, rule
 from pytest_gf.honey.probes.kubeconfig import access
 
@@ -54,35 +54,35 @@ class Kube:
         """Return one object, None where there is none of that name."""
         asked = self._path(resource, namespace, name)
         status, document = self._call(f"get {resource}", namespace, name, self._exchanging("GET", asked))
-        found: Mapping[str, Any] | None = self._read(status, document, "get", resource, namespace, name, found=None)
-        if found is not None:
-            came = kube_shapes.wrong(resource, found)
-            if not came and found["metadata"]["name"] != name:
+        item: Mapping[str, Any] | None = self._read(status, document, "get", resource, namespace, name)
+        if item is not None:
+            came = kube_shapes.wrong(resource, item)
+            if not came and item["metadata"]["name"] != name:
                 came = "another object"
             if came:
-                kind = str(found.get("kind"))[:60]
+                kind = str(item.get("kind"))[:60]
                 raise NotUnderstood(
                     f"Kubernetes get {resource} {name} at {self.address}", f"200 with a {kind}: {came}", _STRANGE
                 )
-        return found
+        return item
 
     def served(self) -> frozenset[str]:
-        """Return the API groups that the cluster serves, by discovery: which everyone may ask who has an identity."""
+        """Return the API groups that the cluster serves, by discovery, which every accepted identity may ask."""
         status, document = self._call("get apis", "", "", self._exchanging("GET", "/apis"))
         groups = document.get("groups")
         if status != http.HTTPStatus.OK or not isinstance(groups, list):
             raise NotUnderstood(
                 f"Kubernetes discovery at {self.address}", f"{status} {_said(document) or 'without groups'}", _STRANGE
             )
-        return frozenset(str(each.get("name")) for each in groups if isinstance(each, Mapping))
+        return frozenset(str(group.get("name")) for group in groups if isinstance(group, Mapping))
 
     def list(self, resource: str, namespace: str = "") -> tuple[Mapping[str, Any], ...]:
-        """Return every object of a resource in a namespace, or in the whole cluster where none is named; none of what nobody installed."""
+        """Return every object of a resource in a namespace, or in the whole cluster where none is named. Where nobody installed it, there are none."""
         place = PLACES[resource]
         for version in (place.version, *place.others):
-            found = self._pages(resource, namespace, version)
-            if found is not None:
-                return found
+            listed = self._pages(resource, namespace, version)
+            if listed is not None:
+                return listed
         return ()
 
     def _pages(self, resource: str, namespace: str, version: str) -> tuple[Mapping[str, Any], ...] | None:
@@ -101,7 +101,7 @@ class Kube:
             if status == http.HTTPStatus.GONE and token and not again:
                 items, token, again = [], "", True  # The token was too old: a list begins anew then, as clients do.
                 continue
-            page = self._read(status, document, "list", resource, namespace, place.named, found=None)
+            page = self._read(status, document, "list", resource, namespace, place.named)
             items += self._items(resource, page)
             token = str((page.get("metadata") or {}).get("continue") or "")
             if not token:
@@ -119,12 +119,12 @@ class Kube:
             kind = str(page.get("kind"))[:60] if page is not None else ""
             came = f"200 with what is no list: {kind} {wrong}".rstrip()
             raise NotUnderstood(f"Kubernetes list {resource} at {self.address}", came, _STRANGE)
-        for each in page["items"] or ():
-            wrong = kube_shapes.wrong(resource, each)
+        for item in page["items"] or ():
+            wrong = kube_shapes.wrong(resource, item)
             if wrong:
                 raise NotUnderstood(f"Kubernetes list {resource} at {self.address}", f"an object: {wrong}", _STRANGE)
-        found: Sequence[Mapping[str, Any]] = page["items"] or ()
-        return found
+        items: Sequence[Mapping[str, Any]] = page["items"] or ()
+        return items
 
     def log(self, pod: str, namespace: str, container: str, *, since: int | None, previous: bool) -> str:
         """Return the log of a container, `MOST_LOG` bytes of its end at most; "" where it has none (yet).
@@ -137,7 +137,7 @@ class Kube:
         asked = f"{self._path('pods', namespace, pod)}/log?{urlencode(query)}"
         tried = f"Kubernetes get pods/log {pod} in {namespace} at {self.address}"
         request = {"namespace": namespace, "name": pod, "previous": previous}
-        status, data = self._told("get pods/log", tried, request, self._exchanging("GET", asked, accept="*/*"))
+        status, data = self._settled("get pods/log", tried, request, self._exchanging("GET", asked, accept="*/*"))
         if status == http.HTTPStatus.FORBIDDEN:
             self.lack(("get",), "pods/log", namespace, "403", pod)
         if status == http.HTTPStatus.OK:
@@ -160,13 +160,13 @@ class Kube:
         place = PLACES[base]
         attributes = {"verb": verb, "group": place.group, "resource": base, "subresource": sub}
         attributes |= {"name": name or place.named, "namespace": namespace if place.namespaced else ""}
-        spec = {"resourceAttributes": {each: value for each, value in attributes.items() if value or each == "group"}}
+        spec = {"resourceAttributes": {key: value for key, value in attributes.items() if value or key == "group"}}
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
         call = self._exchanging("POST", REVIEWS, body)
         status, document = self._call("create selfsubjectaccessreviews", namespace, f"{verb} {resource}", call)
         if status == http.HTTPStatus.FORBIDDEN:
             raise Unproven(
-                f"which rights the token has can't be told: it may not ask for reviews: {_said(document)}",
+                f"the rights of the token are unknown, since it may not ask for access reviews: {_said(document)}",
                 "bind the ClusterRole system:basic-user, which Kubernetes gives every identity",
             )
         answered = document.get("status")
@@ -217,12 +217,12 @@ class Kube:
 
     def _exchanging(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, accept: str = "application/json"
-    ) -> Callable[[float], Answer]:
+    ) -> Callable[[float], KubeAnswer]:
         return lambda seconds: self._exchange(method, path, body, accept=accept, seconds=seconds)
 
     def _exchange(
         self, method: str, path: str, body: Mapping[str, Any] | None, *, accept: str, seconds: float
-    ) -> Answer:
+    ) -> KubeAnswer:
         """Ask once. No redirect is followed: the credential is for this host alone."""
         from urllib3 import HTTPHeaderDict
 
@@ -253,23 +253,23 @@ class Kube:
             )
         if raw.headers.get("Content-Encoding", "identity") != "identity":
             raise NotUnderstood(f"Kubernetes {method} {path}", "an encoded body, which nobody asked for", _STRANGE)
-        return Answer(int(raw.status), data, dict(raw.headers))
+        return KubeAnswer(int(raw.status), data, dict(raw.headers))
 
     def _call(
-        self, operation: str, namespace: str, name: str, exchange: Callable[[float], Answer]
+        self, operation: str, namespace: str, name: str, exchange: Callable[[float], KubeAnswer]
     ) -> tuple[int, Mapping[str, Any]]:
         tried = " ".join(
             filter(None, (f"Kubernetes {operation}", name, namespace and f"in {namespace}", f"at {self.address}"))
         )
-        status, data = self._told(operation, tried, {"namespace": namespace, "name": name}, exchange)
+        status, data = self._settled(operation, tried, {"namespace": namespace, "name": name}, exchange)
         return status, _decoded(tried, status, data)
 
-    def _told(
-        self, operation: str, tried: str, asked: Mapping[str, Any], exchange: Callable[[float], Answer]
+    def _settled(
+        self, operation: str, tried: str, asked: Mapping[str, Any], exchange: Callable[[float], KubeAnswer]
     ) -> tuple[int, bytes]:
-        """Return what came of an exchange, each attempt kept. Raises IdentityRejected, and what `settled` raises."""
+        """Return the status and the body of an exchange, with each attempt recorded. Raises IdentityRejected, and what `settled` raises."""
 
-        def once(seconds: float) -> Answer:
+        def once(seconds: float) -> KubeAnswer:
             started = time.monotonic()
             try:
                 answer = self._within(tried, seconds, exchange)
@@ -277,11 +277,11 @@ class Kube:
                 came = broken.came_back if isinstance(broken, ProbeError) else broken.reason
                 evidence.record("Kubernetes", operation, seconds=time.monotonic() - started, request=asked, failed=came)
                 raise
-            told = {"status": answer.status, "bytes": len(answer.data), **answer.message, **answer.audit_id}
-            evidence.record("Kubernetes", operation, seconds=time.monotonic() - started, request=asked, answer=told)
+            seen = {"status": answer.status, "bytes": len(answer.data), **answer.message, **answer.audit_id}
+            evidence.record("Kubernetes", operation, seconds=time.monotonic() - started, request=asked, answer=seen)
             return answer
 
-        answer = settled(tried, once, seconds=self.deadline, not_now=Answer.not_now)
+        answer = settled(tried, once, seconds=self.deadline, not_now=KubeAnswer.not_now)
         if answer.status == http.HTTPStatus.UNAUTHORIZED:
             raise IdentityRejected(
                 tried, "401 Unauthorized", "is the kubeconfig's token expired, or of another cluster?"
@@ -290,7 +290,7 @@ class Kube:
             raise NotUnderstood(tried, f"{answer.status}: {answer.leads}", _STRANGE)
         return answer.status, answer.data
 
-    def _within(self, tried: str, seconds: float, exchange: Callable[[float], Answer]) -> Answer:
+    def _within(self, tried: str, seconds: float, exchange: Callable[[float], KubeAnswer]) -> KubeAnswer:
         from urllib3.exceptions import HTTPError
 
         try:
@@ -307,13 +307,11 @@ class Kube:
         resource: str,
         namespace: str,
         name: str,
-        *,
-        found: Any,
     ) -> Any:
         if status == http.HTTPStatus.OK:
             return document
         if status == http.HTTPStatus.NOT_FOUND and name and document.get("kind") == "Status":
-            return found
+            return None
         if status == http.HTTPStatus.FORBIDDEN:
             self.lack((verb,), resource, namespace, _said(document), name)
         raise NotUnderstood(

@@ -16,14 +16,12 @@ from pytest_gf.honey.probes.again import NotNow, retry_after
 
 MOST_SAID = 2_000
 """Bytes of a refusal in plain text."""
-
-
 MOST_OF_AN_ID = 100
 """Characters; an audit id is a uuid."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class KubeAnswer:
     """One answer, undecoded."""
 
     status: int
@@ -37,7 +35,7 @@ class Answer:
 
     @property
     def audit_id(self) -> Mapping[str, str]:
-        """By what the API server's audit log knows the request, for the evidence; {} where it does not say so."""
+        """The id by which the API server's audit log knows the request, for the evidence; {} where the answer names none."""
         named = visible(self.headers.get("Audit-Id", ""), MOST_OF_AN_ID)
         return {"audit_id": named} if named else {}
 

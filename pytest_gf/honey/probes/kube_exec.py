@@ -48,7 +48,7 @@ class _Details(msgspec.Struct):
     causes: list[_Cause] | None = None
 
 
-class Status(msgspec.Struct):
+class ExecStatus(msgspec.Struct):
     """What the kubelet says of a command's end, as far as it is read (metav1.Status, on channel 3)."""
 
     status: str | None = None
@@ -60,7 +60,7 @@ class Status(msgspec.Struct):
 @dataclass
 class _Streams:
     channels: dict[int, bytearray] = field(default_factory=lambda: {STDOUT: bytearray(), STDERR: bytearray()})
-    status: Status | None = None
+    status: ExecStatus | None = None
     connection: Upgrade | None = None
     given_up: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -183,9 +183,9 @@ def _read(connection: Upgrade, streams: _Streams) -> None:
     raise Unanswered(connection.tried, "closed before the command's status came", "is the node up? kubectl get nodes")
 
 
-def _status(tried: str, data: bytes) -> Status:
+def _status(tried: str, data: bytes) -> ExecStatus:
     try:
-        return msgspec.json.decode(data, type=Status)
+        return msgspec.json.decode(data, type=ExecStatus)
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise NotUnderstood(
             tried, f"what is no status: {redact(repr(data[:60]))}", "which API server is this?"
@@ -194,11 +194,11 @@ def _status(tried: str, data: bytes) -> Status:
 
 def _output(tried: str, streams: _Streams) -> Output:
     out, err = bytes(streams.channels[STDOUT]), bytes(streams.channels[STDERR])
-    status = streams.status or Status()
+    status = streams.status or ExecStatus()
     if status.status == "Success":
         return Output(out, err)
     causes = (status.details or _Details()).causes or []
-    codes = [each.message or "" for each in causes if each.reason == "ExitCode"]
+    codes = [cause.message or "" for cause in causes if cause.reason == "ExitCode"]
     if status.reason == "NonZeroExitCode" and codes and _EXIT_CODE.fullmatch(codes[0]):
         return Output(out, err, int(codes[0]))
     said = redact(str(status.message or status.reason or "a failure without a message"))[:300]

@@ -13,7 +13,7 @@ TRAEFIK, ISTIO = "traefik.io", "networking.istio.io"
 
 
 @dataclass(frozen=True)
-class Place:
+class ApiPlace:
     """Where a resource lies in the API; ``group`` "" is the core group.
 
     ``others``: versions that a cluster may serve it by instead. None of a custom resource is served where nobody
@@ -32,30 +32,30 @@ class Place:
     """Whether a right is to be to named ones alone."""
 
 
-PLACES: Mapping[str, Place] = {
-    "nodes": Place("", "v1", namespaced=False),
-    "persistentvolumes": Place("", "v1", namespaced=False),
-    "storageclasses": Place("storage.k8s.io", "v1", namespaced=False),
-    "persistentvolumeclaims": Place("", "v1", namespaced=True),
-    "pods": Place("", "v1", namespaced=True),
-    "services": Place("", "v1", namespaced=True),
-    "events": Place("", "v1", namespaced=True),
-    "jobs": Place("batch", "v1", namespaced=True),
-    "deployments": Place("apps", "v1", namespaced=True),
-    "statefulsets": Place("apps", "v1", namespaced=True),
-    "replicasets": Place("apps", "v1", namespaced=True),
-    "endpointslices": Place("discovery.k8s.io", "v1", namespaced=True),
-    "configmaps": Place("", "v1", namespaced=True, named="tcp-services"),
-    "secrets": Place("", "v1", namespaced=True, by_name=True),
-    "ingresses": Place("networking.k8s.io", "v1", namespaced=True),
-    "httproutes": Place(GATEWAY, "v1", namespaced=True, others=("v1beta1", "v1alpha2"), is_custom=True),
-    "grpcroutes": Place(GATEWAY, "v1", namespaced=True, others=("v1alpha2",), is_custom=True),
-    "tcproutes": Place(GATEWAY, "v1alpha2", namespaced=True, others=("v1",), is_custom=True),
-    "tlsroutes": Place(GATEWAY, "v1alpha2", namespaced=True, others=("v1alpha3", "v1"), is_custom=True),
-    "ingressroutes": Place(TRAEFIK, "v1alpha1", namespaced=True, is_custom=True),
-    "ingressroutetcps": Place(TRAEFIK, "v1alpha1", namespaced=True, is_custom=True),
-    "traefikservices": Place(TRAEFIK, "v1alpha1", namespaced=True, is_custom=True),
-    "virtualservices": Place(ISTIO, "v1", namespaced=True, others=("v1beta1", "v1alpha3"), is_custom=True),
+PLACES: Mapping[str, ApiPlace] = {
+    "nodes": ApiPlace("", "v1", namespaced=False),
+    "persistentvolumes": ApiPlace("", "v1", namespaced=False),
+    "storageclasses": ApiPlace("storage.k8s.io", "v1", namespaced=False),
+    "persistentvolumeclaims": ApiPlace("", "v1", namespaced=True),
+    "pods": ApiPlace("", "v1", namespaced=True),
+    "services": ApiPlace("", "v1", namespaced=True),
+    "events": ApiPlace("", "v1", namespaced=True),
+    "jobs": ApiPlace("batch", "v1", namespaced=True),
+    "deployments": ApiPlace("apps", "v1", namespaced=True),
+    "statefulsets": ApiPlace("apps", "v1", namespaced=True),
+    "replicasets": ApiPlace("apps", "v1", namespaced=True),
+    "endpointslices": ApiPlace("discovery.k8s.io", "v1", namespaced=True),
+    "configmaps": ApiPlace("", "v1", namespaced=True, named="tcp-services"),
+    "secrets": ApiPlace("", "v1", namespaced=True, by_name=True),
+    "ingresses": ApiPlace("networking.k8s.io", "v1", namespaced=True),
+    "httproutes": ApiPlace(GATEWAY, "v1", namespaced=True, others=("v1beta1", "v1alpha2"), is_custom=True),
+    "grpcroutes": ApiPlace(GATEWAY, "v1", namespaced=True, others=("v1alpha2",), is_custom=True),
+    "tcproutes": ApiPlace(GATEWAY, "v1alpha2", namespaced=True, others=("v1",), is_custom=True),
+    "tlsroutes": ApiPlace(GATEWAY, "v1alpha2", namespaced=True, others=("v1alpha3", "v1"), is_custom=True),
+    "ingressroutes": ApiPlace(TRAEFIK, "v1alpha1", namespaced=True, is_custom=True),
+    "ingressroutetcps": ApiPlace(TRAEFIK, "v1alpha1", namespaced=True, is_custom=True),
+    "traefikservices": ApiPlace(TRAEFIK, "v1alpha1", namespaced=True, is_custom=True),
+    "virtualservices": ApiPlace(ISTIO, "v1", namespaced=True, others=("v1beta1", "v1alpha3"), is_custom=True),
 }
 """What probes read. A resource that is not here needs a right that deploy/rbac does not grant."""
 

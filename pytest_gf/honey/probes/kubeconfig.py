@@ -26,7 +26,7 @@ _importing = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Access:
+class KubeAccess:
     """The library's configuration, and the headers that say in whose name is asked (``as``, ``as-groups``)."""
 
     configuration: Any
@@ -35,7 +35,7 @@ class Access:
     """Whether the kubeconfig names a proxy: it is used then for loopback too."""
 
 
-def access(section: KubernetesSection, *, deadline: float) -> Access:
+def access(section: KubernetesSection, *, deadline: float) -> KubeAccess:
     """Return how a cluster is reached: by the kubeconfig, or as the pod that this runs in. Raises Unproven, ProbeError."""
     with _importing:  # Its modules import each other: two threads that import it at once find half of it.
         import kubernetes  # noqa: F401
@@ -57,7 +57,7 @@ def access(section: KubernetesSection, *, deadline: float) -> Access:
         ) from None
 
 
-def _of_this_pod() -> Access:
+def _of_this_pod() -> KubeAccess:
     from kubernetes.client.configuration import Configuration
     from kubernetes.config import ConfigException, load_incluster_config
 
@@ -69,10 +69,10 @@ def _of_this_pod() -> Access:
             "the target names no kubeconfig, and this is no pod with a ServiceAccount",
             "add kubeconfig (and context) to [kubernetes] of the target file",
         ) from None
-    return Access(_settled(made))
+    return KubeAccess(_settled(made))
 
 
-def _of_file(path: Path, context: str | None, deadline: float) -> Access:
+def _of_file(path: Path, context: str | None, deadline: float) -> KubeAccess:
     import yaml
     from kubernetes.client.configuration import Configuration
     from kubernetes.config.kube_config import KubeConfigLoader
@@ -104,18 +104,18 @@ def _of_file(path: Path, context: str | None, deadline: float) -> Access:
     proxied = bool(cluster.get("proxy-url"))
     if proxied:
         _through(path, made, str(cluster["proxy-url"]))
-    return Access(_settled(made, proxied=proxied), headers, proxied)
+    return KubeAccess(_settled(made, proxied=proxied), headers, proxied)
 
 
 def _entry(path: Path, document: Mapping[str, Any], many: str, one: str, name: object) -> Mapping[str, Any]:
     """Return the named entry of one of a kubeconfig's three lists. Raises ProbeError."""
     listed = document.get(many)
     entries = listed if isinstance(listed, list) else []
-    for each in entries:
-        if isinstance(each, dict) and each.get("name") == name and name:
-            found = each.get(one) or {}
-            if isinstance(found, dict):
-                return found
+    for entry in entries:
+        if isinstance(entry, dict) and entry.get("name") == name and name:
+            inner = entry.get(one) or {}
+            if isinstance(inner, dict):
+                return inner
     raise ProbeError(
         f"reading kubeconfig {path}", f"it names no {one} {name!r}", "kubectl config get-contexts shows what it names"
     )
@@ -123,24 +123,24 @@ def _entry(path: Path, document: Mapping[str, Any], many: str, one: str, name: o
 
 def _impersonated(path: Path, user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return the headers that kubectl sends for ``as`` and its companions. Raises ProbeError for what is none."""
-    found = [(header, user[name]) for name, header in IMPERSONATE.items() if user.get(name)]
-    found += [("Impersonate-Group", each) for each in _several(user.get("as-groups"))]
+    headers = [(header, user[name]) for name, header in IMPERSONATE.items() if user.get(name)]
+    headers += [("Impersonate-Group", group) for group in _several(user.get("as-groups"))]
     extra = dict(user.get("as-user-extra") or {})
-    found += [(f"Impersonate-Extra-{quote(str(key))}", each) for key in extra for each in _several(extra[key])]
-    for header, value in found:
+    headers += [(f"Impersonate-Extra-{quote(str(key))}", value) for key in extra for value in _several(extra[key])]
+    for header, value in headers:
         if not isinstance(value, str) or not (header + value).isprintable() or not (header + value).isascii():
             raise ProbeError(
                 f"reading kubeconfig {path}",
                 f"{header} is not one line of text",
                 "kubectl config view shows whom it impersonates",
             )
-    if found and not user.get("as"):
+    if headers and not user.get("as"):
         raise ProbeError(
             f"reading kubeconfig {path}",
             "it names groups or a uid to act as, and no user (`as`)",
             "add `as`: Kubernetes refuses the rest without it",
         )
-    return tuple(found)
+    return tuple(headers)
 
 
 def _several(value: object) -> list[Any]:
@@ -188,15 +188,15 @@ class _Plugin:
         return self._read(tried, status)
 
     def _read(self, tried: str, status: Any) -> dict[str, str]:
-        found = {str(name): value for name, value in status.items()} if isinstance(status, dict) else {}
-        if isinstance(found.get("expirationTimestamp"), str):
-            self._ends = datetime.datetime.fromisoformat(found["expirationTimestamp"])
-        if isinstance(found.get("token"), str) and found["token"].strip():
-            redactor().learn([found["token"].strip()])
-            return {"token": found["token"].strip()}
+        given = {str(name): value for name, value in status.items()} if isinstance(status, dict) else {}
+        if isinstance(given.get("expirationTimestamp"), str):
+            self._ends = datetime.datetime.fromisoformat(given["expirationTimestamp"])
+        if isinstance(given.get("token"), str) and given["token"].strip():
+            redactor().learn([given["token"].strip()])
+            return {"token": given["token"].strip()}
         pair = {"client-certificate-data": "clientCertificateData", "client-key-data": "clientKeyData"}
-        if all(isinstance(found.get(each), str) for each in pair.values()):
-            return {name: base64.b64encode(found[each].encode()).decode() for name, each in pair.items()}
+        if all(isinstance(given.get(member), str) for member in pair.values()):
+            return {name: base64.b64encode(given[member].encode()).decode() for name, member in pair.items()}
         raise ProbeError(tried, "it gave neither a token nor a client certificate", "run it by hand; log in again")
 
     def refresh(self, configuration: Any) -> None:

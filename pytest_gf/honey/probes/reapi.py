@@ -27,8 +27,8 @@ from pytest_gf.honey.probes.reapi_wire import (
     lost,
     not_now,
     status_of,
+    status_of_error,
     step,
-    told,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Download:
     sha256: str = ""
     cut: str = ""
     broke: bool = False
-    """Whether the connection cut it, which may be no doing of the cache's: it is asked for again before it is judged."""
+    """Whether the connection cut it. That may not be the cache's doing, so the blob is asked for again before it is judged."""
 
 
 class Cache:
@@ -89,24 +89,24 @@ class Cache:
 
     def capabilities(self) -> Capabilities:
         """Ask what the cache can do."""
-        status, found = self._ask("GetCapabilities", _request("GetCapabilities"))
-        if found is None:
+        status, answer = self._ask("GetCapabilities", _request("GetCapabilities"))
+        if answer is None:
             return Capabilities(status)
-        cache = found.cache_capabilities
+        cache = answer.cache_capabilities
         return Capabilities(
             status,
             tuple(cache.digest_functions),
             tuple(cache.supported_compressors),
             cache.action_cache_update_capabilities.update_enabled,
-            found.execution_capabilities.exec_enabled,
+            answer.execution_capabilities.exec_enabled,
         )
 
     def health(self) -> str:
         """Return what the health service says of the whole server: SERVING, its number, or the status that came instead."""
-        status, found = self._ask("Check", _request("Check"))
-        if found is None:
+        status, answer = self._ask("Check", _request("Check"))
+        if answer is None:
             return str(status)
-        return "SERVING" if found.status == reapi.SERVING else f"serving status {found.status}"
+        return "SERVING" if answer.status == reapi.SERVING else f"serving status {answer.status}"
 
     def execute(self) -> Status:
         """Call Execute with nothing in it: UNIMPLEMENTED where there is no Execution service. A cut stream is no answer."""
@@ -124,8 +124,8 @@ class Cache:
         """Ask FindMissingBlobs for one blob; True where it is said to be missing."""
         request = _request("FindMissingBlobs")
         request.blob_digests.add(hash=digest, size_bytes=size)
-        status, found = self._ask("FindMissingBlobs", request, digest=digest)
-        return status, found is not None and any(each.hash == digest for each in found.missing_blob_digests)
+        status, answer = self._ask("FindMissingBlobs", request, digest=digest)
+        return status, answer is not None and any(blob.hash == digest for blob in answer.missing_blob_digests)
 
     def read(self, digest: str, size: int, *, compressor: int = reapi.IDENTITY) -> Download:
         """Stream a blob by ByteStream, and hash it; ``size`` is the digest's.
@@ -152,10 +152,10 @@ class Cache:
         request = _request("BatchReadBlobs")
         request.acceptable_compressors.append(compressor)
         request.digests.add(hash=digest, size_bytes=size)
-        status, found = self._ask("BatchReadBlobs", request, digest=digest, inside=partial(_of_blob, digest))
-        if found is None:
+        status, batch = self._ask("BatchReadBlobs", request, digest=digest, inside=partial(_of_blob, digest))
+        if batch is None:
             return Download(status)
-        answer = _answer_for(digest, found)
+        answer = _answer_for(digest, batch)
         if answer is None:
             return Download(status, cut="the batch does not hold the blob")
         said = status_of(answer.status)
@@ -168,10 +168,10 @@ class Cache:
         digest = hashlib.sha256(payload).hexdigest()
         request = _request("BatchUpdateBlobs")
         request.requests.add(data=payload).digest.MergeFrom(_digest(payload))
-        status, found = self._ask("BatchUpdateBlobs", request, digest=digest, inside=partial(_of_blob, digest))
-        if found is None:
+        status, batch = self._ask("BatchUpdateBlobs", request, digest=digest, inside=partial(_of_blob, digest))
+        if batch is None:
             return status
-        return _of_blob(digest, found) or Status("UNKNOWN", "the batch does not answer for the blob")
+        return _of_blob(digest, batch) or Status("UNKNOWN", "the batch does not answer for the blob")
 
     def write(self, payload: bytes, *, compressor: int = reapi.IDENTITY) -> tuple[Status, int]:
         """Write a blob by ByteStream; return the status and how many bytes the server says that it committed."""
@@ -185,8 +185,8 @@ class Cache:
                 end = at + PIECE >= len(data)
                 yield _request("Write", resource_name=name, write_offset=at, data=piece, finish_write=end)
 
-        status, found = self._ask("Write", requests, digest=digest)
-        return status, found.committed_size if found is not None else 0
+        status, answer = self._ask("Write", requests, digest=digest)
+        return status, answer.committed_size if answer is not None else 0
 
     def action_result(self, digest: str, size: int) -> Status:
         """Ask for the result of an action: NOT_FOUND is a miss. ``size`` is the action's, and never 0."""
@@ -206,8 +206,8 @@ class Cache:
             return self._answered(name, request() if callable(request) else request, left, shown)
 
         def refused(got: tuple[Status, Any]) -> NotNow | None:
-            status, found = got
-            return not_now(status if found is None else inside(found) or status)
+            status, answer = got
+            return not_now(status if answer is None else inside(answer) or status)
 
         return self._settled(name, once, refused)
 
@@ -222,13 +222,13 @@ class Cache:
     def _answered(self, name: str, request: Any, seconds: float, shown: Mapping[str, Any]) -> tuple[Status, Any]:
         grpc = library()
         method = self._method(name)
-        started, status, found = time.monotonic(), Status(OK), None
+        started, status, answer = time.monotonic(), Status(OK), None
         try:
-            found = method(request, timeout=seconds, metadata=self._identity.metadata)
+            answer = method(request, timeout=seconds, metadata=self._identity.metadata)
         except grpc.RpcError as refused:
-            status = told(refused)
+            status = status_of_error(refused)
         self._keep(name, time.monotonic() - started, seconds, status, shown)
-        return status, found
+        return status, answer
 
     def _stream(
         self, name: str, request: Any, seconds: float, feed: Callable[[Any], str], **shown: Any
@@ -248,7 +248,7 @@ class Cache:
                     call.cancel()
                     break
         except grpc.RpcError as refused:
-            status = told(refused)
+            status = status_of_error(refused)
         if lost(status):
             cut, status = f"the stream ends early: {status.details}", Status(OK)
         self._keep(name, time.monotonic() - started, seconds, status, shown, cut)
@@ -335,7 +335,7 @@ def _request(name: str, **fields: Any) -> Any:
 
 def _answer_for(digest: str, batch: Any) -> Any:
     """Return what a batch answers for a blob, None where it does not."""
-    return next((each for each in batch.responses if each.digest.hash == digest), None)
+    return next((response for response in batch.responses if response.digest.hash == digest), None)
 
 
 def _of_blob(digest: str, batch: Any) -> Status | None:

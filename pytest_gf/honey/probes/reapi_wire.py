@@ -43,7 +43,7 @@ _OURS = re.compile(r"Exception deserializing response|Received message larger th
 """What gRPC says of an answer that it can't read, here: the code beside it is none that the server gave."""
 _TOO_LONG = "Received message larger than max"
 _BLOBS = {"Read", "BatchReadBlobs"}
-"""Their requests say how long the answer is: a message that is longer than that is wrong, and not strange."""
+"""Their requests say how long the answer is. A longer message is a wrong answer, and no unknown protocol."""
 
 OK, NOT_FOUND, UNAVAILABLE = "OK", "NOT_FOUND", "UNAVAILABLE"
 
@@ -113,7 +113,7 @@ def channel(endpoint: str, ca_file: str | None, certificate: tuple[str, str] | N
     trusted = None if ca_file is None else _read(ca_file, "ca_file of [bazel] names the certificate authority")
     chain = key = None
     if certificate is not None:
-        chain, key = (_read(each, "client_cert and client_key of [bazel] name them") for each in certificate)
+        chain, key = (_read(file, "client_cert and client_key of [bazel] name them") for file in certificate)
     return grpc.secure_channel(parts.netloc, grpc.ssl_channel_credentials(trusted, key, chain), options)
 
 
@@ -163,8 +163,8 @@ def step(endpoint: str, identity: Identity, details: str) -> str:
     return f"{pod} Does it trust the certificate that client_cert of [bazel] names?"
 
 
-def told(refused: Any) -> Status:
-    """Return the status that a call ended with."""
+def status_of_error(refused: Any) -> Status:
+    """Return the status of a call that failed."""
     return Status(refused.code().name, redact(str(refused.details() or ""))[:300])
 
 

@@ -18,8 +18,8 @@ LARGEST_FILE = 2_000_000
 LARGEST_TREE = 400_000_000
 """Bytes of all files together."""
 MOST_FILES = 100_000
-TOLD_EACH = 5_000
-"""Files after which a line says how far reading is."""
+REPORT_EVERY = 5_000
+"""Files. After so many a line says how far reading is."""
 DEEPEST = 60
 SKIPPED = frozenset({".git", ".jj", ".hg", "node_modules", ".venv", "__pycache__", ".direnv", ".tox", ".mypy_cache"})
 """Folders that are no part of what is committed."""
@@ -35,7 +35,7 @@ class Checkout:
 
 
 def read(root: Path, say: Callable[[str], None] = lambda _: None) -> Checkout:
-    """Read a checkout; ``say`` hears of every `TOLD_EACH` files. Raises Unproven where it is no folder, or holds more than the limits."""
+    """Read a checkout; ``say`` hears of every `REPORT_EVERY` files. Raises Unproven where it is no folder, or holds more than the limits."""
     begun = time.monotonic()
     if not root.is_dir():
         raise Unproven(f"{root} is no folder", "give --gf-repository the checkout's folder")
@@ -44,7 +44,7 @@ def read(root: Path, say: Callable[[str], None] = lambda _: None) -> Checkout:
     refused: dict[str, str] = {}
     left = LARGEST_TREE
     for count, (path, why) in enumerate(_files(top), 1):
-        if count % TOLD_EACH == 0:
+        if count % REPORT_EVERY == 0:
             say(f"repository: {count} files read in {time.monotonic() - begun:.0f} s")
         # A name that is no UTF-8 stays readable, and can't break a report.
         name = path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -36,13 +36,13 @@ def in_rounds(
     items: Iterable[Item], ask: Callable[[Item], Value], failed: Callable[[Value], bool]
 ) -> dict[Item, Value]:
     """Return each item's answer: the first that did not fail, or the last of `TRIES` more. What ``ask`` raises comes through."""
-    found = side_by_side(items, ask)
+    answers = side_by_side(items, ask)
     pause = FIRST_PAUSE
     for _ in range(TRIES):
-        again = [item for item, value in found.items() if failed(value)]
+        again = [item for item, value in answers.items() if failed(value)]
         if not again:
             break
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE / 2)
-        found |= side_by_side(again, ask)
-    return found
+        answers |= side_by_side(again, ask)
+    return answers

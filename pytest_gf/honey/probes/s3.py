@@ -138,11 +138,11 @@ class S3:
         asked = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": most} | ({"StartAfter": after} if after else {})
         asked |= {"ContinuationToken": token} if token else {}
         answer, parsed = self._call("ListObjectsV2", asked)
-        found = parsed.get("Contents", ())
+        entries = parsed.get("Contents", ())
         return Objects(
             answer,
-            sizes={each["Key"]: int(each["Size"]) for each in found},
-            etags={each["Key"]: str(each.get("ETag", "")).strip('"') for each in found},
+            sizes={entry["Key"]: int(entry["Size"]) for entry in entries},
+            etags={entry["Key"]: str(entry.get("ETag", "")).strip('"') for entry in entries},
             truncated=bool(parsed.get("IsTruncated")),
             next_token=str(parsed.get("NextContinuationToken", "")),
         )
@@ -150,8 +150,8 @@ class S3:
     def list_versions(self, bucket: str, key: str) -> Versions:
         """Return the ids of every version and delete marker of exactly this key."""
         answer, parsed = self._call("ListObjectVersions", {"Bucket": bucket, "Prefix": key})
-        found = [*parsed.get("Versions", ()), *parsed.get("DeleteMarkers", ())]
-        return Versions(answer, tuple(str(each["VersionId"]) for each in found if each["Key"] == key))
+        versions = [*parsed.get("Versions", ()), *parsed.get("DeleteMarkers", ())]
+        return Versions(answer, tuple(str(version["VersionId"]) for version in versions if version["Key"] == key))
 
     def head_object(self, bucket: str, key: str) -> Head:
         """Return the object's metadata."""
@@ -168,24 +168,25 @@ class S3:
         return Body(_head(answer, parsed), parsed.get("Data", b""), parsed.get("Cut", ""))
 
     def create_bucket(self, bucket: str) -> Answer:
-        """Create the bucket; where nobody answered, look whether it came before it is asked again."""
+        """Create the bucket. Where nobody answered, look whether it is there before asking again."""
         return self._looked_up("CreateBucket", bucket, lambda head: head.ok)
 
     def put_object(self, bucket: str, key: str, body: bytes, *, only_new: bool = False) -> Answer:
-        """Write the object. On a condition one that nobody answered is not sent again: 412 would answer our own first one.
+        """Write the object.
 
-        With ``only_new`` on the condition that there is none (If-None-Match: *): 412 or 409 where there is.
+        With ``only_new`` it is written only where there is none (If-None-Match: *); else the answer is 412 or 409. Such a write
+        is not sent again where nobody answered, since 412 could then mean our own first one.
         """
         asked = {"Bucket": bucket, "Key": key, "Body": body} | ({"IfNoneMatch": "*"} if only_new else {})
         return self._call("PutObject", asked, again=not only_new)[0]
 
     def delete_object(self, bucket: str, key: str, *, version: str = "") -> Answer:
-        """Delete the key, or one version of it. A key that is absent is deleted well (S3: 204)."""
+        """Delete the key, or one version of it. To delete an absent key succeeds (S3: 204)."""
         asked = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
         return self._call("DeleteObject", asked)[0]
 
     def delete_bucket(self, bucket: str) -> Answer:
-        """Delete an empty bucket; where nobody answered, look whether it went before it is asked again."""
+        """Delete an empty bucket. Where nobody answered, look whether it is gone before asking again."""
         return self._looked_up("DeleteBucket", bucket, lambda head: head.status == NOT_FOUND)
 
     def _looked_up(self, operation: str, bucket: str, landed: Callable[[Answer], bool]) -> Answer:
@@ -218,16 +219,16 @@ class S3:
             keep(operation, shown, attempt, time.monotonic() - started, answer=answer, parsed=parsed)
             return answer, parsed
 
-        found = settled(
+        outcome = settled(
             where,
             ask,
             seconds=self.deadline,
-            not_now=lambda each: not_now(each[0]) if self._patient else None,
+            not_now=lambda outcome: not_now(outcome[0]) if self._patient else None,
             reads=again and self._patient,
         )
-        if found[0].code in REJECTED:
-            raise IdentityRejected(tried, f"{found[0]}: {found[0].message}", REJECTED[found[0].code])
-        return found
+        if outcome[0].code in REJECTED:
+            raise IdentityRejected(tried, f"{outcome[0]}: {outcome[0].message}", REJECTED[outcome[0].code])
+        return outcome
 
     def _exchange(
         self, operation: str, asked: Mapping[str, Any], tried: str, most: int
@@ -295,8 +296,8 @@ _MEMBERS = {
 def _check_members(operation: str, parsed: Mapping[str, Any]) -> None:
     """Refuse a listing whose entries lack what each must have."""
     for name, needed in _MEMBERS.items():
-        for each in parsed.get(name, ()):
-            missing = [member for member in needed if member not in each]
+        for entry in parsed.get(name, ()):
+            missing = [member for member in needed if member not in entry]
             if missing:
                 raise NotUnderstood(
                     f"S3 {operation}", f"an entry of {name} without {', '.join(missing)}", "is this an S3 server?"
@@ -343,9 +344,8 @@ def not_now(answer: Answer) -> NotNow | None:
     says_so = answer.code in BUSY or any(words in answer.message.lower() for words in _BUSY_WORDS)
     if answer.status == TOO_MANY or (answer.status == UNAVAILABLE and says_so):
         said = f"{answer}: {answer.message}" if answer.message else str(answer)
-        return NotNow(
-            said, answer.retry_after or None
-        )  # Told 0, our own pauses hold: a busy server is not to be hammered.
+        # Where Retry-After is 0, our own pauses hold, so that a busy server is not hammered.
+        return NotNow(said, answer.retry_after or None)
     return None
 
 

@@ -32,7 +32,7 @@ def keep(
     if "Buckets" in parsed:
         seen["buckets"] = [bucket["Name"] for bucket in parsed["Buckets"]]
     if "Contents" in parsed:
-        seen["keys"] = {each["Key"]: each["Size"] for each in parsed["Contents"][:100]}
+        seen["keys"] = {entry["Key"]: entry["Size"] for entry in parsed["Contents"][:100]}
     if "ETag" in parsed:
         seen |= {"etag": parsed["ETag"], "length": parsed.get("ContentLength")}
     if "Data" in parsed:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, Unanswered, Unproven
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.probes.again import NotNow, settled
-from pytest_gf.honey.probes.kube_answers import Answer, message_of
+from pytest_gf.honey.probes.kube_answers import KubeAnswer, message_of
 
 if TYPE_CHECKING:
     from pytest_gf.honey.probes.kube import Kube
@@ -105,13 +105,13 @@ def upgrade(kube: Kube, namespace: str, pod: str, kind: str, query: Sequence[tup
     tried = f"Kubernetes {kind} pod {pod} in {namespace} at {kube.address}"
     base = kube.address.replace("https://", "wss://", 1).replace("http://", "ws://", 1)
     url = f"{base}/api/v1/namespaces/{namespace}/pods/{pod}/{kind}?{urlencode(query)}"
-    found = settled(tried, lambda _: _opened(kube, tried, url), seconds=kube.deadline, not_now=_not_now)
-    if isinstance(found, Answer):
-        _refused(kube, tried, namespace, pod, kind, found)
-    return found
+    opened = settled(tried, lambda _: _opened(kube, tried, url), seconds=kube.deadline, not_now=_not_now)
+    if isinstance(opened, KubeAnswer):
+        _refused(kube, tried, namespace, pod, kind, opened)
+    return opened
 
 
-def _opened(kube: Kube, tried: str, url: str) -> Upgrade | Answer:
+def _opened(kube: Kube, tried: str, url: str) -> Upgrade | KubeAnswer:
     """Connect once; no redirect is followed, since the credential would go with it."""
     from websocket import WebSocket, WebSocketBadStatusException, WebSocketException
 
@@ -124,23 +124,23 @@ def _opened(kube: Kube, tried: str, url: str) -> Upgrade | Answer:
         )
     except WebSocketBadStatusException as refused:
         given = {str(name).title(): str(value) for name, value in (refused.resp_headers or {}).items()}
-        return Answer(int(refused.status_code), bytes(refused.resp_body or b""), given)
+        return KubeAnswer(int(refused.status_code), bytes(refused.resp_body or b""), given)
     except (WebSocketException, OSError, ValueError) as broken:
         response = getattr(made, "handshake_response", None)
         if response is not None and "redirect" in str(broken).lower():
-            return Answer(int(response.status), b"", {"Location": str(response.headers.get("location"))})
+            return KubeAnswer(int(response.status), b"", {"Location": str(response.headers.get("location"))})
         said = redact(str(broken))[:300] or type(broken).__name__
         raise Unanswered(tried, said, "is the address right, the VPN up, the CA the cluster's own?") from None
     made.settimeout(None)
     return Upgrade(tried, made)
 
 
-def _not_now(found: Upgrade | Answer) -> NotNow | None:
-    return found.not_now() if isinstance(found, Answer) else None
+def _not_now(opened: Upgrade | KubeAnswer) -> NotNow | None:
+    return opened.not_now() if isinstance(opened, KubeAnswer) else None
 
 
 def _tls(configuration: Any) -> dict[str, Any]:
-    """Return what websocket-client is told of TLS: what the library tells it for `stream`."""
+    """Return websocket-client's TLS settings, as the kubernetes library sets them for `stream`."""
     import certifi
 
     if not configuration.verify_ssl:
@@ -156,7 +156,7 @@ def _proxy(configuration: Any) -> dict[str, Any]:
         return {}
     parts = urlsplit(configuration.proxy)
     # An empty list of exceptions would be taken for the environment's.
-    without = [each for each in (configuration.no_proxy or "").split(",") if each] or ["none.invalid"]
+    without = [host for host in (configuration.no_proxy or "").split(",") if host] or ["none.invalid"]
     made: dict[str, Any] = {"http_proxy_host": parts.hostname, "http_proxy_port": parts.port or 80}
     if parts.username:
         made["http_proxy_auth"] = (unquote(parts.username), unquote(parts.password or ""))
@@ -169,10 +169,10 @@ class _TooLong(Exception):
 
 def _bounded(buffer: Any) -> Any:
     """Let a connection's buffer refuse a frame by the length that it says, before any of it is held."""
-    told = buffer.recv_length
+    original = buffer.recv_length
 
     def recv_length() -> None:
-        told()
+        original()
         if buffer.length > MOST_MESSAGE:
             raise _TooLong(f"a frame of {buffer.length} bytes, and {MOST_MESSAGE} at most are read")
 
@@ -181,7 +181,7 @@ def _bounded(buffer: Any) -> Any:
 
 
 def _refused(  # noqa: PLR0917  # One call site.
-    kube: Kube, tried: str, namespace: str, pod: str, kind: str, refused: Answer
+    kube: Kube, tried: str, namespace: str, pod: str, kind: str, refused: KubeAnswer
 ) -> NoReturn:
     status, said = refused.status, message_of(refused.data)
     if http.HTTPStatus.MULTIPLE_CHOICES <= status < http.HTTPStatus.BAD_REQUEST:

@@ -25,7 +25,7 @@ def answers(url: str, *, deadline: float) -> Answer:
         record("web", "GET", seconds=time.monotonic() - begun, url=url, answer=str(answer))
         return answer, again
 
-    return settled(tried, ask, seconds=deadline, not_now=lambda found: found[1])[0]
+    return settled(tried, ask, seconds=deadline, not_now=lambda outcome: outcome[1])[0]
 
 
 def _ask(tried: str, url: str, seconds: float) -> tuple[Answer, NotNow | None]:

@@ -14,7 +14,7 @@ from pytest_gf.engine.run import Run
 from pytest_gf.honey import baselines
 from pytest_gf.honey.contract import Contract
 from pytest_gf.honey.formats import baseline
-from pytest_gf.honey.formats.baseline import Known
+from pytest_gf.honey.formats.baseline import KnownState
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Guarded:
     ``errored_done``: what errored.tfstate has is stored already.
     """
 
-    baseline: Mapping[str, Known] | None = None
+    baseline: Mapping[str, KnownState] | None = None
     record_to: Path | None = None
     errored: Path | None = None
     destroyed: Mapping[str, int] = field(default_factory=dict)
@@ -46,7 +46,7 @@ def _read(given: Given) -> Guarded:
     )
 
 
-def _baseline(name: str | None) -> dict[str, Known] | None:
+def _baseline(name: str | None) -> dict[str, KnownState] | None:
     """Return the baseline in a file; an absent one knows no stack yet."""
     if name is None:
         return None
@@ -67,7 +67,7 @@ def _to_record(name: str | None, *, update: bool) -> Path | None:
         return None
     file = Path(os.path.abspath(name))
     if not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise BadInput(f"--gf-baseline={name}: can't be written: is its folder there, and ours to write?")
+        raise BadInput(f"--gf-baseline={name}: can't be written: does its folder exist, and may this user write there?")
     return file
 
 
@@ -83,16 +83,16 @@ def _errored(name: str | None, stacks: list[str]) -> Path | None:
 
 
 def _destroyed(given: list[str], contract: Contract) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for each in given:
-        stack, _, number = each.rpartition(":")
+    destroyed: dict[str, int] = {}
+    for text in given:
+        stack, _, number = text.rpartition(":")
         if stack not in contract.stacks or not re.fullmatch(r"[1-9][0-9]{0,6}", number):
             known = ", ".join(contract.stacks)
             raise BadInput(
-                f"--gf-baseline-allow-destroyed={each}: expected STACK:N, a selected stack ({known}) and how many are gone"
+                f"--gf-baseline-allow-destroyed={text}: expected STACK:N, a selected stack ({known}) and how many are gone"
             )
-        found[stack] = int(number)
-    return found
+        destroyed[stack] = int(number)
+    return destroyed
 
 
 def _accepted(given: str | None, stacks: list[str], baseline: str | None) -> int | None:

@@ -20,7 +20,7 @@ class StoreHashes:
 
 
 def _read(given: Given) -> StoreHashes:
-    found: dict[str, None] = {}
+    hashes: dict[str, None] = {}
     for said in given.option.gf_store_hash:
         for line in _lines(said, given):
             text = line.rpartition("/")[2].partition("-")[0]
@@ -29,12 +29,12 @@ def _read(given: Given) -> StoreHashes:
                 raise BadInput(
                     f"--gf-store-hash={shown}: expected 32 characters of Nix's base 32, as in /nix/store/HASH-name"
                 )
-            found[text] = None
-    if len(found) > MOST:
-        raise BadInput(f"--gf-store-hash: {len(found)} paths; {MOST} in one run at most")
-    if not found and given.selects("nar"):
+            hashes[text] = None
+    if len(hashes) > MOST:
+        raise BadInput(f"--gf-store-hash: {len(hashes)} paths; {MOST} in one run at most")
+    if not hashes and given.selects("nar"):
         raise BadInput("-m nar: --gf-store-hash=HASH names what is to be streamed (repeatable, or @FILE)")
-    return StoreHashes(tuple(found) if given.contract.attic is not None else ())
+    return StoreHashes(tuple(hashes) if given.contract.attic is not None else ())
 
 
 def _lines(said: str, given: Given) -> list[str]:

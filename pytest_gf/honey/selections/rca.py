@@ -20,8 +20,8 @@ class Since:
 
 def _read(given: Given) -> Since:
     text = given.option.gf_since
-    found = re.fullmatch(r"([0-9]{1,6})([smh])", text)
-    seconds = int(found[1]) * {"s": 1, "m": 60, "h": 3_600}[found[2]] if found else 0
+    match = re.fullmatch(r"([0-9]{1,6})([smh])", text)
+    seconds = int(match[1]) * {"s": 1, "m": 60, "h": 3_600}[match[2]] if match else 0
     if not 0 < seconds <= LONGEST:
         raise BadInput(f"--gf-since={text}: expected a time such as 90s, 30m or 12h, a week at most")
     return Since(seconds)

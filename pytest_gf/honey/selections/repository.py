@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pytest_gf.engine.house import Given, Option, Selection
-from pytest_gf.honey import subject, trust
-from pytest_gf.honey.subject import Subject
+from pytest_gf.honey import local_inputs, trust
+from pytest_gf.honey.local_inputs import LocalInputs
 from pytest_gf.honey.target import honeys
 
 
-def _read(given: Given) -> Subject:
-    return subject.chosen(given.option, honeys(given.target) if given.target is not None else None)
+def _read(given: Given) -> LocalInputs:
+    return local_inputs.chosen(given.option, honeys(given.target) if given.target is not None else None)
 
 
 REPOSITORY = Selection(

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_gf import clause
 from pytest_gf.honey.observed.exposure import Exposure
-from pytest_gf.honey.observed.storage import Claim, Volume
+from pytest_gf.honey.observed.storage import Volume, VolumeClaim
 from pytest_gf.honey.observed.workload import Placement, Readiness, RustFS, StorageNode
 
 pytestmark = pytest.mark.canary
@@ -32,7 +32,7 @@ def test_pod_on_bumble(rustfs_node: Placement) -> None:
 
 
 @clause("rustfs.volume-bound", "RustFS's claim is bound, of one writer, of the promised class", proves="S017~ S110~")
-def test_volume_bound(claim: Claim) -> None:
+def test_volume_bound(claim: VolumeClaim) -> None:
     """The interim shape is a ReadWriteOnce claim of the bumble-bound OpenEBS ZFS class."""
     assert claim.holds
 

@@ -12,7 +12,7 @@ MOST_SHOWN = 20
 """Findings written out in one text; the rest is counted."""
 
 PUSHES = Cause("workflow-pushes")
-TOLD = Cause("document-pushes")
+DOCUMENTED = Cause("document-pushes")
 CANARY = Cause("canary-workflow")
 BACKEND = Cause("stack-backend")
 ATTACHED = Cause("attachment")
@@ -40,13 +40,16 @@ def visible(text: str) -> str:
     A terminal obeys escape sequences, a reader is misled by text that runs backwards, and a runner takes ``::error`` at a line's
     beginning, and ``##[error]`` anywhere, for its own.
     """
-    shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
+    shown = "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
     shown = shown.replace("##[", "##\\[")
     return f"\\{shown}" if shown.lstrip().startswith("::") else shown
 
 
 @dataclass(frozen=True, order=True)
-class Finding:
+class FileFinding:
     """What is not as promised at one line (from 1) of a file, the rule, and the mend.
 
     ``undecided`` is the expression that would have to be known to tell; "" where the finding stands.
@@ -71,17 +74,17 @@ class Findings(Observed):
     cause: Cause
     promise: str
     looked_at: str
-    found: Sequence[Finding] = ()
+    found: Sequence[FileFinding] = ()
 
     @property
-    def standing(self) -> tuple[Finding, ...]:
+    def standing(self) -> tuple[FileFinding, ...]:
         """The findings that were decided."""
-        return tuple(sorted({each for each in self.found if not each.undecided}))
+        return tuple(sorted({finding for finding in self.found if not finding.undecided}))
 
     @property
-    def undecided(self) -> tuple[Finding, ...]:
+    def undecided(self) -> tuple[FileFinding, ...]:
         """The findings that a file alone can't decide."""
-        return tuple(sorted({each for each in self.found if each.undecided}))
+        return tuple(sorted({finding for finding in self.found if finding.undecided}))
 
     @property
     def promised(self) -> str:
@@ -95,11 +98,11 @@ class Findings(Observed):
         if not self.standing:
             return None
         step = "mend each line named; the words after the semicolon say how"
-        return Trouble(replace(self.cause, subject=visible(self.standing[0].path)), told(self.standing), step)
+        return Trouble(replace(self.cause, subject=visible(self.standing[0].path)), listed(self.standing), step)
 
 
-def told(findings: Iterable[Finding]) -> str:
+def listed(findings: Iterable[FileFinding]) -> str:
     """Return findings as lines, at most `MOST_SHOWN` of them, the rest counted."""
-    lines = [str(each) for each in findings]
+    lines = [str(finding) for finding in findings]
     more = [f"and {len(lines) - MOST_SHOWN} more"] if len(lines) > MOST_SHOWN else []
     return "\n".join(lines[:MOST_SHOWN] + more)

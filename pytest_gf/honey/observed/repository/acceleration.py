@@ -9,7 +9,7 @@ from pytest_gf.honey.formats import markdown, nixconf
 from pytest_gf.honey.formats.linear import Pattern, any_of, linear
 from pytest_gf.honey.formats.workflow import Workflow
 from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all
-from pytest_gf.honey.observed.repository import CLAIMED, FLAKEHUB, RELEASED, ROTATION, Finding, Findings, Sources
+from pytest_gf.honey.observed.repository import CLAIMED, FLAKEHUB, RELEASED, ROTATION, FileFinding, Findings, Sources
 from pytest_gf.honey.observed.repository.searching import Lines, chosen, hits, shown
 
 _RULE, _MEND = "flakehub-substituter", "FlakeHub publishes; Attic is the cache"
@@ -70,54 +70,54 @@ CONFIGURATION = ("*.nix", "*.y*ml", "*nix.conf", "*.sh", "*Justfile", "*justfile
 
 def substituters(sources: Sources, hosts: Sequence[str], archived: Sequence[str]) -> Findings:
     """Find FlakeHub as a substituter (S004)."""
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     files = chosen(sources, CONFIGURATION, archived)
     hosts = sorted(hosts, key=len, reverse=True)
     for path, text in files.items():
         if path.endswith("nix.conf"):
-            found += _configured(path, text, sources, hosts)
+            findings += _configured(path, text, sources, hosts)
         elif "substituter" in text:
-            found += _substituted(path, text, hosts)
+            findings += _substituted(path, text, hosts)
         if "DeterminateSystems" in text:
-            found += _cached(path, text)
+            findings += _cached(path, text)
         if "NIX_" in text or "XDG_CONFIG_HOME" in text:
-            found += _told(path, text, sources, hosts)
-    return Findings(FLAKEHUB, "FlakeHub publishes, and substitutes nothing", f"{len(files)} file(s)", found)
+            findings += _by_variable(path, text, sources, hosts)
+    return Findings(FLAKEHUB, "FlakeHub publishes, and substitutes nothing", f"{len(files)} file(s)", findings)
 
 
-def _substituted(path: str, text: str, hosts: Sequence[str]) -> Iterator[Finding]:
+def _substituted(path: str, text: str, hosts: Sequence[str]) -> Iterator[FileFinding]:
     lines = Lines(text)
     for line, match in hits(lines, _SUBSTITUTERS):
         value = match["value"] or match["flag"] or ""
-        host = next((each for each in hosts if each in value), None)
+        host = next((name for name in hosts if name in value), None)
         if host is not None and not lines.line(line).lstrip().startswith(("#", "//")):
             yield _substitutes(path, line + value[: value.index(host)].count("\n"), host)
 
 
-def _substitutes(path: str, line: int, host: str) -> Finding:
-    return Finding(path, line, _RULE, f"{host} is a substituter", _MEND)
+def _substitutes(path: str, line: int, host: str) -> FileFinding:
+    return FileFinding(path, line, _RULE, f"{host} is a substituter", _MEND)
 
 
-def _configured(path: str, text: str, sources: Sources, hosts: Sequence[str]) -> Iterator[Finding]:
+def _configured(path: str, text: str, sources: Sources, hosts: Sequence[str]) -> Iterator[FileFinding]:
     """Yield what a nix.conf and the files that it includes take from FlakeHub; a file that is not here is undecided."""
-    for each in nixconf.read(path, text, sources.get):
-        if isinstance(each, nixconf.Absent):
-            what = f"it includes {shown(each.included)}, which this checkout does not hold"
-            yield Finding(
-                each.path,
-                each.line,
+    for setting in nixconf.read(path, text, sources.get):
+        if isinstance(setting, nixconf.Absent):
+            what = f"it includes {shown(setting.included)}, which this checkout does not hold"
+            yield FileFinding(
+                setting.path,
+                setting.line,
                 "unseen-include",
                 what,
                 "put its settings here",
-                f"what {shown(each.included)} sets",
+                f"what {shown(setting.included)} sets",
             )
-        elif nixconf.is_substituters(each.name):
-            host = next((host for host in hosts if any(host in word for word in each.words)), None)
+        elif nixconf.is_substituters(setting.name):
+            host = next((host for host in hosts if any(host in word for word in setting.words)), None)
             if host is not None:
-                yield _substitutes(each.path, each.line, host)
+                yield _substitutes(setting.path, setting.line, host)
 
 
-def _told(path: str, text: str, sources: Sources, hosts: Sequence[str]) -> Iterator[Finding]:
+def _by_variable(path: str, text: str, sources: Sources, hosts: Sequence[str]) -> Iterator[FileFinding]:
     """Yield what the files hold that a variable tells Nix to read, as far as they lie in this checkout."""
     for place, where in nixconf.files_by_variable(text):
         plain = where.rpartition("}")[2].rpartition("$")[2]
@@ -127,7 +127,7 @@ def _told(path: str, text: str, sources: Sources, hosts: Sequence[str]) -> Itera
             yield from _configured(target, sources[target], sources, hosts)
         elif where.endswith(".conf") and "nix" in where and not where.startswith(("/dev/null", "~", "/etc", "$HOME")):
             line = text.count("\n", 0, place) + 1
-            yield Finding(
+            yield FileFinding(
                 path,
                 line,
                 "unseen-include",
@@ -137,36 +137,38 @@ def _told(path: str, text: str, sources: Sources, hosts: Sequence[str]) -> Itera
             )
 
 
-def _cached(path: str, text: str) -> Iterator[Finding]:
+def _cached(path: str, text: str) -> Iterator[FileFinding]:
     """Yield the steps that make FlakeHub a cache, unless they leave FlakeHub out."""
     lines = Lines(text)
-    found = {line: shown(match[0].strip()) for line, match in hits(lines, _CACHE_ACTION)}
-    if not found:
+    actions = {line: shown(match[0].strip()) for line, match in hits(lines, _CACHE_ACTION)}
+    if not actions:
         return
     try:
         given = {line: switch for top in read_all(text) for line, switch in _switches(top)}
     except Malformed as wrong:
         yield from (
-            Finding(path, line, _RULE, f"{what} makes FlakeHub a cache", _MEND, wrong.what)
-            for line, what in found.items()
+            FileFinding(path, line, _RULE, f"{what} makes FlakeHub a cache", _MEND, wrong.what)
+            for line, what in actions.items()
         )
         return
-    for line, what in found.items():
+    for line, what in actions.items():
         value = given.get(line, "")
         if value != "false":
-            yield Finding(path, line, _RULE, f"{what} makes FlakeHub a cache", _MEND, value if "${{" in value else "")
+            yield FileFinding(
+                path, line, _RULE, f"{what} makes FlakeHub a cache", _MEND, value if "${{" in value else ""
+            )
 
 
 def _switches(node: Node | None) -> Iterator[tuple[int, str]]:
     """Yield the line of each ``uses`` with what its step says of FlakeHub ("" for nothing)."""
     pending = [node]
     while pending:
-        each = pending.pop()
-        if isinstance(each, Items):
-            pending += each.nodes
-        elif isinstance(each, Table):
-            pending += [below for _, below in each.entries]
-            uses, given = each.get("uses"), each.get("with")
+        current = pending.pop()
+        if isinstance(current, Items):
+            pending += current.nodes
+        elif isinstance(current, Table):
+            pending += [below for _, below in current.entries]
+            uses, given = current.get("uses"), current.get("with")
             switch = given.get(SWITCH) if isinstance(given, Table) else None
             if isinstance(uses, Scalar):
                 yield uses.line, switch.value if isinstance(switch, Scalar) else ""
@@ -174,7 +176,7 @@ def _switches(node: Node | None) -> Iterator[tuple[int, str]]:
 
 def release_targets(workflows: Mapping[str, Workflow], caches: Sequence[str]) -> Findings:
     """Find a release job that uploads to a cache (S002)."""
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     for path, read in workflows.items():
         releases = "release" in read.triggers or bool(_RELEASE.search(read.name))
         for job in read.jobs:
@@ -182,19 +184,19 @@ def release_targets(workflows: Mapping[str, Workflow], caches: Sequence[str]) ->
                 continue
             for step in job.steps:
                 texts = [step.run] if step.run is not None else list(step.inputs.values())
-                for each in texts:
-                    if any(cache in each.text for cache in caches) and _UPLOADS.search(each.text):
+                for text in texts:
+                    if any(cache in text.text for cache in caches) and _UPLOADS.search(text.text):
                         what = f"release job {job.id} publishes to a cache"
-                        found.append(
-                            Finding(path, each.line, "cache-as-release", what, "release to FlakeHub or GitHub")
+                        findings.append(
+                            FileFinding(path, text.line, "cache-as-release", what, "release to FlakeHub or GitHub")
                         )
-    return Findings(RELEASED, "no release goes to Attic or the Bazel cache", f"{len(workflows)} workflow(s)", found)
+    return Findings(RELEASED, "no release goes to Attic or the Bazel cache", f"{len(workflows)} workflow(s)", findings)
 
 
 def claims(sources: Sources, patterns: Sequence[str], archived: Sequence[str]) -> Findings:
     """Find documents that claim full remote execution (S007)."""
     pattern = any_of(tuple(patterns))
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     files = chosen(sources, ("*.md",), archived)
     for path, text in files.items():
         if "remot" not in text.lower():
@@ -206,26 +208,26 @@ def claims(sources: Sources, patterns: Sequence[str], archived: Sequence[str]) -
                 judged[line] = bool(_DENIES.search(f"{lines.around(line)} {' '.join(lines.above(line))}"))
                 if not judged[line]:
                     mend = "claim the target classes that are proved, and no more"
-                    found.append(Finding(path, line, "claims-remote-execution", shown(lines.line(line)), mend))
-    return Findings(CLAIMED, "no document claims full remote execution", f"{len(files)} document(s)", found)
+                    findings.append(FileFinding(path, line, "claims-remote-execution", shown(lines.line(line)), mend))
+    return Findings(CLAIMED, "no document claims full remote execution", f"{len(files)} document(s)", findings)
 
 
 def rotation(sources: Sources, kinds: Mapping[str, Sequence[str]], archived: Sequence[str]) -> Findings:
     """Find a kind of credential without a rotation rule of its own: a period or a trigger (S026)."""
     files = chosen(sources, ("*.md",), archived)
     rotating = {path: text for path, text in files.items() if "rotat" in text.lower()}
-    blocks = [(path, each) for path, text in rotating.items() for each in markdown.blocks(text)]
-    found: list[Finding] = []
+    blocks = [(path, block) for path, text in rotating.items() for block in markdown.blocks(text)]
+    findings: list[FileFinding] = []
     owners: dict[tuple[str, int], str] = {}
     for kind, words in kinds.items():
         said = list(_said(blocks, any_of(tuple(words))))
         rules = [(path, line) for path, line, text in said if _WHEN.search(text) and not _NEVER.search(text)]
         own = [place for place in rules if place not in owners]
         if not own:
-            found.append(_ruleless(kind, said, rules, owners))
+            findings.append(_ruleless(kind, said, rules, owners))
         owners |= dict.fromkeys(own[:1], kind)
     return Findings(
-        ROTATION, "each kind of credential has a rotation rule of its own", f"{len(rotating)} document(s)", found
+        ROTATION, "each kind of credential has a rotation rule of its own", f"{len(rotating)} document(s)", findings
     )
 
 
@@ -234,25 +236,25 @@ def _ruleless(
     said: Sequence[tuple[str, int, str]],
     rules: Sequence[tuple[str, int]],
     owners: Mapping[tuple[str, int], str],
-) -> Finding:
+) -> FileFinding:
     mend = "write a rule of its own: a period, or what sets it off"
     if rules:
-        return Finding(*rules[0], "no-rotation-rule", f"the {kind} shares the rule of the {owners[rules[0]]}", mend)
+        return FileFinding(*rules[0], "no-rotation-rule", f"the {kind} shares the rule of the {owners[rules[0]]}", mend)
     if said:
         path, line, text = said[0]
-        return Finding(
+        return FileFinding(
             path,
             line,
             "no-rotation-rule",
             f"no rotation rule for the {kind}: {shown(text)!r} says neither when nor after what",
             mend,
         )
-    return Finding(WHERE, 1, "no-rotation-rule", f"no rotation rule for the {kind}", mend)
+    return FileFinding(WHERE, 1, "no-rotation-rule", f"no rotation rule for the {kind}", mend)
 
 
 def _said(blocks: Sequence[tuple[str, markdown.Block]], kind: Pattern) -> Iterator[tuple[str, int, str]]:
     """Yield where a document speaks of rotating this kind of credential: in a paragraph, a list's item or a table's row."""
     for path, block in blocks:
-        found = kind.search(block.text)
-        if found is not None and (_ROTATES.search(block.text) or _ROTATES.search(" ".join(block.headings))):
-            yield path, block.line + block.text.count("\n", 0, found.start()), block.text
+        match = kind.search(block.text)
+        if match is not None and (_ROTATES.search(block.text) or _ROTATES.search(" ".join(block.headings))):
+            yield path, block.line + block.text.count("\n", 0, match.start()), block.text

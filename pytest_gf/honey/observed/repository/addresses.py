@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_gf.honey.formats.linear import Pattern, any_of, linear
-from pytest_gf.honey.observed.repository import DEAD, TOPOLOGY, Finding, Findings, Sources
+from pytest_gf.honey.observed.repository import DEAD, TOPOLOGY, FileFinding, Findings, Sources
 from pytest_gf.honey.observed.repository.searching import Lines, chosen, hit, hits, is_among, shown
 
 PRIVATE_WORDS = frozenset({"ops", "private", "internal", "bazel", "rustfs", "s3"})
@@ -18,7 +18,7 @@ PER_FILE = 5
 
 
 @dataclass(frozen=True)
-class Named:
+class PrivateNames:
     """What names private topology: patterns by what they name, and hosts below the contract's domains that are not public."""
 
     patterns: Mapping[str, str]
@@ -27,25 +27,27 @@ class Named:
     public_hosts: Sequence[str] = ()
 
 
-def private(sources: Sources, public: Sequence[str], internal: Sequence[str], named: Named) -> Findings:
+def private(sources: Sources, public: Sequence[str], internal: Sequence[str], named: PrivateNames) -> Findings:
     """Find private topology in what third parties read (S064, S049)."""
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     files = chosen(sources, public, internal)
     patterns = {what: linear(pattern) for what, pattern in named.patterns.items()}
     for path, text in files.items():
         lines = Lines(text)
         for what, pattern in patterns.items():
-            each = [
-                Finding(path, line, _RULE, f"{what} {shown(hit(match, pattern))}", _MEND)
+            leaks = [
+                FileFinding(path, line, _RULE, f"{what} {shown(hit(match, pattern))}", _MEND)
                 for line, match in hits(lines, pattern)
                 if not any(word in match[0] for word in named.allowed)
             ]
-            found += _few(each)
-        found += _few(list(_hosts(path, lines, named)))
-    return Findings(TOPOLOGY, "public documents and examples name no private topology", f"{len(files)} file(s)", found)
+            findings += _few(leaks)
+        findings += _few(list(_hosts(path, lines, named)))
+    return Findings(
+        TOPOLOGY, "public documents and examples name no private topology", f"{len(files)} file(s)", findings
+    )
 
 
-def _hosts(path: str, lines: Lines, named: Named) -> Iterator[Finding]:
+def _hosts(path: str, lines: Lines, named: PrivateNames) -> Iterator[FileFinding]:
     """Yield the hosts below the contract's domains that it does not call public."""
     for domain in named.domains:
         if domain not in lines.text.lower():
@@ -60,21 +62,21 @@ def _hosts(path: str, lines: Lines, named: Named) -> Iterator[Finding]:
             undecided = (
                 "" if is_private else f"whether {host} is public: [repository.topology] public_hosts does not list it"
             )
-            yield Finding(
+            yield FileFinding(
                 path, line, _RULE, f"{'private' if is_private else 'unlisted'} host {shown(match[0])}", _MEND, undecided
             )
 
 
-def _few(found: list[Finding]) -> list[Finding]:
+def _few(findings: list[FileFinding]) -> list[FileFinding]:
     """Return one finding a line, what stands first and the first ones only; the last of them counts the rest."""
-    decided = sorted(found, key=lambda each: bool(each.undecided))
-    single = sorted({each.line: each for each in reversed(decided)}.values())
+    decided = sorted(findings, key=lambda finding: bool(finding.undecided))
+    single = sorted({finding.line: finding for finding in reversed(decided)}.values())
     if len(single) <= PER_FILE:
         return single
-    single.sort(key=lambda each: bool(each.undecided))
+    single.sort(key=lambda finding: bool(finding.undecided))
     last = single[PER_FILE - 1]
     more = f"{last.what}, and {len(single) - PER_FILE} more in this file"
-    return [*single[: PER_FILE - 1], Finding(last.path, last.line, last.rule, more, last.mend, last.undecided)]
+    return [*single[: PER_FILE - 1], FileFinding(last.path, last.line, last.rule, more, last.mend, last.undecided)]
 
 
 def retired(sources: Sources, names: Mapping[str, str], said: Sequence[str], archived: Sequence[str]) -> Findings:
@@ -82,13 +84,13 @@ def retired(sources: Sources, names: Mapping[str, str], said: Sequence[str], arc
     pattern = either_of(names)
     shortest = [name for name in names if not any(other in name for other in names if other != name)]
     saying = any_of(tuple(said))
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     for path, text in sources.items():
         # Plain searches rule out nearly every file, faster than a pattern does.
         if not any(name in text for name in shortest) or is_among(path, archived):
             continue
-        found += _few(list(_standing(path, Lines(text), pattern, saying, names)))
-    return Findings(DEAD, "no address that is out of contract stands as current", f"{len(sources)} file(s)", found)
+        findings += _few(list(_standing(path, Lines(text), pattern, saying, names)))
+    return Findings(DEAD, "no address that is out of contract stands as current", f"{len(sources)} file(s)", findings)
 
 
 def either_of(names: Iterable[str]) -> Pattern:
@@ -99,7 +101,7 @@ def either_of(names: Iterable[str]) -> Pattern:
 
 def _standing(
     path: str, lines: Lines, pattern: Pattern, saying: Pattern, names: Mapping[str, str]
-) -> Iterator[Finding]:
+) -> Iterator[FileFinding]:
     judged: dict[int, bool] = {}
     for line, match in hits(lines, pattern):
         if line not in judged:
@@ -107,4 +109,4 @@ def _standing(
                 path.endswith(".md") and bool(saying.search(" ".join(lines.above(line))))
             )
         if not judged[line]:
-            yield Finding(path, line, "retired-address", f"{match[0]} stands as current", names[match[0]])
+            yield FileFinding(path, line, "retired-address", f"{match[0]} stands as current", names[match[0]])

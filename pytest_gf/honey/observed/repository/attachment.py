@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pytest_gf.honey.formats import envrc, recipes
 from pytest_gf.honey.formats.envrc import Assigned, Hole
 from pytest_gf.honey.formats.linear import linear
-from pytest_gf.honey.observed.repository import ATTACHED, SHARED, Finding, Findings, Sources
+from pytest_gf.honey.observed.repository import ATTACHED, SHARED, FileFinding, Findings, Sources
 
 SERVER, CACHE, BAZEL, EXECUTOR = "ATTIC_SERVER", "ATTIC_CACHE", "BAZEL_REMOTE_CACHE", "BAZEL_REMOTE_EXECUTOR"
 _SEARCHES = linear(
@@ -32,7 +32,7 @@ class Promise:
 def attic(sources: Sources, promise: Promise) -> Findings:
     """Find where .envrc derives another Attic address or cache (S062)."""
     read = _read(sources, promise)
-    found = _broken(sources, promise) if read is not None else [_absent(promise)]
+    findings = _broken(sources, promise) if read is not None else [_absent(promise)]
     derived = linear(rf"https://{re.escape(promise.host)}\.(?:<.+>|[a-z0-9-]+(?:\.[a-z0-9-]+)+)/?")
     for name, expected, fits in (
         (SERVER, f"https://{promise.host}.<domain>", lambda text: derived.fullmatch(text) is not None),
@@ -40,8 +40,8 @@ def attic(sources: Sources, promise: Promise) -> Findings:
     ):
         given = (read or {}).get(name, ())
         if read is not None and not given:
-            found.append(
-                Finding(
+            findings.append(
+                FileFinding(
                     promise.envrc,
                     1,
                     f"envrc-{name.lower().replace('_', '-')}",
@@ -49,14 +49,14 @@ def attic(sources: Sources, promise: Promise) -> Findings:
                     f"derive {expected}",
                 )
             )
-        for each in {one.line: one for one in reversed(given) if not fits(one.text)}.values():
-            if not fits(each.text) and not _only_without_domain(each, given, f"https://{promise.host}."):
-                undecided = "" if _tells(each, expected) else f"not literal, cannot prove: {each.text}"
-                what = f"{name}={each.text or 'empty'}, and {expected} is promised"
-                found.append(
-                    Finding(
+        for assigned in {one.line: one for one in reversed(given) if not fits(one.text)}.values():
+            if not fits(assigned.text) and not _only_without_domain(assigned, given, f"https://{promise.host}."):
+                undecided = "" if _tells(assigned, expected) else f"not literal, cannot prove: {assigned.text}"
+                what = f"{name}={assigned.text or 'empty'}, and {expected} is promised"
+                findings.append(
+                    FileFinding(
                         promise.envrc,
-                        each.line or 1,
+                        assigned.line or 1,
                         f"envrc-{name.lower().replace('_', '-')}",
                         what,
                         f"derive {expected}",
@@ -64,83 +64,95 @@ def attic(sources: Sources, promise: Promise) -> Findings:
                     )
                 )
     return Findings(
-        ATTACHED, f"{promise.envrc} derives https://{promise.host}.<domain> and {promise.cache}", promise.envrc, found
+        ATTACHED,
+        f"{promise.envrc} derives https://{promise.host}.<domain> and {promise.cache}",
+        promise.envrc,
+        findings,
     )
 
 
-def _only_without_domain(each: Assigned, given: Sequence[Assigned], start: str) -> bool:
+def _only_without_domain(assigned: Assigned, given: Sequence[Assigned], start: str) -> bool:
     """Return whether this is the address without a domain, where another branch knows one."""
-    return each.text.rstrip("/") == start and any(
+    return assigned.text.rstrip("/") == start and any(
         other.text.startswith(start) and other.text != start for other in given
     )
 
 
-def _tells(each: Assigned, expected: str) -> bool:
+def _tells(assigned: Assigned, expected: str) -> bool:
     """Return whether the literal beginning already differs from what is promised."""
-    first = each.word[0] if each.word else ""
+    first = assigned.word[0] if assigned.word else ""
     return not isinstance(first, Hole) and (
-        not each.holes or not expected.startswith(first[: len(expected)].split("<")[0])
+        not assigned.holes or not expected.startswith(first[: len(expected)].split("<")[0])
     )
 
 
 def bazel(sources: Sources, promise: Promise) -> Findings:
     """Find where .envrc sets BAZEL_REMOTE_CACHE by itself (S063). Empty holds."""
     read = _read(sources, promise)
-    found = _broken(sources, promise) if read is not None else [_absent(promise)]
-    for each in (read or {}).get(BAZEL, ()):
+    findings = _broken(sources, promise) if read is not None else [_absent(promise)]
+    for assigned in (read or {}).get(BAZEL, ()):
         holes = [
             hole
-            for hole in each.holes
+            for hole in assigned.holes
             if hole not in {form for name in promise.endpoints for form in (f"${name}", f"${{{name}}}")}
         ]
-        if not each.text or (each.holes and not holes):
+        texts = [part for part in assigned.word if isinstance(part, str)]
+        if not assigned.text or (assigned.holes and not holes and not texts):
             continue
-        literal = any(isinstance(part, str) and "://" in part for part in each.word)
-        undecided = "" if literal or not holes else f"not literal, cannot prove: {each.text}"
+        literal = any("://" in text for text in texts)
+        undecided = "" if literal or not assigned.holes else f"not literal, cannot prove: {assigned.text}"
         mend = 'leave it empty unless an operator gives it: "${BAZEL_REMOTE_CACHE:-}"'
-        found.append(Finding(promise.envrc, each.line, "envrc-bazel", f"{BAZEL}={each.text}", mend, undecided))
+        findings.append(
+            FileFinding(promise.envrc, assigned.line, "envrc-bazel", f"{BAZEL}={assigned.text}", mend, undecided)
+        )
     return Findings(
-        ATTACHED, f"{promise.envrc} leaves {BAZEL} empty unless an operator provides it", promise.envrc, found
+        ATTACHED, f"{promise.envrc} leaves {BAZEL} empty unless an operator provides it", promise.envrc, findings
     )
 
 
 def explicit(sources: Sources, promise: Promise) -> Findings:
     """Find where .envrc searches the network for an endpoint (S067)."""
     read = _read(sources, promise)
-    found = _broken(sources, promise) if read is not None else [_absent(promise)]
+    findings = _broken(sources, promise) if read is not None else [_absent(promise)]
     for name in (SERVER, CACHE, BAZEL, EXECUTOR):
-        for each in (read or {}).get(name, ()):
-            for hole in each.holes:
+        for assigned in (read or {}).get(name, ()):
+            for hole in assigned.holes:
                 if _SEARCHES.search(hole) and not _SIMPLE.fullmatch(hole):
                     what = f"{name} comes from {hole}, which searches for it"
-                    found.append(Finding(promise.envrc, each.line, "envrc-discovers", what, "let the developer set it"))
-            found += _unread(promise, name, each)
-    return Findings(ATTACHED, "attachment is explicit: nothing is discovered", promise.envrc, found)
+                    findings.append(
+                        FileFinding(promise.envrc, assigned.line, "envrc-discovers", what, "let the developer set it")
+                    )
+            findings += _unread(promise, name, assigned)
+    return Findings(ATTACHED, "attachment is explicit: nothing is discovered", promise.envrc, findings)
 
 
 def separate(sources: Sources, promise: Promise) -> Findings:
     """Find where .envrc derives the executor from the cache (S050)."""
     read = _read(sources, promise)
-    found = _broken(sources, promise) if read is not None else [_absent(promise)]
+    findings = _broken(sources, promise) if read is not None else [_absent(promise)]
     text = sources.get(promise.envrc, "")
-    given = {each.word for each in (read or {}).get(BAZEL, ()) if each.text}
+    given = {assigned.word for assigned in (read or {}).get(BAZEL, ()) if assigned.text}
     derives = linear(rf"^(?:export\s+)?{EXECUTOR}=.*\b{BAZEL}\b")
     for line, command in envrc.read(text).commands:
         if derives.search(command):
-            found.append(Finding(promise.envrc, line, "executor-from-cache", command, f"set {EXECUTOR} by itself"))
-    for each in (read or {}).get(EXECUTOR, ()):
-        if each.word in given:
-            what = f"{EXECUTOR} and {BAZEL} are both {each.text}"
-            found.append(Finding(promise.envrc, each.line, "executor-from-cache", what, f"set {EXECUTOR} by itself"))
-        found += _unread(promise, EXECUTOR, each)
-    return Findings(SHARED, f"{EXECUTOR} is set apart from {BAZEL}", promise.envrc, found)
+            findings.append(
+                FileFinding(promise.envrc, line, "executor-from-cache", command, f"set {EXECUTOR} by itself")
+            )
+    for assigned in (read or {}).get(EXECUTOR, ()):
+        if assigned.word in given:
+            what = f"{EXECUTOR} and {BAZEL} are both {assigned.text}"
+            findings.append(
+                FileFinding(promise.envrc, assigned.line, "executor-from-cache", what, f"set {EXECUTOR} by itself")
+            )
+        findings += _unread(promise, EXECUTOR, assigned)
+    return Findings(SHARED, f"{EXECUTOR} is set apart from {BAZEL}", promise.envrc, findings)
 
 
-def _unread(promise: Promise, name: str, assigned: Assigned) -> list[Finding]:
+def _unread(promise: Promise, name: str, assigned: Assigned) -> list[FileFinding]:
     """Return a finding where a part of a variable's value was not read: it may be what is forbidden."""
     return (
         [
-            Finding(
+            FileFinding(
                 promise.envrc,
                 assigned.line or 1,
                 "unread-value",
@@ -159,46 +171,49 @@ def _read(sources: Sources, promise: Promise) -> Values | None:
     return envrc.read(text).values if text is not None else None
 
 
-def _broken(sources: Sources, promise: Promise) -> list[Finding]:
-    """Return a finding where .envrc is no shell that is understood: what it assigns there, nobody here can tell."""
+def _broken(sources: Sources, promise: Promise) -> list[FileFinding]:
+    """Return a finding where .envrc is no shell that is understood, so that nobody can tell what it assigns."""
     broken = envrc.read(sources.get(promise.envrc, "")).broken
     return (
         []
         if broken is None
         else [
-            Finding(
+            FileFinding(
                 promise.envrc, broken[0], "unread-envrc", "it is not understood", "write it in plain shell", broken[1]
             )
         ]
     )
 
 
-def _absent(promise: Promise) -> Finding:
-    return Finding(
+def _absent(promise: Promise) -> FileFinding:
+    return FileFinding(
         promise.envrc, 1, "no-envrc", "it is not in this checkout", "add it, with the attachment's variables"
     )
 
 
 def reported(sources: Sources, status: str) -> Findings:
     """Find whether the recipe ``info`` has no word for an empty cache (S065, what the text shows)."""
-    found = []
+    findings, elsewhere = [], ""
     for path in ("Justfile", "justfile", ".justfile"):
-        text = sources.get(path)
-        recipe = None if text is None else recipes.just(text).recipes.get("info")
+        read = recipes.just(sources.get(path, ""))
+        recipe = read.recipes.get("info")
+        if read.imports or not read.whole:
+            elsewhere = f"the recipes that {path} takes from elsewhere"
         if recipe is not None:
             if status not in recipe.body:
                 what = f"just info never reports {status}"
-                found.append(
-                    Finding(path, recipe.line - 1, "no-status", what, f"report {status} where {BAZEL} is empty")
+                findings.append(
+                    FileFinding(path, recipe.line - 1, "no-status", what, f"report {status} where {BAZEL} is empty")
                 )
-            return Findings(ATTACHED, f"just info reports {status} where {BAZEL} is empty", path, found)
-    missing = Finding("Justfile", 1, "no-recipe", "there is no recipe info", f"add one that reports {status}")
+            return Findings(ATTACHED, f"just info reports {status} where {BAZEL} is empty", path, findings)
+    mend = f"add one that reports {status}"
+    missing = FileFinding("Justfile", 1, "no-recipe", "there is no recipe info", mend, elsewhere)
     return Findings(ATTACHED, f"just info reports {status} where {BAZEL} is empty", "Justfile", (missing,))
 
 
-def said(output: str, status: str) -> Findings:
-    """Find whether what ``just info`` said lacks the status (S065)."""
-    missing = Finding("Justfile", 1, "status-not-reported", f"just info does not say {status}", f"report {status}")
+def printed(output: str, status: str) -> Findings:
+    """Find whether what ``just info`` printed lacks the status (S065)."""
+    missing = FileFinding("Justfile", 1, "status-not-reported", f"just info does not say {status}", f"report {status}")
     promise = f"just info reports {status} where {BAZEL} is empty"
     return Findings(
         ATTACHED, promise, f"just info, {len(output.splitlines())} line(s)", () if status in output else (missing,)

@@ -17,7 +17,7 @@ PROGRAMS = frozenset({"attic", "attic-client"})
 
 def does(words: Sequence[Word], offset: int, raw: str) -> Iterator[Effect]:
     """Yield what the words behind the program do."""
-    plain = [each for each in words if not each.text.startswith("-") and each.text != "--"]
+    plain = [word for word in words if not word.text.startswith("-") and word.text != "--"]
     verb = plain[0].text if plain else ""
     if HOLE in verb:
         yield Writes(offset, "", f"{shown(raw)}: its verb is unknown", "push")

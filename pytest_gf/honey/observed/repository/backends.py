@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pytest_gf.honey.formats import hcl
 from pytest_gf.honey.formats.hcl import NoHcl
-from pytest_gf.honey.observed.repository import BACKEND, Finding, Findings, Sources
+from pytest_gf.honey.observed.repository import BACKEND, FileFinding, Findings, Sources
 from pytest_gf.honey.observed.repository.machine import ENVIRONMENT, address
 from pytest_gf.honey.observed.repository.searching import chosen, shown
 from pytest_gf.honey.observed.repository.stacks import block_of
@@ -35,10 +35,10 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Promise:
-    """Where the state of a stack is promised. ``endpoints``: each of them is the target's own.
+    """Where the state of a stack is promised. ``endpoints`` are the target's own.
 
-    ``is_known`` is False where no target says where the state lies: another endpoint is undecided then. So is one of
-    ``perhaps``, to which the target's address, one of this machine's own, may lead.
+    ``is_known`` is False where no target says where the state lies; another endpoint is undecided then. One of ``perhaps`` is
+    undecided too: the target's address is one of this machine's own, and may lead there.
     """
 
     stack: str
@@ -50,7 +50,7 @@ class Promise:
 
 
 @dataclass(frozen=True)
-class Place:
+class BackendPlace:
     """Where a stack's backend may be given: its folder, patterns of backend files, and the machine.
 
     ``single``: by setting, the variable that ``tofu-init`` takes it from; ``named``: the backend files that
@@ -65,10 +65,10 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Way:
+class ConfiguredBackend:
     """One backend as OpenTofu would have it: its settings, and where each was given (path and line; "": the block).
 
-    ``is_whole`` is False where the block is not known that the file lies over.
+    ``is_whole`` is False where the settings are a file's alone, and the block below it is not known.
     """
 
     path: str
@@ -84,52 +84,54 @@ class Way:
 class Effective:
     """What init settled, or else each backend that it may be given here; ``unread`` is what could not be read of them."""
 
-    ways: tuple[Way, ...]
-    unread: tuple[Finding, ...]
+    backends: tuple[ConfiguredBackend, ...]
+    unread: tuple[FileFinding, ...]
     workspace: str
     workspace_at: str
     variables: Mapping[str, str]
 
 
-def effective(sources: Sources, place: Place) -> Effective:
+def effective(sources: Sources, place: BackendPlace) -> Effective:
     """Return the backends that OpenTofu would use for a stack, in this checkout and on this machine."""
     data = posixpath.normpath(posixpath.join(place.folder, place.variables.get("TF_DATA_DIR") or ".terraform"))
-    ways: list[Way] = []
-    unread: list[Finding] = []
+    backends: list[ConfiguredBackend] = []
+    unread: list[FileFinding] = []
     if posixpath.isabs(data) or data.startswith("../"):
         given = place.variables["TF_DATA_DIR"]
         what = "TF_DATA_DIR leads out of the checkout"
-        unread.append(Finding(ENVIRONMENT, 1, "data-elsewhere", what, "look at its terraform.tfstate by hand", given))
+        unread.append(
+            FileFinding(ENVIRONMENT, 1, "data-elsewhere", what, "look at its terraform.tfstate by hand", given)
+        )
     record = f"{data}/{RECORD}"
-    found = _record(record, sources[record]) if record in sources else None
-    if isinstance(found, Way):
-        ways.append(found)
-    elif found is not None:
-        unread.append(found)
-    if not isinstance(found, Way):
-        given_ways, strange = _given(sources, place)
-        ways += given_ways
+    recorded = _record(record, sources[record]) if record in sources else None
+    if isinstance(recorded, ConfiguredBackend):
+        backends.append(recorded)
+    elif recorded is not None:
+        unread.append(recorded)
+    if not isinstance(recorded, ConfiguredBackend):
+        given_backends, strange = _given(sources, place)
+        backends += given_backends
         unread += strange
     workspace, at = _workspace(sources, data, place.variables)
     base = block(sources, place.folder)
-    if not ways and not unread and base is not None and workspace != DEFAULT:
-        ways.append(base)
-    return Effective(tuple(ways), tuple(unread), workspace, at, place.variables)
+    if not backends and not unread and base is not None and workspace != DEFAULT:
+        backends.append(base)
+    return Effective(tuple(backends), tuple(unread), workspace, at, place.variables)
 
 
-def _given(sources: Sources, place: Place) -> tuple[list[Way], list[Finding]]:
+def _given(sources: Sources, place: BackendPlace) -> tuple[list[ConfiguredBackend], list[FileFinding]]:
     """Return each backend that init may be given, and what can't be read of them."""
     base = block(sources, place.folder)
-    ways: list[Way] = []
-    unread: list[Finding] = []
+    backends: list[ConfiguredBackend] = []
+    unread: list[FileFinding] = []
     for path, text in (chosen(sources, place.patterns) if place.named is None else place.named).items():
         try:
-            ways.append(_over(base, path, text))
+            backends.append(_over(base, path, text))
         except NoHcl:
             mend = "write it again"
-            unread.append(Finding(path, 1, "unreadable-backend-config", "it can't be read", mend, "no HCL"))
-    ways += _single(base, place) if place.named is None else []
-    return ways, unread
+            unread.append(FileFinding(path, 1, "unreadable-backend-config", "it can't be read", mend, "no HCL"))
+    backends += _single(base, place) if place.named is None else []
+    return backends, unread
 
 
 def _workspace(sources: Sources, data: str, variables: Mapping[str, str]) -> tuple[str, str]:
@@ -140,14 +142,14 @@ def _workspace(sources: Sources, data: str, variables: Mapping[str, str]) -> tup
     return sources.get(path, "").strip() or DEFAULT, path
 
 
-def block(sources: Sources, folder: str) -> Way | None:
+def block(sources: Sources, folder: str) -> ConfiguredBackend | None:
     """Return what the stack's own block says, where it is one of s3 that can be read."""
-    found = block_of(sources, folder)
-    if found is None or found[1].kind != "s3":
+    own = block_of(sources, folder)
+    if own is None or own[1].kind != "s3":
         return None
-    path, made = found
+    path, made = own
     at = _lines(path, sources[path], made.attributes, made.line)
-    return Way(path, made.attributes, {"": (path, made.line), **at})
+    return ConfiguredBackend(path, made.attributes, {"": (path, made.line), **at})
 
 
 def _lines(path: str, text: str, settings: Mapping[str, object], block: int = 0) -> dict[str, tuple[str, int]]:
@@ -158,83 +160,87 @@ def _lines(path: str, text: str, settings: Mapping[str, object], block: int = 0)
     return {name: (path, line) for name, line in at.items()}
 
 
-def _over(base: Way | None, path: str, text: str) -> Way:
+def _over(base: ConfiguredBackend | None, path: str, text: str) -> ConfiguredBackend:
     """Return the block with a backend file laid over it, setting by setting, as init does. Raises NoHcl."""
     given = hcl.attributes(text)
     at = _lines(path, text, given)
     if base is None:
-        return Way(path, given, at, is_whole=False)
-    return Way(path, {**base.settings, **given}, {**base.at, **at})
+        return ConfiguredBackend(path, given, at, is_whole=False)
+    return ConfiguredBackend(path, {**base.settings, **given}, {**base.at, **at})
 
 
-def _single(base: Way | None, place: Place) -> Iterator[Way]:
+def _single(base: ConfiguredBackend | None, place: BackendPlace) -> Iterator[ConfiguredBackend]:
     given = {name: place.variables[variable] for name, variable in place.single.items() if variable in place.variables}
     if given:
         at = dict.fromkeys(given, (ENVIRONMENT, 1))
         settings: dict[str, object] = {**(base.settings if base is not None else {}), **given}
-        yield Way(ENVIRONMENT, settings, {**(base.at if base is not None else {}), **at}, is_whole=base is not None)
+        yield ConfiguredBackend(
+            ENVIRONMENT, settings, {**(base.at if base is not None else {}), **at}, is_whole=base is not None
+        )
 
 
-def _record(path: str, text: str) -> Way | Finding:
+def _record(path: str, text: str) -> ConfiguredBackend | FileFinding:
     try:
         backend = json.loads(text)["backend"]
         kind, config = backend["type"], backend["config"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return Finding(path, 1, "unreadable-record", "no backend is recorded in it", "run just tofu-init", "no backend")
+        return FileFinding(
+            path, 1, "unreadable-record", "no backend is recorded in it", "run just tofu-init", "no backend"
+        )
     if kind != "s3" or not isinstance(config, dict):
         what = f"init recorded backend {str(kind)[:20]!r}"
         line = _json_line(text, "type", text.find('"backend"'))
-        return Finding(path, line, "record-not-s3", what, "run just tofu-init again")
+        return FileFinding(path, line, "record-not-s3", what, "run just tofu-init again")
     start = text.find('"config"')
     at = {name: (path, _json_line(text, name, start)) for name in config}
     if isinstance(config.get("endpoints"), dict):
         at["endpoints"] = (path, _json_line(text, "s3", text.find('"endpoints"', start)))
-    return Way(path, config, {"": (path, _json_line(text, "config")), **at})
+    return ConfiguredBackend(path, config, {"": (path, _json_line(text, "config")), **at})
 
 
 def _json_line(text: str, name: str, start: int = 0) -> int:
     """Return the line of the first member of this name behind a place."""
-    found = re.compile(rf'"{re.escape(name)}"\s*:').search(text, max(0, start))
-    return text.count("\n", 0, found.start()) + 1 if found else 1
+    match = re.compile(rf'"{re.escape(name)}"\s*:').search(text, max(0, start))
+    return text.count("\n", 0, match.start()) + 1 if match else 1
 
 
 def materialized(seen: Effective, promise: Promise) -> Findings:
     """Find where a backend that OpenTofu would use is not the contract's: bucket, key with its workspace, endpoint (S075)."""
-    found = [*seen.unread, *(each for way in seen.ways for each in _elsewhere(way, seen, promise))]
-    said = "; ".join(_told(way, seen, promise.key) for way in seen.ways)
-    looked = f"{len(seen.ways)} backend(s), workspace {shown(seen.workspace)}{f': {said}' if said else ''}"
+    findings = [*seen.unread, *(finding for backend in seen.backends for finding in _elsewhere(backend, seen, promise))]
+    said = "; ".join(_in_a_line(backend, seen, promise.key) for backend in seen.backends)
+    looked = f"{len(seen.backends)} backend(s), workspace {shown(seen.workspace)}{f': {said}' if said else ''}"
     return Findings(
         BACKEND,
         f"what OpenTofu would use has bucket {promise.bucket}, key {promise.key} and endpoint {promise.endpoints[0]}",
         looked,
-        found,
+        findings,
     )
 
 
-def _elsewhere(way: Way, seen: Effective, promise: Promise) -> Iterator[Finding]:
-    yield from _other(way, "bucket", way.settings.get("bucket"), promise.bucket)
-    key = way.settings.get("key")
-    used = used_key(way.settings, seen.workspace)
+def _elsewhere(backend: ConfiguredBackend, seen: Effective, promise: Promise) -> Iterator[FileFinding]:
+    yield from _other(backend, "bucket", backend.settings.get("bucket"), promise.bucket)
+    key = backend.settings.get("key")
+    used = used_key(backend.settings, seen.workspace)
     if seen.workspace != DEFAULT and used is not None and used != promise.key:
         what = f"workspace {shown(seen.workspace)}: OpenTofu uses the key {shown(used)}, not {promise.key}"
         mend = "unset TF_WORKSPACE" if seen.workspace_at == ENVIRONMENT else "select the workspace default"
-        yield Finding(seen.workspace_at, 1, "other-workspace", what, mend)
+        yield FileFinding(seen.workspace_at, 1, "other-workspace", what, mend)
     else:
-        yield from _other(way, "key", key, promise.key)
-    yield from _endpoint(way, seen.variables, promise)
+        yield from _other(backend, "key", key, promise.key)
+    yield from _endpoint(backend, seen.variables, promise)
 
 
-def _other(way: Way, name: str, given: object, promised: str) -> Iterator[Finding]:
-    path, line = way.where(name)
+def _other(backend: ConfiguredBackend, name: str, given: object, promised: str) -> Iterator[FileFinding]:
+    path, line = backend.where(name)
     if given is None or given == "":
         what = f"no {name} is given"
-        yield Finding(path, line, "not-given", what, f"give init the {name}", f"the {name} that init is given")
+        yield FileFinding(path, line, "not-given", what, f"give init the {name}", f"the {name} that init is given")
     elif not isinstance(given, str) or not hcl.is_literal(given):
         what = f"the {name} is not literal"
-        yield Finding(path, line, "not-literal", what, f'write {name} = "{promised}"', shown(str(given)))
+        yield FileFinding(path, line, "not-literal", what, f'write {name} = "{promised}"', shown(str(given)))
     elif given != promised:
         what = f"{name} is {shown(given)!r}, and the contract says {promised!r}"
-        yield Finding(path, line, "materialized-elsewhere", what, "materialize it again")
+        yield FileFinding(path, line, "materialized-elsewhere", what, "materialize it again")
 
 
 def used_key(settings: Mapping[str, object], workspace: str) -> str | None:
@@ -247,23 +253,23 @@ def used_key(settings: Mapping[str, object], workspace: str) -> str | None:
     return posixpath.normpath(posixpath.join(prefix if isinstance(prefix, str) else "env:", workspace, key))
 
 
-def _endpoint(way: Way, variables: Mapping[str, str], promise: Promise) -> Iterator[Finding]:
-    name, given = endpoint_of(way.settings, variables)
-    path, line = (ENVIRONMENT, 1) if name in ENDPOINT_VARIABLES else way.where(name)
+def _endpoint(backend: ConfiguredBackend, variables: Mapping[str, str], promise: Promise) -> Iterator[FileFinding]:
+    name, given = endpoint_of(backend.settings, variables)
+    path, line = (ENVIRONMENT, 1) if name in ENDPOINT_VARIABLES else backend.where(name)
     if given is None:
         what = "no endpoint is given, and without one OpenTofu asks AWS"
         mend = f'write endpoints = {{ s3 = "{promise.endpoints[0]}" }}'
-        yield Finding(path, line, "no-endpoint", what, mend, f"{ENDPOINT_VARIABLES[0]} where OpenTofu runs")
+        yield FileFinding(path, line, "no-endpoint", what, mend, f"{ENDPOINT_VARIABLES[0]} where OpenTofu runs")
     elif not hcl.is_literal(given):
-        yield Finding(path, line, "not-literal", "the endpoint is not literal", "write it out", shown(given))
-    elif _same(given) not in {_same(each) for each in promise.endpoints}:
+        yield FileFinding(path, line, "not-literal", "the endpoint is not literal", "write it out", shown(given))
+    elif _same(given) not in {_same(endpoint) for endpoint in promise.endpoints}:
         whose = "the target is at" if promise.is_known else "no target is named, and the contract's RustFS is at"
         what = f"{name} is {shown(address(given))}: a plan there asks another server; {whose} {promise.endpoints[0]}"
         mend = "materialize it again, or judge the target that it names"
         unknown = "" if promise.is_known else "the endpoint of a target (--gf-target=FILE)"
-        if _same(given) in {_same(each) for each in promise.perhaps}:
+        if _same(given) in {_same(endpoint) for endpoint in promise.perhaps}:
             unknown = f"whether {promise.endpoints[0]}, of this machine, leads there"
-        yield Finding(path, line, "other-endpoint", what, mend, unknown)
+        yield FileFinding(path, line, "other-endpoint", what, mend, unknown)
 
 
 def endpoint_of(settings: Mapping[str, object], variables: Mapping[str, str]) -> tuple[str, str | None]:
@@ -272,7 +278,7 @@ def endpoint_of(settings: Mapping[str, object], variables: Mapping[str, str]) ->
     for name, given in (
         ("endpoints", nested.get("s3") if isinstance(nested, Mapping) else None),
         ("endpoint", settings.get("endpoint")),
-        *((each, variables.get(each)) for each in ENDPOINT_VARIABLES),
+        *((variable, variables.get(variable)) for variable in ENDPOINT_VARIABLES),
     ):
         if isinstance(given, str) and given:
             return name, given if _SCHEME.match(given) or not hcl.is_literal(given) else f"https://{given}"
@@ -289,26 +295,26 @@ def _same(endpoint: str) -> tuple[str, str, int | None, str]:
     return (parts.scheme, (parts.hostname or "").rstrip("."), port, parts.path.rstrip("/"))
 
 
-def _told(way: Way, seen: Effective, key: str) -> str:
+def _in_a_line(backend: ConfiguredBackend, seen: Effective, key: str) -> str:
     """Return a backend's settings in a line: those named here and no other, since some are credentials."""
-    _, endpoint = endpoint_of(way.settings, seen.variables)
-    region = way.settings.get("region") or next(
-        (seen.variables[each] for each in REGION_VARIABLES if each in seen.variables), None
+    _, endpoint = endpoint_of(backend.settings, seen.variables)
+    region = backend.settings.get("region") or next(
+        (seen.variables[variable] for variable in REGION_VARIABLES if variable in seen.variables), None
     )
     known = {
         "endpoint": address(endpoint) if endpoint is not None else None,
         "region": region,
-        "bucket": way.settings.get("bucket"),
-        "key": used_key(way.settings, seen.workspace) or key,
-        "lock": lock_of(way.settings) or "none",
-        **{name: way.settings.get(name) for name in SHOWN},
+        "bucket": backend.settings.get("bucket"),
+        "key": used_key(backend.settings, seen.workspace) or key,
+        "lock": lock_of(backend.settings) or "none",
+        **{name: backend.settings.get(name) for name in SHOWN},
     }
     said = (
         f"{name} {shown(str(value).lower() if isinstance(value, bool) else str(value))}"
         for name, value in known.items()
         if value is not None
     )
-    return f"{way.path} has {', '.join(said)}"
+    return f"{backend.path} has {', '.join(said)}"
 
 
 def lock_of(settings: Mapping[str, object]) -> str:
@@ -319,32 +325,36 @@ def lock_of(settings: Mapping[str, object]) -> str:
     return " and ".join(kinds)
 
 
-def locking(seen: Effective, declared: Way | None, stack: str, *, table: str = "") -> Findings:
+def locking(seen: Effective, declared: ConfiguredBackend | None, stack: str, *, table: str = "") -> Findings:
     """Find a backend without a lock: two applies at once both run, and one's write is lost (S095).
 
     ``table`` is the one of DynamoDB that is looked at, "" where none is.
     """
-    ways = seen.ways or ((declared,) if declared is not None else ())
-    found = [dataclasses.replace(each, undecided=each.undecided or "what locks it there") for each in seen.unread]
-    for way in ways:
-        found += _unlocked(way, may_be_given=way is declared, table=table)
-    said = ", ".join(f"{way.path}: {lock_of(way.settings) or 'none'}" for way in ways)
-    return Findings(BACKEND, f"OpenTofu locks the state of {stack}", f"lock by {said or 'nothing'}", found)
+    backends = seen.backends or ((declared,) if declared is not None else ())
+    findings = [
+        dataclasses.replace(finding, undecided=finding.undecided or "what locks it there") for finding in seen.unread
+    ]
+    for backend in backends:
+        findings += _unlocked(backend, may_be_given=backend is declared, table=table)
+    said = ", ".join(f"{backend.path}: {lock_of(backend.settings) or 'none'}" for backend in backends)
+    return Findings(BACKEND, f"OpenTofu locks the state of {stack}", f"lock by {said or 'nothing'}", findings)
 
 
-def _unlocked(way: Way, *, may_be_given: bool, table: str) -> Iterator[Finding]:
-    lock, mend = lock_of(way.settings), "write use_lockfile = true, and run just tofu-init"
-    given = way.settings.get("use_lockfile")
-    path, line = way.where("use_lockfile" if "use_lockfile" in way.at else "dynamodb_table")
+def _unlocked(backend: ConfiguredBackend, *, may_be_given: bool, table: str) -> Iterator[FileFinding]:
+    lock, mend = lock_of(backend.settings), "write use_lockfile = true, and run just tofu-init"
+    given = backend.settings.get("use_lockfile")
+    path, line = backend.where("use_lockfile" if "use_lockfile" in backend.at else "dynamodb_table")
     if isinstance(given, str) and not hcl.is_literal(given):
-        yield Finding(path, line, "lock-not-literal", "use_lockfile is not literal", mend, shown(given))
-    elif not lock and given is None and (may_be_given or not way.is_whole):
-        unknown = "use_lockfile that init is given" if way.is_whole else "the block that counts, see stack.backend-s3"
-        yield Finding(path, line, "no-lock", "no lock is given here", mend, unknown)
+        yield FileFinding(path, line, "lock-not-literal", "use_lockfile is not literal", mend, shown(given))
+    elif not lock and given is None and (may_be_given or not backend.is_whole):
+        unknown = (
+            "use_lockfile that init is given" if backend.is_whole else "the block that counts, see stack.backend-s3"
+        )
+        yield FileFinding(path, line, "no-lock", "no lock is given here", mend, unknown)
     elif not lock:
         what = "no lock: two applies at once both run, and what one of them wrote is lost"
-        yield Finding(path, line, "no-lock", what, mend)
-    elif "DynamoDB" in lock and way.settings.get("dynamodb_table") != table:
+        yield FileFinding(path, line, "no-lock", what, mend)
+    elif "DynamoDB" in lock and backend.settings.get("dynamodb_table") != table:
         what = f"the lock is the {lock.rpartition(' and ')[2]}, which nobody looked at"
         mend = "name it in [dynamodb] of the target, or move to use_lockfile"
-        yield Finding(path, line, "lock-in-dynamodb", what, mend, "who holds the lock in that table")
+        yield FileFinding(path, line, "lock-in-dynamodb", what, mend, "who holds the lock in that table")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from pytest_gf.honey.formats.expression_values import UNKNOWN, Set
 from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.formats.yaml_nodes import Items, Node, Scalar, Table
 
@@ -13,43 +14,50 @@ TOGETHER = 50
 MOST = 500
 ANOTHER = "a-branch-of-another-name"
 _QUOTED = linear(r"'([^'\n]{1,500})'")
+_CLASS = re.compile(r"\[([^]])[^]]*\]")
 _WORD = linear(r"[\w./-]{1,200}")
 
 
-def possible(texts: Iterable[str], filters: Node | None, default: str) -> list[frozenset[str]]:
+def possible(texts: Iterable[str], filters: Node | None, default: str) -> list[Set]:
     """Return branches that the filters ``branches`` and ``branches-ignore`` let through, as sets of a bounded size.
 
-    They are the default branch, those that an expression of a text names, and one of another name.
+    They are the default branch, those that an expression of a text names, one for each pattern of a filter, and one of another
+    name. UNKNOWN stands for the rest where there are more than `MOST`, and for what a pattern lets through that is not understood.
     """
-    quoted = [found[1] for text in texts for found in _QUOTED.finditer(text)]
-    named = dict.fromkeys(found[0].removeprefix("refs/heads/") for each in quoted for found in _WORD.finditer(each))
+    quoted = [match[1] for text in texts for match in _QUOTED.finditer(text)]
+    named = dict.fromkeys(match[0].removeprefix("refs/heads/") for quote in quoted for match in _WORD.finditer(quote))
     table = filters if isinstance(filters, Table) else Table((), 0)
     wanted, ignored = words(table.get("branches")), words(table.get("branches-ignore"))
-    samples = [_sample(each) for each in wanted if not each.startswith("!")]
-    candidates = [default, *samples, ANOTHER, *named][:MOST]
-    found = [each for each in dict.fromkeys(candidates) if each and _passes(each, wanted, ignored)]
-    found = found or samples or [default]
-    return [frozenset(found[at : at + TOGETHER]) for at in range(0, len(found), TOGETHER)]
+    patterns = [pattern for pattern in wanted if not pattern.startswith("!")]
+    samples = [_sample(pattern) for pattern in patterns]
+    candidates = list(dict.fromkeys([default, *samples, ANOTHER, *named]))
+    passing = [branch for branch in candidates[:MOST] if branch and _passes(branch, wanted, ignored)]
+    unsure = not all(map(_fits, samples, patterns))
+    passing = passing or samples or [default]
+    sets: list[Set] = [frozenset(passing[at : at + TOGETHER]) for at in range(0, len(passing), TOGETHER)]
+    return [*sets, frozenset({UNKNOWN})] if unsure or len(candidates) > MOST else sets
 
 
 def words(node: Node | None) -> tuple[str, ...]:
     """Return the words of a list, or of one word."""
     if isinstance(node, Scalar):
         return (node.value,)
-    return tuple(each.value for each in node.nodes if isinstance(each, Scalar)) if isinstance(node, Items) else ()
+    return tuple(item.value for item in node.nodes if isinstance(item, Scalar)) if isinstance(node, Items) else ()
 
 
 def _passes(branch: str, wanted: Sequence[str], ignored: Sequence[str]) -> bool:
     passing = not wanted
-    for each in wanted:
-        if _fits(branch, each.removeprefix("!")):
-            passing = not each.startswith("!")
-    return passing and not any(_fits(branch, each) for each in ignored)
+    for pattern in wanted:
+        if _fits(branch, pattern.removeprefix("!")):
+            passing = not pattern.startswith("!")
+    return passing and not any(_fits(branch, pattern) for pattern in ignored)
 
 
 def _fits(branch: str, pattern: str) -> bool:
     """Return whether a branch fits a filter of GitHub's: ``*`` but for ``/``, ``**``, ``?`` and ``+`` after a sign, ``[]``."""
-    made = re.escape(pattern).replace(r"\*\*", ".*").replace(r"\*", "[^/]*").replace(r"\?", "?").replace(r"\+", "+")
+    made = re.escape(pattern).replace(r"\*\*", ".*").replace(r"\*", "[^/]*")
+    for sign in "?+[]-":
+        made = made.replace(f"\\{sign}", sign)
     try:
         return linear(f"^(?:{made})$").search(branch) is not None
     except ValueError:
@@ -57,4 +65,5 @@ def _fits(branch: str, pattern: str) -> bool:
 
 
 def _sample(pattern: str) -> str:
-    return pattern.replace("**", "x").replace("*", "x")
+    """Return a branch that a filter lets through."""
+    return _CLASS.sub(r"\1", pattern).replace("**", "x").replace("*", "x").replace("?", "").replace("+", "")

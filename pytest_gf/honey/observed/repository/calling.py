@@ -52,15 +52,15 @@ class Known:
     def entry(self, uses: str) -> KnownAction | None:
         """Return the row of an action that pushes; a version that the table does not name is another action."""
         name, _, version = uses.partition("@")
-        for each in self.actions:
-            if fnmatchcase(name, each.uses) and any(fnmatchcase(version, one) for one in each.versions):
-                return each
+        for row in self.actions:
+            if fnmatchcase(name, row.uses) and any(fnmatchcase(version, one) for one in row.versions):
+                return row
         return None
 
     def by_folder(self, path: str) -> KnownAction | None:
         """Return the row of an action that lies in this checkout in a folder of the same name."""
         folder = posixpath.basename(posixpath.dirname(path))
-        return next((each for each in self.actions if posixpath.basename(each.uses) == folder), None)
+        return next((row for row in self.actions if posixpath.basename(row.uses) == folder), None)
 
     def is_quiet(self, uses: str) -> bool:
         """Return whether an action is known to push nothing."""
@@ -76,7 +76,7 @@ def local(uses: str, sources: Sources) -> str:
         return ""
     path = named["path"].rstrip("/")
     known = (path, f"{path}/action.yml", f"{path}/action.yaml")
-    return path if any(each in sources for each in known) else ""
+    return path if any(place in sources for place in known) else ""
 
 
 def last(uses: str) -> str:
@@ -101,7 +101,7 @@ def decided(entry: KnownAction, inputs: Mapping[str, Set], view: View) -> Truth:
     """Return whether an action of the table pushes: there is a token, and its switch does not turn it off."""
     token = inputs.get(entry.token_input, EMPTY) if entry.token_input else view.variable(TOKEN)
     given = inputs.get(entry.switch, frozenset({entry.default})) if entry.switch else frozenset({"on"})
-    pushing: Set = frozenset(UNKNOWN if each is UNKNOWN else each != entry.off for each in given)
+    pushing: Set = frozenset(UNKNOWN if value is UNKNOWN else value != entry.off for value in given)
     return together(truth(token), truth(pushing))
 
 

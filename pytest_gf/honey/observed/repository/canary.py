@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pytest_gf.honey.formats.expression import Truth, condition
 from pytest_gf.honey.formats.workflow import Job, Step, Workflow
 from pytest_gf.honey.formats.yaml_nodes import Items, Scalar, Table
-from pytest_gf.honey.observed.repository import CANARY, Finding, Findings
-from pytest_gf.honey.observed.repository.canary_steps import Wanted, commands, observed, runs
+from pytest_gf.honey.observed.repository import CANARY, FileFinding, Findings
+from pytest_gf.honey.observed.repository.canary_steps import Wanted, commands, elsewhere, observed, runs
 from pytest_gf.honey.observed.repository.scene import Scene, View
 
 _PINNED = re.compile(r"@[0-9a-f]{40}$|@sha256:[0-9a-f]{64}$")
@@ -22,60 +22,64 @@ Workflows = Mapping[str, Workflow]
 
 def the_canary(workflows: Workflows, name: str) -> tuple[str, Workflow] | None:
     """Return the workflow of this name, if the checkout has it."""
-    return next(((path, each) for path, each in workflows.items() if each.name.casefold() == name.casefold()), None)
+    return next(
+        ((path, workflow) for path, workflow in workflows.items() if workflow.name.casefold() == name.casefold()), None
+    )
 
 
 def triggers(path: str, read: Workflow, branch: str) -> Findings:
     """Find an event that is missing: a push to the default branch, on demand, hourly (S103)."""
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     push = read.triggers.get("push")
     branches = push.get("branches") if isinstance(push, Table) else None
-    words = [each.value for each in branches.nodes if isinstance(each, Scalar)] if isinstance(branches, Items) else []
+    words = [item.value for item in branches.nodes if isinstance(item, Scalar)] if isinstance(branches, Items) else []
     if "push" not in read.triggers or (branches is not None and branch not in words):
-        found.append(_at(path, read, "push", f"it does not run on {branch}", f"add push: branches: [{branch}]"))
+        findings.append(_at(path, read, "push", f"it does not run on {branch}", f"add push: branches: [{branch}]"))
     if "workflow_dispatch" not in read.triggers:
-        found.append(_at(path, read, "workflow_dispatch", "it can't be run on demand", "add workflow_dispatch"))
-    if not any(_HOURLY.fullmatch(" ".join(each.value.split())) for each in _crons(read)):
-        found.append(_at(path, read, "schedule", "no schedule runs every hour", 'add schedule: - cron: "17 * * * *"'))
-    return Findings(CANARY, f"the canary runs on {branch}, on demand and hourly", path, found)
+        findings.append(_at(path, read, "workflow_dispatch", "it can't be run on demand", "add workflow_dispatch"))
+    if not any(_HOURLY.fullmatch(" ".join(cron.value.split())) for cron in _crons(read)):
+        findings.append(
+            _at(path, read, "schedule", "no schedule runs every hour", 'add schedule: - cron: "17 * * * *"')
+        )
+    return Findings(CANARY, f"the canary runs on {branch}, on demand and hourly", path, findings)
 
 
 def _crons(read: Workflow) -> Iterator[Scalar]:
     schedule = read.triggers.get("schedule")
-    for each in schedule.nodes if isinstance(schedule, Items) else ():
-        cron = each.get("cron") if isinstance(each, Table) else None
+    for entry in schedule.nodes if isinstance(schedule, Items) else ():
+        cron = entry.get("cron") if isinstance(entry, Table) else None
         if isinstance(cron, Scalar):
             yield cron
 
 
-def _at(path: str, read: Workflow, event: str, what: str, mend: str) -> Finding:
+def _at(path: str, read: Workflow, event: str, what: str, mend: str) -> FileFinding:
     line = read.trigger_lines.get(event, min(read.trigger_lines.values(), default=1))
-    return Finding(path, line, "canary-trigger", what, mend)
+    return FileFinding(path, line, "canary-trigger", what, mend)
 
 
 def lane(path: str, read: Workflow, wanted: str) -> Findings:
     """Find a job that runs elsewhere than on the operators' lane (S104)."""
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     for job in read.jobs:
         mend = f"say runs-on: {wanted}"
         if job.uses is not None:
-            found.append(
-                Finding(
+            findings.append(
+                FileFinding(
                     path, job.line, "canary-lane", f"job {job.id} runs where {job.uses.text} says", mend, job.uses.text
                 )
             )
         elif not job.runs_on:
-            found.append(Finding(path, job.line, "canary-lane", f"job {job.id} says no runs-on", mend))
+            findings.append(FileFinding(path, job.line, "canary-lane", f"job {job.id} says no runs-on", mend))
         for label in job.runs_on:
             given = _label_values(label, job)
             if given != {wanted} and not (
-                label.value == "self-hosted" and wanted in {each.value for each in job.runs_on}
+                label.value == "self-hosted" and wanted in {other.value for other in job.runs_on}
             ):
                 undecided = label.value if given is None else ""
-                found.append(
-                    Finding(path, label.line, "canary-lane", f"job {job.id} runs on {label.value}", mend, undecided)
+                findings.append(
+                    FileFinding(path, label.line, "canary-lane", f"job {job.id} runs on {label.value}", mend, undecided)
                 )
-    return Findings(CANARY, f"the canary runs on {wanted} and nowhere else", path, found)
+    return Findings(CANARY, f"the canary runs on {wanted} and nowhere else", path, findings)
 
 
 def _label_values(label: Scalar, job: Job) -> set[str] | None:
@@ -89,18 +93,27 @@ def _label_values(label: Scalar, job: Job) -> set[str] | None:
 
 def order(path: str, read: Workflow, steps: Sequence[Wanted], ini: Mapping[str, str] | None = None) -> Findings:
     """Find a step that is missing, before its time, or skipped by a red one, and one that observes no real target (S105)."""
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     every = list(commands(read))
-    placed = [(step, [each for each in every if runs(each, step)]) for step in steps]
+    placed = [(step, [command for command in every if runs(command, step)]) for step in steps]
     for step, places in placed:
         if not places:
             first = read.jobs[0].line
-            found.append(Finding(path, first, "canary-step", f"no step runs {step.name}", "add it, in its place"))
-        found += [each for command in places for each in observed(path, command, ini or {})]
+            findings.append(
+                FileFinding(
+                    path,
+                    first,
+                    "canary-step",
+                    f"no step runs {step.name}",
+                    "add it, in its place",
+                    elsewhere(read.jobs),
+                )
+            )
+        findings += [finding for command in places for finding in observed(path, command, ini or {})]
         if step.always:
             mend = "say if: always(), so that a red state check does not hide it"
-            found += [
-                Finding(path, command.line, "canary-always", f"{step.name} is skipped after a red step", mend)
+            findings += [
+                FileFinding(path, command.line, "canary-always", f"{step.name} is skipped after a red step", mend)
                 for command in places
                 if not _always(command.step)
             ]
@@ -108,8 +121,10 @@ def order(path: str, read: Workflow, steps: Sequence[Wanted], ini: Mapping[str, 
     for (before, earlier), (after, later) in itertools.pairwise(present):
         if later.line < earlier.line:
             what = f"{after.name} runs before {before.name}"
-            found.append(Finding(path, later.line, "canary-order", what, "put it behind"))
-    return Findings(CANARY, "the canary's steps stand in their order, Attic's evidence with if: always()", path, found)
+            findings.append(FileFinding(path, later.line, "canary-order", what, "put it behind"))
+    return Findings(
+        CANARY, "the canary's steps stand in their order, Attic's evidence with if: always()", path, findings
+    )
 
 
 def _always(step: Step) -> bool:
@@ -122,7 +137,7 @@ def _always(step: Step) -> bool:
 
 def artifacts(path: str, read: Workflow) -> Findings:
     """Find a job whose logs are not published, or only where all is well (S105)."""
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     for job in read.jobs:
         uploads = [
             step
@@ -130,43 +145,46 @@ def artifacts(path: str, read: Workflow) -> Findings:
             if step.uses is not None and step.uses.text.startswith("actions/upload-artifact@")
         ]
         if not uploads:
-            found.append(
-                Finding(
+            findings.append(
+                FileFinding(
                     path,
                     job.line,
                     "canary-artifacts",
                     f"job {job.id} uploads nothing",
                     "upload its logs, with if: always()",
+                    elsewhere([job]),
                 )
             )
-        found += [
-            Finding(path, step.line, "canary-artifacts", "a red run uploads no logs", "say if: always()")
+        findings += [
+            FileFinding(path, step.line, "canary-artifacts", "a red run uploads no logs", "say if: always()")
             for step in uploads
             if not _always(step)
         ]
-    return Findings(CANARY, "the canary's logs are artifacts, also of a red run", path, found)
+    return Findings(CANARY, "the canary's logs are artifacts, also of a red run", path, findings)
 
 
 def hygiene(path: str, read: Workflow) -> Findings:
     """Find what is unbounded, may write, or may change under us: timeouts, permissions, pins (S106)."""
-    found = list(_permissions(path, read))
+    findings = list(_permissions(path, read))
     for job in read.jobs:
         if job.timeout is None or not job.timeout.value.isdigit():
-            found.append(Finding(path, job.line, "canary-timeout", f"job {job.id} has no timeout-minutes", "add one"))
+            findings.append(
+                FileFinding(path, job.line, "canary-timeout", f"job {job.id} has no timeout-minutes", "add one")
+            )
         for step in job.steps:
             if step.uses is not None and not step.uses.text.startswith("./") and not _PINNED.search(step.uses.text):
                 what = f"{step.uses.text} is not pinned"
-                found.append(
-                    Finding(path, step.uses.line, "canary-pin", what, "pin the action by its commit's 40 digits")
+                findings.append(
+                    FileFinding(path, step.uses.line, "canary-pin", what, "pin the action by its commit's 40 digits")
                 )
-    return Findings(CANARY, "the canary is bounded, reads only, and uses pinned actions", path, found)
+    return Findings(CANARY, "the canary is bounded, reads only, and uses pinned actions", path, findings)
 
 
-def _permissions(path: str, read: Workflow) -> Iterator[Finding]:
+def _permissions(path: str, read: Workflow) -> Iterator[FileFinding]:
     given = [(1, read.permissions)] if read.permissions is not None else []
     given += [(job.line, job.permissions) for job in read.jobs if job.permissions is not None]
     if not given or (read.permissions is None and any(job.permissions is None for job in read.jobs)):
-        yield Finding(
+        yield FileFinding(
             path,
             1,
             "canary-permissions",
@@ -177,4 +195,4 @@ def _permissions(path: str, read: Workflow) -> Iterator[Finding]:
         words = node.entries if isinstance(node, Table) else ((Scalar("permissions", plain=True, line=line), node),)
         for name, word in words:
             if isinstance(word, Scalar) and _WRITES.match(word.value):
-                yield Finding(path, word.line, "canary-permissions", f"{name.text}: {word.value}", "read is enough")
+                yield FileFinding(path, word.line, "canary-permissions", f"{name.text}: {word.value}", "read is enough")

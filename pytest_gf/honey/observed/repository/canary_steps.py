@@ -6,7 +6,7 @@ import argparse
 import ast
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
@@ -18,7 +18,7 @@ from pytest_gf.honey.formats.expression_values import UNKNOWN
 from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.formats.templates import GITHUB, rendered
 from pytest_gf.honey.formats.workflow import Job, Step, Workflow
-from pytest_gf.honey.observed.repository import Finding
+from pytest_gf.honey.observed.repository import FileFinding
 from pytest_gf.honey.observed.repository.scene import Scene, View
 
 TARGET = "GF_TARGET"
@@ -48,7 +48,7 @@ class Wanted(Protocol):
 
 
 @dataclass(frozen=True)
-class Command:
+class CanaryCommand:
     """A command of a workflow: its words, its line, and the variables that it is given around it."""
 
     words: tuple[str, ...]
@@ -65,7 +65,7 @@ class Command:
         return None if at is None or self.words[0] in _SAYS else list(self.words[at + 1 :])
 
 
-def commands(read: Workflow) -> Iterator[Command]:
+def commands(read: Workflow) -> Iterator[CanaryCommand]:
     """Yield every command of a workflow's own steps, in their order."""
     for job in read.jobs:
         written = False
@@ -75,8 +75,29 @@ def commands(read: Workflow) -> Iterator[Command]:
             script = step.run.text
             for offset, words, env in _script(script):
                 line = step.run.line + offset + ("\n" in script)
-                yield Command(words, line, step, {**_given(read, job, step), **env}, written)
+                yield CanaryCommand(words, line, step, {**_given(read, job, step), **env}, written)
             written = written or ("GITHUB_ENV" in script and "GF_TARGET" in script)
+
+
+def elsewhere(jobs: Iterable[Job]) -> str:
+    """Return the first thing that jobs run and that is not read here, "" for none: a called workflow, a local action, an unread script."""
+    for job in jobs:
+        if job.uses is not None:
+            return job.uses.text
+        for step in job.steps:
+            if step.uses is not None and step.uses.text.startswith("./"):
+                return step.uses.text
+            if step.run is not None and not _is_read(step.run.text):
+                return f"the script of line {step.run.line}"
+    return ""
+
+
+def _is_read(script: str) -> bool:
+    try:
+        shell.read_rendered(rendered(script, (GITHUB,)))
+    except Unread:
+        return False
+    return True
 
 
 def _given(read: Workflow, job: Job, step: Step) -> dict[str, str]:
@@ -87,17 +108,17 @@ def _script(script: str) -> Iterator[tuple[int, tuple[str, ...], dict[str, str]]
     """Yield each command of a shell script: its line, its words, the variables given to it there."""
     exported: dict[str, str] = {}
     try:
-        found = shell.read_rendered(rendered(script, (GITHUB,))).commands
+        script_commands = shell.read_rendered(rendered(script, (GITHUB,))).commands
     except Unread:
         return
-    for each in found:
-        env = {name: _said(word) for name, word in each.assigned.items()}
-        words = [_said(word) for word in each.words]
+    for command in script_commands:
+        env = {name: _said(word) for name, word in command.assigned.items()}
+        words = [_said(word) for word in command.words]
         while words and (_ASSIGNS.match(words[0]) or words[0] in {"env", "export"}):
             name, sign, value = words.pop(0).partition("=")
             env |= {name: value} if sign else {}
         if words:
-            yield each.offset, tuple(words), {**exported, **env}
+            yield command.offset, tuple(words), {**exported, **env}
         else:
             exported |= env
 
@@ -107,13 +128,13 @@ def _said(word: Word) -> str:
     return word.text if word.known else word.raw.strip("\"'")
 
 
-def runs(command: Command, wanted: Wanted) -> bool:
+def runs(command: CanaryCommand, wanted: Wanted) -> bool:
     """Return whether a command is this step, in its old form or by pytest."""
     arguments = command.arguments
     if arguments is None:
         return linear(wanted.was).search(" ".join(command.words)) is not None and command.words[0] not in _SAYS
     given = _parsed(arguments)
-    return given is not None and _chooses(given, wanted) and all(_has(given, each) for each in wanted.options)
+    return given is not None and _chooses(given, wanted) and all(_has(given, option) for option in wanted.options)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -122,7 +143,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace | None:
-    """Return what pytest is told; None where it can't be read, or only looks."""
+    """Return pytest's options; None where they can't be read, or where it runs no test."""
     parser = _Parser(add_help=False, allow_abbrev=False)
     for name in ("-m", "-k", "--gf-target"):
         parser.add_argument(name, default="")
@@ -131,10 +152,10 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace | None:
     for name in ("--gf-strict", "--gf-expect-interim"):
         parser.add_argument(name, action="store_true")
     try:
-        found, rest = parser.parse_known_args(arguments)
+        options, rest = parser.parse_known_args(arguments)
     except ValueError:
         return None
-    return None if _LOOKS_ONLY & set(rest) else found
+    return None if _LOOKS_ONLY & set(rest) else options
 
 
 def _chooses(given: argparse.Namespace, wanted: Wanted) -> bool:
@@ -149,7 +170,7 @@ def _selects(expression: str, marker: str) -> bool:
 
     def value(node: ast.expr) -> bool:
         if isinstance(node, ast.BoolOp):
-            parts = [value(each) for each in node.values]
+            parts = [value(operand) for operand in node.values]
             return all(parts) if isinstance(node.op, ast.And) else any(parts)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return not value(node.operand)
@@ -164,13 +185,13 @@ def _selects(expression: str, marker: str) -> bool:
 def _has(given: argparse.Namespace, option: str) -> bool:
     """Return whether an option is given; a bucket also where none is named, since all are looked at then."""
     name, _, value = option.partition("=")
-    found = getattr(given, name.lstrip("-").replace("-", "_"), None)
+    chosen = getattr(given, name.lstrip("-").replace("-", "_"), None)
     if not value:
-        return bool(found)
-    return value in (found or []) or (name == "--gf-bucket" and not found)
+        return bool(chosen)
+    return value in (chosen or []) or (name == "--gf-bucket" and not chosen)
 
 
-def observed(path: str, command: Command, ini: Mapping[str, str]) -> Iterator[Finding]:
+def observed(path: str, command: CanaryCommand, ini: Mapping[str, str]) -> Iterator[FileFinding]:
     """Yield why a command of pytest observes no real target, or takes for green what it could not observe."""
     arguments = command.arguments
     if arguments is None:
@@ -179,23 +200,23 @@ def observed(path: str, command: Command, ini: Mapping[str, str]) -> Iterator[Fi
     given = _parsed([*added, *arguments])
     if given is None:
         return
-    overridden = dict(each.partition("=")[::2] for each in given.o)
+    overridden = dict(setting.partition("=")[::2] for setting in given.o)
     named = (given.gf_target, command.env.get(TARGET, ""), overridden.get("gf_target", ini.get("gf_target", "")))
-    target = next((each for each in named if each), "")
+    target = next((candidate for candidate in named if candidate), "")
     mend = f"say --gf-target=FILE, or env: {{{TARGET}: FILE}}"
     unknown = _unknown(target, command)
     if unknown or (not target and command.written):
         what = "which target this canary observes is not written here"
-        yield Finding(path, command.line, "canary-lab", what, mend, unknown or f"{TARGET} in GITHUB_ENV")
+        yield FileFinding(path, command.line, "canary-lab", what, mend, unknown or f"{TARGET} in GITHUB_ENV")
     elif target in {"", LAB} or given.gf_fault:
-        yield Finding(path, command.line, "canary-lab", "this canary observes the lab", mend)
+        yield FileFinding(path, command.line, "canary-lab", "this canary observes the lab", mend)
     if not given.gf_strict:
         what = "without --gf-strict what could not be observed is green"
-        yield Finding(path, command.line, "canary-lenient", what, "add --gf-strict")
+        yield FileFinding(path, command.line, "canary-lenient", what, "add --gf-strict")
 
 
-def _unknown(target: str, command: Command) -> str:
-    """Return what would have to be known to tell which target is meant, "" where it is told."""
+def _unknown(target: str, command: CanaryCommand) -> str:
+    """Return what would have to be known to tell which target is meant, "" where that is clear."""
     name = re.fullmatch(r"\$\{?(\w+)\}?", target)
     if name is not None and name[1] in command.env:
         target = command.env[name[1]]

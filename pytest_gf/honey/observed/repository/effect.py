@@ -70,9 +70,9 @@ class Opaque(Effect):
 
 def hooked(given: Command) -> Iterator[Effect]:
     """Yield the hook that Nix is told to run after each build, where a text says so that a command writes."""
-    texts = [each.raw for each in given.words] + [
-        each.target.text for each in given.redirects if each.sign in {"<<", "<<<"}
+    texts = [word.raw for word in given.words] + [
+        redirect.target.text for redirect in given.redirects if redirect.sign in {"<<", "<<<"}
     ]
     for text in texts:
-        for found in HOOK.finditer(text):
-            yield Runs(given.offset, given.guard, "", "hook", found[1], (found[1],))
+        for match in HOOK.finditer(text):
+            yield Runs(given.offset, given.guard, "", "hook", match[1], (match[1],))

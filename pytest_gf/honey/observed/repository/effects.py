@@ -36,7 +36,7 @@ _QUIET_SCHEMES = frozenset({"file", "ssh", "ssh-ng", "s3", "daemon", "local", "u
 _OTHERS = frozenset(
     {"python", "python3", "node", "ruby", "perl", "deno", "bun", "php", "pwsh", "fish", "nu", "tsx", "ts-node", "lua"}
 )
-_TOLD = linear(r"\"?\$\(\s*(?:cat\s+|<\s*)([\w./-]+)\s*\)\"?")
+_FROM_FILE = linear(r"\"?\$\(\s*(?:cat\s+|<\s*)([\w./-]+)\s*\)\"?")
 """A substitution that is the text of a file."""
 _FEEDERS = frozenset({"xargs", "parallel"})
 _BUILDERS = frozenset({"docker", "podman", "nerdctl", "buildah"})
@@ -70,13 +70,13 @@ def effects(text: Text, around: Around) -> list[Effect]:
     except RecursionError:
         return [Opaque(0, "", "its shell is nested too deeply", "")]
     swallowed = unclosed(script)
-    found = [
-        replace(each, unknown=swallowed[1])
-        if swallowed is not None and isinstance(each, Writes) and not each.unknown and each.offset >= swallowed[0]
-        else each
-        for each in _Judge(script, around).all()
+    judged = [
+        replace(effect, unknown=swallowed[1])
+        if swallowed is not None and isinstance(effect, Writes) and not effect.unknown and effect.offset >= swallowed[0]
+        else effect
+        for effect in _Judge(script, around).all()
     ]
-    return [*found, *fallen(script, found)]
+    return [*judged, *fallen(script, judged)]
 
 
 class _Judge:
@@ -96,34 +96,36 @@ class _Judge:
         self.define(script)
 
     def define(self, script: Script) -> None:
-        for each in script.commands:
-            if each.function:
-                self.functions.setdefault(each.function, []).append(each)
+        for command in script.commands:
+            if command.function:
+                self.functions.setdefault(command.function, []).append(command)
 
     def all(self) -> Iterator[Effect]:
-        for each in self.script.commands:
-            if not each.function:
-                yield from self.command(each, (), 0)
-                yield from hooked(each)
+        for command in self.script.commands:
+            if not command.function:
+                yield from self.command(command, (), 0)
+                yield from hooked(command)
         yield from self.uncalled()
 
     def uncalled(self) -> Iterator[Effect]:
         """Yield what a function does that no command calls by its name, where a word names it or a program is unknown."""
-        said = [word.text for each in self.script.commands if not each.function for word in each.words]
-        loose = any(each.words and each.words[0].text == HOLE for each in self.script.commands)
+        said = [word.text for command in self.script.commands if not command.function for word in command.words]
+        loose = any(command.words and command.words[0].text == HOLE for command in self.script.commands)
         for name, body in self.functions.items():
             if name in self.called or not (loose or name in said):
                 continue
-            for each in body:
-                for found in self.command(each, (), DEEPEST - 1):
-                    if isinstance(found, Writes):
-                        yield replace(found, unknown=found.unknown or f"whether {name} is called")
+            for command in body:
+                for effect in self.command(command, (), DEEPEST - 1):
+                    if isinstance(effect, Writes):
+                        yield replace(effect, unknown=effect.unknown or f"whether {name} is called")
 
     def command(self, given: Command, arguments: tuple[Word, ...], depth: int) -> Iterator[Effect]:
         self.count += 1
         if self.count > MOST or depth > DEEPEST:
             if NAMES_PUSH.search(given.raw):
                 yield Writes(given.offset, given.guard, f"nested too deeply: {shown(given.raw)}", "push")
+            elif self.count == MOST + 1:
+                yield Opaque(given.offset, given.guard, f"more than {MOST} commands, from here on", given.raw)
             return
         if not given.words:
             self.known |= {name: word.text for name, word in given.assigned.items() if word.known}
@@ -131,11 +133,11 @@ class _Judge:
         words = given.words
         if words[0].raw in {'"$@"', "$@", "$*", '"$*"'} and given.function:
             words = (*arguments, *words[1:])
-        for each in self.words(words, given, depth):
-            found = replace(each, guard=each.guard or given.guard, unknown=each.unknown or _broken(given))
-            if isinstance(found, Runs) and given.directory:
-                found = replace(found, folder=posixpath.join(given.directory, found.folder))
-            yield found
+        for effect in self.words(words, given, depth):
+            judged = replace(effect, guard=effect.guard or given.guard, unknown=effect.unknown or _broken(given))
+            if isinstance(judged, Runs) and given.directory:
+                judged = replace(judged, folder=posixpath.join(given.directory, judged.folder))
+            yield judged
         yield from self.written_by(given)
 
     def words(self, words: Sequence[Word], given: Command, depth: int) -> Iterator[Effect]:
@@ -143,7 +145,7 @@ class _Judge:
         if not words:
             return
         name = program(words[0])
-        raw = " ".join(each.raw for each in words)
+        raw = " ".join(word.raw for word in words)
         if not words[0].known and (HOLE in name or not name):
             yield from self.unknown(words, raw, given)
         elif name in attic.PROGRAMS:
@@ -161,7 +163,7 @@ class _Judge:
 
     def unknown(self, words: Sequence[Word], raw: str, given: Command) -> Iterator[Effect]:
         """Yield what a command may do whose program is unknown."""
-        verb = next((each.text for each in words[1:] if not each.text.startswith("-")), "")
+        verb = next((word.text for word in words[1:] if not word.text.startswith("-")), "")
         if NAMES_PUSH.search(raw):
             yield Writes(
                 given.offset, "", f"{shown(words[0].raw)} is unknown", verb if verb in attic.WRITES else "push"
@@ -171,17 +173,17 @@ class _Judge:
 
     def call(self, name: str, words: Sequence[Word], given: Command, depth: int) -> Iterator[Effect]:
         self.called.add(name)
-        for each in self.functions[name]:
-            inner = replace(each, offset=given.offset) if each.offset < 0 else each
-            for found in self.command(inner, tuple(words[1:]), depth + 1):
-                yield replace(found, guard=found.guard or given.guard)
+        for command in self.functions[name]:
+            inner = replace(command, offset=given.offset) if command.offset < 0 else command
+            for effect in self.command(inner, tuple(words[1:]), depth + 1):
+                yield replace(effect, guard=effect.guard or given.guard)
 
     def wrapped(self, inner: wrappers.Inner, given: Command, raw: str, depth: int) -> Iterator[Effect]:
         for group in inner.words:
             count = 0
-            for each in self.words(group, given, depth + 1) if depth < DEEPEST else ():
+            for effect in self.words(group, given, depth + 1) if depth < DEEPEST else ():
                 count += 1
-                yield each
+                yield effect
             if not count and group and NAMES_PUSH.search(raw) and not self.understood(group):
                 yield Writes(given.offset, "", f"{shown(raw)}: what it runs is unknown", "push")
             elif len(group) == 1 and program(group[0]) in attic.PROGRAMS and program(given.words[0]) in _FEEDERS:
@@ -205,9 +207,9 @@ class _Judge:
     def text(self, word: Word, depth: int) -> Iterator[Effect]:
         """Yield what a script in a word does; one that only a run would know is opaque."""
         if not word.known and not word.text.replace(HOLE, "").strip():
-            told = _TOLD.fullmatch(word.raw)
-            if told is not None:
-                yield Runs(word.offset, "", "", "file", told[1], (told[1],))
+            source = _FROM_FILE.fullmatch(word.raw)
+            if source is not None:
+                yield Runs(word.offset, "", "", "file", source[1], (source[1],))
             else:
                 yield Opaque(word.offset, "", f"{shown(word.raw)} is unknown", word.raw)
             return
@@ -215,8 +217,8 @@ class _Judge:
             return
         text = word.text
         given = rendered(text.replace(HOLE, "${{?}}"), (("${{", "}}"),)) if HOLE in text else text
-        for each in effects(given, replace(self.around, known=self.known)):
-            yield replace(each, offset=word.offset + each.offset)
+        for effect in effects(given, replace(self.around, known=self.known)):
+            yield replace(effect, offset=word.offset + effect.offset)
 
     def file(self, word: Word, given: Command, raw: str) -> Iterator[Effect]:
         if not word.known and HOLE in posixpath.basename(word.text):
@@ -226,7 +228,7 @@ class _Judge:
         elif program(given.words[0]) in {"source", "."} and (text := self.loaded(word, given)) is not None:
             yield from self.sourced(text, given)
         else:
-            yield Runs(given.offset, "", "", "file", word.text, tuple(each.text for each in given.words))
+            yield Runs(given.offset, "", "", "file", word.text, tuple(part.text for part in given.words))
 
     def loaded(self, word: Word, given: Command) -> str | None:
         return self.around.load(posixpath.join(given.directory, word.text))
@@ -238,15 +240,17 @@ class _Judge:
         except Unread as wrong:
             yield Opaque(given.offset, "", f"{shown(given.raw)}: {wrong}", text[:10_000])
             return
-        self.define(Script(tuple(replace(each, offset=-1) for each in script.commands)))
-        for each in script.commands:
-            if not each.function:
-                yield from self.command(replace(each, offset=given.offset, guard=each.guard or given.guard), (), 1)
+        self.define(Script(tuple(replace(command, offset=-1) for command in script.commands)))
+        for command in script.commands:
+            if not command.function:
+                yield from self.command(
+                    replace(command, offset=given.offset, guard=command.guard or given.guard), (), 1
+                )
 
     def fed(self, given: Command, raw: str, depth: int) -> Iterator[Effect]:
         """Yield what a shell does with what comes in: a here-document, a file, or another command's output."""
-        body = next((each for each in given.redirects if each.sign in {"<<", "<<<", "<<-"}), None)
-        source = next((each for each in given.redirects if each.sign == "<"), None)
+        body = next((redirect for redirect in given.redirects if redirect.sign in {"<<", "<<<", "<<-"}), None)
+        source = next((redirect for redirect in given.redirects if redirect.sign == "<"), None)
         fed = given.fed
         if body is not None:
             yield from self.text(body.target, depth + 1)
@@ -257,12 +261,12 @@ class _Judge:
 
     def piped(self, fed: Command, given: Command, depth: int) -> Iterator[Effect]:
         name = program(fed.words[0]) if fed.words else ""
-        body = next((each for each in fed.redirects if each.sign in {"<<", "<<<"}), None)
+        body = next((redirect for redirect in fed.redirects if redirect.sign in {"<<", "<<<"}), None)
         if name == "cat" and body is not None:
             yield from self.text(body.target, depth + 1)
         elif name == "cat" and len(fed.words) == 2 and fed.words[1].known:  # noqa: PLR2004  # cat FILE.
             yield from self.file(fed.words[1], given, given.raw)
-        elif name in {"echo", "printf"} and all(each.known for each in fed.words):
+        elif name in {"echo", "printf"} and all(word.known for word in fed.words):
             yield from self.text(replace(fed.words[-1], text=echoed(fed.words)), depth + 1)
         else:
             what = f"{shown(fed.raw)} | {shown(given.raw)}"
@@ -272,12 +276,12 @@ class _Judge:
                 yield Opaque(given.offset, "", what, f"{fed.raw} {given.raw}")
 
     def nix(self, words: Sequence[Word], given: Command, raw: str, depth: int) -> Iterator[Effect]:
-        plain = [each for each in words[1:] if not each.text.startswith("-")]
+        plain = [word for word in words[1:] if not word.text.startswith("-")]
         verb = plain[0].text if plain else ""
         hook = option(words, "--post-build-hook", "post-build-hook")
         if hook is not None:
             yield Runs(given.offset, "", "" if hook.known else raw, "hook", hook.text, (hook.text,))
-        if verb == "copy" or any(each.text == "copy" for each in plain[:3]):
+        if verb == "copy" or any(word.text == "copy" for word in plain[:3]):
             yield from self.copied(words, given, raw)
         elif verb == "run":
             yield from self.nix_run(words, given, raw)
@@ -291,7 +295,7 @@ class _Judge:
     def copied(self, words: Sequence[Word], given: Command, raw: str) -> Iterator[Effect]:
         to = option(words, "--to")
         if to is None:
-            if any(HOLE in each.text for each in words[1:]) and NAMES_PUSH.search(raw):
+            if any(HOLE in word.text for word in words[1:]) and NAMES_PUSH.search(raw):
                 yield Writes(given.offset, "", shown(raw), "nix copy")
             return
         text = to.text
@@ -305,7 +309,7 @@ class _Judge:
             yield Writes(given.offset, "", f"the destination {shown(to.raw)} is unknown", "nix copy --to")
 
     def nix_run(self, words: Sequence[Word], given: Command, raw: str) -> Iterator[Effect]:
-        rest = [each for each in words[1:] if each.text != "run"]
+        rest = [word for word in words[1:] if word.text != "run"]
         app, after = installable(rest)
         name = (
             ""
@@ -319,7 +323,7 @@ class _Judge:
         elif NAMES_PUSH.search(raw):
             yield Writes(given.offset, "", shown(raw), "push")
         elif app is not None and app.text.partition("#")[0] in {"", ".", "./", "path:."}:
-            yield Runs(given.offset, "", "", "flake", "flake.nix", tuple(each.text for each in words))
+            yield Runs(given.offset, "", "", "flake", "flake.nix", tuple(word.text for word in words))
         else:
             yield Opaque(given.offset, "", shown(raw), raw)
 
@@ -328,34 +332,34 @@ class _Judge:
         text = words[0].text
         if name in {"just", "make", "gmake"}:
             yield Runs(
-                given.offset, "", "", "just" if name == "just" else "make", "", tuple(each.text for each in words[1:])
+                given.offset, "", "", "just" if name == "just" else "make", "", tuple(word.text for word in words[1:])
             )
         elif name in {"npm", "pnpm", "yarn", "bun"} and len(words) > 1:
             rest = [
-                each.text
-                for each in words[1:]
-                if each.text not in {"run", "run-script"} and not each.text.startswith("-")
+                word.text
+                for word in words[1:]
+                if word.text not in {"run", "run-script"} and not word.text.startswith("-")
             ]
             yield Runs(given.offset, "", "", "npm", "", tuple(rest[:1]))
-        elif name in _BUILDERS and any(each.text in {"build", "bud"} for each in words[1:3]):
-            yield Runs(given.offset, "", "", "docker", "", tuple(each.text for each in words[1:]))
+        elif name in _BUILDERS and any(word.text in {"build", "bud"} for word in words[1:3]):
+            yield Runs(given.offset, "", "", "docker", "", tuple(word.text for word in words[1:]))
         elif name in _OTHERS and len(words) > 1 and words[1].known and not words[1].text.startswith("-"):
-            yield Runs(given.offset, "", "", "other", words[1].text, tuple(each.text for each in words))
+            yield Runs(given.offset, "", "", "other", words[1].text, tuple(word.text for word in words))
         elif NAMES_PUSH.search(raw):
             yield Writes(given.offset, "", f"{shown(raw)}: what {name} does is unknown", "push")
         elif posixpath.normpath(text) in self.written:
             yield from self.text(self.written[posixpath.normpath(text)], 1)
         elif "/" in text and not text.startswith(_SYSTEM):
-            yield Runs(given.offset, "", "", "file", text, tuple(each.text for each in words))
+            yield Runs(given.offset, "", "", "file", text, tuple(word.text for word in words))
         elif NAMES_ATTIC.search(name):
             yield Opaque(given.offset, "", f"{shown(raw)}: what {name} does is unknown", raw)
 
     def written_by(self, given: Command) -> Iterator[Effect]:
         """Yield the variables that a command writes to GITHUB_ENV; note the text that it writes to a file."""
-        into = [each.target for each in given.redirects if each.sign in {">", ">>", "&>", ">|"}]
+        into = [redirect.target for redirect in given.redirects if redirect.sign in {">", ">>", "&>", ">|"}]
         name = program(given.words[0]) if given.words else ""
         if name == "tee":
-            into += [each for each in given.words[1:] if not each.text.startswith("-")]
+            into += [word for word in given.words[1:] if not word.text.startswith("-")]
         for target in into:
             body = text_of(given)
             if "GITHUB_ENV" in target.raw:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pytest_gf.honey.formats.linear import linear
-from pytest_gf.honey.observed.repository import ELIGIBLE, SHARED, Finding, Findings, Sources
+from pytest_gf.honey.observed.repository import ELIGIBLE, SHARED, FileFinding, Findings, Sources
 from pytest_gf.honey.observed.repository.searching import Lines, chosen, hits, shown
 
 MOST_CLASSES = 1_000
@@ -27,7 +27,7 @@ def eligible(sources: Sources, path: str, states: Sequence[str], allowed: Sequen
     """Find what is wrong with the file of eligible target classes, and which class is used without being in it (S051)."""
     text = sources.get(path)
     if text is None:
-        missing = Finding(
+        missing = FileFinding(
             path, 1, "no-eligibility", "it is not in this checkout", "add it, with the classes that are proved"
         )
         return Findings(ELIGIBLE, _PROMISE, path, (missing,) if _uses(sources) else ())
@@ -36,24 +36,24 @@ def eligible(sources: Sources, path: str, states: Sequence[str], allowed: Sequen
     except (ValueError, RecursionError) as wrong:
         line = getattr(wrong, "lineno", 1)
         return Findings(
-            ELIGIBLE, _PROMISE, path, (Finding(path, line, "malformed-eligibility", str(wrong), "mend the JSON"),)
+            ELIGIBLE, _PROMISE, path, (FileFinding(path, line, "malformed-eligibility", str(wrong), "mend the JSON"),)
         )
-    found = list(_shape(path, text, classes, states))
-    good = {name for name, each in classes.items() if isinstance(each, dict) and each.get("state") in allowed}
+    findings = list(_shape(path, text, classes, states))
+    good = {name for name, entry in classes.items() if isinstance(entry, dict) and entry.get("state") in allowed}
     for where, line, name in _uses(sources):
         if not name:
             what = "a remote executor, and no target class is named beside it"
-            found.append(
-                Finding(where, line, "no-class", what, "say RBE_TARGET_CLASS", "which target class runs there")
+            findings.append(
+                FileFinding(where, line, "no-class", what, "say RBE_TARGET_CLASS", "which target class runs there")
             )
         elif name not in classes:
             mend = f"declare it in {path}, or use a class that stands there"
-            found.append(Finding(where, line, "unknown-class", f"target class {name} is not in {path}", mend))
+            findings.append(FileFinding(where, line, "unknown-class", f"target class {name} is not in {path}", mend))
         elif name not in good:
-            found.append(
-                Finding(where, line, "ineligible-class", f"target class {name} is not eligible", "run it locally")
+            findings.append(
+                FileFinding(where, line, "ineligible-class", f"target class {name} is not eligible", "run it locally")
             )
-    return Findings(ELIGIBLE, _PROMISE, f"{path}, {len(classes)} class(es)", found)
+    return Findings(ELIGIBLE, _PROMISE, f"{path}, {len(classes)} class(es)", findings)
 
 
 _PROMISE = "executor-backed mode only for target classes that are eligible"
@@ -75,34 +75,34 @@ def _classes(read: Any) -> dict[str, Any]:
     """Return the classes by name: a mapping below ``classes``, or a list of objects with ``name``."""
     below = read.get("classes", read.get("target_classes")) if isinstance(read, dict) else None
     if isinstance(below, list):
-        if not all(isinstance(each, dict) and isinstance(each.get("name"), str) for each in below):
+        if not all(isinstance(entry, dict) and isinstance(entry.get("name"), str) for entry in below):
             raise ValueError("a class without a name")
-        return {each["name"]: each for each in below}
+        return {entry["name"]: entry for entry in below}
     if not isinstance(below, dict):
         raise ValueError('no member "classes" with the target classes')  # noqa: TRY004  # It is the file that is wrong.
     return below
 
 
-def _shape(path: str, text: str, classes: dict[str, Any], states: Sequence[str]) -> Iterator[Finding]:
-    for name, each in classes.items():
-        state = each.get("state") if isinstance(each, dict) else None
+def _shape(path: str, text: str, classes: dict[str, Any], states: Sequence[str]) -> Iterator[FileFinding]:
+    for name, entry in classes.items():
+        state = entry.get("state") if isinstance(entry, dict) else None
         if state not in states:
             line = text.count("\n", 0, max(0, text.find(json.dumps(name)))) + 1
             mend = f"say one of {', '.join(states)}"
-            yield Finding(path, line, "malformed-class", f"class {name} has the state {state!r}", mend)
+            yield FileFinding(path, line, "malformed-class", f"class {name} has the state {state!r}", mend)
 
 
 def _uses(sources: Sources) -> list[tuple[str, int, str]]:
     """Return where an executor is used, with the target classes named beside it ("" for none): in workflows, recipes, bazelrc files."""
-    found: list[tuple[str, int, str]] = []
+    uses: list[tuple[str, int, str]] = []
     for path, text in chosen(sources, (".github/*.y*ml", "*Justfile", "*justfile", "*.bazelrc", "*.sh")).items():
         if "remote_executor" not in text and "BAZEL_REMOTE_EXECUTOR" not in text:
             continue
         lines = Lines(text)
         named = [(path, line, match[1]) for line, match in hits(lines, _CLASS) if not _is_comment(lines, line)]
         modes = [line for line, match in hits(lines, _MODE) if _is_on(match[1]) and not _is_comment(lines, line)]
-        found += named or [(path, line, "") for line in modes]
-    return found
+        uses += named or [(path, line, "") for line in modes]
+    return uses
 
 
 def _is_on(value: str) -> bool:
@@ -116,7 +116,7 @@ def _is_comment(lines: Lines, line: int) -> bool:
 
 def authority(sources: Sources, caches: Sequence[str], archived: Sequence[str]) -> Findings:
     """Find an executor's configuration that names this cache as CAS or action-cache authority (S047)."""
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     files = chosen(sources, CONFIGURATION, archived)
     for path, text in files.items():
         if not any(cache in text for cache in caches):
@@ -126,17 +126,17 @@ def authority(sources: Sources, caches: Sequence[str], archived: Sequence[str]) 
             whole = lines.line(line)
             if any(cache in match[0] for cache in caches) and match[0] in whole.partition("#")[0]:
                 mend = "an executor's CAS and action cache are a store of their own"
-                found.append(Finding(path, line, "cache-as-authority", shown(whole), mend))
-        found += _executors(path, lines, caches)
+                findings.append(FileFinding(path, line, "cache-as-authority", shown(whole), mend))
+        findings += _executors(path, lines, caches)
     return Findings(
-        SHARED, "no executor takes the Bazel cache for its CAS or action cache", f"{len(files)} file(s)", found
+        SHARED, "no executor takes the Bazel cache for its CAS or action cache", f"{len(files)} file(s)", findings
     )
 
 
-def _executors(path: str, lines: Lines, caches: Sequence[str]) -> Iterator[Finding]:
+def _executors(path: str, lines: Lines, caches: Sequence[str]) -> Iterator[FileFinding]:
     """Yield where the executor's own address is the cache's."""
     for line, match in hits(lines, _FLAG):
         code = lines.line(line).partition("#")[0]
         if match[0] in code and any(cache in match[0] for cache in caches):
             mend = "an executor has an address of its own"
-            yield Finding(path, line, "cache-as-executor", shown(match[0]), mend)
+            yield FileFinding(path, line, "cache-as-executor", shown(match[0]), mend)

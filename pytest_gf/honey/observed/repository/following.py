@@ -50,13 +50,15 @@ class Reader:
     def reached(self, text: Text) -> Iterator[Reached]:
         """Yield what a script does, and what the scripts and recipes do that it calls."""
         around = Around(self.caches, self.known, self._load, self.written)
-        for each in effects(text, around):
-            if isinstance(each, Runs):
-                for found in self.followed(each):
-                    inner = found.effect
-                    yield replace(found, effect=replace(inner, offset=each.offset, guard=each.guard or inner.guard))
+        for effect in effects(text, around):
+            if isinstance(effect, Runs):
+                for reached in self.followed(effect):
+                    inner = reached.effect
+                    yield replace(
+                        reached, effect=replace(inner, offset=effect.offset, guard=effect.guard or inner.guard)
+                    )
             else:
-                yield Reached(each)
+                yield Reached(effect)
 
     def followed(self, call: Runs) -> Iterator[Reached]:
         """Yield what a call does; one that leads out of the checkout is opaque."""
@@ -93,7 +95,8 @@ class Reader:
         written = self.written.get(posixpath.normpath(call.target))
         if text is None and written is not None:
             yield from (
-                Reached(each) for each in effects(written.text, Around(self.caches, self.known, written=self.written))
+                Reached(effect)
+                for effect in effects(written.text, Around(self.caches, self.known, written=self.written))
             )
         elif text is None:
             what = f"{'post-build-hook ' if call.kind == 'hook' else ''}{shown(said)} is no file of this checkout"
@@ -106,8 +109,8 @@ class Reader:
     def below(self, path: str, text: Text, first: int) -> Iterator[Reached]:
         """Yield what a file of the checkout does whose first line is that one."""
         inner = replace(self, at=path, depth=self.depth + 1)
-        for each in inner.reached(text):
-            yield each if each.path else Reached(each.effect, path, first + each.effect.offset)
+        for reached in inner.reached(text):
+            yield reached if reached.path else Reached(reached.effect, path, first + reached.effect.offset)
 
     def _recipes(self, call: Runs, said: str) -> Iterator[Reached]:
         is_just = call.kind == "just"
@@ -116,7 +119,7 @@ class Reader:
             path = self.find(posixpath.join(call.folder, path))
         else:
             places = self._places(posixpath.join(call.folder, given))
-            path = next((found for each in places if (found := self._nearest(each, call.kind))), "")
+            path = next((nearest for place in places if (nearest := self._nearest(place, call.kind))), "")
         text = self.sources.get(path)
         if text is None:
             yield Reached(
@@ -141,22 +144,25 @@ class Reader:
         self, path: str, read: Recipes, name: str, arguments: Sequence[str], above: tuple[str, ...]
     ) -> Iterator[Reached]:
         recipe = read.recipes.get(name)
-        if recipe is None or name in above or len(above) > DEEPEST:
+        if recipe is not None and len(above) > DEEPEST:
+            yield Reached(Opaque(0, "", f"{path}: {name} is needed too deeply", name), path, recipe.line)
             return
-        for each in recipe.needs:
-            yield from self._recipe(path, read, each.name, each.arguments, (*above, name))
+        if recipe is None or name in above:
+            return
+        for need in recipe.needs:
+            yield from self._recipe(path, read, need.name, need.arguments, (*above, name))
         if recipe.interpreter:
             yield from _foreign(path, recipe.body, Runs(0, "", "", "other", name), recipe.line)
         else:
             folder = posixpath.dirname(path)
             inner = replace(self, directory=folder)
             yield from inner.below(
-                path, read.rendered(recipe, [each for each in arguments if HOLE not in each]), recipe.line
+                path, read.rendered(recipe, [argument for argument in arguments if HOLE not in argument]), recipe.line
             )
 
     def _with_imports(self, path: str, read: Recipes) -> Recipes:
-        for each in read.imports:
-            text = self.sources.get(posixpath.normpath(posixpath.join(posixpath.dirname(path), each)))
+        for name in read.imports:
+            text = self.sources.get(posixpath.normpath(posixpath.join(posixpath.dirname(path), name)))
             read = read.with_imported(recipes.just(text)) if text is not None else replace(read, whole=False)
         return read
 
@@ -164,12 +170,12 @@ class Reader:
         """Return the file of recipes of a folder; just also looks above it."""
         names = _JUSTFILES if kind == "just" else _MAKEFILES
         while True:
-            found = next(
+            nearest = next(
                 (path for name in names if (path := posixpath.normpath(posixpath.join(folder, name))) in self.sources),
                 "",
             )
-            if found or not folder or folder == "." or kind != "just":
-                return found
+            if nearest or not folder or folder == "." or kind != "just":
+                return nearest
             folder = posixpath.dirname(folder)
 
     def _npm(self, call: Runs) -> Iterator[Reached]:
@@ -183,17 +189,20 @@ class Reader:
         if isinstance(text, str):
             line = self.sources[path].count("\n", 0, max(0, self.sources[path].find(json.dumps(call.words[0])))) + 1
             yield from (
-                replace(each, line=line) if each.path == path else each for each in self.below(path, text, line)
+                replace(reached, line=line) if reached.path == path else reached
+                for reached in self.below(path, text, line)
             )
 
     def _docker(self, call: Runs, said: str) -> Iterator[Reached]:
         """Yield what the instructions RUN of a Dockerfile do."""
         contexts, _, given = _called(call.words, ("-f", "--file"), ())
         context = contexts[-1] if len(contexts) > 1 else "."
-        names = [given] if given else [posixpath.join(context, each) for each in ("Dockerfile", "Containerfile")]
-        path = next((found for each in names if (found := self.find(posixpath.join(call.folder, each)))), "")
+        names = [given] if given else [posixpath.join(context, name) for name in ("Dockerfile", "Containerfile")]
+        path = next((there for name in names if (there := self.find(posixpath.join(call.folder, name)))), "")
         if path:
             yield from self.below(path, recipes.dockerfile(self.sources[path]), 1)
+            if self.sources[path].count("\n") > recipes.MOST_LINES:
+                yield Reached(Opaque(call.offset, "", f"{path} is not read to its end", said))
         else:
             yield Reached(Opaque(call.offset, "", f"{shown(said)}: no Dockerfile is found", said))
 

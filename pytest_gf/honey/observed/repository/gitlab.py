@@ -14,11 +14,12 @@ from pytest_gf.honey.observed.repository.branches import words
 from pytest_gf.honey.observed.repository.calling import Known
 from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC, Opaque, Writes
 from pytest_gf.honey.observed.repository.following import Reader
-from pytest_gf.honey.observed.repository.gitlab_jobs import DEEPEST, Job, Placed
-from pytest_gf.honey.observed.repository.gitlab_jobs import Pipeline as Whole
+from pytest_gf.honey.observed.repository.gitlab_jobs import DEEPEST, GitLabJob, Pipeline, Placed
 from pytest_gf.honey.observed.repository.scene import TOKEN
 from pytest_gf.honey.observed.repository.searching import shown
 
+LONGEST = 4_000
+"""Characters of a rule's ``if``."""
 PIPELINES = (".gitlab-ci.yml", ".gitlab/*.yml", ".gitlab/*.yaml")
 _SHELLS = (("before_script", "script"), ("after_script",))
 """The scripts of a job, those together that one shell runs."""
@@ -31,7 +32,7 @@ _TOKEN = re.compile(
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class PipelineTrigger:
     """What runs a pipeline: the variables that are known of it; an empty text is a variable that is not there."""
 
     what: str
@@ -42,29 +43,29 @@ class Pipeline:
         return self.variables["CI_PIPELINE_SOURCE"] == "merge_request_event"
 
 
-def merge_request(branch: str) -> Pipeline:
-    """Return a merge request's pipeline."""
+def merge_request(branch: str) -> PipelineTrigger:
+    """Return what runs a merge request's pipeline."""
     known = {
         "CI_PIPELINE_SOURCE": "merge_request_event",
         "CI_COMMIT_BRANCH": "",
         "CI_COMMIT_TAG": "",
         "CI_DEFAULT_BRANCH": branch,
     }
-    return Pipeline(
+    return PipelineTrigger(
         "a merge request",
         known | {"CI_MERGE_REQUEST_IID": "1", "CI_MERGE_REQUEST_ID": "1", "CI_OPEN_MERGE_REQUESTS": "g/p!1"},
     )
 
 
-def feature(branch: str) -> Pipeline:
-    """Return the pipeline of a branch that is not the default one."""
+def feature(branch: str) -> PipelineTrigger:
+    """Return what runs the pipeline of a branch that is not the default one."""
     known = {
         "CI_PIPELINE_SOURCE": "push",
         "CI_COMMIT_BRANCH": "a-feature",
         "CI_COMMIT_REF_NAME": "a-feature",
         "CI_COMMIT_TAG": "",
     }
-    return Pipeline(
+    return PipelineTrigger(
         "a branch", known | {"CI_DEFAULT_BRANCH": branch, "CI_MERGE_REQUEST_IID": "", "CI_MERGE_REQUEST_ID": ""}
     )
 
@@ -81,14 +82,14 @@ class JobPush:
     how: str
     guard: str
     undecided: str
-    job: Job
-    whole: Whole
+    job: GitLabJob
+    whole: Pipeline
     doubt: str = ""
 
-    def runs(self, pipeline: Pipeline) -> tuple[Truth, str]:
-        """Return whether this pipeline runs the job, and the words that would decide it."""
-        found, said = _runs(self.job, self.whole, pipeline)
-        return (Truth.UNDECIDED, self.doubt) if self.doubt and found is Truth.POSSIBLE else (found, said)
+    def runs(self, trigger: PipelineTrigger) -> tuple[Truth, str]:
+        """Return whether a pipeline that this triggers runs the job, and the words that would decide it."""
+        truth, said = _runs(self.job, self.whole, trigger)
+        return (Truth.UNDECIDED, self.doubt) if self.doubt and truth is Truth.POSSIBLE else (truth, said)
 
 
 def pushes(path: str, text: str, sources: Sources, known: Known) -> Iterator[JobPush]:
@@ -112,14 +113,14 @@ def unknown_includes(path: str, text: str, sources: Sources) -> Iterator[tuple[s
     yield from gitlab_jobs.pipeline(path, text, sources).absent
 
 
-def _of(whole: Whole, sources: Sources, known: Known, depth: int = 0) -> Iterator[JobPush]:
+def _of(whole: Pipeline, sources: Sources, known: Known, depth: int = 0) -> Iterator[JobPush]:
     for job in whole.jobs():
         if job.hidden and job.used:
             continue
         for keys in _SHELLS:
-            entries = [each for key in keys for each in whole.listed(job.get(key))]
-            for each in _pushed(entries, job, whole, sources, known):
-                yield replace(each, doubt=job.unseen)
+            entries = [entry for key in keys for entry in whole.listed(job.get(key))]
+            for push in _pushed(entries, job, whole, sources, known):
+                yield replace(push, doubt=job.unseen)
         trigger = job.get("trigger")
         if trigger is not None and isinstance(trigger.node, Table) and depth < _CHILDREN:
             for _, kind, where in gitlab_jobs.included(trigger.node.get("include")):
@@ -128,21 +129,23 @@ def _of(whole: Whole, sources: Sources, known: Known, depth: int = 0) -> Iterato
 
 
 def _below(  # noqa: PLR0917  # A pipeline, and what is around it.
-    path: str, job: Job, whole: Whole, sources: Sources, known: Known, depth: int
+    path: str, job: GitLabJob, whole: Pipeline, sources: Sources, known: Known, depth: int
 ) -> Iterator[JobPush]:
     """Yield what the pipeline below a job can push: the job's own rules say whether that runs, but for the rules in it."""
     try:
         below = gitlab_jobs.pipeline(path, sources[path], sources)
         below.budget = whole.budget
-        for each in _of(below, sources, known, depth + 1):
-            ruled = any(each.job.get(key) is not None for key in ("rules", "only", "except"))
-            doubt = each.doubt or (f"whether {each.job.name} of {path} runs below {job.name}" if ruled else "")
-            yield replace(each, job=job, whole=whole, doubt=doubt)
+        for push in _of(below, sources, known, depth + 1):
+            ruled = any(push.job.get(key) is not None for key in ("rules", "only", "except"))
+            doubt = push.doubt or (f"whether {push.job.name} of {path} runs below {job.name}" if ruled else "")
+            yield replace(push, job=job, whole=whole, doubt=doubt)
     except Malformed as wrong:
         yield JobPush(path, wrong.line, "may write to Attic", "", f"it can't be read: {wrong}", job, whole)
 
 
-def _pushed(entries: Sequence[Placed], job: Job, whole: Whole, sources: Sources, known: Known) -> Iterator[JobPush]:
+def _pushed(
+    entries: Sequence[Placed], job: GitLabJob, whole: Pipeline, sources: Sources, known: Known
+) -> Iterator[JobPush]:
     """Yield what commands of a job can push: GitLab hands them to one shell, one below the other."""
     texts: list[str] = []
     places: list[tuple[str, int]] = []
@@ -157,48 +160,48 @@ def _pushed(entries: Sequence[Placed], job: Job, whole: Whole, sources: Sources,
             yield JobPush(path, node.line, "may write to Attic", "", f"{said} is not in this checkout", job, whole)
     variables = {**whole.top().table("variables"), **job.table("variables")}
     reader = Reader(sources, known.caches, _literal(variables))
-    for each in reader.reached(rendered("\n".join(texts), (GITLAB,))) if texts else ():
-        found = each.effect
-        path, line = places[min(max(found.offset, 0), len(places) - 1)]
-        if isinstance(found, Writes):
-            yield JobPush(path, line, f"runs {found.verb}{each.where}", found.guard, found.unknown, job, whole)
-        elif isinstance(found, Opaque) and (NAMES_ATTIC.search(f"{found.text} {found.unknown}") or TOKEN in variables):
-            why = f"{found.unknown}, and it can't be read"
-            yield JobPush(path, line, "may write to Attic", found.guard, why, job, whole)
+    for reached in reader.reached(rendered("\n".join(texts), (GITLAB,))) if texts else ():
+        effect = reached.effect
+        path, line = places[min(max(effect.offset, 0), len(places) - 1)]
+        if isinstance(effect, Writes):
+            yield JobPush(path, line, f"runs {effect.verb}{reached.where}", effect.guard, effect.unknown, job, whole)
+        elif isinstance(effect, Opaque) and (
+            NAMES_ATTIC.search(f"{effect.text} {effect.unknown}") or TOKEN in variables
+        ):
+            why = f"{effect.unknown}, and it can't be read"
+            yield JobPush(path, line, "may write to Attic", effect.guard, why, job, whole)
 
 
 def _literal(variables: Mapping[str, Node]) -> dict[str, str]:
-    return {name: each.text for name, each in variables.items() if isinstance(each, Scalar) and "$" not in each.text}
+    return {name: node.text for name, node in variables.items() if isinstance(node, Scalar) and "$" not in node.text}
 
 
-def _runs(job: Job, whole: Whole, pipeline: Pipeline) -> tuple[Truth, str]:
+def _runs(job: GitLabJob, whole: Pipeline, trigger: PipelineTrigger) -> tuple[Truth, str]:
     workflow = whole.top().get("workflow")
     ruled = isinstance(workflow.node, Table) and workflow.node.get("rules") if workflow is not None else None
     gate, said = (
-        _rules(whole, Placed(workflow.path, ruled), pipeline)
-        if workflow is not None and ruled
-        else (Truth.POSSIBLE, "")
+        _rules(whole, Placed(workflow.path, ruled), trigger) if workflow is not None and ruled else (Truth.POSSIBLE, "")
     )
     if gate is Truth.NEVER:
         return gate, said
-    found, why = _own(job, whole, pipeline, has_workflow=bool(ruled))
-    return (gate, said) if found is Truth.POSSIBLE else (found, why)
+    truth, why = _own(job, whole, trigger, has_workflow=bool(ruled))
+    return (gate, said) if truth is Truth.POSSIBLE else (truth, why)
 
 
-def _own(job: Job, whole: Whole, pipeline: Pipeline, *, has_workflow: bool) -> tuple[Truth, str]:
+def _own(job: GitLabJob, whole: Pipeline, trigger: PipelineTrigger, *, has_workflow: bool) -> tuple[Truth, str]:
     """Return whether a pipeline that runs has this job. Without rules of any kind, a merge request's has it only where ``workflow`` has rules."""
     rules, only, but = job.get("rules"), job.get("only"), job.get("except")
     if rules is not None:
-        return _rules(whole, rules, pipeline)
+        return _rules(whole, rules, trigger)
     if only is None and but is None:
         if job.unseen:
             return Truth.UNDECIDED, job.unseen
-        return (Truth.NEVER if pipeline.is_merge_request and not has_workflow else Truth.POSSIBLE), ""
-    judged = [judge(each.node, pipeline) for judge, each in ((_only, only), (_except, but)) if each is not None]
-    return min(judged, key=lambda each: _BY_DOUBT.index(each[0]))
+        return (Truth.NEVER if trigger.is_merge_request and not has_workflow else Truth.POSSIBLE), ""
+    judged = [judge(placed.node, trigger) for judge, placed in ((_only, only), (_except, but)) if placed is not None]
+    return min(judged, key=lambda verdict: _BY_DOUBT.index(verdict[0]))
 
 
-def _rules(whole: Whole, rules: Placed, pipeline: Pipeline) -> tuple[Truth, str]:
+def _rules(whole: Pipeline, rules: Placed, trigger: PipelineTrigger) -> tuple[Truth, str]:
     """Return whether a rule lets a job run: the first that fits says so."""
     try:
         listed = list(whole.listed(rules))
@@ -210,10 +213,10 @@ def _rules(whole: Whole, rules: Placed, pipeline: Pipeline) -> tuple[Truth, str]
         text, when = rule.get("if"), rule.get("when")
         runs = not (isinstance(when, Scalar) and when.text == "never")
         if rule.get("changes") is not None or rule.get("exists") is not None:
-            if runs and (not isinstance(text, Scalar) or fits(text.text, pipeline.variables) is not False):
+            if runs and (not isinstance(text, Scalar) or fits(text.text, trigger.variables) is not False):
                 return Truth.POSSIBLE, ""
             continue
-        fit = True if text is None else fits(text.text, pipeline.variables) if isinstance(text, Scalar) else None
+        fit = True if text is None else fits(text.text, trigger.variables) if isinstance(text, Scalar) else None
         if fit is None:
             return Truth.UNDECIDED, f"if: {shown(text.text) if isinstance(text, Scalar) else '?'}"
         if fit:
@@ -221,37 +224,37 @@ def _rules(whole: Whole, rules: Placed, pipeline: Pipeline) -> tuple[Truth, str]
     return Truth.NEVER, ""
 
 
-def _only(node: Node, pipeline: Pipeline) -> tuple[Truth, str]:
+def _only(node: Node, trigger: PipelineTrigger) -> tuple[Truth, str]:
     """Return whether ``only`` lets a job run: by its refs, branches and tags where it names none, and by each of its variables."""
     table = node if isinstance(node, Table) else Table((), node.line)
     named = words(table.get("refs")) if isinstance(node, Table) else words(node)
     refs = named or ("branches", "tags")
-    asks = pipeline.is_merge_request
+    asks = trigger.is_merge_request
     fitting = {"merge_requests"} if asks else {"branches", "pushes"}
     if not fitting & set(refs):
-        unclear = [each for each in refs if each.startswith("/") or "$" in each or "*" in each]
+        unclear = [ref for ref in refs if ref.startswith("/") or "$" in ref or "*" in ref]
         return (Truth.UNDECIDED, f"only: {', '.join(refs)}") if unclear and not asks else (Truth.NEVER, "")
-    fit = [fits(each, pipeline.variables) for each in words(table.get("variables"))]
+    fit = [fits(condition, trigger.variables) for condition in words(table.get("variables"))]
     if not fit or True in fit:
         return Truth.POSSIBLE, ""
     return (Truth.UNDECIDED, "only: variables") if None in fit else (Truth.NEVER, "")
 
 
-def _except(node: Node, pipeline: Pipeline) -> tuple[Truth, str]:
-    found, said = _only(node, pipeline)
-    if found is Truth.UNDECIDED:
-        return found, said.replace("only", "except")
-    return (Truth.NEVER if found is Truth.POSSIBLE or pipeline.is_merge_request else Truth.POSSIBLE), ""
+def _except(node: Node, trigger: PipelineTrigger) -> tuple[Truth, str]:
+    truth, said = _only(node, trigger)
+    if truth is Truth.UNDECIDED:
+        return truth, said.replace("only", "except")
+    return (Truth.NEVER if truth is Truth.POSSIBLE or trigger.is_merge_request else Truth.POSSIBLE), ""
 
 
 def fits(text: str, variables: Mapping[str, str]) -> bool | None:
     """Return whether a rule's ``if`` holds with these variables; None where only a run would know."""
     try:
         reader = _Rule(text, variables)
-        found = reader.either(0)
+        result = reader.either(0)
     except (Malformed, ValueError):
         return None
-    return found if reader.at == len(reader.tokens) else None
+    return result if reader.at == len(reader.tokens) else None
 
 
 class _Rule:
@@ -262,35 +265,37 @@ class _Rule:
         self.tokens: list[tuple[int, str]] = []
         self.at = 0
         place, end = 0, len(text.rstrip())
-        while place < min(end, 4_000):
-            found = _TOKEN.match(text, place)
-            if found is None:
+        if end > LONGEST:
+            raise ValueError(f"longer than {LONGEST} characters")
+        while place < end:
+            match = _TOKEN.match(text, place)
+            if match is None:
                 raise ValueError(f"not understood: {text[place : place + 20]!r}")
-            self.tokens.append((int(found.lastindex or 0), found[found.lastindex or 0]))
-            place = found.end()
+            self.tokens.append((int(match.lastindex or 0), match[match.lastindex or 0]))
+            place = match.end()
 
     def either(self, depth: int) -> bool | None:
-        found = self.both(depth)
+        left = self.both(depth)
         while self.sign("||"):
             other = self.both(depth)
-            found = True if True in {found, other} else None if None in {found, other} else False
-        return found
+            left = True if True in {left, other} else None if None in {left, other} else False
+        return left
 
     def both(self, depth: int) -> bool | None:
-        found = self.one(depth)
+        left = self.one(depth)
         while self.sign("&&"):
             other = self.one(depth)
-            found = False if False in {found, other} else None if None in {found, other} else True
-        return found
+            left = False if False in {left, other} else None if None in {left, other} else True
+        return left
 
     def one(self, depth: int) -> bool | None:
         if depth > DEEPEST:
             raise ValueError("nested too deeply")
         if self.sign("("):
-            found = self.either(depth + 1)
+            value = self.either(depth + 1)
             if not self.sign(")"):
                 raise ValueError(") is missing")
-            return found
+            return value
         left = self.value()
         for sign in ("==", "!=", "=~", "!~"):
             if self.sign(sign):
@@ -310,9 +315,9 @@ class _Rule:
         return "" if kind == _NULL else text
 
     def sign(self, wanted: str) -> bool:
-        found = self.at < len(self.tokens) and self.tokens[self.at] == (_SIGN, wanted)
-        self.at += found
-        return found
+        is_next = self.at < len(self.tokens) and self.tokens[self.at] == (_SIGN, wanted)
+        self.at += is_next
+        return is_next
 
 
 _SIGN, _NULL = 5, 6

@@ -33,7 +33,7 @@ class Placed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Job:
+class GitLabJob:
     """A job: the mappings that it is made of, the nearest one last. ``unseen``: what it extends and nobody shows."""
 
     name: str
@@ -49,16 +49,16 @@ class Job:
 
     def get(self, key: str) -> Placed | None:
         """Return the value that counts for a key."""
-        found = ((path, table.get(key)) for path, table in reversed(self.layers))
-        return next((Placed(path, node) for path, node in found if node is not None), None)
+        nodes = ((path, table.get(key)) for path, table in reversed(self.layers))
+        return next((Placed(path, node) for path, node in nodes if node is not None), None)
 
     def table(self, key: str) -> dict[str, Node]:
         """Return the entries of a mapping, of which each layer may have a part."""
-        found: dict[str, Node] = {}
+        entries: dict[str, Node] = {}
         for _, layer in self.layers:
             node = layer.get(key)
-            found |= {name.text: each for name, each in node.entries} if isinstance(node, Table) else {}
-        return found
+            entries |= {name.text: below for name, below in node.entries} if isinstance(node, Table) else {}
+        return entries
 
 
 @dataclass
@@ -83,60 +83,60 @@ class Pipeline:
     files: set[str] = field(default_factory=set)
     budget: Budget = field(default_factory=Budget)
 
-    def jobs(self) -> Iterator[Job]:
+    def jobs(self) -> Iterator[GitLabJob]:
         """Yield the jobs, the hidden ones too."""
         used = self._used()
         for name in dict.fromkeys(key.text for _, top in self.tops for key, _ in top.entries):
             layers, unseen = self._layers(name, ())
             if name not in NO_JOBS and layers:
-                yield Job(name, (*self._defaults(), *layers), unseen, name in used)
+                yield GitLabJob(name, (*self._defaults(), *layers), unseen, name in used)
 
-    def job(self, name: str) -> Job:
+    def job(self, name: str) -> GitLabJob:
         """Return a job by its name, without what is inherited from ``default``."""
-        return Job(name, *self._layers(name, ()))
+        return GitLabJob(name, *self._layers(name, ()))
 
-    def top(self) -> Job:
+    def top(self) -> GitLabJob:
         """Return the top of the pipeline, as a job is read."""
-        return Job("", tuple(self.tops))
+        return GitLabJob("", tuple(self.tops))
 
-    def listed(self, found: Placed | None, depth: int = 0) -> Iterator[Placed]:
+    def listed(self, placed: Placed | None, depth: int = 0) -> Iterator[Placed]:
         """Yield the entries of a list or of lists in it, and of those that ``!reference`` names; an unknown one as itself. Raises Malformed."""
-        if found is None or depth > DEEPEST:
+        if placed is None or depth > DEEPEST:
             return
-        path, node = found
+        path, node = placed
         self.budget.spend(_EACH, node.line)
         if not isinstance(node, Items):
-            yield found
+            yield placed
         elif node.tag == "!reference":
             target = self._referred(words(node))
             if target is None:
-                yield found
+                yield placed
             else:
                 yield from self.listed(target, depth + 1)
         else:
-            for each in node.nodes:
-                yield from self.listed(Placed(path, each), depth + 1)
+            for item in node.nodes:
+                yield from self.listed(Placed(path, item), depth + 1)
 
     def _referred(self, names: tuple[str, ...]) -> Placed | None:
         if len(names) < 2:  # noqa: PLR2004  # A job and a key.
             return None
-        found = self.job(names[0]).get(names[1])
+        placed = self.job(names[0]).get(names[1])
         for name in names[2:]:
-            below = found.node.get(name) if found is not None and isinstance(found.node, Table) else None
-            found = Placed(found.path, below) if found is not None and below is not None else None
-        return found
+            below = placed.node.get(name) if placed is not None and isinstance(placed.node, Table) else None
+            placed = Placed(placed.path, below) if placed is not None and below is not None else None
+        return placed
 
     def _layers(self, name: str, above: tuple[str, ...]) -> tuple[tuple[tuple[str, Table], ...], str]:
         own = [(path, node) for path, top in self.tops if isinstance(node := top.get(name), Table)]
-        extended = Job(name, tuple(own)).get("extends")
+        extended = GitLabJob(name, tuple(own)).get("extends")
         made: list[tuple[str, Table]] = []
         unseen = ""
-        for each in words(extended.node) if extended is not None else ():
-            if each in above or len(above) > DEEPEST or len(made) > _MOST_LAYERS:
-                unseen = f"extends: {each}"
+        for base in words(extended.node) if extended is not None else ():
+            if base in above or len(above) > DEEPEST or len(made) > _MOST_LAYERS:
+                unseen = f"extends: {base}"
                 continue
-            layers, inner = self._layers(each, (*above, name))
-            unseen = unseen or inner or ("" if layers else f"extends: {each}")
+            layers, inner = self._layers(base, (*above, name))
+            unseen = unseen or inner or ("" if layers else f"extends: {base}")
             made += layers
         return (*made, *own), unseen
 
@@ -150,18 +150,18 @@ class Pipeline:
                 yield path, default
 
     def _used(self) -> set[str]:
-        found: set[str] = set()
+        names: set[str] = set()
         pending: list[tuple[Node, int]] = [(top, 0) for _, top in self.tops]
         while pending:
             node, depth = pending.pop()
             if isinstance(node, Table):
                 extended = node.get("extends") if depth == 1 else None
-                found.update(words(extended))
-                pending += [(each, depth + 1) for _, each in node.entries]
+                names.update(words(extended))
+                pending += [(below, depth + 1) for _, below in node.entries]
             elif isinstance(node, Items):
-                found.update(words(node)[:1] if node.tag == "!reference" else ())
-                pending += [(each, depth + 1) for each in node.nodes]
-        return found
+                names.update(words(node)[:1] if node.tag == "!reference" else ())
+                pending += [(item, depth + 1) for item in node.nodes]
+        return names
 
 
 def pipeline(path: str, text: str, sources: Sources) -> Pipeline:
@@ -173,22 +173,22 @@ def pipeline(path: str, text: str, sources: Sources) -> Pipeline:
 
 def _take(made: Pipeline, path: str, text: str, sources: Sources) -> None:
     made.files.add(path)
-    tables = [each for each in read_all(text) if isinstance(each, Table)]
+    tables = [top for top in read_all(text) if isinstance(top, Table)]
     for table in tables:
         for line, kind, where in included(table.get("include")):
             below = local(where, sources) if kind == "local" else []
             if not below and kind != "template":
                 made.absent.append((path, line, f"include: {kind}: {where}"))
-            for each in below:
-                if each in made.files:
+            for inner in below:
+                if inner in made.files:
                     continue
                 if len(made.files) >= MOST_FILES:
                     made.absent.append((path, line, f"include: {where}, behind {MOST_FILES} other files"))
                     continue
                 try:
-                    _take(made, each, sources[each], sources)
+                    _take(made, inner, sources[inner], sources)
                 except Malformed as wrong:
-                    made.absent.append((path, line, f"include: {each}, which can't be read: {wrong}"))
+                    made.absent.append((path, line, f"include: {inner}, which can't be read: {wrong}"))
     made.tops += [(path, table) for table in tables]
 
 
@@ -198,19 +198,21 @@ def local(where: str, sources: Sources) -> list[str]:
     if "*" not in path:
         return [path] if path in sources else []
     deep = "**" in path
-    return [each for each in sources if is_among(each, [path]) and (deep or each.count("/") == path.count("/"))]
+    return [file for file in sources if is_among(file, [path]) and (deep or file.count("/") == path.count("/"))]
 
 
 def included(node: Node | None) -> Iterator[tuple[int, str, str]]:
     """Yield what ``include`` names: its line, its kind (local, remote, project, component, template …), and where it is."""
-    for each in node.nodes if isinstance(node, Items) else (node,) if node is not None else ():
-        if isinstance(each, Scalar):
-            yield each.line, "remote" if "://" in each.text else "local", each.text
-        elif isinstance(each, Table):
-            known = {key.text: one for key, one in each.entries if isinstance(one, Scalar)}
+    for entry in node.nodes if isinstance(node, Items) else (node,) if node is not None else ():
+        if isinstance(entry, Scalar):
+            yield entry.line, "remote" if "://" in entry.text else "local", entry.text
+        elif isinstance(entry, Table):
+            known = {key.text: one for key, one in entry.entries if isinstance(one, Scalar)}
             kind = next(
                 (key for key in ("local", "project", "remote", "component", "template", "artifact") if key in known), ""
             )
-            said = " ".join([known[kind].text if kind else "", *(words(each.get("file")) if kind == "project" else ())])
+            said = " ".join(
+                [known[kind].text if kind else "", *(words(entry.get("file")) if kind == "project" else ())]
+            )
             if kind:
-                yield each.line, kind, said
+                yield entry.line, kind, said

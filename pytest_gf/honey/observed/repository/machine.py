@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from pytest_gf.honey.formats import nixconf
-from pytest_gf.honey.observed.repository import BACKEND, DEAD, FLAKEHUB, HELD, SETTINGS, SHARED, Finding, Findings
+from pytest_gf.honey.observed.repository import BACKEND, DEAD, FLAKEHUB, HELD, SETTINGS, SHARED, FileFinding, Findings
 from pytest_gf.honey.observed.repository.addresses import either_of
 
 ENVIRONMENT = "environment"
@@ -17,37 +17,37 @@ BACKEND_FILES = ("TOFU_BACKEND_CONFIG_FILE", "TOFU_BACKEND_CONFIG_DIR")
 
 
 def variable(variables: Mapping[str, str], name: str, promised: str) -> Findings:
-    """Find a variable that is set to something else (S060, S061). An empty one is none: it is no failure."""
+    """Find a variable that is set to something else (S060, S061). An empty variable counts as not set."""
     given = variables.get(name, "")
-    found = [
+    findings = [
         _wrong(name, f"{name}={address(given)}, and {promised} is promised", f"set it to {promised}, or not at all")
     ]
     ok = not given or given.rstrip("/") == promised
     return Findings(
-        SETTINGS, f"{name} is {promised}, or not set", f"{name}={address(given) or 'not set'}", () if ok else found
+        SETTINGS, f"{name} is {promised}, or not set", f"{name}={address(given) or 'not set'}", () if ok else findings
     )
 
 
 def tokens(names: Collection[str], patterns: Sequence[str], named: Collection[str] = ()) -> Findings:
     """Find tokens of Attic that are set (S027): variables of these patterns (fnmatch), and those that a target names for one."""
-    found = tuple(
+    findings = tuple(
         _wrong("token", f"{name} is set in a pull request's job", "give it to no job of a pull request")
         for name in sorted(names)
-        if name in named or any(fnmatchcase(name, each) for each in patterns)
+        if name in named or any(fnmatchcase(name, pattern) for pattern in patterns)
     )
     looked = f"{len(names)} variable(s) of the contract"
-    return Findings(HELD, "a pull request's job holds no token of Attic's", looked, found)
+    return Findings(HELD, "a pull request's job holds no token of Attic's", looked, findings)
 
 
 def state_path(names: frozenset[str], kept: Sequence[str] = ()) -> Findings:
     """Find TF_HTTP_* in the environment (S076). Only names are looked at."""
     http = sorted(name for name in names if name.startswith("TF_HTTP_"))
-    found = tuple(
+    findings = tuple(
         _wrong("TF_HTTP_*", f"{name} is set, and is for compatibility only", "unset it; use TOFU_BACKEND_S3_*")
         for name in http
         if name not in kept
     )
-    return Findings(BACKEND, "no TF_HTTP_* is set", f"{len(names)} variable(s) of the contract", found)
+    return Findings(BACKEND, "no TF_HTTP_* is set", f"{len(names)} variable(s) of the contract", findings)
 
 
 def operator_path(names: frozenset[str], known: Sequence[str] = ()) -> Findings:
@@ -63,7 +63,7 @@ def operator_path(names: frozenset[str], known: Sequence[str] = ()) -> Findings:
         if not name.startswith(BACKEND_FILES) and (name not in known if known else not name.startswith(S3_FAMILY))
     ]
     missing = [] if by_file else [name for name in known if name not in names]
-    found = tuple(
+    findings = tuple(
         _wrong(
             name, f"{name} is of no family that just tofu-init reads", f"use {', '.join(known) or 'TOFU_BACKEND_S3_*'}"
         )
@@ -73,7 +73,7 @@ def operator_path(names: frozenset[str], known: Sequence[str] = ()) -> Findings:
         for name in missing
     )
     return Findings(
-        BACKEND, "the state is reached by TOFU_BACKEND_S3_* or a backend file", f"{len(family)} variable(s)", found
+        BACKEND, "the state is reached by TOFU_BACKEND_S3_* or a backend file", f"{len(family)} variable(s)", findings
     )
 
 
@@ -82,29 +82,31 @@ def executor(variables: Mapping[str, str]) -> Findings:
     cache, given = variables.get("BAZEL_REMOTE_CACHE", ""), variables.get("BAZEL_REMOTE_EXECUTOR", "")
     same = bool(given) and given.rstrip("/") == cache.rstrip("/")
     what = f"BAZEL_REMOTE_EXECUTOR and BAZEL_REMOTE_CACHE are both {address(given)}"
-    found = (_wrong("BAZEL_REMOTE_EXECUTOR", what, "set the executor by itself, or not at all"),) if same else ()
-    return Findings(SHARED, "an executor is set apart from the cache", f"executor {address(given) or 'not set'}", found)
+    findings = (_wrong("BAZEL_REMOTE_EXECUTOR", what, "set the executor by itself, or not at all"),) if same else ()
+    return Findings(
+        SHARED, "an executor is set apart from the cache", f"executor {address(given) or 'not set'}", findings
+    )
 
 
 def retired(variables: Mapping[str, str], files: Mapping[str, str], names: Mapping[str, str]) -> Findings:
     """Find dead addresses in variables, bazelrc and nix.conf (S131 to S135)."""
     pattern = either_of(names)
-    found = [
+    findings = [
         _wrong(name, f"{name} names {match[0]}, which is out of contract", names[match[0]])
         for name, value in variables.items()
         for match in pattern.finditer(value)
     ]
     for path, text in files.items():
         for number, line in enumerate(text.splitlines(), 1):
-            found += [
-                Finding(path, number, "retired-address", f"{match[0]} is out of contract", names[match[0]])
+            findings += [
+                FileFinding(path, number, "retired-address", f"{match[0]} is out of contract", names[match[0]])
                 for match in pattern.finditer(line.partition("#")[0])
             ]
     return Findings(
-        FLAKEHUB,
+        DEAD,
         "no address that is out of contract is in use",
         f"{len(files)} file(s), {len(variables)} variable(s)",
-        found,
+        findings,
     )
 
 
@@ -112,32 +114,39 @@ def substituters(
     variables: Mapping[str, str], files: Mapping[str, str], hosts: Sequence[str], promised: str, cache: str
 ) -> Findings:
     """Find FlakeHub as a substituter, or the shared cache under another address (S004, S066)."""
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     texts = {**files, **({"NIX_CONFIG": variables["NIX_CONFIG"]} if "NIX_CONFIG" in variables else {})}
     for path, text in texts.items():
         if not path.endswith("bazelrc"):
-            for each in nixconf.read(path, text, texts.get):
-                found += _set(each, hosts, promised, cache)
+            for setting in nixconf.read(path, text, texts.get):
+                findings += _set(setting, hosts, promised, cache)
     return Findings(
-        DEAD, f"FlakeHub substitutes nothing here; the shared cache is {cache}", f"{len(texts)} configuration(s)", found
+        FLAKEHUB,
+        f"FlakeHub substitutes nothing here; the shared cache is {cache}",
+        f"{len(texts)} configuration(s)",
+        findings,
     )
 
 
-def _set(each: nixconf.Setting | nixconf.Absent, hosts: Sequence[str], promised: str, cache: str) -> Iterator[Finding]:
-    if isinstance(each, nixconf.Absent):
-        what = f"it includes {each.included}, which was not read"
-        yield Finding(
-            each.path, each.line, "unseen-include", what, "let this user read it", f"what {each.included} sets"
+def _set(
+    setting: nixconf.Setting | nixconf.Absent, hosts: Sequence[str], promised: str, cache: str
+) -> Iterator[FileFinding]:
+    if isinstance(setting, nixconf.Absent):
+        what = f"it includes {setting.included}, which was not read"
+        yield FileFinding(
+            setting.path, setting.line, "unseen-include", what, "let this user read it", f"what {setting.included} sets"
         )
         return
     own = urlsplit(promised).hostname or ""
-    for url in each.words if nixconf.is_substituters(each.name) else ():
+    for url in setting.words if nixconf.is_substituters(setting.name) else ():
         host = _host(url)
         if host in hosts:
-            yield Finding(each.path, each.line, "flakehub-substituter", f"{host} is a substituter", "take it out")
+            yield FileFinding(
+                setting.path, setting.line, "flakehub-substituter", f"{host} is a substituter", "take it out"
+            )
         elif host == own and url.rstrip("/") != f"{promised}/{cache}":
             what = f"{address(url)} is no cache that is promised"
-            yield Finding(each.path, each.line, "other-cache", what, f"use {promised}/{cache}")
+            yield FileFinding(setting.path, setting.line, "other-cache", what, f"use {promised}/{cache}")
 
 
 def _host(url: str) -> str:
@@ -147,8 +156,8 @@ def _host(url: str) -> str:
         return ""
 
 
-def _wrong(name: str, what: str, mend: str) -> Finding:
-    return Finding(ENVIRONMENT, 1, f"variable-{name.lower().replace('_', '-')}", what, mend)
+def _wrong(name: str, what: str, mend: str) -> FileFinding:
+    return FileFinding(ENVIRONMENT, 1, f"variable-{name.lower().replace('_', '-')}", what, mend)
 
 
 def address(url: str) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pytest_gf.honey.formats import markdown
 from pytest_gf.honey.formats.markdown import TableRow
-from pytest_gf.honey.observed.repository import STALE, Finding, Findings
+from pytest_gf.honey.observed.repository import STALE, FileFinding, Findings
 
 COVERED = 0.5
 """The part of a sentence's words that statements must share with it."""
@@ -35,16 +35,16 @@ class Promised(NamedTuple):
 def agrees(path: str, text: str, promised: Promised, statements: Iterable[str] = ()) -> Findings:
     """Find where the tables of a contract document and the contract's data differ, either way (S009)."""
     rows = list(markdown.rows(text))
-    found = [*_addresses(path, rows, promised.addresses), *_stacks(path, rows, promised.stacks)]
+    findings = [*_addresses(path, rows, promised.addresses), *_stacks(path, rows, promised.stacks)]
     strange = uncovered(text, statements)
-    listed = "".join(f"\n  no statement covers: {each}" for each in strange[:MOST_LISTED])
+    listed = "".join(f"\n  no statement covers: {sentence}" for sentence in strange[:MOST_LISTED])
     looked = (
         f"{path}, {len(rows)} row(s) of tables, {len(strange)} sentence(s) that no statement covers{listed}\n{path}"
     )
-    return Findings(STALE, "the contract document and the contract's data say the same", looked, found)
+    return Findings(STALE, "the contract document and the contract's data say the same", looked, findings)
 
 
-def _addresses(path: str, rows: Iterable[TableRow], promised: Mapping[str, str]) -> Iterator[Finding]:
+def _addresses(path: str, rows: Iterable[TableRow], promised: Mapping[str, str]) -> Iterator[FileFinding]:
     seen: set[str] = set()
     for row in rows:
         address = next((cell for name, cell in row.cells.items() if "address" in name.lower()), None)
@@ -55,19 +55,19 @@ def _addresses(path: str, rows: Iterable[TableRow], promised: Mapping[str, str])
         said, wanted = _bare(address), promised.get(system)
         if wanted is None and "://" in said:
             what = f"the page promises {system} at {said}, and the data knows no such system"
-            yield Finding(
+            yield FileFinding(
                 path, row.line, "page-differs", what, "add it to the contract's data, or take it off the page"
             )
         elif wanted is not None and said != wanted:
             what = f"the page says {system} is at {said}, and the data says {wanted}"
-            yield Finding(path, row.line, "page-differs", what, "change the one that is wrong")
+            yield FileFinding(path, row.line, "page-differs", what, "change the one that is wrong")
     for system in promised:
         if system not in seen:
             what = f"the data says {system} is at {promised[system]}, and no table of the page names it"
-            yield Finding(path, 1, "page-differs", what, "add its row, or take it out of the data")
+            yield FileFinding(path, 1, "page-differs", what, "add its row, or take it out of the data")
 
 
-def _stacks(path: str, rows: Iterable[TableRow], promised: Mapping[str, str]) -> Iterator[Finding]:
+def _stacks(path: str, rows: Iterable[TableRow], promised: Mapping[str, str]) -> Iterator[FileFinding]:
     seen: set[str] = set()
     for row in rows:
         key = next((cell for name, cell in row.cells.items() if "key" in name.lower()), None)
@@ -77,16 +77,16 @@ def _stacks(path: str, rows: Iterable[TableRow], promised: Mapping[str, str]) ->
         seen.add(stack)
         if stack not in promised:
             what = f"the page names the stack {stack} with the key {said}, and the data knows no such stack"
-            yield Finding(
+            yield FileFinding(
                 path, row.line, "page-differs", what, "add it to the contract's data, or take it off the page"
             )
         elif said != promised[stack]:
             what = f"the page says the key of {stack} is {said}, and the data says {promised[stack]}"
-            yield Finding(path, row.line, "page-differs", what, "change the one that is wrong")
+            yield FileFinding(path, row.line, "page-differs", what, "change the one that is wrong")
     for stack in promised:
         if stack not in seen:
             what = f"the data names the stack {stack} with the key {promised[stack]}, and no table of the page does"
-            yield Finding(path, 1, "page-differs", what, "add its row, or take it out of the data")
+            yield FileFinding(path, 1, "page-differs", what, "add its row, or take it out of the data")
 
 
 def _bare(cell: str) -> str:
@@ -95,7 +95,7 @@ def _bare(cell: str) -> str:
 
 def uncovered(text: str, statements: Iterable[str]) -> tuple[str, ...]:
     """Return the sentences of a document that no statement covers, by the words that they share."""
-    known = [_words(each) for each in statements]
+    known = [_words(statement) for statement in statements]
     return tuple(
         sentence
         for sentence in _sentences(text)
@@ -107,7 +107,7 @@ def _covered(words: frozenset[str], known: list[frozenset[str]]) -> float:
     """Return the part of a sentence's words that the best few statements have: a sentence may say several things."""
     left, count = set(words), len(words)
     for _ in range(MOST_TOGETHER):
-        best = max(known, key=lambda each: len(left & each), default=frozenset[str]())
+        best = max(known, key=lambda statement: len(left & statement), default=frozenset[str]())
         left -= best
     return 1 - len(left) / count
 
@@ -120,12 +120,12 @@ def _sentences(text: str) -> Iterator[str]:
         plain = line.text.strip()
         begins = plain.startswith(("- ", "* ", "#", "|")) or not plain
         if begins and held:
-            yield from (each for each in re.split(r"(?<=[.!?;])\s+", " ".join(held)) if each)
+            yield from (sentence for sentence in re.split(r"(?<=[.!?;])\s+", " ".join(held)) if sentence)
             held = []
         if plain and not plain.startswith(("#", "|")) and not plain.endswith("|"):
             held.append(plain.removeprefix("- ").removeprefix("* "))
 
 
 def _words(text: str) -> frozenset[str]:
-    found = _WORD.findall(text.lower().replace("`", " "))
-    return frozenset(word.rstrip("s").strip(".") for word in found if len(word) > 2 and not _SMALL.fullmatch(word))  # noqa: PLR2004  # Shorter ones say nothing.
+    words = _WORD.findall(text.lower().replace("`", " "))
+    return frozenset(word.rstrip("s").strip(".") for word in words if len(word) > 2 and not _SMALL.fullmatch(word))  # noqa: PLR2004  # Shorter ones say nothing.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pytest_gf.honey.formats.workflow import Job, Workflow
-from pytest_gf.honey.observed.repository import PUSHES, Finding, Findings, Sources
+from pytest_gf.honey.observed.repository import PUSHES, FileFinding, Findings, Sources
 from pytest_gf.honey.observed.repository.pushing import Push, pushes
 from pytest_gf.honey.observed.repository.quarantine import Plan, Read
 from pytest_gf.honey.observed.repository.scene import Scene
@@ -19,29 +19,31 @@ _REFUSES = re.compile(r"\bexit\s+[1-9]|\bfalse\b|::error|\bdie\b")
 
 def publication(sources: Sources, known: Read, plan: Plan, words: Sequence[str]) -> Findings:
     """Find publication workflows that publish without their word, or whose words are not demanded."""
-    chosen = {path: each for path, each in known.workflows.items() if is_among(path, plan.publication)}
-    found: list[Finding] = [each for each in known.refused if is_among(each.path, plan.publication)]
-    for path, each in chosen.items():
-        found += _words(path, each, sources[path], words)
-        found += _unconfirmed(path, each, sources, plan, words)
+    chosen = {path: workflow for path, workflow in known.workflows.items() if is_among(path, plan.publication)}
+    findings: list[FileFinding] = [finding for finding in known.refused if is_among(finding.path, plan.publication)]
+    for path, workflow in chosen.items():
+        findings += _words(path, workflow, sources[path], words)
+        findings += _unconfirmed(path, workflow, sources, plan, words)
     promise = f"publication demands {', '.join(words)}, each for its profile"
-    return Findings(PUSHES, promise, f"{len(chosen)} publication workflow(s)", found)
+    return Findings(PUSHES, promise, f"{len(chosen)} publication workflow(s)", findings)
 
 
-def _words(path: str, read: Workflow, text: str, words: Sequence[str]) -> Iterator[Finding]:
+def _words(path: str, read: Workflow, text: str, words: Sequence[str]) -> Iterator[FileFinding]:
     code = "\n".join(line.partition(" #")[0] for line in text.splitlines() if not line.lstrip().startswith("#"))
     for word in words:
         if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", code):
             line = read.trigger_lines.get("workflow_dispatch", 1)
             mend = f"refuse the profile unless confirm is {word}"
-            yield Finding(path, line, "word-not-demanded", f"the word {word} stands nowhere in it", mend)
+            yield FileFinding(path, line, "word-not-demanded", f"the word {word} stands nowhere in it", mend)
     given = read.inputs.get(CONFIRM)
     if given is not None and given.default is not None and given.default.value in words:
         what = f"confirm is {given.default.value} by default, so nobody has to type it"
-        yield Finding(path, given.default.line, "word-by-default", what, "leave the default empty")
+        yield FileFinding(path, given.default.line, "word-by-default", what, "leave the default empty")
 
 
-def _unconfirmed(path: str, read: Workflow, sources: Sources, plan: Plan, words: Sequence[str]) -> Iterator[Finding]:
+def _unconfirmed(
+    path: str, read: Workflow, sources: Sources, plan: Plan, words: Sequence[str]
+) -> Iterator[FileFinding]:
     """Yield what is published after a wrong word, or by an event that has no word at all."""
     for event in read.triggers:
         wrong = frozenset({WRONG if event == "workflow_dispatch" else ""})
@@ -52,7 +54,7 @@ def _unconfirmed(path: str, read: Workflow, sources: Sources, plan: Plan, words:
                 continue
             what = f"{push.how} with confirm={WRONG!r}" if event == "workflow_dispatch" else f"{push.how} on {event}"
             mend = "refuse it before that line unless confirm is the word of the profile"
-            yield Finding(path, push.line, "published-without-word", what, mend, push.undecided)
+            yield FileFinding(path, push.line, "published-without-word", what, mend, push.undecided)
 
 
 def _job_of(read: Workflow, push: Push) -> Job | None:
@@ -62,8 +64,8 @@ def _job_of(read: Workflow, push: Push) -> Job | None:
 
 def _refused_before(read: Workflow, job: Job, line: int, words: Sequence[str]) -> bool:
     """Return whether a script before this line, or in a job that this one needs, refuses a wrong word."""
-    jobs = {each.id: each for each in read.jobs}
+    jobs = {other.id: other for other in read.jobs}
     needed = [jobs[name] for name in job.needs if name in jobs]
-    scripts = [step.run.text for each in needed for step in each.steps if step.run is not None]
+    scripts = [step.run.text for other in needed for step in other.steps if step.run is not None]
     scripts += [step.run.text for step in job.steps if step.run is not None and step.run.line <= line]
     return any(any(word in script for word in words) and _REFUSES.search(script) for script in scripts)

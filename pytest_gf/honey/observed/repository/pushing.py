@@ -55,16 +55,16 @@ def steps_push(path: str, steps: tuple[Step, ...], view: View, sources: Sources,
 
 def _given(read: Workflow, scene: Scene) -> dict[str, Set]:
     """Return the inputs of a workflow as its own event gives them: those of a dispatch, or of an unseen caller."""
-    found: dict[str, Set] = {}
-    for name, each in read.inputs.items():
+    inputs: dict[str, Set] = {}
+    for name, declared in read.inputs.items():
         if name in scene.inputs:
-            found[name] = scene.inputs[name]
+            inputs[name] = scene.inputs[name]
         elif scene.event in {"workflow_dispatch", "workflow_call"} or "workflow_call" in read.triggers:
-            options: Set = frozenset(each.options) if each.kind == "choice" else frozenset({True, False})
-            found[name] = (
-                options if each.kind in {"choice", "boolean"} and scene.event == "workflow_dispatch" else UNSEEN
+            options: Set = frozenset(declared.options) if declared.kind == "choice" else frozenset({True, False})
+            inputs[name] = (
+                options if declared.kind in {"choice", "boolean"} and scene.event == "workflow_dispatch" else UNSEEN
             )
-    return found
+    return inputs
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class _Trail:
 
 def _both(one: str, other: str) -> str:
     """Return both conditions that nobody knows, in the order in which they are met."""
-    return "; ".join(dict.fromkeys(each for each in (one, other) if each))
+    return "; ".join(dict.fromkeys(text for text in (one, other) if text))
 
 
 @dataclass
@@ -111,14 +111,14 @@ class _Job:
             else view
         )
 
-    def take(self, found: Sets, view: View, *, sure: bool) -> None:
+    def take(self, setting: Sets, view: View, *, sure: bool) -> None:
         """Take what a step writes to GITHUB_ENV; where it may not come to that, the old value stays possible."""
-        if not found.name:
+        if not setting.name:
             self.loose = True
             return
-        name = found.name.lower()
-        value: Set = UNSEEN if found.value is None else frozenset({found.value})
-        self.env[name] = value if sure and not found.guard else value | self.over(view).variable(name)
+        name = setting.name.lower()
+        value: Set = UNSEEN if setting.value is None else frozenset({setting.value})
+        self.env[name] = value if sure and not setting.guard else value | self.over(view).variable(name)
 
 
 class _Walk:
@@ -169,9 +169,9 @@ class _Walk:
             return
         for text in variants(run.text, view):
             reader = self.reader(path, step, view, job)
-            for each in reader.reached(text):
+            for reached in reader.reached(text):
                 yield from self.effect(
-                    path, first + each.effect.offset, each, view, trail, job, sure=step.condition is None
+                    path, first + reached.effect.offset, reached, view, trail, job, sure=step.condition is None
                 )
 
     def reader(self, path: str, step: Step, view: View, job: _Job) -> Reader:
@@ -184,17 +184,17 @@ class _Walk:
         )
 
     def effect(  # noqa: PLR0917  # As `opaque`.
-        self, path: str, line: int, each: Reached, view: View, trail: _Trail, job: _Job, *, sure: bool
+        self, path: str, line: int, reached: Reached, view: View, trail: _Trail, job: _Job, *, sure: bool
     ) -> Iterator[Push]:
-        found = each.effect
-        if isinstance(found, Writes):
-            yield trail.push(path, line, f"runs {found.verb}{each.where}", found.unknown or found.guard)
-        elif isinstance(found, Logs):
+        effect = reached.effect
+        if isinstance(effect, Writes):
+            yield trail.push(path, line, f"runs {effect.verb}{reached.where}", effect.unknown or effect.guard)
+        elif isinstance(effect, Logs):
             job.logged_in = job.logged_in or f"attic login in {path}:{line}"
-        elif isinstance(found, Sets):
-            job.take(found, view, sure=sure)
-        elif isinstance(found, Opaque):
-            yield from self.opaque(path, line, found.unknown, f"{found.text}\n{found.unknown}", view, trail, job)
+        elif isinstance(effect, Sets):
+            job.take(effect, view, sure=sure)
+        elif isinstance(effect, Opaque):
+            yield from self.opaque(path, line, effect.unknown, f"{effect.text}\n{effect.unknown}", view, trail, job)
 
     def opaque(  # noqa: PLR0917  # One place in a walk: where, what, and what is around it.
         self, path: str, line: int, what: str, text: str, view: View, trail: _Trail, job: _Job
@@ -224,11 +224,11 @@ class _Walk:
     ) -> Iterator[Push]:
         """Yield what an action does: the one in this checkout if it is there, else what the contract's table says of it."""
         inputs = {name.lower(): texts(value.value, view) for name, value in step.inputs.items()}
-        found = local_action(uses.text, self.sources)
+        own = local_action(uses.text, self.sources)
         line = _at(step, uses)
         yield from self.hooks(path, step, view, trail, job)
-        if found is not None and trail.depth < DEEPEST:
-            yield from self.own(path, line, found, inputs, view, trail, job)
+        if own is not None and trail.depth < DEEPEST:
+            yield from self.own(path, line, own, inputs, view, trail, job)
             return
         entry = self.known.entry(uses.text)
         if entry is not None:
@@ -251,29 +251,30 @@ class _Walk:
     def hooks(self, path: str, step: Step, view: View, trail: _Trail, job: _Job) -> Iterator[Push]:
         """Yield what the hook does that an input tells Nix to run after each build."""
         for value in step.inputs.values():
-            for found in HOOK.finditer(value.text):
-                call = Runs(0, "", "", "hook", found[1], (found[1],))
-                line = value.line + ("\n" in value.text) + value.text.count("\n", 0, found.start())
-                for each in self.reader(path, step, view, job).followed(call):
-                    yield from self.effect(path, line, each, view, trail, job, sure=True)
+            for match in HOOK.finditer(value.text):
+                call = Runs(0, "", "", "hook", match[1], (match[1],))
+                line = value.line + ("\n" in value.text) + value.text.count("\n", 0, match.start())
+                for reached in self.reader(path, step, view, job).followed(call):
+                    yield from self.effect(path, line, reached, view, trail, job, sure=True)
 
     def own(  # noqa: PLR0917  # As `opaque`.
         self,
         path: str,
         line: int,
-        found: tuple[str, Action | Malformed],
+        own: tuple[str, Action | Malformed],
         inputs: Mapping[str, Set],
         view: View,
         trail: _Trail,
         job: _Job,
     ) -> Iterator[Push]:
         """Yield what an action of this checkout does."""
-        where, action = found
+        where, action = own
         if isinstance(action, Malformed):
             yield trail.push(path, line, f"uses {where}", f"{where}:{action.line}: {action.what}")
             return
-        laid = {
-            name: texts(each.default.value, view) if each.default else EMPTY for name, each in action.inputs.items()
+        defaults = {
+            name: texts(declared.default.value, view) if declared.default else EMPTY
+            for name, declared in action.inputs.items()
         }
         if action.using != "composite":
             main = self.sources.get(posixpath.normpath(posixpath.join(posixpath.dirname(where), action.main)), "")
@@ -285,7 +286,7 @@ class _Walk:
                 given = _given_token(inputs)
                 yield from self.opaque(path, line, f"uses {where}{given}", given, view, trail, job)
             return
-        inside = replace(view, inputs={**laid, **inputs})
+        inside = replace(view, inputs={**defaults, **inputs})
         below, job.defaults = job.defaults, Defaults()
         yield from self.steps(where, action.steps, inside, trail.at(path, line), job)
         job.defaults = below
@@ -330,7 +331,7 @@ def _attic(secrets: Mapping[str, Set]) -> Iterator[Set]:
 def _on(switch: Set | None) -> Truth:
     if switch is None:
         return Truth.POSSIBLE
-    return truth(frozenset(UNKNOWN if each is UNKNOWN else each != "false" for each in switch))
+    return truth(frozenset(UNKNOWN if value is UNKNOWN else value != "false" for value in switch))
 
 
 def _given_token(inputs: Mapping[str, Set]) -> str:
@@ -343,13 +344,13 @@ def _given_token(inputs: Mapping[str, Set]) -> str:
 
 def _typed(read: Workflow, given: Mapping[str, Set], view: View) -> dict[str, Set]:
     """Return a called workflow's inputs, those of the type boolean as booleans."""
-    found: dict[str, Set] = {}
-    for name, each in read.inputs.items():
-        default = texts(each.default.value, view) if each.default is not None else EMPTY
+    inputs: dict[str, Set] = {}
+    for name, declared in read.inputs.items():
+        default = texts(declared.default.value, view) if declared.default is not None else EMPTY
         values = given.get(name, default)
         flags: Set = frozenset({"true": True, "false": False}.get(str(value), value) for value in values)
-        found[name] = flags if each.kind == "boolean" else values
-    return found
+        inputs[name] = flags if declared.kind == "boolean" else values
+    return inputs
 
 
 def _passed(job: Job, view: View) -> dict[str, Set]:
@@ -364,7 +365,7 @@ def _gate(text: Scalar | None, view: View) -> Truth:
 def _skipped(job: Job, gates: Mapping[str, Truth]) -> bool:
     """Return whether GitHub skips a job with one that it needs: it does unless the job's own condition asks how that ended."""
     asks = job.condition is not None and _ASKS.search(job.condition.value)
-    return not asks and any(gates.get(each) is Truth.NEVER for each in job.needs)
+    return not asks and any(gates.get(need) is Truth.NEVER for need in job.needs)
 
 
 def _said(text: Scalar | None) -> str:

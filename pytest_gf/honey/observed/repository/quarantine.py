@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from pytest_gf.honey.formats import workflow as workflows
 from pytest_gf.honey.formats.expression import Truth, condition, texts
-from pytest_gf.honey.formats.expression_values import UNKNOWN
+from pytest_gf.honey.formats.expression_values import UNKNOWN, Set
 from pytest_gf.honey.formats.workflow import Step, Workflow
 from pytest_gf.honey.formats.yaml_nodes import Malformed, Node, Table
-from pytest_gf.honey.observed.repository import PUSHES, Finding, Findings, Sources, gitlab
+from pytest_gf.honey.observed.repository import PUSHES, FileFinding, Findings, Sources, gitlab
 from pytest_gf.honey.observed.repository.branches import possible, words
 from pytest_gf.honey.observed.repository.calling import Known, last, local_action
 from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC
@@ -51,41 +51,43 @@ class Read:
     """The workflows that could be read, by path, and a finding for each that could not; ``forge``: all that lies where forges look."""
 
     workflows: Mapping[str, Workflow]
-    refused: tuple[Finding, ...]
+    refused: tuple[FileFinding, ...]
     forge: Sources
 
 
 def read(sources: Sources, patterns: Sequence[str] = WORKFLOWS) -> Read:
     """Read all workflows among the sources."""
-    found: dict[str, Workflow] = {}
-    refused: list[Finding] = []
+    readable: dict[str, Workflow] = {}
+    refused: list[FileFinding] = []
     forge = {path: text for path, text in sources.items() if path.startswith(".")}
     for path, text in forge.items():
         if is_among(path, patterns):
             try:
-                found[path] = workflows.workflow(text)
+                readable[path] = workflows.workflow(text)
             except Malformed as wrong:
                 mend = "make it a workflow that GitHub runs, or remove it"
-                refused.append(Finding(path, wrong.line, "unreadable-workflow", wrong.what, mend, "what it would run"))
-    return Read(found, tuple(refused), forge)
+                refused.append(
+                    FileFinding(path, wrong.line, "unreadable-workflow", wrong.what, mend, "what it would run")
+                )
+    return Read(readable, tuple(refused), forge)
 
 
 def pull_requests(sources: Sources, known: Read, plan: Plan) -> Findings:
     """Find what a pull request can make push (S027)."""
-    found = list(known.refused)
+    findings = list(known.refused)
     held: set[str] = set()
-    for path, each in known.workflows.items():
-        for scene, doubt in _pull_request_scenes(path, each, sources, known, plan):
-            for push in pushes(path, each, scene, sources, plan.known, held):
+    for path, workflow in known.workflows.items():
+        for scene, doubt in _pull_request_scenes(path, workflow, sources, known, plan):
+            for push in pushes(path, workflow, scene, sources, plan.known, held):
                 what = f"{push.how}, and {scene.event} reaches it"
                 mend = "gate it on github.event_name == 'push' and the default branch, or say push-cache: \"false\""
-                found.append(_finding(push, "pull-request-pushes", what, mend, doubt))
-    found += merge_requests(sources, known, plan)
+                findings.append(_finding(push, "pull-request-pushes", what, mend, doubt))
+    findings += merge_requests(sources, known, plan)
     looked = f"{_counted(known)}, {len(held)} command(s) that can't be read and that no credential reaches"
-    return Findings(PUSHES, "no event of a pull request writes to Attic", looked, found)
+    return Findings(PUSHES, "no event of a pull request writes to Attic", looked, findings)
 
 
-def merge_requests(sources: Sources, known: Read, plan: Plan) -> Iterator[Finding]:
+def merge_requests(sources: Sources, known: Read, plan: Plan) -> Iterator[FileFinding]:
     """Yield what a merge request can make a GitLab pipeline push."""
     mend = "give its job rules: if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
     pipelines = chosen(known.forge, gitlab.PIPELINES)
@@ -94,16 +96,16 @@ def merge_requests(sources: Sources, known: Read, plan: Plan) -> Iterator[Findin
         if path in whole:
             continue  # Judged with the pipeline that includes it.
         try:
-            found = list(gitlab.pushes(path, text, sources, plan.known))
+            pushed = list(gitlab.pushes(path, text, sources, plan.known))
             absent = list(gitlab.unknown_includes(path, text, sources))
         except Malformed as wrong:
-            yield Finding(path, wrong.line, "unreadable-pipeline", wrong.what, "make it YAML", "what it would run")
+            yield FileFinding(path, wrong.line, "unreadable-pipeline", wrong.what, "make it YAML", "what it would run")
             continue
         for where, line, what in absent:
             if NAMES_ATTIC.search(what):
                 unseen = "it includes what this checkout does not hold"
-                yield Finding(where, line, "unseen-include", unseen, mend, what)
-        for push in found:
+                yield FileFinding(where, line, "unseen-include", unseen, mend, what)
+        for push in pushed:
             if push.job.hidden and path == ROOT:
                 continue
             asked, said = push.runs(gitlab.merge_request(plan.branch))
@@ -113,7 +115,7 @@ def merge_requests(sources: Sources, known: Read, plan: Plan) -> Iterator[Findin
             if asked is not Truth.NEVER:
                 what = f"{push.how}, and a merge request reaches it"
                 unused = "whether a job extends it" if push.job.hidden else ""
-                yield Finding(
+                yield FileFinding(
                     push.path,
                     push.line,
                     "pull-request-pushes",
@@ -125,36 +127,36 @@ def merge_requests(sources: Sources, known: Read, plan: Plan) -> Iterator[Findin
 
 def proofs(sources: Sources, known: Read, plan: Plan) -> Findings:
     """Find broad proof workflows that don't say ``push-cache: "false"``, or push in another way (S029)."""
-    found = list(known.refused)
-    for path, each in known.workflows.items():
+    findings = list(known.refused)
+    for path, workflow in known.workflows.items():
         if is_among(path, (*plan.pilots, *plan.publication)):
             continue
-        switched = [_switch(path, step, sources, plan) for job in each.jobs for step in job.steps]
-        found += [finding for finding in switched if finding is not None]
+        switched = [_switch(path, step, sources, plan) for job in workflow.jobs for step in job.steps]
+        findings += [finding for finding in switched if finding is not None]
         lines = {finding.line for finding in switched if finding is not None}
-        for scene in _scenes(each, plan):
-            for push in pushes(path, each, scene, sources, plan.known):
+        for scene in _scenes(path, workflow, sources, plan):
+            for push in pushes(path, workflow, scene, sources, plan.known):
                 if push.line not in lines:
                     mend = 'broad proof workflows don\'t write while the recurrence is unresolved: say push-cache: "false", or take it out'
-                    found.append(_finding(push, "proof-pushes", f"a broad proof workflow {push.how}", mend))
-    return Findings(PUSHES, 'broad proof workflows keep push-cache: "false"', _counted(known), found)
+                    findings.append(_finding(push, "proof-pushes", f"a broad proof workflow {push.how}", mend))
+    return Findings(PUSHES, 'broad proof workflows keep push-cache: "false"', _counted(known), findings)
 
 
 def pilots(sources: Sources, known: Read, plan: Plan) -> Findings:
     """Find pilots that push from elsewhere than the default branch, or without ATTIC_TOKEN (S028)."""
-    found = list(known.refused)
-    chosen = {path: each for path, each in known.workflows.items() if is_among(path, plan.pilots)}
-    for path, each in chosen.items():
-        found += ungated(path, each, sources, plan)
+    findings = list(known.refused)
+    chosen = {path: workflow for path, workflow in known.workflows.items() if is_among(path, plan.pilots)}
+    for path, workflow in chosen.items():
+        findings += ungated(path, workflow, sources, plan)
     return Findings(
-        PUSHES, f"pilots push only on the default branch and with {TOKEN}", _counted(known, len(chosen)), found
+        PUSHES, f"pilots push only on the default branch and with {TOKEN}", _counted(known, len(chosen)), findings
     )
 
 
-def ungated(path: str, read_: Workflow, sources: Sources, plan: Plan) -> Iterator[Finding]:
+def ungated(path: str, read_: Workflow, sources: Sources, plan: Plan) -> Iterator[FileFinding]:
     """Yield what a pilot or an example pushes past its two gates, once a line and gate."""
     seen: set[tuple[str, int, str]] = set()
-    for scene in _scenes(read_, plan):
+    for scene in _scenes(path, read_, sources, plan):
         on_default = scene.ref == f"refs/heads/{plan.branch}"
         bare = replace(scene, token=not on_default)
         rule = "not-gated-on-token" if on_default else "not-gated-on-default-branch"
@@ -165,8 +167,8 @@ def ungated(path: str, read_: Workflow, sources: Sources, plan: Plan) -> Iterato
                 yield _finding(push, rule, f"{push.how} on {bare}", mend)
 
 
-def _finding(push: Push, rule: str, what: str, mend: str, doubt: str = "") -> Finding:
-    return Finding(push.path, push.line, rule, what, mend, push.undecided or doubt)
+def _finding(push: Push, rule: str, what: str, mend: str, doubt: str = "") -> FileFinding:
+    return FileFinding(push.path, push.line, rule, what, mend, push.undecided or doubt)
 
 
 def _counted(known: Read, chosen: int | None = None) -> str:
@@ -175,21 +177,22 @@ def _counted(known: Read, chosen: int | None = None) -> str:
 
 
 def _pull_request_scenes(
-    path: str, each: Workflow, sources: Sources, known: Read, plan: Plan
+    path: str, workflow: Workflow, sources: Sources, known: Read, plan: Plan
 ) -> Iterator[tuple[Scene, str]]:
     """Yield the scenes of a pull request in which a workflow runs, each with what is in doubt about it."""
-    texts = [sources[path], *(text for text in chosen(known.forge, CALLED).values() if "base" in text)]
-    for event, below in each.triggers.items():
+    texts = _texts(path, known.forge, sources, ("base", "head"))
+    for event, below in workflow.triggers.items():
         if event in PULL_REQUEST_EVENTS:
             ref = PULL_REQUEST_EVENTS[event].format(branch=plan.branch)
-            heads = possible(texts, None, plan.branch)[0]
+            heads, *more_heads = possible(texts, None, plan.branch)
+            heads |= {UNKNOWN} if more_heads else frozenset()
             for bases in possible(texts, below, plan.branch):
                 yield Scene(event, ref, plan.branch, bases=bases, heads=heads, repository=plan.name), ""
-    if "workflow_run" in each.triggers:
-        doubt = _run_of(each, known)
+    if "workflow_run" in workflow.triggers:
+        doubt = _run_of(workflow, known)
         if doubt is not None:
             yield Scene("workflow_run", f"refs/heads/{plan.branch}", plan.branch, repository=plan.name), doubt
-    if "issue_comment" in each.triggers:
+    if "issue_comment" in workflow.triggers:
         doubt = "whether the comment is one on a pull request, and the workflow builds that"
         yield Scene("issue_comment", f"refs/heads/{plan.branch}", plan.branch, repository=plan.name), doubt
     called = any(
@@ -197,16 +200,16 @@ def _pull_request_scenes(
         for other in known.workflows.values()
         for job in other.jobs
     )
-    if "workflow_call" in each.triggers and not called:
+    if "workflow_call" in workflow.triggers and not called:
         yield (
             Scene("pull_request", PULL_REQUEST_EVENTS["pull_request"], plan.branch, repository=plan.name),
             "whether a pull request's workflow calls it",
         )
 
 
-def _run_of(each: Workflow, known: Read) -> str | None:
+def _run_of(workflow: Workflow, known: Read) -> str | None:
     """Return what is in doubt about a workflow_run being a pull request's; None where it can't be one."""
-    below = each.triggers["workflow_run"]
+    below = workflow.triggers["workflow_run"]
     names = words(below.get("workflows")) if isinstance(below, Table) else ()
     named = [other for other in known.workflows.values() if other.name in names]
     if any(set(other.triggers) & set(PULL_REQUEST_EVENTS) for other in named):
@@ -218,13 +221,35 @@ def _run_of(each: Workflow, known: Read) -> str | None:
     )
 
 
-def _scenes(each: Workflow, plan: Plan) -> Iterator[Scene]:
+def _texts(path: str, called: Sources, sources: Sources, words: Sequence[str]) -> list[str]:
+    """Return a workflow's text, and the texts of what it may call that have one of these words."""
+    others = (text for text in chosen(called, CALLED).values() if any(word in text for word in words))
+    return [sources[path], *others]
+
+
+def _scenes(path: str, workflow: Workflow, sources: Sources, plan: Plan) -> Iterator[Scene]:
     """Yield the scenes in which a workflow runs by itself: on the default branch, and elsewhere where it can."""
-    for event, below in each.triggers.items():
+    for event, below in workflow.triggers.items():
         if event in PULL_REQUEST_EVENTS or event == "workflow_run":
             continue
+        what = "push" if event == "workflow_call" else event
         for ref in _refs(event, below, plan.branch):
-            yield Scene("push" if event == "workflow_call" else event, ref, plan.branch, repository=plan.name)
+            yield Scene(what, ref, plan.branch, repository=plan.name)
+        for refs in _named_refs(path, event, below, sources, plan):
+            yield Scene(what, "", plan.branch, repository=plan.name, refs=refs)
+
+
+def _named_refs(path: str, event: str, below: Node | None, sources: Sources, plan: Plan) -> Iterator[Set]:
+    """Yield the other branches that expressions name and that an event may run on, as sets of a bounded size."""
+    filters = below if event == "push" and isinstance(below, Table) else Table((), 0)
+    only_tags = filters.get("tags") is not None and filters.get("branches") is None
+    if event not in {"push", "workflow_dispatch", "workflow_call"} or only_tags:
+        return
+    texts = _texts(path, sources, sources, ("ref",))
+    for names in possible([text for text in texts if "ref" in text], filters, plan.branch):
+        refs: Set = frozenset(f"refs/heads/{name}" if isinstance(name, str) else name for name in names - {plan.branch})
+        if refs:
+            yield refs
 
 
 def _refs(event: str, below: Node | None, branch: str) -> tuple[str, ...]:
@@ -237,14 +262,14 @@ def _refs(event: str, below: Node | None, branch: str) -> tuple[str, ...]:
         return (default,)
     filters = below if isinstance(below, Table) else Table((), 0)
     branches, tags = words(filters.get("branches")), words(filters.get("tags"))
-    found = [default]
-    found += [f"refs/heads/{each}" for each in branches if each != branch and not each.startswith("!")][:1]
-    found += [_FEATURE] if not branches and not tags else []
-    found += [_TAG] if tags or (not branches and filters.get("branches-ignore") is None) else []
-    return tuple(found) if branches or not tags else (_TAG,)
+    refs = [default]
+    refs += [f"refs/heads/{name}" for name in branches if name != branch and not name.startswith("!")][:1]
+    refs += [_FEATURE] if not branches and not tags else []
+    refs += [_TAG] if tags or (not branches and filters.get("branches-ignore") is None) else []
+    return tuple(refs) if branches or not tags else (_TAG,)
 
 
-def _switch(path: str, step: Step, sources: Sources, plan: Plan) -> Finding | None:
+def _switch(path: str, step: Step, sources: Sources, plan: Plan) -> FileFinding | None:
     """Return the finding where a step uses an action with the switch and does not turn it off."""
     if step.uses is None:
         return None
@@ -258,19 +283,21 @@ def _switch(path: str, step: Step, sources: Sources, plan: Plan) -> Finding | No
     mend = f'say {SWITCH}: "false"'
     if given is None:
         what = f"{last(step.uses.text)} without {SWITCH}, which is {default!r} by default"
-        return Finding(path, step.uses.line, "push-cache-not-false", what, mend)
+        return FileFinding(path, step.uses.line, "push-cache-not-false", what, mend)
     values = texts(given.value, view)
     if values == {"false"}:
         return None
     undecided = given.value if values <= {UNKNOWN, "false"} else ""
-    return Finding(path, given.line, "push-cache-not-false", f"{SWITCH}: {given.text!r} is not false", mend, undecided)
+    return FileFinding(
+        path, given.line, "push-cache-not-false", f"{SWITCH}: {given.text!r} is not false", mend, undecided
+    )
 
 
 def _default(uses: str, sources: Sources, plan: Plan) -> str | None:
     """Return what an action's switch is where nobody gives it; None for an action without one, or that is not known."""
-    found = local_action(uses, sources)
-    if found is not None:
-        action = found[1]
+    own = local_action(uses, sources)
+    if own is not None:
+        action = own[1]
         switch = None if isinstance(action, Malformed) else action.inputs.get(SWITCH)
         return None if switch is None else switch.default.value if switch.default is not None else ""
     entry = plan.known.entry(uses)

@@ -12,7 +12,7 @@ from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.formats.markdown import Fence
 from pytest_gf.honey.formats.templates import GITHUB, GITLAB, rendered
 from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Table, read_all
-from pytest_gf.honey.observed.repository import PUSHES, TOLD, Finding, Findings, Sources, gitlab
+from pytest_gf.honey.observed.repository import DOCUMENTED, PUSHES, FileFinding, Findings, Sources, gitlab
 from pytest_gf.honey.observed.repository.effect import NAMES_PUSH, Writes
 from pytest_gf.honey.observed.repository.following import Reader
 from pytest_gf.honey.observed.repository.pushing import SWITCH, steps_push
@@ -47,133 +47,141 @@ class Documents:
 
 def documents(sources: Sources, which: Documents, plan: Plan) -> Findings:
     """Find where operator-facing documents tell to push past the gate (S030)."""
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     count = 0
     for path, text in chosen(sources, which.documents, which.archived).items():
         count += 1
         if not any(word in text for word in _WORDS):
             continue
-        found += _told(path, text)
+        findings += _in_prose(path, text)
         for fence in markdown.fences(text):
-            found += _fenced(path, fence, sources, plan)
-    return Findings(TOLD, "no document tells to push past the gate", f"{count} document(s)", found)
+            findings += _fenced(path, fence, sources, plan)
+    return Findings(DOCUMENTED, "no document tells to push past the gate", f"{count} document(s)", findings)
 
 
 def examples(sources: Sources, which: Documents, plan: Plan) -> Findings:
     """Find examples that push from elsewhere than the default branch or without ATTIC_TOKEN (S028)."""
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     files = {path: text for path, text in chosen(sources, which.examples).items() if path.endswith((".yml", ".yaml"))}
     for path, text in files.items():
-        found += _example(path, text, 0, sources, plan)
+        findings += _example(path, text, 0, sources, plan)
     promise = f"examples push only on the default branch and with {TOKEN}"
-    return Findings(PUSHES, promise, f"{len(files)} example(s)", found)
+    return Findings(PUSHES, promise, f"{len(files)} example(s)", findings)
 
 
 def actions(sources: Sources, plan: Plan, patterns: Sequence[str] = ACTIONS) -> Findings:
     """Find actions that push unless their caller says otherwise: by their switch, or by what they run (S027, S029)."""
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     files = chosen(sources, patterns)
     for path in files:
-        found += _action(path, sources, plan)
-    return Findings(PUSHES, "composite actions push only when they are asked to", f"{len(files)} action(s)", found)
+        findings += _action(path, sources, plan)
+    return Findings(PUSHES, "composite actions push only when they are asked to", f"{len(files)} action(s)", findings)
 
 
-def _action(path: str, sources: Sources, plan: Plan) -> Iterator[Finding]:
+def _action(path: str, sources: Sources, plan: Plan) -> Iterator[FileFinding]:
     try:
         read_ = workflows.action(sources[path])
     except Malformed as wrong:
-        yield Finding(path, wrong.line, "unreadable-action", wrong.what, "make it an action", "what it would run")
+        yield FileFinding(path, wrong.line, "unreadable-action", wrong.what, "make it an action", "what it would run")
         return
     switch = read_.inputs.get(SWITCH)
     if switch is not None and (switch.default is None or switch.default.value != "false"):
         line = switch.default.line if switch.default is not None else switch.line
         said = repr(switch.default.text) if switch.default is not None else "nothing"
         what = f"{SWITCH} is {said} by default: whoever leaves it out and has {TOKEN} publishes"
-        yield Finding(path, line, "action-pushes-by-default", what, 'make the default "false"')
+        yield FileFinding(path, line, "action-pushes-by-default", what, 'make the default "false"')
         return
     scene = Scene("pull_request", "refs/pull/1/merge", plan.branch, repository=plan.name)
     bare = View(scene)
     given = View(scene, env={TOKEN.lower(): bare.secret(TOKEN.lower())})
-    laid = {name: texts(each.default.value, given) if each.default else EMPTY for name, each in read_.inputs.items()}
+    defaults = {
+        name: texts(declared.default.value, given) if declared.default else EMPTY
+        for name, declared in read_.inputs.items()
+    }
     entry = plan.known.by_folder(path)
     seen: set[int] = set()
-    for push in steps_push(path, read_.steps, replace(given, inputs=laid), sources, plan.known):
+    for push in steps_push(path, read_.steps, replace(given, inputs=defaults), sources, plan.known):
         if not push.how.startswith("may write") and push.line not in seen:
             seen.add(push.line)
             # An action that the contract knows to push whenever it is used needs no output of its own to tell.
             undecided = "" if entry is not None and not entry.switch else push.undecided
             what = f"{push.how} with the inputs' defaults: whoever uses it and has {TOKEN} publishes"
-            yield Finding(
+            yield FileFinding(
                 path, push.line, "action-pushes-by-default", what, "push only where an input asks for it", undecided
             )
 
 
-def _told(path: str, text: str) -> Iterator[Finding]:
+def _in_prose(path: str, text: str) -> Iterator[FileFinding]:
     for line in markdown.prose(text):
         if _TELLS.search(line.text) and not _UNLESS.search(line.text):
-            yield Finding(path, line.number, "document-tells-to-push", f"it tells to set {SWITCH} true", _PAST)
+            yield FileFinding(path, line.number, "document-tells-to-push", f"it tells to set {SWITCH} true", _PAST)
 
 
-def _fenced(path: str, fence: Fence, sources: Sources, plan: Plan) -> Iterator[Finding]:
+def _fenced(path: str, fence: Fence, sources: Sources, plan: Plan) -> Iterator[FileFinding]:
     if fence.language in {"yaml", "yml"}:
         yield from _example(path, fence.text, fence.line - 1, sources, plan)
     elif fence.language in SHELLS:
         yield from _pushes(path, fence.text, fence.line, plan)
 
 
-def _pushes(path: str, script: str, line: int, plan: Plan) -> Iterator[Finding]:
+def _pushes(path: str, script: str, line: int, plan: Plan) -> Iterator[FileFinding]:
     if not (NAMES_PUSH.search(script) or "nix copy" in script):
         return
-    plain = "".join(_PROMPT.sub("  ", each) for each in script.splitlines(keepends=True))
-    for each in Reader({}, plan.known.caches).reached(rendered(plain, (GITHUB, GITLAB))):
-        found = each.effect
-        if isinstance(found, Writes) and not (_BRANCH.search(found.guard) and TOKEN in script):
-            what = f"it tells to run {found.verb}"
-            undecided = found.unknown or _unclear(found.guard)
-            yield Finding(path, line + found.offset, "document-tells-to-push", what, _PAST, undecided)
+    plain = "".join(_PROMPT.sub("  ", text) for text in script.splitlines(keepends=True))
+    for reached in Reader({}, plan.known.caches).reached(rendered(plain, (GITHUB, GITLAB))):
+        effect = reached.effect
+        if isinstance(effect, Writes) and not (_BRANCH.search(effect.guard) and TOKEN in script):
+            what = f"it tells to run {effect.verb}"
+            undecided = effect.unknown or _unclear(effect.guard)
+            yield FileFinding(path, line + effect.offset, "document-tells-to-push", what, _PAST, undecided)
 
 
 def _unclear(guard: str) -> str:
     """Return a condition that may be the gate; one that looks at nothing but Attic's variables is none."""
-    names = {found[1] for found in _VARIABLE.finditer(guard)}
+    names = {match[1] for match in _VARIABLE.finditer(guard)}
     return "" if names and all(name.startswith("ATTIC_") for name in names) else guard
 
 
-def _example(path: str, text: str, above: int, sources: Sources, plan: Plan) -> Iterator[Finding]:
+def _example(path: str, text: str, above: int, sources: Sources, plan: Plan) -> Iterator[FileFinding]:
     """Yield what an example in YAML pushes past its gates; it begins so many lines below the top of its file."""
     try:
         documents = read_all(text)
-        found = [finding for top in documents for finding in _document(path, top, sources, plan)]
+        findings = [finding for top in documents for finding in _document(path, top, sources, plan)]
         if not any(isinstance(top, Table) and isinstance(top.get("jobs"), Table) for top in documents):
-            found += _gitlab(path, text, sources, plan)
+            findings += _gitlab(path, text, sources, plan)
     except Malformed as wrong:
         if NAMES_PUSH.search(text):
-            yield Finding(path, above + wrong.line, "unreadable-example", wrong.what, _PAST, "what it would run")
+            yield FileFinding(path, above + wrong.line, "unreadable-example", wrong.what, _PAST, "what it would run")
         return
-    for each in found:
-        yield Finding(
-            each.path, each.line + (above if each.path == path else 0), each.rule, each.what, each.mend, each.undecided
+    for finding in findings:
+        yield FileFinding(
+            finding.path,
+            finding.line + (above if finding.path == path else 0),
+            finding.rule,
+            finding.what,
+            finding.mend,
+            finding.undecided,
         )
 
 
-def _document(path: str, top: Node, sources: Sources, plan: Plan) -> Iterator[Finding]:
+def _document(path: str, top: Node, sources: Sources, plan: Plan) -> Iterator[FileFinding]:
     if isinstance(top, Table) and isinstance(top.get("jobs"), Table):
         yield from ungated(path, workflows.workflow_of(top), sources, plan)
     else:
         yield from _loose(path, top, sources, plan)
 
 
-def _loose(path: str, top: Node, sources: Sources, plan: Plan) -> Iterator[Finding]:
+def _loose(path: str, top: Node, sources: Sources, plan: Plan) -> Iterator[FileFinding]:
     """Yield what loose steps push: nobody sees the gates around them, so only a switch that says true counts."""
     node = top.get("steps") if isinstance(top, Table) else top
-    if not isinstance(node, Items) or not all(isinstance(each, Table) for each in node.nodes):
+    if not isinstance(node, Items) or not all(isinstance(item, Table) for item in node.nodes):
         return
     scene = Scene("pull_request", "refs/pull/1/merge", plan.branch, repository=plan.name)
     for push in steps_push(path, workflows.steps_of(node), View(scene), sources, plan.known):
-        yield Finding(path, push.line, "not-gated-on-default-branch", push.how, _PAST, push.undecided)
+        yield FileFinding(path, push.line, "not-gated-on-default-branch", push.how, _PAST, push.undecided)
 
 
-def _gitlab(path: str, text: str, sources: Sources, plan: Plan) -> Iterator[Finding]:
+def _gitlab(path: str, text: str, sources: Sources, plan: Plan) -> Iterator[FileFinding]:
     """Yield what a GitLab job pushes from a branch that is not the default one, and what nobody here can see of it."""
     for push in gitlab.pushes(path, text, sources, plan.known):
         if _BRANCH.search(push.guard) and TOKEN in text:
@@ -183,7 +191,7 @@ def _gitlab(path: str, text: str, sources: Sources, plan: Plan) -> Iterator[Find
             runs, said = push.runs(gitlab.merge_request(plan.branch))
         if runs is not Truth.NEVER:
             undecided = push.undecided or _unclear(push.guard) or said
-            yield Finding(
+            yield FileFinding(
                 push.path,
                 push.line,
                 "not-gated-on-default-branch",
@@ -192,4 +200,4 @@ def _gitlab(path: str, text: str, sources: Sources, plan: Plan) -> Iterator[Find
                 undecided,
             )
     for where, line, what in gitlab.unknown_includes(path, text, sources) if _WORDS[1] in text.lower() else ():
-        yield Finding(where, line, "unseen-include", "it includes what this checkout does not hold", _PAST, what)
+        yield FileFinding(where, line, "unseen-include", "it includes what this checkout does not hold", _PAST, what)

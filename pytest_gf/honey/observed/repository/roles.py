@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from pytest_gf.honey.formats.linear import Match, linear
 from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all
-from pytest_gf.honey.observed.repository import CREDENTIALS, Finding, Findings, Sources
+from pytest_gf.honey.observed.repository import CREDENTIALS, FileFinding, Findings, Sources
 from pytest_gf.honey.observed.repository.calling import Known
 from pytest_gf.honey.observed.repository.quarantine import WORKFLOWS
 from pytest_gf.honey.observed.repository.searching import chosen
@@ -66,33 +66,33 @@ Uses = dict[str, dict[str, list[_Place]]]
 def apart(sources: Sources, kinds: Mapping[str, Sequence[str]], known: Known) -> Findings:
     """Find variables that are two kinds of credential. ``kinds``: by kind the names by which programs take it (fnmatch)."""
     texts = chosen(sources, FILES)
-    found: list[Finding] = []
+    findings: list[FileFinding] = []
     used: Uses = {}
     for path, text in texts.items():
         try:
             uses = [use for node in read_all(text) for use in _uses(node, known)]
         except Malformed as wrong:
-            found.append(Finding(path, wrong.line, "no-yaml", wrong.what, "make it YAML", "what it holds"))
+            findings.append(FileFinding(path, wrong.line, "no-yaml", wrong.what, "make it YAML", "what it holds"))
             continue
-        found += _take(path, uses, kinds, used)
+        findings += _take(path, uses, kinds, used)
     for name, places in used.items():
         own = _kind(name.removeprefix("secrets.").removeprefix("vars.").partition(" ")[0], kinds)
-        found += _double(name, places, own)
-    return Findings(CREDENTIALS, "no variable is two kinds of credential", f"{len(texts)} file(s)", tuple(found))
+        findings += _double(name, places, own)
+    return Findings(CREDENTIALS, "no variable is two kinds of credential", f"{len(texts)} file(s)", tuple(findings))
 
 
-def _double(name: str, used: Mapping[str, Sequence[_Place]], own: str) -> Iterator[Finding]:
+def _double(name: str, used: Mapping[str, Sequence[_Place]], own: str) -> Iterator[FileFinding]:
     """Yield each place of another kind than the name's own, where there are two kinds; ``own`` is "" where the name says none."""
     kinds = {*used, *filter(None, [own])}
-    sure = {kind for kind, places in used.items() if not all(each.unsure for each in places)} | {*filter(None, [own])}
+    sure = {kind for kind, places in used.items() if not all(place.unsure for place in places)} | {*filter(None, [own])}
     for kind, places in used.items() if len(kinds) > 1 else ():
-        for each in places if kind != own else ():
-            unsure = each.unsure or ("" if sure - {kind} else "which of these it is")
-            what = f"{name} is used as {each.variable}, and is {' and '.join(sorted(kinds))} at once"
-            yield Finding(each.path, each.line, "two-kinds", what, MEND, unsure)
+        for place in places if kind != own else ():
+            unsure = place.unsure or ("" if sure - {kind} else "which of these it is")
+            what = f"{name} is used as {place.variable}, and is {' and '.join(sorted(kinds))} at once"
+            yield FileFinding(place.path, place.line, "two-kinds", what, MEND, unsure)
 
 
-def _take(path: str, uses: Sequence[_Use], kinds: Mapping[str, Sequence[str]], used: Uses) -> Iterator[Finding]:
+def _take(path: str, uses: Sequence[_Use], kinds: Mapping[str, Sequence[str]], used: Uses) -> Iterator[FileFinding]:
     """Note the sources of each variable that is a kind of credential. Yields what can't be decided."""
     given: dict[str, set[str]] = {}
     for use in uses:
@@ -103,57 +103,61 @@ def _take(path: str, uses: Sequence[_Use], kinds: Mapping[str, Sequence[str]], u
             continue
         names, unknown = _sources(use.text, given)
         if unknown:
-            yield Finding(path, use.line, "unknown-source", f"{use.name} may be any secret", MEND, unknown)
+            yield FileFinding(path, use.line, "unknown-source", f"{use.name} may be any secret", MEND, unknown)
         for name, unsure in names.items():
             at = name if name.startswith(_OF_FORGE) else f"{name} of {path}"  # A plain variable is the file's own.
             used.setdefault(at, {}).setdefault(kind, []).append(_Place(path, use.line, use.name, unsure))
 
 
 def _sources(text: str, given: Mapping[str, set[str]], depth: int = 0) -> tuple[dict[str, str], str]:
-    """Return where a value may come from, each with what would have to be known to be sure; and what can't be told at all."""
+    """Return where a value may come from, each with what would have to be known to be sure; and what is not known at all."""
     plain = text.strip().strip("\"'")
     shell = _SHELL.fullmatch(plain)
     if shell is not None:
         return _variable(shell["bare"] or shell["braced"], given, depth)
     expression = _EXPRESSION.fullmatch(plain)
-    found: dict[str, str] = {}
+    origins: dict[str, str] = {}
     for part in expression[1].split("||") if expression is not None else ():
         one = _ONE.fullmatch(part)
         if one is None:
-            return found, plain if _SECRET.search(part) else ""
+            return origins, plain if _SECRET.search(part) else ""
         name = one["dotted"] or one["quoted"]
         if name and one["of"] == "env":
             names, unknown = _variable(name, given, depth)
-            found |= names
+            origins |= names
             if unknown:
-                return found, unknown
+                return origins, unknown
         elif name:
-            found[f"{one['of']}.{name.upper()}"] = ""
-    return found, ""
+            origins[f"{one['of']}.{name.upper()}"] = ""
+    return origins, ""
 
 
 def _variable(name: str, given: Mapping[str, set[str]], depth: int) -> tuple[dict[str, str], str]:
     """Return where a variable of the same file may come from: itself, where nothing there gives it."""
-    texts = sorted(each for each in given.get(name, set()) if name not in _names_in(each))
+    texts = sorted(text for text in given.get(name, set()) if name not in _names_in(text))
     if not texts or depth > DEEPEST:
         return {name: ""}, ""
-    found: dict[str, str] = {}
+    origins: dict[str, str] = {}
     for text in texts:
         names, unknown = _sources(text, given, depth + 1)
         if unknown:
-            return found, unknown
-        found |= names
-    return {each: why or (f"which value {name} has there" if len(texts) > 1 else "") for each, why in found.items()}, ""
+            return origins, unknown
+        origins |= names
+    return {
+        origin: why or (f"which value {name} has there" if len(texts) > 1 else "") for origin, why in origins.items()
+    }, ""
 
 
 def _names_in(text: str) -> set[str]:
-    return {each["bare"] or each["braced"] for each in _SHELL.finditer(text)}
+    return {match["bare"] or match["braced"] for match in _SHELL.finditer(text)}
 
 
 def _kind(name: str, kinds: Mapping[str, Sequence[str]]) -> str:
     """Return the kind of credential that a variable of this name is, "" for none; an input's name counts as a variable's."""
     plain = name.upper().replace("-", "_")
-    return next((kind for kind, patterns in kinds.items() if any(fnmatchcase(plain, each) for each in patterns)), "")
+    return next(
+        (kind for kind, patterns in kinds.items() if any(fnmatchcase(plain, pattern) for pattern in patterns)), ""
+    )
 
 
 def _uses(node: Node, known: Known) -> Iterator[_Use]:
@@ -162,8 +166,8 @@ def _uses(node: Node, known: Known) -> Iterator[_Use]:
         yield from _in_script(node)
         return
     if isinstance(node, Items):
-        for each in node.nodes:
-            yield from _uses(each, known)
+        for item in node.nodes:
+            yield from _uses(item, known)
         return
     yield from _of_action(node, known)
     for key, below in node.entries:

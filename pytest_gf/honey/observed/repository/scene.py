@@ -26,6 +26,7 @@ class Scene:
     """One event: its name, the ref that it runs on, the default branch, and whether the secret ATTIC_TOKEN is there.
 
     ``bases``: the branches that a pull request may be for; ``heads``: those that it may come from. ``repository``: its name, "" where nobody says it.
+    ``refs``: several refs that it may run on; ``ref`` counts where there are none.
     """
 
     event: str
@@ -33,21 +34,23 @@ class Scene:
     branch: str = "main"
     token: bool = True
     inputs: Mapping[str, Set] = field(default_factory=dict)
-    bases: frozenset[str] = frozenset()
-    heads: frozenset[str] = frozenset()
+    bases: Set = frozenset()
+    heads: Set = frozenset()
     repository: str = ""
+    refs: Set = frozenset()
 
     def __str__(self) -> str:
-        return f"{self.event} on {self.ref}" if self.token else f"{self.event} on {self.ref} without {TOKEN}"
+        where = f"{self.event} on {'another branch' if self.refs else self.ref}"
+        return where if self.token else f"{where} without {TOKEN}"
 
     def github(self, path: str) -> Set:
         """Return what ``github.PATH`` may be, in lower case."""
-        name = self.ref.removeprefix("refs/heads/").removeprefix("refs/tags/").removeprefix("refs/pull/")
+        refs: Set = self.refs or frozenset({self.ref})
         own = self.own
         known: dict[str, Set] = {
             "event_name": frozenset({self.event}),
-            "ref": frozenset({self.ref}),
-            "ref_name": frozenset({name}),
+            "ref": refs,
+            "ref_name": frozenset(_ref_name(ref) if isinstance(ref, str) else ref for ref in refs),
             "ref_type": frozenset({"tag" if self.ref.startswith("refs/tags/") else "branch"}),
             "repository": own,
             "repository_owner": frozenset({self.repository.partition("/")[0]}) if self.repository else UNSEEN,
@@ -63,7 +66,9 @@ class Scene:
             known |= _WORKFLOW_RUN | {"event.workflow_run.head_repository.full_name": own | {FORK}}
         if self.event == "merge_group":
             known |= {
-                "event.merge_group.base_ref": frozenset(f"refs/heads/{each}" for each in self.bases or {self.branch})
+                "event.merge_group.base_ref": frozenset(
+                    UNKNOWN if base is UNKNOWN else f"refs/heads/{base}" for base in self.bases or {self.branch}
+                )
             }
         if path.startswith("event.inputs."):
             return self.inputs.get(
@@ -101,6 +106,10 @@ _WORKFLOW_RUN: dict[str, Set] = {
     "event.workflow_run.event": frozenset({"pull_request"}),
     "event.workflow_run.conclusion": frozenset({"success", "failure"}),
 }
+
+
+def _ref_name(ref: str) -> str:
+    return ref.removeprefix("refs/heads/").removeprefix("refs/tags/").removeprefix("refs/pull/")
 
 
 _ENDS: Set = frozenset({"success", "failure", "cancelled", "skipped"})
@@ -157,11 +166,11 @@ class View:
 
     def variable(self, name: str) -> Set:
         """Return what a variable of ``env`` may be."""
-        found = self.env.get(name.lower())
-        if found is None:
-            given = {each.lower() for each in GIVEN_BY_RUNNER}
-            found = frozenset({Named(f"the runner's {name.upper()}")}) if name.lower() in given else EMPTY
-        return found | UNSEEN if self.loose else found
+        values = self.env.get(name.lower())
+        if values is None:
+            given = {known.lower() for known in GIVEN_BY_RUNNER}
+            values = frozenset({Named(f"the runner's {name.upper()}")}) if name.lower() in given else EMPTY
+        return values | UNSEEN if self.loose else values
 
     def secret(self, name: str) -> Set:
         """Return what a secret may be: it is taken to be there, but for ATTIC_TOKEN in a scene without it."""
@@ -172,27 +181,27 @@ class View:
         return frozenset({Named(f"secret {name}")})
 
     def below(self, env: Mapping[str, Scalar]) -> View:
-        """Return the view with these variables laid over."""
+        """Return the view with these variables on top."""
         if not env:
             return self
-        laid = {name.lower(): texts(value.value, self) for name, value in env.items()}
-        return replace(self, env={**self.env, **laid})
+        added = {name.lower(): texts(value.value, self) for name, value in env.items()}
+        return replace(self, env={**self.env, **added})
 
     @property
     def known(self) -> dict[str, str]:
         """The variables that have one value that is known, by their names as shells spell them."""
-        found: dict[str, str] = {}
+        variables: dict[str, str] = {}
         for name, values in self.env.items():
             only = next(iter(values)) if len(values) == 1 else None
             if isinstance(only, str) and not self.loose:
-                found[name.upper()] = only
-        return found
+                variables[name.upper()] = only
+        return variables
 
     @property
     def credential(self) -> str:
         """The variable through which ATTIC_TOKEN can be had here; "" for none."""
         for name, values in self.env.items():
-            said = any(is_token(each) for each in values)
+            said = any(is_token(value) for value in values)
             if said or (name == TOKEN.lower() and values - EMPTY):
                 return name.upper()
         return ""

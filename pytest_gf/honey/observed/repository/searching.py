@@ -11,7 +11,6 @@ from fnmatch import translate
 from pytest_gf.honey.answers import Texts
 from pytest_gf.honey.formats import markdown
 from pytest_gf.honey.formats.linear import Match, Pattern
-from pytest_gf.honey.formats.linear import any_of as linear_any
 from pytest_gf.honey.observed.repository import Sources
 
 LONGEST_SHOWN = 120
@@ -33,13 +32,17 @@ _WILD = re.compile(r"[*?\[]")
 @functools.cache
 def _fits(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     """Return a judge of paths. Nearly all patterns are a beginning or an end, and those need no regular expression."""
-    plain = [each for each in patterns if not set(each.strip("*")) & set("*?[")]
-    exact = frozenset(each for each in plain if "*" not in each)
-    begins = tuple(each[:-1] for each in plain if each.endswith("*") and not each.startswith("*"))
-    ends = tuple(each[1:] for each in plain if each.startswith("*") and not each.endswith("*") and each[1:2] != "*")
-    begins = tuple(each for each in begins if not each.endswith("*"))
-    easy = {*exact, *(f"{each}*" for each in begins), *(f"*{each}" for each in ends)}
-    rest = [each for each in patterns if each not in easy]
+    plain = [pattern for pattern in patterns if not set(pattern.strip("*")) & set("*?[")]
+    exact = frozenset(pattern for pattern in plain if "*" not in pattern)
+    begins = tuple(pattern[:-1] for pattern in plain if pattern.endswith("*") and not pattern.startswith("*"))
+    ends = tuple(
+        pattern[1:]
+        for pattern in plain
+        if pattern.startswith("*") and not pattern.endswith("*") and pattern[1:2] != "*"
+    )
+    begins = tuple(beginning for beginning in begins if not beginning.endswith("*"))
+    easy = {*exact, *(f"{beginning}*" for beginning in begins), *(f"*{ending}" for ending in ends)}
+    rest = [pattern for pattern in patterns if pattern not in easy]
     match = re.compile("|".join(map(translate, rest)) or r"(?!)").match
     if not rest:
         return lambda path: path.endswith(ends) or path.startswith(begins) or path in exact
@@ -54,10 +57,10 @@ def chosen(sources: Sources, patterns: Sequence[str], but: Sequence[str] = ()) -
 
 def _near(sources: Sources, patterns: Sequence[str]) -> Iterable[str]:
     """Return the paths among which all that fit stand, in their order: few, where each pattern has a literal beginning."""
-    beginnings = {_WILD.split(each, maxsplit=1)[0] for each in patterns}
+    beginnings = {_WILD.split(pattern, maxsplit=1)[0] for pattern in patterns}
     if not isinstance(sources, Texts) or "" in beginnings:
         return sources
-    return sorted({path for each in beginnings for path in sources.below(each)})
+    return sorted({path for beginning in beginnings for path in sources.below(beginning)})
 
 
 class Lines:
@@ -65,7 +68,7 @@ class Lines:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.starts = [0, *(each + 1 for each in _ends(text))]
+        self.starts = [0, *(end + 1 for end in _ends(text))]
 
     @functools.cached_property
     def lines(self) -> list[str]:
@@ -75,7 +78,7 @@ class Lines:
     @functools.cached_property
     def headings(self) -> dict[int, tuple[str, ...]]:
         """The Markdown headings above each line (from 1)."""
-        return {each.number: each.headings for each in markdown.prose(self.text)}
+        return {line.number: line.headings for line in markdown.prose(self.text)}
 
     def at(self, place: int) -> int:
         """Return the line (from 1) of a place."""
@@ -94,7 +97,7 @@ class Lines:
             first -= 1
         while last + 1 < min(len(self.starts), number + reach) and self.line(last + 2).strip():
             last += 1
-        return " ".join(self.line(each + 1) for each in range(max(first, 0), last + 1))
+        return " ".join(self.line(index + 1) for index in range(max(first, 0), last + 1))
 
     def above(self, number: int) -> tuple[str, ...]:
         """Return the Markdown headings that a line stands below, the outermost first."""
@@ -124,24 +127,19 @@ def headings_above(text: str, line: int) -> tuple[str, ...]:
     return lines_of(text).above(line)
 
 
-def any_of(patterns: Sequence[str]) -> Pattern:
-    """Return one pattern for all of these, without regard to case."""
-    return linear_any(tuple(patterns))
-
-
 def hits(given: Lines | str, pattern: Pattern) -> Iterator[tuple[int, Match]]:
     """Yield each match of a pattern with its line (from 1), at most `MOST_HITS` of them."""
     lines = lines_of(given) if isinstance(given, str) else given
     group = pattern.groupindex.get(IT, 0)
-    for count, found in enumerate(pattern.finditer(lines.text)):
+    for count, match in enumerate(pattern.finditer(lines.text)):
         if count >= MOST_HITS:
             return
-        yield lines.at(found.start(group)), found
+        yield lines.at(match.start(group)), match
 
 
-def hit(found: Match, pattern: Pattern) -> str:
+def hit(match: Match, pattern: Pattern) -> str:
     """Return the text of a match that is the hit itself."""
-    return found[IT] if IT in pattern.groupindex else found[0]
+    return match[IT] if IT in pattern.groupindex else match[0]
 
 
 def shown(text: str) -> str:

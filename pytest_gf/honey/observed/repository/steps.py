@@ -32,7 +32,7 @@ def _leads(text: str, depth: int) -> bool:
         commands = shell.read(text).commands
     except Unread:
         return False
-    return depth < _DEEPEST and any(_runs(each.words, depth) for each in commands)
+    return depth < _DEEPEST and any(_runs(command.words, depth) for command in commands)
 
 
 def _runs(words: tuple[Word, ...], depth: int) -> bool:
@@ -42,7 +42,7 @@ def _runs(words: tuple[Word, ...], depth: int) -> bool:
     if inner.file is not None:
         return inner.file.text == "GF_SCRIPT" and wrappers.program(words[0]) in SHELLS
     return any(_runs(group, depth) for group in inner.words) or any(
-        _leads(each.text, depth + 1) for each in inner.scripts
+        _leads(script.text, depth + 1) for script in inner.scripts
     )
 
 
@@ -51,20 +51,20 @@ def variants(text: str, view: View) -> Iterator[Rendered]:
     values: dict[str, list[str | None]] = {}
 
     def take(inner: str) -> str | None:
-        found = texts(f"${{{{{inner}}}}}", view)
-        known = sorted(each for each in found if isinstance(each, str)) if UNKNOWN not in found else []
-        values[inner] = list(known) if len(known) == len(found) and known else [None]
+        possible = texts(f"${{{{{inner}}}}}", view)
+        known = sorted(value for value in possible if isinstance(value, str)) if UNKNOWN not in possible else []
+        values[inner] = list(known) if len(known) == len(possible) and known else [None]
         return None
 
     whole = rendered(text, (GITHUB,), take)
     count = 1
-    for each in values.values():
-        count *= len(each)
+    for options in values.values():
+        count *= len(options)
     if count > MOST_VARIANTS:
-        values = {name: each if len(each) == 1 else [None] for name, each in values.items()}
-    if not any(each != [None] for each in values.values()):
+        values = {name: options if len(options) == 1 else [None] for name, options in values.items()}
+    if not any(options != [None] for options in values.values()):
         yield whole
         return
     for chosen in product(*values.values()):
-        laid = dict(zip(values, chosen, strict=True))
-        yield rendered(text, (GITHUB,), laid.get)
+        filled = dict(zip(values, chosen, strict=True))
+        yield rendered(text, (GITHUB,), filled.get)

@@ -25,9 +25,9 @@ def unread(text: str, why: str) -> Effect:
     return Writes(offset, "", f"{why}, and it says {shown(match[0])}" if match else why, "push")
 
 
-def fallen(script: Script, found: Sequence[Effect]) -> Iterator[Effect]:
+def fallen(script: Script, effects: Sequence[Effect]) -> Iterator[Effect]:
     """Yield a push that stands where the grammar did not fit and no command was made of it."""
-    lines = {each.offset for each in found if isinstance(each, Writes)}
+    lines = {effect.offset for effect in effects if isinstance(effect, Writes)}
     whole = "\n".join(text for _, text in script.broken)
     if script.broken and NAMES_PUSH.search(whole):
         for offset, text in script.broken:

@@ -42,7 +42,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Subject:
+class LocalInputs:
     """What the command line and the target chose: a checkout, or the lab's model with its faults (``is_model``)."""
 
     checkout: Path | None = None
@@ -81,35 +81,35 @@ class Subject:
         )
 
 
-def chosen(option: Any, target: Target | None) -> Subject:
+def chosen(option: Any, target: Target | None) -> LocalInputs:
     """Return what the options choose. Raises `BadInput` for a path that is not there."""
     given = option.gf_repository
     page = Path(os.path.abspath(option.gf_contract_page)) if option.gf_contract_page else None
     if page is not None and not page.is_file():
         raise BadInput(f"--gf-contract-page={option.gf_contract_page}: no such file")
     if given == LAB or (option.gf_fault and given is None):
-        return Subject(page=page, run_just=option.gf_run_just, is_model=True)
+        return LocalInputs(page=page, run_just=option.gf_run_just, is_model=True)
     checkout = Path(os.path.abspath(given)) if given else target.repository if target is not None else None
     if checkout is not None and not checkout.is_dir():
         raise BadInput(f"--gf-repository={checkout}: no such folder")
-    return Subject(checkout, page, option.gf_run_just)
+    return LocalInputs(checkout, page, option.gf_run_just)
 
 
 def banner(run: Run) -> list[str]:
     """Return what a run says first where it judges the lab's model of a checkout and a machine."""
-    if not run.asked(Subject).is_model:
+    if not run.asked(LocalInputs).is_model:
         return []
     return ["gf: the checkout and the machine are the lab's model (--gf-repository=PATH for a real checkout)"]
 
 
-def laid(subject: Subject, folder: Path, faults: Sequence[str]) -> Subject:
-    """Return the subject with the lab's model laid out and bent, where it is one."""
-    if not subject.is_model:
-        return subject
+def with_model(inputs: LocalInputs, folder: Path, faults: Sequence[str]) -> LocalInputs:
+    """Return the inputs with the lab's model of them laid out and bent in a folder, where the model was chosen."""
+    if not inputs.is_model:
+        return inputs
     from pytest_gf.lab import model
 
     model.lay(folder, faults)
-    return replace(subject, model=folder)
+    return replace(inputs, model=folder)
 
 
 def machine(variables: Mapping[str, str], files: Sequence[str], also: Sequence[str] = ()) -> Machine:
@@ -127,8 +127,8 @@ def machine(variables: Mapping[str, str], files: Sequence[str], also: Sequence[s
         if text is not None:
             texts[name] = text
             if not name.endswith("bazelrc"):
-                found = nixconf.read(name, text, lambda _: None)
-                pending += [_beside(name, each.included) for each in found if isinstance(each, nixconf.Absent)]
+                entries = nixconf.read(name, text, lambda _: None)
+                pending += [_beside(name, entry.included) for entry in entries if isinstance(entry, nixconf.Absent)]
     evidence.record("machine", "read", seconds=time.monotonic() - begun, variables=sorted(names), files=sorted(texts))
     return Machine({name: variables[name] for name in (*SHOWN, *also) if variables.get(name)}, names, texts)
 
