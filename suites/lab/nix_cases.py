@@ -44,12 +44,12 @@ class Case:
     @property
     def answers(self) -> dict[str, Answer]:
         """What the server answers, by the place below the cache's name."""
-        found: dict[str, Answer] = {
+        answers: dict[str, Answer] = {
             "nix-cache-info": (200, {}, b"StoreDir: /nix/store\nWantMassQuery: 1\nPriority: 41\n"),
             f"{self.base[:32]}.narinfo": (200, self.info_headers, self.info),
             "nar/x.nar": (200, self.body_headers, self.body),
         }
-        return found | dict(self.more)
+        return answers | dict(self.more)
 
 
 def info(nar: bytes = NAR, base: str = BASE, *, signed: bool = True, **changes: str | None) -> str:
@@ -64,7 +64,7 @@ def info(nar: bytes = NAR, base: str = BASE, *, signed: bool = True, **changes: 
     }
     lines |= changes
     text = "".join(f"{name}: {value}\n" for name, value in lines.items() if value is not None)
-    references = ",".join(sorted({f"{STORE}/{each}" for each in (lines["References"] or "").split()}))
+    references = ",".join(sorted({f"{STORE}/{path}" for path in (lines["References"] or "").split()}))
     digest = nixbase32.encode(hashlib.sha256(nar).digest())
     fingerprint = f"1;{STORE}/{base};sha256:{digest};{len(nar)};{references}"
     return text + f"Sig: main:{base64.b64encode(KEY.sign(fingerprint.encode())).decode()}\n" if signed else text
@@ -89,8 +89,8 @@ def of(nar: bytes) -> Case:
 
 def references(text: str) -> Case:
     """Return the case of these references, each of them in the cache too."""
-    bases = [each for each in text.split(" ") if each.isascii() and len(each) > len(f"{'1' * 32}-")]
-    more: dict[str, Answer] = {f"{each[:32]}.narinfo": (200, {}, info(base=each).encode()) for each in bases}
+    bases = [base for base in text.split(" ") if base.isascii() and len(base) > len(f"{'1' * 32}-")]
+    more: dict[str, Answer] = {f"{base[:32]}.narinfo": (200, {}, info(base=base).encode()) for base in bases}
     return Case(info(References=text).encode(), more=more)
 
 
@@ -260,8 +260,8 @@ CASES: dict[str, Case] = {
     "narinfo zstd named gzip": wrapped("gzip", zip_(GOOD)),
     "narinfo none": wrapped("none", GOOD),
     **{
-        f"narinfo {each}, not applied": wrapped(each, GOOD)
-        for each in ("gzip", "br", "zstd", "identity", "aws-chunked")
+        f"narinfo {encoding}, not applied": wrapped(encoding, GOOD)
+        for encoding in ("gzip", "br", "zstd", "identity", "aws-chunked")
     },
     "narinfo deflate": wrapped("deflate", zlib.compress(GOOD)),
     "narinfo bzip2": wrapped("bzip2", bz2.compress(GOOD)),
@@ -271,8 +271,8 @@ CASES: dict[str, Case] = {
     "body zstd": packed("zstd", zip_(zip_(NAR))),
     "body none": packed("none", zip_(NAR)),
     **{
-        f"body {each}, not applied": packed(each, zip_(NAR))
-        for each in ("gzip", "br", "zstd", "identity", "aws-chunked")
+        f"body {encoding}, not applied": packed(encoding, zip_(NAR))
+        for encoding in ("gzip", "br", "zstd", "identity", "aws-chunked")
     },
     "body identity over nothing": packed("identity", NAR, "none"),
     "body gzip over nothing": packed("gzip", gzip.compress(NAR), "none"),

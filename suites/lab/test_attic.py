@@ -31,8 +31,8 @@ STORE = "/nix/store"
 
 
 def section(lab: Lab) -> dict[str, Any]:
-    found: dict[str, Any] = tomllib.loads(lab.target_file.read_text())["attic"]
-    return found
+    attic: dict[str, Any] = tomllib.loads(lab.target_file.read_text())["attic"]
+    return attic
 
 
 def probe(lab: Lab, *, deadline: float = 10.0) -> Attic:
@@ -134,7 +134,7 @@ def test_a_redirect_is_a_credential_and_is_shown_nowhere(lab: Lab) -> None:
     (first,) = attic.nar(url, 5000, NarBody("zstd", 5000), S3Endpoint("http://s3.invalid"))
     assert "X-Amz-Signature" in first.location, "another host than the way's is not asked"
     assert "X-Amz" not in repr(first)
-    assert [each.status for each in attic.nar(url, 5000, NarBody("zstd", 5000), way)] == [307, 200]
+    assert [answer.status for answer in attic.nar(url, 5000, NarBody("zstd", 5000), way)] == [307, 200]
     lab.bend("unreachable")
     nobody = attic.nar(url, 5000, NarBody("zstd", 5000), way)[-1]
     assert nobody.refused

@@ -62,8 +62,8 @@ def client(serve: Callable[..., str], asked: list[str]) -> Client:
 
 
 def judged(attic: Attic) -> Archive:
-    found: Archive = FACTS["attic_store_hash"].function(attic, None, BucketListed("attic"), "api", HASH)
-    return found
+    archive: Archive = FACTS["attic_store_hash"].function(attic, None, BucketListed("attic"), "api", HASH)
+    return archive
 
 
 def script(nar: Answer, info: str = INFO) -> Callable[[str], Answer]:

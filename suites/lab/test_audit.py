@@ -37,7 +37,9 @@ LARGEST, ACTION = content.digest(content.largest()), content.action(0)
 
 def audit(lab: Lab, run_pytest: Any, *arguments: str, digest: str = LARGEST) -> Any:
     """Audit the shards in which this digest would lie, in all areas."""
-    chosen = arguments if any(each.startswith("--gf-shard") for each in arguments) else (part(digest), *arguments)
+    chosen = (
+        arguments if any(argument.startswith("--gf-shard") for argument in arguments) else (part(digest), *arguments)
+    )
     target = f"--gf-target={lab.target_file}"
     return run_pytest("-m", "audit", *chosen, target, lean=True, environment=dict(lab.environment))
 
@@ -64,14 +66,14 @@ def test_a_fault_turns_exactly_its_rows(  # noqa: PLR0917  # pytest's fixtures.
     assert tuple(map(outcome.rows, verdicts)) == (violated, unproven, error)
     assert outcome.rows("holds") == rows - violated - unproven - error
     told_as(row.get("incident", []), outcome.verdicts())
-    said = "\n".join(f"{each['reason']} {each['next_step']}" for each in outcome.verdicts().values())
+    said = "\n".join(f"{account['reason']} {account['next_step']}" for account in outcome.verdicts().values())
     assert row["says"] in said
     assert row.get("gRPC", "") in said
     if unproven == rows or "bazel.audit-bucket" in violated or error - {"bazel.audit-served"}:
         return
-    found = findings(outcome.folder)
-    assert [each["kind"] for each in found] == row.get("finds", [])
-    assert all(set(each) == {"key", "kind", "stored", "size", "chunk", "detail"} for each in found)
+    wrong = findings(outcome.folder)
+    assert [finding["kind"] for finding in wrong] == row.get("finds", [])
+    assert all(set(finding) == {"key", "kind", "stored", "size", "chunk", "detail"} for finding in wrong)
 
 
 def test_every_defect_of_a_result_and_every_ending_is_in_the_table() -> None:
@@ -203,9 +205,9 @@ def test_an_audit_keeps_to_its_rate(rate: asked.Asked, nowhere: Scope, tmp_path:
 def test_the_job_asks_for_what_there_is() -> None:
     job = yaml.safe_load((ROOT / "deploy" / "overlays" / "audit" / "job.yaml").read_text())
     (container,) = job["spec"]["template"]["spec"]["containers"]
-    given = dict(each.split("=", 1) for each in container["args"] if each.startswith("--gf-"))
+    given = dict(argument.split("=", 1) for argument in container["args"] if argument.startswith("--gf-"))
     assert asked.part(given["--gf-shard"], {asked.INDEX: "15"}) == asked.Part(15, job["spec"]["completions"])
     assert asked.rate(given["--gf-rate"])
     known = {option.name for option in options.options_of(HOUSE)}
-    assert {each.partition("=")[0] for each in container["args"] if each.startswith("--gf")} <= known
+    assert {argument.partition("=")[0] for argument in container["args"] if argument.startswith("--gf")} <= known
     assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never", "backoffLimitPerIndex asks for it"

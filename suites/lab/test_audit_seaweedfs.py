@@ -67,23 +67,23 @@ def bucket(seaweedfs: Any) -> Iterator[Bucket]:
             pool.submit(client.put_object, Bucket="bazel-cache", Key=key, Body=body)
             for key, body in (*made, *bulk.objects(SMALL, LARGE))
         ]
-        assert all(each.result() for each in done)
+        assert all(upload.result() for upload in done)
     yield Bucket(seaweedfs, {key: name for name, (key, _) in planted.items()}, SMALL + LARGE + len(made))
     _empty(client)
 
 
 def _empty(client: Any) -> None:
     for page in client.get_paginator("list_objects_v2").paginate(Bucket="bazel-cache"):
-        keys = [{"Key": each["Key"]} for each in page.get("Contents", ())]
+        keys = [{"Key": entry["Key"]} for entry in page.get("Contents", ())]
         client.delete_objects(Bucket="bazel-cache", Delete={"Objects": keys})
     client.delete_bucket(Bucket="bazel-cache")
 
 
 def findings(folder: Path) -> dict[str, dict[str, Any]]:
     lines = [json.loads(line) for line in (folder / "findings.jsonl").read_text().splitlines()]
-    found = {each["key"]: each for each in lines}
-    assert len(found) == len(lines), "a finding stands twice"
-    return found
+    by_key = {finding["key"]: finding for finding in lines}
+    assert len(by_key) == len(lines), "a finding stands twice"
+    return by_key
 
 
 def shards_of(wrong: Mapping[str, str]) -> set[str]:
@@ -95,9 +95,9 @@ def check(bucket: Bucket, outcome: Any, rotten: str = "") -> None:
     assert outcome.exit == 1, outcome.text
     assert outcome.rows("violated") == shards_of(bucket.wrong)
     assert outcome.rows("holds") == set(outcome.verdicts()) - shards_of(bucket.wrong)
-    found = findings(outcome.folder)
-    assert set(found) == set(bucket.wrong)
-    kinds = {bucket.wrong[key]: each["kind"] for key, each in found.items()}
+    by_key = findings(outcome.folder)
+    assert set(by_key) == set(bucket.wrong)
+    kinds = {bucket.wrong[key]: finding["kind"] for key, finding in by_key.items()}
     assert kinds == {
         "other": "digest mismatch",
         "truncated": "malformed:cut",
@@ -156,9 +156,9 @@ class Counting:
             while data := one.recv(262_144):
                 if counted:
                     held += data
-                    for found in REQUEST.finditer(held):
+                    for request in REQUEST.finditer(held):
                         with self._lock:
-                            self.asked[unquote(found[1].decode())] += 1
+                            self.asked[unquote(request[1].decode())] += 1
                     held = b"" if held.endswith(b"\r\n\r\n") else held
                 other.sendall(data)
         except OSError:
@@ -245,14 +245,14 @@ def test_a_killed_audit_goes_on_through_noise_and_judges_nothing_twice(
 
 def _objects(state: Path) -> int:
     """Return how many objects were judged, as the marks say; a mark that is moved just now is left out."""
-    found = 0
+    count = 0
     for path in state.glob("*"):
         held = path.read_bytes() if path.suffix not in {".json", ".jsonl", ".tmp"} else b""
         if held[:1] in {b"\1", b"\2"}:
             line = held[1 + (held[0] - 1) * 8_192 :].partition(b"\n")[0]
             with contextlib.suppress(ValueError):
-                found += json.loads(line)[1]
-    return found
+                count += json.loads(line)[1]
+    return count
 
 
 def test_parts_are_merged_and_a_missing_one_is_named(bucket: Bucket, tmp_path: Path) -> None:

@@ -39,8 +39,8 @@ def cache(lab: Lab) -> Iterator[Cache]:
 
 
 def section(lab: Lab) -> dict[str, Any]:
-    found: dict[str, Any] = tomllib.loads(lab.target_file.read_text())["bazel"]
-    return found
+    bazel: dict[str, Any] = tomllib.loads(lab.target_file.read_text())["bazel"]
+    return bazel
 
 
 def stored(s3: Any, key: str) -> bytes | None:
@@ -66,9 +66,9 @@ def test_a_blob_goes_in_and_comes_out_each_way(lab: Lab, s3: Any, cache: Cache) 
             cache.batch_read(digest, len(payload)),
         ):
             assert (got.status.ok, got.size, got.sha256, got.cut) == (True, len(payload), digest, "")
-        found = stored(s3, content.blob_key(digest))
-        assert found is not None
-        assert b"".join(casblob.decode(found)) == payload
+        body = stored(s3, content.blob_key(digest))
+        assert body is not None
+        assert b"".join(casblob.decode(body)) == payload
         assert not cache.missing(digest, len(payload))[1]
 
 
@@ -198,9 +198,10 @@ def test_a_web_server_is_no_cache(lab: Lab) -> None:
 
 
 class Proxy:
-    """A TCP proxy that closes both sides after so many bytes of the answer, by FIN or by RST."""
+    """A TCP proxy. The answer begins ``late`` seconds after the connection, and ends with it after ``most`` bytes."""
 
-    def __init__(self, port: int, most: int) -> None:
+    def __init__(self, port: int, most: int | None, late: float = 0.0) -> None:
+        self._late = late
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._upstream, self._most = port, most
@@ -211,6 +212,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 side, _ = self._listener.accept()
+                time.sleep(self._late)
                 other = socket.create_connection(("127.0.0.1", self._upstream))
                 self._open += [side, other]
                 threading.Thread(target=self._pump, args=(side, other, None), daemon=True).start()
@@ -224,16 +226,24 @@ class Proxy:
                 most = None if most is None else most - len(data)
                 if most == 0:
                     break
-        for each in (source, sink):
+        for end in (source, sink):
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close everything; shutdown wakes the thread that waits for a connection."""
-        for each in self._open:
+        for end in self._open:
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+def test_a_connection_may_take_its_time(lab: Lab) -> None:
+    proxy = Proxy(int(section(lab)["grpc"].rpartition(":")[2]), None, late=0.3)
+    through = Cache(f"grpc://127.0.0.1:{proxy.port}", ca_file=None, deadline=60.0)
+    assert reapi.SHA256 in through.capabilities().digest_functions
+    through.close()
+    proxy.close()
 
 
 @pytest.mark.parametrize("compressor", [reapi.IDENTITY, reapi.ZSTD])
@@ -316,9 +326,9 @@ def test_every_defect_of_the_faults_exists_and_is_told_apart() -> None:
             kinds[name] = wrong.kind
         else:
             kinds[name] = "mismatch" if digest != DIGEST else "none"
-    same_name = {each for each in made if kinds[each] == each}
+    same_name = {name for name in made if kinds[name] == name}
     assert same_name == set(made) - {"other", "truncated", "bad-magic", "flipped"}
-    assert {each: kinds[each] for each in set(made) - same_name} == {
+    assert {name: kinds[name] for name in set(made) - same_name} == {
         "other": "mismatch",
         "truncated": "cut",
         "bad-magic": "magic",

@@ -26,8 +26,8 @@ DIGEST = content.digest(BLOB)
 
 
 def address(lab: Lab) -> str:
-    found: str = tomllib.loads(lab.target_file.read_text())["bazel"]["grpc"]
-    return found
+    address: str = tomllib.loads(lab.target_file.read_text())["bazel"]["grpc"]
+    return address
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def client() -> Iterator[Callable[..., Cache]]:
         return made[-1]
 
     yield make
-    for each in made:
-        each.close()
+    for client in made:
+        client.close()
 
 
 def test_who_asks_is_let_in_by_a_password(lab: Lab, client: Callable[..., Cache]) -> None:
@@ -83,8 +83,8 @@ def test_a_server_that_was_switched_finds_the_other_mode_no_more(
         assert cache.batch_read(digest, len(payload), compressor=compressor).sha256 == digest
     assert cache.read(content.digest(b"another"), 7).status.code == "NOT_FOUND"
     for _ in range(100):
-        found = s3.list_objects_v2(Bucket="bazel-cache", Prefix=content.raw_key(digest)).get("Contents", ())
-        if found:
+        objects = s3.list_objects_v2(Bucket="bazel-cache", Prefix=content.raw_key(digest)).get("Contents", ())
+        if objects:
             break
     s3.delete_object(Bucket="bazel-cache", Key=content.raw_key(digest))
     lab.mend()

@@ -27,10 +27,10 @@ def on(lab: Lab, run_pytest: Any, *arguments: str) -> Any:
 
 def evidence(outcome: Any, fact: str) -> list[dict[str, Any]]:
     """Return the exchanges of a fact."""
-    found: list[dict[str, Any]] = json.loads(next((outcome.folder / "evidence").glob(f"{fact}*")).read_text())[
+    exchanges: list[dict[str, Any]] = json.loads(next((outcome.folder / "evidence").glob(f"{fact}*")).read_text())[
         "exchanges"
     ]
-    return found
+    return exchanges
 
 
 def test_a_warm_hot_cache_hides_a_wrong_object_from_grpc_alone(lab: Lab, run_pytest: Any) -> None:
@@ -89,7 +89,7 @@ def test_the_written_blob_stays_and_is_named(lab: Lab, s3: Any, run_pytest: Any)
     outcome = on(lab, run_pytest)
     assert outcome.exit == 0, outcome.text
     entries = [json.loads(line) for line in (outcome.folder / "ledger.jsonl").read_text().splitlines()]
-    assert [each["event"] for each in entries] == ["run", "left"]
+    assert [entry["event"] for entry in entries] == ["run", "left"]
     key = entries[1]["name"].partition("/")[2]
     body = s3.get_object(Bucket="bazel-cache", Key=key)["Body"].read()
     assert b"".join(casblob.decode(body)).startswith(b"pytest_gf bazel.write-through, run ")
@@ -170,8 +170,12 @@ def test_a_large_bucket_is_sampled_by_the_seed(lab: Lab, run_pytest: Any) -> Non
     for seed in ("one", "one", "two"):
         outcome = on(lab, run_pytest, "-k", "cas_digest or cas-digest", f"--gf-seed={seed}")  # None that writes blobs.
         assert outcome.exit == 0, outcome.text
-        asked = [each["request"] for each in evidence(outcome, "stored_blobs") if each["operation"] == "GetObject"]
-        read.append({each["Key"] for each in asked})
+        asked = [
+            exchange["request"]
+            for exchange in evidence(outcome, "stored_blobs")
+            if exchange["operation"] == "GetObject"
+        ]
+        read.append({request["Key"] for request in asked})
     for key in added:
         store.delete("bazel-cache", key)
     assert read[0] == read[1]

@@ -26,11 +26,11 @@ def on(lab: Lab, run_pytest: Any, *arguments: str, target: Path | None = None) -
 
 def deletes(lab: Lab) -> list[str]:
     """Return what was deleted, or asked to be: key by key."""
-    return [str(each["key"]) for each in lab.exchanges() if str(each["operation"]).startswith("Delete")]
+    return [str(exchange["key"]) for exchange in lab.exchanges() if str(exchange["operation"]).startswith("Delete")]
 
 
 def keys(s3: Any) -> set[str]:
-    return {each["Key"] for each in s3.list_objects_v2(Bucket="bazel-cache")["Contents"]}
+    return {entry["Key"] for entry in s3.list_objects_v2(Bucket="bazel-cache")["Contents"]}
 
 
 def test_it_deletes_the_blob_that_it_wrote_and_no_other(lab: Lab, s3: Any, run_pytest: Any) -> None:
@@ -39,7 +39,7 @@ def test_it_deletes_the_blob_that_it_wrote_and_no_other(lab: Lab, s3: Any, run_p
     assert outcome.exit == 0, outcome.text
     assert set(outcome.verdicts()) == {ROW}
     entries = [json.loads(line) for line in (outcome.folder / "ledger.jsonl").read_text().splitlines()]
-    assert [each["event"] for each in entries] == ["run", "left", "gone"]
+    assert [entry["event"] for entry in entries] == ["run", "left", "gone"]
     assert {entries[1]["name"], entries[2]["name"]} == {f"bazel-cache/{key}" for key in deletes(lab)}
     assert keys(s3) == before
 

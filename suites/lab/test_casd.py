@@ -55,7 +55,7 @@ def _client(process: subprocess.Popen[bytes], log: Path) -> Cache:
 
 def _ports_of(pid: int) -> list[int]:
     """Return the TCP ports on which a process listens, by Linux's /proc."""
-    sockets = {str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir() if each.is_symlink()}
+    sockets = {str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink()}
     tables = [Path(f"/proc/{pid}/net/{name}") for name in ("tcp", "tcp6")]  # gRPC listens on a mapped address.
     rows = [line.split() for table in tables if table.exists() for line in table.read_text().splitlines()[1:]]
     listening = "0A"
@@ -65,9 +65,9 @@ def _ports_of(pid: int) -> list[int]:
 
 
 def test_what_it_can_do(cache: Cache) -> None:
-    found = cache.capabilities()
-    assert reapi.SHA256 in found.digest_functions
-    assert not found.executes
+    capabilities = cache.capabilities()
+    assert reapi.SHA256 in capabilities.digest_functions
+    assert not capabilities.executes
 
 
 @pytest.mark.parametrize("size", [1, 100_000, 5_000_000])

@@ -54,7 +54,7 @@ def test_nothing_is_deleted_while_a_protected_bucket_is_incoherent(
     cleaned = clean(lab, run_pytest, reports)
     assert cleaned.exit == 1, cleaned.text
     assert "is gone" not in cleaned.text
-    assert not {"DeleteObject", "DeleteBucket"} & {str(each["operation"]) for each in lab.exchanges()}
+    assert not {"DeleteObject", "DeleteBucket"} & {str(exchange["operation"]) for exchange in lab.exchanges()}
     lab.mend()
     again = clean(lab, run_pytest, reports)
     assert again.exit == 0, again.text

@@ -46,13 +46,13 @@ def render(folder: Path) -> Objects:
 
 def only(objects: Objects, kind: str) -> dict[str, Any]:
     """Return the one object of a kind."""
-    (found,) = (each for each in objects if each["kind"] == kind)
-    return found
+    (document,) = (candidate for candidate in objects if candidate["kind"] == kind)
+    return document
 
 
 def pod(objects: Objects) -> dict[str, Any]:
     """Return the pod template of the one CronJob or Job."""
-    (work,) = (each for each in objects if each["kind"] in {"CronJob", "Job"})
+    (work,) = (document for document in objects if document["kind"] in {"CronJob", "Job"})
     job = work["spec"]["jobTemplate"] if work["kind"] == "CronJob" else work
     template: dict[str, Any] = job["spec"]["template"]
     return template
@@ -71,9 +71,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_object_is_valid(overlay: str, rendered: dict[str, Objects]) -> None:
-    for each in rendered[overlay]:
-        kubernetes_validate.validate(each, SCHEMAS, strict=True)
-        assert "namespace" not in each["metadata"] or each["metadata"]["namespace"] == "nix-cache"
+    for document in rendered[overlay]:
+        kubernetes_validate.validate(document, SCHEMAS, strict=True)
+        assert "namespace" not in document["metadata"] or document["metadata"]["namespace"] == "nix-cache"
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -115,7 +115,7 @@ def test_a_red_canary_is_never_tried_again_and_it_ships_suspended(rendered: dict
 def test_what_a_pod_names_is_there(overlay: str, rendered: dict[str, Objects]) -> None:
     """Volumes, identity, and the labels that its NetworkPolicy looks for; its options are options."""
     objects, template = rendered[overlay], pod(rendered[overlay])
-    names = {(each["kind"], each["metadata"]["name"]) for each in objects}
+    names = {(document["kind"], document["metadata"]["name"]) for document in objects}
     spec = template["spec"]
     assert ("ServiceAccount", spec["serviceAccountName"]) in names
     for volume in spec["volumes"]:
@@ -150,7 +150,7 @@ def test_the_way_out_is_what_the_target_names(overlay: str, rendered: dict[str, 
         assert target.bazel is not None
         addresses += [*filter(None, (target.attic.api, target.attic.https)), target.bazel.grpc]
     defaults = {"http": 80, "https": 443}
-    needed = {(parts := urlsplit(each)).port or defaults[parts.scheme] for each in addresses}
+    needed = {(parts := urlsplit(address)).port or defaults[parts.scheme] for address in addresses}
     api_server, dns = {443, 6443}, {53}
     policy = only(rendered[overlay], "NetworkPolicy")["spec"]
     assert {port["port"] for rule in policy["egress"] for port in rule["ports"]} == {
@@ -171,20 +171,20 @@ def test_the_canarys_target_is_the_runners_and_expects_all_of_it() -> None:
 def rights(objects: Objects, account: str) -> set[tuple[str, str, bool]]:
     """Return verb, resource, and whether it is for the whole cluster, of each rule that is bound to this account alone."""
     roles = {
-        (each["kind"], each["metadata"]["name"]): each["rules"]
-        for each in objects
-        if each["kind"] in {"Role", "ClusterRole"}
+        (document["kind"], document["metadata"]["name"]): document["rules"]
+        for document in objects
+        if document["kind"] in {"Role", "ClusterRole"}
     }
-    found = set()
-    for binding in (each for each in objects if each["kind"].endswith("Binding")):
+    granted = set()
+    for binding in (document for document in objects if document["kind"].endswith("Binding")):
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": "nix-cache"}]
         kind = binding["roleRef"]["kind"]
         for rule in roles.pop((kind, binding["roleRef"]["name"])):
-            found |= {
+            granted |= {
                 (verb, resource, kind == "ClusterRole") for verb in rule["verbs"] for resource in rule["resources"]
             }
     assert not roles, "a role that nobody has"
-    return found
+    return granted
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -202,7 +202,9 @@ def test_the_roles_are_what_the_plan_asks_for(
     finally:
         lab.mend()
     assert planned.exit == 0, planned.text
-    asked = {(each["verb"], each["resource"], each["where"] == "the cluster") for each in RIGHT.finditer(planned.text)}
+    asked = {
+        (match["verb"], match["resource"], match["where"] == "the cluster") for match in RIGHT.finditer(planned.text)
+    }
     assert "LACKS" not in planned.text
     assert asked == rights(rendered[overlay], pod(rendered[overlay])["spec"]["serviceAccountName"])
 
@@ -220,8 +222,8 @@ def test_the_secrets_component_reads_named_secrets_alone(tmp_path: Path) -> None
     path = overlay / "kustomization.yaml"
     path.write_text(path.read_text().replace("# components:", "components:"))
     plain, with_secrets = render(DEPLOY / "overlays" / "honey"), render(overlay)
-    more = [each for each in with_secrets if each not in plain]
-    assert [each["kind"] for each in more] == ["Role", "RoleBinding"]
+    more = [document for document in with_secrets if document not in plain]
+    assert [document["kind"] for document in more] == ["Role", "RoleBinding"]
     (rule,) = only(more, "Role")["rules"]
     assert rule == {
         "apiGroups": [""],
@@ -229,15 +231,17 @@ def test_the_secrets_component_reads_named_secrets_alone(tmp_path: Path) -> None
         "resourceNames": ["attic-jwt-signing", "attic-secrets"],
         "verbs": ["get"],
     }
-    for each in more:
-        kubernetes_validate.validate(each, SCHEMAS, strict=True)
+    for document in more:
+        kubernetes_validate.validate(document, SCHEMAS, strict=True)
 
 
 def files_of(objects: Objects, lab: Lab) -> dict[str, str]:
     """Return the ConfigMap's one file as the lab's target, with the files beside it that it names, at the mount's place."""
     ((name, _),) = only(objects, "ConfigMap")["data"].items()
     place = next(
-        each["mountPath"] for each in pod(objects)["spec"]["containers"][0]["volumeMounts"] if each["name"] == "target"
+        mount["mountPath"]
+        for mount in pod(objects)["spec"]["containers"][0]["volumeMounts"]
+        if mount["name"] == "target"
     )
     texts = {"ca.pem": lab.folder / "ca.pem", "kubeconfig": lab.folder / "kubeconfig", name: lab.target_file}
     return {name: path.read_text().replace(str(lab.folder), place) for name, path in texts.items()}
@@ -252,7 +256,7 @@ def test_the_cronjobs_command_is_a_green_canary(
     path = tmp_path / "reports" / "latest" / "record.json"
     record = json.loads(path.read_text())
     assert record["vantage"] == "runner"
-    assert {each["verdict"] for each in record["verdicts"]} == {"holds"}
+    assert {row["verdict"] for row in record["verdicts"]} == {"holds"}
     assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65534), "nobody wrote it, for the volume's group"
     assert list((tmp_path / "tmp").iterdir()) == [], "nothing but reports is written"
 
@@ -294,7 +298,7 @@ def test_the_jobs_command_audits_the_bucket_in_parts(
     objects = json.loads(json.dumps(rendered["audit"]))
     spec = pod(objects)["spec"]
     (container,) = spec["containers"]
-    container["args"] = [re.sub(r"/16$", "/4", each) for each in container["args"]]
+    container["args"] = [re.sub(r"/16$", "/4", argument) for argument in container["args"]]
     assert "--gf-shard=JOB_COMPLETION_INDEX/4" in container["args"]
     for index in range(4):
         given = {"JOB_COMPLETION_INDEX": str(index), "JOB_UID": "one-uid"}

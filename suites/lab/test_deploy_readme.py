@@ -61,8 +61,8 @@ class Store(ThreadingHTTPServer):
         return made
 
     def only(self, kind: str) -> Document:
-        (found,) = (each for each in self.objects.values() if each["kind"] == kind)
-        return found
+        (document,) = (candidate for candidate in self.objects.values() if candidate["kind"] == kind)
+        return document
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -77,34 +77,34 @@ class _Answers(BaseHTTPRequestHandler):
         if asked.path.endswith("/log"):
             self._say(200, self.server.log.encode(), "text/plain")
             return
-        found = self.server.objects.get(asked.path) or discovered(asked.path)
-        if found is None and asked.path.rpartition("/")[2] in RESOURCES:
+        document = self.server.objects.get(asked.path) or discovered(asked.path)
+        if document is None and asked.path.rpartition("/")[2] in RESOURCES:
             version, kind = RESOURCES[asked.path.rpartition("/")[2]]
             wanted = dict(
-                each.split("=") for each in parse_qs(asked.query).get("labelSelector", [""])[0].split(",") if each
+                pair.split("=") for pair in parse_qs(asked.query).get("labelSelector", [""])[0].split(",") if pair
             )
-            below = [each for path, each in self.server.objects.items() if path.startswith(f"{asked.path}/")]
-            listed = [each for each in below if wanted.items() <= each["metadata"].get("labels", {}).items()]
-            found = {"apiVersion": version, "kind": f"{kind}List", "metadata": {}, "items": listed}
-        self._give(found)
+            below = [item for path, item in self.server.objects.items() if path.startswith(f"{asked.path}/")]
+            listed = [item for item in below if wanted.items() <= item["metadata"].get("labels", {}).items()]
+            document = {"apiVersion": version, "kind": f"{kind}List", "metadata": {}, "items": listed}
+        self._give(document)
 
     def do_POST(self) -> None:  # As above.
         self._give(self.server.keep(urlsplit(self.path).path, self._read()), 201)
 
     def do_PATCH(self) -> None:  # As above.
         path = urlsplit(self.path).path
-        found = self.server.objects.get(path)
-        if found is not None:
-            found["spec"] |= self._read()["spec"]
-        self._give(found)
+        document = self.server.objects.get(path)
+        if document is not None:
+            document["spec"] |= self._read()["spec"]
+        self._give(document)
 
     def _read(self) -> Document:
         read: Document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         return read
 
-    def _give(self, found: Document | None, status: int = 200) -> None:
+    def _give(self, document: Document | None, status: int = 200) -> None:
         gone = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
-        self._say(status if found is not None else 404, json.dumps(found or gone).encode())
+        self._say(status if document is not None else 404, json.dumps(document or gone).encode())
 
     def _say(self, status: int, body: bytes, kind: str = "application/json") -> None:
         self.send_response(status)
@@ -120,14 +120,14 @@ def discovered(path: str) -> Document | None:
     if path == "/api":
         return {"kind": "APIVersions", "versions": ["v1"]}
     if path == "/apis":
-        named = [{"groupVersion": each, "version": "v1"} for each in groups]
+        named = [{"groupVersion": group, "version": "v1"} for group in groups]
         listed = [
-            {"name": each["groupVersion"].partition("/")[0], "versions": [each], "preferredVersion": each}
-            for each in named
+            {"name": version["groupVersion"].partition("/")[0], "versions": [version], "preferredVersion": version}
+            for version in named
         ]
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
     if path == "/openapi/v3":
-        places = {f"api{'s' if '/' in each else ''}/{each}": each for each in KINDS}
+        places = {f"api{'s' if '/' in kind else ''}/{kind}": kind for kind in KINDS}
         return {"paths": {place: {"serverRelativeURL": f"/openapi/v3/{place}?hash=1"} for place in places}}
     version = re.sub("^/(openapi/v3/)?apis?/", "", path)
     if version not in KINDS:
@@ -219,7 +219,7 @@ def test_from_nothing_to_the_first_hourly_canary(
 
     words = shlex.split(plan)
     assert words[0] == "pytest"
-    arguments = [re.sub(r"^--gf-target=.*", f"--gf-target={lab.folder / 'routed.toml'}", each) for each in words[1:]]
+    arguments = [re.sub(r"^--gf-target=.*", f"--gf-target={lab.folder / 'routed.toml'}", word) for word in words[1:]]
     planned = run_pytest(*arguments, "--gf-strict", environment=dict(lab.environment))
     assert planned.exit == 0, planned.text
     assert "FAILS" not in planned.text
@@ -230,7 +230,7 @@ def test_from_nothing_to_the_first_hourly_canary(
             told = subprocess.run(
                 [BUILDAH, verb, "--help"], capture_output=True, text=True, timeout=60, check=True
             ).stdout
-            assert [each for each in rest if each.startswith("--") and f"{each.partition('=')[0]} " not in told] == []
+            assert [word for word in rest if word.startswith("--") and f"{word.partition('=')[0]} " not in told] == []
 
     shell(named)
     assert "registry.example/pytest-gf@sha256:" in shell(look)
@@ -245,8 +245,8 @@ def test_from_nothing_to_the_first_hourly_canary(
     held = store.objects[f"/api/v1/namespaces/nix-cache/secrets/{source['secretRef']['name']}"]["data"]
     ((name, _),) = store.only("ConfigMap")["data"].items()
     files = own_target(lab, name, "/etc/pytest-gf")
-    given = {each: base64.b64decode(value).decode() for each, value in held.items()}
-    others = {each: value for each, value in lab.environment.items() if not each.startswith("GF_LAB_S3_")}
+    given = {variable: base64.b64decode(value).decode() for variable, value in held.items()}
+    others = {variable: value for variable, value in lab.environment.items() if not variable.startswith("GF_LAB_S3_")}
     done = in_the_pod(spec, tmp_path, files, given | others)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -18,8 +18,8 @@ CLAUSE = "acceleration.flakehub-answers"
 def test_a_fault_turns_its_row(fault: str, lab: Lab, drill: Any, tmp_path: Path, told: Any) -> None:
     outcome = drill("--gf", "-k", CLAUSE, "--gf-deadline=5").judge(tmp_path, fault, lab=lab)
     row, expected = outcome.verdicts()[CLAUSE], TABLE.get(fault, {})
-    kinds = [each.partition(" ")[0] for each in told(outcome.verdicts())]  # The subject has a port.
+    kinds = [incident.partition(" ")[0] for incident in told(outcome.verdicts())]  # The subject has a port.
     assert kinds == ([expected["incident"]] if "incident" in expected else [])
-    verdict = next((each for each in ("violated", "error") if expected.get(each)), "holds")
+    verdict = next((word for word in ("violated", "error") if expected.get(word)), "holds")
     assert row["verdict"] == verdict, row
     assert expected.get("says", "") in (row["reason"] or "")

@@ -18,7 +18,7 @@ FREE = {"attic.write-gate[none]", "attic.write-gate[forged]", "attic.write-gate[
 IN_A_DATABASE = {"attic.separate[cache-signing-key]"}
 """What lies in no Secret is unproven by its name, whatever else is so."""
 SEPARATE = {
-    f"attic.separate[{each}]" for each in ("cache-signing-key", "jwt-signing-key", "attic-token", "s3-credentials")
+    f"attic.separate[{kind}]" for kind in ("cache-signing-key", "jwt-signing-key", "attic-token", "s3-credentials")
 }
 
 
@@ -51,9 +51,9 @@ def test_the_gates_are_asked_without_writing(lab: Lab, run_pytest: Any) -> None:
     assert set(outcome.verdicts()) == {"attic.token-bounded", *gates, *SEPARATE}
     assert outcome.rows("unproven") == IN_A_DATABASE
     entries = [json.loads(line) for line in (outcome.folder / "ledger.jsonl").read_text().splitlines()]
-    assert {each["event"] for each in entries} == {"run", "left", "gone"}
+    assert {entry["event"] for entry in entries} == {"run", "left", "gone"}
     assert len(entries) == 1 + 2 * len(GATES)
-    assert not [each for each in lab.exchanges() if str(each["operation"]) in {"PutObject", "CreateBucket"}]
+    assert not [exchange for exchange in lab.exchanges() if str(exchange["operation"]) in {"PutObject", "CreateBucket"}]
 
 
 def test_the_canary_has_the_gates_that_need_no_credential(lab: Lab, run_pytest: Any) -> None:
@@ -61,7 +61,7 @@ def test_the_canary_has_the_gates_that_need_no_credential(lab: Lab, run_pytest: 
     outcome = on(lab, run_pytest, "-m", "canary", "-k", "write-gate")
     assert set(outcome.verdicts()) == FREE
     assert outcome.rows("violated") == {"attic.write-gate[forged]"}
-    assert [each for each in lab.exchanges() if each["operation"] == "GetMissingPaths"]
+    assert [exchange for exchange in lab.exchanges() if exchange["operation"] == "GetMissingPaths"]
 
 
 def test_a_token_that_is_not_named_is_no_row_and_one_that_is_unset_is_unproven(
@@ -86,10 +86,10 @@ def test_a_pull_request_sends_no_token(lab: Lab, run_pytest: Any) -> None:
     assert outcome.rows("holds") == FREE
     held = {
         "attic.token-bounded",
-        *(f"attic.write-gate[{each}]" for each in ("own", "pull-only", "other-cache", "expired")),
+        *(f"attic.write-gate[{token}]" for token in ("own", "pull-only", "other-cache", "expired")),
     }
     assert outcome.rows("unproven") == held | SEPARATE | {f"attic.upload-gate[{gate}]" for gate in GATES}
-    assert not [each for each in lab.exchanges() if each["operation"] == "get secrets"]
+    assert not [exchange for exchange in lab.exchanges() if exchange["operation"] == "get secrets"]
     assert lab.counts().get("attic UploadPath", 0) == 0
     assert not with_token(lab), "a token was set, and was sent"
     assert on(lab, run_pytest, "-m", "gate", "-k", "write-gate").exit == 0
@@ -98,7 +98,7 @@ def test_a_pull_request_sends_no_token(lab: Lab, run_pytest: Any) -> None:
 
 def with_token(lab: Lab) -> list[dict[str, object]]:
     """Return the exchanges with Attic that carried a token which it issued."""
-    return [each for each in lab.exchanges() if each["service"] == "attic" and each["authenticated"]]
+    return [exchange for exchange in lab.exchanges() if exchange["service"] == "attic" and exchange["authenticated"]]
 
 
 def test_no_part_of_a_token_is_shown(lab: Lab, run_pytest: Any) -> None:
@@ -106,7 +106,7 @@ def test_no_part_of_a_token_is_shown(lab: Lab, run_pytest: Any) -> None:
         lab.bend(fault)
     outcome = on(lab, run_pytest, "-m", "gate", "-vvv", "--showlocals", "--log-level=DEBUG")
     parts = [part for name, value in lab.environment.items() if "TOKEN" in name for part in value.split(".")]
-    texts = [outcome.text, *(each.read_text(errors="replace") for each in outcome.folder.rglob("*") if each.is_file())]
+    texts = [outcome.text, *(path.read_text(errors="replace") for path in outcome.folder.rglob("*") if path.is_file())]
     for part in filter(None, parts):
         assert not [text for text in texts if part in text or part[4:24] in text]
     assert not [text for text in texts if "eyJ" in text]

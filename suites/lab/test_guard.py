@@ -74,7 +74,7 @@ def checkout(folder: Path, fault: str = "") -> Path:
 
 
 def keys(s3: Any) -> set[str]:
-    return {each["Key"] for each in s3.list_objects_v2(Bucket="tofu-state")["Contents"]}
+    return {entry["Key"] for entry in s3.list_objects_v2(Bucket="tofu-state")["Contents"]}
 
 
 @pytest.mark.parametrize("fault", TABLE)
@@ -92,8 +92,8 @@ def test_a_fault_turns_exactly_its_rows(  # noqa: PLR0917  # pytest's fixtures.
         assert outcome.rows(verdict) == names, (verdict, outcome.text)
     assert set(outcome.verdicts()) == COLUMN
     told_as(row.get("incident", []), outcome.verdicts())
-    said = [f"{each['reason']} {each['next_step']}" for each in outcome.verdicts().values()]
-    assert "says" not in row or any(row["says"] in each for each in said), said
+    said = [f"{account['reason']} {account['next_step']}" for account in outcome.verdicts().values()]
+    assert "says" not in row or any(row["says"] in text for text in said), said
     others = {*row.get("violated", []), *row.get("unproven", [])}
     assert (f"baseline of {STACK}: not recorded: " in outcome.text) == bool(others)
     assert recording == before or not others, "a baseline is recorded only where all else holds"
@@ -109,17 +109,17 @@ def test_one_stack_is_one_full_column_and_leaves_nothing(lab: Lab, s3: Any, reco
     counts = lab.counts()
     assert sum(count for name, count in counts.items() if name.startswith("s3 ")) == 38, counts
     facts = {
-        (each["fact"], *each["params"].values()): each["exchanges"]
+        (fact["fact"], *fact["params"].values()): fact["exchanges"]
         for row in outcome.verdicts().values()
-        for each in row["facts"]
+        for fact in row["facts"]
     }
     assert sum(facts.values()) == sum(counts.values()) + FILES_READ, "the record counts what was asked"
-    made = [each for each in lab.exchanges() if str(each["operation"]) in {"PutObject", "DeleteObject"}]
+    made = [exchange for exchange in lab.exchanges() if str(exchange["operation"]) in {"PutObject", "DeleteObject"}]
     assert made
-    assert all(str(each["key"]).startswith(f"gf-proof/{STACK}-") for each in made), "no state's key is written"
+    assert all(str(exchange["key"]).startswith(f"gf-proof/{STACK}-") for exchange in made), "no state's key is written"
     assert keys(s3) == before
     ledger = [json.loads(line) for line in (outcome.folder / "ledger.jsonl").read_text().splitlines()]
-    assert [each["event"] for each in ledger] == ["run", "made", "gone"]
+    assert [entry["event"] for entry in ledger] == ["run", "made", "gone"]
 
 
 def test_all_stacks_are_four_columns(lab: Lab, run_pytest: Any) -> None:
@@ -261,7 +261,7 @@ def test_a_run_killed_in_the_proof_leaves_nothing_after_a_clean(
         )
         ends = time.monotonic() + 100
         while time.monotonic() < ends and run.poll() is None:
-            proof = [each for each in lab.exchanges() if str(each["key"]).startswith("gf-proof/")]
+            proof = [exchange for exchange in lab.exchanges() if str(exchange["key"]).startswith("gf-proof/")]
             if len(proof) > step:
                 break
             time.sleep(0.01)

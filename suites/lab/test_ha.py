@@ -77,7 +77,7 @@ def test_a_fault_turns_exactly_its_rows(  # noqa: PLR0917  # pytest's fixtures.
     assert outcome.rows("holds") == ROWS.difference(*expected.values())
     told_as(TABLE[fault]["incident"], outcome.verdicts())
     said = [f"{row['reason']} {row['next_step']}" for row in outcome.verdicts().values()]
-    assert any(TABLE[fault]["says"] in each for each in said), said
+    assert any(TABLE[fault]["says"] in text for text in said), said
 
 
 DOWN = {

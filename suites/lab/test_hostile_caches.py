@@ -53,8 +53,8 @@ def served(serve: Callable[..., str]) -> tuple[Answers, Attic]:
 
 def judged(answers: Answers, attic: Attic, info: str = INFO, way: S3Endpoint | None = None) -> Archive:
     answers[f"/main/{'c' * 32}.narinfo"] = (200, {}, info.encode())
-    found: Archive = FACTS["attic_store_hash"].function(attic, way, BucketListed("attic"), "api", "c" * 32)
-    return found
+    archive: Archive = FACTS["attic_store_hash"].function(attic, way, BucketListed("attic"), "api", "c" * 32)
+    return archive
 
 
 @pytest.mark.parametrize("headers", [{}, {"Location": "http://h:x/?X-Amz-Signature=abcdefgh"}])
@@ -115,8 +115,8 @@ def test_the_strongest_level_of_zstd_is_read() -> None:
 
 def test_a_surface_that_fails_is_no_other_family() -> None:
     family: Callable[..., Family] = FACTS["attic_family"].function
-    config = {each: Said(each, 200, fields={"public_key": "main:x"}) for each in ("api", "https")}
-    infos = {each: {"small": AtticReply(200, b"x")} for each in config}
+    config = {surface: Said(surface, 200, fields={"public_key": "main:x"}) for surface in ("api", "https")}
+    infos = {surface: {"small": AtticReply(200, b"x")} for surface in config}
     assert family(config, infos).holds
     for failing in (
         (config | {"https": Said("https", 502)}, infos),

@@ -76,7 +76,9 @@ def test_the_image_is_what_the_pods_ask_for(image: str, buildah: Buildah) -> Non
     assert config["User"] == "65534:65534"
     assert config["Entrypoint"][:2] == ["pytest", "--gf"]
     assert config["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
-    assert not [each for each in config["Env"] if "CERT" in each], "what the build needed is not in the image"
+    assert not [variable for variable in config["Env"] if "CERT" in variable], (
+        "what the build needed is not in the image"
+    )
 
 
 def test_the_canary_is_green_inside_of_it(image: str, buildah: Buildah) -> None:

@@ -74,8 +74,8 @@ def test_a_red_fault_names_its_incident_and_another_one_none(name: str) -> None:
     for fault, row in rows:
         named = [row["incident"]] if isinstance(row.get("incident"), str) else row.get("incident", [])
         assert bool(named) == bool(row.get("violated") or row.get("error")), fault
-        assert {each.partition(" ")[0] for each in named} <= HOUSE.kinds.keys(), fault
-        apart = [each for each in named if each != "strict-ha"]  # Strict HA is red until its ticket closes.
+        assert {incident.partition(" ")[0] for incident in named} <= HOUSE.kinds.keys(), fault
+        apart = [incident for incident in named if incident != "strict-ha"]  # Strict HA is red until its ticket closes.
         assert len(apart) <= len(fault.split(" + ")), fault
 
 
@@ -94,7 +94,7 @@ def test_a_run_ends_in_its_incidents(run_pytest: Any) -> None:
     lines = outcome.text.splitlines()
     heading = next(at for at, line in enumerate(lines) if "incidents: 1" in line)
     assert lines[heading + 1] == f"1. bucket-index-loss attic (critical): {kind.title}"
-    assert {f"   {each}" for each in (f"do first: {kind.first[0]}", *kind.avoid)} <= set(lines[heading:])
+    assert {f"   {advice}" for advice in (f"do first: {kind.first[0]}", *kind.avoid)} <= set(lines[heading:])
     assert lines[-1].endswith("LAB - honey was not observed")
     assert max(map(len, lines[heading:])) <= 100
     (block,) = [text for text in outcome.text.split("__ test_")[1:] if text.startswith("list_buckets[attic]")]

@@ -206,19 +206,19 @@ def test_another_target_is_named_and_not_touched(lab: Lab, run_pytest: Any, tmp_
 
 def test_a_forged_ledger_deletes_no_state(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
     path = killed_while_writing(lab, tmp_path / "reports")
-    states = {each: each.read_bytes() for each in (lab.folder / "data" / "tofu-state").rglob("xl.meta")}
-    keys = sorted(str(each.parent.relative_to(lab.folder / "data" / "tofu-state")) for each in states)
+    states = {path: path.read_bytes() for path in (lab.folder / "data" / "tofu-state").rglob("xl.meta")}
+    keys = sorted(str(path.parent.relative_to(lab.folder / "data" / "tofu-state")) for path in states)
     forged = [{"kind": "object", "bucket": "tofu-state", "key": key} for key in keys]
     forged += [{"kind": "bucket", "bucket": name, "key": ""} for name in ("attic", FOREIGN)]
     with path.open("a") as file:
         file.write("not json\n")
-        file.writelines(json.dumps({"event": "made", **each}) + "\n" for each in forged)
+        file.writelines(json.dumps({"event": "made", **entry}) + "\n" for entry in forged)
     cleaned = run_pytest(
         "--gf-clean", f"--gf-target={lab.target_file}", environment=dict(lab.environment), reports=tmp_path / "reports"
     )
     assert cleaned.exit == 1, cleaned.text
     assert states
-    assert {each: each.read_bytes() for each in (lab.folder / "data" / "tofu-state").rglob("xl.meta")} == states
+    assert {path: path.read_bytes() for path in (lab.folder / "data" / "tofu-state").rglob("xl.meta")} == states
     assert folders(lab.folder) == {*BUCKETS, FOREIGN}, "the run's own bucket went, and nothing else"
     for name in (*keys, FOREIGN, "line "):
         assert name in cleaned.text
@@ -265,7 +265,7 @@ def test_a_push_that_is_killed_names_what_stays_and_touches_nothing_else(
     time.sleep(0.5)
     lab.mend()
     (ledger,) = (path for path in reports.glob("*/ledger.jsonl") if not path.parent.is_symlink())
-    left = [each["name"] for each in map(json.loads, ledger.read_text().splitlines()) if each["event"] == "left"]
+    left = [entry["name"] for entry in map(json.loads, ledger.read_text().splitlines()) if entry["event"] == "left"]
     assert 5 <= len(left) < 22, "in the middle of it"
     before = {path: path.read_bytes() for path in lab.folder.rglob("*.json")}
     objects, asked = folders(lab.folder), lab.counts()

@@ -32,7 +32,7 @@ def test_a_loss_that_a_restart_ends_is_gone_and_known_to_have_been_restarted(run
     assert (gone["kind"], gone["subject"], gone["last"], gone["fresh"]) == (
         *("bucket-index-loss", "attic", again["started"], True),
     )
-    assert [each["name"] for each in gone["marks"]] == ["rustfs-started"]
+    assert [mark["name"] for mark in gone["marks"]] == ["rustfs-started"]
     assert not earlier
     assert not later
     shown = [sys.executable, "-m", "pytest_gf.reports", "history", str(kept)]

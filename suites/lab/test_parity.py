@@ -74,28 +74,28 @@ def summary(text: str) -> tuple[Rows, list[Incident]]:
     rows: Rows = {}
     verdict = ""
     for line in text.splitlines():
-        if found := re.search(rf"^(?:## |<summary>).*?\b({_WORDS}) \(\d+\)", line):
-            verdict = found[1]
-        elif found := re.match(r"\| `([^`]+\.[^`]+)` \|", line):
-            rows[found[1]] = verdict
+        if match := re.search(rf"^(?:## |<summary>).*?\b({_WORDS}) \(\d+\)", line):
+            verdict = match[1]
+        elif match := re.match(r"\| `([^`]+\.[^`]+)` \|", line):
+            rows[match[1]] = verdict
     return rows, _incidents(re.split(r"(?m)^### ", text.partition("\n## ")[2].partition("\n## ")[0])[1:])
 
 
 def _incidents(parts: Iterable[str]) -> list[Incident]:
     """Return what the text of each incident says of its cause and of how many rows it has."""
-    found = []
+    incidents = []
     for part in parts:
         counts = [re.search(rf"\b{word} \((\d+)\)", part) for word in ("rows", "because of it")]
-        rows, consequences = (int(each[1]) if each else 0 for each in counts)
+        rows, consequences = (int(count[1]) if count else 0 for count in counts)
         named = re.sub(r" \((critical|major|unknown|minor)\)$", "", part.partition(":")[0].replace("\\", "").strip())
-        found.append((named, rows, consequences))
-    return found
+        incidents.append((named, rows, consequences))
+    return incidents
 
 
 def junit(path: Path) -> Rows:
     rows: Rows = {}
     for case in ET.parse(path).getroot().iter("testcase"):
-        of = {each.get("name", ""): each.get("value", "") for each in case.iter("property")}
+        of = {entry.get("name", ""): entry.get("value", "") for entry in case.iter("property")}
         _, bracket, values = case.get("name", "").partition("[")
         rows[of["clause"] + bracket + values] = of["verdict"]
     return rows
@@ -110,10 +110,10 @@ def allure(folder: Path) -> Rows:
         "skipped": {"unproven", "interim"},
     }
     rows = {}
-    for each in results:
-        (verdict,) = [label["value"] for label in each["labels"] if label["name"] == "verdict"]
-        assert verdict in verdicts[each["status"]]
-        rows[each["name"].partition(": ")[0]] = verdict
+    for result in results:
+        (verdict,) = [label["value"] for label in result["labels"] if label["name"] == "verdict"]
+        assert verdict in verdicts[result["status"]]
+        rows[result["name"].partition(": ")[0]] = verdict
     return rows
 
 
@@ -124,8 +124,8 @@ def metrics(path: Path) -> tuple[Rows, collections.Counter[str]]:
     for family in text_string_to_metric_families(path.read_text()):
         for sample in family.samples:
             if sample.name == "pytest_gf_verdict" and sample.value:
-                values = [each.partition("=")[2] for each in sample.labels["params"].split(",")]
-                values = [each for each in values if each]
+                values = [pair.partition("=")[2] for pair in sample.labels["params"].split(",")]
+                values = [value for value in values if value]
                 rows[sample.labels["clause"] + (f"[{'-'.join(values)}]" if values else "")] = sample.labels["verdict"]
             elif sample.name == "pytest_gf_incidents":
                 kinds[sample.labels["kind"]] = int(sample.value)
@@ -135,33 +135,36 @@ def metrics(path: Path) -> tuple[Rows, collections.Counter[str]]:
 @pytest.fixture
 def drilled(run_pytest: Any, tmp_path: Path) -> Any:
     metrics_file = f"--gf-metrics={tmp_path / METRICS}"
-    outcome = run_pytest("-m", "canary", "--gf-deadline=5", metrics_file, *(f"--gf-fault={each}" for each in DRILL))
+    outcome = run_pytest("-m", "canary", "--gf-deadline=5", metrics_file, *(f"--gf-fault={fault}" for fault in DRILL))
     assert outcome.exit == 1, outcome.text
     return outcome
 
 
 def test_every_report_says_what_the_record_says(drilled: Any, tmp_path: Path) -> None:
     record, folder = drilled.record, drilled.folder
-    rows = {name: each["verdict"] for name, each in drilled.verdicts().items()}
-    incidents = [(f"{each['kind']} {each['subject']}".strip(), each) for each in record["incidents"]]
-    counted = [(name, len(each["rows"]), len(each["consequences"])) for name, each in incidents]
+    rows = {name: row["verdict"] for name, row in drilled.verdicts().items()}
+    incidents = [(f"{incident['kind']} {incident['subject']}".strip(), incident) for incident in record["incidents"]]
+    counted = [(name, len(incident["rows"]), len(incident["consequences"])) for name, incident in incidents]
     assert len(counted) == len(DRILL)
     assert {"holds", "violated", "unproven", "error"} <= set(rows.values())
 
     assert terminal(drilled.text) == (rows, counted)
     said, told = summary((folder / "summary.md").read_text())
-    assert {name: each for name, each in said.items() if each != "holds"} == {
-        name: each for name, each in rows.items() if each != "holds"
+    assert {name: verdict for name, verdict in said.items() if verdict != "holds"} == {
+        name: verdict for name, verdict in rows.items() if verdict != "holds"
     }
     assert told == counted
     page = Page((folder / "index.html").read_text())
     assert page.rows == rows
-    assert page.incidents == [(name, each["rows"], each["consequences"]) for name, each in incidents]
+    assert page.incidents == [(name, incident["rows"], incident["consequences"]) for name, incident in incidents]
     assert {name for name, state in page.states.items() if state == "holds"} == set(record["claims"]["whole"])
     assert {name for name, state in page.states.items() if state == "part"} <= set(record["claims"]["part"])
     assert junit(folder / "junit.xml") == rows
     assert allure(folder / "allure-results") == rows
-    assert metrics(tmp_path / METRICS) == (rows, collections.Counter(each["kind"] for each in record["incidents"]))
+    assert metrics(tmp_path / METRICS) == (
+        rows,
+        collections.Counter(incident["kind"] for incident in record["incidents"]),
+    )
     _evidence_says_when(folder)
 
 

@@ -139,8 +139,8 @@ def test_what_facts_say_they_ask_is_what_they_ask(run_pytest: Any, lab: Lab) -> 
     asked: dict[str, set[str]] = {}
     for path in (outcome.folder / "evidence").glob("*.json"):
         kept = json.loads(path.read_text())
-        said = {f"{each['system']} {each['operation']}" for each in kept["exchanges"]}
-        asked.setdefault(kept["fact"], set()).update(each[0].upper() + each[1:] for each in said)
+        said = {f"{exchange['system']} {exchange['operation']}" for exchange in kept["exchanges"]}
+        asked.setdefault(kept["fact"], set()).update(request[0].upper() + request[1:] for request in said)
     declared = {
         name: {ask for ask in value.asks if ask != "Kubernetes create pods/portforward"}
         for name, value in read_folder(ROOT / "fixtures").facts.items()

@@ -23,7 +23,7 @@ CLAUSE = "attic.stores-in-bucket"
 def test_a_fault_turns_its_row(fault: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
     outcome = drill("-m", "publication", "-k", CLAUSE, *ONE_PATH).judge(tmp_path, fault, lab=lab)
     row, expected = outcome.verdicts()[CLAUSE], TABLE.get(fault, {})
-    verdict = next((each for each in ("violated", "unproven") if expected.get(each)), "holds")
+    verdict = next((word for word in ("violated", "unproven") if expected.get(word)), "holds")
     assert row["verdict"] == verdict, row
     assert expected.get("says", "") in (row["reason"] or "")
     ledger = outcome.folder / "ledger.jsonl"

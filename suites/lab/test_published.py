@@ -42,7 +42,7 @@ def test_a_fault_turns_exactly_its_rows(fault: str, lab: Lab, run_pytest: Any, t
     expected = TABLE[fault]
     outcome = on(lab, run_pytest, *said(expected["profile"]), "-k", NARROW, "--gf-deadline=5")
     for verdict in ("violated", "unproven", "error"):
-        assert outcome.rows(verdict) == {f"{each}[{expected['profile']}]" for each in expected.get(verdict, ())}, (
+        assert outcome.rows(verdict) == {f"{clause}[{expected['profile']}]" for clause in expected.get(verdict, ())}, (
             outcome.text
         )
     told_as(expected.get("incident", []), outcome.verdicts())
@@ -56,7 +56,7 @@ def test_one_path_is_clean_and_medium_loses_both_buckets(lab: Lab, run_pytest: A
     clean = on(lab, run_pytest, *said("one-path"), "-k", NARROW)
     assert clean.exit == 0, clean.text
     assert "clean one-path evidence does not override the known failures" in clean.text
-    asked = [each["operation"] for each in lab.exchanges() if each["service"] in {"s3", "attic"}]
+    asked = [exchange["operation"] for exchange in lab.exchanges() if exchange["service"] in {"s3", "attic"}]
     assert asked[-2:] == ["ListBuckets", "ListBuckets"], "the gap is idle: everything was read back before it"
     lost = on(lab, run_pytest, *said("medium-check"), "-k", NARROW)
     assert lost.exit == 1
@@ -70,7 +70,7 @@ def test_one_path_is_clean_and_medium_loses_both_buckets(lab: Lab, run_pytest: A
     assert len(kept["closure.txt"].splitlines()) == len(kept["delta.txt"].splitlines()) == 22
     assert kept["push.stderr.txt"].count("500 InternalServerError") >= 1
     entries = [json.loads(line) for line in (lost.folder / "ledger.jsonl").read_text().splitlines()]
-    assert [each["event"] for each in entries] == ["run", *["left"] * 22]
+    assert [entry["event"] for entry in entries] == ["run", *["left"] * 22]
 
 
 @pytest.mark.upholds("S037")
@@ -79,7 +79,7 @@ def test_the_known_loss_is_interim_where_it_is_asked_for_and_nothing_else_is(
 ) -> None:
     lab.bend("attic-push-loses-buckets:20")
     known = on(lab, run_pytest, *said("medium-check"), "--gf-expect-interim")
-    lost = {f"publication.{each}[medium-check]" for each in ("pushed", "reads-back", "buckets-listed")}
+    lost = {f"publication.{clause}[medium-check]" for clause in ("pushed", "reads-back", "buckets-listed")}
     assert known.rows("interim") == lost, known.text
     assert known.rows("violated") == set()
     for row in lost:
@@ -97,13 +97,13 @@ def test_the_known_loss_is_interim_where_it_is_asked_for_and_nothing_else_is(
 def test_what_is_there_is_not_pushed_again_unless_it_is_gone(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
     from pytest_gf.honey.formats import closure
 
-    found = []
+    members = []
     for member, nar in closure.synthetic(3, b"a closure of a test"):
         (tmp_path / f"{member.name}.nar").write_bytes(nar)
-        references = [f"{closure.STORE}/{each}" for each in member.references]
+        references = [f"{closure.STORE}/{base}" for base in member.references]
         info = {"narHash": f"sha256:{member.nar_hash.hex()}", "narSize": member.nar_size, "references": references}
-        found.append({"path": member.store_path, **info})
-    (tmp_path / "closure.json").write_text(json.dumps(found))
+        members.append({"path": member.store_path, **info})
+    (tmp_path / "closure.json").write_text(json.dumps(members))
     narrow = (*said("small-check"), f"--gf-closure={tmp_path / 'closure.json'}", "-k", "publication.pushed")
     deltas = []
     for fault in ("", "", "attic-chunk-deleted"):

@@ -29,11 +29,11 @@ def look(path: Path, environment: Mapping[str, str]) -> list[PlanLine]:
 
 
 def test_every_section_is_reached(lab: Lab) -> None:
-    found = look(lab.target_file, lab.environment)
-    text = "\n".join(said for said, _ in found)
-    assert [said for said, lacks in found if lacks] == []
+    lines = look(lab.target_file, lab.environment)
+    text = "\n".join(said for said, _ in lines)
+    assert [said for said, lacks in lines if lacks] == []
     target = load_target(lab.target_file, lab.environment)
-    assert {name for said, _ in found for name in re.findall(r"\[(\w+)\]", said)} == set(target.sections)
+    assert {name for said, _ in lines for name in re.findall(r"\[(\w+)\]", said)} == set(target.sections)
     for words in (
         f"[kubernetes] kubeconfig {'https://127.0.0.1'}",
         "TLS good until",
@@ -51,19 +51,19 @@ def test_latency_is_added_on_every_wire(lab: Lab) -> None:
     lab.reset()
     look(lab.target_file, lab.environment)
     lab.mend()
-    seconds = {str(each["service"]): float(str(each["seconds"])) for each in lab.exchanges()}
+    seconds = {str(exchange["service"]): float(str(exchange["seconds"])) for exchange in lab.exchanges()}
     assert seconds.keys() == {"s3", "kubernetes", "attic", "bazel", "flakehub"}
     assert min(seconds.values()) >= 0.05
 
 
 def test_through_a_route(lab: Lab) -> None:
-    found = look(lab.folder / "routed.toml", lab.environment)
-    assert [said for said, lacks in found if lacks] == []
-    (said,) = [said for said, _ in found if "[s3] identity" in said]
+    lines = look(lab.folder / "routed.toml", lab.environment)
+    assert [said for said, lacks in lines if lacks] == []
+    (said,) = [said for said, _ in lines if "[s3] identity" in said]
     assert re.search(
         r"the route reaches pod attic-rustfs-openebs\S+, access key \S+ of GF_LAB_S3_ACCESS_KEY is accept", said
     )
-    assert any("unseen [routes] s3 port-forward:nix-cache/svc/" in said for said, _ in found)
+    assert any("unseen [routes] s3 port-forward:nix-cache/svc/" in said for said, _ in lines)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_through_a_route(lab: Lab) -> None:
 def test_an_identity_that_is_not_accepted(variable: str, value: str, says: str, lab: Lab) -> None:
     environment = dict(lab.environment)
     environment[variable] = environment.get(value, value)
-    ((said, lacks),) = [each for each in look(lab.target_file, environment) if each[1]]
+    ((said, lacks),) = [line for line in look(lab.target_file, environment) if line[1]]
     assert says in said
     assert lacks
 
@@ -106,8 +106,8 @@ def test_a_password_of_the_bazel_cache_that_is_not_set(lab: Lab, tmp_path: Path)
     for name in ("ca.pem", "kubeconfig"):
         text = text.replace(f'"{name}"', f'"{lab.folder / name}"')
     (tmp_path / "target.toml").write_text(text)
-    found = look(tmp_path / "target.toml", dict(lab.environment) | {"GF_TEST_USER": "somebody"})
-    assert [said.strip() for said, lacks in found if lacks] == [
+    lines = look(tmp_path / "target.toml", dict(lab.environment) | {"GF_TEST_USER": "somebody"})
+    assert [said.strip() for said, lacks in lines if lacks] == [
         "FAILS  [bazel] identity: variable GF_TEST_PASSWORD is not set: set it in the environment of this run"
     ]
 
@@ -129,8 +129,8 @@ def test_a_plan_where_everything_is_down(run_pytest: Any, tmp_path: Path) -> Non
     )
     assert outcome.exit == 11, outcome.text
     assert "Traceback" not in outcome.text
-    found = re.findall(r"^  (\w+) +\[(\w+)\] ?(\w*)", outcome.text, re.MULTILINE)
-    assert found == [
+    words = re.findall(r"^  (\w+) +\[(\w+)\] ?(\w*)", outcome.text, re.MULTILINE)
+    assert words == [
         ("unseen", "s3", "endpoint"),
         ("FAILS", "s3", "identity"),
         ("FAILS", "kubernetes", "kubeconfig"),

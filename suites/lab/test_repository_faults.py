@@ -59,5 +59,5 @@ def test_a_fault_turns_exactly_its_rows(
     assert outcome.rows("error") == set()
     told_as(TABLE[fault].get("incident", []), outcome.verdicts())
     said = [f"{row['reason']} {row['next_step']}" for row in outcome.verdicts().values() if row["verdict"] != "holds"]
-    assert any(TABLE[fault]["says"] in each for each in said), said
+    assert any(TABLE[fault]["says"] in text for text in said), said
     assert not (outcome.folder / "lab").exists(), "a lab was started"

@@ -75,7 +75,7 @@ def test_a_route_that_dies_is_an_error_and_the_run_ends(lab: Lab, run_pytest: An
     outcome = run_pytest(
         "-m", "canary", "--gf-deadline=3", f"--gf-target={lab.folder / ROUTED}", environment=dict(lab.environment)
     )
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 300
     assert outcome.exit == 10, outcome.text
     assert outcome.rows("violated") == set()
     errors = outcome.rows("error")

@@ -102,13 +102,13 @@ def test_bodies_come_back_whole(lab: Lab, bucket: str, size: int, options: dict[
 def test_keys_of_all_kinds_stay_inside_and_apart(lab: Lab, s3: Any, bucket: str) -> None:
     for key in KEYS:
         s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
-    assert [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]] == sorted(KEYS)
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]] == sorted(KEYS)
     for key in KEYS:
         assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == key.encode()
-    assert sorted(each.name for each in lab.folder.iterdir() if each.is_dir()) == ["data"]
+    assert sorted(path.name for path in lab.folder.iterdir() if path.is_dir()) == ["data"]
     deleted = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in KEYS if key != "tab\tend"]})
     assert len(deleted["Deleted"]) == len(KEYS) - 1
-    assert [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["tab\tend"]
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["tab\tend"]
     s3.delete_object(Bucket=bucket, Key="tab\tend")
     assert not list((lab.folder / "data" / bucket).iterdir())
 
@@ -132,10 +132,10 @@ def test_pages_join_to_the_whole_listing(
     for operation in ("list_objects_v2", "list_objects", "list_object_versions"):
         pages = list(s3.get_paginator(operation).paginate(**asked, PaginationConfig={"PageSize": size}))
         field = "Versions" if operation == "list_object_versions" else "Contents"
-        assert [each["Key"] for page in pages for each in page.get(field, [])] == [
+        assert [entry["Key"] for page in pages for entry in page.get(field, [])] == [
             n for n in matching if not rolled[n][1]
         ]
-        prefixes = [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])]
+        prefixes = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
         assert prefixes == sorted({prefix + rolled[n][0] + rolled[n][1] for n in matching if rolled[n][1]})
         assert all(len(page.get(field, [])) + len(page.get("CommonPrefixes", [])) <= size for page in pages)
     for name in names:
@@ -145,7 +145,7 @@ def test_pages_join_to_the_whole_listing(
 def test_a_listing_starts_after_and_takes_no_wrong_token(s3: Any, bucket: str) -> None:
     for key in "abc":
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
-    assert [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, StartAfter="a")["Contents"]] == ["b", "c"]
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, StartAfter="a")["Contents"]] == ["b", "c"]
     assert s3.list_objects_v2(Bucket=bucket, MaxKeys=0)["KeyCount"] == 0
     with pytest.raises(ClientError) as raised:
         s3.list_objects_v2(Bucket=bucket, ContinuationToken="no token")
@@ -201,15 +201,17 @@ def test_versions_and_delete_markers(s3: Any, bucket: str) -> None:
     assert code(raised) == "NoSuchKey"
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
     listed = s3.list_object_versions(Bucket=bucket)
-    assert [each["VersionId"] for each in listed["Versions"]] == [second, first, "0" * 32]
-    assert [(each["VersionId"], each["IsLatest"]) for each in listed["DeleteMarkers"]] == [(marker["VersionId"], True)]
+    assert [version["VersionId"] for version in listed["Versions"]] == [second, first, "0" * 32]
+    assert [(deletion["VersionId"], deletion["IsLatest"]) for deletion in listed["DeleteMarkers"]] == [
+        (marker["VersionId"], True)
+    ]
     s3.put_object(Bucket=bucket, Key="k", Body=b"again", IfNoneMatch="*")
     with pytest.raises(ClientError) as raised:
         s3.delete_bucket(Bucket=bucket)
     assert code(raised) == "BucketNotEmpty"
     every = s3.list_object_versions(Bucket=bucket)
-    for each in [*every["Versions"], *every["DeleteMarkers"]]:
-        s3.delete_object(Bucket=bucket, Key="k", VersionId=each["VersionId"])
+    for version in [*every["Versions"], *every["DeleteMarkers"]]:
+        s3.delete_object(Bucket=bucket, Key="k", VersionId=version["VersionId"])
     s3.delete_bucket(Bucket=bucket)
 
 
@@ -235,7 +237,7 @@ def test_a_wrong_md5_is_a_failure_of_rustfs_by_its_own_word(s3: Any, bucket: str
 
 def test_many_deletes_in_an_absent_bucket_are_an_answer_with_errors(s3: Any) -> None:
     answer = s3.delete_objects(Bucket="absent-bucket", Delete={"Objects": [{"Key": "a"}, {"Key": "b"}]})
-    assert [each["Code"] for each in answer["Errors"]] == ["NoSuchBucket", "NoSuchBucket"]
+    assert [error["Code"] for error in answer["Errors"]] == ["NoSuchBucket", "NoSuchBucket"]
 
 
 def test_ones_own_bucket_can_be_created_again(s3: Any, bucket: str) -> None:
@@ -251,7 +253,7 @@ def test_suspended_versioning_replaces_the_null_version(s3: Any, bucket: str) ->
     s3.put_object(Bucket=bucket, Key="k", Body=b"replaced")
     assert len(s3.list_object_versions(Bucket=bucket)["Versions"]) == 2
     s3.delete_object(Bucket=bucket, Key="k")
-    assert [each["VersionId"] for each in s3.list_object_versions(Bucket=bucket)["DeleteMarkers"]] == ["0" * 32]
+    assert [marker["VersionId"] for marker in s3.list_object_versions(Bucket=bucket)["DeleteMarkers"]] == ["0" * 32]
 
 
 @pytest.mark.parametrize("size", [10, INLINE * 2])
@@ -325,7 +327,7 @@ def test_what_is_not_emulated_says_so(s3: Any, bucket: str) -> None:
         with pytest.raises(ClientError) as raised:
             ask()
         assert code(raised) == "NotImplemented"
-    assert [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["k"]
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["k"]
 
 
 def test_s5cmd_works(lab: Lab, s3: Any, bucket: str, tmp_path: Path) -> None:

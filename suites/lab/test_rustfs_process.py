@@ -81,7 +81,7 @@ def test_it_holds_the_contract_and_says_where(lab: Lab) -> None:
 
 def test_its_secrets_are_private(lab: Lab) -> None:
     secret = lab.environment["GF_LAB_S3_SECRET_KEY"]
-    for path in (each for each in lab.folder.rglob("*") if each.is_file()):
+    for path in (file for file in lab.folder.rglob("*") if file.is_file()):
         if secret.encode() in path.read_bytes():
             assert path.name in {"env.sh", "credentials.json"}
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -98,8 +98,8 @@ def test_health_says_who_it_is_and_no_server_header(lab: Lab) -> None:
         ("/minio/health/live", 403),
         ("/metrics", 403),
     ):
-        found, headers, body = get(lab, path)
-        assert found == status
+        answered, headers, body = get(lab, path)
+        assert answered == status
         assert "Server" not in headers
         if status == 200:
             assert json.loads(body)["version"]
@@ -138,10 +138,10 @@ def test_exchanges_are_kept_and_counted(lab: Lab) -> None:
 def test_a_restart_on_the_folder_serves_the_same(tmp_path: Path) -> None:
     with Lab.start(tmp_path) as first:
         shutil.rmtree(tmp_path / "data/bazel-cache")
-        before = {each: each.read_bytes() for each in (tmp_path / "data").rglob("*") if each.is_file()}
+        before = {path: path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()}
     with Lab.start(tmp_path) as second:
         assert second.environment == first.environment
-        assert {each: each.read_bytes() for each in (tmp_path / "data").rglob("*") if each.is_file()} == before
+        assert {path: path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()} == before
         assert not (tmp_path / "data/bazel-cache").exists()
 
 

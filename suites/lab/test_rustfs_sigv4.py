@@ -152,8 +152,8 @@ def test_signed_chunks_come_apart(pieces: list[bytes]) -> None:
     sha = b"x-amz-checksum-sha256:" + base64.b64encode(hashlib.sha256(payload).digest())
     for trailer in (b"", sha):
         call, seed = chunked_call(pieces, trailer=trailer)
-        found, trailers = chunked.payload_of(call, seed)
-        assert found == payload
+        decoded, trailers = chunked.payload_of(call, seed)
+        assert decoded == payload
         assert [f"{name}:{value}".encode() for name, value in trailers.items()] == ([trailer] if trailer else [])
 
 
@@ -163,10 +163,10 @@ def test_a_flipped_byte_in_signed_chunks_never_passes_unseen(pieces: list[bytes]
     at = data.draw(st.integers(0, len(call.body) - 1))
     flipped = call.body[:at] + bytes([call.body[at] ^ 1]) + call.body[at + 1 :]
     try:
-        found, _ = chunked.payload_of(Call("PUT", "/b/k", "", call.headers, flipped), seed)
+        decoded, _ = chunked.payload_of(Call("PUT", "/b/k", "", call.headers, flipped), seed)
     except Refusal:
         return
-    assert found == b"".join(pieces)
+    assert decoded == b"".join(pieces)
 
 
 @given(body=st.binary(max_size=80))

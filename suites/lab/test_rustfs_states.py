@@ -36,8 +36,8 @@ class Seen:
     @property
     def code(self) -> str:
         """The error's code, or ""."""
-        found = re.search(rb"<Error><Code>(\w+)</Code>", self.body)
-        return found[1].decode() if found else ""
+        match = re.search(rb"<Error><Code>(\w+)</Code>", self.body)
+        return match[1].decode() if match else ""
 
     @property
     def names(self) -> list[str]:

@@ -24,8 +24,11 @@ def told(text: str) -> dict[str, Any]:
         )
         for row in record["verdicts"]
     }
-    found = [(each["kind"], each["subject"], each["rows"], each["consequences"]) for each in record["incidents"]]
-    return {"rows": rows, "incidents": found, "exit": record["exit"], "keys": sorted(record)}
+    incidents = [
+        (incident["kind"], incident["subject"], incident["rows"], incident["consequences"])
+        for incident in record["incidents"]
+    ]
+    return {"rows": rows, "incidents": incidents, "exit": record["exit"], "keys": sorted(record)}
 
 
 def test_the_sample_is_what_the_lab_makes(tmp_path: Path) -> None:
@@ -41,7 +44,7 @@ def test_the_sample_is_what_the_lab_makes(tmp_path: Path) -> None:
     phase = incidents.read(sample.DATE).phase(sample.PHASE)
     assert phase is not None
     assert {
-        f"{each['kind']} {each['subject']}".strip() for each in json.loads(kept["record.json"])["incidents"]
+        f"{incident['kind']} {incident['subject']}".strip() for incident in json.loads(kept["record.json"])["incidents"]
     } == set(phase.incidents)
 
 
@@ -56,12 +59,12 @@ def test_what_differs_from_run_to_run_is_not_in_it() -> None:
         "command": "python x",
         "facts": [{"seconds": 3.5, "digest": hashes[1]}],
     }
-    found = sample.normal({"summary.md": text, "record.json": json.dumps(record)})
+    normal = sample.normal({"summary.md": text, "record.json": json.dumps(record)})
     first, second = "0" * 64, f"{1:064x}"
-    assert found["summary.md"] == (
+    assert normal["summary.md"] == (
         f"20260525T000000Z-00000000 at http://127.0.0.1:9000 since {sample.INSTANT}: cas.v2/00/{first}, {second};"
         f" {first} again; gf-rca-20260525000000-00000000; no answer within 1 s; 2026-05-25 stays"
     )
-    plain = json.loads(found["record.json"])
+    plain = json.loads(normal["record.json"])
     assert plain["facts"] == [{"seconds": 0.0, "digest": second}]
     assert plain["command"].startswith("pytest -m 'canary or cache_delete' --gf-confirm=")

@@ -83,26 +83,34 @@ def test_lasting_silence_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(given) > 1
 
 
-def test_a_slow_silence_is_asked_again_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which one try takes longer than all of `SILENCE`."""
     monkeypatch.setattr(again, "SILENCE", 0.0)
-    ask, given = _asked(_silence(), "fine")
+    monkeypatch.setattr(again, "FIRST_PAUSE", 0.001)
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_slow_silence_is_asked_again_some_times() -> None:
+    ask, given = _asked(*[_silence() for _ in range(again.TRIES - 1)], "fine")
     assert settled("asking", ask, seconds=SECONDS) == "fine"
-    assert len(given) == 2
+    assert len(given) == again.TRIES
     ask, given = _asked(*[_silence() for _ in range(9)])
     with pytest.raises(Unanswered):
         settled("asking", ask, seconds=SECONDS)
-    assert len(given) == 2
+    assert len(given) == again.TRIES
 
 
-def test_a_refusal_uses_up_no_patience_with_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(again, "SILENCE", 0.0)
-    ask, given = _asked("busy", _silence(), "busy", _silence(), "fine")
+@pytest.mark.usefixtures("slow")
+def test_a_refusal_uses_up_no_patience_with_silence() -> None:
+    quiet = [_silence() for _ in range(again.TRIES - 1)]
+    ask, given = _asked("busy", *quiet, "busy", *quiet, "fine")
     assert settled("asking", ask, seconds=SECONDS, not_now=_busy) == "fine"
-    assert len(given) == 5
+    assert len(given) == 2 * again.TRIES + 1
     ask, given = _asked("busy", *[_silence() for _ in range(9)])
     with pytest.raises(Unanswered):
         settled("asking", ask, seconds=SECONDS, not_now=_busy)
-    assert len(given) == 3
+    assert len(given) == 1 + again.TRIES
 
 
 def test_what_is_not_understood_is_told_at_once() -> None:

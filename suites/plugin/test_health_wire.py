@@ -14,21 +14,23 @@ from pytest_gf.honey.target import S3Section
 from pytest_gf.lab.mischief import SLOW_DOWN
 
 Answers = list[tuple[int, bytes]]
+Serve = Callable[..., S3Section]
 READY = b'{"status": "ok", "ready": true}'
 STARTING = b"Service not ready: waiting for iam"
 
 
 @pytest.fixture
-def served() -> Iterator[Callable[[Answers], S3Section]]:
+def served() -> Iterator[Serve]:
     """What serves these answers to GET, one after another, the last for ever."""
     running = []
 
-    def serve(answers: Answers) -> S3Section:
+    def serve(answers: Answers, later: str = "0") -> S3Section:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 status, body = answers.pop(0) if len(answers) > 1 else answers[0]
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
+                self.send_header("Retry-After", later)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -51,19 +53,19 @@ def served() -> Iterator[Callable[[Answers], S3Section]]:
         server.server_close()
 
 
-def test_a_throttled_question_is_asked_again(served: Callable[[Answers], S3Section]) -> None:
+def test_a_throttled_question_is_asked_again(served: Serve) -> None:
     section = served([*[(503, SLOW_DOWN)] * 3, (429, b""), (200, READY)])
     assert ask(section, "/health", deadline=60).document == {"status": "ok", "ready": True}
 
 
 @pytest.mark.parametrize("body", [STARTING, b'{"status": "degraded", "ready": false}', b""], ids=repr)
-def test_a_503_of_its_own_is_an_answer(body: bytes, served: Callable[[Answers], S3Section]) -> None:
+def test_a_503_of_its_own_is_an_answer(body: bytes, served: Serve) -> None:
     answer = ask(served([(503, body), (200, READY)]), "/health/ready", deadline=60)
     assert (answer.status, answer.code) == (503, "")
 
 
-def test_what_stays_throttled_says_nothing_of_health(served: Callable[[Answers], S3Section]) -> None:
+def test_what_stays_throttled_says_nothing_of_health(served: Serve) -> None:
     with pytest.raises(Throttled, match="503 SlowDown") as caught:
-        ask(served([(503, SLOW_DOWN)]), "/health", deadline=0.3)
+        ask(served([(503, SLOW_DOWN)], "3600"), "/health", deadline=60)
     assert caught.value.where == "s3"
     assert Health(503, {}, "").code == ""

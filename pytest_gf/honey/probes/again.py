@@ -17,8 +17,11 @@ LONGEST_PAUSE = 2.0
 """Seconds between two attempts, where the server names none: they double from the first to the longest, with jitter."""
 LEAST = 0.1
 """The share of the deadline (of a second at most) that must be left for another attempt: in less, no answer would come."""
-SILENCE = 2.0
-"""Seconds of silence for which a read is repeated, once at least, so that a short reset or restart costs no row."""
+SILENCE, TRIES = 2.0, 5
+"""Seconds of silence for which a read is repeated, and how often at least: a short reset or restart costs no row.
+
+So many tries fit into these seconds on a quick machine. On a slow one it may be one or two.
+"""
 
 
 class Throttled(ProbeError):
@@ -49,8 +52,9 @@ def settled(
     """Return the first answer that may be judged, asking again within ``seconds``.
 
     ``ask`` gets the seconds that are left, makes one exchange and keeps its evidence. It is asked again while ``not_now``
-    finds its answer throttled, and for `SILENCE` from the last of these on while nothing comes back (`Unanswered`; only where
-    it ``reads``: a write may have landed). Any other answer, also a wrong one, is returned at once, and any other failure raised.
+    finds its answer throttled. While nothing comes back (`Unanswered`), it is asked again for `SILENCE` since the last such
+    answer, and `TRIES` times at least; only where it ``reads``, because a write may have landed. Any other answer, also a
+    wrong one, is returned at once, and any other failure raised.
     Raises `Throttled` where the refusals last as long as the deadline.
     """
     ends, least = time.monotonic() + seconds, LEAST * min(seconds, 1.0)
@@ -79,7 +83,7 @@ def settled(
 
 
 class _Patience:
-    """Tells when it is too late for another attempt: at the deadline, or after `SILENCE` without any answer."""
+    """Tells when it is too late for another attempt: at the deadline, or after `SILENCE` and `TRIES` without any answer."""
 
     def __init__(
         self, seconds: float, least: float, refusal: Callable[[tenacity.RetryCallState], NotNow | None]
@@ -93,8 +97,7 @@ class _Patience:
         if self._refusal(state) is not None:
             self._answered, self._since = state.attempt_number, now
         silent = state.attempt_number - self._answered
-        # On a slow machine one silent attempt may take longer than all of `SILENCE`.
-        ends = self._seconds - self._least if silent <= 1 else min(self._since + SILENCE, self._seconds)
+        ends = self._seconds - self._least if silent < TRIES else min(self._since + SILENCE, self._seconds)
         return now + state.upcoming_sleep > ends
 
 

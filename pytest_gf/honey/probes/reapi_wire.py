@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOST_MESSAGE = 8 * 1024 * 1024
 """Bytes of one message that comes."""
 
+CONNECTED_WITHIN = 3.0
+"""Seconds that one connection may take to be made, TLS and HTTP/2's first frames too. gRPC names it a backoff."""
+
 _LOST = re.compile(
     r"(?!failed to connect).*(Stream removed|Socket closed|Transport closed|reset by peer|Broken pipe|GOAWAY)",
     re.DOTALL,
@@ -105,7 +108,7 @@ def channel(endpoint: str, ca_file: str | None, certificate: tuple[str, str] | N
         ("grpc.use_local_subchannel_pool", 1),
         # A connection that broke is made again as soon as it is asked for again, not after seconds of gRPC's own.
         ("grpc.initial_reconnect_backoff_ms", round(FIRST_PAUSE * 1000)),
-        ("grpc.min_reconnect_backoff_ms", round(FIRST_PAUSE * 1000)),
+        ("grpc.min_reconnect_backoff_ms", round(CONNECTED_WITHIN * 1000)),
         ("grpc.max_reconnect_backoff_ms", round(FIRST_PAUSE * 1000)),
     )
     if parts.scheme == "grpc":
