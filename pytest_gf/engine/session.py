@@ -206,8 +206,7 @@ class ContractSession:
     def status(self, report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:
         """Return pytest's category, letter and word.
 
-        While a report is taken in, pytest would print letter or word: they are empty then, since `show` writes the line
-        (under -q pytest prints its letters).
+        While a report is taken in, pytest would print letter or word: they are empty then, since `show` writes the line (under -q pytest does).
         """
         if not isinstance(report, pytest.TestReport) or report.nodeid not in self.rows or self.looks_only:
             return None
@@ -229,8 +228,7 @@ class ContractSession:
             self._plain_failures += report.failed
             return when
         self._reporting_phase = True
-        account = getattr(report, ACCOUNT, None)
-        if account is not None and account["verdict"] == Verdict.ERROR and when == "call":
+        if when == "call" and (getattr(report, ACCOUNT, None) or {}).get("verdict") == Verdict.ERROR:
             report.when = "setup"  # JUnit knows an error only in set-up; a broken probe is never its <failure>.
         return when
 
