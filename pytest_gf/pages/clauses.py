@@ -91,7 +91,7 @@ def _fact(facts: Facts, name: str) -> str:
     return f"| `{name}` | {', '.join(facts.axes_of(name))} | {made.changes or ''} | {says(made.function)} |"
 
 
-def collected(path: str = "suites/contract") -> Found:
+def collected(path: str = "suites") -> Found:
     """Return what pytest collects below a folder from here. Raises SystemExit where it finds no clause."""
     import pytest
 
