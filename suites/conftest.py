@@ -133,27 +133,36 @@ NOT_INSIDE = (
 @pytest.fixture(scope="session")
 def left_out() -> list[str]:
     """The words that leave out pytest's plugins which a run inside of a test does without; some would undo what the outer run set up."""
-    return [word for name in NOT_INSIDE for word in ("-p", f"no:{name}")]
+    return [f"-pno:{name}" for name in NOT_INSIDE]
 
 
 @pytest.fixture
 def refused(tmp_path: Path, left_out: list[str]) -> Runner:
     """Run pytest in this process, for a command line that is refused before anything is run: what is said, and the exit code."""
+    return _inside(tmp_path, left_out)
 
+
+@pytest.fixture
+def planned(tmp_path: Path, left_out: list[str]) -> Runner:
+    """Run pytest in this process with its terminal, for a command line that observes nothing."""
+    return _inside(tmp_path, [word for word in left_out if word != "-pno:terminal"])
+
+
+def _inside(folder: Path, left_out: list[str]) -> Runner:
     def run(*args: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Outcome:
-        reports = tmp_path / "reports"
+        reports = folder / "reports"
         said = io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(cwd)
             patch.setattr(sys, "path", [*sys.path])
             for name in os.environ.keys() - clean_environment().keys():
                 patch.delenv(name)
-            for name, value in (environment or {}).items():
+            for name, value in ({"COLUMNS": "1000"} | dict(environment or {})).items():
                 patch.setenv(name, value)
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                 code = pytest.main(["--import-mode=importlib", *left_out, f"--gf-reports={reports}", *args])
         for name, module in [*sys.modules.items()]:
-            if str(getattr(module, "__file__", "")).startswith(f"{tmp_path}/"):
+            if str(getattr(module, "__file__", "")).startswith(f"{folder}/"):
                 del sys.modules[name]  # Another test's file has its name.
         return Outcome(int(code), said.getvalue(), reports / "latest")
 

@@ -229,8 +229,7 @@ class ContractSession:
             self._plain_failures += report.failed
             return when
         self._reporting_phase = True
-        account = getattr(report, ACCOUNT, None)
-        if account is not None and account["verdict"] == Verdict.ERROR and when == "call":
+        if when == "call" and (getattr(report, ACCOUNT, None) or {}).get("verdict") == Verdict.ERROR:
             report.when = "setup"  # JUnit knows an error only in set-up; a broken probe is never its <failure>.
         return when
 

@@ -90,7 +90,7 @@ def _fact(facts: Facts, name: str) -> str:
     return f"| `{name}` | {', '.join(facts.axes_of(name))} | {fact.changes or ''} | {says(fact.function)} |"
 
 
-def collected(path: str = "suites/contract") -> Collection:
+def collected(path: str = "suites") -> Collection:
     """Return what pytest collects below a folder from here. Raises SystemExit where it finds no clause."""
     import pytest
 

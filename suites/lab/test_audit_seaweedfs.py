@@ -125,7 +125,7 @@ def start(bucket: Bucket, target: Path, reports: Path, *arguments: str, index: i
     """Start an audit in a process of its own."""
     command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "-p", "no:cacheprovider"]
     command += ["-p", "no:allure_pytest", *CHOSEN, f"--gf-target={target}", f"--gf-reports={reports}", *arguments]
-    environment = {**os.environ, **bucket.server.environment}
+    environment = {**os.environ, **bucket.server.environment, "PYTHONPATH": str(ROOT / "suites" / "without")}
     environment |= {"JOB_COMPLETION_INDEX": str(index)} if index is not None else {}
     silent = subprocess.DEVNULL
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=silent, stderr=silent, start_new_session=True)

@@ -254,7 +254,7 @@ def test_a_run_killed_in_the_proof_leaves_nothing_after_a_clean(
         run = subprocess.Popen(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
             cwd=ROOT,
-            env={**os.environ, **lab.environment},
+            env={**os.environ, **lab.environment, "PYTHONPATH": str(ROOT / "suites" / "without")},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

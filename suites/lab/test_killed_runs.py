@@ -70,7 +70,7 @@ def scratch_run(
         f"--gf-reports={reports}",
         *more,
     ]
-    environment = dict(os.environ)
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "suites" / "without")}
     if lab_or_none is not None:
         command.append(f"--gf-target={lab_or_none.target_file}")
         environment |= lab_or_none.environment

