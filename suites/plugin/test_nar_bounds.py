@@ -59,10 +59,8 @@ def test_the_longest_name_and_target(step: int) -> None:
 
 
 def deep(levels: int) -> bytes:
-    tree: Node = Directory({})
-    for _ in range(levels - 1):
-        tree = Directory({b"a": tree})
-    return written(tree)
+    below = tokens(b"entry", b"(", b"name", b"a", b"node", b"(", b"type", b"directory") * (levels - 1)
+    return archive(b"(", b"type", b"directory") + below + tokens(b")", b")") * (levels - 1) + tokens(b")")
 
 
 @pytest.mark.parametrize("step", [100, 1 << 30])
