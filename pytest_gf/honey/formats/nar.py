@@ -178,6 +178,8 @@ class Reader:
         while last:
             self._last = last[-1]
             yield _ENTRIES
+            if self._entries > MOST_ENTRIES:
+                raise Malformed("entries", self._at, f"more than {MOST_ENTRIES}")
             last[-1] = self._last
             token = yield from self._string(_LONGEST_TOKEN)
             if token == b")":
@@ -189,8 +191,6 @@ class Reader:
                 raise Malformed("token", self._at, f"{token!r} in a directory")
             last[-1] = yield from self._entry(last[-1])
             self._entries += 1
-            if self._entries > MOST_ENTRIES:
-                raise Malformed("entries", self._at, f"more than {MOST_ENTRIES}")
             if (yield from self._node()):
                 yield from self._expect(b")")
             elif len(last) >= DEEPEST:

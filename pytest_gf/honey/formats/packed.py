@@ -140,9 +140,10 @@ class _Brotli(_Bounded):
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         self._begin += data[: PIECE - len(self._begin)]
-        while data or not self._stream.can_accept_more_data():
+        piece = data
+        while piece:  # Until nothing is held back: that the stream takes more says nothing about that.
             try:
-                piece: bytes = self._stream.process(data, output_buffer_limit=PIECE)
+                piece = self._stream.process(data, output_buffer_limit=PIECE)
             except self._error:
                 raise Malformed(self._why()) from None
             data = b""
@@ -170,10 +171,9 @@ class _Brotli(_Bounded):
         stream = self._made()
         try:
             for _ in range(MOST_PIECES):
-                stream.process(data, output_buffer_limit=PIECE)
-                data = b""
-                if stream.can_accept_more_data():
+                if not stream.process(data, output_buffer_limit=PIECE):
                     break
+                data = b""
         except self._error:
             return None
         return bool(stream.is_finished())
