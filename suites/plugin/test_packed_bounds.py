@@ -122,7 +122,7 @@ def test_encodings_that_say_nothing() -> None:
 
 
 def body(data: bytes, kind: str = "zstd", promised: int = len(NAR), encoding: str = "", step: int = 1 << 30) -> Body:
-    made = Body(kind, promised)
+    made = NarBody(kind, promised)
     made.begin(encoding)
     for at in range(0, len(data), step):
         made.feed(data[at : at + step])
@@ -176,7 +176,7 @@ def test_the_encoding_of_a_body() -> None:
 def test_what_a_compressed_body_may_be_longer_than_its_archive() -> None:
     most = 6_400 + 6_400 // 64 + SLACK
     for size, trouble in ((most, ""), (most + 1, "the compressed body is malformed: it is longer than promised")):
-        made = Body("none", 1 << 40)
+        made = NarBody("none", 1 << 40)
         made._promised = 6_400
         made.begin("br")
         made.feed(brotli.compress(bytes(size), quality=1))
