@@ -13,7 +13,7 @@ import zstandard
 
 from pytest_gf.honey.formats import packed, zstd
 from pytest_gf.honey.formats.nar import Directory, Regular, write
-from pytest_gf.honey.formats.narbody import SLACK, Body
+from pytest_gf.honey.formats.narbody import SLACK, NarBody
 from pytest_gf.honey.formats.packed import Malformed, applied, decoded, decoder
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
@@ -121,7 +121,7 @@ def test_encodings_that_say_nothing() -> None:
     )
 
 
-def body(data: bytes, kind: str = "zstd", promised: int = len(NAR), encoding: str = "", step: int = 1 << 30) -> Body:
+def body(data: bytes, kind: str = "zstd", promised: int = len(NAR), encoding: str = "", step: int = 1 << 30) -> NarBody:
     made = NarBody(kind, promised)
     made.begin(encoding)
     for at in range(0, len(data), step):
