@@ -108,12 +108,16 @@ def test_what_a_few_bytes_hold_is_read_to_its_end(kind: str, size: int) -> None:
 
 
 def test_encodings_that_say_nothing() -> None:
-    assert [applied(each) for each in ("", "none", "gzip", "identity")] == [False, False, True, True]
+    assert [applied(encoding) for encoding in ("", "none", "gzip", "identity")] == [False, False, True, True]
     assert decoded(b"x" * 50, "none", 1) == b"x" * 50, "what is not decoded is the caller's to bound"
     for kind in ("gzip", "zstd", "xz"):
-        assert decoded(PACK[kind](b"abc"), "x", 3) == b"abc"
-        with pytest.raises(Malformed, match=r"^it comes with Content-Encoding 'x', and can't be decoded: "):
-            decoded(PACK[kind](b"abc"), "x", 2)
+        assert decoded(PACK[kind](b"abc"), kind, 3) == b"abc"
+        with pytest.raises(Malformed, match=rf"^it comes with Content-Encoding '{kind}', and can't be decoded: "):
+            decoded(PACK[kind](b"abc"), kind, 2)
+        with pytest.raises(
+            Malformed, match=rf"^it comes with Content-Encoding 'x', and the bytes are {kind}: Nix 2.26 "
+        ):
+            decoded(PACK[kind](b"abc"), "x", 3)
     with pytest.raises(Malformed) as raised:
         decoded(b"abc", "e" * 41, 3)
     assert str(raised.value) == (
