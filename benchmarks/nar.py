@@ -21,7 +21,7 @@ from pathlib import Path
 import zstandard
 
 from pytest_gf.honey.formats import nar, zstd
-from pytest_gf.honey.formats.narbody import Body
+from pytest_gf.honey.formats.narbody import NarBody
 from pytest_gf.honey.probes.attic import Attic
 
 ROUNDS = 5
@@ -60,7 +60,7 @@ def pieces(frames: list[bytes]) -> list[bytes]:
 
 def verify(body: list[bytes]) -> None:
     """Verify pieces as the probe does."""
-    whole = Body("zstd", 1 << 40)
+    whole = NarBody("zstd", 1 << 40)
     for piece in body:
         whole.feed(piece)
     whole.finish()
@@ -117,7 +117,7 @@ def wire(mebibytes: int, folder: Path) -> None:
             pipe = ["sh", "-c", f"curl -s {address}/x | zstd -dc | sha256sum"]
             subprocess.run(pipe, check=True, stdout=subprocess.DEVNULL)
             theirs = _children() - before
-            started, whole = time.process_time(), Body("zstd", len(head) + size + 16)
+            started, whole = time.process_time(), NarBody("zstd", len(head) + size + 16)
             (hop,) = Attic(address, ".", ca_file=None, deadline=60).nar("x", size, whole)
             whole.finish()
             mine = time.process_time() - started

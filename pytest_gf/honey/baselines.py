@@ -11,7 +11,7 @@ from pytest_gf.engine.verdict import Verdict
 from pytest_gf.honey.formats import baseline
 
 if TYPE_CHECKING:
-    from pytest_gf.honey.formats.baseline import Known
+    from pytest_gf.honey.formats.baseline import KnownState
 
 OFFERED = "baseline"
 """The folder of a run in which facts offer what stands now, a file a stack."""
@@ -23,14 +23,14 @@ NEEDED = ("state.object-listed", "state.body-whole", "state.body-shape", "state.
 """What must have been looked at, and hold."""
 
 
-def offer(folder: Path, stack: str, now: Known) -> None:
+def offer(folder: Path, stack: str, now: KnownState) -> None:
     """Keep what a baseline of this stack would say. Raises OSError."""
     (folder / OFFERED).mkdir(parents=True, exist_ok=True)
     (folder / OFFERED / _name(stack)).write_bytes(baseline.write({stack: now}))
 
 
 def record(
-    folder: Path, file: Path | None, known: Mapping[str, Known], verdicts: Iterable[Mapping[str, Any]]
+    folder: Path, file: Path | None, known: Mapping[str, KnownState], verdicts: Iterable[Mapping[str, Any]]
 ) -> list[str]:
     """Write the baseline anew into ``file``, where there is one; return a line for each stack: old and new, or why not.
 

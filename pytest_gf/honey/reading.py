@@ -7,11 +7,11 @@ from functools import partial
 
 from pytest_gf.engine.errors import Unproven
 from pytest_gf.honey.formats import narinfo
-from pytest_gf.honey.formats.narbody import Body
+from pytest_gf.honey.formats.narbody import NarBody
 from pytest_gf.honey.formats.packed import UNDERSTOOD
 from pytest_gf.honey.observed.archive import Archive, Hop
 from pytest_gf.honey.probes.attic import Attic
-from pytest_gf.honey.probes.attic_answers import AtticReply, S3Server, Transfer
+from pytest_gf.honey.probes.attic_answers import AtticReply, S3Endpoint, Transfer
 
 OK, MOVED, PRIVATE, REFUSED = 200, range(300, 400), 401, 403
 STORE = "/nix/store"
@@ -21,7 +21,7 @@ ATTEMPTS = 2
 """An archive that ended by a reset is asked for once more; one that ended by a close is judged."""
 
 
-def archive_of(attic: Attic, reply: AtticReply, s3: S3Server | None, empty: Archive) -> Archive:
+def archive_of(attic: Attic, reply: AtticReply, s3: S3Endpoint | None, empty: Archive) -> Archive:
     """Return the archive that a narinfo's reply leads to. ``s3`` is where a redirect may lead, ``empty`` says what was asked for."""
     made = partial(Archive, empty.surface, empty.store_hash, empty.bucket)
     info, missing = _info(reply, empty.store_hash)
@@ -31,7 +31,7 @@ def archive_of(attic: Attic, reply: AtticReply, s3: S3Server | None, empty: Arch
     if host:
         return made(info=info, hops=(Hop(OK, host=host),), strange_host=True)
     for _ in range(ATTEMPTS):
-        body = Body(info.compression, info.nar_size)
+        body = NarBody(info.compression, info.nar_size)
         hops = attic.nar(info.url, info.nar_size, body, s3)
         if not hops[-1].reset:
             break

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from pytest_gf.engine.errors import DeadlineExceeded
 from pytest_gf.honey.formats import closure, narinfo
 from pytest_gf.honey.formats.nar import Directory, Regular, write
-from pytest_gf.honey.formats.narbody import Body
+from pytest_gf.honey.formats.narbody import NarBody
 from pytest_gf.honey.probes.attic import Attic, Upload
-from pytest_gf.honey.probes.attic_answers import S3Server
+from pytest_gf.honey.probes.attic_answers import S3Endpoint
 from pytest_gf.lab import Lab
 from pytest_gf.lab.attic.tokens import CLAIM, token
 
@@ -54,12 +54,12 @@ def push(lab: Lab, name: str, data: bytes, *, bearer: str | None = None, hashed:
     return httpx.put(f"{section(lab)['api']}/_api/v1/upload-path", content=data, headers=headers, trust_env=False)
 
 
-def streamed(lab: Lab, store_hash: str) -> tuple[Any, Body]:
+def streamed(lab: Lab, store_hash: str) -> tuple[Any, NarBody]:
     """Read a path by our probe, its redirect followed."""
     attic = probe(lab)
     info = narinfo.parse(attic.narinfo(store_hash).body)
-    body = Body(info.compression, info.nar_size)
-    return attic.nar(info.url, info.nar_size, body, S3Server(lab.addresses["s3"]))[-1], body
+    body = NarBody(info.compression, info.nar_size)
+    return attic.nar(info.url, info.nar_size, body, S3Endpoint(lab.addresses["s3"]))[-1], body
 
 
 def test_a_pushed_path_reads_back(lab: Lab) -> None:
@@ -129,13 +129,13 @@ def test_who_never_answers_is_no_verdict(lab: Lab) -> None:
 
 def test_a_redirect_is_a_credential_and_is_shown_nowhere(lab: Lab) -> None:
     attic, url = probe(lab), f"nar/{section(lab)['nar_paths']['small']}.nar"
-    way = S3Server(lab.addresses["s3"])
-    (first,) = attic.nar(url, 5000, Body("zstd", 5000), S3Server("http://s3.invalid"))
+    way = S3Endpoint(lab.addresses["s3"])
+    (first,) = attic.nar(url, 5000, NarBody("zstd", 5000), S3Endpoint("http://s3.invalid"))
     assert "X-Amz-Signature" in first.location, "another host than the way's is not asked"
     assert "X-Amz" not in repr(first)
-    assert [each.status for each in attic.nar(url, 5000, Body("zstd", 5000), way)] == [307, 200]
+    assert [each.status for each in attic.nar(url, 5000, NarBody("zstd", 5000), way)] == [307, 200]
     lab.bend("unreachable")
-    nobody = attic.nar(url, 5000, Body("zstd", 5000), way)[-1]
+    nobody = attic.nar(url, 5000, NarBody("zstd", 5000), way)[-1]
     assert nobody.refused
     assert "Signature" not in repr(nobody)
 
@@ -149,7 +149,7 @@ def test_a_url_that_leads_away_is_not_asked(lab: Lab, url: str) -> None:
 @pytest.mark.parametrize("compression", ["none", "xz", "zstd"])
 def test_each_compression_is_read_strictly(compression: str) -> None:
     data, packed = _packed(compression)
-    body = Body(compression, len(data))
+    body = NarBody(compression, len(data))
     for at in range(0, len(packed), 1000):
         body.feed(packed[at : at + 1000])
     body.finish()
@@ -159,13 +159,13 @@ def test_each_compression_is_read_strictly(compression: str) -> None:
 @given(compression=st.sampled_from(["none", "xz", "zstd"]), cut=st.integers(0, 10**6), flip=st.integers(0, 10**6))
 def test_no_cut_and_no_flip_passes(compression: str, cut: int, flip: int) -> None:
     data, packed = _packed(compression)
-    short = Body(compression, len(data))
+    short = NarBody(compression, len(data))
     short.feed(packed[: cut % len(packed)])
     short.finish()
     assert short.trouble
     altered = bytearray(packed)
     altered[flip % len(packed)] ^= 1 + cut % 255
-    other = Body(compression, len(data))
+    other = NarBody(compression, len(data))
     other.feed(bytes(altered))
     other.finish()
     assert other.trouble or other.sha256 != hashlib.sha256(data).digest() or other.size == len(data)
@@ -180,7 +180,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
 
     zeros = bytes(64 * 1024 * 1024)
     for compression, packed in (("zstd", zstandard.compress(zeros)), ("xz", lzma.compress(zeros))):
-        body = Body(compression, 1000)
+        body = NarBody(compression, 1000)
         body.feed(packed)
         assert body.trouble
         assert body.size <= 2 * 1024 * 1024

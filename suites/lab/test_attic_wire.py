@@ -15,7 +15,7 @@ from pytest_gf.engine.errors import DeadlineExceeded
 from pytest_gf.engine.facts import read_folder
 from pytest_gf.honey import contract
 from pytest_gf.honey.formats.nar import Regular, write
-from pytest_gf.honey.formats.narbody import Body
+from pytest_gf.honey.formats.narbody import NarBody
 from pytest_gf.honey.observed.archive import Archive
 from pytest_gf.honey.observed.attic import CacheInfo, Pinned, Place, PublicRead, Said
 from pytest_gf.honey.observed.s3 import BucketListed
@@ -94,7 +94,7 @@ def test_what_says_come_again_is_asked_again_and_nothing_else(
 
     attic = client(first_refused)
     assert attic.narinfo(HASH).ok == again
-    assert len(attic.nar("nar/x.nar", len(NAR), Body("none", len(NAR)))) == 1
+    assert len(attic.nar("nar/x.nar", len(NAR), NarBody("none", len(NAR)))) == 1
     assert [asked.count(path) for path in dict.fromkeys(asked)] == [1 + again] * 2
     if again:
         with pytest.raises((Throttled, DeadlineExceeded)):

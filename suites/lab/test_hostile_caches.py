@@ -21,14 +21,14 @@ from pytest_gf.engine.errors import NotUnderstood, Unanswered
 from pytest_gf.engine.facts import read_folder
 from pytest_gf.honey.formats import reapi
 from pytest_gf.honey.formats.nar import Regular, write
-from pytest_gf.honey.formats.narbody import Body
+from pytest_gf.honey.formats.narbody import NarBody
 from pytest_gf.honey.observed.archive import Archive
 from pytest_gf.honey.observed.attic import Family, Said
 from pytest_gf.honey.observed.s3 import BucketListed
 from pytest_gf.honey.probes import reapi_wire
 from pytest_gf.honey.probes.again import Throttled
 from pytest_gf.honey.probes.attic import Attic
-from pytest_gf.honey.probes.attic_answers import AtticReply, S3Server
+from pytest_gf.honey.probes.attic_answers import AtticReply, S3Endpoint
 from pytest_gf.honey.probes.reapi import Cache
 
 FACTS = read_folder(Path(__file__).parents[2] / "fixtures").facts
@@ -51,7 +51,7 @@ def served(serve: Callable[..., str]) -> tuple[Answers, Attic]:
     return answers, Attic(address, "main", ca_file=None, deadline=5.0)
 
 
-def judged(answers: Answers, attic: Attic, info: str = INFO, way: S3Server | None = None) -> Archive:
+def judged(answers: Answers, attic: Attic, info: str = INFO, way: S3Endpoint | None = None) -> Archive:
     answers[f"/main/{'c' * 32}.narinfo"] = (200, {}, info.encode())
     found: Archive = FACTS["attic_store_hash"].function(attic, way, BucketListed("attic"), "api", "c" * 32)
     return found
@@ -62,7 +62,7 @@ def judged(answers: Answers, attic: Attic, info: str = INFO, way: S3Server | Non
 def test_a_redirect_to_nowhere_is_violated(status: int, headers: dict[str, str], served: tuple[Answers, Attic]) -> None:
     answers, attic = served
     answers["/main/nar/x.nar"] = (status, headers, b"")
-    archive = judged(answers, attic, way=S3Server("http://127.0.0.1:9"))
+    archive = judged(answers, attic, way=S3Endpoint("http://127.0.0.1:9"))
     assert not archive.holds
     assert str(status) in archive.seen
     assert "Signature" not in archive.seen + archive.diagnosis
@@ -77,7 +77,7 @@ def test_a_redirect_to_the_same_server_is_followed(location: str, served: tuple[
     answers["/main/nar/x.nar"] = (302, {"Location": location}, b"")
     assert judged(answers, attic).holds
     answers["/real"] = answers["/main/real2"] = (302, {"Location": location}, b"")
-    assert not judged(answers, attic, way=S3Server("http://127.0.0.1:9")).holds
+    assert not judged(answers, attic, way=S3Endpoint("http://127.0.0.1:9")).holds
 
 
 def test_a_redirect_is_unproven_where_no_s3_is_named(served: tuple[Answers, Attic]) -> None:
@@ -107,7 +107,7 @@ def test_a_narinfo_that_lies_is_violated(old: str, new: str, says: str, served: 
 
 def test_the_strongest_level_of_zstd_is_read() -> None:
     stream = zstandard.ZstdCompressor(level=22).compressobj()
-    body = Body("zstd", len(NAR))
+    body = NarBody("zstd", len(NAR))
     body.feed(stream.compress(NAR) + stream.flush())
     body.finish()
     assert (body.trouble, body.sha256) == ("", hashlib.sha256(NAR).digest())

@@ -16,7 +16,7 @@ from pytest_gf.honey.observed.authority import StateLock
 from pytest_gf.honey.observed.bucket import BucketAnswer, BucketOnDisk, BucketView, ListAfter, Surroundings
 from pytest_gf.honey.observed.disk import Disk, Markers
 from pytest_gf.honey.observed.errored import Errored, ErroredFile
-from pytest_gf.honey.observed.rca import Rca, RcaBucket, Scene, likeness_of
+from pytest_gf.honey.observed.rca import Rca, RcaBucket, RcaScene, likeness_of
 from pytest_gf.honey.observed.s3 import BucketListed
 from pytest_gf.honey.observed.scratch import ScratchBucket
 from pytest_gf.honey.observed.state import StateListing
@@ -180,12 +180,15 @@ def test_what_an_offline_disk_makes_fail_is_explained_by_it() -> None:
 @pytest.mark.parametrize(
     ("scene", "cause"),
     [
-        (Scene((RcaBucket("attic", GONE, None),)), trouble(GONE).cause),
-        (Scene((), storage_node=StorageNode("bumble", listed=True, ready=False)), Cause("storage-node-down", "bumble")),
-        (Scene((RcaBucket("attic", SOUND, None),)), None),
+        (RcaScene((RcaBucket("attic", GONE, None),)), trouble(GONE).cause),
+        (
+            RcaScene((), storage_node=StorageNode("bumble", listed=True, ready=False)),
+            Cause("storage-node-down", "bumble"),
+        ),
+        (RcaScene((RcaBucket("attic", SOUND, None),)), None),
     ],
 )
-def test_the_cause_of_an_analysis_is_the_buckets(scene: Scene, cause: Cause | None) -> None:
+def test_the_cause_of_an_analysis_is_the_buckets(scene: RcaScene, cause: Cause | None) -> None:
     analysis = Rca(likeness_of(scene), "build", "30 minutes", {})
     assert analysis.holds is (cause is None)
     assert cause is None or trouble(analysis).cause == cause

@@ -106,7 +106,7 @@ def test_any_bytes_raise_nothing_else(data: bytes, at: int) -> None:
     st.dictionaries(
         st.text(max_size=20),
         st.builds(
-            baseline.Known,
+            baseline.KnownState,
             st.integers(0, 2**63 - 1),
             st.uuids().map(str),
             st.none() | st.integers(0, 9_999),
@@ -116,12 +116,12 @@ def test_any_bytes_raise_nothing_else(data: bytes, at: int) -> None:
         max_size=5,
     )
 )
-def test_baselines_round_trip(stacks: dict[str, baseline.Known]) -> None:
+def test_baselines_round_trip(stacks: dict[str, baseline.KnownState]) -> None:
     assert baseline.read(baseline.write(stacks)) == stacks
 
 
 def test_a_baseline_keeps_no_value_of_a_state() -> None:
-    known = baseline.Known(3, str(uuid.uuid4()), 4, "ab", "2026-11-24T12:00:00Z")
+    known = baseline.KnownState(3, str(uuid.uuid4()), 4, "ab", "2026-11-24T12:00:00Z")
     assert set(json.loads(baseline.write({"a": known}))["stacks"]["a"]) == {
         *("serial", "lineage", "resources", "etag", "recorded", "sha256", "addresses"),
     }
@@ -135,7 +135,7 @@ def test_a_time_that_can_not_be_shown_is_none(created: str) -> None:
 
 
 def test_the_same_serial_with_other_bytes_behind_the_same_etag() -> None:
-    known = baseline.Known(3, "l", 4, "x-2", "2026-11-24T12:00:00Z", "aa")
+    known = baseline.KnownState(3, "l", 4, "x-2", "2026-11-24T12:00:00Z", "aa")
     assert StateBaseline("s", known, known).holds
     assert not StateBaseline("s", msgspec.structs.replace(known, sha256="bb"), known).holds
     assert StateBaseline("s", msgspec.structs.replace(known, etag="y"), known).holds, (

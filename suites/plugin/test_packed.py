@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pytest_gf.honey.formats import contentaddress, zstd
 from pytest_gf.honey.formats.contentaddress import ContentAddress
 from pytest_gf.honey.formats.nar import Directory, Regular, write
-from pytest_gf.honey.formats.narbody import Body
+from pytest_gf.honey.formats.narbody import NarBody
 from pytest_gf.honey.formats.packed import Malformed, decoded, decoder
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
@@ -133,7 +133,7 @@ def test_a_body_with_an_encoding() -> None:
         ("identity", zstandard.compress(NAR), "Nix 2.8 can't read it"),
         ("br", zstandard.compress(NAR), "it is no brotli"),
     ):
-        body = Body("zstd", len(NAR))
+        body = NarBody("zstd", len(NAR))
         body.begin(encoding)
         body.feed(data)
         body.finish()
@@ -144,11 +144,11 @@ def test_a_body_with_an_encoding() -> None:
 
 def test_only_an_archive_that_was_read_is_malformed_itself() -> None:
     for data, archive in ((NAR[:-16] + bytes(16), True), (b"none at all", True), (NAR, False)):
-        body = Body("zstd", len(data))
+        body = NarBody("zstd", len(data))
         body.feed(zstandard.compress(data))
         body.finish()
         assert bool(body.archive) == archive
-        behind = Body("zstd", len(data))
+        behind = NarBody("zstd", len(data))
         behind.feed(zstandard.compress(data) + b"garbage")
         behind.finish()
         assert "compressed body" in behind.trouble

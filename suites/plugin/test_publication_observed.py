@@ -6,14 +6,17 @@ import pytest
 
 from pytest_gf.honey.answers import Answer, Listing
 from pytest_gf.honey.observed.archive import Archive, Hop
-from pytest_gf.honey.observed.publication import BucketsAfter, Published, Push, ReadBack
+from pytest_gf.honey.observed.publication import BucketsAfter, PathUpload, Published, ReadBack
 from pytest_gf.honey.observed.s3 import BucketListed
 
 BUCKETS = ("attic", "tofu-state")
-OK, BAD = Push("/nix/store/a", 1, "200", ok=True), Push("/nix/store/b", 1, "500 InternalServerError", ok=False)
+OK, BAD = (
+    PathUpload("/nix/store/a", 1, "200", ok=True),
+    PathUpload("/nix/store/b", 1, "500 InternalServerError", ok=False),
+)
 
 
-def published(*pushes: Push, lost: tuple[str, ...] = (), client: tuple[str, str] | None = None) -> Published:
+def published(*pushes: PathUpload, lost: tuple[str, ...] = (), client: tuple[str, str] | None = None) -> Published:
     return Published("medium-check", ("a", "b"), (), pushes, lost, client)
 
 

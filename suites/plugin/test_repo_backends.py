@@ -30,7 +30,7 @@ def recorded(**changed: Any) -> str:
 def seen(sources: dict[str, str], variables: dict[str, str] | None = None, **place: Any) -> backends.Effective:
     found = {f"{FOLDER}/{name}" if "/" not in name else name: text for name, text in sources.items()}
     patterns = (f"{FOLDER}/*.hcl",)
-    return backends.effective(found, backends.Place(FOLDER, patterns, variables or {}, **place))
+    return backends.effective(found, backends.BackendPlace(FOLDER, patterns, variables or {}, **place))
 
 
 def rules(found: Findings) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf.honey import contract as contracts
-from pytest_gf.honey.formats import pytest_ini, workflow
+from pytest_gf.honey.formats import bash, pytest_ini, workflow
 from pytest_gf.honey.observed.repository import canary
 
 STEPS = contracts.load().repository.canary.steps
@@ -80,6 +80,20 @@ OTHER = (
 def test_what_is_missing_or_observes_the_lab_is_found(old: str, new: str, expected: list[str]) -> None:
     assert old in NEW
     assert rules(NEW.replace(old, new)) == expected
+
+
+@pytest.mark.parametrize(
+    "instead", ["uses: ./.github/actions/inventory", f"run: true {'x' * bash.LONGEST}"], ids=["action", "unread"]
+)
+def test_a_step_that_may_stand_elsewhere_is_undecided(instead: str) -> None:
+    assert rules(NEW.replace(f"run: {INVENTORY}", instead)) == ["canary-step:5?"]
+
+
+def test_a_called_workflow_may_have_the_steps_and_upload_their_logs() -> None:
+    called = workflow.workflow("name: c\non: push\njobs:\n  canary:\n    uses: ./.github/workflows/canary-steps.yml\n")
+    for findings in (canary.order("w", called, STEPS), canary.artifacts("w", called)):
+        assert findings.undecided
+        assert not findings.standing
 
 
 def test_without_any_target_every_step_observes_the_lab() -> None:

@@ -30,7 +30,7 @@ def judged(folder: Path, name: str = "") -> dict[str, Findings]:
     read = quarantine.read(texts)
     which = quarantine_documents.Documents(RULES.quarantine.documents, RULES.quarantine.examples, RULES.archived)
     topology = RULES.topology
-    named = addresses.Named(topology.private, (), topology.domains, topology.public_hosts)
+    named = addresses.PrivateNames(topology.private, (), topology.domains, topology.public_hosts)
     return {
         "pull-requests": quarantine.pull_requests(texts, read, plan),
         "examples": quarantine_documents.examples(texts, which, plan),

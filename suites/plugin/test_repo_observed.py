@@ -187,6 +187,12 @@ CHANGES = [
         "artifacts",
         "actions/upload-artifact@2222222222222222222222222222222222222222",
         "./.github/actions/keep",
+        ["canary-artifacts:11?"],
+    ),
+    (
+        "artifacts",
+        "actions/upload-artifact@2222222222222222222222222222222222222222",
+        "actions/cache@2222222222222222222222222222222222222222",
         ["canary-artifacts:11"],
     ),
     ("hygiene", "    timeout-minutes: 30\n", "", ["canary-timeout:11"]),
@@ -241,7 +247,7 @@ def test_private_topology() -> None:
         {"docs/a.md": text},
         topology.public,
         (),
-        addresses.Named(topology.private, [each.text for each in topology.allow]),
+        addresses.PrivateNames(topology.private, [each.text for each in topology.allow]),
     )
     assert {(each.line, each.what.split()[0]) for each in found.found} == {
         (1, "node"),

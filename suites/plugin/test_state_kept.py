@@ -9,15 +9,15 @@ import pytest
 
 from pytest_gf.honey import baselines
 from pytest_gf.honey.formats import tfstate
-from pytest_gf.honey.formats.baseline import Known
+from pytest_gf.honey.formats.baseline import KnownState
 from pytest_gf.honey.observed.authority import StateBaseline, StateOwn, StateResources
 
 CASES = Path(__file__).parent / "cases" / "state-guard"
 
 
-def known(name: str) -> Known:
+def known(name: str) -> KnownState:
     state = tfstate.read((CASES / f"{name}.tfstate").read_bytes())
-    return Known(state.serial, state.lineage, state.resources, "e", "then", state.sha256, state.addresses.hex())
+    return KnownState(state.serial, state.lineage, state.resources, "e", "then", state.sha256, state.addresses.hex())
 
 
 BASE = known("base-serial-2")
@@ -37,19 +37,19 @@ def test_what_a_plan_would_create_is_gone(name: str, gone: int) -> None:
 def test_as_many_gone_as_added_were_moved_or_replaced() -> None:
     kept = sorted(BASE.managed)[:5]
     others = [f"{at:016x}" for at in range(len(BASE.managed) - len(kept))]
-    moved = StateResources("a", Known(3, BASE.lineage, 1, "e", "now", "s", "".join([*kept, *others])), BASE)
+    moved = StateResources("a", KnownState(3, BASE.lineage, 1, "e", "now", "s", "".join([*kept, *others])), BASE)
     assert (moved.gone, moved.added) == (len(others), len(others))
     assert "moved or replaced?" in moved.diagnosis
 
 
 def test_a_split_stack_keeps_its_lineage_and_no_instance_of_the_other() -> None:
-    split = Known(1, BASE.lineage, 1, "e", "now", "s", "0" * 16)
+    split = KnownState(1, BASE.lineage, 1, "e", "now", "s", "0" * 16)
     own = StateOwn("a", BASE, {"b": split})
     assert own.holds
     assert "its lineage is that of b too" in own.seen
-    assert not StateOwn("a", BASE, {"b": Known(9, BASE.lineage, 1, "e", "now", "s", BASE.addresses)}).holds
+    assert not StateOwn("a", BASE, {"b": KnownState(9, BASE.lineage, 1, "e", "now", "s", BASE.addresses)}).holds
     assert not StateOwn("a", BASE, {"b": BASE}).holds
-    assert StateOwn("a", BASE, {"b": Known(9, "another", 1, "e", "now", "s", BASE.addresses)}).holds
+    assert StateOwn("a", BASE, {"b": KnownState(9, "another", 1, "e", "now", "s", BASE.addresses)}).holds
 
 
 def test_a_stack_may_be_called_by_a_path(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.engine.ledger import Thing
 from pytest_gf.honey import cleaning
 from pytest_gf.honey.answers import Answer, Listing, Versions
-from pytest_gf.honey.formats.baseline import Known
+from pytest_gf.honey.formats.baseline import KnownState
 from pytest_gf.honey.observed.authority import StateUnchanged
 from pytest_gf.honey.observed.scratch import ScratchBucket
 from pytest_gf.honey.probes.attic_answers import AtticReply, Transfer
@@ -28,7 +28,7 @@ OK, GONE = Answer(200), Answer(404)
 class S3:
     """An S3 that keeps one object, but for the operations that answer as they are told."""
 
-    endpoint, deadline = "http://s3", 0.1
+    endpoint, deadline = "http://s3", 1.0
 
     def __init__(self, **answers: Any) -> None:
         self._kept: bytes | None = None
@@ -213,9 +213,9 @@ def test_pods_that_no_node_took_show_no_one_node() -> None:
 
 
 def test_a_state_beside_none_that_could_be_seen_is_not_known_to_be_its_own() -> None:
-    now = Known(1, "l", 1, "e", "now", "s", None)
+    now = KnownState(1, "l", 1, "e", "now", "s", None)
     own = fact_of("guard.py", "state_own")
-    assert own(now, {"a": now, "b": Known(1, "m", 1, "f", "now", "t", None), "c": None}, "a").holds
+    assert own(now, {"a": now, "b": KnownState(1, "m", 1, "f", "now", "t", None), "c": None}, "a").holds
     assert own(now, {"a": now}, "a").holds
     with pytest.raises(Unproven, match="b, c"):
         own(now, {"a": now, "b": None, "c": None}, "a")

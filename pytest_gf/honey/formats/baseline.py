@@ -20,7 +20,7 @@ class Malformed(ValueError):
     """No baseline. The message is one line."""
 
 
-class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class KnownState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A stack's state: ``resources`` is None where it is encrypted, ``etag`` unquoted, ``recorded`` a time (UTC).
 
     ``sha256`` of the body in hex, "" where an earlier version recorded none. ``addresses`` has a digest of each managed
@@ -51,10 +51,10 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: int
-    stacks: dict[str, Known]
+    stacks: dict[str, KnownState]
 
 
-def read(data: bytes) -> dict[str, Known]:
+def read(data: bytes) -> dict[str, KnownState]:
     """Return what is known of stacks by name. Raises Malformed."""
     if len(data) > LARGEST:
         raise Malformed(f"longer than {LARGEST} bytes")
@@ -70,6 +70,6 @@ def read(data: bytes) -> dict[str, Known]:
     return file.stacks
 
 
-def write(stacks: Mapping[str, Known]) -> bytes:
+def write(stacks: Mapping[str, KnownState]) -> bytes:
     """Return the document, stacks in the order of their names."""
     return msgspec.json.format(msgspec.json.encode(_File(FORMAT, dict(sorted(stacks.items())))), indent=2) + b"\n"

@@ -13,7 +13,7 @@ FIND = f"{NO_APPLY}; keep this body; find the last good one (versions, backup, a
 
 
 @dataclass(frozen=True)
-class Effect:
+class TofuEffect:
     """One outcome: ``words`` say what OpenTofu does, ``next_step`` what a person does ("" where all is well)."""
 
     outcome: Outcome
@@ -26,28 +26,30 @@ class Effect:
         return self.outcome in {"reads", "changes"}
 
 
-READS = Effect("reads", "OpenTofu reads it; no plan was tried: a provider's schema is not known here")
-CHANGES = Effect(
+READS = TofuEffect("reads", "OpenTofu reads it; no plan was tried: a provider's schema is not known here")
+CHANGES = TofuEffect(
     "changes",
     "OpenTofu reads it with U+FFFD in the place of bytes that are no UTF-8, and plans to change what has them; no plan was"
     " tried: a provider's schema is not known here",
 )
-ABSENT = Effect("no-state", NO_STATE, f"{NO_APPLY}; look for the object's versions and for the last run that wrote it")
-NOTHING_MANAGED = Effect("no-state", f"it holds no managed instance. {NO_STATE}", FIND)
+ABSENT = TofuEffect(
+    "no-state", NO_STATE, f"{NO_APPLY}; look for the object's versions and for the last run that wrote it"
+)
+NOTHING_MANAGED = TofuEffect("no-state", f"it holds no managed instance. {NO_STATE}", FIND)
 
 
-def refused(why: str) -> Effect:
+def refused(why: str) -> TofuEffect:
     """Return the effect of a body that OpenTofu stops at: nothing is planned, nothing is overwritten."""
-    return Effect("refused", f"{why}. OpenTofu refuses to read it, and plans nothing", FIND)
+    return TofuEffect("refused", f"{why}. OpenTofu refuses to read it, and plans nothing", FIND)
 
 
-def plan_fails(why: str) -> Effect:
+def plan_fails(why: str) -> TofuEffect:
     """Return the effect of a body that is read, and fails in the plan."""
-    return Effect("plan-fails", f"{why}. OpenTofu reads it, and its plan fails", FIND)
+    return TofuEffect("plan-fails", f"{why}. OpenTofu reads it, and its plan fails", FIND)
 
 
-def stops(why: str, next_step: str) -> Effect:
+def stops(why: str, next_step: str) -> TofuEffect:
     """Return the effect of an answer of S3 at which OpenTofu stops with an error."""
-    return Effect(
+    return TofuEffect(
         "refused", f"{why}. OpenTofu stops there with an error: it plans nothing, and overwrites nothing", next_step
     )

@@ -11,7 +11,7 @@ SLACK = 1024 * 1024
 """Bytes that a compressed archive may be longer than itself, besides a 64th."""
 
 
-class Body:
+class NarBody:
     """Takes a body in pieces. The first thing that is wrong with it is kept, and the rest is only counted.
 
     ``promised`` bounds the archive in bytes. After `finish`, ``trouble`` says what is wrong, "" where nothing is. ``archive`` is

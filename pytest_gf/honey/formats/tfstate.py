@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from pytest_gf.honey.formats import address, gojson, tfstate_old
 from pytest_gf.honey.formats.ctyjson import DYNAMIC, Values
-from pytest_gf.honey.formats.effect import CHANGES, NOTHING_MANAGED, READS, Effect, plan_fails, refused
+from pytest_gf.honey.formats.effect import CHANGES, NOTHING_MANAGED, READS, TofuEffect, plan_fails, refused
 from pytest_gf.honey.formats.gojson import Kind, Malformed, Text, TypeWrong, struct
 from pytest_gf.honey.formats.jsontext import Place, TooMuch
 
@@ -79,7 +79,7 @@ class State:
     encrypted: bool
     size: int
     sha256: str
-    effect: Effect
+    effect: TofuEffect
     managed: int | None = None
     deposed: int = 0
     tainted: int = 0
@@ -151,7 +151,7 @@ def _shown(lineage: str) -> str:
     return f"other-{hashlib.sha256(lineage.encode(errors='replace')).hexdigest()[:16]}"
 
 
-def _effect(text: Text, tally: _Tally) -> Effect:
+def _effect(text: Text, tally: _Tally) -> TofuEffect:
     versions = text.struct([text.start], _VERSIONED, "the state").get("version", [])
     tally.version = text.integer(versions, "its version")
     if tally.version is None:
@@ -190,7 +190,7 @@ def _replaced(data: bytes) -> bool:
     return _LONE.search(data) is not None
 
 
-def _encrypted(text: Text, tally: _Tally) -> Effect:
+def _encrypted(text: Text, tally: _Tally) -> TofuEffect:
     """Judge what has no version: an encrypted state, or nothing that OpenTofu takes for a state."""
     text.conforms(text.start, _ENVELOPE, "its")
     top = text.struct([text.start], _ENVELOPE | _PASSED_ON | _STATE, "the state")
@@ -211,7 +211,7 @@ def _encrypted(text: Text, tally: _Tally) -> Effect:
     }
     for why in (why for why, is_so in wrong.items() if is_so):
         raise TypeWrong(why)
-    return Effect("reads", "encrypted, contents not proved; OpenTofu reads it with its key")
+    return TofuEffect("reads", "encrypted, contents not proved; OpenTofu reads it with its key")
 
 
 class _Resource:

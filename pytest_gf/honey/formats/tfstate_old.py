@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pytest_gf.honey.formats import address
-from pytest_gf.honey.formats.effect import FIND, NO_STATE, Effect, plan_fails
+from pytest_gf.honey.formats.effect import FIND, NO_STATE, TofuEffect, plan_fails
 from pytest_gf.honey.formats.gojson import Text, TypeWrong, struct
 from pytest_gf.honey.formats.jsontext import Place
 
@@ -23,7 +23,7 @@ _MODULE = struct(
 _STATE = struct(version="int", serial="int", terraform_version="string", lineage="string", modules=[_MODULE])
 
 
-def effect(text: Text, version: int) -> Effect:
+def effect(text: Text, version: int) -> TofuEffect:
     """Return what OpenTofu makes of such a body. Raises TypeWrong."""
     shape = _STATE
     if version == 1:
@@ -43,7 +43,7 @@ def effect(text: Text, version: int) -> Effect:
             " and knows its providers by their old names only (OpenTofu 1.13 refuses it)"
         )
     words = f"it says format version {version}, and has no managed instance as that version has them. {NO_STATE}"
-    return Effect("no-state", words, FIND)
+    return TofuEffect("no-state", words, FIND)
 
 
 def _managed(text: Text, places: list[Place], version: int) -> int:

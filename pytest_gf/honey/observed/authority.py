@@ -13,7 +13,7 @@ from pytest_gf.honey.formats.effect import NO_APPLY
 from pytest_gf.honey.observed.bucket import S3_FAILS, WRITES_FAIL, losses
 
 if TYPE_CHECKING:
-    from pytest_gf.honey.formats.baseline import Known
+    from pytest_gf.honey.formats.baseline import KnownState
     from pytest_gf.honey.formats.lockinfo import LockInfo
 
 KEEP = f"{NO_APPLY}; keep this body and the object's versions; find out who wrote it (CI runs, errored.tfstate) before anything else does"
@@ -115,8 +115,8 @@ class StateBaseline(Observed):
     """A state as it is, and as it was when all was well. Only the two together show a clobber or a rollback."""
 
     stack: str
-    now: Known
-    known: Known
+    now: KnownState
+    known: KnownState
     accepted: int | None = None
     """The serial whose state is accepted as it is: a rollback on purpose."""
 
@@ -155,7 +155,7 @@ class StateBaseline(Observed):
         return ""
 
 
-def accepts(serial: int | None, now: Known, known: Known) -> bool:
+def accepts(serial: int | None, now: KnownState, known: KnownState) -> bool:
     """Return whether a person accepted the state of this serial as it is; another lineage is never accepted."""
     return serial == now.serial and now.lineage == known.lineage
 
@@ -168,8 +168,8 @@ class StateResources(Observed):
     """
 
     stack: str
-    now: Known
-    known: Known
+    now: KnownState
+    known: KnownState
     allowed: int | None = None
     accepted: int | None = None
 
@@ -214,8 +214,8 @@ class StateOwn(Observed):
     """
 
     stack: str
-    now: Known
-    others: Mapping[str, Known]
+    now: KnownState
+    others: Mapping[str, KnownState]
     unseen: tuple[str, ...] = ()
 
     @property
@@ -246,7 +246,7 @@ class StateOwn(Observed):
 
 
 @dataclass(frozen=True)
-class Step:
+class ProofStep:
     """One step of the write proof: what was asked, what came back, and whether it is what should come."""
 
     name: str
@@ -266,7 +266,7 @@ class WriteProof(Observed):
     stack: str
     bucket: str
     key: str
-    steps: tuple[Step, ...]
+    steps: tuple[ProofStep, ...]
     deleted: bool = False
     left: str = ""
 

@@ -12,7 +12,7 @@ OUTLIVING = {"persistentVolumeClaim": "a PersistentVolumeClaim", "hostPath": "a 
 
 
 @dataclass(frozen=True)
-class Backend:
+class CacheBackend:
     """Where bazel-remote keeps its objects: bucket, prefix without slashes at its ends, and the host of S3."""
 
     bucket: str
@@ -34,8 +34,8 @@ class HotCache(Observed):
     deployment: str
     path: str
     kind: str
-    backend: Backend
-    contract: Backend
+    backend: CacheBackend
+    contract: CacheBackend
     hidden: str = ""
 
     @property

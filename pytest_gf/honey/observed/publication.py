@@ -14,7 +14,7 @@ STOP = "push nothing more; preserve logs, run RCA before any restart (pytest -m 
 
 
 @dataclass(frozen=True)
-class Push:
+class PathUpload:
     """One path's upload: how it was answered, and whether that was an acknowledgement."""
 
     store_path: str
@@ -33,7 +33,7 @@ class Published(Observed):
     profile: str
     requested: tuple[str, ...]
     there: tuple[str, ...]
-    pushes: tuple[Push, ...]
+    pushes: tuple[PathUpload, ...]
     lost: tuple[str, ...] = ()
     client: tuple[str, str] | None = None
     """What Attic's own client wrote to stdout and to stderr, where it pushed."""

@@ -44,7 +44,7 @@ class RcaBucket:
 
 
 @dataclass(frozen=True)
-class Scene:
+class RcaScene:
     """What a cause is found by. Each part is None where it could not be seen."""
 
     buckets: tuple[RcaBucket, ...]
@@ -73,12 +73,12 @@ class Likeness:
     failure: BaseException | None = None
 
 
-def likeness_of(scene: Scene) -> Likeness:
+def likeness_of(scene: RcaScene) -> Likeness:
     """Return what the scene looks like: what explains the most comes first."""
     return next(_likenesses(scene))
 
 
-def _likenesses(scene: Scene) -> Iterator[Likeness]:
+def _likenesses(scene: RcaScene) -> Iterator[Likeness]:
     node, rustfs = scene.storage_node, scene.rustfs
     if node is not None and not node.ready:
         why = (node.diagnosis, *_silence(scene))
@@ -115,7 +115,7 @@ def _likenesses(scene: Scene) -> Iterator[Likeness]:
     yield Likeness(NOTHING)
 
 
-def _losses(scene: Scene) -> Iterator[Likeness]:
+def _losses(scene: RcaScene) -> Iterator[Likeness]:
     views = [bucket.view for bucket in scene.lost if bucket.view is not None]
     troubles = [(view.bucket, trouble) for view in views if (trouble := view.trouble()) is not None]
     why = tuple(f"{bucket}: {trouble.says}" for bucket, trouble in troubles)
@@ -149,7 +149,7 @@ def _losses(scene: Scene) -> Iterator[Likeness]:
     yield Likeness("incoherent in a way of its own: see the buckets' files", why, cause)
 
 
-def _silence(scene: Scene) -> tuple[str, ...]:
+def _silence(scene: RcaScene) -> tuple[str, ...]:
     failures = [str(bucket.failure) for bucket in scene.buckets if bucket.failure is not None]
     return (f"S3: {failures[0]}",) if failures else ()
 

@@ -20,7 +20,7 @@ from pytest_gf.honey.formats import packed
 from pytest_gf.honey.probes.again import settled
 from pytest_gf.honey.probes.attic_answers import (
     AtticReply,
-    S3Server,
+    S3Endpoint,
     Sink,
     Transfer,
     authority,
@@ -131,7 +131,7 @@ class Attic:
         host = authority(self._absolute(url))
         return "" if host == authority(self.base) else host or "nowhere"
 
-    def nar(self, url: str, promised: int, sink: Sink, s3: S3Server | None = None) -> tuple[Transfer, ...]:
+    def nar(self, url: str, promised: int, sink: Sink, s3: S3Endpoint | None = None) -> tuple[Transfer, ...]:
         """Stream the archive at a narinfo's URL into ``sink``, and return every hop; ``promised`` is its NarSize.
 
         A redirect is followed on the same server (also to its HTTPS), and to ``s3``, without a token. At any other redirect the hops end.
@@ -279,7 +279,7 @@ class _ArchiveRequest:
     url: str
     promised: int
     sink: Sink
-    s3: S3Server | None
+    s3: S3Endpoint | None
 
     @property
     def most(self) -> int:
@@ -328,7 +328,7 @@ def _reply(response: httpx.Response, body: bytes) -> AtticReply:
     return AtticReply(status, body, error, shown, trouble=trouble, again=not_now(status, body, response.headers))
 
 
-def _broken(tried: str, broken: httpx.HTTPError, s3: S3Server | None, received: int | None) -> Transfer:
+def _broken(tried: str, broken: httpx.HTTPError, s3: S3Endpoint | None, received: int | None) -> Transfer:
     """Return what a transfer that broke shows of the cache; ``received`` is None where no answer had begun.
 
     Raises `DeadlineExceeded` for a stall, and `Unanswered` where it was our route, or nobody answered.

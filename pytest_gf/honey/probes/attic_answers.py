@@ -77,7 +77,7 @@ class Transfer:
 
 
 @dataclass(frozen=True)
-class S3Server:
+class S3Endpoint:
     """The S3 server that a redirect may name: its endpoint, and a route to it where there is one."""
 
     endpoint: str

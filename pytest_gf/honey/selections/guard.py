@@ -14,7 +14,7 @@ from pytest_gf.engine.run import Run
 from pytest_gf.honey import baselines
 from pytest_gf.honey.contract import Contract
 from pytest_gf.honey.formats import baseline
-from pytest_gf.honey.formats.baseline import Known
+from pytest_gf.honey.formats.baseline import KnownState
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Guarded:
     ``errored_done``: what errored.tfstate has is stored already.
     """
 
-    baseline: Mapping[str, Known] | None = None
+    baseline: Mapping[str, KnownState] | None = None
     record_to: Path | None = None
     errored: Path | None = None
     destroyed: Mapping[str, int] = field(default_factory=dict)
@@ -46,7 +46,7 @@ def _read(given: Given) -> Guarded:
     )
 
 
-def _baseline(name: str | None) -> dict[str, Known] | None:
+def _baseline(name: str | None) -> dict[str, KnownState] | None:
     """Return the baseline in a file; an absent one knows no stack yet."""
     if name is None:
         return None

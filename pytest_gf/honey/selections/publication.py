@@ -25,7 +25,7 @@ PROVES: Mapping[str, str] = {ONE_PATH: "S032~", "small-check": "S033~", "medium-
 
 
 @dataclass(frozen=True)
-class Publication:
+class PushRequest:
     """What the command line asks to push: ``profile`` is "" where nothing may be pushed, ``archives`` has those of the members.
 
     ``by_client`` says that Attic's own client pushes.
@@ -42,21 +42,21 @@ class Publication:
         return self.profile not in {"", ONE_PATH}
 
 
-def _read(given: Given) -> Publication:
+def _read(given: Given) -> PushRequest:
     said: str | None = given.option.gf_profile
     if said is not None and said not in PROFILES:
         raise BadInput(f"--gf-profile={said}: expected {', '.join(PROFILES)}")
     if said is None:
         if given.selects(MARKER) and not given.option.gf_plan:
             raise BadInput(f"-m {MARKER}: --gf-profile={'|'.join(PROFILES)} says what is pushed; nothing was sent")
-        return Publication()
+        return PushRequest()
     if given.option.gf_plan:
-        return Publication(said)
+        return PushRequest(said)
     if given.option.gf_confirm != PROFILES[said]:
         raise BadInput(f"-m {MARKER}: --gf-confirm={PROFILES[said]} says that {said} is meant; nothing was sent")
     _check_target(given)
     members, archives = _closure(given) if said != ONE_PATH else ((), None)
-    return Publication(said, members, archives, by_client=_client(given))
+    return PushRequest(said, members, archives, by_client=_client(given))
 
 
 def _client(given: Given) -> bool:
@@ -101,7 +101,7 @@ def _closure(given: Given) -> tuple[tuple[closure.Member, ...], closures.Archive
 
 
 def _ends(run: Run, _: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    asked = run.asked(Publication)
+    asked = run.asked(PushRequest)
     if asked.is_risky:
         yield f"{asked.profile}: a controlled reproduction tool, no restore path for default workflow writes (S037)"
     if asked.profile:

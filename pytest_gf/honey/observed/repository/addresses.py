@@ -18,7 +18,7 @@ PER_FILE = 5
 
 
 @dataclass(frozen=True)
-class Named:
+class PrivateNames:
     """What names private topology: patterns by what they name, and hosts below the contract's domains that are not public."""
 
     patterns: Mapping[str, str]
@@ -27,7 +27,7 @@ class Named:
     public_hosts: Sequence[str] = ()
 
 
-def private(sources: Sources, public: Sequence[str], internal: Sequence[str], named: Named) -> Findings:
+def private(sources: Sources, public: Sequence[str], internal: Sequence[str], named: PrivateNames) -> Findings:
     """Find private topology in what third parties read (S064, S049)."""
     findings: list[FileFinding] = []
     files = chosen(sources, public, internal)
@@ -47,7 +47,7 @@ def private(sources: Sources, public: Sequence[str], internal: Sequence[str], na
     )
 
 
-def _hosts(path: str, lines: Lines, named: Named) -> Iterator[FileFinding]:
+def _hosts(path: str, lines: Lines, named: PrivateNames) -> Iterator[FileFinding]:
     """Yield the hosts below the contract's domains that it does not call public."""
     for domain in named.domains:
         if domain not in lines.text.lower():

@@ -50,7 +50,7 @@ class Promise:
 
 
 @dataclass(frozen=True)
-class Place:
+class BackendPlace:
     """Where a stack's backend may be given: its folder, patterns of backend files, and the machine.
 
     ``single``: by setting, the variable that ``tofu-init`` takes it from; ``named``: the backend files that
@@ -91,7 +91,7 @@ class Effective:
     variables: Mapping[str, str]
 
 
-def effective(sources: Sources, place: Place) -> Effective:
+def effective(sources: Sources, place: BackendPlace) -> Effective:
     """Return the backends that OpenTofu would use for a stack, in this checkout and on this machine."""
     data = posixpath.normpath(posixpath.join(place.folder, place.variables.get("TF_DATA_DIR") or ".terraform"))
     backends: list[ConfiguredBackend] = []
@@ -119,7 +119,7 @@ def effective(sources: Sources, place: Place) -> Effective:
     return Effective(tuple(backends), tuple(unread), workspace, at, place.variables)
 
 
-def _given(sources: Sources, place: Place) -> tuple[list[ConfiguredBackend], list[FileFinding]]:
+def _given(sources: Sources, place: BackendPlace) -> tuple[list[ConfiguredBackend], list[FileFinding]]:
     """Return each backend that init may be given, and what can't be read of them."""
     base = block(sources, place.folder)
     backends: list[ConfiguredBackend] = []
@@ -169,7 +169,7 @@ def _over(base: ConfiguredBackend | None, path: str, text: str) -> ConfiguredBac
     return ConfiguredBackend(path, {**base.settings, **given}, {**base.at, **at})
 
 
-def _single(base: ConfiguredBackend | None, place: Place) -> Iterator[ConfiguredBackend]:
+def _single(base: ConfiguredBackend | None, place: BackendPlace) -> Iterator[ConfiguredBackend]:
     given = {name: place.variables[variable] for name, variable in place.single.items() if variable in place.variables}
     if given:
         at = dict.fromkeys(given, (ENVIRONMENT, 1))

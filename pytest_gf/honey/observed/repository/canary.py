@@ -10,7 +10,7 @@ from pytest_gf.honey.formats.expression import Truth, condition
 from pytest_gf.honey.formats.workflow import Job, Step, Workflow
 from pytest_gf.honey.formats.yaml_nodes import Items, Scalar, Table
 from pytest_gf.honey.observed.repository import CANARY, FileFinding, Findings
-from pytest_gf.honey.observed.repository.canary_steps import Wanted, commands, observed, runs
+from pytest_gf.honey.observed.repository.canary_steps import Wanted, commands, elsewhere, observed, runs
 from pytest_gf.honey.observed.repository.scene import Scene, View
 
 _PINNED = re.compile(r"@[0-9a-f]{40}$|@sha256:[0-9a-f]{64}$")
@@ -100,7 +100,14 @@ def order(path: str, read: Workflow, steps: Sequence[Wanted], ini: Mapping[str, 
         if not places:
             first = read.jobs[0].line
             findings.append(
-                FileFinding(path, first, "canary-step", f"no step runs {step.name}", "add it, in its place")
+                FileFinding(
+                    path,
+                    first,
+                    "canary-step",
+                    f"no step runs {step.name}",
+                    "add it, in its place",
+                    elsewhere(read.jobs),
+                )
             )
         findings += [finding for command in places for finding in observed(path, command, ini or {})]
         if step.always:
@@ -145,6 +152,7 @@ def artifacts(path: str, read: Workflow) -> Findings:
                     "canary-artifacts",
                     f"job {job.id} uploads nothing",
                     "upload its logs, with if: always()",
+                    elsewhere([job]),
                 )
             )
         findings += [

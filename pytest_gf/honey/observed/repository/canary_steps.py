@@ -6,7 +6,7 @@ import argparse
 import ast
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
@@ -48,7 +48,7 @@ class Wanted(Protocol):
 
 
 @dataclass(frozen=True)
-class Command:
+class CanaryCommand:
     """A command of a workflow: its words, its line, and the variables that it is given around it."""
 
     words: tuple[str, ...]
@@ -65,7 +65,7 @@ class Command:
         return None if at is None or self.words[0] in _SAYS else list(self.words[at + 1 :])
 
 
-def commands(read: Workflow) -> Iterator[Command]:
+def commands(read: Workflow) -> Iterator[CanaryCommand]:
     """Yield every command of a workflow's own steps, in their order."""
     for job in read.jobs:
         written = False
@@ -75,8 +75,29 @@ def commands(read: Workflow) -> Iterator[Command]:
             script = step.run.text
             for offset, words, env in _script(script):
                 line = step.run.line + offset + ("\n" in script)
-                yield Command(words, line, step, {**_given(read, job, step), **env}, written)
+                yield CanaryCommand(words, line, step, {**_given(read, job, step), **env}, written)
             written = written or ("GITHUB_ENV" in script and "GF_TARGET" in script)
+
+
+def elsewhere(jobs: Iterable[Job]) -> str:
+    """Return the first thing that jobs run and that is not read here, "" for none: a called workflow, a local action, an unread script."""
+    for job in jobs:
+        if job.uses is not None:
+            return job.uses.text
+        for step in job.steps:
+            if step.uses is not None and step.uses.text.startswith("./"):
+                return step.uses.text
+            if step.run is not None and not _is_read(step.run.text):
+                return f"the script of line {step.run.line}"
+    return ""
+
+
+def _is_read(script: str) -> bool:
+    try:
+        shell.read_rendered(rendered(script, (GITHUB,)))
+    except Unread:
+        return False
+    return True
 
 
 def _given(read: Workflow, job: Job, step: Step) -> dict[str, str]:
@@ -107,7 +128,7 @@ def _said(word: Word) -> str:
     return word.text if word.known else word.raw.strip("\"'")
 
 
-def runs(command: Command, wanted: Wanted) -> bool:
+def runs(command: CanaryCommand, wanted: Wanted) -> bool:
     """Return whether a command is this step, in its old form or by pytest."""
     arguments = command.arguments
     if arguments is None:
@@ -170,7 +191,7 @@ def _has(given: argparse.Namespace, option: str) -> bool:
     return value in (chosen or []) or (name == "--gf-bucket" and not chosen)
 
 
-def observed(path: str, command: Command, ini: Mapping[str, str]) -> Iterator[FileFinding]:
+def observed(path: str, command: CanaryCommand, ini: Mapping[str, str]) -> Iterator[FileFinding]:
     """Yield why a command of pytest observes no real target, or takes for green what it could not observe."""
     arguments = command.arguments
     if arguments is None:
@@ -194,7 +215,7 @@ def observed(path: str, command: Command, ini: Mapping[str, str]) -> Iterator[Fi
         yield FileFinding(path, command.line, "canary-lenient", what, "add --gf-strict")
 
 
-def _unknown(target: str, command: Command) -> str:
+def _unknown(target: str, command: CanaryCommand) -> str:
     """Return what would have to be known to tell which target is meant, "" where that is clear."""
     name = re.fullmatch(r"\$\{?(\w+)\}?", target)
     if name is not None and name[1] in command.env:

@@ -14,8 +14,7 @@ from pytest_gf.honey.observed.repository.branches import words
 from pytest_gf.honey.observed.repository.calling import Known
 from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC, Opaque, Writes
 from pytest_gf.honey.observed.repository.following import Reader
-from pytest_gf.honey.observed.repository.gitlab_jobs import DEEPEST, Job, Placed
-from pytest_gf.honey.observed.repository.gitlab_jobs import Pipeline as Whole
+from pytest_gf.honey.observed.repository.gitlab_jobs import DEEPEST, GitLabJob, Pipeline, Placed
 from pytest_gf.honey.observed.repository.scene import TOKEN
 from pytest_gf.honey.observed.repository.searching import shown
 
@@ -33,7 +32,7 @@ _TOKEN = re.compile(
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class PipelineTrigger:
     """What runs a pipeline: the variables that are known of it; an empty text is a variable that is not there."""
 
     what: str
@@ -44,29 +43,29 @@ class Pipeline:
         return self.variables["CI_PIPELINE_SOURCE"] == "merge_request_event"
 
 
-def merge_request(branch: str) -> Pipeline:
-    """Return a merge request's pipeline."""
+def merge_request(branch: str) -> PipelineTrigger:
+    """Return what runs a merge request's pipeline."""
     known = {
         "CI_PIPELINE_SOURCE": "merge_request_event",
         "CI_COMMIT_BRANCH": "",
         "CI_COMMIT_TAG": "",
         "CI_DEFAULT_BRANCH": branch,
     }
-    return Pipeline(
+    return PipelineTrigger(
         "a merge request",
         known | {"CI_MERGE_REQUEST_IID": "1", "CI_MERGE_REQUEST_ID": "1", "CI_OPEN_MERGE_REQUESTS": "g/p!1"},
     )
 
 
-def feature(branch: str) -> Pipeline:
-    """Return the pipeline of a branch that is not the default one."""
+def feature(branch: str) -> PipelineTrigger:
+    """Return what runs the pipeline of a branch that is not the default one."""
     known = {
         "CI_PIPELINE_SOURCE": "push",
         "CI_COMMIT_BRANCH": "a-feature",
         "CI_COMMIT_REF_NAME": "a-feature",
         "CI_COMMIT_TAG": "",
     }
-    return Pipeline(
+    return PipelineTrigger(
         "a branch", known | {"CI_DEFAULT_BRANCH": branch, "CI_MERGE_REQUEST_IID": "", "CI_MERGE_REQUEST_ID": ""}
     )
 
@@ -83,13 +82,13 @@ class JobPush:
     how: str
     guard: str
     undecided: str
-    job: Job
-    whole: Whole
+    job: GitLabJob
+    whole: Pipeline
     doubt: str = ""
 
-    def runs(self, pipeline: Pipeline) -> tuple[Truth, str]:
-        """Return whether this pipeline runs the job, and the words that would decide it."""
-        truth, said = _runs(self.job, self.whole, pipeline)
+    def runs(self, trigger: PipelineTrigger) -> tuple[Truth, str]:
+        """Return whether a pipeline that this triggers runs the job, and the words that would decide it."""
+        truth, said = _runs(self.job, self.whole, trigger)
         return (Truth.UNDECIDED, self.doubt) if self.doubt and truth is Truth.POSSIBLE else (truth, said)
 
 
@@ -114,7 +113,7 @@ def unknown_includes(path: str, text: str, sources: Sources) -> Iterator[tuple[s
     yield from gitlab_jobs.pipeline(path, text, sources).absent
 
 
-def _of(whole: Whole, sources: Sources, known: Known, depth: int = 0) -> Iterator[JobPush]:
+def _of(whole: Pipeline, sources: Sources, known: Known, depth: int = 0) -> Iterator[JobPush]:
     for job in whole.jobs():
         if job.hidden and job.used:
             continue
@@ -130,7 +129,7 @@ def _of(whole: Whole, sources: Sources, known: Known, depth: int = 0) -> Iterato
 
 
 def _below(  # noqa: PLR0917  # A pipeline, and what is around it.
-    path: str, job: Job, whole: Whole, sources: Sources, known: Known, depth: int
+    path: str, job: GitLabJob, whole: Pipeline, sources: Sources, known: Known, depth: int
 ) -> Iterator[JobPush]:
     """Yield what the pipeline below a job can push: the job's own rules say whether that runs, but for the rules in it."""
     try:
@@ -144,7 +143,9 @@ def _below(  # noqa: PLR0917  # A pipeline, and what is around it.
         yield JobPush(path, wrong.line, "may write to Attic", "", f"it can't be read: {wrong}", job, whole)
 
 
-def _pushed(entries: Sequence[Placed], job: Job, whole: Whole, sources: Sources, known: Known) -> Iterator[JobPush]:
+def _pushed(
+    entries: Sequence[Placed], job: GitLabJob, whole: Pipeline, sources: Sources, known: Known
+) -> Iterator[JobPush]:
     """Yield what commands of a job can push: GitLab hands them to one shell, one below the other."""
     texts: list[str] = []
     places: list[tuple[str, int]] = []
@@ -175,34 +176,32 @@ def _literal(variables: Mapping[str, Node]) -> dict[str, str]:
     return {name: node.text for name, node in variables.items() if isinstance(node, Scalar) and "$" not in node.text}
 
 
-def _runs(job: Job, whole: Whole, pipeline: Pipeline) -> tuple[Truth, str]:
+def _runs(job: GitLabJob, whole: Pipeline, trigger: PipelineTrigger) -> tuple[Truth, str]:
     workflow = whole.top().get("workflow")
     ruled = isinstance(workflow.node, Table) and workflow.node.get("rules") if workflow is not None else None
     gate, said = (
-        _rules(whole, Placed(workflow.path, ruled), pipeline)
-        if workflow is not None and ruled
-        else (Truth.POSSIBLE, "")
+        _rules(whole, Placed(workflow.path, ruled), trigger) if workflow is not None and ruled else (Truth.POSSIBLE, "")
     )
     if gate is Truth.NEVER:
         return gate, said
-    truth, why = _own(job, whole, pipeline, has_workflow=bool(ruled))
+    truth, why = _own(job, whole, trigger, has_workflow=bool(ruled))
     return (gate, said) if truth is Truth.POSSIBLE else (truth, why)
 
 
-def _own(job: Job, whole: Whole, pipeline: Pipeline, *, has_workflow: bool) -> tuple[Truth, str]:
+def _own(job: GitLabJob, whole: Pipeline, trigger: PipelineTrigger, *, has_workflow: bool) -> tuple[Truth, str]:
     """Return whether a pipeline that runs has this job. Without rules of any kind, a merge request's has it only where ``workflow`` has rules."""
     rules, only, but = job.get("rules"), job.get("only"), job.get("except")
     if rules is not None:
-        return _rules(whole, rules, pipeline)
+        return _rules(whole, rules, trigger)
     if only is None and but is None:
         if job.unseen:
             return Truth.UNDECIDED, job.unseen
-        return (Truth.NEVER if pipeline.is_merge_request and not has_workflow else Truth.POSSIBLE), ""
-    judged = [judge(placed.node, pipeline) for judge, placed in ((_only, only), (_except, but)) if placed is not None]
+        return (Truth.NEVER if trigger.is_merge_request and not has_workflow else Truth.POSSIBLE), ""
+    judged = [judge(placed.node, trigger) for judge, placed in ((_only, only), (_except, but)) if placed is not None]
     return min(judged, key=lambda verdict: _BY_DOUBT.index(verdict[0]))
 
 
-def _rules(whole: Whole, rules: Placed, pipeline: Pipeline) -> tuple[Truth, str]:
+def _rules(whole: Pipeline, rules: Placed, trigger: PipelineTrigger) -> tuple[Truth, str]:
     """Return whether a rule lets a job run: the first that fits says so."""
     try:
         listed = list(whole.listed(rules))
@@ -214,10 +213,10 @@ def _rules(whole: Whole, rules: Placed, pipeline: Pipeline) -> tuple[Truth, str]
         text, when = rule.get("if"), rule.get("when")
         runs = not (isinstance(when, Scalar) and when.text == "never")
         if rule.get("changes") is not None or rule.get("exists") is not None:
-            if runs and (not isinstance(text, Scalar) or fits(text.text, pipeline.variables) is not False):
+            if runs and (not isinstance(text, Scalar) or fits(text.text, trigger.variables) is not False):
                 return Truth.POSSIBLE, ""
             continue
-        fit = True if text is None else fits(text.text, pipeline.variables) if isinstance(text, Scalar) else None
+        fit = True if text is None else fits(text.text, trigger.variables) if isinstance(text, Scalar) else None
         if fit is None:
             return Truth.UNDECIDED, f"if: {shown(text.text) if isinstance(text, Scalar) else '?'}"
         if fit:
@@ -225,27 +224,27 @@ def _rules(whole: Whole, rules: Placed, pipeline: Pipeline) -> tuple[Truth, str]
     return Truth.NEVER, ""
 
 
-def _only(node: Node, pipeline: Pipeline) -> tuple[Truth, str]:
+def _only(node: Node, trigger: PipelineTrigger) -> tuple[Truth, str]:
     """Return whether ``only`` lets a job run: by its refs, branches and tags where it names none, and by each of its variables."""
     table = node if isinstance(node, Table) else Table((), node.line)
     named = words(table.get("refs")) if isinstance(node, Table) else words(node)
     refs = named or ("branches", "tags")
-    asks = pipeline.is_merge_request
+    asks = trigger.is_merge_request
     fitting = {"merge_requests"} if asks else {"branches", "pushes"}
     if not fitting & set(refs):
         unclear = [ref for ref in refs if ref.startswith("/") or "$" in ref or "*" in ref]
         return (Truth.UNDECIDED, f"only: {', '.join(refs)}") if unclear and not asks else (Truth.NEVER, "")
-    fit = [fits(condition, pipeline.variables) for condition in words(table.get("variables"))]
+    fit = [fits(condition, trigger.variables) for condition in words(table.get("variables"))]
     if not fit or True in fit:
         return Truth.POSSIBLE, ""
     return (Truth.UNDECIDED, "only: variables") if None in fit else (Truth.NEVER, "")
 
 
-def _except(node: Node, pipeline: Pipeline) -> tuple[Truth, str]:
-    truth, said = _only(node, pipeline)
+def _except(node: Node, trigger: PipelineTrigger) -> tuple[Truth, str]:
+    truth, said = _only(node, trigger)
     if truth is Truth.UNDECIDED:
         return truth, said.replace("only", "except")
-    return (Truth.NEVER if truth is Truth.POSSIBLE or pipeline.is_merge_request else Truth.POSSIBLE), ""
+    return (Truth.NEVER if truth is Truth.POSSIBLE or trigger.is_merge_request else Truth.POSSIBLE), ""
 
 
 def fits(text: str, variables: Mapping[str, str]) -> bool | None:

@@ -33,7 +33,7 @@ class Placed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Job:
+class GitLabJob:
     """A job: the mappings that it is made of, the nearest one last. ``unseen``: what it extends and nobody shows."""
 
     name: str
@@ -83,21 +83,21 @@ class Pipeline:
     files: set[str] = field(default_factory=set)
     budget: Budget = field(default_factory=Budget)
 
-    def jobs(self) -> Iterator[Job]:
+    def jobs(self) -> Iterator[GitLabJob]:
         """Yield the jobs, the hidden ones too."""
         used = self._used()
         for name in dict.fromkeys(key.text for _, top in self.tops for key, _ in top.entries):
             layers, unseen = self._layers(name, ())
             if name not in NO_JOBS and layers:
-                yield Job(name, (*self._defaults(), *layers), unseen, name in used)
+                yield GitLabJob(name, (*self._defaults(), *layers), unseen, name in used)
 
-    def job(self, name: str) -> Job:
+    def job(self, name: str) -> GitLabJob:
         """Return a job by its name, without what is inherited from ``default``."""
-        return Job(name, *self._layers(name, ()))
+        return GitLabJob(name, *self._layers(name, ()))
 
-    def top(self) -> Job:
+    def top(self) -> GitLabJob:
         """Return the top of the pipeline, as a job is read."""
-        return Job("", tuple(self.tops))
+        return GitLabJob("", tuple(self.tops))
 
     def listed(self, placed: Placed | None, depth: int = 0) -> Iterator[Placed]:
         """Yield the entries of a list or of lists in it, and of those that ``!reference`` names; an unknown one as itself. Raises Malformed."""
@@ -128,7 +128,7 @@ class Pipeline:
 
     def _layers(self, name: str, above: tuple[str, ...]) -> tuple[tuple[tuple[str, Table], ...], str]:
         own = [(path, node) for path, top in self.tops if isinstance(node := top.get(name), Table)]
-        extended = Job(name, tuple(own)).get("extends")
+        extended = GitLabJob(name, tuple(own)).get("extends")
         made: list[tuple[str, Table]] = []
         unseen = ""
         for base in words(extended.node) if extended is not None else ():
