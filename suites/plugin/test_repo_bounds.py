@@ -135,9 +135,12 @@ def test_text_around_an_operators_variable_is_an_address_of_ones_own(value: str)
         ("build:\n    true\n", "violated"),
         ("import 'info.just'\nbuild:\n    true\n", "undecided"),
         ("info:\n    echo BAZEL_DISABLED\n", "holds"),
+        ("info: status\n    true\nstatus: info\n    echo BAZEL_DISABLED\n", "holds"),
+        ("info: status\n    true\nstatus:\n    true\n", "violated"),
+        ("import 'status.just'\ninfo: status\n    true\n", "undecided"),
     ],
 )
-def test_a_recipe_that_may_be_imported_is_undecided(justfile: str, expected: str) -> None:
+def test_a_status_may_be_reported_by_a_recipe_that_is_needed_or_imported(justfile: str, expected: str) -> None:
     assert verdict(attachment.reported({"Justfile": justfile}, "BAZEL_DISABLED")) == expected
 
 

@@ -187,6 +187,12 @@ CHANGES = [
         "artifacts",
         "actions/upload-artifact@2222222222222222222222222222222222222222",
         "./.github/actions/keep",
+        ["canary-artifacts:11?"],
+    ),
+    (
+        "artifacts",
+        "actions/upload-artifact@2222222222222222222222222222222222222222",
+        "actions/cache@2222222222222222222222222222222222222222",
         ["canary-artifacts:11"],
     ),
     ("hygiene", "    timeout-minutes: 30\n", "", ["canary-timeout:11"]),

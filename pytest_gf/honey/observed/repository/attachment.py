@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_gf.honey.formats import envrc, recipes
 from pytest_gf.honey.formats.envrc import Assigned, Hole
 from pytest_gf.honey.formats.linear import linear
+from pytest_gf.honey.formats.recipes import Recipe
 from pytest_gf.honey.observed.repository import ATTACHED, SHARED, FileFinding, Findings, Sources
 
 SERVER, CACHE, BAZEL, EXECUTOR = "ATTIC_SERVER", "ATTIC_CACHE", "BAZEL_REMOTE_CACHE", "BAZEL_REMOTE_EXECUTOR"
@@ -200,15 +201,27 @@ def reported(sources: Sources, status: str) -> Findings:
         if read.imports or not read.whole:
             elsewhere = f"the recipes that {path} takes from elsewhere"
         if recipe is not None:
-            if status not in recipe.body:
-                what = f"just info never reports {status}"
-                findings.append(
-                    FileFinding(path, recipe.line - 1, "no-status", what, f"report {status} where {BAZEL} is empty")
-                )
+            reached = _with_needs(recipe, read.recipes)
+            if not any(status in needed.body for needed in reached):
+                what, mend = f"just info never reports {status}", f"report {status} where {BAZEL} is empty"
+                absent = any(need.name not in read.recipes for needed in reached for need in needed.needs)
+                undecided = elsewhere if absent else ""
+                findings.append(FileFinding(path, recipe.line - 1, "no-status", what, mend, undecided))
             return Findings(ATTACHED, f"just info reports {status} where {BAZEL} is empty", path, findings)
     mend = f"add one that reports {status}"
     missing = FileFinding("Justfile", 1, "no-recipe", "there is no recipe info", mend, elsewhere)
     return Findings(ATTACHED, f"just info reports {status} where {BAZEL} is empty", "Justfile", (missing,))
+
+
+def _with_needs(recipe: Recipe, by_name: Mapping[str, Recipe]) -> Collection[Recipe]:
+    """Return a recipe and all that it needs."""
+    reached, waiting = {recipe.name: recipe}, [recipe]
+    while waiting:
+        for need in waiting.pop().needs:
+            if need.name in by_name and need.name not in reached:
+                reached[need.name] = by_name[need.name]
+                waiting.append(by_name[need.name])
+    return reached.values()
 
 
 def printed(output: str, status: str) -> Findings:
