@@ -95,6 +95,7 @@ def test_the_most_directories(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_largest_directory() -> None:
+    assert LARGEST == 4 * 1024 * 1024
     assert refused(b"\x0a" + varint(LARGEST) + b"x") == "the tree is no Tree: its bytes end inside of a directory"
     assert refused(b"\x0a" + varint(LARGEST + 1)) == f"no Tree: a field 0x0a of {LARGEST + 1} bytes"
     assert refused(b"\x12" + varint(2**28 - 1)) == f"no Tree: a field 0x12 of {2**28 - 1} bytes"

@@ -61,6 +61,7 @@ def test_the_longest_text() -> None:
         begun = text() + b"More: "
         return begun + b"x" * (size - len(begun) - 1) + b"\n"
 
+    assert LONGEST == 1024 * 1024
     assert parse(padded(LONGEST)).nar_size == 4711
     assert refused(padded(LONGEST + 1)) == f"text: {LONGEST + 1} bytes; {LONGEST} are allowed"
 

@@ -179,6 +179,18 @@ def test_only_the_spelt_secret_is_struck_out(text: str, left: str) -> None:
     assert struck(text, SECRET) == left
 
 
+@pytest.mark.parametrize("between", list(" \t\r\n\v\f\0\a\b\x1b\"'`\\"))
+def test_what_may_stand_between_the_characters_of_a_secret(between: str) -> None:
+    assert struck(f"a {between.join('S3CR3TXYZ')} b", "S3CR3TXYZ") == "a # b"
+
+
+def test_both_alphabets_of_base_64() -> None:
+    secret = "~~~???>>>~~~"
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        assert struck(f"some: {encode(secret.encode()).decode()}", secret) == "so#"
+    assert base64.b64encode(secret.encode()) != base64.urlsafe_b64encode(secret.encode())
+
+
 def test_a_character_is_never_cut() -> None:
     """A needle in another alphabet's bytes may begin in the middle of a character of the text."""
     needles = Needles(raw=("\xe9\xe8".encode()[1:3],))

@@ -224,3 +224,10 @@ def test_one_whole_frame_that_says_its_size() -> None:
     numbered = MAGIC + bytes([0x80 | SINGLE | 1, 7]) + struct.pack("<I", 3) + raw(b"abc")
     assert zstd.whole(numbered, 3, 8_192) is None
     assert zstd.whole(sized(3, raw(b"abc")), 3, 8_192) == b"abc"
+
+
+def test_what_is_allowed_if_nobody_says_otherwise() -> None:
+    assert (zstd.MOST_SKIPPED, zstd.MOST_WINDOW) == (16 * 1024 * 1024, 128 * 1024 * 1024)
+    assert decoded(unsized(raw(b"x"), window=17 << 3)) == b"x"
+    says = "window: the frame asks for a window of 150994944 bytes; 134217728 are allowed"
+    assert refused(unsized(raw(b"x"), window=17 << 3 | 1)) == says
