@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_gf.honey.formats import baseline, checksums, kube_shapes, routing, routing_custom
-from pytest_gf.honey.formats.routing import INTERNAL, Behind, Way
+from pytest_gf.honey.formats.routing import INTERNAL, Behind, WayIn
 
 CACHE = ("ns", "cache")
 
@@ -25,7 +25,7 @@ def placed(spec: Any = None, namespace: str = "ns", annotations: Any = None, **m
 
 def ways(*services: dict[str, Any], led_to: Behind | None = None, **routes: dict[str, Any]) -> list[str]:
     made = {resource: (document,) for resource, document in routes.items()}
-    return list(map(str, routing.ways_to(services, made, led_to)))
+    return list(map(str, routing.ways_in(services, made, led_to)))
 
 
 @pytest.mark.parametrize(("name", "value"), INTERNAL.items())
@@ -125,7 +125,7 @@ def test_ways_stand_in_the_order_of_their_kinds() -> None:
         "ConfigMap of nginx's TCP services ns/r",
         "VirtualService ns/r (v)",
     ]
-    assert str(Way("Kind", CACHE, ("a", "b"), private=True)) == "Kind ns/cache (a, b), in a private net alone"
+    assert str(WayIn("Kind", CACHE, ("a", "b"), private=True)) == "Kind ns/cache (a, b), in a private net alone"
 
 
 def sliced(name: str, owner: str | None, *addresses: str, namespace: str = "ns") -> dict[str, Any]:
@@ -271,12 +271,12 @@ def test_checksums_that_are_not_the_bytes() -> None:
 
 
 def test_what_is_known_of_a_state() -> None:
-    known = baseline.Known(3, "line", 4, "tag", "2026-11-24T12:00:00Z")
+    known = baseline.KnownState(3, "line", 4, "tag", "2026-11-24T12:00:00Z")
     assert str(known) == "serial 3, lineage line, 4 resources, ETag tag"
-    nothing = baseline.Known(3, "", None, "", "2026-11-24T12:00:00Z")
+    nothing = baseline.KnownState(3, "", None, "", "2026-11-24T12:00:00Z")
     assert str(nothing) == "serial 3, lineage none, encrypted, ETag none"
     address = "0" * baseline.ADDRESS
-    two = baseline.Known(3, "l", 4, "t", "", "", address + "1" * baseline.ADDRESS)
+    two = baseline.KnownState(3, "l", 4, "t", "", "", address + "1" * baseline.ADDRESS)
     assert str(two) == "serial 3, lineage l, 2 managed instances, ETag t"
     assert two.managed == {address, "1" * baseline.ADDRESS}
     assert known.managed == frozenset()
