@@ -41,12 +41,12 @@ class Outcome:
 
     @property
     def record(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / "record.json").read_text())
-        return found
+        record: dict[str, Any] = json.loads((self.folder / "record.json").read_text())
+        return record
 
     def rows(self, verdict: str) -> set[str]:
         """Return the rows that have this verdict."""
-        return {name for name, each in self.verdicts().items() if each["verdict"] == verdict}
+        return {name for name, account in self.verdicts().items() if account["verdict"] == verdict}
 
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """Return the record's verdicts by row name."""

@@ -104,8 +104,8 @@ def markers(lab: Lab, bucket: str) -> tuple[bool, bool]:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A row of the facts' table, about the bucket attic. "=": what a sound bucket answers; no ``create``: not asked."""
+class DiskState:
+    """What S3 and exec show of the bucket attic under a fault. "=": as of a sound bucket; no ``create``: not asked."""
 
     fault: str
     listed: list[str]
@@ -123,14 +123,14 @@ class Row:
 LOST = "404 NoSuchBucket"
 WITHOUT = ["bazel-cache", "tofu-state"]
 DENIED = "403 AccessDenied"
-ROWS = [
-    Row("disk-offline", [], "404", "500", LOST, LOST, LOST, 503, (True, True), LOST, "500 InternalError"),
-    Row("disk-stalled", [], "404", "500", LOST, LOST, LOST, 503, (True, True), LOST, "500 InternalError"),
-    Row("data-unreadable", [], "404", "403", LOST, LOST, LOST, 200, (True, True), LOST),
-    Row("bucket-index-lost:attic", WITHOUT, "404", "404", LOST, LOST, LOST, 200, (True, True), LOST),
-    Row("bucket-moved:attic", WITHOUT, "404", "404", LOST, LOST, LOST, 200, (False, True), LOST, ""),
-    Row("bucket-symlink:attic", WITHOUT, "200", "=", "=", "200", "200", 200, (True, True)),
-    Row(
+DISK_STATES = [
+    DiskState("disk-offline", [], "404", "500", LOST, LOST, LOST, 503, (True, True), LOST, "500 InternalError"),
+    DiskState("disk-stalled", [], "404", "500", LOST, LOST, LOST, 503, (True, True), LOST, "500 InternalError"),
+    DiskState("data-unreadable", [], "404", "403", LOST, LOST, LOST, 200, (True, True), LOST),
+    DiskState("bucket-index-lost:attic", WITHOUT, "404", "404", LOST, LOST, LOST, 200, (True, True), LOST),
+    DiskState("bucket-moved:attic", WITHOUT, "404", "404", LOST, LOST, LOST, 200, (False, True), LOST, ""),
+    DiskState("bucket-symlink:attic", WITHOUT, "200", "=", "=", "200", "200", 200, (True, True)),
+    DiskState(
         "bucket-file:attic",
         WITHOUT,
         "200",
@@ -143,9 +143,9 @@ ROWS = [
         DENIED,
         "409 BucketAlreadyOwnedByYou",
     ),
-    Row("objects-removed:attic", BUCKETS, "200", "404", "404 NoSuchKey", "200", "200", 200, (True, True)),
-    Row("metadata-removed:attic", BUCKETS, "200", "=", "=", "200", "200", 200, (True, False)),
-    Row(
+    DiskState("objects-removed:attic", BUCKETS, "200", "404", "404 NoSuchKey", "200", "200", 200, (True, True)),
+    DiskState("metadata-removed:attic", BUCKETS, "200", "=", "=", "200", "200", 200, (True, False)),
+    DiskState(
         "system-unreadable",
         BUCKETS,
         "200",
@@ -157,31 +157,33 @@ ROWS = [
         (True, True),
         "500 InternalError",
     ),
-    Row("bucket-deleted:attic", WITHOUT, "404", "404", LOST, LOST, LOST, 200, (False, False), LOST, ""),
-    Row("bucket-unreadable:attic", BUCKETS, "200", "403", DENIED, DENIED, DENIED, 200, (True, True), DENIED),
-    Row("bucket-ghost:attic", BUCKETS, "200", "=", "=", "200", "200", 200, (False, True), create=""),
-    Row("disk-full", BUCKETS, "200", "=", "=", "200", "500 InternalError", 200, (True, True), "500 InternalError"),
+    DiskState("bucket-deleted:attic", WITHOUT, "404", "404", LOST, LOST, LOST, 200, (False, False), LOST, ""),
+    DiskState("bucket-unreadable:attic", BUCKETS, "200", "403", DENIED, DENIED, DENIED, 200, (True, True), DENIED),
+    DiskState("bucket-ghost:attic", BUCKETS, "200", "=", "=", "200", "200", 200, (False, True), create=""),
+    DiskState(
+        "disk-full", BUCKETS, "200", "=", "=", "200", "500 InternalError", 200, (True, True), "500 InternalError"
+    ),
 ]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.fault)
-def test_a_state_of_the_disk_answers_as_the_facts_say(lab: Lab, row: Row) -> None:
+@pytest.mark.parametrize("state", DISK_STATES, ids=lambda state: state.fault)
+def test_a_state_of_the_disk_answers_as_the_facts_say(lab: Lab, state: DiskState) -> None:
     assert ask(lab, "PUT", "/attic/kept", b"kept").status == 200
-    lab.bend(row.fault)
+    lab.bend(state.fault)
     listed = ask(lab, "GET", "/")
-    assert (listed.status, listed.names) == (200, row.listed)
-    assert ask(lab, "HEAD", "/attic").verdict == row.head_bucket
-    assert ask(lab, "HEAD", "/attic/kept").verdict == row.head_object.replace("=", "200")
-    assert ask(lab, "GET", "/attic/kept").verdict == row.get.replace("=", "200")
-    assert ask(lab, "GET", "/attic?list-type=2").verdict == row.objects
+    assert (listed.status, listed.names) == (200, state.listed)
+    assert ask(lab, "HEAD", "/attic").verdict == state.head_bucket
+    assert ask(lab, "HEAD", "/attic/kept").verdict == state.head_object.replace("=", "200")
+    assert ask(lab, "GET", "/attic/kept").verdict == state.get.replace("=", "200")
+    assert ask(lab, "GET", "/attic?list-type=2").verdict == state.objects
     fresh = f"/attic/{uuid.uuid4()}"
-    assert ask(lab, "PUT", fresh, b"x", {"If-None-Match": "*"}).verdict == row.conditional_put.replace("=", "200")
+    assert ask(lab, "PUT", fresh, b"x", {"If-None-Match": "*"}).verdict == state.conditional_put.replace("=", "200")
     assert ask(lab, "DELETE", fresh).status in {204, 403, 404, 500}
-    assert ask(lab, "PUT", "/attic/kept", b"kept").verdict == row.put
-    assert ask(lab, "GET", "/health/ready", sign=False).status == row.ready
+    assert ask(lab, "PUT", "/attic/kept", b"kept").verdict == state.put
+    assert ask(lab, "GET", "/health/ready", sign=False).status == state.ready
     assert ask(lab, "GET", "/health", sign=False).status == 200
-    assert markers(lab, "attic") == row.markers
-    assert not row.create or ask(lab, "PUT", "/attic").verdict == row.create
+    assert markers(lab, "attic") == state.markers
+    assert not state.create or ask(lab, "PUT", "/attic").verdict == state.create
 
 
 def test_a_folder_made_by_hand_is_a_bucket_of_1970(lab: Lab) -> None:

@@ -31,15 +31,15 @@ def tree(folders: list[list[tuple[str, int]]]) -> bytes:
 
 
 def names(folders: list[list[tuple[str, int]]]) -> list[tuple[str, int]]:
-    every = [each for folder in folders for each in folder]
+    every = [name for folder in folders for name in folder]
     return [(digest, size) for digest, size in every if size or digest != action_result.EMPTY]
 
 
 @given(folders=FOLDERS, step=st.integers(1, 200))
 def test_a_trees_files_in_pieces_of_any_size(folders: list[list[tuple[str, int]]], step: int) -> None:
     data = tree(folders)
-    found = action_result.in_tree((data[at : at + step] for at in range(0, len(data), step)), "tree")
-    assert [(each.digest, each.size) for each in found] == names(folders)
+    files = action_result.in_tree((data[at : at + step] for at in range(0, len(data), step)), "tree")
+    assert [(file.digest, file.size) for file in files] == names(folders)
 
 
 @given(folders=FOLDERS, at=st.integers(0, 10**6))
@@ -48,8 +48,8 @@ def test_a_cut_tree_is_refused_or_ends_with_a_directory(folders: list[list[tuple
     cut = data[: at % (len(data) + 1)]
     whole = {len(tree(folders[:count])) for count in range(1, len(folders) + 1)} | {0, 2 if data[:2] == b"\n\0" else 0}
     if len(cut) in whole:
-        found = [(each.digest, each.size) for each in action_result.in_tree([cut], "tree")]
-        assert found == names(folders)[: len(found)]
+        files = [(file.digest, file.size) for file in action_result.in_tree([cut], "tree")]
+        assert files == names(folders)[: len(files)]
     else:
         with pytest.raises(Malformed):
             list(action_result.in_tree([cut], "tree"))
@@ -57,7 +57,7 @@ def test_a_cut_tree_is_refused_or_ends_with_a_directory(folders: list[list[tuple
 
 @given(data=st.binary(max_size=300))
 def test_no_bytes_raise_anything_but_malformed(data: bytes) -> None:
-    for read in (action_result.references, lambda each: list(action_result.in_tree([each], "tree"))):
+    for read in (action_result.references, lambda data: list(action_result.in_tree([data], "tree"))):
         with contextlib.suppress(Malformed):
             read(data)
 
@@ -119,7 +119,7 @@ def nested(*, whole: bool) -> tuple[bytes, str]:
 def test_a_directory_that_a_tree_names_must_be_in_it(whole: bool, step: int) -> None:
     data, digest = nested(whole=whole)
     pieces = (data[at : at + step] for at in range(0, len(data), step))
-    absent = [each.digest for each in action_result.in_tree(pieces, "tree") if each.absent]
+    absent = [file.digest for file in action_result.in_tree(pieces, "tree") if file.absent]
     assert absent == ([] if whole else [digest])
 
 

@@ -46,33 +46,33 @@ def run(target: str = "honey", selection: str = "canary", verdict: str = "holds"
     return metrics.families(record, ["unreachable"], now, 0.0)
 
 
-LABELS = {each.name: set(each.samples[0].labels) for each in run()}
+LABELS = {family.name: set(family.samples[0].labels) for family in run()}
 
 
 def selectors(expression: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the name and the labels of each series that an expression asks for. Raises ValueError where it can't be read."""
-    found: list[tuple[str, dict[str, str]]] = []
+    names: list[tuple[str, dict[str, str]]] = []
 
     def look(node: promql_parser.Expr) -> None:
         node = getattr(node, "vector_selector", node)  # What a range is of.
         if isinstance(node, promql_parser.VectorSelector):
-            found.append((str(node.name), {each.name: each.value for each in node.matchers.matchers}))
+            names.append((str(node.name), {matcher.name: matcher.value for matcher in node.matchers.matchers}))
 
     promql_parser.walk(promql_parser.parse(expression), look)
-    yield from found
+    yield from names
 
 
-@pytest.mark.parametrize(("where", "expression"), EXPRESSIONS, ids=[each[0] for each in EXPRESSIONS])
+@pytest.mark.parametrize(("where", "expression"), EXPRESSIONS, ids=[row[0] for row in EXPRESSIONS])
 def test_each_expression_can_be_read_and_asks_for_what_a_run_writes(where: str, expression: str) -> None:
-    found = list(selectors(expression))
-    assert found, where
-    for name, labels in found:
+    names = list(selectors(expression))
+    assert names, where
+    for name, labels in names:
         assert name in FAMILIES
         assert labels.keys() <= LABELS[name]
         assert {"target", "selection"} <= labels.keys(), "runs of other targets and selections lie beside this one's"
         assert labels.get("verdict", "holds") in set(Verdict)
     for labels in re.findall(r"\bby \(([^)]*)\)", expression):
-        assert set(labels.split(", ")) <= set.union(*(LABELS[name] for name, _ in found))
+        assert set(labels.split(", ")) <= set.union(*(LABELS[name] for name, _ in names))
 
 
 def test_what_cant_be_read_is_seen() -> None:
@@ -81,7 +81,7 @@ def test_what_cant_be_read_is_seen() -> None:
 
 
 def test_there_are_three_rules_that_a_person_can_act_on() -> None:
-    assert [each["alert"] for each in RULES] == ["PytestGfCanaryRed", "PytestGfCanarySilent", "PytestGfUnproven"]
+    assert [rule["alert"] for rule in RULES] == ["PytestGfCanaryRed", "PytestGfCanarySilent", "PytestGfUnproven"]
     for rule in RULES:
         assert rule["labels"]["severity"] in {"critical", "warning"}
         assert rule["annotations"].keys() == {"summary", "description"}
@@ -106,25 +106,25 @@ def test_the_dashboard_shows_every_metric_and_no_panel_lies_on_another() -> None
 
 
 def test_the_dashboard_uses_its_own_variables() -> None:
-    known = {each["name"] for each in DASHBOARD["templating"]["list"]}
+    known = {variable["name"] for variable in DASHBOARD["templating"]["list"]}
     used = set(re.findall(r"\$\{?(\w+)", json.dumps(DASHBOARD)))
     assert used - {"__all"} == known
-    for each in DASHBOARD["templating"]["list"]:
-        for asked in re.findall(r"label_values\((.+), (\w+)\)", each.get("definition", "")):
+    for variable in DASHBOARD["templating"]["list"]:
+        for asked in re.findall(r"label_values\((.+), (\w+)\)", variable.get("definition", "")):
             ((name, labels),) = selectors(asked[0])
             assert {asked[1], *labels} <= LABELS[name]
 
 
 def series(values: str, family: str = "pytest_gf_exit_code", **asked: Any) -> list[dict[str, str]]:
     """Return the series of a metric with these values, one for each of its samples that is not 0, or that is the only one."""
-    (made,) = (each for each in run(**asked) if each.name == family)
-    chosen = [each for each in made.samples if each.value or len(made.samples) == 1]
+    (made,) = (candidate for candidate in run(**asked) if candidate.name == family)
+    chosen = [sample for sample in made.samples if sample.value or len(made.samples) == 1]
     return [
         {
-            "series": f"{family}{{{', '.join(f'{name}={json.dumps(value)}' for name, value in each.labels.items())}}}",
+            "series": f"{family}{{{', '.join(f'{name}={json.dumps(value)}' for name, value in sample.labels.items())}}}",
             "values": values,
         }
-        for each in chosen
+        for sample in chosen
     ]
 
 
@@ -204,8 +204,8 @@ def test_promtool_says_that_each_alert_comes_when_it_must_and_only_then(tmp_path
 
 
 def test_every_alert_has_cases_of_both_kinds() -> None:
-    assert {alert for _, alert, _ in CASES.values()} == {each["alert"] for each in RULES}
+    assert {alert for _, alert, _ in CASES.values()} == {rule["alert"] for rule in RULES}
     for rule in RULES:
-        counts = [count for _, alert, found in CASES.values() if alert == rule["alert"] for count in found.values()]
+        counts = [count for _, alert, counted in CASES.values() if alert == rule["alert"] for count in counted.values()]
         assert min(counts) == 0 < max(counts)
     assert LAST_CALM in LABELS

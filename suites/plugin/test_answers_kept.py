@@ -53,7 +53,7 @@ def test_a_dropped_answer_is_found(source: str) -> None:
 
 @pytest.mark.parametrize("kind", [answers.Listing, answers.Versions, s3.Objects, s3_bulk.Page])
 def test_a_listing_carries_its_answer(kind: type) -> None:
-    assert "answer" in {each.name for each in dataclasses.fields(kind)}
+    assert "answer" in {field.name for field in dataclasses.fields(kind)}
 
 
 def test_a_listing_that_failed_shows_and_lacks_nothing() -> None:

@@ -55,7 +55,7 @@ class Store:
 
     def page(self, query: str) -> bytes:
         """Return a listing, by delimiter where that is asked for."""
-        asked_for = dict(each.partition("=")[::2] for each in query.split("&"))
+        asked_for = dict(pair.partition("=")[::2] for pair in query.split("&"))
         below = asked_for["prefix"]
         rests = {key: key.removeprefix(below) for key in sorted(self.objects) if key.startswith(below)}
         deep = {rest.partition("/")[0] for rest in rests.values() if "/" in rest} if "delimiter" in asked_for else set()
@@ -64,7 +64,7 @@ class Store:
             for key, rest in rests.items()
             if rest.partition("/")[0] not in deep and key > asked_for.get("start-after", "")
         ]
-        entries += [f"<CommonPrefixes><Prefix>{below}{each}/</Prefix></CommonPrefixes>" for each in sorted(deep)]
+        entries += [f"<CommonPrefixes><Prefix>{below}{name}/</Prefix></CommonPrefixes>" for name in sorted(deep)]
         most = int(asked_for["max-keys"])
         told = f"<IsTruncated>{str(len(entries) > most).lower()}</IsTruncated>{''.join(entries[:most])}"
         return f"<ListBucketResult>{told}</ListBucketResult>".encode()
@@ -78,8 +78,10 @@ def key_of(payload: bytes) -> str:
 def of_shard(count: int, folder: str = "0a") -> dict[str, bytes]:
     """Return so many whole objects of one shard."""
     made = (b"%d" % at for at in range(1_000_000))
-    found = ((key_of(payload), payload) for payload in made)
-    return dict([each for each, _ in zip((one for one in found if one[0][4:6] == folder), range(count), strict=False)])
+    objects = ((key_of(payload), payload) for payload in made)
+    return dict(
+        [entry for entry, _ in zip((one for one in objects if one[0][4:6] == folder), range(count), strict=False)]
+    )
 
 
 @pytest.fixture
@@ -96,8 +98,8 @@ def audit_of(place: Callable[[Store], Place], tmp_path: Path) -> Iterator[Callab
     made: list[Audit] = []
 
     def start(store: Store, *, relisted: BucketListed = BUCKET, run: str = "run-1", age: float | None = None) -> Audit:
-        for each in made:
-            each.close()
+        for opened in made:
+            opened.close()
         made.clear()
         scope = Scope(place(store), BUCKET, "", ("cas",), "seed", run, lambda: relisted)
         state = State(tmp_path / "state", {})
@@ -105,18 +107,18 @@ def audit_of(place: Callable[[Store], Place], tmp_path: Path) -> Iterator[Callab
         return made[0]
 
     yield start
-    for each in made:
-        each.close()
+    for audit in made:
+        audit.close()
 
 
 def test_a_rotten_object_is_unreadable_and_the_rest_is_judged(audit_of: Callable[..., Audit]) -> None:
     store = Store(of_shard(5))
     rotten = sorted(store.objects)[2]
     store.gets[rotten] = (500, "InternalError")
-    found = audit_of(store).shard("cas/0a")
-    assert [(each.key, each.kind) for each in found.findings] == [(rotten, "unreadable")]
-    assert "while HEAD of it and reads of other objects were answered" in found.findings[0].detail
-    assert (found.tally.objects, found.tally.bad, found.unread) == (5, 1, ())
+    audited = audit_of(store).shard("cas/0a")
+    assert [(finding.key, finding.kind) for finding in audited.findings] == [(rotten, "unreadable")]
+    assert "while HEAD of it and reads of other objects were answered" in audited.findings[0].detail
+    assert (audited.tally.objects, audited.tally.bad, audited.unread) == (5, 1, ())
     assert store.asked[f"GET {rotten}"] >= 6
 
 
@@ -125,7 +127,7 @@ def test_a_rotten_object_is_told_apart_where_it_is_read_first(audit_of: Callable
     store = Store(of_shard(2))
     rotten = min(store.objects)
     store.gets[rotten] = (500, "InternalError")
-    assert [each.key for each in audit_of(store).shard("cas/0a").findings] == [rotten]
+    assert [finding.key for finding in audit_of(store).shard("cas/0a").findings] == [rotten]
 
 
 def test_where_all_reads_fail_nothing_is_said_of_an_object(audit_of: Callable[..., Audit]) -> None:
@@ -134,8 +136,8 @@ def test_where_all_reads_fail_nothing_is_said_of_an_object(audit_of: Callable[..
     with pytest.raises(NotRead, match="the read of another object failed too: 500 InternalError"):
         audit_of(store).shard("cas/0a")
     store.gets.clear()
-    found = audit_of(store).shard("cas/0a")
-    assert (found.tally.objects, found.holds) == (3, True), "it was not marked as judged"
+    audited = audit_of(store).shard("cas/0a")
+    assert (audited.tally.objects, audited.holds) == (3, True), "it was not marked as judged"
 
 
 def test_the_only_object_of_a_bucket_has_nothing_to_be_compared_with(audit_of: Callable[..., Audit]) -> None:
@@ -152,8 +154,8 @@ def test_one_object_that_is_refused_for_now_is_left_and_asked_for_again(
     store = Store(of_shard(5))
     left = sorted(store.objects)[1]
     store.gets[left] = answer
-    found = audit_of(store).shard("cas/0a")
-    assert (found.tally.objects, found.tally.bad, found.unread) == (4, 0, (left,))
+    audited = audit_of(store).shard("cas/0a")
+    assert (audited.tally.objects, audited.tally.bad, audited.unread) == (4, 0, (left,))
     store.gets.clear()
     store.asked.clear()
     again = audit_of(store, run="run-2").shard("cas/0a")
@@ -187,10 +189,11 @@ def test_a_bucket_that_is_lost_in_the_middle_is_one_row(audit_of: Callable[..., 
         return page(query)
 
     store.page = gone  # type: ignore[method-assign]  # It is gone after the first listing.
-    found = audit.shard("cas/0a")
-    assert not found.holds
+    audited = audit.shard("cas/0a")
+    assert not audited.holds
     assert (
-        "404 NoSuchBucket; the cause: bucket-index loss or bucket gone, ListBuckets does not show b" in found.diagnosis
+        "404 NoSuchBucket; the cause: bucket-index loss or bucket gone, ListBuckets does not show b"
+        in audited.diagnosis
     )
     for shard in ("cas/0b", "cas/0c"):
         with pytest.raises(Unproven, match=re.escape("as bazel.audit-shard[cas/0a] tells")):
@@ -225,10 +228,10 @@ def test_what_lies_outside_of_the_shards(place: Callable[[Store], Place]) -> Non
     )
     watchdog, where = Watchdog(), place(Store(dict.fromkeys(keys, b"")))
     with contextlib.closing(watchdog), contextlib.closing(Reader(where, where.address(), watchdog)) as reader:
-        found = outside(reader, "", BUCKET)
-    assert found.misplaced == 3
-    assert sorted(found.keys) == sorted(keys[1:4])
-    assert found.elsewhere == {"no folder, as readme": "1", "raw/": "1", "x/": "1"}
+        strays = outside(reader, "", BUCKET)
+    assert strays.misplaced == 3
+    assert sorted(strays.keys) == sorted(keys[1:4])
+    assert strays.elsewhere == {"no folder, as readme": "1", "raw/": "1", "x/": "1"}
 
 
 def test_a_listing_that_fails_for_long_is_an_error(audit_of: Callable[..., Audit]) -> None:

@@ -91,27 +91,27 @@ def test_a_tree_that_is_not_given_leaves_no_result_whole(  # noqa: PLR0917  # py
         with pytest.raises(Unread, match=detail):
             judged(bucket(objects), len(tree(1, 1)))
         return
-    found = judged(bucket(objects), len(tree(1, 1)))
+    judgement = judged(bucket(objects), len(tree(1, 1)))
     if not kind:
-        assert isinstance(found, StoredBlob)
-        assert found.state == "whole"
+        assert isinstance(judgement, StoredBlob)
+        assert judgement.state == "whole"
         return
-    assert isinstance(found, Finding)
-    assert found.kind == kind
-    assert detail in found.detail
+    assert isinstance(judgement, Finding)
+    assert judgement.kind == kind
+    assert detail in judgement.detail
 
 
 def test_a_tree_is_read_no_further_than_its_digest_says(bucket: Bucket) -> None:
     objects = {key(TREE): (200, 200, b"\x0a\x00" * 1_000), key(FILE): (200, 200, b"x"), RESULT: (200, 200, b"")}
-    found = judged(bucket(objects), 100)
-    assert isinstance(found, Finding)
-    assert (found.kind, found.detail) == (
+    judgement = judged(bucket(objects), 100)
+    assert isinstance(judgement, Finding)
+    assert (judgement.kind, judgement.detail) == (
         "wrong size",
         f"1 of 1 blobs have another size than the result says: tree of output directory 0, {TREE}/100: 2000 bytes",
     )
-    found = judged(bucket(objects, {key(TREE): 100}), 100)
-    assert isinstance(found, Finding)
-    assert (found.kind, "longer than the 100 bytes" in found.detail) == ("malformed:action-result", True)
+    judgement = judged(bucket(objects, {key(TREE): 100}), 100)
+    assert isinstance(judgement, Finding)
+    assert (judgement.kind, "longer than the 100 bytes" in judgement.detail) == ("malformed:action-result", True)
 
 
 def result(**files: tuple[bytes, int]) -> bytes:
@@ -135,37 +135,39 @@ def test_a_size_is_compared_with_what_lies_there(size: int, kind: str, area: str
     """A casblob's is in its header: the object's length says nothing of it."""
     body = b"abc" if area == "cas" else casblob.encode(b"abc")
     source = pieces.Pieces([result(a=(b"abc", size))])
-    found = Results("", ["cas.v2", "cas"]).judged(bucket(lies(b"abc", body, area)), RESULT, 0, source)
-    assert (found.kind if isinstance(found, Finding) else "") == kind
+    judgement = Results("", ["cas.v2", "cas"]).judged(bucket(lies(b"abc", body, area)), RESULT, 0, source)
+    assert (judgement.kind if isinstance(judgement, Finding) else "") == kind
 
 
 def test_one_of_two_storage_modes_is_enough(bucket: Bucket) -> None:
     digest = hashlib.sha256(b"abc").hexdigest()
     objects = lies(b"abc", casblob.encode(b"other"), "cas.v2") | lies(b"abc", b"abc", "cas")
     assert len(objects) == 3
-    found = Results("", ["cas.v2", "cas"]).judged(bucket(objects), RESULT, 0, pieces.Pieces([result(a=(b"abc", 3))]))
-    assert isinstance(found, StoredBlob), digest
+    judgement = Results("", ["cas.v2", "cas"]).judged(
+        bucket(objects), RESULT, 0, pieces.Pieces([result(a=(b"abc", 3))])
+    )
+    assert isinstance(judgement, StoredBlob), digest
 
 
 @pytest.mark.parametrize("body", [b"", b"no casblob of any kind, and longer than a head"])
 def test_a_blob_that_is_there_and_says_no_size_is_told_by_its_own_shard(body: bytes, bucket: Bucket) -> None:
     source = pieces.Pieces([result(a=(b"abc", 3))])
-    found = Results("", ["cas.v2"]).judged(bucket(lies(b"abc", body, "cas.v2")), RESULT, 0, source)
-    assert isinstance(found, StoredBlob)
+    judgement = Results("", ["cas.v2"]).judged(bucket(lies(b"abc", body, "cas.v2")), RESULT, 0, source)
+    assert isinstance(judgement, StoredBlob)
 
 
 def test_a_rotten_blob_is_there(bucket: Bucket) -> None:
     """Its HEAD answers. That nobody can read it is a finding of its own shard."""
     digest = hashlib.sha256(b"abc").hexdigest()
     objects = {f"cas.v2/{digest[:2]}/{digest}": (200, 500, b""), RESULT: (200, 200, b"")}
-    found = Results("", ["cas.v2"]).judged(bucket(objects), RESULT, 0, pieces.Pieces([result(a=(b"abc", 3))]))
-    assert isinstance(found, StoredBlob)
+    judgement = Results("", ["cas.v2"]).judged(bucket(objects), RESULT, 0, pieces.Pieces([result(a=(b"abc", 3))]))
+    assert isinstance(judgement, StoredBlob)
 
 
 def test_a_result_of_no_bytes_is_a_miss_and_no_defect(bucket: Bucket) -> None:
-    found = Results("", ["cas"]).judged(bucket({}), RESULT, 0, pieces.Pieces([]))
-    assert isinstance(found, Finding)
-    assert (found.kind, found.bad) == ("empty result", False)
+    judgement = Results("", ["cas"]).judged(bucket({}), RESULT, 0, pieces.Pieces([]))
+    assert isinstance(judgement, Finding)
+    assert (judgement.kind, judgement.bad) == ("empty result", False)
 
 
 def test_a_tree_of_many_files_costs_no_memory(bucket: Bucket) -> None:
@@ -173,8 +175,8 @@ def test_a_tree_of_many_files_costs_no_memory(bucket: Bucket) -> None:
     many = tree(100, 2_000)
     reader = bucket({key(TREE): (200, 200, many), key(FILE): (200, 200, b"x")})
     tracemalloc.start()
-    found = judged(reader, len(many))
+    judgement = judged(reader, len(many))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert isinstance(found, StoredBlob)
+    assert isinstance(judgement, StoredBlob)
     assert peak < len(many) / 2

@@ -58,7 +58,7 @@ class Dying:
 
 
 def test_a_kill_after_any_stored_byte_leaves_the_old_mark_or_the_new(tmp_path: Path) -> None:
-    found = set()
+    marks = set()
     for left in range(1, 60):
         path, mark = tmp_path / f"{left}", Mark(tmp_path / f"{left}")
         for mark.objects, mark.after in ((7, "short"), (88, "longer than the first"), (999, "between")):
@@ -69,9 +69,9 @@ def test_a_kill_after_any_stored_byte_leaves_the_old_mark_or_the_new(tmp_path: P
         mark._map = held  # What the next process finds.
         mark.close()
         again = Mark(path)
-        found.add((again.objects, again.after))
+        marks.add((again.objects, again.after))
         again.close()
-    assert found == {(88, "longer than the first"), (999, "between")}
+    assert marks == {(88, "longer than the first"), (999, "between")}
 
 
 @pytest.mark.parametrize("begun", [b'{"key": "b", "ki', b'{"key":"b","kind":"gone while reading","stored":2}\n'])

@@ -36,7 +36,7 @@ def blob(mode: str, digest: str = "ab", state: State = "whole", kind: str = "") 
     ],
 )
 def test_which_storage_mode_is_current(found: dict[str, list[bool]], old: str, unclear: bool) -> None:
-    pairs = [(blob(mode), there) for mode, each in found.items() for there in each]
+    pairs = [(blob(mode), there) for mode, answers in found.items() for there in answers]
     modes = Modes.of(
         [*pairs, (blob("cas.v2", state="mismatch"), True)] if "cas.v2" in found and any(found["cas.v2"]) else pairs
     )
@@ -57,7 +57,7 @@ def test_an_old_mode_is_no_violation_and_is_named() -> None:
         ServedBlob(blob("cas.v2"), "NOT_FOUND"),
         ServedBlob(blob("cas", "cd"), "OK", 5, "cd"),
     )
-    modes = Modes.of((each.stored, each.found) for each in served)
+    modes = Modes.of((blob.stored, blob.found) for blob in served)
     seen = ServedBlobs(BUCKET, "seed", served, 0, modes)
     assert seen.holds
     assert "what lies below cas.v2/ is of the storage mode before" in seen.note
@@ -114,9 +114,9 @@ def test_only_digests_and_malformed_blobs_are_corruption() -> None:
         ("digest mismatch", True),
         ("malformed:magic", True),
     ):
-        found = ShardAudit("cas/00", BUCKET, Tally(1, bad=1), (Finding("cas/00/k", kind, 1),))
-        assert ("corruption of a cache" in found.diagnosis) is corrupt
-        assert not found.holds
+        audited = ShardAudit("cas/00", BUCKET, Tally(1, bad=1), (Finding("cas/00/k", kind, 1),))
+        assert ("corruption of a cache" in audited.diagnosis) is corrupt
+        assert not audited.holds
 
 
 def test_a_row_says_when_it_was_judged() -> None:
@@ -126,15 +126,15 @@ def test_a_row_says_when_it_was_judged() -> None:
 
 
 def test_what_lies_outside_is_told_apart() -> None:
-    found = Outside(BUCKET)
-    found.foreign("raw/", 3, more=False)
-    found.stray(["readme"])
-    assert found.holds
-    assert found.note == "no folder, as readme: 1, raw/: 3 elsewhere (no part of the cache, not judged)"
-    found = Outside(BUCKET)
-    found.misplace(["cas/zz/k"], 100_000, more=True)
-    assert not found.holds
-    assert found.diagnosis.startswith("more than 100000 misplaced: ")
+    outside = Outside(BUCKET)
+    outside.foreign("raw/", 3, more=False)
+    outside.stray(["readme"])
+    assert outside.holds
+    assert outside.note == "no folder, as readme: 1, raw/: 3 elsewhere (no part of the cache, not judged)"
+    outside = Outside(BUCKET)
+    outside.misplace(["cas/zz/k"], 100_000, more=True)
+    assert not outside.holds
+    assert outside.diagnosis.startswith("more than 100000 misplaced: ")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90m", 5_400), ("12h", 43_200), ("7d", 604_800)])

@@ -39,12 +39,12 @@ NarSize: 5
 
 
 def trouble(value: Observed) -> Trouble:
-    found = value.trouble()
-    assert found is not None
-    assert found.says
-    assert found.next_step
+    seen = value.trouble()
+    assert seen is not None
+    assert seen.says
+    assert seen.next_step
     assert not value.holds
-    return found
+    return seen
 
 
 def around(data: str, metadata: str = "folder", *, ready: int = 200, state: str = "listed") -> Surroundings:

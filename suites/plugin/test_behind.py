@@ -66,23 +66,23 @@ def test_s3_follows_from_the_pod_the_node_and_its_own_word(kind: str) -> None:
 
 def test_caches_follow_from_a_node_and_not_from_s3s_pod() -> None:
     for system in ("Attic", "REAPI"):
-        found = behind(Cause("unreachable", system))
-        assert Cause("node-down", "honey") in found
-        assert not [each for each in found if each.kind in {"pod-down", "s3-fails"}]
+        causes = behind(Cause("unreachable", system))
+        assert Cause("node-down", "honey") in causes
+        assert not [cause for cause in causes if cause.kind in {"pod-down", "s3-fails"}]
     assert behind(Cause("unreachable", "Kubernetes")) == ()
 
 
 def test_every_cause_behind_a_system_is_a_kind_of_the_table() -> None:
     for system in ("s3", "Attic", "REAPI"):
-        assert {each.kind for each in behind(Cause("probe-broken", system))} <= HOUSE.kinds.keys()
-    assert {each.kind for each in failing("x")} <= HOUSE.kinds.keys()
+        assert {cause.kind for cause in behind(Cause("probe-broken", system))} <= HOUSE.kinds.keys()
+    assert {cause.kind for cause in failing("x")} <= HOUSE.kinds.keys()
 
 
 def test_a_system_that_fails_in_two_ways_is_one_cause_and_no_circle() -> None:
     slow, silent = Cause("too-slow", "s3"), Cause("unreachable", "s3")
     assert silent in behind(slow)
     assert slow not in behind(silent)
-    assert all(each not in behind(each) for each in failing("s3"))
+    assert all(cause not in behind(cause) for cause in failing("s3"))
 
 
 def test_a_rejected_identity_and_a_wrong_cluster_follow_from_nothing() -> None:
@@ -117,15 +117,15 @@ def test_a_failure_knows_where_it_was_once_and_for_all() -> None:
 
 
 def cause(value: Observed) -> Cause:
-    found = value.trouble()
-    assert found is not None
-    return found.cause
+    trouble = value.trouble()
+    assert trouble is not None
+    return trouble.cause
 
 
 def because(value: Observed) -> tuple[Cause, ...]:
-    found = value.trouble()
-    assert found is not None
-    return found.because
+    trouble = value.trouble()
+    assert trouble is not None
+    return trouble.because
 
 
 def test_an_emptied_bucket_is_one_loss_for_all_stacks() -> None:
@@ -163,7 +163,7 @@ PLACE = Endpoint("grpc://a:1", "grpc://a:1", "runner", "cache", 1, None, "nix-ca
             Cause("anonymous-allowed", "attic"),
         ),
     ],
-    ids=lambda each: str(each)[:40] if isinstance(each, Cause) else type(each).__name__,
+    ids=lambda value: str(value)[:40] if isinstance(value, Cause) else type(value).__name__,
 )
 def test_what_one_cause_turns_wrong_too_names_it(value: Any, explained: Cause | None) -> None:
     assert (explained in because(value)) if explained is not None else (because(value) == ())

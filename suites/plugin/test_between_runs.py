@@ -31,9 +31,9 @@ def test_a_run_says_what_is_new_since_when_and_what_was_mended(
     green, red, still = told("1").record, told("2").record, told("3", "-n", "2")
     assert (green["history"]["runs"], green["history"]["last"]) == (0, None)
     assert (red["history"]["new"], red["history"]["new_since_green"]) == (["lab.two"], ["lab.two"])
-    assert [each["since"] for each in red["incidents"]] == [red["started"]]
+    assert [incident["since"] for incident in red["incidents"]] == [red["started"]]
     assert (still.record["history"]["new"], still.record["history"]["since"]) == ([], {"lab.two": red["started"]})
-    assert [each["since"] for each in still.record["incidents"]] == [red["started"]]
+    assert [incident["since"] for incident in still.record["incidents"]] == [red["started"]]
     assert f"since: {red['started']}" in still.text
     assert "nothing is new since the last run" in still.text
     assert "new since the last green run (1): lab.two" in still.text
@@ -43,7 +43,7 @@ def test_a_run_says_what_is_new_since_when_and_what_was_mended(
     (tmp_path / "kept" / "broken.json").write_text("{")
     well = told("1", "-k", "two")
     assert (well.record["history"]["mended"], well.exit) == (["lab.two"], 0)
-    assert [each["kind"] for each in well.record["history"]["gone"]] == ["not-as-promised"]
+    assert [incident["kind"] for incident in well.record["history"]["gone"]] == ["not-as-promised"]
     assert "mended (1): lab.two" in well.text
     assert "history: 1 file can't be read and left out: broken.json: " in well.text
 
@@ -61,7 +61,7 @@ def test_a_run_says_what_is_new_since_when_and_what_was_mended(
 
 def test_without_a_history_nothing_is_compared(built: Built) -> None:
     record = built({"two": "return 2"}).record
-    assert (record["history"], [each["since"] for each in record["incidents"]]) == (None, [None])
+    assert (record["history"], [incident["since"] for incident in record["incidents"]]) == (None, [None])
 
 
 def test_the_ini_option_is_relative_to_its_file_and_the_option_takes_precedence(built: Built, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_what_cant_be_written_is_one_line_before_anything_is_asked(
 ) -> None:
     (tmp_path / "file").write_text("")
     asked = tmp_path / "asked"
-    outcome = built({"one": f"open({str(asked)!r}, 'w'); return 1"}, *(each.format(tmp_path) for each in args))
+    outcome = built({"one": f"open({str(asked)!r}, 'w'); return 1"}, *(argument.format(tmp_path) for argument in args))
     assert outcome.exit == 4, outcome.text
     assert says.replace("{}", str(tmp_path)) in outcome.text
     assert "hunter2" not in outcome.text
@@ -128,9 +128,9 @@ PAST: dict[str, Any] = {
 def test_what_cant_be_compared_is_one_line(
     before: Any, after: Any, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, each in (("a", before), ("b", after)):
-        if each is not None:
-            (tmp_path / f"{name}.json").write_text(json.dumps(each))
+    for name, record in (("a", before), ("b", after)):
+        if record is not None:
+            (tmp_path / f"{name}.json").write_text(json.dumps(record))
     assert main(["diff", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 4
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("diff: ")

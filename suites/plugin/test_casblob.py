@@ -70,9 +70,9 @@ def test_what_is_taken_at_once_is_what_the_strict_reader_gives(chunk: int, check
     assert casblob.plain(memoryview(data)) == (PAYLOAD if chunk == casblob.CHUNK else None)
     bent = [data[:end] for end in range(len(data))] + [data + b"x"]
     bent += [data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :] for at in range(len(data)) for bit in (1, 0x80)]
-    for each in bent:
-        payload = casblob.plain(memoryview(each))
-        assert payload is None or payload == payload_of(each)
+    for packed in bent:
+        payload = casblob.plain(memoryview(packed))
+        assert payload is None or payload == payload_of(packed)
 
 
 @pytest.mark.parametrize("compression", [IDENTITY, ZSTD])
@@ -113,9 +113,9 @@ def test_both_readers_say_the_same_of_every_flip_and_cut(checksum: bool, single:
     chunk = casblob.CHUNK if single else 700
     data = encode(PAYLOAD, chunk_size=chunk, checksum=checksum)
     bent = [data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :] for at in range(len(data)) for bit in (1, 0x20, 0x80)]
-    for each in (*bent, *(data[:at] for at in range(len(data))), data + b"!", data + data):
+    for variant in (*bent, *(data[:at] for at in range(len(data))), data + b"!", data + data):
         said = []
-        for reader in (decode(each), decode_stream(Pieces((each[:50], each[50:])))):
+        for reader in (decode(variant), decode_stream(Pieces((variant[:50], variant[50:])))):
             try:
                 said.append(("payload", b"".join(reader)))
             except Malformed as wrong:
@@ -253,7 +253,7 @@ def test_a_window_that_not_every_decoder_has_is_refused() -> None:
 def test_two_objects_may_be_decoded_in_turns() -> None:
     """In one thread, where frames that are longer than is held are decoded piece by piece."""
     payloads = [random.Random(seed).randbytes(3 * 1024 * 1024) for seed in (1, 2)]  # noqa: S311  # Test data.
-    pairs = zip(*(decode(encode(each, chunk_size=len(each))) for each in payloads), strict=True)
+    pairs = zip(*(decode(encode(payload, chunk_size=len(payload))) for payload in payloads), strict=True)
     assert [b"".join(pieces) for pieces in zip(*pairs, strict=True)] == payloads
 
 

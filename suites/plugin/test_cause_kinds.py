@@ -32,19 +32,19 @@ ROTTEN = replace(WHOLE, state="mismatch")
 
 
 def cause(value: Observed) -> Cause:
-    found = value.trouble()
-    assert found is not None
-    assert found.cause.kind in KINDS
-    assert found.says
-    assert found.next_step
-    return found.cause
+    trouble = value.trouble()
+    assert trouble is not None
+    assert trouble.cause.kind in KINDS
+    assert trouble.says
+    assert trouble.next_step
+    return trouble.cause
 
 
 def because(value: Observed) -> tuple[Cause, ...]:
-    found = value.trouble()
-    assert found is not None
-    assert {each.kind for each in found.because} <= KINDS.keys()
-    return found.because
+    trouble = value.trouble()
+    assert trouble is not None
+    assert {cause.kind for cause in trouble.because} <= KINDS.keys()
+    return trouble.because
 
 
 @pytest.mark.parametrize(
@@ -170,6 +170,6 @@ def test_a_wrong_blob_is_one_cause_in_s3_and_through_grpc() -> None:
 
 def test_findings_are_of_one_kind_and_name_their_first_file() -> None:
     open_ = FileFinding("a.yml", 3, "rule", "what", "mend", undecided="x")
-    found = Findings(PUSHES, "none", "2 files", [FileFinding("c.yml", 1, "rule", "what", "mend"), open_])
-    assert cause(found) == Cause("workflow-pushes", "c.yml")
-    assert replace(found, found=[open_]).holds
+    findings = Findings(PUSHES, "none", "2 files", [FileFinding("c.yml", 1, "rule", "what", "mend"), open_])
+    assert cause(findings) == Cause("workflow-pushes", "c.yml")
+    assert replace(findings, found=[open_]).holds

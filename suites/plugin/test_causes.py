@@ -28,9 +28,9 @@ def test_a_kind_is_a_word_and_says_what_it_is() -> None:
         assert not kind.title.endswith("."), f"{name}: its title is no sentence of its own"
         assert kind.first, f"{name}: what does a person do first?"
         sentences = (kind.means, *kind.first, *kind.avoid)
-        assert all(each[0].isupper() and each[-1] in ".?" for each in sentences), f"{name}: whole sentences"
-        assert all(len(each) < 130 for each in sentences), f"{name}: short ones"
-        assert all(each.startswith("Don't ") for each in kind.avoid), f"{name}: what not to do"
+        assert all(sentence[0].isupper() and sentence[-1] in ".?" for sentence in sentences), f"{name}: whole sentences"
+        assert all(len(sentence) < 130 for sentence in sentences), f"{name}: short ones"
+        assert all(sentence.startswith("Don't ") for sentence in kind.avoid), f"{name}: what not to do"
         assert set(kind.tickets) <= contract.load().tickets.keys()
         assert not kind.see or (ROOT / "docs" / kind.see).is_file()
 
@@ -40,8 +40,8 @@ def test_nobody_is_told_to_start_what_a_loss_forbids() -> None:
         said = " ".join(KINDS[name].avoid)
         assert "Don't restart RustFS" in said
         assert "Don't start a plan or an apply" in said
-    assert any("delete" in each for each in KINDS["digest-mismatch"].avoid)
-    assert any("force-unlock" in each for each in KINDS["lock-left"].avoid)
+    assert any("delete" in sentence for sentence in KINDS["digest-mismatch"].avoid)
+    assert any("force-unlock" in sentence for sentence in KINDS["lock-left"].avoid)
 
 
 def test_a_sentence_that_is_not_there_is_no_step() -> None:

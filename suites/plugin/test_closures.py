@@ -49,23 +49,23 @@ def test_the_folder_of_a_binary_cache(compression: str, made: list[tuple[Member,
     packed(tmp_path / "cache", compression)
     members, archives = closures.read(tmp_path / "cache", "cache")
     by_name = {member.name: (member, nar) for member, nar in made}
-    assert {each.name for each in members} == set(by_name)
+    assert {member.name for member in members} == set(by_name)
     for member in members:
         nar = archives.nar(member)
         assert nar == by_name[member.name][1]
         assert member.is_of(nar)
         assert sorted(member.references) == sorted(by_name[member.name][0].references)
-    assert [each.ca is not None for each in members if "short" in each.name] == [True]
+    assert [member.ca is not None for member in members if "short" in member.name] == [True]
 
 
 def test_a_list_with_dumps_beside_it(made: list[tuple[Member, bytes]], tmp_path: Path) -> None:
     infos = {
-        each.store_path: {
-            "narHash": f"sha256:{each.nar_hash.hex()}",
-            "narSize": each.nar_size,
-            "references": [f"{closure.STORE}/{name}" for name in each.references],
+        member.store_path: {
+            "narHash": f"sha256:{member.nar_hash.hex()}",
+            "narSize": member.nar_size,
+            "references": [f"{closure.STORE}/{name}" for name in member.references],
         }
-        for each, _ in made
+        for member, _ in made
     }
     (tmp_path / "c.json").write_text(json.dumps(infos))
     for member, nar in made[1:]:
@@ -93,10 +93,10 @@ def without(pattern: str) -> Callable[[Path], None]:
     """Return what deletes the files that a pattern names."""
 
     def change(folder: Path) -> None:
-        found = list(folder.glob(pattern))
-        assert found
-        for each in found:
-            each.unlink()
+        files = list(folder.glob(pattern))
+        assert files
+        for file in files:
+            file.unlink()
 
     return change
 
@@ -156,7 +156,7 @@ def test_a_real_nix_takes_our_folder_and_gives_its_store(
     root = made[2][0].store_path
     nix("copy", "--no-check-sigs", "--from", f"file://{tmp_path / 'ours'}", "--to", str(tmp_path / "root"), root)
     members, archives = closures.read(Path(root), root)
-    assert {each.store_path for each in members} == {each.store_path for each, _ in made[:3]}
+    assert {member.store_path for member in members} == {member.store_path for member, _ in made[:3]}
     for member, nar in made[:3]:
         assert archives.nar(member) == nar
     for compression in ("xz", "zstd", "none"):
@@ -164,7 +164,7 @@ def test_a_real_nix_takes_our_folder_and_gives_its_store(
         nix("copy", "--from", str(tmp_path / "root"), "--to", f"file://{folder}?compression={compression}", root)
         theirs, archives = closures.read(folder, compression)
         assert set(theirs) == set(members)
-        assert all(each.is_of(archives.nar(each)) for each in theirs)
+        assert all(member.is_of(archives.nar(member)) for member in theirs)
     with pytest.raises(closures.Unreadable, match="nix path-info"):
         closures.read(Path(f"{closure.STORE}/{'0' * 32}-x"), f"{closure.STORE}/{'0' * 32}-x")
 

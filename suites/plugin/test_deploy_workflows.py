@@ -129,7 +129,7 @@ def test_every_pytest_of_the_templates_reads_its_options(run_pytest: Any) -> Non
 
 
 def test_the_actions_run_step_gives_its_arguments_and_keeps_the_exit_code(tmp_path: Path) -> None:
-    step = next(each for each in yaml.safe_load(ACTION.read_text())["runs"]["steps"] if each["name"] == "Run")
+    step = next(step for step in yaml.safe_load(ACTION.read_text())["runs"]["steps"] if step["name"] == "Run")
     fake = tmp_path / "pytest-gf" / "bin" / "pytest"
     fake.parent.mkdir(parents=True)
     fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 11\n')

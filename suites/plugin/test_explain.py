@@ -36,19 +36,19 @@ def every() -> Mapping[str, list[str]]:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
     )
-    found: Mapping[str, list[str]] = json.loads(done.stdout)
-    return found
+    texts: Mapping[str, list[str]] = json.loads(done.stdout)
+    return texts
 
 
 def lines(told: list[str], label: str) -> str:
     """Return what stands behind a label, its lines joined."""
-    found, is_ours = [], False
+    parts, is_ours = [], False
     for line in told:
         if line[2:3].strip():
             is_ours = line[2:].startswith(f"{label} ")
         if is_ours:
-            found.append(line.strip().removeprefix(label).strip())
-    return " ".join(found)
+            parts.append(line.strip().removeprefix(label).strip())
+    return " ".join(parts)
 
 
 def test_every_name_is_explained_within_the_width(every: Mapping[str, list[str]]) -> None:
@@ -82,7 +82,7 @@ def test_what_turns_a_clause_red_is_what_the_tables_say(every: Mapping[str, list
     known = drills.drills()
     for name, told in every.items():
         if "." in name:
-            red = [each.fault for each in known if each.violates(name)]
+            red = [drill.fault for drill in known if drill.violates(name)]
             said = lines(told, "turned red by")
             assert all(fault in said for fault in red) if red else said == "no fault of the lab that is known here"
 
@@ -93,7 +93,7 @@ def test_a_statement_names_what_proves_it(every: Mapping[str, list[str]]) -> Non
     proved = lines(told, "proved by")
     assert "rustfs.api-disk-coherent: S3 and the disk agree" in proved
     assert "rustfs.list-buckets (in part)" in proved
-    stack = next(each for each in contract.load().stacks["arc-runners"].proves.split())
+    stack = next(statement for statement in contract.load().stacks["arc-runners"].proves.split())
     assert "[arc-runners]" in lines(every[stack.rstrip("~")], "proved by")
 
 

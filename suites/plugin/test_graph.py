@@ -30,7 +30,7 @@ def graph_of(
     finished: Callable[[Node], None] = lambda _: None,
 ) -> Graph:
     return Graph(
-        Facts({each.name: each for each in facts}),
+        Facts({fact.name: fact for fact in facts}),
         givens={},
         axis_values=lambda _: (),
         permit=permit,

@@ -33,7 +33,7 @@ def at(minute: int) -> str:
 
 def past(minute: int, *incidents: Stood, run: str = "", **rows: Verdict) -> Past:
     bad = {WELL: 0, RED: 1, MENDED: 1, BROKEN: 10, DARK: 0, KNOWN: 0}
-    code = max((bad[each] for each in rows.values()), default=0)
+    code = max((bad[verdict] for verdict in rows.values()), default=0)
     name = run or f"run{minute:04}"
     return Past(SCHEMA, name, "honey", "C", "runner", "canary", at(minute), at(minute), code, rows, incidents)
 
@@ -46,7 +46,9 @@ def compared(*runs: Past) -> changes.Changes:
 def row(verdicts: str) -> changes.Changes:
     """Compare runs of one row, a letter each: . holds, V violated, E error, u unproven, i interim, - not selected."""
     known = {".": WELL, "V": RED, "E": BROKEN, "u": DARK, "i": KNOWN, "F": MENDED}
-    return compared(*(past(at, **({} if each == "-" else {"a": known[each]})) for at, each in enumerate(verdicts)))
+    return compared(
+        *(past(at, **({} if verdict == "-" else {"a": known[verdict]})) for at, verdict in enumerate(verdicts))
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def test_a_red_row_is_red_since_the_first_run_of_its_streak(verdicts: str, minut
     ],
 )
 def test_a_row_flaps_that_went_red_twice_among_its_last_looks(verdicts: str, flaps: Any) -> None:
-    assert [(each.red, each.of) for each in row(verdicts).flaps] == ([flaps] if flaps else [])
+    assert [(flap.red, flap.of) for flap in row(verdicts).flaps] == ([flaps] if flaps else [])
 
 
 def stands(minute: int, **more: Verdict) -> Past:
@@ -102,14 +104,14 @@ def test_an_incident_stands_since_nobody_saw_it_gone() -> None:
 
 def test_an_incident_is_gone_where_a_row_that_showed_it_holds() -> None:
     def gone(*runs: Past) -> list[tuple[str, str, bool]]:
-        return [(each.since, each.last, each.fresh) for each in compared(*runs).gone]
+        return [(incident.since, incident.last, incident.fresh) for incident in compared(*runs).gone]
 
     assert gone(stands(1), stands(2), past(3, a=WELL)) == [(at(1), at(2), True)]
     assert gone(stands(1), past(2, a=WELL), past(3, a=WELL)) == [(at(1), at(1), False)]
     assert gone(stands(1), past(2, a=DARK)) == gone(stands(1), past(2)) == gone(stands(1), stands(2)) == []
     assert gone(stands(1), past(2, a=RED)) == [], "of another cause, and still not as promised"
-    (found,) = compared(stands(1), past(2, a=WELL)).gone
-    assert (found.kind, found.subject, found.tickets) == ("index-loss", "x", ["TIN-1"])
+    (incident,) = compared(stands(1), past(2, a=WELL)).gone
+    assert (incident.kind, incident.subject, incident.tickets) == ("index-loss", "x", ["TIN-1"])
 
 
 def test_what_was_marked_tells_a_restart() -> None:
@@ -117,7 +119,7 @@ def test_what_was_marked_tells_a_restart() -> None:
         return msgspec.structs.replace(run, marks=marks)
 
     (gone,) = compared(marked(stands(1), started="1"), marked(stands(2)), marked(past(3, a=WELL), started="3")).gone
-    assert [(each.name, each.was, each.now) for each in gone.marks] == [("started", "1", "3")]
+    assert [(mark.name, mark.was, mark.now) for mark in gone.marks] == [("started", "1", "3")]
     assert compared(marked(stands(1), started="1"), marked(past(3, a=WELL), started="1")).gone[0].marks == []
     assert compared(stands(1), marked(past(3, a=WELL), started="3")).gone[0].marks == [], "nobody knows what was before"
 
@@ -129,7 +131,7 @@ def test_runs_of_another_target_contract_or_vantage_are_not_compared(tmp_path: P
     history.store(tmp_path, mine)
     assert history.read(tmp_path).like(mine).runs == (), "nor is it compared with itself"
     history.store(tmp_path, past(2, a=RED))
-    assert [each.run for each in history.read(tmp_path).like(mine).runs] == ["run0002"]
+    assert [past.run for past in history.read(tmp_path).like(mine).runs] == ["run0002"]
 
 
 PASTS = st.builds(
@@ -138,7 +140,7 @@ PASTS = st.builds(
     st.dictionaries(st.sampled_from("abc"), st.sampled_from(list(Verdict))),
     st.booleans(),
 )
-RUNS = st.lists(PASTS, max_size=12, unique_by=lambda each: each.run)
+RUNS = st.lists(PASTS, max_size=12, unique_by=lambda past: past.run)
 JUNK = st.one_of(st.binary(max_size=60), st.just(b"{}"), st.just(b"[]"), st.just(b'{"schema": "pytest_gf.history/9"}'))
 
 
@@ -150,13 +152,13 @@ def test_the_order_of_files_copies_and_broken_ones_change_nothing(
     wanted = changes.changes(now, History(history.joined(runs)).like(now))
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        names = [f"{chance.random()}-{each}.json" for each in range(2 * len(runs) + len(junk))]
-        written = [msgspec.json.encode(each) for each in [*runs, *chance.sample(runs, len(runs) // 2)]]
+        names = [f"{chance.random()}-{number}.json" for number in range(2 * len(runs) + len(junk))]
+        written = [msgspec.json.encode(past) for past in [*runs, *chance.sample(runs, len(runs) // 2)]]
         for name, data in zip(names, [*written, *junk], strict=False):
             (folder / name).write_bytes(data)
-        found = history.read(folder).like(now)
-    assert len(found.broken) == len(junk)
-    told = changes.changes(now, found)
+        known = history.read(folder).like(now)
+    assert len(known.broken) == len(junk)
+    told = changes.changes(now, known)
     assert msgspec.structs.replace(told, unreadable=[]) == wanted
 
 
@@ -170,7 +172,7 @@ def test_a_clock_that_is_set_back_changes_no_row_of_this_run_and_is_said(runs: l
     assert (moved.new, moved.new_since_green, moved.mended, moved.flaps) == (
         *(base.new, base.new_since_green, base.mended, base.flaps),
     )
-    assert moved.later == sum(each.started > later.started for each in earlier)
+    assert moved.later == sum(run.started > later.started for run in earlier)
     assert any("clock" in line for line in lines(msgspec.to_builtins(moved))) == (moved.later > 0)
 
 
@@ -208,11 +210,11 @@ BROKEN_FILES = {
 def test_a_file_that_cant_be_read_is_counted_and_hides_no_other(name: str, tmp_path: Path) -> None:
     history.store(tmp_path, past(2, a=RED))
     (tmp_path / f"{name}.json").write_bytes(BROKEN_FILES[name])
-    found = history.read(tmp_path)
-    assert [each.run for each in found.runs] == ["run0002"]
-    (why,) = found.broken
+    known = history.read(tmp_path)
+    assert [run.run for run in known.runs] == ["run0002"]
+    (why,) = known.broken
     assert why.startswith(f"{name}.json: ")
-    (told,) = (each for each in lines(msgspec.to_builtins(changes.changes(past(3, a=WELL), found))) if "can't" in each)
+    (told,) = (line for line in lines(msgspec.to_builtins(changes.changes(past(3, a=WELL), known))) if "can't" in line)
     assert told.startswith(f"history: 1 file can't be read and left out: {name}.json: ")
 
 
@@ -222,8 +224,8 @@ def test_what_is_no_file_of_the_history_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "gone.json").symlink_to(tmp_path / "nowhere")
     (tmp_path / ".x.json").write_text("hidden")
     (tmp_path / "notes.txt").write_text("mine")
-    found = history.read(tmp_path)
-    assert (found.runs, len(found.broken)) == ((), 3)
+    known = history.read(tmp_path)
+    assert (known.runs, len(known.broken)) == ((), 3)
     assert history.read(tmp_path / "nowhere") == History()
     with pytest.raises(OSError, match="Not a directory"):
         history.read(tmp_path / "notes.txt")
@@ -233,9 +235,9 @@ def test_only_so_many_files_are_read_and_that_is_said(tmp_path: Path, monkeypatc
     monkeypatch.setattr(history, "MOST_RUNS", 2)
     for minute in range(5):
         history.store(tmp_path, past(minute, a=RED))
-    found = history.read(tmp_path)
-    assert ([each.run for each in found.runs], found.left_out) == (["run0003", "run0004"], 3)
-    assert "history: 3 older files not looked at" in lines(msgspec.to_builtins(changes.changes(past(9), found)))
+    known = history.read(tmp_path)
+    assert ([run.run for run in known.runs], known.left_out) == (["run0003", "run0004"], 3)
+    assert "history: 3 older files not looked at" in lines(msgspec.to_builtins(changes.changes(past(9), known)))
 
 
 def test_a_run_has_one_file_whole_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +257,7 @@ def test_a_run_has_one_file_whole_or_none(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_page_gets_the_last_runs_the_oldest_first() -> None:
     shown = history.past_runs([past(at, a=RED) for at in range(40)], 2)
-    assert [(each["run"], each["finished"], each["rows"]) for each in shown] == [
+    assert [(run["run"], run["finished"], run["rows"]) for run in shown] == [
         *(("run0038", at(38), {"a": "violated"}), ("run0039", at(39), {"a": "violated"})),
     ]
 

@@ -35,8 +35,8 @@ KINDS = Kinds()
 
 
 def told(*rows: dict[str, Any]) -> list[tuple[tuple[str, str], list[str], list[str]]]:
-    found = incidents(rows, KINDS)
-    return [((each["kind"], each["subject"]), each["rows"], each["consequences"]) for each in found]
+    made = incidents(rows, KINDS)
+    return [((incident["kind"], incident["subject"]), incident["rows"], incident["consequences"]) for incident in made]
 
 
 def test_rows_of_one_cause_are_one_incident() -> None:
@@ -88,8 +88,8 @@ def test_broken_probes_of_one_system_are_one_incident() -> None:
 
 
 def test_what_was_not_judged_and_what_holds_too_early_are_told_as_such() -> None:
-    found = incidents([row("a", BROKEN), row("b", MENDED), row("c", RED)], KINDS)
-    assert [(each["kind"], each["subject"], bool(each["title"])) for each in found] == [
+    made = incidents([row("a", BROKEN), row("b", MENDED), row("c", RED)], KINDS)
+    assert [(incident["kind"], incident["subject"], bool(incident["title"])) for incident in made] == [
         ("not-judged", "a", True),
         ("still-waived", "b", True),
         ("not-as-promised", "c", True),
@@ -99,9 +99,9 @@ def test_what_was_not_judged_and_what_holds_too_early_are_told_as_such() -> None
 def test_an_incident_says_what_its_kind_is_and_the_worst_comes_first() -> None:
     kinds = Kinds({name: KINDS[name] | {"severity": name} for name in ("minor", "unknown", "major", "critical")})
     rows = [row(f"{name}{at}", RED, (name, "x")) for at in (1, 2) for name in kinds]
-    found = incidents(rows, kinds)
-    assert [each["severity"] for each in found] == ["critical", "major", "unknown", "minor"]
-    assert found[0] == {
+    made = incidents(rows, kinds)
+    assert [incident["severity"] for incident in made] == ["critical", "major", "unknown", "minor"]
+    assert made[0] == {
         "kind": "critical",
         "subject": "x",
         "severity": "critical",
@@ -131,9 +131,9 @@ CAUSES = st.sampled_from([("a", ""), ("b", ""), ("c", "x"), ("d", "")])
 def test_each_red_row_is_in_exactly_one_incident(drawn: list[Any]) -> None:
     rows = [row(f"r{at}", verdict, cause, *because) for at, (verdict, cause, because) in enumerate(drawn)]
     named = [name for _, heads, after in told(*rows) for name in (*heads, *after)]
-    red = [each["clause"] for each in rows if each["verdict"] in {RED, BROKEN, MENDED}]
+    red = [row["clause"] for row in rows if row["verdict"] in {RED, BROKEN, MENDED}]
     assert len(named) == len(set(named))
-    assert set(red) <= set(named) <= {each["clause"] for each in rows if each["verdict"] not in {GREEN, KNOWN}}
+    assert set(red) <= set(named) <= {row["clause"] for row in rows if row["verdict"] not in {GREEN, KNOWN}}
 
 
 @pytest.mark.parametrize("length", [1, 40, 4000])
@@ -143,7 +143,7 @@ def test_a_block_fits_and_wraps_on_words(length: int) -> None:
     lines = list(block(1, incident, "reports/x"))
     assert lines[0] == "1. index-loss tofu-state (major): what index-loss is"
     assert max(map(len, lines)) <= WIDTH
-    assert all(each in "\n".join(lines) for each in ("do first: first index-loss", "avoid index-loss", "docs/x.md#"))
+    assert all(text in "\n".join(lines) for text in ("do first: first index-loss", "avoid index-loss", "docs/x.md#"))
     narrow = list(block(1, incident, "reports/x", 40))
     assert max(map(len, narrow)) <= 40
     assert " ".join(" ".join(narrow).split()) == " ".join(" ".join(lines).split()), "the same words"
@@ -165,8 +165,8 @@ def test_the_page_has_a_heading_an_incident() -> None:
 def test_a_line_that_a_server_said_is_no_markdown(line: str) -> None:
     (incident,) = incidents([row("a", RED, LOST) | {"reason": f"{line}\nmore"}], KINDS)
     lines = section({"incidents": [incident]}, _cell)
-    assert not [each for each in lines if each.strip() and not each.startswith(("#", "- "))]
-    assert [each for each in lines if each.startswith("#")] == lines[:1] + lines[2:3]
+    assert not [line for line in lines if line.strip() and not line.startswith(("#", "- "))]
+    assert [line for line in lines if line.startswith("#")] == lines[:1] + lines[2:3]
 
 
 def test_hundreds_of_values_and_an_endless_line_are_cut_in_a_block() -> None:

@@ -26,7 +26,7 @@ PUSH = {"r": 1, "w": 1}
 
 def token(claims: object, header: object = None) -> str:
     parts = ({"alg": "HS256"} if header is None else header, claims)
-    text = ".".join(base64.urlsafe_b64encode(json.dumps(each).encode()).rstrip(b"=").decode() for each in parts)
+    text = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
     return f"{text}.c2ln"
 
 
@@ -37,9 +37,9 @@ def held(caches: object, **more: object) -> str:
 @given(st.dictionaries(st.text(max_size=8), BITS), st.integers(0, jwt.LATEST))
 def test_a_token_is_read_as_it_was_made(caches: dict[str, dict[str, int]], end: int) -> None:
     made = jwt.write({jwt.CLAIM: {"caches": caches}, "exp": end}, "HS256", b"key")
-    found = jwt.read(made)
-    assert found.expires == end
-    assert found.caches == {name: {right for right, bit in bits.items() if bit} for name, bits in caches.items()}
+    rights = jwt.read(made)
+    assert rights.expires == end
+    assert rights.caches == {name: {right for right, bit in bits.items() if bit} for name, bits in caches.items()}
 
 
 @given(st.text(alphabet=string.ascii_letters + string.digits + "-_=.{}\x00é\ud800", max_size=200) | st.text())
@@ -58,10 +58,10 @@ def test_no_json_breaks_the_reader(claims: Any, header: Any) -> None:
 @given(JSON)
 def test_no_claim_of_attics_breaks_the_reader(caches: Any) -> None:
     try:
-        found = jwt.read(held(caches))
+        rights = jwt.read(held(caches))
     except jwt.Malformed:
         return
-    assert set(found.caches) == set(caches)
+    assert set(rights.caches) == set(caches)
 
 
 @pytest.mark.parametrize(

@@ -85,9 +85,9 @@ def server() -> Iterator[Callable[[], Server]]:
         return made
 
     yield start
-    for each in running:
-        each.shutdown()
-        each.server_close()
+    for listener in running:
+        listener.shutdown()
+        listener.server_close()
 
 
 def config(folder: Path, server: str, user: Mapping[str, Any], cluster: Mapping[str, Any] | None = None) -> Path:

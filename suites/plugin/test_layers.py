@@ -93,7 +93,7 @@ PUBLIC = {
 }
 """What honey may import of the engine."""
 HONEY: dict[str, set[str]] = {
-    **{each: set() for each in ("answers", "causes", "formats", "stored", "vantage")},
+    **{part: set() for part in ("answers", "causes", "formats", "stored", "vantage")},
     "behind": {"contract"},
     "contract": {"formats"},
     "observed": {"answers", "causes", "formats"},
@@ -122,20 +122,20 @@ HONEY: dict[str, set[str]] = {
     "__init__": {"house"},
 }
 ALLOWED: dict[str, set[str]] = {
-    **{f"engine.{part}": {f"engine.{each}" for each in others} for part, others in ENGINE.items()},
+    **{f"engine.{part}": {f"engine.{other}" for other in others} for part, others in ENGINE.items()},
     **{
-        f"honey.{part}": {f"honey.{each}" for each in others} | {f"engine.{each}" for each in PUBLIC}
+        f"honey.{part}": {f"honey.{other}" for other in others} | {f"engine.{name}" for name in PUBLIC}
         for part, others in HONEY.items()
     },
     "engine.__init__": set(),
     "lab": {"honey.contract", "honey.formats"},
     "pages": {
-        *(f"engine.{each}" for each in _PAGES.split()),
+        *(f"engine.{page}" for page in _PAGES.split()),
         *("honey.__init__", "honey.contract", "lab"),
     },
     "plugin": {
-        f"engine.{each}"
-        for each in ("catalog", "clauses", "commands", "facts", "hookspecs", "options", "output_redaction", "session")
+        f"engine.{part}"
+        for part in ("catalog", "clauses", "commands", "facts", "hookspecs", "options", "output_redaction", "session")
     },
     "reports": {"engine.reports"},
     "stubs": set(),
@@ -184,19 +184,19 @@ def at_run_time(node: ast.AST, *, in_functions: bool = True) -> Iterator[ast.AST
 
 def imported(source: str, *, in_functions: bool = True) -> set[str]:
     """Return the modules that a source imports when it runs; a name taken from a module counts as one below it."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in at_run_time(ast.parse(source), in_functions=in_functions):
         if isinstance(node, ast.Import):
-            found.update(each.name for each in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
-            found.update({module} | {f"{module}.{each.name}" for each in node.names})
-    return found
+            names.update({module} | {f"{module}.{alias.name}" for alias in node.names})
+    return names
 
 
 def first(modules: set[str]) -> set[str]:
     """Return the packages that these modules belong to; a relative import is ``""``."""
-    return {each.partition(".")[0] for each in modules}
+    return {module.partition(".")[0] for module in modules}
 
 
 def part_of(module: str) -> str:
@@ -210,25 +210,25 @@ def part_of(module: str) -> str:
 
 def ours(source: str, *, in_functions: bool = True) -> set[str]:
     """Return the parts of pytest_gf that a source imports: ``honey.probes``, ``lab``."""
-    modules = {each for each in imported(source, in_functions=in_functions) if each.startswith("pytest_gf.")}
-    below = {each.removeprefix("pytest_gf.") for each in modules}
+    modules = {module for module in imported(source, in_functions=in_functions) if module.startswith("pytest_gf.")}
+    below = {module.removeprefix("pytest_gf.") for module in modules}
     # ``from pytest_gf.honey import x`` names both honey and honey.x: the longer one counts, if it is a part.
-    parts = {part_of(each) for each in below}
-    packages = {each for each in below if any(other.startswith(f"{each}.") for other in below)}
-    named = {part_of(each) for each in below - packages}
-    return parts & named - {f"{each}.__init__" for each in packages if f"{each}.__init__" in parts - named}
+    parts = {part_of(name) for name in below}
+    packages = {name for name in below if any(other.startswith(f"{name}.") for other in below)}
+    named = {part_of(name) for name in below - packages}
+    return parts & named - {f"{package}.__init__" for package in packages if f"{package}.__init__" in parts - named}
 
 
 def words(source: str) -> dict[str, int]:
     """Return the words of a source's identifiers and strings, lower case, each with the line of its first use."""
-    found: dict[str, int] = {}
+    lines: dict[str, int] = {}
     for node in ast.walk(ast.parse(source)):
         for name in ("id", "attr", "name", "arg", "value"):
             text = getattr(node, name, None)
             if isinstance(text, str) and text not in NOT_THE_DOMAIN:
                 for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", text):
-                    found.setdefault(word.lower(), getattr(node, "lineno", 0))
-    return found
+                    lines.setdefault(word.lower(), getattr(node, "lineno", 0))
+    return lines
 
 
 def hooks(source: str) -> set[str]:
@@ -239,7 +239,7 @@ def hooks(source: str) -> set[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (
             node.name.startswith("pytest_")
-            or any(ast.unparse(each).startswith("pytest.hookimpl") for each in node.decorator_list)
+            or any(ast.unparse(decorator).startswith("pytest.hookimpl") for decorator in node.decorator_list)
         )
     }
 
@@ -267,7 +267,7 @@ def strangers(source: str) -> set[str]:
 
 def told(wrong: dict[str, object]) -> str:
     """Return what is wrong, a line a file; "" where nothing is."""
-    return "".join(f"\n  {name}: {each}" for name, each in wrong.items() if each)
+    return "".join(f"\n  {name}: {text}" for name, text in wrong.items() if text)
 
 
 def test_each_part_of_the_package_has_its_place() -> None:
@@ -290,8 +290,8 @@ def test_the_engine_knows_no_system() -> None:
     wrong: dict[str, object] = {}
     for path in FILES:
         if part_of(name_of(path)).startswith("engine."):
-            found = words(path.read_text())
-            wrong[name_of(path)] = ", ".join(f"{word} (line {found[word]})" for word in sorted(found.keys() & DOMAIN))
+            known = words(path.read_text())
+            wrong[name_of(path)] = ", ".join(f"{word} (line {known[word]})" for word in sorted(known.keys() & DOMAIN))
     assert not told(wrong), f"the engine knows words of honey:{told(wrong)}"
 
 

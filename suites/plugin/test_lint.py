@@ -108,7 +108,7 @@ def house(tmp_path: Path) -> Path:
 
 def clauses(house: Path, known: dict[str, dict[str, str]], head: str = "import pytest\n") -> None:
     """Write the clauses of a house."""
-    made = "".join(CLAUSE.format(name=name, **each) for name, each in known.items())
+    made = "".join(CLAUSE.format(name=name, **parts) for name, parts in known.items())
     text = f"from __future__ import annotations\n{head}from pytest_gf import clause\n{made}"
     (house / "suite" / "test_clauses.py").write_text(text)
 
@@ -126,7 +126,7 @@ def test_each_mistake_of_a_clause_is_one_line(run_pytest: Any, house: Path) -> N
     clauses(house, CLAUSES)
     lines = told(run_pytest("--gf", cwd=house))
     for name, line in SAID.items():
-        assert [each for each in lines if f"'lab.{name}'" in each and line in each], "\n".join(lines)
+        assert [text for text in lines if f"'lab.{name}'" in text and line in text], "\n".join(lines)
     assert len(lines) == len(SAID), "\n".join(lines)
 
 
@@ -134,7 +134,7 @@ def test_each_mistake_of_a_fact_is_one_line(run_pytest: Any, house: Path) -> Non
     (house / "fixtures" / "facts.py").write_text(FACTS + MISTAKEN_FACTS)
     lines = told(run_pytest("--gf", cwd=house))
     for line in SAID_OF_FACTS:
-        assert [each for each in lines if line in each], "\n".join(lines)
+        assert [text for text in lines if line in text], "\n".join(lines)
     assert len(lines) == len(SAID_OF_FACTS), "\n".join(lines)
 
 
@@ -156,7 +156,7 @@ def test_a_file_of_facts_that_cant_be_loaded_is_one_line(text: str, line: str, r
         f"from __future__ import annotations\n{text.lstrip()}" if "Listing" in text else text
     )
     outcome = run_pytest("--gf", cwd=house)
-    assert [each for each in told(outcome) if line in each], outcome.text
+    assert [text for text in told(outcome) if line in text], outcome.text
     assert len(outcome.text.strip().splitlines()) == 1, outcome.text
 
 

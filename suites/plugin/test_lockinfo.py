@@ -34,12 +34,12 @@ def lock(**changes: Any) -> bytes:
 
 
 def test_what_opentofu_writes_comes_back() -> None:
-    found = lockinfo.read(lock())
-    assert found.problems == ()
-    assert found.id == "0b8e1ef4-5ac6-1f5c-8d5a-3a1d0c3f7f11"
-    assert (found.who, found.operation) == ("runner@arc-runner-7", "OperationTypeApply")
-    assert found.created == pytest.approx(1_795_521_600.123456789)
-    assert CANARY not in repr(found)
+    read = lockinfo.read(lock())
+    assert read.problems == ()
+    assert read.id == "0b8e1ef4-5ac6-1f5c-8d5a-3a1d0c3f7f11"
+    assert (read.who, read.operation) == ("runner@arc-runner-7", "OperationTypeApply")
+    assert read.created == pytest.approx(1_795_521_600.123456789)
+    assert CANARY not in repr(read)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_what_lacks_is_named(changes: dict[str, Any], problem: str) -> None:
 
 
 def test_an_id_is_any_text_and_names_match_in_any_case() -> None:
-    found = lockinfo.read((CASES / "lock-id-is-a-word.json").read_bytes())
-    assert (found.id, found.problems) == ("my-ci-lock-17", ())
+    read = lockinfo.read((CASES / "lock-id-is-a-word.json").read_bytes())
+    assert (read.id, read.problems) == ("my-ci-lock-17", ())
     assert lockinfo.read(lock().replace(b'"ID"', b'"Id": "first", "\\u0069d"')).id.startswith("0b8e1ef4")
 
 
@@ -70,9 +70,9 @@ def test_times_of_any_zone(created: str) -> None:
 
 
 def test_what_is_shown_is_one_line_and_short() -> None:
-    found = lockinfo.read(lock(Who="a\nb\x1b[31m" + "x" * 5_000))
-    assert found.who.startswith("a?b?[31mxxx")
-    assert len(found.who) == lockinfo.LONGEST
+    read = lockinfo.read(lock(Who="a\nb\x1b[31m" + "x" * 5_000))
+    assert read.who.startswith("a?b?[31mxxx")
+    assert len(read.who) == lockinfo.LONGEST
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,9 @@ def test_a_baseline_keeps_no_value_of_a_state() -> None:
 
 @pytest.mark.parametrize("created", ["9999-12-31T23:59:59.999999999Z", "0001-01-01T00:00:00+14:00"])
 def test_a_time_that_can_not_be_shown_is_none(created: str) -> None:
-    found = lockinfo.read(lock(Created=created))
-    assert found.created is None
-    assert "created at an unknown time" in describe(found, None)
+    read = lockinfo.read(lock(Created=created))
+    assert read.created is None
+    assert "created at an unknown time" in describe(read, None)
 
 
 def test_the_same_serial_with_other_bytes_behind_the_same_etag() -> None:

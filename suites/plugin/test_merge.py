@@ -30,7 +30,7 @@ def row(clause: str, verdict: str, cause: Any = None, *because: Any) -> dict[str
     return {"clause": clause, "params": {}, "verdict": verdict, "cause": named, "because": kinds, **texts, **times}
 
 
-STARTED = {name: each for name, each in TOP.items() if name not in {"incidents", "kinds", "history", "claims"}} | {
+STARTED = {name: value for name, value in TOP.items() if name not in {"incidents", "kinds", "history", "claims"}} | {
     "finished": None,
     "exit": None,
 }
@@ -46,7 +46,7 @@ def run(folder: Path, *verdicts: Any, **more: Any) -> Path:
 
 def killed(folder: Path, *verdicts: Any) -> Path:
     folder.mkdir()
-    lines = [json.dumps(each) for each in (STARTED, *verdicts)]
+    lines = [json.dumps(entry) for entry in (STARTED, *verdicts)]
     (folder / "record.jsonl").write_text("\n".join(lines) + '\n{"clause": "half')
     return folder
 
@@ -67,7 +67,7 @@ def test_a_cause_that_one_run_saw_explains_what_another_saw(tmp_path: Path) -> N
 
 def test_killed_runs_keep_rows_and_titles_and_are_an_error(tmp_path: Path) -> None:
     record = merged(tmp_path / "out", killed(tmp_path / "one", LEARNT, row("a", "violated", LOST), row("b", "holds")))
-    assert [(each["kind"], each["title"]) for each in record["incidents"]] == [("lost", "what lost is")]
+    assert [(incident["kind"], incident["title"]) for incident in record["incidents"]] == [("lost", "what lost is")]
     assert (len(record["verdicts"]), record["unfinished"], record["exit"]) == (2, ["one"], 1)
     assert merged(tmp_path / "green", killed(tmp_path / "two", row("b", "holds")))["exit"] == 10
 

@@ -43,20 +43,20 @@ RECORD: dict[str, Any] = {
 
 def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """Return each sample by its name and its own labels; all have those of the run."""
-    found = {}
+    values = {}
     for family in text_string_to_metric_families(text):
         assert (family.type, family.documentation) == ("gauge", FAMILIES[family.name])
-        for each in family.samples:
-            labels = {name: value for name, value in each.labels.items() if name not in RUN}
-            assert {name: each.labels[name] for name in RUN} == RUN
-            found[each.name, frozenset(labels.items())] = each.value
-    return found
+        for sample in family.samples:
+            labels = {name: value for name, value in sample.labels.items() if name not in RUN}
+            assert {name: sample.labels[name] for name in RUN} == RUN
+            values[sample.name, frozenset(labels.items())] = sample.value
+    return values
 
 
 def check_against(text: str, record: Mapping[str, Any]) -> None:
     """See that metrics say what a record says, and nothing else."""
-    found = samples(text)
-    rows = {(each["clause"], ",".join(map("=".join, each["params"].items()))): each for each in record["verdicts"]}
+    values = samples(text)
+    rows = {(row["clause"], ",".join(map("=".join, row["params"].items()))): row for row in record["verdicts"]}
     wanted = {
         ("pytest_gf_verdict", frozenset({"clause": clause, "params": params, "verdict": str(verdict)}.items())): float(
             row["verdict"] == verdict
@@ -67,12 +67,12 @@ def check_against(text: str, record: Mapping[str, Any]) -> None:
     for fact in (fact for row in rows.values() for fact in row["facts"]):
         wanted["pytest_gf_fact_seconds", frozenset({"fact": fact["fact"], "params": ""}.items())] = fact["seconds"]
     wanted["pytest_gf_exit_code", frozenset()] = record["exit"]
-    assert wanted.items() <= found.items()
-    kinds = [each["kind"] for each in record["incidents"]]
-    counted = {dict(labels)["kind"]: value for (name, labels), value in found.items() if name == "pytest_gf_incidents"}
+    assert wanted.items() <= values.items()
+    kinds = [incident["kind"] for incident in record["incidents"]]
+    counted = {dict(labels)["kind"]: value for (name, labels), value in values.items() if name == "pytest_gf_incidents"}
     assert {kind: value for kind, value in counted.items() if value} == {kind: kinds.count(kind) for kind in kinds}
     assert "unreachable" in counted, "a kind that does not stand is 0, and not absent"
-    assert {name for name, _ in found} - {LAST_CALM} == FAMILIES.keys() - {LAST_CALM}
+    assert {name for name, _ in values} - {LAST_CALM} == FAMILIES.keys() - {LAST_CALM}
 
 
 def test_a_file_says_what_the_record_says_and_when_the_last_run_without_red_was(built: Built, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_file_says_what_the_record_says_and_when_the_last_run_without_red_was(
     red, still = run("2")
     assert (never, green["exit"], red["exit"]) == (None, 0, 1)
     assert first == still == metrics._seconds(green["finished"])
-    assert not [each for each in tmp_path.iterdir() if each.name.startswith("gf.prom.")]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("gf.prom.")]
     path.write_text("what is this {")
     assert run("2")[1] is None, "what is no file of metrics says nothing"
 
@@ -283,17 +283,17 @@ def real() -> Iterator[str]:
 def test_a_real_pushgateway_keeps_the_last_run_without_red_and_replaces_the_rest(real: str) -> None:
     def scraped() -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
         lines = httpx.get(f"{real}/metrics", trust_env=False, timeout=60).text.splitlines()
-        ours = [each for each in lines if "pytest_gf" in each and "push_" not in each]
-        return samples("\n".join(re.sub(r'(job="pytest_gf"|instance=""),?', "", each) for each in ours) + "\n")
+        ours = [line for line in lines if "pytest_gf" in line and "push_" not in line]
+        return samples("\n".join(re.sub(r'(job="pytest_gf"|instance=""),?', "", line) for line in ours) + "\n")
 
     loss = {"kind": "loss", "subject": "x"}
     to = Gateway(real)
     metrics.push(metrics.families(RECORD, ["k"], NOW, 7.0), to, NOW, 60)
     metrics.push(metrics.families(RECORD | {"exit": 1, "incidents": [loss]}, ["k"], NOW, None), to, NOW, 60)
-    found = scraped()
-    assert found[LAST_CALM, frozenset()] == 7.0, "this run knows none, so it stays"
-    assert found["pytest_gf_exit_code", frozenset()] == 1
-    assert found["pytest_gf_incidents", frozenset({("kind", "loss")})] == 1
+    values = scraped()
+    assert values[LAST_CALM, frozenset()] == 7.0, "this run knows none, so it stays"
+    assert values["pytest_gf_exit_code", frozenset()] == 1
+    assert values["pytest_gf_incidents", frozenset({("kind", "loss")})] == 1
     metrics.push(metrics.families(RECORD, ["k"], NOW, 8.0), to, NOW, 60)
     after = scraped()
     assert ("pytest_gf_incidents", frozenset({("kind", "loss")})) not in after

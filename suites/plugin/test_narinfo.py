@@ -147,7 +147,7 @@ def test_each_malformed_kind_is_its_own(data: bytes, kind: str) -> None:
 
 def test_references_are_signed_sorted_and_once() -> None:
     """As Nix 2.8 does: one that is signed in the order of its lines is refused by it."""
-    base = [f"/nix/store/{each}" for each in (BASE, REFERENCE)]
+    base = [f"/nix/store/{name}" for name in (BASE, REFERENCE)]
     for order in (f"{REFERENCE} {BASE}", f"{BASE}  {REFERENCE} ", f"{BASE} {REFERENCE} {BASE}"):
         assert parse(text(References=order)).fingerprint.endswith(f";4711;{','.join(base)}")
 

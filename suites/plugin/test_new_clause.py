@@ -50,16 +50,16 @@ def test_the_four_stubs_are_collected_and_say_what_is_missing(checkout: Path, ru
         assert (checkout / name).is_file()
     for name in (*WRITTEN, str(stubs.TABLE), str(stubs.FAULTS), "docs/clauses.md", "docs/faults.md", "changelog/"):
         assert name in made.stdout
-    found = {"cwd": checkout, "environment": {"PYTHONPATH": str(checkout)}}
+    where = {"cwd": checkout, "environment": {"PYTHONPATH": str(checkout)}}
     chosen = ("-m", "canary", "-k", "rustfs.node-version", "--gf-fault=node-version-wrong")
-    outcome = run_pytest(*chosen, **found)
+    outcome = run_pytest(*chosen, **where)
     assert outcome.exit == 11, outcome.text
     (row,) = outcome.record["verdicts"]
     assert (row["clause"], row["reason"]) == ("rustfs.node-version", "the node version is not observed yet")
     fact = checkout / "fixtures" / "node_version.py"
     text = fact.read_text()
     fact.write_text(f'{text[: text.index("    raise Unproven")]}    return NodeVersion(contract.name, "another")\n')
-    outcome = run_pytest(*chosen, **found)
+    outcome = run_pytest(*chosen, **where)
     assert outcome.exit == 1, outcome.text
     (row,) = outcome.record["verdicts"]
     assert row["reason"].startswith("the node version is another, and the contract says GloriousFlywheel\n")

@@ -19,10 +19,10 @@ TARGET = 'name = "{name}"\nvantage = "operator"\nallow = ["scratch", "publicatio
 @pytest.fixture
 def targets(tmp_path: Path) -> dict[str, Path]:
     """Three targets, told apart by their names."""
-    found = {name: tmp_path / f"{name}.toml" for name in ("option", "variable", "ini")}
-    for name, path in found.items():
+    paths = {name: tmp_path / f"{name}.toml" for name in ("option", "variable", "ini")}
+    for name, path in paths.items():
         path.write_text(TARGET.format(name=name))
-    return found
+    return paths
 
 
 def test_option_before_variable_before_ini(targets: dict[str, Path], run_pytest: Any) -> None:

@@ -159,10 +159,10 @@ def test_only_an_archive_that_was_read_is_malformed_itself() -> None:
 def test_any_text_is_a_content_address_or_malformed(text: str) -> None:
     for start in ("", "fixed:r:sha256:", "text:sha256:"):
         try:
-            found = contentaddress.parse(start + text)
+            address = contentaddress.parse(start + text)
         except contentaddress.Malformed:
             continue
-        assert len(found.digest) == contentaddress.SIZES[found.algorithm]
+        assert len(address.digest) == contentaddress.SIZES[address.algorithm]
 
 
 def test_paths_that_nix_makes() -> None:

@@ -29,7 +29,7 @@ def test_a_loss_beside_a_push_that_was_not_taken_is_its_class_and_its_cause() ->
     assert "push nothing more" in lost.next_step
     trouble = lost.trouble()
     assert trouble is not None
-    assert {str(each) for each in trouble.because} >= {"bucket-index-loss attic", "bucket-index-loss tofu-state"}
+    assert {str(cause) for cause in trouble.because} >= {"bucket-index-loss attic", "bucket-index-loss tofu-state"}
     assert lost.waivable
     assert not published(OK, OK, lost=BUCKETS).waivable, "what holds needs no waiver"
 

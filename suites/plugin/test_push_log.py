@@ -158,9 +158,9 @@ def test_no_text_breaks_it(text: str) -> None:
 
 def test_the_gravest_line_speaks_for_a_log() -> None:
     log = "\n".join((LINES["network"][0], LINES["credential/auth"][0], LINES["bucket-index recurrence"][0]))
-    found = push_log.gravest(log)
-    assert found is not None
-    assert (found.kind, found.number) == ("bucket-index recurrence", 3)
+    gravest = push_log.gravest(log)
+    assert gravest is not None
+    assert (gravest.kind, gravest.number) == ("bucket-index recurrence", 3)
     assert push_log.gravest("\n".join(LINES[""])) is None
 
 

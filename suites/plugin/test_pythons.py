@@ -36,7 +36,7 @@ def test_good_json_is_good_json(version: tuple[int, int, int], monkeypatch: pyte
     """On 3.11.2 the canary called four good states "not JSON": a false red."""
     module = on(version, monkeypatch)
     patterns = [*module._nested(), *module._shallow(), module._NAME, module._SPELLED, module._A_STRING]
-    has_repeats = any(REPEATED_GROUP.search(each.pattern) for each in patterns)
+    has_repeats = any(REPEATED_GROUP.search(pattern.pattern) for pattern in patterns)
     assert has_repeats == (version >= (3, 11, 5))
     for value in GOOD:
         for indent in (None, 2):

@@ -102,7 +102,7 @@ def certificate(folder: Path, *, days: tuple[float, float] = (-1, 90), name: str
 def lines(*sections: Section, deadline: float = LONG) -> list[PlanLine]:
     """Return the lines of a target that has these sections, but for the first."""
     house = SimpleNamespace(sections=sections)
-    target = SimpleNamespace(sections={each.name: f"the value of {each.name}" for each in sections})
+    target = SimpleNamespace(sections={section.name: f"the value of {section.name}" for section in sections})
     first, *rest = reach(SimpleNamespace(house=house, target=target, deadline=deadline))  # type: ignore[arg-type]
     assert first[1] is False
     return rest
@@ -212,8 +212,8 @@ def test_an_answer_of_a_cache_is_as_old_as_it_says(serve: Serve) -> None:
 
 @given(st.text(max_size=60), st.text(max_size=20))
 def test_whatever_a_server_says_of_its_clock(date: str, age: str) -> None:
-    found = ahead(date, age, 0.0)
-    assert found is None or found == found  # noqa: PLR0124  # It is no NaN.
+    seconds = ahead(date, age, 0.0)
+    assert seconds is None or seconds == seconds  # noqa: PLR0124  # It is no NaN.
     assert ahead("Thu, 01 Jan 1970 00:01:00 GMT", age, 60.0) is not None
 
 
@@ -224,13 +224,14 @@ def test_a_date_that_is_none(date: str) -> None:
 
 def test_servers_that_are_silent_end_with_the_deadline(serve: Serve) -> None:
     """Side by side: ten of them take no longer than one."""
-    found = lines(
-        *(Section(f"s{each}", dict, endpoints=at(f"http://127.0.0.1:{serve()}")) for each in range(10)), deadline=2.0
+    lines_said = lines(
+        *(Section(f"s{number}", dict, endpoints=at(f"http://127.0.0.1:{serve()}")) for number in range(10)),
+        deadline=2.0,
     )
-    for said, lacks in found:
+    for said, lacks in lines_said:
         assert "no answer within" in said
         assert lacks
-    assert len(found) == 10
+    assert len(lines_said) == 10
 
 
 def test_a_server_that_drips_is_given_up(serve: Serve) -> None:
@@ -272,7 +273,7 @@ def test_a_target_of_which_everything_is_down(tmp_path: Path) -> None:
     def breaks(_value: Any, _target: Any) -> dict[str, str]:
         raise ProbeError("reading it", "it is not there", "write it")
 
-    found = lines(
+    lines_said = lines(
         Section("bare", dict),
         Section("breaks", dict, endpoints=breaks),
         Section("hangs", dict, endpoints=never),
@@ -281,7 +282,7 @@ def test_a_target_of_which_everything_is_down(tmp_path: Path) -> None:
         Section("ways", dict, endpoints=at("port-forward:n/svc/s:1", about="see [down]")),
         deadline=2.0,
     )
-    assert [said.split(": ")[0].strip() for said, _ in found] == [
+    assert [said.split(": ")[0].strip() for said, _ in lines_said] == [
         "unseen [bare] its Section declares no endpoints and no identity",
         "FAILS  [breaks]",
         "FAILS  [hangs]",
@@ -291,10 +292,10 @@ def test_a_target_of_which_everything_is_down(tmp_path: Path) -> None:
         f"FAILS  [files] no {tmp_path.as_uri()}/no",
         "unseen [ways] at port-forward:n/svc/s:1",
     ]
-    assert [lacks for _, lacks in found] == [False, True, True, True, False, False, True, False]
-    assert "it is not there: write it" in found[1][0]
-    assert "no answer within 2 s" in found[2][0]
-    assert found[4][0].endswith("not asked, because no address above is reached")
+    assert [lacks for _, lacks in lines_said] == [False, True, True, True, False, False, True, False]
+    assert "it is not there: write it" in lines_said[1][0]
+    assert "no answer within 2 s" in lines_said[2][0]
+    assert lines_said[4][0].endswith("not asked, because no address above is reached")
 
 
 def test_behind_a_proxy_nothing_is_dialled(monkeypatch: pytest.MonkeyPatch) -> None:

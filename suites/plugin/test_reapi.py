@@ -25,24 +25,24 @@ def official() -> dict[str, Any]:
     from buildstream._protos.build.bazel.remote.execution.v2 import remote_execution_pb2
     from buildstream._protos.google.bytestream import bytestream_pb2
 
-    found: dict[str, Any] = {}
+    descriptors: dict[str, Any] = {}
 
     def walk(descriptor: Any) -> None:
-        found[descriptor.full_name] = descriptor
-        for each in descriptor.nested_types:
-            walk(each)
+        descriptors[descriptor.full_name] = descriptor
+        for nested in descriptor.nested_types:
+            walk(nested)
 
     files = [remote_execution_pb2.DESCRIPTOR, bytestream_pb2.DESCRIPTOR, *remote_execution_pb2.DESCRIPTOR.dependencies]
     for file in files:
-        for each in file.message_types_by_name.values():
-            walk(each)
-    return found
+        for message in file.message_types_by_name.values():
+            walk(message)
+    return descriptors
 
 
 @pytest.mark.parametrize(
     "name",
     sorted(
-        {each for method in reapi.METHODS.values() for each in (method.request, method.response)} - HEALTH
+        {message for method in reapi.METHODS.values() for message in (method.request, method.response)} - HEALTH
         | {"v2.Digest"}
     ),
 )

@@ -24,8 +24,8 @@ STOOD = "bucket-index-loss attic, which stood from 2026-05-08T09:00:00.000Z to 2
 def told(*gone: dict[str, Any]) -> list[str]:
     last = {"run": "r", "started": "2026-05-08T10:00:00.000Z", "exit": 1}
     nothing: dict[str, Any] = {name: [] for name in ("new", "new_since_green", "mended", "flaps", "unreadable")}
-    found = lines({"runs": 2, "left_out": 0, "later": 0, "last": last, "green": None, "gone": list(gone)} | nothing)
-    return [each for each in found if "stands no more" in each or "recovered" in each]
+    shown = lines({"runs": 2, "left_out": 0, "later": 0, "last": last, "green": None, "gone": list(gone)} | nothing)
+    return [line for line in shown if "stands no more" in line or "recovered" in line]
 
 
 @pytest.mark.parametrize(

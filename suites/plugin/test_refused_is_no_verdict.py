@@ -33,8 +33,8 @@ DENIED = Status("PERMISSION_DENIED", "RBAC: access denied")
 
 def fact_of(file: str, name: str) -> Callable[..., Any]:
     """Return a fact's function, to be called with what it needs."""
-    found: Callable[..., Any] = runpy.run_path(str(FIXTURES / file))[name]
-    return found
+    function: Callable[..., Any] = runpy.run_path(str(FIXTURES / file))[name]
+    return function
 
 
 class Cache:
@@ -139,10 +139,10 @@ READY = {"status": "ok", "ready": True}
 
 
 def health_of(ready: Health) -> Any:
-    found = runpy.run_path(str(FIXTURES / "rustfs.py"))["health"]
+    function = runpy.run_path(str(FIXTURES / "rustfs.py"))["health"]
     answers = {"/health": Health(200, {"version": "1.0"} | READY, ""), "/health/ready": ready}
-    found.__globals__["ask"] = lambda _, path, **__: answers[path]
-    return found(None, None, Stub(s3=object(), name="t"), Stub(deadline=1.0))
+    function.__globals__["ask"] = lambda _, path, **__: answers[path]
+    return function(None, None, Stub(s3=object(), name="t"), Stub(deadline=1.0))
 
 
 def test_rustfs_says_itself_whether_it_is_ready() -> None:
@@ -172,7 +172,7 @@ def test_readiness_that_rustfs_did_not_say_is_unproven(ready: Health) -> None:
 
 def anonymous(*answers: Answer) -> Any:
     view = fact_of("rustfs.py", "anonymous_view")
-    return view(Answer(403, "AccessDenied"), {str(at): each for at, each in enumerate(answers)}, {})
+    return view(Answer(403, "AccessDenied"), {str(at): answer for at, answer in enumerate(answers)}, {})
 
 
 def test_the_anonymous_are_answered_where_s3_gives_or_looks_for_it() -> None:

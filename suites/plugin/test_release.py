@@ -33,25 +33,27 @@ def locked(name: str) -> dict[str, str]:
 
 def wanted() -> dict[str, list[Requirement]]:
     asked = {f"{path.stem}.txt": path.read_text().splitlines() for path in REQUIREMENTS.glob("*.in")}
-    return {name: [Requirement(each) for each in lines] for name, lines in asked.items()} | {
-        "runtime.txt": [Requirement(each) for each in PROJECT["dependencies"]]
+    return {name: [Requirement(line) for line in lines] for name, lines in asked.items()} | {
+        "runtime.txt": [Requirement(line) for line in PROJECT["dependencies"]]
     }
 
 
 @pytest.mark.parametrize("name", ["runtime.txt", "build.txt", "release.txt"])
 def test_the_lock_satisfies_what_is_asked_and_has_hashes(name: str) -> None:
     versions = locked(name)
-    for each in wanted()[name]:
-        version = versions.get(canonicalize_name(each.name))
-        assert version is not None, f"{each} is not locked: see deploy/README.md"
-        assert each.specifier.contains(version), f"{name} has {each.name} {version}, and {each} is asked"
+    for requirement in wanted()[name]:
+        version = versions.get(canonicalize_name(requirement.name))
+        assert version is not None, f"{requirement} is not locked: see deploy/README.md"
+        assert requirement.specifier.contains(version), (
+            f"{name} has {requirement.name} {version}, and {requirement} is asked"
+        )
     for entry in re.split(r"\n(?=[A-Za-z0-9])", (REQUIREMENTS / name).read_text()):
         assert not LINE.match(entry) or "--hash=sha256:" in entry, entry
 
 
 def test_every_dependency_is_below_its_next_major() -> None:
-    for each in (*PROJECT["dependencies"], *(REQUIREMENTS / "release.in").read_text().split("\n")[:-1]):
-        assert "<" in each, each
+    for line in (*PROJECT["dependencies"], *(REQUIREMENTS / "release.in").read_text().split("\n")[:-1]):
+        assert "<" in line, line
 
 
 def release(*arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -146,10 +148,10 @@ def test_the_workflows_bill_of_materials_names_every_dependency(tmp_path: Path) 
         "steps"
     ]
     (line,) = (
-        each
+        line
         for step in steps
-        for each in step.get("run", "").splitlines()
-        if each.startswith("cyclonedx-py environment ")
+        for line in step.get("run", "").splitlines()
+        if line.startswith("cyclonedx-py environment ")
     )
     words = shlex.split(
         line.replace("$RUNNER_TEMP/installed", sys.prefix).replace("pyproject.toml", str(ROOT / "pyproject.toml"))
@@ -160,5 +162,5 @@ def test_the_workflows_bill_of_materials_names_every_dependency(tmp_path: Path) 
     bill = json.loads((tmp_path / words[words.index("-o") + 1]).read_text())
     assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", "pytest-gf")
     assert bill["metadata"]["component"]["version"] == PROJECT["version"]
-    named = {canonicalize_name(each["name"]) for each in bill["components"]}
-    assert {canonicalize_name(Requirement(each).name) for each in PROJECT["dependencies"]} <= named
+    named = {canonicalize_name(component["name"]) for component in bill["components"]}
+    assert {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]} <= named

@@ -59,7 +59,7 @@ def test_more_than_github_shows_is_counted() -> None:
     dark = [row(f"u{at}", "unproven", f"a,b.yml:{at}: [r] w; m") for at in range(1, 31)]
     made = annotated(*many, *dark)
     for level in ("error", "warning"):
-        of_level = [each for each in made if each.startswith(f"::{level} ")]
+        of_level = [line for line in made if line.startswith(f"::{level} ")]
         assert len(of_level) == github.MOST
         assert of_level[0].startswith(f"::{level} file=a%2Cb.yml,line=1,title=")
         assert "and 21 more" in of_level[-1]

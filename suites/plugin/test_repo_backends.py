@@ -28,13 +28,13 @@ def recorded(**changed: Any) -> str:
 
 
 def seen(sources: dict[str, str], variables: dict[str, str] | None = None, **place: Any) -> backends.Effective:
-    found = {f"{FOLDER}/{name}" if "/" not in name else name: text for name, text in sources.items()}
+    files = {f"{FOLDER}/{name}" if "/" not in name else name: text for name, text in sources.items()}
     patterns = (f"{FOLDER}/*.hcl",)
-    return backends.effective(found, backends.BackendPlace(FOLDER, patterns, variables or {}, **place))
+    return backends.effective(files, backends.BackendPlace(FOLDER, patterns, variables or {}, **place))
 
 
-def rules(found: Findings) -> list[str]:
-    return [f"{each.rule}:{each.line}{'?' if each.undecided else ''}" for each in sorted(found.found)]
+def rules(findings: Findings) -> list[str]:
+    return [f"{finding.rule}:{finding.line}{'?' if finding.undecided else ''}" for finding in sorted(findings.found)]
 
 
 @pytest.mark.parametrize(
@@ -96,16 +96,16 @@ def test_single_variables_count_where_the_contract_names_them() -> None:
     single = {"endpoint": "TOFU_BACKEND_S3_ENDPOINT", "key": "TOFU_BACKEND_S3_KEY"}
     variables = {"TOFU_BACKEND_S3_ENDPOINT": THERE}
     assert rules(backends.materialized(seen({"a.tf": BLOCK}, variables), PROMISE)) == []
-    found = backends.materialized(seen({"a.tf": BLOCK}, variables, single=single), PROMISE)
-    assert rules(found) == ["other-endpoint:1"]
+    findings = backends.materialized(seen({"a.tf": BLOCK}, variables, single=single), PROMISE)
+    assert rules(findings) == ["other-endpoint:1"]
     good = {"TOFU_BACKEND_S3_ENDPOINT": HERE, "TOFU_BACKEND_S3_KEY": KEY}
     assert rules(backends.materialized(seen({"a.tf": BLOCK}, good, single=single), PROMISE)) == []
 
 
 def test_without_a_target_another_endpoint_is_undecided() -> None:
     unknown = backends.Promise("attic", "tofu-state", KEY, (HERE,), is_known=False)
-    found = backends.materialized(seen({RECORD: recorded(endpoints={"s3": THERE})}), unknown)
-    assert rules(found) == ["other-endpoint:9?"]
+    findings = backends.materialized(seen({RECORD: recorded(endpoints={"s3": THERE})}), unknown)
+    assert rules(findings) == ["other-endpoint:9?"]
 
 
 def test_where_a_forward_of_this_machine_may_lead_is_undecided() -> None:
@@ -117,11 +117,11 @@ def test_where_a_forward_of_this_machine_may_lead_is_undecided() -> None:
 
 def test_no_credential_of_a_record_is_ever_shown() -> None:
     secret = {"secret_key": "sEcReT", "token": "sEcReT", "endpoints": {"s3": "http://user:sEcReT@other.example:9000"}}
-    found = backends.materialized(seen({RECORD: recorded(**secret)}), PROMISE)
-    assert rules(found) == ["other-endpoint:9"]
-    assert "sEcReT" not in f"{found.diagnosis}{found.seen}"
-    assert "skip" not in found.seen
-    assert "lock lockfile" in found.seen
+    findings = backends.materialized(seen({RECORD: recorded(**secret)}), PROMISE)
+    assert rules(findings) == ["other-endpoint:9"]
+    assert "sEcReT" not in f"{findings.diagnosis}{findings.seen}"
+    assert "skip" not in findings.seen
+    assert "lock lockfile" in findings.seen
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ INVENTORY = "pytest -m inventory --gf-strict"
 
 
 def rules(text: str, ini: dict[str, str] | None = None) -> list[str]:
-    found = canary.order("w", workflow.workflow(text), STEPS, ini).found
-    return [f"{each.rule}:{each.line}{'?' if each.undecided else ''}" for each in sorted(found)]
+    findings = canary.order("w", workflow.workflow(text), STEPS, ini).found
+    return [f"{finding.rule}:{finding.line}{'?' if finding.undecided else ''}" for finding in sorted(findings)]
 
 
 SAME = (
@@ -103,13 +103,13 @@ def test_without_any_target_every_step_observes_the_lab() -> None:
     assert len(rules(without, {"gf_target": "lab"})) == 5
     assert rules(NEW.replace(" --gf-strict", ""), {"addopts": "--gf-strict"}) == []
     written = without.replace("    steps:\n", '    steps:\n      - run: echo "GF_TARGET=x" >> "$GITHUB_ENV"\n')
-    assert {each[-1] for each in rules(written)} == {"?"}
+    assert {rule[-1] for rule in rules(written)} == {"?"}
 
 
 def test_an_order_that_is_turned_is_found() -> None:
     first, last = "pytest -m ha --gf-expect-interim --gf-strict", INVENTORY
     turned = NEW.replace(first, "X").replace(last, first).replace("X", last)
-    assert {each.partition(":")[0] for each in rules(turned)} == {"canary-order"}
+    assert {rule.partition(":")[0] for rule in rules(turned)} == {"canary-order"}
 
 
 @pytest.mark.parametrize(

@@ -69,13 +69,13 @@ EXPECTED = [
 
 @pytest.mark.parametrize(("name", "what", "expected"), EXPECTED)
 def test_small_checkouts(name: str, what: str, expected: list[str]) -> None:
-    found = sorted(set(judged(SMALL / name)[what].found))
-    assert [f"{each.path}:{each.line}{'?' if each.undecided else ''}" for each in found] == expected
+    findings = sorted(set(judged(SMALL / name)[what].found))
+    assert [f"{finding.path}:{finding.line}{'?' if finding.undecided else ''}" for finding in findings] == expected
 
 
 def test_the_repositorys_name_decides_where_it_is_said() -> None:
     said = judged(SMALL / "repo_name", "tinyland-inc/GloriousFlywheel")["pull-requests"]
-    assert [(each.line, each.undecided) for each in said.found] == [(7, "")]
+    assert [(finding.line, finding.undecided) for finding in said.found] == [(7, "")]
     assert judged(SMALL / "repo_name", "someone/else")["pull-requests"].holds
 
 
@@ -121,17 +121,20 @@ def test_steps_of_a_pull_request(steps: str, expected: str) -> None:
     text = f"on: pull_request\njobs:\n  t:\n    runs-on: x\n    steps:\n{inner}\n"
     sources = {**AROUND_STEPS, WORKFLOW: text}
     plan = quarantine.Plan(known=Known(RULES.quarantine.actions, RULES.quarantine.quiet, CACHES))
-    found = quarantine.pull_requests(sources, quarantine.read(sources), plan)
-    assert ("!" if not found.holds else "?" if found.undecided else "") == expected, found.found
+    findings = quarantine.pull_requests(sources, quarantine.read(sources), plan)
+    assert ("!" if not findings.holds else "?" if findings.undecided else "") == expected, findings.found
 
 
 def test_what_cannot_be_read_and_no_credential_reaches_holds_and_is_counted() -> None:
     text = "on: pull_request\njobs: {t: {runs-on: x, steps: [{run: nix run .#app}, {uses: some/action@v1}]}}\n"
     plan = quarantine.Plan(known=Known(RULES.quarantine.actions, RULES.quarantine.quiet, CACHES))
-    found = quarantine.pull_requests({WORKFLOW: text}, quarantine.read({WORKFLOW: text}), plan)
-    assert not found.found
-    assert "1 command(s) that can't be read" in found.seen
+    findings = quarantine.pull_requests({WORKFLOW: text}, quarantine.read({WORKFLOW: text}), plan)
+    assert not findings.found
+    assert "1 command(s) that can't be read" in findings.seen
     token = text.replace("runs-on: x", 'runs-on: x, env: {ATTIC_TOKEN: "${{ secrets.ATTIC_TOKEN }}"}')
-    found = quarantine.pull_requests({WORKFLOW: token}, quarantine.read({WORKFLOW: token}), plan)
-    assert {each.undecided.split(",")[0] for each in found.undecided} == {"nix run .#app", "uses some/action@v1"}
-    assert found.holds
+    findings = quarantine.pull_requests({WORKFLOW: token}, quarantine.read({WORKFLOW: token}), plan)
+    assert {finding.undecided.split(",")[0] for finding in findings.undecided} == {
+        "nix run .#app",
+        "uses some/action@v1",
+    }
+    assert findings.holds

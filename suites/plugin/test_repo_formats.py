@@ -21,21 +21,21 @@ from pytest_gf.honey.observed.repository.searching import is_among
 
 @given(st.lists(st.text(alphabet="a/.*?[", max_size=5), max_size=4), st.text(alphabet="a/.b", max_size=6))
 def test_a_path_fits_as_fnmatch_says(patterns: list[str], path: str) -> None:
-    assert is_among(path, patterns) is any(fnmatchcase(path, each) for each in patterns)
+    assert is_among(path, patterns) is any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
 @given(st.text(alphabet="ab${}[]( )\n'\"é", max_size=60))
 def test_a_template_becomes_a_word_of_its_own_length(text: str) -> None:
-    found = rendered(text, (GITHUB, GITLAB, JUST))
-    assert len(found.text.encode()) == len(text.encode())
-    assert found.original(found.text, 0) == text
-    assert (HOLE in found.holed(found.text, 0)) is bool(found.spans)
+    template = rendered(text, (GITHUB, GITLAB, JUST))
+    assert len(template.text.encode()) == len(text.encode())
+    assert template.original(template.text, 0) == text
+    assert (HOLE in template.holed(template.text, 0)) is bool(template.spans)
 
 
 def test_a_known_template_is_filled_in_and_lines_stay_those_of_the_text() -> None:
-    found = rendered("a ${{ x }} b\nc ${{ y }}", (GITHUB,), {"x": "1\n2"}.get)
-    assert found.text.startswith("a 1\n2 b\nc ___")
-    assert found.line(found.text.encode().index(b"c"), 2) == 1
+    template = rendered("a ${{ x }} b\nc ${{ y }}", (GITHUB,), {"x": "1\n2"}.get)
+    assert template.text.startswith("a 1\n2 b\nc ___")
+    assert template.line(template.text.encode().index(b"c"), 2) == 1
 
 
 def test_recipes_of_just() -> None:
@@ -43,7 +43,7 @@ def test_recipes_of_just() -> None:
         "a := 'x'\nalias p := push\n\n@push target=\"main\" *rest: (build 'y') && after\n    @echo {{a}}\nbuild:\n after:\n"
     )
     assert read_.recipes["p"].parameters == (("target", "main"), ("rest", None))
-    assert {each.name for each in read_.recipes["push"].needs} == {"build", "after"}
+    assert {need.name for need in read_.recipes["push"].needs} == {"build", "after"}
     assert read_.rendered(read_.recipes["push"], []).text.strip() == "echo x"
     assert recipes.just("x:\n    #!/usr/bin/env python3\n    1\n").recipes["x"].interpreter == "python3"
     assert not recipes.just("mod other\n").whole
@@ -52,14 +52,14 @@ def test_recipes_of_just() -> None:
 def test_targets_of_make() -> None:
     read_ = recipes.make("A ?= attic\nall: push # c\n.PHONY: all\npush build:\n\t-@$(A) push $$X $(shell pwd)\n")
     assert read_.first == "all"
-    assert [each.name for each in read_.recipes["all"].needs] == ["push"]
+    assert [need.name for need in read_.recipes["all"].needs] == ["push"]
     assert read_.rendered(read_.recipes["build"], []).text.strip().startswith("attic push $X ____")
 
 
 def test_nix_settings_follow_their_includes_once() -> None:
     files = {"a/b.conf": "include nix.conf\n!include absent.conf\nsubstituters = x y # z\n"}
-    found = list(nixconf.read("a/nix.conf", "include b.conf\ntrusted-substituters = w\n", files.get))
-    assert found == [
+    settings = list(nixconf.read("a/nix.conf", "include b.conf\ntrusted-substituters = w\n", files.get))
+    assert settings == [
         nixconf.Absent("a/b.conf", 2, "absent.conf"),
         nixconf.Setting("a/b.conf", 3, "substituters", ("x", "y")),
         nixconf.Setting("a/nix.conf", 2, "trusted-substituters", ("w",)),
@@ -156,16 +156,16 @@ def test_includes_that_are_not_here() -> None:
 )
 def test_which_branches_a_pull_request_may_be_for(filters: str, possible: set[str], never: set[str]) -> None:
     texts = ["if: github.base_ref == 'release' || contains('[\"release/1\", \"release/old\"]', github.base_ref)"]
-    found = set().union(*branches.possible(texts, read(filters), "main"))
-    assert possible <= found
-    assert not never & found
+    reachable = set().union(*branches.possible(texts, read(filters), "main"))
+    assert possible <= reachable
+    assert not never & reachable
 
 
 @pytest.mark.parametrize("text", ["x: " + "(a" * 500_000, "x a" + " " * 1_000_000, "y:\n" * (recipes.MOST_LINES + 1)])
 @pytest.mark.parametrize("read", [recipes.just, recipes.make])
 def test_what_of_a_recipe_is_too_long_is_not_read_and_said(read: Callable[[str], recipes.Recipes], text: str) -> None:
     begun = time.process_time()
-    found = read(f"x:\n    true\n{text}\n")
+    recipes = read(f"x:\n    true\n{text}\n")
     assert time.process_time() - begun < 60
-    assert found.recipes["x"].body.strip() == "true"
-    assert not found.whole
+    assert recipes.recipes["x"].body.strip() == "true"
+    assert not recipes.whole

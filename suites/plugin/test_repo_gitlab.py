@@ -307,8 +307,8 @@ build:
 
 def judged(files: dict[str, str]) -> str:
     """Return what the clause about pull requests would say of these files."""
-    found = quarantine.pull_requests(files, quarantine.read(files), quarantine.Plan())
-    return "violated" if found.standing else "undecided" if found.undecided else "holds"
+    findings = quarantine.pull_requests(files, quarantine.read(files), quarantine.Plan())
+    return "violated" if findings.standing else "undecided" if findings.undecided else "holds"
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -322,8 +322,8 @@ def test_a_push_is_found_where_it_stands_in_an_included_file() -> None:
         ".gitlab-ci.yml": "include: ci/push.yml\nup: {extends: .push, rules: [{if: $CI_MERGE_REQUEST_IID}]}\n",
         "ci/push.yml": ".push:\n  script:\n    - nix build\n    - attic push main result\n",
     }
-    found = quarantine.pull_requests(files, quarantine.read(files), quarantine.Plan()).standing
-    assert [(each.path, each.line) for each in found] == [("ci/push.yml", 4)]
+    standing = quarantine.pull_requests(files, quarantine.read(files), quarantine.Plan()).standing
+    assert [(finding.path, finding.line) for finding in standing] == [("ci/push.yml", 4)]
 
 
 def test_pipelines_that_include_and_start_one_another_end() -> None:
@@ -340,5 +340,5 @@ def test_references_that_multiply_are_undecided() -> None:
         one: ", ".join(f"!reference [.{other}, script]" for _ in range(9))
         for one, other in zip(letters, letters[1:] + "a", strict=True)
     }
-    lines = [f".{one}: {{script: [{each}]}}" for one, each in listed.items()]
+    lines = [f".{one}: {{script: [{reference}]}}" for one, reference in listed.items()]
     assert judged({".gitlab-ci.yml": "\n".join([*lines, "j: {script: [!reference [.a, script]]}"])}) == "undecided"

@@ -122,10 +122,10 @@ def test_envrc_with_everything_open_is_bounded() -> None:
     ids=lambda text: text[:5],
 )
 def test_shell_is_bounded_and_what_is_not_read_is_undecided(text: str) -> None:
-    found = effects(f"{text}\nattic push main\n", Around())
+    acts = effects(f"{text}\nattic push main\n", Around())
     # A here-document that never ends takes the rest for its text, as Bash does.
-    assert found or text.startswith("<<")
-    assert all(each.unknown for each in found)
+    assert acts or text.startswith("<<")
+    assert all(act.unknown for act in acts)
 
 
 def test_a_parse_that_takes_too_long_is_no_shell_without_a_push(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,9 +172,9 @@ def test_loops_are_not_followed_and_inside_is_read_once(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "config").write_text("a secret")
     (tmp_path / "config").symlink_to(".git/config")
-    found = repository.read(tmp_path)
-    assert found.texts == {"a/text": "x", "link": "x"}
-    assert set(found.refused) == {"a/again", "config"}
+    checkout = repository.read(tmp_path)
+    assert checkout.texts == {"a/text": "x", "link": "x"}
+    assert set(checkout.refused) == {"a/again", "config"}
 
 
 def test_a_deep_tree_is_bounded(tmp_path: Path) -> None:

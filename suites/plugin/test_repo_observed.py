@@ -32,8 +32,8 @@ CLOUD = 'terraform {\n  # In the place of a backend.\n  cloud {\n    organizatio
 CANARY = (model.HERE / "repository" / ".github" / "workflows" / "rustfs-state-authority-canary.yml").read_text()
 
 
-def rules(found: Findings) -> list[str]:
-    return [f"{each.rule}:{each.line}{'?' if each.undecided else ''}" for each in sorted(found.found)]
+def rules(findings: Findings) -> list[str]:
+    return [f"{finding.rule}:{finding.line}{'?' if finding.undecided else ''}" for finding in sorted(findings.found)]
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ ELIGIBLE = '{"classes": {\n  "a": {"state": "eligible"},\n  "b": {"state": "bloc
 def test_executor_mode_is_for_eligible_classes(text: str, used: str, expected: list[str]) -> None:
     flow = f"on: push\n# BAZEL_REMOTE_EXECUTOR\nenv: {{BAZEL_REMOTE_EXECUTOR: x, RBE_TARGET_CLASS: {used}}}\n"
     sources = {"e.json": text, ".github/workflows/w.yml": flow.replace("# BAZEL_REMOTE_EXECUTOR\n", "")}
-    found = executor.eligible(sources, "e.json", RULES.executor.states, RULES.executor.eligible)
-    assert rules(found) == expected
+    findings = executor.eligible(sources, "e.json", RULES.executor.states, RULES.executor.eligible)
+    assert rules(findings) == expected
 
 
 CHANGES = [
@@ -219,8 +219,8 @@ def test_the_canary_workflow(what: str, old: str, new: str, expected: list[str])
 def test_the_canarys_steps_in_another_order_are_found() -> None:
     first, second = "just tofu-state-ha-readiness --expect-interim", "just ha-state-candidate-inventory"
     swapped = CANARY.replace(first, "X").replace(second, first).replace("X", second)
-    found = canary.order("w", workflow.workflow(swapped), STEPS)
-    assert {each.rule for each in found.found} == {"canary-order"}
+    findings = canary.order("w", workflow.workflow(swapped), STEPS)
+    assert {finding.rule for finding in findings.found} == {"canary-order"}
 
 
 def retired(path: str, text: str) -> list[str]:
@@ -236,20 +236,20 @@ def test_a_dead_address_may_stand_where_the_text_says_so() -> None:
     assert retired("docs/archive/a.md", dead) == []
     assert retired("a.yml", f"# no longer: {dead}\n") == []
     longest = "grpc://bazel-cache.attic-cache-dev.svc.cluster.local:9092"
-    (found,) = addresses.retired({"a.rc": longest}, RULES.retired.names, (), ()).found
-    assert "bazel-cache.attic-cache-dev.svc.cluster.local stands" in found.what
+    (finding,) = addresses.retired({"a.rc": longest}, RULES.retired.names, (), ()).found
+    assert "bazel-cache.attic-cache-dev.svc.cluster.local stands" in finding.what
 
 
 def test_private_topology() -> None:
     topology = RULES.topology
     text = "`honey` is sweet honey\n10.1.2.3 and 110.1.2.3.4\nx.ts.net\nkubernetes.default.svc\nservice.namespace.svc\n172.32.0.1 192.168.0.256\n"
-    found = addresses.private(
+    findings = addresses.private(
         {"docs/a.md": text},
         topology.public,
         (),
-        addresses.PrivateNames(topology.private, [each.text for each in topology.allow]),
+        addresses.PrivateNames(topology.private, [entry.text for entry in topology.allow]),
     )
-    assert {(each.line, each.what.split()[0]) for each in found.found} == {
+    assert {(finding.line, finding.what.split()[0]) for finding in findings.found} == {
         (1, "node"),
         (2, "private"),
         (3, "operator"),
@@ -277,8 +277,8 @@ def test_flakehub_is_found_in_each_kind_of_configuration() -> None:
         "nix.conf": "# substituters = https://cache.flakehub.com\nextra-substituters = https://cache.flakehub.com\n",
         "b.yml": "steps:\n  - uses: DeterminateSystems/flakehub-push@v5\n",
     }
-    found = acceleration.substituters(sources, RULES.publication.hosts, ())
-    assert [(each.path, each.line) for each in sorted(found.found)] == [
+    findings = acceleration.substituters(sources, RULES.publication.hosts, ())
+    assert [(finding.path, finding.line) for finding in sorted(findings.found)] == [
         (".github/workflows/a.yml", 2),
         ("flake.nix", 4),
         ("nix.conf", 2),
@@ -295,8 +295,8 @@ def test_the_page_and_the_data_are_compared_both_ways() -> None:
         ("s/k", "s/l", "the page says the key of s is s/l, and the data says s/k"),
         ("| `s`", "| `t`", "the page names the stack t with the key s/k, and the data knows no such stack"),
     ):
-        found = page.agrees("p", table.replace(old, new), promised)
-        assert any(each.what == says for each in found.found), found.diagnosis
+        findings = page.agrees("p", table.replace(old, new), promised)
+        assert any(finding.what == says for finding in findings.found), findings.diagnosis
 
 
 def test_a_sentence_that_no_statement_covers_is_listed() -> None:
@@ -319,16 +319,16 @@ def test_each_credential_has_a_rule_of_its_own() -> None:
     shared = {"a.md": "ATTIC_TOKEN and the JWT signing key rotate yearly.\n"}
     kinds = {"ATTIC_TOKEN": ["ATTIC_TOKEN"], "JWT signing key": ["JWT signing keys?"]}
     assert acceleration.rotation(own, kinds, ()).holds
-    assert [each.what for each in acceleration.rotation(shared, kinds, ()).found] == [
+    assert [finding.what for finding in acceleration.rotation(shared, kinds, ()).found] == [
         "the JWT signing key shares the rule of the ATTIC_TOKEN"
     ]
 
 
 def test_what_is_not_set_holds_and_no_secret_is_shown() -> None:
     assert machine.variable({}, "BAZEL_REMOTE_CACHE", "grpc://x:1").holds
-    found = machine.variable({"ATTIC_SERVER": "https://user:sEcReT@x.example/?t=sEcReT"}, "ATTIC_SERVER", "http://y")
-    assert not found.holds
-    assert "sEcReT" not in f"{found.diagnosis}{found.seen}"
+    finding = machine.variable({"ATTIC_SERVER": "https://user:sEcReT@x.example/?t=sEcReT"}, "ATTIC_SERVER", "http://y")
+    assert not finding.holds
+    assert "sEcReT" not in f"{finding.diagnosis}{finding.seen}"
 
 
 @pytest.mark.parametrize(
@@ -344,8 +344,8 @@ def test_what_is_not_set_holds_and_no_secret_is_shown() -> None:
 def test_the_single_variables_are_judged_where_the_contract_names_them(
     names: str, known: str, expected: list[str]
 ) -> None:
-    found = machine.operator_path(frozenset(names.split()), known.split())
-    assert [each.what.partition(" ")[0] for each in found.found] == expected
+    findings = machine.operator_path(frozenset(names.split()), known.split())
+    assert [finding.what.partition(" ")[0] for finding in findings.found] == expected
 
 
 def test_on_is_a_word_and_constants_are_yaml_1_2() -> None:
@@ -353,7 +353,7 @@ def test_on_is_a_word_and_constants_are_yaml_1_2() -> None:
     assert isinstance(top, Table)
     assert top.entries[0][0].text == "on"
     items = top.get("a")
-    assert [each.value for each in getattr(items, "nodes") if isinstance(each, Scalar)] == [  # noqa: B009  # Its type is a union.
+    assert [node.value for node in getattr(items, "nodes") if isinstance(node, Scalar)] == [  # noqa: B009  # Its type is a union.
         *("no", "off", "false", "False", "true", "", "", "false")
     ]
 

@@ -69,10 +69,10 @@ jobs:
 def marked(text: str) -> set[tuple[int, str, bool]]:
     """Return the marks of a file: line, rule, whether it can be told."""
     return {
-        (number, rule, found[1] == "!")
+        (number, rule, match[1] == "!")
         for number, line in enumerate(text.splitlines(), 1)
-        if (found := re.search(r"  #([!?]) (.+)$", line))
-        for rule in found[2].split()
+        if (match := re.search(r"  #([!?]) (.+)$", line))
+        for rule in match[2].split()
     }
 
 
@@ -80,24 +80,24 @@ def judged(path: str, text: str) -> set[FileFinding]:
     sources = {**AROUND, path: text}
     known = quarantine.read(sources)
     judges = (quarantine.pull_requests, quarantine.proofs, quarantine.pilots)
-    found = [each for judge in judges for each in judge(sources, known, PLAN).found]
-    found += publications.publication(sources, known, PLAN, WORDS).found
-    return {each for each in found if each.path == path}
+    findings = [finding for judge in judges for finding in judge(sources, known, PLAN).found]
+    findings += publications.publication(sources, known, PLAN, WORDS).found
+    return {finding for finding in findings if finding.path == path}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 @pytest.mark.upholds("S031")
 def test_each_workflow_is_judged_as_marked(file: Path) -> None:
     text = file.read_text()
-    found = judged(f".github/workflows/{file.name}", text)
-    seen = {(each.line, each.rule, not each.undecided) for each in found if each.rule in RULES}
+    findings = judged(f".github/workflows/{file.name}", text)
+    seen = {(finding.line, finding.rule, not finding.undecided) for finding in findings if finding.rule in RULES}
     expected = {mark for mark in marked(text) if mark[1] in RULES}
     implied = {"pull-request-pushes": "proof-pushes"}
     if not file.name.startswith(("pilot-", "publication-")):
         lines = {(line, implied.get(rule)) for line, rule, _ in expected}
         seen = {mark for mark in seen if (mark[0], mark[1]) not in lines or mark in expected}
-    assert seen == expected, "\n".join(map(str, sorted(found)))
-    assert all(each.mend and each.what for each in found)
+    assert seen == expected, "\n".join(map(str, sorted(findings)))
+    assert all(finding.mend and finding.what for finding in findings)
 
 
 RULES = {

@@ -15,5 +15,7 @@ CASES = tomllib.loads((Path(__file__).parent / "reached.toml").read_text())
 @pytest.mark.parametrize("name", CASES)
 def test_what_a_pull_request_reaches(name: str) -> None:
     files = CASES[name]["files"]
-    found = quarantine.pull_requests(files, quarantine.read(files), quarantine.Plan())
-    assert ("violated" if found.standing else "undecided" if found.undecided else "holds") == CASES[name]["verdict"]
+    findings = quarantine.pull_requests(files, quarantine.read(files), quarantine.Plan())
+    assert ("violated" if findings.standing else "undecided" if findings.undecided else "holds") == CASES[name][
+        "verdict"
+    ]

@@ -13,7 +13,7 @@ from pytest_gf.honey.contract.repository import KnownAction
 from pytest_gf.honey.observed.repository import machine, roles
 from pytest_gf.honey.observed.repository.calling import Known
 
-KINDS = {each.says: each.variables for each in contract.load().artifacts.values()}
+KINDS = {artifact.says: artifact.variables for artifact in contract.load().artifacts.values()}
 KNOWN = Known((KnownAction("ryanccn/attic-action", ("v0",), token_input="token"),), (), ())
 FLOW = ".github/workflows/x.yml"
 STEP = "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n"
@@ -78,42 +78,42 @@ UNKNOWN: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_two_kinds_are_found(name: str) -> None:
-    found = roles.apart(WRONG[name], KINDS, KNOWN)
-    assert {each.rule for each in found.standing} == {"two-kinds"}
-    assert not found.holds
-    assert " and is " in found.diagnosis
+    findings = roles.apart(WRONG[name], KINDS, KNOWN)
+    assert {finding.rule for finding in findings.standing} == {"two-kinds"}
+    assert not findings.holds
+    assert " and is " in findings.diagnosis
 
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_what_is_of_one_kind_is_none(name: str) -> None:
-    found = roles.apart(RIGHT[name], KINDS, KNOWN)
-    assert (found.standing, found.undecided) == ((), ())
+    findings = roles.apart(RIGHT[name], KINDS, KNOWN)
+    assert (findings.standing, findings.undecided) == ((), ())
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_what_nobody_can_tell_is_undecided(name: str) -> None:
-    found = roles.apart(UNKNOWN[name], KINDS, KNOWN)
-    assert found.holds
-    assert found.undecided
+    findings = roles.apart(UNKNOWN[name], KINDS, KNOWN)
+    assert findings.holds
+    assert findings.undecided
 
 
 def test_a_finding_stands_at_its_line() -> None:
-    (found,) = roles.apart({FLOW: WRONG["by way of a variable"][FLOW]}, KINDS, KNOWN).standing
-    assert (found.path, found.line) == (FLOW, 8)
-    assert found.what == (
+    (finding,) = roles.apart({FLOW: WRONG["by way of a variable"][FLOW]}, KINDS, KNOWN).standing
+    assert (finding.path, finding.line) == (FLOW, 8)
+    assert finding.what == (
         "secrets.ATTIC_TOKEN is used as AWS_SECRET_ACCESS_KEY, and is the S3 credential and the workflows' ATTIC_TOKEN at once"
     )
 
 
 @given(st.text(alphabet="ATOKEN_$ {}:=\n-[]'\"|secrets.&*!<>", max_size=120))
 def test_no_text_breaks_the_reader(text: str) -> None:
-    found = roles.apart({FLOW: text}, KINDS, KNOWN)
-    assert found.looked_at == "1 file(s)"
+    findings = roles.apart({FLOW: text}, KINDS, KNOWN)
+    assert findings.looked_at == "1 file(s)"
 
 
 def test_a_ring_of_variables_ends() -> None:
-    found = roles.apart({FLOW: "a: {A: $B}\nb: {B: $A}\nc: {ATTIC_TOKEN: $A}\n"}, KINDS, KNOWN)
-    assert found.holds
+    findings = roles.apart({FLOW: "a: {A: $B}\nb: {B: $A}\nc: {ATTIC_TOKEN: $A}\n"}, KINDS, KNOWN)
+    assert findings.holds
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_ring_of_variables_ends() -> None:
 )
 def test_a_token_is_told_by_its_name(names: set[str], named: tuple[str, ...], found: list[str]) -> None:
     made = machine.tokens(names, contract.load().artifacts["attic-token"].variables, named)
-    assert [each.what.partition(" ")[0] for each in made.standing] == found
+    assert [finding.what.partition(" ")[0] for finding in made.standing] == found
     assert made.holds == (not found)
 
 
@@ -135,9 +135,9 @@ def test_a_token_is_told_by_its_name(names: set[str], named: tuple[str, ...], fo
 def test_a_long_line_takes_time_in_proportion(line: str) -> None:
     text = f"jobs:\n  t:\n    steps:\n      - run: |\n          {line * (500_000 // len(line))}\n"
     begun = time.process_time()
-    found = roles.apart({FLOW: text}, KINDS, KNOWN)
+    findings = roles.apart({FLOW: text}, KINDS, KNOWN)
     assert time.process_time() - begun < 60
-    assert all(each.rule != "no-yaml" for each in found.found), "it was read"
+    assert all(finding.rule != "no-yaml" for finding in findings.found), "it was read"
 
 
 @pytest.mark.parametrize(
@@ -150,5 +150,5 @@ def test_a_long_line_takes_time_in_proportion(line: str) -> None:
     ],
 )
 def test_variables_beside_one_another_in_a_script(script: str, lines: int) -> None:
-    found = roles.apart({FLOW: f"jobs:\n  t:\n    steps:\n      - run: |\n          {script}\n"}, KINDS, KNOWN)
-    assert len(found.found) == lines
+    findings = roles.apart({FLOW: f"jobs:\n  t:\n    steps:\n      - run: |\n          {script}\n"}, KINDS, KNOWN)
+    assert len(findings.found) == lines

@@ -175,8 +175,8 @@ def of(lines: str) -> list[str]:
 
 
 def written(text: str) -> list[Writes]:
-    found = effects(rendered(text, (GITHUB,)), Around(CACHES))
-    return [each for each in found if isinstance(each, Writes)]
+    acts = effects(rendered(text, (GITHUB,)), Around(CACHES))
+    return [act for act in acts if isinstance(act, Writes)]
 
 
 def test_there_are_many_of_each() -> None:
@@ -185,17 +185,17 @@ def test_there_are_many_of_each() -> None:
 
 @pytest.mark.parametrize("line", of(PUSHES))
 def test_a_push_is_seen_and_nothing_stands_before_it(line: str) -> None:
-    found = written(f"set -e\n{line}\n")
-    assert found
-    assert [(each.offset, each.unknown, each.guard) for each in found if not each.unknown][:1] == [(1, "", "")]
+    writes = written(f"set -e\n{line}\n")
+    assert writes
+    assert [(write.offset, write.unknown, write.guard) for write in writes if not write.unknown][:1] == [(1, "", "")]
 
 
 @pytest.mark.parametrize("line", of(MAYBE))
 def test_what_nobody_can_know_is_undecided(line: str) -> None:
-    found = written(f"set -e\n{line}\n")
-    assert found
-    assert all(each.unknown or each.guard for each in found)
-    assert found[0].offset == 1
+    writes = written(f"set -e\n{line}\n")
+    assert writes
+    assert all(write.unknown or write.guard for write in writes)
+    assert writes[0].offset == 1
 
 
 @pytest.mark.parametrize("line", of(NEVER))
@@ -218,7 +218,7 @@ def test_what_is_only_said_is_no_push(line: str) -> None:
     ],
 )
 def test_lines_are_those_of_the_file(text: str, expected: list[int]) -> None:
-    assert [each.offset for each in written(text)] == expected
+    assert [write.offset for write in written(text)] == expected
 
 
 FILES = {
@@ -248,8 +248,8 @@ FILES = {
     ],
 )
 def test_what_a_step_calls_is_followed(text: str, expected: list[tuple[str, int, bool]]) -> None:
-    reached = [each for each in Reader(FILES).reached(text) if isinstance(each.effect, Writes)]
-    assert [(each.path, each.line, not each.effect.unknown) for each in reached] == expected
+    reached = [call for call in Reader(FILES).reached(text) if isinstance(call.effect, Writes)]
+    assert [(call.path, call.line, not call.effect.unknown) for call in reached] == expected
 
 
 @pytest.mark.parametrize("text", ["./absent.sh", "nix run .#app", "curl -L https://x.example/y | sh", "$TOOL push x"])

@@ -152,4 +152,4 @@ def test_a_line_says_how_far_reading_is(tmp_path: Path, monkeypatch: pytest.Monk
         (tmp_path / f"{number}").write_text("x")
     said: list[str] = []
     repository.read(tmp_path, said.append)
-    assert [each.split(" in ")[0] for each in said] == ["repository: 3 files read", "repository: 6 files read"]
+    assert [line.split(" in ")[0] for line in said] == ["repository: 3 files read", "repository: 6 files read"]

@@ -168,27 +168,27 @@ def notes(folder: Path) -> list[str]:
 
 def allure(folder: Path) -> dict[str, str]:
     """Return Allure's status by clause: the latest of its history, as Allure shows it."""
-    found = {}
+    statuses = {}
     results = [json.loads(path.read_text()) for path in (folder / "allure-results").glob("*-result.json")]
-    for result in sorted(results, key=lambda each: each["stop"]):
+    for result in sorted(results, key=lambda result: result["stop"]):
         clause = next((label["value"] for label in result["labels"] if label["name"] == "clause"), None)
         if clause is None:
             continue  # A plain test's.
-        found[clause] = result["status"]
-    return found
+        statuses[clause] = result["status"]
+    return statuses
 
 
 def junit(folder: Path) -> dict[str, str]:
     """Return JUnit's word by clause."""
-    found = {}
+    words_of = {}
     for case in ET.parse(folder / "junit.xml").iter("testcase"):
-        properties = {each.get("name"): each.get("value") for each in case.iter("property")}
+        properties = {entry.get("name"): entry.get("value") for entry in case.iter("property")}
         if "clause" not in properties:
             continue
         words = [child.tag for child in case if child.tag in {"failure", "error", "skipped"}]
         assert len(words) <= 1
-        found[str(properties["clause"])] = words[0] if words else "passed"
-    return found
+        words_of[str(properties["clause"])] = words[0] if words else "passed"
+    return words_of
 
 
 def test_what_requests_warns_of_at_its_import_is_no_error(house: House) -> None:
@@ -228,16 +228,16 @@ def test_every_verdict_in_every_report(workers: list[str], house: House, tmp_pat
     ):
         assert text in outcome.text
     grown = [json.loads(line) for line in (outcome.folder / "record.jsonl").read_text().splitlines()]
-    assert [each["verdict"] for each in grown if "verdict" in each].count("error") == 3
+    assert [line["verdict"] for line in grown if "verdict" in line].count("error") == 3
     assert grown[-1]["exit"] == 1
-    assert {(each["kind"], each["subject"]) for each in outcome.record["incidents"]} == {
+    assert {(incident["kind"], incident["subject"]) for incident in outcome.record["incidents"]} == {
         ("not-as-promised", "lab.violated"),
         ("probe-broken", "broken"),
         ("suite-broken", "asserting"),
         ("suite-broken", "lab.raises"),
         ("still-waived", "lab.fixed"),
     }
-    assert all(each["title"] for each in outcome.record["incidents"])
+    assert all(incident["title"] for incident in outcome.record["incidents"])
     assert notes(tmp_path).count("number") == 1, "observed once"
     summary = (outcome.folder / "summary.md").read_text()
     assert "1 violated, 1 fixed, 3 error, 1 unproven, 1 interim, 1 holds" in summary

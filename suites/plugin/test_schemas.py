@@ -31,7 +31,7 @@ def test_they_are_current_and_schemas(name: str) -> None:
 
 def errors(name: str, document: Any) -> list[str]:
     validator = jsonschema.Draft202012Validator(plain(schemas.SCHEMAS[name]()))
-    return [each.message for each in validator.iter_errors(plain(document))]
+    return [error.message for error in validator.iter_errors(plain(document))]
 
 
 def test_the_sample_record_fits_and_another_form_does_not() -> None:

@@ -40,8 +40,8 @@ MINE = service("cache")
     ],
 )
 def test_services_that_lead_to_the_same_pods(other: dict[str, Any], leads: bool) -> None:
-    found = routing.services_to(MINE, (MINE, other), routing.behind(MINE, PODS, {}))
-    assert found == ((MINE, other) if leads else (MINE,))
+    services = routing.services_to(MINE, (MINE, other), routing.behind(MINE, PODS, {}))
+    assert services == ((MINE, other) if leads else (MINE,))
 
 
 def test_a_service_leads_to_the_workload_also_when_no_pod_is_up() -> None:
@@ -82,8 +82,8 @@ def test_an_alias_of_an_alias_leads_there_too() -> None:
 )
 def test_routes_lead_to_their_backends(resource: str, document: dict[str, Any], leads: bool) -> None:
     placed = {"metadata": {"namespace": "ns", "name": "r"}} | document
-    found = routing.ways_in((MINE,), {resource: (placed,)})
-    assert [way.kind for way in found] == ([routing.KINDS[resource]] if leads else [])
+    ways = routing.ways_in((MINE,), {resource: (placed,)})
+    assert [way.kind for way in ways] == ([routing.KINDS[resource]] if leads else [])
 
 
 @pytest.mark.parametrize(

@@ -43,17 +43,17 @@ def test_a_red_rows_block_is_short_at_any_width(width: int) -> None:
     block = folded(BLOCK, width)
     assert len(block) <= MOST_LINES
     assert max(map(len, block)) <= max(width, 13 + max(map(len, REPEAT.split())) + 2)
-    labels = [each[:12].strip() for each in block if each[:12].strip()]
+    labels = [line[:12].strip() for line in block if line[:12].strip()]
     assert "diagnosis" in labels
     assert not {"expected", "evidence", "S077", "asserted"} & set(labels)
 
 
 def test_the_command_that_repeats_a_row_can_be_copied() -> None:
     block = folded(BLOCK, 100)
-    command = "\n".join(block[next(at for at, each in enumerate(block) if each.startswith("repeat")) :])
+    command = "\n".join(block[next(at for at, line in enumerate(block) if line.startswith("repeat")) :])
     assert "\\\n" in command
     assert shlex.split(command.removeprefix("repeat").replace("\\\n", "")) == shlex.split(REPEAT)
-    long = BLOCK.replace("--gf-bucket=tofu-state", " ".join(f"--gf-bucket=b{each}" for each in range(99)))
+    long = BLOCK.replace("--gf-bucket=tofu-state", " ".join(f"--gf-bucket=b{number}" for number in range(99)))
     assert len(folded(long, 100)) <= MOST_LINES
     assert folded(long, 100)[-1].endswith("-v shows it)")
 
@@ -65,33 +65,33 @@ LABELS = ["requirement", "observed", "tried", "came back", "diagnosis", "next st
 def test_a_command_stays_the_same_in_lines(words: list[str], width: int) -> None:
     text = shlex.join(words)
     made = lines.command(text, width, "      ")
-    assert all(each.endswith(" \\") for each in made[:-1])
-    assert shlex.split("".join(each.removesuffix("\\") for each in made)) == words
+    assert all(line.endswith(" \\") for line in made[:-1])
+    assert shlex.split("".join(line.removesuffix("\\") for line in made)) == words
 
 
 @given(st.dictionaries(st.sampled_from(LABELS), WORDS), st.integers(40, 200))
 def test_whatever_it_says_it_is_short(said: dict[str, str], width: int) -> None:
     block = folded("\n".join(f"{label:<12} {text}" for label, text in said.items()), width)
     assert len(block) <= MOST_LINES
-    assert all(len(each) <= width for each in block if not each.startswith(("repeat", "   ")))
+    assert all(len(line) <= width for line in block if not line.startswith(("repeat", "   ")))
 
 
 def test_an_error_says_what_was_tried_and_what_came_back() -> None:
     block = folded("requirement  r\ntried        t\ncame back    c\nnext step    n\nrepeat       pytest", 80)
-    assert [each.split()[0] for each in block] == ["requirement", "tried", "came", "next", "repeat"]
+    assert [line.split()[0] for line in block] == ["requirement", "tried", "came", "next", "repeat"]
 
 
 @given(st.text("abc :\t", max_size=400), st.integers(30, 120))
 def test_wrapping_keeps_every_word(text: str, width: int) -> None:
     made = lines.wrapped(text, width, "  ")
     assert "".join("".join(made).split()).replace("\\x3a:", "::") == "".join(text.split())
-    assert all(len(each) <= width + 3 * each.count("\\x3a") for each in made)
+    assert all(len(line) <= width + 3 * line.count("\\x3a") for line in made)
 
 
 def test_no_wrapped_line_begins_as_a_workflow_command() -> None:
     for width in range(30, 60):
         made = lines.wrapped(f"{'word ' * 6}::error title=x::{'y' * 70}::warning::z", width, "  ")
-        assert not [each for each in made if each.lstrip().startswith("::")]
+        assert not [line for line in made if line.lstrip().startswith("::")]
 
 
 def test_the_last_line_counts_and_says_where_and_that_it_was_a_lab() -> None:
@@ -114,8 +114,8 @@ def test_a_terminal_has_one_line_that_is_written_over() -> None:
     live.waits("2 of 3")
     live.waits("")
     live.waits("")
-    assert all(each.startswith("\r") and len(each) in {40, 41} and "\n" not in each for each in told)
-    assert [each.strip() for each in told] == [
+    assert all(text.startswith("\r") and len(text) in {40, 41} and "\n" not in text for text in told)
+    assert [text.strip() for text in told] == [
         "1 of 3 facts observed; 1 of 3 facts ob…", "2 of 3", "audit: 3 of 256 shards\\x1b[2J", "",
     ]  # fmt: skip
 

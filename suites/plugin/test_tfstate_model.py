@@ -38,14 +38,14 @@ def modelled(body: bytes) -> str:
 
 
 def _table(pairs: Pairs) -> Table:
-    found = Table()
+    table = Table()
     for name, value in pairs:
-        found.setdefault(name.replace(LONG_S, "s").replace("\N{KELVIN SIGN}", "k").lower(), []).append(value)
-    return found
+        table.setdefault(name.replace(LONG_S, "s").replace("\N{KELVIN SIGN}", "k").lower(), []).append(value)
+    return table
 
 
 def _is_object(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, tuple) for each in value) and value != []
+    return isinstance(value, list) and all(isinstance(member, tuple) for member in value) and value != []
 
 
 def _last(table: Table, name: str, kind: type, default: Any) -> Any:
@@ -57,7 +57,7 @@ def _last(table: Table, name: str, kind: type, default: Any) -> Any:
 
 
 def _text(table: Table, name: str) -> str:
-    if any(re.fullmatch(r"-?[0-9]+", str(each)) for each in table.get(name, [])):
+    if any(re.fullmatch(r"-?[0-9]+", str(member)) for member in table.get(name, [])):
         raise Refused(name)  # A number: parse_int leaves its digits.
     return str(_last(table, name, str, ""))
 
@@ -68,22 +68,24 @@ def _managed(document: Any) -> int:
     top = _table(document)
     version = top.get("version", [None])[-1]
     if version not in {"1", "4"} or any(
-        each is not None and not re.fullmatch("[0-9]+", str(each)) for each in top["version"]
+        member is not None and not re.fullmatch("[0-9]+", str(member)) for member in top["version"]
     ):
         raise Refused("version")
     _last(top, "serial", str, "0")
     if not all(
-        re.fullmatch(r"[0-9]+", each) and int(each) < 2**64 for each in top.get("serial", []) if each is not None
+        re.fullmatch(r"[0-9]+", member) and int(member) < 2**64
+        for member in top.get("serial", [])
+        if member is not None
     ):
         raise Refused("serial")
     if version == "1":
         return 0  # It has modules, and no document here has.
     _text(top, "lineage")
     for value in top.get("resources", []):
-        for each in value or []:
-            _types(each)  # What a later array replaces is read, too.
+        for member in value or []:
+            _types(member)  # What a later array replaces is read, too.
     seen: set[tuple[object, ...]] = set()
-    return sum(_resource(each, seen) for each in _array(top, "resources"))
+    return sum(_resource(resource, seen) for resource in _array(top, "resources"))
 
 
 def _array(table: Table, name: str) -> list[Any]:
@@ -101,15 +103,15 @@ def _types(value: Any) -> None:
     table = _table(value or [])
     for name in ("mode", "type", "name", "provider"):
         _text(table, name)
-    for each in _array(table, "instances"):
-        if each is not None and each != [] and not _is_object(each):
+    for instance in _array(table, "instances"):
+        if instance is not None and instance != [] and not _is_object(instance):
             raise Refused("instance")
-        _text(_table(each or []), "status")
+        _text(_table(instance or []), "status")
 
 
 def _resource(value: Any, seen: set[tuple[object, ...]]) -> int:
     table = _table(value or [])
-    mode, kind, name, provider = (_text(table, each) for each in ("mode", "type", "name", "provider"))
+    mode, kind, name, provider = (_text(table, key) for key in ("mode", "type", "name", "provider"))
     if mode not in {"managed", "data"}:
         raise Refused("mode")
     if provider and not re.fullmatch(
@@ -117,8 +119,8 @@ def _resource(value: Any, seen: set[tuple[object, ...]]) -> int:
     ):
         raise Refused("provider")
     count = 0
-    for each in _array(table, "instances"):
-        instance = _table(each or [])
+    for element in _array(table, "instances"):
+        instance = _table(element or [])
         if not provider or _text(instance, "status") not in {"", "tainted"}:
             raise Refused("status")
         address = (mode, kind, name, (instance.get("index_key") or [None])[-1])
@@ -174,7 +176,7 @@ def states(draw: Any) -> bytes:
             ("name", draw(st.sampled_from("abc"))),
             ("provider", PROVIDER),
         ]
-        instances = Raw("[" + ",".join(written(each) for each in draw(INSTANCES)) + "]")
+        instances = Raw("[" + ",".join(written(instance) for instance in draw(INSTANCES)) + "]")
         resources.append(
             written([*good, *draw(MEMBERS), (draw(st.sampled_from(["instances", "Instances", "x"])), instances)])
         )

@@ -55,10 +55,10 @@ def in_turn(*said: str) -> Callable[[], str]:
 
 @pytest.mark.parametrize("last", ["", "cut at 3 of 9 bytes", "500 InternalError"])
 def test_a_key_that_always_fails_is_unreadable(last: str, slept: list[float]) -> None:
-    found = ask(in_turn(last))
-    assert isinstance(found, Unreadable)
-    assert found.tries == TRIES == 6
-    assert "corrupt" not in str(found)
+    answer = ask(in_turn(last))
+    assert isinstance(answer, Unreadable)
+    assert answer.tries == TRIES == 6
+    assert "corrupt" not in str(answer)
     assert len(slept) == TRIES - 1
     assert sorted(slept) == slept
 
@@ -80,8 +80,8 @@ def test_without_both_witnesses_it_is_no_finding(silent: str) -> None:
 
 
 def test_a_witness_that_fails_now_and_then_costs_a_try() -> None:
-    found = ask(closed, Witnesses(head=lambda: "", others=_flaky()))
-    assert isinstance(found, Unreadable)
+    answer = ask(closed, Witnesses(head=lambda: "", others=_flaky()))
+    assert isinstance(answer, Unreadable)
 
 
 def _flaky() -> Callable[[], str]:
@@ -125,13 +125,13 @@ def test_whatever_comes_a_finding_has_six_witnessed_failures(answers: list[str],
         return seen[-1]
 
     try:
-        found = ask(get, Witnesses(head=lambda: next(witnesses), others=lambda: ""))
+        answer = ask(get, Witnesses(head=lambda: next(witnesses), others=lambda: ""))
     except ProbeError:
         assert "200 body" not in seen
         return
-    if isinstance(found, Unreadable):
-        assert sum(each in {"failed", "cut", "500"} for each in seen) >= TRIES
+    if isinstance(answer, Unreadable):
+        assert sum(outcome in {"failed", "cut", "500"} for outcome in seen) >= TRIES
         assert "200 body" not in seen
     else:
-        assert found == seen[-1]
-        assert found in {"200 body", "404 NoSuchKey"}
+        assert answer == seen[-1]
+        assert answer in {"200 body", "404 NoSuchKey"}

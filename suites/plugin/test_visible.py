@@ -30,7 +30,7 @@ def test_a_visible_line_is_printable_bounded_and_stays(text: str) -> None:
 def test_visible_lines_hold_nothing_that_acts(text: str) -> None:
     shown = visible_lines(text, 400)
     assert len(shown) <= 400
-    assert {unicodedata.category(each)[0] for each in shown if each not in "\n\t"} <= set("LMNPSZ")
+    assert {unicodedata.category(character)[0] for character in shown if character not in "\n\t"} <= set("LMNPSZ")
     assert not any(line.lstrip().startswith("::") for line in shown.split("\n"))
     assert visible_lines(shown, 400) == shown
 
@@ -66,8 +66,8 @@ def test_a_cut_is_said() -> None:
 def test_whatever_a_probe_raises_or_answers_is_visible(text: str) -> None:
     error, unproven, answer = ProbeError(text, text, text), Unproven(text, text), Answer(500, text, text)
     texts = [error.tried, error.came_back, error.next_step, str(error), unproven.reason, unproven.next_step]
-    for each in [*texts, str(unproven), answer.code, answer.message]:
-        assert visible_lines(each, 100_000) == each
+    for shown in [*texts, str(unproven), answer.code, answer.message]:
+        assert visible_lines(shown, 100_000) == shown
     assert len(answer.code) <= 100
 
 

@@ -26,8 +26,8 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 CONTRACT = contracts.load()
 RECORD: dict[str, Any] = json.loads((ROOT / "reports" / "sample" / "record.json").read_text())
-NAMES = [row_name(each) for each in RECORD["verdicts"]]
-SOME = [each for each in RECORD["verdicts"] if each["verdict"] != "holds"][::2] + RECORD["verdicts"][:6]
+NAMES = [row_name(account) for account in RECORD["verdicts"]]
+SOME = [account for account in RECORD["verdicts"] if account["verdict"] != "holds"][::2] + RECORD["verdicts"][:6]
 """Rows of each verdict that the record has: what is slow looks at these."""
 HISTORY = [
     {"run": f"r{at}", "finished": f"2026-05-25T{at:02}:00:00.000Z", "rows": dict.fromkeys(NAMES[at:], "holds")}
@@ -59,9 +59,9 @@ def poisoned(value: Any, name: str = "") -> Any:
     """Return a JSON-like value with an attack in every text and in every name that isn't ours."""
     if isinstance(value, dict):
         ours = name not in {"params", "tickets", "expected", "rows"}
-        return {each if ours else f"{each}{ATTACK}": poisoned(of, each) for each, of in value.items()}
+        return {key if ours else f"{key}{ATTACK}": poisoned(of, key) for key, of in value.items()}
     if isinstance(value, list):
-        return [poisoned(each, name) for each in value]
+        return [poisoned(member, name) for member in value]
     if name == "evidence":
         return f"javascript:hit()//{ATTACK}"
     return f"{value}{ATTACK}" if isinstance(value, str) and name not in KEPT else value
@@ -77,7 +77,7 @@ def hostile_page() -> str:
         "page": ATTACK,
         "since": ATTACK,
     }
-    texts = {name: msgspec.structs.replace(each, text=ATTACK) for name, each in CONTRACT.statements.items()}
+    texts = {name: msgspec.structs.replace(statement, text=ATTACK) for name, statement in CONTRACT.statements.items()}
     contract = msgspec.structs.replace(CONTRACT, statements=texts, sections=dict.fromkeys(CONTRACT.sections, ATTACK))
     runs = [{"run": ATTACK, "finished": ATTACK, "rows": {ATTACK: "violated", **dict.fromkeys(NAMES, ATTACK)}}]
     return webpage.page(record, contract, shown={ATTACK: ATTACK}, history=runs)
@@ -150,12 +150,12 @@ def test_no_text_is_more_than_text(show: Any) -> None:
     counted = {tag: page.locator(tag).count() for tag in ("script", "style", "img", "base", "iframe", "link")}
     assert counted == {"script": 1, "style": 1, "img": 0, "base": 0, "iframe": 0, "link": 0}
     links = page.locator("a").evaluate_all("every => every.map(each => each.getAttribute('href'))")
-    assert [each for each in links if not each.startswith("#")] == []
+    assert [link for link in links if not link.startswith("#")] == []
     told = page.locator("body").inner_text()
     for attack in ATTACKS[:8]:
         assert attack in told, attack
     assert r"\u202egnp.exe" in told
-    assert not [each for each in page.content() if not each.isprintable() and each != "\n"]
+    assert not [character for character in page.content() if not character.isprintable() and character != "\n"]
 
 
 def test_the_policy_lets_nothing_else_run(show: Any) -> None:
@@ -182,8 +182,8 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(name: str, scheme: str, width:
     page = show(name, width, color_scheme=scheme)
     for part in (".incident details", ".row.violated", ".statements details", ".fact"):
         page.locator(part).evaluate_all("every => every.slice(0, 2).forEach((each) => { each.open = true; })")
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -203,12 +203,12 @@ def test_it_is_read_without_javascript(show: Any) -> None:
 def test_filters_choose_rows_and_a_link_shows_its_row(show: Any) -> None:
     page = show("plain")
     shown, total = page.locator("#shown"), len(NAMES)
-    red = [row_name(each) for each in RECORD["verdicts"] if each["verdict"] == "violated"]
+    red = [row_name(account) for account in RECORD["verdicts"] if account["verdict"] == "violated"]
     assert shown.inner_text() == f"{total} of {total} rows"
     page.get_by_label("holds (").uncheck()
     page.get_by_label("unproven (").uncheck()
     assert shown.inner_text() == f"{len(red)} of {total} rows"
-    alone = next(each for each in red if sum(each in json.dumps(row) for row in RECORD["verdicts"]) == 1)
+    alone = next(name for name in red if sum(name in json.dumps(row) for row in RECORD["verdicts"]) == 1)
     page.get_by_label("Search").fill(alone.upper())
     assert shown.inner_text() == f"1 of {total} rows"
     page.wait_for_function("document.querySelectorAll('.row:not([hidden] *, [hidden])').length === 1")
@@ -238,7 +238,7 @@ def test_a_keyboard_reaches_everything(show: Any) -> None:
             page.evaluate("(each => each.id || each.type || each.parentElement.className)(document.activeElement)")
         )
     wanted = ["words", "checkbox", "row violated"]
-    assert [each for each in passed if each in wanted][:: len(passed)] == ["words"]
+    assert [place for place in passed if place in wanted][:: len(passed)] == ["words"]
     assert set(wanted) <= set(passed), passed
     while "row" not in page.evaluate("document.activeElement.parentElement.className"):
         page.keyboard.press("Shift+Tab")

@@ -39,7 +39,7 @@ def row(*facts: dict[str, Any], verdict: str = "holds", evidence: tuple[str, ...
 
 
 def path_of(*facts: dict[str, Any]) -> list[str]:
-    return [each.name for each in timeline.critical(timeline.facts([row(*facts)]).values())]
+    return [fact.name for fact in timeline.critical(timeline.facts([row(*facts)]).values())]
 
 
 def test_the_critical_path_leads_from_the_last_end_back_to_what_each_waited_for() -> None:
@@ -52,8 +52,8 @@ def test_the_critical_path_leads_from_the_last_end_back_to_what_each_waited_for(
 
 def test_a_fact_of_many_rows_is_one_and_another_start_makes_two() -> None:
     rows = [row(fact("a", 0, 1)), row(fact("a", 0, 1), verdict="violated"), row(fact("a", 5, 1))]
-    found = list(timeline.facts(rows).values())
-    assert [(each.name, each.green) for each in found] == [("a", False), ("a", True)]
+    facts = list(timeline.facts(rows).values())
+    assert [(fact.name, fact.green) for fact in facts] == [("a", False), ("a", True)]
 
 
 def test_bars_stay_within_the_page_and_evidence_belongs_to_what_asked() -> None:
@@ -65,9 +65,9 @@ def test_bars_stay_within_the_page_and_evidence_belongs_to_what_asked() -> None:
     rows = [row(asked, quiet, failed | {"outcome": "unproven: no right"}, evidence=("evidence/asked.json",))]
     made = timeline.timeline(timeline.facts(rows), Path("/nowhere"))
     assert made is not None
-    bars = {each["name"]: each for each in made["facts"]}
+    bars = {bar["name"]: bar for bar in made["facts"]}
     assert set(bars) == {"asked", "failed"}, "what asked nothing and took no time has no line"
-    assert all(float(each["x"]) >= 0 and float(each["x"]) + float(each["width"]) <= 100.01 for each in bars.values())
+    assert all(float(bar["x"]) >= 0 and float(bar["x"]) + float(bar["width"]) <= 100.01 for bar in bars.values())
     assert bars["asked"]["file"] == {"name": "evidence/asked.json", "href": "evidence/asked.json"}
     assert timeline.timeline(timeline.facts([row(fact("a", None, 0))]), None) is None
 
@@ -88,12 +88,12 @@ def test_evidence_that_cant_be_read_is_linked_only(broken: str, tmp_path: Path) 
         ("evidence/listed_buckets.json", True),
         ("evidence/nar-api.incident+x=1.json", True),
         *(
-            (each, False)
-            for each in ("javascript:hit()", "//x/evidence", "evidence/../x.json", "evidence/..", "/etc/passwd")
+            (path, False)
+            for path in ("javascript:hit()", "//x/evidence", "evidence/../x.json", "evidence/..", "/etc/passwd")
         ),
         *(
-            (each, False)
-            for each in ("evidence/a b.json", 'evidence/a".json', "evidence/a/b.json", "evidence/\u202e.json", "")
+            (path, False)
+            for path in ("evidence/a b.json", 'evidence/a".json', "evidence/a/b.json", "evidence/\u202e.json", "")
         ),
     ],
 )
@@ -109,7 +109,7 @@ def run(at: int, **rows: str) -> dict[str, Any]:
 def grid(*runs: dict[str, Any]) -> dict[str, str]:
     made = history.grid(runs[:-1], runs[-1], {})
     assert made is not None
-    return {each["name"]: each["told"] for each in made["rows"]}
+    return {cell["name"]: cell["told"] for cell in made["rows"]}
 
 
 def test_the_grid_says_since_when_and_what_flaps() -> None:
@@ -152,10 +152,10 @@ def claims(**known: Any) -> dict[str, Any]:
     ],
 )
 def test_a_statement_has_the_state_that_the_run_shows(verdicts: list[str], claimed: Any, state: str) -> None:
-    rows = [{"names": ["S070"], "verdict": each, "id": "r0", "name": "a"} for each in verdicts]
+    rows = [{"names": ["S070"], "verdict": verdict, "id": "r0", "name": "a"} for verdict in verdicts]
     made = contracts_page.page(CONTRACT, claimed, rows)
-    (found,) = [each for section in made["sections"] for each in section["statements"] if each["name"] == "S070"]
-    assert found["state"] == state
+    (statement,) = [entry for section in made["sections"] for entry in section["statements"] if entry["name"] == "S070"]
+    assert statement["state"] == state
     assert sum(len(section["statements"]) for section in made["sections"]) == len(CONTRACT.statements)
 
 
@@ -185,7 +185,7 @@ def test_a_run_says_when_each_fact_began_and_what_it_waited_for(built: Any) -> N
     later = 'return 1\n\n@fact\ndef later(one: int) -> int:\n    """It."""\n    return one'
     more = CLAUSE.format(name="later")
     outcome = built({"one": later}, more=more)
-    facts = {each["fact"]: each for row in outcome.record["verdicts"] for each in row["facts"]}
+    facts = {fact["fact"]: fact for row in outcome.record["verdicts"] for fact in row["facts"]}
     assert facts["one"]["after"] is None
     assert facts["later"]["after"] == "one"
     assert facts["one"]["started"] <= facts["later"]["started"]

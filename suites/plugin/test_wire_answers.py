@@ -122,8 +122,8 @@ def test_a_key_behind_a_page_that_ended_early_is_found(s3: Callable[[Script], S3
         return 200, {}, listing(entry(KEY)) if "continuation-token=t" in path else listing("", more)
 
     client = s3(script)
-    found = observe("state_listing", s3=client, contract=contract.load(), stack=STACK)
-    assert found.holds
+    observed = observe("state_listing", s3=client, contract=contract.load(), stack=STACK)
+    assert observed.holds
 
 
 def test_checksums_in_their_forms() -> None:
@@ -158,7 +158,7 @@ def test_a_list_begins_anew_where_its_token_is_too_old(kube: Callable[[Script], 
         return 200, {}, json.dumps({"kind": "NodeList", "items": [item], "metadata": metadata}).encode()
 
     client = kube(script)
-    assert [each["metadata"]["name"] for each in client.list("nodes")] == ["a", "b"]
+    assert [node["metadata"]["name"] for node in client.list("nodes")] == ["a", "b"]
 
 
 @pytest.mark.parametrize("document", [{}, {"kind": "Status", "status": "Failure"}, {"kind": "NodeList"}])
@@ -220,8 +220,8 @@ def test_a_folder_behind_one_that_may_not_be_entered_is_not_absent(closed: str, 
     with tempfile.TemporaryDirectory() as name:  # Not below pytest's own folders, which only their owner may enter.
         root = Path(name)
         root.chmod(0o755)
-        for each in ("sys/buckets", "data/sys/buckets"):
-            (root / each).mkdir(parents=True)
+        for path in ("sys/buckets", "data/sys/buckets"):
+            (root / path).mkdir(parents=True)
         if closed:
             (root / closed).chmod(0o600)
         user: dict[str, Any] = {"user": 65534} if os.getuid() == 0 else {}

@@ -81,8 +81,8 @@ class S3:
 
 def fact_of(file: str, name: str) -> Callable[..., Any]:
     """Return a fact's function, to be called with what it needs."""
-    found: Callable[..., Any] = runpy.run_path(str(FIXTURES / file))[name]
-    return found
+    function: Callable[..., Any] = runpy.run_path(str(FIXTURES / file))[name]
+    return function
 
 
 CONTRACT = Stub(
@@ -133,8 +133,8 @@ def test_a_head_that_fails_is_no_object_that_is_still_there() -> None:
 def after(head: Head) -> StateUnchanged:
     body = Stub(head=OK, head_etag="e")
     s3, made = Stub(head_object=lambda *_: head), Stub(made=True)
-    found: StateUnchanged = fact_of("guard.py", "state_after")(s3, CONTRACT, body, made, "attic")
-    return found
+    unchanged: StateUnchanged = fact_of("guard.py", "state_after")(s3, CONTRACT, body, made, "attic")
+    return unchanged
 
 
 def test_the_state_after_the_proof() -> None:
@@ -172,10 +172,10 @@ PRESIGNED = "http://s3/attic/chunk?X-Amz-Signature=s"
 
 
 def pushed(location: str, head: Answer = OK) -> Any:
-    found = runpy.run_path(str(FIXTURES / "publication.py"))["attic_pushed"]
+    function = runpy.run_path(str(FIXTURES / "publication.py"))["attic_pushed"]
     client = Stub(upload=lambda *_: AtticReply(200), nar=lambda *_: (Transfer(307, location=location),))
-    found.__globals__["Attic"] = lambda *_, **__: client
-    return found(
+    function.__globals__["Attic"] = lambda *_, **__: client
+    return function(
         Stub(profile="one-path"),
         Stub(api="http://attic", https=None, cache="main", ca_file=None),
         "token",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pytest_gf.honey.formats import casblob, zstd
 
 SKIPPED = st.tuples(st.integers(0, 15), st.binary(max_size=300)).map(
-    lambda each: struct.pack("<II", 0x184D2A50 + each[0], len(each[1])) + each[1]
+    lambda skip: struct.pack("<II", 0x184D2A50 + skip[0], len(skip[1])) + skip[1]
 )
 
 
