@@ -184,7 +184,9 @@ def test_narrowed_axes_ask_less(lab: Lab, run_pytest: Any) -> None:
             ["-m", "clause(id='rustfs.list-buckets')"],
             {"rustfs.list-buckets[tofu-state]", "rustfs.list-buckets[attic]", "rustfs.list-buckets[bazel-cache]"},
         ),
-        (["-k", "rustfs.anonymous-refused"], {"rustfs.anonymous-refused"}),
+        pytest.param(  # Without a marker or --gf it collects all tests too.
+            ["-k", "rustfs.anonymous-refused"], {"rustfs.anonymous-refused"}, marks=pytest.mark.slow
+        ),
         (
             ["suites/contract/state/test_state_objects.py::test_body_shape", "--gf-stack=attic"],
             {"state.body-shape[attic]"},

@@ -152,16 +152,16 @@ def test_what_facts_say_they_ask_is_what_they_ask(run_pytest: Any, lab: Lab) -> 
     assert asked == declared
 
 
-def test_a_plan_without_a_cluster_says_so(run_pytest: Any) -> None:
-    outcome = run_pytest("-m", "canary", "--gf-plan", "--gf-target=fixtures/targets/dev-machine.toml")
+def test_a_plan_without_a_cluster_says_so(planned: Any) -> None:
+    outcome = planned("-m", "canary", "--gf-plan", "--gf-target=fixtures/targets/dev-machine.toml")
     assert outcome.exit == 0, outcome.text
     assert "the target has no [kubernetes] section" in outcome.text
     assert "it would change (scratch)" in outcome.text
     assert "not allowed: add 'scratch'" in outcome.text
 
 
-def test_a_plan_of_the_embedded_lab_leaves_no_folder(run_pytest: Any, tmp_path: Path) -> None:
-    outcome = run_pytest("-m", "canary", "--gf-plan")
+def test_a_plan_of_the_embedded_lab_leaves_no_folder(planned: Any, tmp_path: Path) -> None:
+    outcome = planned("-m", "canary", "--gf-plan")
     assert outcome.exit == 0, outcome.text
     assert not list((tmp_path / "reports").iterdir()), "a plan is no run"
 
