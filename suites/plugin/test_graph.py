@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from pytest_gf.engine.errors import DeadlineExceeded, ProbeError, Unproven
 from pytest_gf.engine.facts import Fact, Facts
-from pytest_gf.engine.graph import Graph
+from pytest_gf.engine.graph import WIDTH, Graph
 from pytest_gf.engine.nodes import Node
 
 PATIENCE = 60.0
@@ -28,6 +29,7 @@ def graph_of(
     deadline: float = PATIENCE,
     permit: Callable[[str], None] = lambda _: None,
     finished: Callable[[Node], None] = lambda _: None,
+    width: int = WIDTH,
 ) -> Graph:
     return Graph(
         Facts({fact.name: fact for fact in facts}),
@@ -36,6 +38,7 @@ def graph_of(
         permit=permit,
         finished=finished,
         deadline=deadline,
+        width=width,
     )
 
 
@@ -225,3 +228,35 @@ def test_what_is_only_asked_if_seen_takes_nothing_with_it() -> None:
     graph = graph_of(fact(unseen), fact(half, "unseen", if_seen="unseen"))
     graph.start([("half", {})])
     assert graph.value("half", {}) == "dark"
+
+
+def test_a_failure_goes_up_the_whole_chain_at_once() -> None:
+    refused = ProbeError("tried", "came back", "do")
+
+    def need() -> None:
+        raise refused
+
+    names = ["need", *(f"fact{at}" for at in range(4))]
+    chain = [fact(lambda **_: 1, before, name=name) for before, name in itertools.pairwise(names)]
+    graph = graph_of(fact(need), *chain)
+    graph.start([("fact3", {})])
+    with pytest.raises(ProbeError):
+        graph.value("need", {})
+    assert [each.failure for each in graph.nodes.values()] == [refused] * 5, "nothing else would wake them"
+
+
+def test_what_waits_is_kept_when_more_is_asked_for() -> None:
+    go = threading.Event()
+    begun: list[tuple[str, bool]] = []
+
+    def observe() -> bool:
+        begun.append((threading.current_thread().name, threading.current_thread().daemon))
+        return go.wait(PATIENCE)
+
+    graph = graph_of(*(fact(observe, name=name) for name in ("first", "second", "third")), width=1)
+    graph.start([("first", {}), ("second", {})])
+    graph.start([("third", {})])
+    assert [each.name for each in graph._waiting] == ["second", "third"]
+    go.set()
+    assert [graph.value(name, {}) for name in ("third", "second", "first")] == [True] * 3
+    assert begun == [("first", True), ("second", True), ("third", True)]

@@ -122,6 +122,10 @@ def test_store_paths(path: str, is_one: bool) -> None:
         ({"FileSize": "1" * 19}, f"size: FileSize {'1' * 19!r}"),
         ({"FileHash": "sha256:x"}, "hash: 'sha256:x' is no SHA-256"),
         ({"NarHash": "sha512:" + "0" * 128}, f"hash: {'sha512:' + '0' * 93!r} is no SHA-256"),
+        (
+            {"NarHash": f"sha256-{base64.b64encode(HASH).decode()}!"},
+            f"hash: 'sha256-{base64.b64encode(HASH).decode()}!' is no SHA-256",
+        ),
         ({"NarHash": HASH.hex()}, f"hash: {HASH.hex()!r} is no SHA-256"),
         ({"Deriver": "/nix/store/x"}, "deriver: '/nix/store/x' is no base name of a store path"),
         ({"Deriver": "d" * 251}, f"deriver: {'d' * 250!r} is no base name of a store path"),
@@ -224,3 +228,13 @@ def test_a_content_address_says_the_path() -> None:
     )
     assert uses.ca_trouble == ""
     assert replace(uses, references=()).ca_trouble == "the store path does not follow from CA"
+
+
+def test_texts_that_nix_makes() -> None:
+    """As ``builtins.toFile`` of Nix 2.8 names them; the second names the first."""
+    first = "/nix/store/nmrmdcw1bfnl35a893n7nyhw4xa5vy08-hello"
+    text_ = ContentAddress("text", "sha256", hashlib.sha256(b"hello\n").digest())
+    assert text_.path("/nix/store", "hello", [], itself=False) == first
+    uses = ContentAddress("text", "sha256", hashlib.sha256(f"see {first}\n".encode()).digest())
+    path = uses.path("/nix/store", "uses", [first, first], itself=False)
+    assert path == "/nix/store/3gz8r53f7fwhxisci9rp1q5a7mg8qx0x-uses"

@@ -184,6 +184,11 @@ def test_what_may_stand_between_the_characters_of_a_secret(between: str) -> None
     assert struck(f"a {between.join('S3CR3TXYZ')} b", "S3CR3TXYZ") == "a # b"
 
 
+def test_a_secret_too_short_for_parts_is_found_when_it_is_escaped() -> None:
+    for text in ("abcd%31234", "abcd&#49;234", "ab cd12 34"):
+        assert struck(f"a {text} b", "abcd1234") == "a # b"
+
+
 def test_both_alphabets_of_base_64() -> None:
     secret = "~~~???>>>~~~"
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
