@@ -10,6 +10,7 @@ import pytest
 from pytest_gf.engine import hookspecs, options, redacting
 from pytest_gf.engine.clauses import clause_of
 from pytest_gf.engine.facts import FOLDER
+from pytest_gf.engine.nothing import nothing_selected
 from pytest_gf.engine.selecting import select
 from pytest_gf.engine.session import SESSION, ContractSession
 
@@ -91,9 +92,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
-    nothing = exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and "deselected" not in terminalreporter.stats
-    if nothing and (line := options.left_out(config)):
-        terminalreporter.write_line(line)
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        line = nothing_selected(config, collected="deselected" in terminalreporter.stats)
+        terminalreporter.write(f"{line}\n" if line else "")
 
 
 class Hooks:

@@ -300,15 +300,6 @@ def holds_clauses(config: pytest.Config) -> bool:
     return False
 
 
-def left_out(config: pytest.Config) -> str:
-    """Return what is told where nothing was collected and somebody may have meant the House's clauses, "" otherwise."""
-    named = config.getini("gf_house") or config.getini("gf_suites") or config.known_args_namespace.file_or_dir
-    asked = config.option.markexpr or config.option.keyword or HOUSE in config.stash
-    if named or not asked or config.getoption("gf", default=False):
-        return ""
-    return "gf: no clause is here. Add --gf to run those that come with the package, such as pytest --gf -m canary"
-
-
 def read(config: pytest.Config) -> Settings:
     """Return the run's settings. Raises `pytest.UsageError` with one line for whatever is wrong."""
     try:

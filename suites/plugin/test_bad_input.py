@@ -241,13 +241,14 @@ def test_a_clause_outside_of_the_suites_is_told_where_to_go(run_pytest: Any, tmp
     assert "its folder is not in gf_suites" in outcome.text
 
 
-def test_where_no_clause_is_the_option_that_runs_them_is_named(tmp_path: Path) -> None:
+def test_where_no_clause_is_selected_a_line_names_the_option_or_the_marker(tmp_path: Path) -> None:
     ask = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
-    bare, chosen = (
+    bare, chosen, misspelt = (
         subprocess.run([*ask, *args], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-        for args in ((), ("-m", "canary"))
+        for args in ((), ("-m", "canary"), ("--gf", "-m", "canry and clause(id='a.b')"))
     )
-    assert (bare.returncode, chosen.returncode) == (5, 5)
+    assert {each.returncode for each in (bare, chosen, misspelt)} == {5}
+    assert "gf: -m: unknown marker 'canry'; did you mean canary?" in misspelt.stdout
     assert "gf: no clause is here. Add --gf" in chosen.stdout
     assert "gf:" not in bare.stdout
 

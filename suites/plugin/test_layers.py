@@ -72,6 +72,7 @@ ENGINE: dict[str, set[str]] = {
     },
     "redacting": {"redaction", "visible"},
     "reports": {"clauses", "evidence", "house", "redacting", "redaction", "trouble", "verdict", "visible"},
+    "nothing": {"broken", "meant", "options"},
     "selecting": {"catalog", "clauses", "house"},
     "commands": {"cleaning", "errors", "house", "options"},
     "session": {
@@ -136,7 +137,17 @@ ALLOWED: dict[str, set[str]] = {
     },
     "plugin": {
         f"engine.{each}"
-        for each in ("clauses", "commands", "facts", "hookspecs", "options", "redacting", "selecting", "session")
+        for each in (
+            "clauses",
+            "commands",
+            "facts",
+            "hookspecs",
+            "nothing",
+            "options",
+            "redacting",
+            "selecting",
+            "session",
+        )
     },
     "reports": {"engine.reports"},
     "stubs": {"engine.meant"},
