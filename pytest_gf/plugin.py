@@ -11,6 +11,7 @@ from pytest_gf.engine import commands, hookspecs, options, output_redaction
 from pytest_gf.engine.catalog import select
 from pytest_gf.engine.clauses import clause_of
 from pytest_gf.engine.facts import FOLDER
+from pytest_gf.engine.nothing import nothing_selected
 from pytest_gf.engine.session import SESSION, ContractSession
 
 if TYPE_CHECKING:
@@ -86,6 +87,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         raise pytest.UsageError(
             f"{where} holds clauses, and its folder is not in gf_suites: add it to gf_suites in pytest's ini file, or to a House"
         )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        line = nothing_selected(config, collected="deselected" in terminalreporter.stats)
+        terminalreporter.write(f"{line}\n" if line else "")
 
 
 class Hooks:

@@ -8,12 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_gf.engine.suggestion import suggestion
+
 UNKNOWN = "S000"
 """Stands for a statement that is still to be chosen; the lint refuses it."""
 FAULTS = Path("suites") / "lab" / "faults.toml"
 TABLE = Path("pytest_gf") / "lab" / "fault_table.py"
 _TABLES = {"canary": "fault"}
 """The table of `FAULTS` where a marker's faults stand, if it is not named as the marker."""
+_TESTS = {"canary": "faults"}
+"""The test in suites/lab that runs a marker's faults, if it is not named as the marker."""
+STATEMENTS = Path("pytest_gf") / "honey" / "contract" / "statements.toml"
+_PROVES = re.compile(r"S\d{3}[~!]?|\{[a-z]+\}")
 _ID = re.compile(r"([a-z][a-z0-9]*)\.([a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
 
 _CLAUSE = '''"""Contract section of {system}: {words}."""
@@ -88,8 +94,9 @@ incident = "not-as-promised {words}"
 """
 _NEXT = """
 next:
-  1. {clause}: choose the statement that it proves (docs/clauses.md lists them), its title and its docstring
+  1. {clause}: write {statement}its title and its docstring
   2. {fact}: observe. A need is a parameter: another fact, an axis, target, contract or run (docs/clauses.md lists the facts)
+     a question that no fact asks yet is a method of a probe in pytest_gf/honey/probes/; `asks=` of @fact names it for --gf-plan
   3. {value}: say what was promised, what was seen, and what a person does first
   4. {table}: say what is bent; move the line to its group
   5. pytest_gf/lab/: let the emulated service show it, where `bends.on("{fault}")`
@@ -105,9 +112,14 @@ generate the pages:
 check and test it:
   mypy && ruff check . && ruff format .
   pytest suites/plugin/test_docs.py -k page
-  pytest suites/lab/test_faults.py -k "no_clause or in_the_table or {fault}"
-  pytest suites/lab/test_sample.py   (a row of the canary changes the sample; the test says how to renew it)
-"""
+  pytest suites/lab/test_faults.py -k "no_clause or in_the_table"
+  pytest {test} -k {fault}
+{also}"""
+_ALSO = {
+    "canary": "  pytest suites/lab/test_sample.py   (a row of the canary changes the sample; the test says how to renew it)\n",
+    "guard": "  (COLUMN in suites/lab/test_guard.py names every row of the guard: add yours)\n",
+}
+"""What else a row of a marker changes."""
 
 
 class Refused(ValueError):
@@ -135,7 +147,7 @@ def write(root: Path, wanted: Wanted) -> list[str]:
         Path(words["value"]): _VALUE.format(**words),
     }
     rows = _rows(root, wanted, words)
-    for refusal in _refusals(root, files, words):
+    for refusal in (*_unknown_statements(root, wanted.proves), *_refusals(root, files, words)):
         raise Refused(refusal)
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -161,6 +173,9 @@ def _words(wanted: Wanted) -> dict[str, str]:
         "proves": wanted.proves,
         "marker": wanted.marker,
         "chosen": f"-m {wanted.marker}",
+        "statement": "the statement that it proves (docs/clauses.md lists them), " if wanted.proves == UNKNOWN else "",
+        "test": f"suites/lab/test_{_TESTS.get(wanted.marker, wanted.marker)}.py",
+        "also": _ALSO.get(wanted.marker, ""),
         "table": str(TABLE),
         "faults": str(FAULTS),
         "clause": f"suites/contract/{system}/test_{system}_{name}.py",
@@ -188,6 +203,16 @@ def _rows(root: Path, wanted: Wanted, words: dict[str, str]) -> dict[Path, str]:
         TABLE: table.replace(head, head + line, 1),
         FAULTS: faults + _ROW.format(**words | {"table": name}),
     }
+
+
+def _unknown_statements(root: Path, proves: str) -> Iterator[str]:
+    """Yield what is wrong with the statements that ``--proves`` names."""
+    known = re.findall(r"^(S\d{3}) = ", (root / STATEMENTS).read_text(encoding="utf-8"), re.MULTILINE)
+    for word in proves.split() if proves != UNKNOWN else ():
+        if _PROVES.fullmatch(word) is None:
+            yield f"--proves={proves}: expected statements such as S094, or S094~ for a part of one (docs/clauses.md lists them)"
+        elif not word.startswith("{") and word[:4] not in known:
+            yield f"--proves={proves}: unknown statement {word[:4]}{suggestion(word[:4], known)} (docs/clauses.md lists them)"
 
 
 def _refusals(root: Path, files: dict[Path, str], words: dict[str, str]) -> Iterator[str]:

@@ -182,8 +182,9 @@ def read_folder(path: Path) -> Folder:
             raise
         except Exception as wrong:  # noqa: BLE001  # Whatever the file raises, it is one line for the person who wrote it.
             raise pytest.UsageError(line_of(wrong, file)) from None
-        for name in of_file.keys() & facts.keys():
-            raise pytest.UsageError(f"{file}: fact {name!r} is defined twice; rename one")
+        for name in sorted(of_file.keys() & facts.keys()):
+            other = Path(facts[name].function.__code__.co_filename).name
+            raise pytest.UsageError(f"{file}: fact {name!r} is defined twice ({other} has it too); rename one")
         facts |= of_file
     return Folder(path.resolve(), facts)
 

@@ -106,6 +106,7 @@ def _lint_clause(collected: _Collected, facts: Facts, settings: Settings, marker
     yield from (f"{where}: {line}" for line in _lint_markers(collected, settings.house.markers, markers))
     yield from (f"{where}: {line}" for line in _lint_body(clause))
     yield from (f"{where}: {line}" for line in _lint_parameters(clause, facts))
+    yield from (f"{where}: {line}" for line in _lint_truth(clause, facts))
 
 
 def _unknown_parameters(collected: _Collected, facts: Facts) -> Iterator[str]:
@@ -155,7 +156,8 @@ def _lint_statements(clause: Clause, facts: Facts, settings: Settings) -> Iterat
         if word.startswith("{") and word.strip("{}") not in _axes(clause, facts):
             yield f"proves names {word}, which is no axis of this clause"
         elif not word.startswith("{") and word.rstrip("~!") not in settings.contract.statements:
-            yield f"unknown statement {word.rstrip('~!')}"
+            number = word.rstrip("~!")
+            yield f"unknown statement {number}{suggestion(number, settings.contract.statements)}"
 
 
 def _lint_body(clause: Clause) -> Iterator[str]:
@@ -198,6 +200,26 @@ def _lint_asserts(idle: Sequence[ast.Assert]) -> Iterator[str]:
             yield f"line {node.lineno}: it asserts a tuple, which is always true; write `assert value, text` without brackets"
         else:
             yield f"line {node.lineno}: it asserts a constant, not what a fact observed"
+
+
+def _lint_truth(made: Clause, facts: Facts) -> Iterator[str]:
+    """Yield the asserts of a value itself that has no truth of its own, and so is always true."""
+    tree = _definitions(made.function.__code__.co_filename).get(made.function.__name__)
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.Assert):
+            for name in _judged(node.test):
+                kind = facts.returns(name) if name in facts.facts else None
+                if isinstance(kind, type) and not hasattr(kind, "__bool__") and not hasattr(kind, "__len__"):
+                    wanted = f"{name}.holds" if hasattr(kind, "holds") else f"what is promised of {name}"
+                    yield f"line {node.lineno}: it asserts {name} itself, which is always true; assert {wanted}"
+
+
+def _judged(test: ast.expr) -> Iterator[str]:
+    """Yield the names whose own truth an assert asks for."""
+    if isinstance(test, ast.Name):
+        yield test.id
+    elif isinstance(test, ast.BoolOp):
+        yield from itertools.chain.from_iterable(map(_judged, test.values))
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,12 +14,15 @@ import msgspec
 
 from pytest_gf.engine.errors import ProbeError
 from pytest_gf.engine.house import BadInput
+from pytest_gf.engine.suggestion import suggestion
 from pytest_gf.engine.variables import Wrong, check_lengths, named
 
 if TYPE_CHECKING:
     from pytest_gf.engine.house import House, Section
 
 Kind = TypeVar("Kind")
+_UNKNOWN_KEY = re.compile("Object contains unknown field `([^`]*)`")
+"""What msgspec says of a key of the table itself; of one further in it says where."""
 
 
 class TargetError(BadInput):
@@ -95,6 +99,13 @@ def parse_toml(path: Path, error: type[ValueError]) -> dict[str, Any]:
         raise error(f"{path}: malformed TOML: nested too deeply") from None
 
 
+def meant_key(wrong: msgspec.ValidationError, table: type, *others: str) -> str:
+    """Return how the line about a table's unknown key ends: what was meant; "" for any other line."""
+    unknown = _UNKNOWN_KEY.fullmatch(str(wrong))
+    known = (each.encode_name for each in msgspec.structs.fields(table)) if unknown is not None else ()
+    return suggestion(unknown[1].lower(), (*known, *others)) if unknown is not None else ""
+
+
 def load(house: House, path: Path, environment: Mapping[str, str] | None = None) -> Target:
     """Return the target in a TOML file, with its credentials from ``environment`` (default: this process's).
 
@@ -137,11 +148,11 @@ class TopLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _top(house: House, path: Path, tables: Mapping[str, Any]) -> TopLevel:
-    named = {section.name for section in house.sections}
+    named = [section.name for section in house.sections]
     try:
         top = msgspec.convert({name: value for name, value in tables.items() if name not in named}, TopLevel)
     except msgspec.ValidationError as wrong:
-        raise TargetError(f"{path}: {wrong}") from None
+        raise TargetError(f"{path}: {wrong}{meant_key(wrong, TopLevel, *named)}") from None
     if top.vantage not in house.vantages:
         raise TargetError(
             f"{path}: Invalid enum value {top.vantage!r} - at `$.vantage`: expected one of {', '.join(house.vantages)}"
@@ -156,4 +167,6 @@ def _section(section: Section, table: Any, path: Path, read: Mapping[str, Any]) 
     try:
         return section.check(msgspec.convert(table, section.type), path, read)
     except msgspec.ValidationError as wrong:
-        raise TargetError(f"{path}: {str(wrong).replace('`$.', f'`$.{section.name}.', 1)}") from None
+        said = str(wrong).replace("`$.", f"`$.{section.name}.", 1)
+        where = "" if "`$." in said else f" - at `$.{section.name}`"
+        raise TargetError(f"{path}: {said}{where}{meant_key(wrong, section.type)}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import ssl
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -301,6 +302,11 @@ def is_store_hash(text: str) -> bool:
 def _file(name: str | None, key: str, path: Path) -> str | None:
     if name is not None and not (path.parent / name).is_file():
         raise TargetError(f"{path}: key '{key}': no such file: {path.parent / name}")
+    if name is not None and key.endswith("ca_file"):
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path.parent / name)
+        except OSError:  # ssl.SSLError is one, and so is a file that can't be opened.
+            raise TargetError(f"{path}: key '{key}': expected certificates as PEM in {path.parent / name}") from None
     return None if name is None else str(path.parent / name)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,7 @@ CASES: dict[str, tuple[list[str], dict[str, str], str]] = {
     "section": (
         ["--gf-target={folder}/t.toml"],
         {"t.toml": TARGET.replace("[s3]", "[s4]")},
-        "t.toml: Object contains unknown field `s4`",
+        "t.toml: Object contains unknown field `s4`; known: name, vantage, allow, expects, s3,",
     ),
     "endpoint": (
         ["--gf-target={folder}/t.toml"],
@@ -172,7 +174,7 @@ LINT: dict[str, tuple[list[dict[str, str]], str, str]] = {
         FACTS,
         "clause 'lab.number' is a prefix of 'lab.number-two'",
     ),
-    "statement": ([GOOD | {"proves": "S999"}], FACTS, "unknown statement S999"),
+    "statement": ([GOOD | {"proves": "S999"}], FACTS, "unknown statement S999; did you mean S"),
     "no statement": ([GOOD | {"proves": ""}], FACTS, "it proves no statement"),
     "id": ([GOOD | {"id": "Number"}], FACTS, "the id is not of the form system.kebab-case"),
     "title": ([GOOD | {"title": "x" * 71}], FACTS, "longer than 70 characters"),
@@ -182,6 +184,11 @@ LINT: dict[str, tuple[list[dict[str, str]], str, str]] = {
         "the title names {stack}, which is no axis of this clause",
     ),
     "asserts nothing": ([GOOD | {"body": "print(number)"}], FACTS, "it asserts nothing, so it can't fail"),
+    "a value that is always true": (
+        [GOOD | {"body": "assert number"}],
+        FACTS.replace("-> int", "-> object"),
+        "it asserts number itself, which is always true; assert what is promised of number",
+    ),
     "if": ([GOOD | {"body": "assert number if number else None"}], FACTS, "a clause has no if or try"),
     "annotation": (
         [GOOD | {"parameter": "number: str"}],
@@ -231,6 +238,18 @@ def test_a_clause_outside_of_the_suites_is_told_where_to_go(refused: Any, tmp_pa
     outcome = refused("suite", cwd=tmp_path)
     assert outcome.exit == 4, outcome.text
     assert "its folder is not in gf_suites" in outcome.text
+
+
+def test_where_no_clause_is_selected_a_line_names_the_option_or_the_marker(tmp_path: Path) -> None:
+    ask = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
+    bare, chosen, misspelt = (
+        subprocess.run([*ask, *args], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        for args in ((), ("-m", "canary"), ("--gf", "-m", "canry and clause(id='a.b')"))
+    )
+    assert {each.returncode for each in (bare, chosen, misspelt)} == {5}
+    assert "gf: -m: unknown marker 'canry'; did you mean canary?" in misspelt.stdout
+    assert "gf: no clause is here. Add --gf" in chosen.stdout
+    assert "gf:" not in bare.stdout
 
 
 @pytest.mark.parametrize("prefix", ["", "gf-proof", "env:/x/", "/gf/", "arc-runners/"])

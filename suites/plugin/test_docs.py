@@ -17,6 +17,7 @@ from pytest_gf.engine.verdict import Exit, Verdict
 from pytest_gf.honey import HOUSE, contract
 from pytest_gf.honey.house import load_target
 from pytest_gf.honey.vantage import VANTAGES
+from pytest_gf.lab.kube import tls
 from pytest_gf.pages import incidents, usage
 
 ROOT = Path(__file__).parents[2]
@@ -171,7 +172,7 @@ def test_the_readmes_makers_are_what_ci_runs() -> None:
 
 
 def test_the_target_and_the_contract_in_the_documents_are_read(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("")
+    tls.context(tmp_path)  # It writes ca.pem.
     for name in ("README.md", "docs/targets.md"):
         (text,) = re.findall(r"```toml\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
         (tmp_path / "t.toml").write_text(text)

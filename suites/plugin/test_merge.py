@@ -72,6 +72,12 @@ def test_killed_runs_keep_rows_and_titles_and_are_an_error(tmp_path: Path) -> No
     assert merged(tmp_path / "green", killed(tmp_path / "two", row("b", "holds")))["exit"] == 10
 
 
+def test_a_run_whose_reports_are_incomplete_stays_no_green_one(tmp_path: Path) -> None:
+    whole, part = run(tmp_path / "one", row("a", "holds"), exit=0), run(tmp_path / "two", row("b", "holds"), exit=10)
+    assert merged(tmp_path / "both", whole, part)["exit"] == 10
+    assert merged(tmp_path / "alone", whole)["exit"] == 0
+
+
 def test_runs_that_are_given_as_latest_are_told_by_their_own_names(tmp_path: Path) -> None:
     for part, name in (("part-0", "20261129T1"), ("part-1", "20261129T2")):
         (tmp_path / part).mkdir()

@@ -68,6 +68,20 @@ def test_the_four_stubs_are_collected_and_say_what_is_missing(checkout: Path, ru
     assert f'incident = "{incident["kind"]} {incident["subject"]}"' in (checkout / stubs.FAULTS).read_text()
 
 
+def test_each_selection_names_the_test_of_its_faults_and_a_given_statement_is_not_asked_for(checkout: Path) -> None:
+    """The tests that are named exist; only the guard's row belongs into its column."""
+    for marker, says in {"canary": "test_sample.py", "guard": "COLUMN", "gate": ""}.items():
+        lines = stubs.write(checkout, stubs.Wanted(f"rustfs.by-{marker}", "S094~", marker))
+        told = lines[-1]
+        assert says in told
+        assert ("COLUMN" in told) == (marker == "guard")
+        assert "choose" not in told
+        assert "the statement that it proves" not in told
+        tests = {word for word in told.split() if word.startswith("suites/lab/test_")}
+        assert len(tests) >= 2
+        assert all((ROOT / test).is_file() for test in tests), tests
+
+
 def test_the_statement_is_the_authors_to_choose(checkout: Path, run_pytest: Any) -> None:
     assert new_clause(checkout, "rustfs.node-version").returncode == 0
     outcome = run_pytest("-m", "canary", cwd=checkout, environment={"PYTHONPATH": str(checkout)})
@@ -80,11 +94,13 @@ def test_the_statement_is_the_authors_to_choose(checkout: Path, run_pytest: Any)
     [
         (["Node"], "'Node': expected SYSTEM.ID, such as rustfs.node-version"),
         (["rustfs.a--b"], "'rustfs.a--b': expected SYSTEM.ID"),
+        (["rustfs.ready", "--proves=S994"], "--proves=S994: unknown statement S994; did you mean S"),
+        (["rustfs.ready", "--proves=94"], "--proves=94: expected statements such as S094, or S094~ for a part of one"),
         (["rustfs.ready", "--marker=cannary"], "has no faults of it; expected one of audit, cache_delete, canary,"),
         (["state.bucket"], "pytest_gf/honey/observed/bucket.py is there already"),
         (["rustfs.node-list"], "fixtures/kube.py has a fact 'node_list' already"),
     ],
-    ids=("id", "hyphens", "marker", "file", "fact"),
+    ids=("id", "hyphens", "statement", "statement's form", "marker", "file", "fact"),
 )
 def test_what_cant_be_written_is_one_line(args: list[str], line: str, checkout: Path) -> None:
     before = sorted(checkout.rglob("*"))

@@ -57,7 +57,22 @@ def test_a_route_is_a_port_forward_to_a_service(tmp_path: Path) -> None:
     [
         ('[kubernetes]\ncontext = "honey"\n', "key 'kubernetes.context': expected a kubeconfig beside it"),
         ("[kubernetes]\nkubeconfig = 3\n", "kubernetes.kubeconfig"),
-        ("[kubernetes]\ntoken = 'x'\n", "unknown field `token`"),
+        (
+            "[kubernetes]\ntoken = 'x'\n",
+            "unknown field `token` - at `$.kubernetes`; known: kubeconfig, context, namespace",
+        ),
+        (S3.replace("endpoint", "endpont"), "unknown field `endpont` - at `$.s3`; did you mean endpoint?"),
+        *(
+            (f'{table}ca_file = "t.toml"\n', f"key '{name}.ca_file': expected certificates as PEM in ")
+            for name, table in {
+                "s3": S3,
+                "attic": '[attic]\napi = "http://attic"\n',
+                "bazel": '[bazel]\ngrpc = "grpcs://bazel:1"\n',
+            }.items()
+        ),
+        (S3.replace("[s3]", "[S3]"), "unknown field `S3`; did you mean s3?"),
+        ("[kubernets]\n", "unknown field `kubernets`; did you mean kubernetes?"),
+        ('[bazel]\nbucket = "a"\n', "missing required field `grpc` - at `$.bazel`"),
         (f'{S3}[routes]\ns3 = "port-forward:a/svc/b:1"\n', "a port-forward needs a [kubernetes] section"),
         ('[kubernetes]\n[routes]\ns3 = "port-forward:a/svc/b:1"\n', "expected an [s3] endpoint with http://"),
         (

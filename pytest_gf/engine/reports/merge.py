@@ -153,7 +153,7 @@ def _rows(runs: Iterable[Read]) -> list[dict[str, Any]]:
 def _exit(runs: Sequence[Read], rows: Sequence[Mapping[str, Any]], *, lacking: bool) -> int:
     """Return the exit code of all rows. A run that was strict, or that ended in another way, keeps its own."""
     codes = {int(run.record["exit"]) for run in runs}
-    broke = lacking or bool(codes - {int(code) for code in Exit})
+    broke = lacking or Exit.ERROR in codes or bool(codes - {int(code) for code in Exit})
     verdicts = [Verdict(row["verdict"]) for row in rows] + [Verdict.ERROR] * broke
     code = exit_code(verdicts, strict=False)
     return int(Exit.UNPROVEN if code is Exit.GREEN and Exit.UNPROVEN in codes and _strict(runs) else code)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from pytest_gf.engine.house import BadInput
-from pytest_gf.engine.target import parse_toml
+from pytest_gf.engine.target import meant_key, parse_toml
 from pytest_gf.honey.contract.model import (
     HA,
     Artifact,
@@ -83,7 +83,7 @@ def load(path: Path | None = None) -> Contract:
     try:
         read = msgspec.convert(_merged(file, ()), _File)
     except msgspec.ValidationError as wrong:
-        raise ContractError(f"{file}: {wrong}") from None
+        raise ContractError(f"{file}: {wrong}{meant_key(wrong, _File)}") from None
     named = (file.parent / read.statements) if read.statements else STATEMENTS
     sections = parse_toml(named, ContractError).get("section", {})
     contract = Contract(

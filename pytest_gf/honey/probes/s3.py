@@ -40,6 +40,8 @@ _THROTTLED = frozenset({"Throttling", "ThrottlingException", "TooManyRequests", 
 BUSY = frozenset({"", "SlowDown", "ServiceUnavailable", "ServerNotInitialized", "Busy"}) | _THROTTLED
 """The codes of a 503 that is to be asked again; a HEAD's and a proxy's carry none."""
 _BUSY_WORDS = ("not ready", "reduce your request rate")  # In the message of a 503 with another code.
+_REACH = "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?"
+_TLS = "does it speak TLS there, and does ca_file of [s3] name who signed its certificate? --gf-plan looks at both"
 NOT_FOUND, TOO_MANY, UNAVAILABLE = 404, 429, 503
 
 
@@ -262,9 +264,7 @@ class S3:
             if self._route is not None and self._route.broken:
                 came_back = f"the route broke: {self._route.broken}"
             raise Unanswered(
-                where,
-                came_back,
-                "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?",
+                where, came_back, _TLS if isinstance(unanswered, exceptions.SSLError) else _REACH
             ) from None
         metadata = parsed["ResponseMetadata"]
         return Answer(int(metadata["HTTPStatusCode"]), request_id=str(metadata.get("RequestId", ""))), parsed
