@@ -6,11 +6,22 @@ from itertools import pairwise
 
 import pytest
 
+from pytest_gf import Unproven
 from pytest_gf.honey.formats import nixconf, recipes
 from pytest_gf.honey.formats.expression_values import UNKNOWN
+from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.formats.templates import GITHUB, rendered
 from pytest_gf.honey.formats.yaml_nodes import read
-from pytest_gf.honey.observed.repository import DEAD, FLAKEHUB, Findings, attachment, branches, gitlab, machine
+from pytest_gf.honey.observed.repository import (
+    DEAD,
+    FLAKEHUB,
+    Findings,
+    attachment,
+    branches,
+    gitlab,
+    machine,
+    searching,
+)
 from pytest_gf.honey.observed.repository import quarantine as quarantines
 from pytest_gf.honey.observed.repository.effect import Opaque
 from pytest_gf.honey.observed.repository.effects import MOST, Around, effects
@@ -151,3 +162,10 @@ def test_each_clause_of_the_machine_is_behind_its_own_cause() -> None:
     )
     kinds = [trouble.cause.kind for found in (retired, flakehub) if (trouble := found.trouble())]
     assert kinds == [DEAD.kind, FLAKEHUB.kind]
+
+
+def test_matches_beyond_the_bound_are_not_passed_over() -> None:
+    pattern = linear(r"x")
+    assert len(list(searching.hits("x\n" * searching.MOST_HITS, pattern))) == searching.MOST_HITS
+    with pytest.raises(Unproven, match=r"more than 1000 matches.*: x in line 1001 is the first that is not"):
+        list(searching.hits("x\n" * (searching.MOST_HITS + 1), pattern))

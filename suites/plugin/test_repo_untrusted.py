@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_gf import Unproven
 from pytest_gf.engine.reports import github
 from pytest_gf.honey import contract as contracts
 from pytest_gf.honey.contract import repository as rules
@@ -43,8 +45,8 @@ OURS = [
 def test_every_pattern_takes_linear_time(pattern: Any) -> None:
     begun = time.monotonic()
     for alphabet in ALPHABETS:
-        for _ in hits(alphabet * (MEGABYTE // len(alphabet)), pattern):
-            pass
+        with contextlib.suppress(Unproven):  # More matches than are looked at.
+            list(hits(alphabet * (MEGABYTE // len(alphabet)), pattern))
     assert time.monotonic() - begun < 120
 
 

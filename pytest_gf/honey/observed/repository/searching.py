@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import translate
 
+from pytest_gf.engine.errors import Unproven
 from pytest_gf.honey.answers import Texts
 from pytest_gf.honey.formats import markdown
 from pytest_gf.honey.formats.linear import Match, Pattern
@@ -16,7 +17,7 @@ from pytest_gf.honey.observed.repository import Sources
 LONGEST_SHOWN = 120
 """Characters of a line that a finding quotes."""
 MOST_HITS = 1_000
-"""Matches of one pattern in one text that are looked at; findings name far fewer."""
+"""Matches of one pattern in one text that are looked at. More make the row unproven."""
 IT = "it"
 """The group of a pattern that is the hit itself, where the pattern also says what must stand around it."""
 
@@ -128,12 +129,16 @@ def headings_above(text: str, line: int) -> tuple[str, ...]:
 
 
 def hits(given: Lines | str, pattern: Pattern) -> Iterator[tuple[int, Match]]:
-    """Yield each match of a pattern with its line (from 1), at most `MOST_HITS` of them."""
+    """Yield each match of a pattern with its line (from 1). Raises Unproven where there are more than `MOST_HITS`."""
     lines = lines_of(given) if isinstance(given, str) else given
     group = pattern.groupindex.get(IT, 0)
     for count, match in enumerate(pattern.finditer(lines.text)):
         if count >= MOST_HITS:
-            return
+            raise Unproven(
+                f"one text has more than {MOST_HITS} matches, and they are not all looked at: {shown(match[0])} in line "
+                f"{lines.at(match.start(group))} is the first that is not",
+                "split the file, or exclude it from the checkout that is judged",
+            )
         yield lines.at(match.start(group)), match
 
 
