@@ -70,6 +70,13 @@ def test_the_record_shows_the_facts_that_a_row_rests_on(judged: Any) -> None:
     assert again["facts"] is made["facts"], "rows of the same facts share them"
 
 
+def test_rows_of_other_facts_share_nothing(judged: Any) -> None:
+    run = judged.run_of(judged.node("one"), judged.node("two"))
+    for name in ("one", "two", "one"):
+        made = judging.account(judged.item(more=(name,)), judged.call(), Verdict.HOLDS, ROW, run)
+        assert [each["fact"] for each in made["facts"]] == [name]
+
+
 def test_facts_that_are_not_observed_yet_are_looked_at_again(judged: Any) -> None:
     late = judged.node("late", began=False)
     run = judged.run_of(late)
