@@ -77,25 +77,22 @@ def test_the_tables_here_know_every_way_and_shape() -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_each_way_in_is_named_and_shuts_nothing_else(way: str, lab: Lab, run_pytest: Any) -> None:
+def test_each_way_in_is_named_and_shuts_nothing_else(way: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
     private = way in exposing.PRIVATE
-    lab.bend(f"bazel-exposed:{way}")
-    outcome = on(lab, run_pytest)
+    outcome = drill(*SURFACE).judge(tmp_path, f"bazel-exposed:{way}", lab=lab)
     violated = set() if private else {"bazel.not-exposed"}
     assert outcome.rows("violated") == violated
     assert outcome.rows("holds") == ROWS - violated
     said = SEEN[way].format("bazel-cache")
     assert said in (outcome.text if private else outcome.verdicts()["bazel.not-exposed"]["reason"])
-    lab.bend(f"rustfs-exposed:{way}")
-    both = on(lab, run_pytest)
+    both = drill(*SURFACE).judge(tmp_path, f"bazel-exposed:{way} + rustfs-exposed:{way}", lab=lab)
     assert both.rows("violated") == {"rustfs.not-exposed"} | violated
     assert SEEN[way].format("attic-rustfs-openebs") in both.verdicts()["rustfs.not-exposed"]["reason"]
 
 
 @pytest.mark.parametrize("shape", [*VIOLATED, *UNPROVEN])
-def test_each_shape_of_the_hot_cache_is_told_apart(shape: str, lab: Lab, run_pytest: Any) -> None:
-    lab.bend(f"bazel-shape:{shape}")
-    outcome = on(lab, run_pytest)
+def test_each_shape_of_the_hot_cache_is_told_apart(shape: str, lab: Lab, drill: Any, tmp_path: Path) -> None:
+    outcome = drill(*SURFACE).judge(tmp_path, f"bazel-shape:{shape}", lab=lab)
     assert outcome.rows("violated" if shape in VIOLATED else "unproven") == {"bazel.hot-cache"}
     assert outcome.rows("holds") == ROWS - {"bazel.hot-cache"}
     row = outcome.verdicts()["bazel.hot-cache"]
