@@ -63,7 +63,7 @@ def test_the_page_of_clauses_is_what_the_generator_makes(tmp_path: Path) -> None
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
