@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_gf.honey.observed.repository import backends, quarantine, stacks
 from pytest_gf.honey.observed.repository.effect import Opaque, Writes
 from pytest_gf.honey.observed.repository.effects import Around, effects
 
@@ -52,3 +53,113 @@ def test_no_push_is_seen_where_none_is(name: str) -> None:
 def test_a_hook_in_a_variable_is_followed() -> None:
     found = effects("export NIX_CONFIG='post-build-hook = ./push.sh'\nnix build\n", Around())
     assert [getattr(one, "target", "") for one in found] == ["./push.sh"]
+
+
+RUN = "on: pull_request\njobs:\n  a:\n    runs-on: x\n    env: {{ATTIC_TOKEN: '${{{{ secrets.ATTIC_TOKEN }}}}'}}\n{more}    steps:\n      - run: {run}\n"
+MAKE = {
+    "a variable of the call": ("make push T=attic", "T ?= echo\npush:\n\t$(T) push main x\n"),
+    "a variable that grows": ("make push", "C := attic\nC += push\npush:\n\t$(C) main x\n"),
+    "a variable of a branch": (
+        "make push",
+        "ifeq ($(CI),true)\nC := attic\nelse\nC := echo\nendif\npush:\n\t$(C) push main x\n",
+    ),
+    "a pattern": ("make push-x", "push-%:\n\tattic push main $*\n"),
+    "two rules of one target": ("make all", "all: build\nall: push\nbuild:\n\techo\npush:\n\tattic push main x\n"),
+    "needs before commands": ("make push", "push: build\nbuild:\n\techo\npush:\n\tattic push main x\n"),
+    "two colons": ("make all", "all::\n\techo\nall::\n\tattic push main x\n"),
+    "another prefix": ("make push", ".RECIPEPREFIX = >\npush:\n>attic push main x\n"),
+    "a comment between": ("make push", "push:\n\techo\n\n# now\n\tattic push main x\n"),
+    "a goal by default": ("make", ".DEFAULT_GOAL := push\nall:\n\techo\npush:\n\tattic push main x\n"),
+    "a special target first": ("make", ".SUFFIXES:\npush:\n\tattic push main x\n"),
+    "a variable of a target": ("make push", "push: C = attic\npush:\n\t$(C) push main x\n"),
+    "a conditional among commands": ("make push", "push:\n\techo\nifdef CI\n\tattic push main x\nendif\n"),
+    "a folder in one word": ("make -Csub push", "none:\n"),
+}
+JUST = {
+    "set before": ("just verb=push run", "verb := 'login'\nrun:\n  attic {{verb}} main x\n"),
+    "--set": ("just --set verb push run", "verb := 'login'\nrun:\n  attic {{verb}} main x\n"),
+}
+
+
+def judged(files: dict[str, str]) -> str:
+    found = quarantine.pull_requests(files, quarantine.read(files), quarantine.Plan())
+    return "violated" if found.standing else "undecided" if found.undecided else "holds"
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_what_make_runs_is_seen(name: str) -> None:
+    run, text = MAKE[name]
+    files = {".github/workflows/w.yml": RUN.format(run=run, more=""), "Makefile": text}
+    files["sub/Makefile"] = "push:\n\tattic push main x\n"
+    assert judged(files) in {"violated", "undecided"}
+
+
+def test_commands_of_make_behind_a_conditional_are_undecided() -> None:
+    run, text = MAKE["a conditional among commands"]
+    assert judged({".github/workflows/w.yml": RUN.format(run=run, more=""), "Makefile": text}) == "undecided"
+
+
+@pytest.mark.parametrize("name", JUST)
+def test_what_just_is_told_counts(name: str) -> None:
+    run, text = JUST[name]
+    assert judged({".github/workflows/w.yml": RUN.format(run=run, more=""), "justfile": text}) == "violated"
+
+
+def test_a_shell_that_a_dockerfile_feeds_is_read() -> None:
+    text = "FROM x\nRUN bash <<'EOF'\nattic push main x\nEOF\nRUN echo\n"
+    assert (
+        judged({".github/workflows/w.yml": RUN.format(run="docker build .", more=""), "Dockerfile": text}) == "violated"
+    )
+
+
+@pytest.mark.parametrize(
+    ("matrix", "run"),
+    [
+        ("{t: [{verb: login}, {verb: push}]}", "attic ${{ matrix.t.verb }} main x"),
+        ("{t: [{cmd: {it: attic push main x}}]}", "${{ matrix.t.cmd.it }}"),
+        ("{include: [{t: {verb: push}}]}", "attic ${{ matrix.t.verb }} main x"),
+    ],
+)
+def test_members_of_a_matrix_are_values(matrix: str, run: str) -> None:
+    assert (
+        judged({".github/workflows/w.yml": RUN.format(run=run, more=f"    strategy: {{matrix: {matrix}}}\n")})
+        == "violated"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".p: &p\n  script: [attic push main x]\na:\n  <<: *p\n  rules: [{if: $CI_MERGE_REQUEST_IID}]\n",
+        ".p: &p\n  script: [attic push main x]\n.q: &q\n  rules: [{if: $CI_MERGE_REQUEST_IID}]\na:\n  <<: [*p, *q]\n",
+        ".p: &p\n  script: [echo]\na:\n  script: [attic push main x]\n  <<: *p\n  rules: [{if: $CI_MERGE_REQUEST_IID}]\n",
+    ],
+)
+def test_merge_keys_are_resolved(text: str) -> None:
+    assert judged({".gitlab-ci.yml": text}) == "violated"
+
+
+FOLDER = "tofu/stacks/attic"
+BLOCK = 'terraform {\n  backend "s3" {\n    bucket = "b"\n    key    = "attic/terraform.tfstate"\n  }\n}\n'
+GIVEN = 'endpoints = { s3 = "http://s3.example:9000" }\nuse_lockfile = true\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".terraform.lock.hcl", 'provider "registry.opentofu.org/hashicorp/aws" {\n  version = "5.0.0"\n}\n'),
+        ("terragrunt.hcl", 'include "root" {\n  path = find_in_parent_folders()\n}\n'),
+        ("a.tftest.hcl", 'run "x" {\n  command = plan\n}\n'),
+    ],
+)
+def test_another_file_in_hcl_is_no_backend_file(name: str, text: str) -> None:
+    sources = {f"{FOLDER}/main.tf": BLOCK, f"{FOLDER}/b.hcl": GIVEN, f"{FOLDER}/{name}": text}
+    seen = backends.effective(sources, backends.Place(FOLDER, (f"{FOLDER}/*.hcl",), {}))
+    assert [way.path for way in seen.ways] == [f"{FOLDER}/b.hcl"]
+    assert backends.locking(seen, backends.block(sources, FOLDER), "attic").holds
+
+
+def test_a_byte_order_mark_is_no_part_of_hcl() -> None:
+    assert (
+        stacks.declared({f"{FOLDER}/main.tf": f"\ufeff{BLOCK}"}, "attic", FOLDER, "attic/terraform.tfstate").found == []
+    )

@@ -214,16 +214,24 @@ def _matrix(strategy: Node | None) -> dict[str, frozenset[str]] | None:
         if key.text not in {"include", "exclude"}:
             if not isinstance(node, Items):
                 return None
-            found.setdefault(key.text.lower(), set()).update(each.value for each in _listed(node))
+            _laid(found, key.text.lower(), *node.nodes)
     for axis, gone in _excluded(matrix.get("exclude")):
         found.get(axis, set()).discard(gone)
     include = matrix.get("include")
     if include is not None and not isinstance(include, Items):
         return None
-    for entry in include.nodes if isinstance(include, Items) else ():
-        for key, node in _entries(entry):
-            found.setdefault(key.text.lower(), set()).add(node.value if isinstance(node, Scalar) else "")
+    for key, node in (pair for entry in (include.nodes if include else ()) for pair in _entries(entry)):
+        _laid(found, key.text.lower(), node)
     return {name: frozenset(words) for name, words in found.items()}
+
+
+def _laid(found: dict[str, set[str]], path: str, *nodes: Node) -> None:
+    """Note values of a matrix; one that is a mapping by the paths of its members: ``matrix.target.name``."""
+    for node in nodes:
+        if isinstance(node, Scalar):
+            found.setdefault(path, set()).add(node.value)
+        for key, below in _entries(node):
+            _laid(found, f"{path}.{key.text.lower()}", below)
 
 
 def _excluded(node: Node | None) -> Iterator[tuple[str, str]]:

@@ -123,7 +123,11 @@ def _given(sources: Sources, place: Place) -> tuple[list[Way], list[Finding]]:
     ways: list[Way] = []
     unread: list[Finding] = []
     for path, text in (chosen(sources, place.patterns) if place.named is None else place.named).items():
+        if place.named is None and posixpath.basename(path).startswith("."):
+            continue  # A lock file of providers, or a linter's: no file that init is given.
         try:
+            if place.named is None and _is_other(text):
+                continue
             ways.append(_over(base, path, text))
         except NoHcl:
             mend = "write it again"
@@ -165,6 +169,12 @@ def _over(base: Way | None, path: str, text: str) -> Way:
     if base is None:
         return Way(path, given, at, is_whole=False)
     return Way(path, {**base.settings, **given}, {**base.at, **at})
+
+
+def _is_other(text: str) -> bool:
+    """Return whether a file in HCL sets nothing of backend s3: Terragrunt's, a test, a linter's. Raises NoHcl."""
+    names = set(hcl.attributes(text))
+    return bool(names) and not names & hcl.S3_SETTINGS
 
 
 def _single(base: Way | None, place: Place) -> Iterator[Way]:

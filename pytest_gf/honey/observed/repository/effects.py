@@ -113,11 +113,11 @@ class _Judge:
     def uncalled(self) -> Iterator[Effect]:
         """Yield what a function does that no command calls by its name, where a word names it or a program is unknown."""
         said = {
-            one
+            one[0]
             for each in self.script.commands
             if not each.function
             for word in each.words
-            for one in _NAME.findall(word.text)
+            for one in _NAME.finditer(word.text)
         }
         loose = any(each.words and each.words[0].text == HOLE for each in self.script.commands)
         for name, body in self.functions.items():

@@ -112,6 +112,7 @@ class Reader:
     def _recipes(self, call: Runs, said: str) -> Iterator[Reached]:
         is_just = call.kind == "just"
         goals, given, path = _called(call.words, _FILE[call.kind], _FOLDER[call.kind])
+        over = _set(call.words)
         if path:
             path = self.find(posixpath.join(call.folder, path))
         else:
@@ -127,20 +128,23 @@ class Reader:
         goals = goals or [read.first]
         at = 0
         while at < len(goals):
-            recipe = read.recipes.get(goals[at])
+            recipe = read.recipe(goals[at])
             if recipe is None:
                 if not read.whole or HOLE in goals[at] or "::" in goals[at]:
                     what = f"{call.kind} {shown(said)}: {path} may have {shown(goals[at].replace(HOLE, '?'))} elsewhere"
                     yield Reached(Opaque(call.offset, "", what, f"{call.kind} {said}"))
                 return  # Without the recipe nothing is run.
             count = len(recipe.parameters) if is_just else 0
-            yield from self._recipe(path, read, goals[at], goals[at + 1 : at + 1 + count], ())
+            given_over = replace(
+                read, over={**{name: self.known[name] for name in read.weak & set(self.known)}, **over}
+            )
+            yield from self._recipe(path, given_over, goals[at], goals[at + 1 : at + 1 + count], ())
             at += 1 + count
 
     def _recipe(
         self, path: str, read: Recipes, name: str, arguments: Sequence[str], above: tuple[str, ...]
     ) -> Iterator[Reached]:
-        recipe = read.recipes.get(name)
+        recipe = read.recipe(name)
         if recipe is None or name in above or len(above) > DEEPEST:
             return
         for each in recipe.needs:
@@ -217,6 +221,11 @@ def _called(words: Sequence[str], files: Sequence[str], folders: Sequence[str]) 
     while at < len(words):
         word = words[at]
         name, sign, value = word.partition("=")
+        short = word[:2]
+        if short in (*files, *folders) and short != word and not sign:
+            folder, file = (folder, word[2:]) if short in files else (word[2:], file)
+            at += 1
+            continue
         if name in (*files, *folders):
             given = value if sign else words[at + 1] if at + 1 < len(words) else ""
             folder, file = (folder, given) if name in files else (given, file)
@@ -229,6 +238,14 @@ def _called(words: Sequence[str], files: Sequence[str], folders: Sequence[str]) 
             goals.append(word)
         at += 1
     return goals, folder, file
+
+
+def _set(words: Sequence[str]) -> dict[str, str]:
+    """Return the variables that a call of just or make sets: ``NAME=value``, ``--set NAME value``."""
+    found = {
+        name: value for name, sign, value in (word.partition("=") for word in words) if sign and name.isidentifier()
+    }
+    return found | {words[at + 1]: words[at + 2] for at in range(len(words) - 2) if words[at] == "--set"}
 
 
 def _foreign(path: str, text: str, call: Runs, first: int = 1) -> Iterator[Reached]:

@@ -152,7 +152,8 @@ class View:
         if path == "job.status" or (context in {"needs", "steps"} and _is_end(rest)):
             return _ENDS
         if context == "matrix" and self.matrix is not None:
-            return frozenset(self.matrix.get(rest, {""}))
+            is_above = any(name.startswith(f"{rest}.") for name in self.matrix)  # A mapping: true, and no text.
+            return UNSEEN if is_above else frozenset(self.matrix.get(rest, {""}))
         return UNSEEN
 
     def variable(self, name: str) -> Set:
