@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_gf.honey.observed.repository import backends, quarantine, stacks
+from pytest_gf.honey import contract as contracts
+from pytest_gf.honey.observed.repository import addresses, backends, quarantine, stacks
 from pytest_gf.honey.observed.repository.effect import Opaque, Writes
 from pytest_gf.honey.observed.repository.effects import Around, effects
 
@@ -163,3 +164,90 @@ def test_a_byte_order_mark_is_no_part_of_hcl() -> None:
     assert (
         stacks.declared({f"{FOLDER}/main.tf": f"\ufeff{BLOCK}"}, "attic", FOLDER, "attic/terraform.tfstate").found == []
     )
+
+
+SCRIPTS = '{{"scripts": {{"{name}": "attic push main x"}}}}\n'
+ELSEWHERE = {
+    "task": ("task push", {"Taskfile.yml": "version: '3'\ntasks:\n  push:\n    cmds: [attic push main x]\n"}),
+    "mise": ("mise run push", {"mise.toml": "[tasks.push]\nrun = 'attic push main x'\n"}),
+    "Earthly": ("earthly +push", {"Earthfile": "push:\n  RUN attic push main x\n"}),
+    "Docker Compose": ("docker compose up", {"compose.yml": "services: {a: {command: attic push main x}}\n"}),
+    "Ansible": ("ansible-playbook p.yml", {"p.yml": "- hosts: all\n  tasks: [{shell: attic push main x}]\n"}),
+    "Bazel": ("bazel run //ci:push", {"ci/push.sh": "attic push main x\n"}),
+    "Go": ("go run ./ci", {"ci/main.go": 'exec.Command("attic", "push", "main")\n'}),
+    "Python with an option": ("python3 -u ci/p.py", {"ci/p.py": "run(['attic', 'push', 'main'])\n"}),
+    "Python's module": ("python3 -m ci.p", {"ci/p.py": "run(['attic', 'push', 'main'])\n"}),
+    "a script behind another": ("npm run build", {"package.json": SCRIPTS.format(name="postbuild")}),
+    "an installation": ("npm ci", {"package.json": SCRIPTS.format(name="prepare")}),
+    "npm elsewhere": ("npm --prefix web run push", {"web/package.json": SCRIPTS.format(name="push")}),
+    "a workspace": ("yarn workspace web push", {"web/package.json": SCRIPTS.format(name="push")}),
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_what_other_programs_run_is_looked_at(name: str) -> None:
+    run, files = ELSEWHERE[name]
+    assert judged({".github/workflows/w.yml": RUN.format(run=run, more=""), **files}) in {"violated", "undecided"}
+
+
+@pytest.mark.parametrize(
+    "run", ["task build", "go test ./...", "npm run build", "docker compose up", "ansible-playbook p.yml"]
+)
+def test_other_programs_alone_are_no_push(run: str) -> None:
+    files = {"Taskfile.yml": "tasks: {}\n", "package.json": SCRIPTS.format(name="push"), "p.yml": "[]\n"}
+    assert judged({".github/workflows/w.yml": RUN.format(run=run, more=""), **files}) == "holds"
+
+
+@pytest.mark.parametrize(
+    "path", [".woodpecker.yml", ".buildkite/pipeline.yml", ".circleci/config.yml", "Jenkinsfile", "azure-pipelines.yml"]
+)
+def test_a_pipeline_of_another_forge_is_undecided_where_it_names_attic(path: str) -> None:
+    assert judged({path: "steps: [{commands: [attic push main x]}]\n"}) == "undecided"
+    assert judged({path: "steps: [{commands: [make]}]\n"}) == "holds"
+
+
+MERGE = "  rules: [{if: $CI_MERGE_REQUEST_IID}]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"variables: {{CMD: {{value: attic push main x}}}}\na:\n  script: [$CMD]\n{MERGE}", "violated"),
+        (f"variables: {{A: attic, CMD: $A push main x}}\na:\n  script: [$CMD]\n{MERGE}", "violated"),
+        (f"a:\n  hooks: {{pre_get_sources_script: [attic push main x]}}\n  script: [echo]\n{MERGE}", "violated"),
+        (
+            f"default: {{hooks: {{pre_get_sources_script: attic push main x}}}}\na:\n  script: [echo]\n{MERGE}",
+            "violated",
+        ),
+        (f"a:\n  run: [{{name: x, script: attic push main x}}]\n{MERGE}", "violated"),
+        (
+            "variables: {V: login}\na: {script: [attic $V main x], rules: [{if: $CI_MERGE_REQUEST_IID, variables: {V: push}}]}\n",
+            "undecided",
+        ),
+    ],
+)
+def test_variables_and_hooks_of_a_pipeline_count(text: str, expected: str) -> None:
+    assert judged({".gitlab-ci.yml": text}) == expected
+
+
+def test_a_hook_in_a_steps_variable_is_followed() -> None:
+    env = "        env: {NIX_CONFIG: post-build-hook = ./push.sh}\n"
+    files = {".github/workflows/w.yml": RUN.format(run="nix build", more="") + env, "push.sh": "attic push main x\n"}
+    assert judged(files) == "violated"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[ pkgs.lan-mouse_git ]", 0),
+        ("import com.example.internal.Thing", 0),
+        ("no_proxy: 10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10", 0),
+        ("the rack is 10.1.0.0/16", 1),
+        ("ask nas.lan.", 1),
+        ("http://nas.lan:8080/x", 1),
+    ],
+)
+def test_private_topology_is_a_name_of_its_own(text: str, expected: int) -> None:
+    rules = contracts.load().repository.topology
+    named = addresses.Named(rules.private, [one.text for one in rules.allow], rules.domains, rules.public_hosts)
+    assert len(addresses.private({"README.md": text}, ["README.md"], [], named).found) == expected

@@ -61,6 +61,20 @@ def inert() -> frozenset[str]:
     return frozenset(_data("inert.toml")["inert"])
 
 
+@functools.cache
+def runners() -> dict[str, tuple[str, ...]]:
+    """Return the programs that run what a file of another form says, each with patterns of its files."""
+    return msgspec.convert(_data("runners.toml"), dict[str, tuple[str, ...]])
+
+
+def runner(words: Sequence[Word]) -> str | None:
+    """Return the row of `runners` that these words run; None for another program."""
+    name = program(words[0])
+    if name in {"docker", "podman"} and any(word.text == "compose" for word in words[1:3]):
+        name = "docker-compose"
+    return name if name in runners() else None
+
+
 def _data(name: str) -> dict[str, Any]:
     return tomllib.loads(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
 

@@ -329,6 +329,8 @@ class _Judge:
         if name == "alias":
             pairs = [word.text.partition("=") for word in words[1:] if word.known]
             self.aliases |= {alias: text for alias, sign, text in pairs if sign}
+        if (runner := wrappers.runner(words)) is not None:
+            yield Runs(given.offset, "", "", "runner", runner, tuple(word.text for word in words))
         yield from self.other(name, words, given, raw)
 
     def other(self, name: str, words: Sequence[Word], given: Command, raw: str) -> Iterator[Effect]:
@@ -339,12 +341,7 @@ class _Judge:
                 given.offset, "", "", "just" if name == "just" else "make", "", tuple(each.text for each in words[1:])
             )
         elif name in {"npm", "pnpm", "yarn", "bun"} and len(words) > 1:
-            rest = [
-                each.text
-                for each in words[1:]
-                if each.text not in {"run", "run-script"} and not each.text.startswith("-")
-            ]
-            yield Runs(given.offset, "", "", "npm", "", tuple(rest[:1]))
+            yield Runs(given.offset, "", "", "npm", "", tuple(word.text for word in words[1:]))
         elif name in _BUILDERS and any(each.text in {"build", "bud"} for each in words[1:3]):
             yield Runs(given.offset, "", "", "docker", "", tuple(each.text for each in words[1:]))
         elif name in _OTHERS and (run := program_file(words[1:])) is not None and run.known:

@@ -7,14 +7,14 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pytest_gf.honey.formats import recipes
+from pytest_gf.honey.formats import recipes, wrappers
 from pytest_gf.honey.formats.commands import Word
 from pytest_gf.honey.formats.recipes import Recipes
 from pytest_gf.honey.formats.templates import HOLE
 from pytest_gf.honey.observed.repository import Sources
 from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC, NAMES_PUSH, Effect, Opaque, Runs, Writes
 from pytest_gf.honey.observed.repository.effects import Around, Text, effects
-from pytest_gf.honey.observed.repository.searching import shown
+from pytest_gf.honey.observed.repository.searching import chosen, shown
 
 DEEPEST = 8
 _JUSTFILES = ("justfile", "Justfile", ".justfile", "JUSTFILE")
@@ -71,6 +71,8 @@ class Reader:
             yield from self._docker(call, text)
         elif call.kind == "flake":
             yield from self._flake(call, text)
+        elif call.kind == "runner":
+            yield from self._runner(call)
         else:
             yield from self._file(call, text)
 
@@ -177,18 +179,24 @@ class Reader:
             folder = posixpath.dirname(folder)
 
     def _npm(self, call: Runs) -> Iterator[Reached]:
-        path = self.find(posixpath.join(call.folder, "package.json"))
-        try:
-            read = json.loads(self.sources.get(path, "{}"))
-        except (ValueError, RecursionError):
-            return
-        scripts = read.get("scripts") if isinstance(read, dict) else None
-        text = scripts.get(call.words[0]) if isinstance(scripts, dict) and call.words else None
+        """Yield what scripts of package.json do: those that are named, with those around them, and those of an installation."""
+        named, folder, _ = _called(call.words, (), _PACKAGES)
+        own = self.find(posixpath.join(call.folder, folder, "package.json"))
+        everywhere = bool(_WORKSPACES & set(call.words))
+        for path in chosen(self.sources, ("package.json", "*/package.json")) if everywhere else filter(None, (own,)):
+            scripts = _scripts(self.sources[path])
+            goals = [name for name in named if name not in _RUN][: None if everywhere else 1]
+            wanted = _INSTALLS if set(goals[:1]) & _INSTALLING else [near for name in goals for near in _around(name)]
+            for name in dict.fromkeys(wanted):
+                yield from self._script(path, scripts, name)
+
+    def _script(self, path: str, scripts: Mapping[str, object], name: str) -> Iterator[Reached]:
+        text = scripts.get(name)
         if isinstance(text, str):
-            line = self.sources[path].count("\n", 0, max(0, self.sources[path].find(json.dumps(call.words[0])))) + 1
-            yield from (
-                replace(each, line=line) if each.path == path else each for each in self.below(path, text, line)
-            )
+            line = self.sources[path].count("\n", 0, max(0, self.sources[path].find(json.dumps(name)))) + 1
+            inner = replace(self, directory=posixpath.dirname(path))
+            for reached in inner.below(path, text, line):
+                yield replace(reached, line=line) if reached.path == path else reached
 
     def _docker(self, call: Runs, said: str) -> Iterator[Reached]:
         """Yield what the instructions RUN of a Dockerfile do."""
@@ -201,12 +209,49 @@ class Reader:
         else:
             yield Reached(Opaque(call.offset, "", f"{shown(said)}: no Dockerfile is found", said))
 
+    def _runner(self, call: Runs) -> Iterator[Reached]:
+        """Yield what a program may run that a file of another form tells it: a push where such a file names one."""
+        named = [path for word in call.words[1:] if (path := self.find(posixpath.join(call.folder, word)))]
+        words = [word.lstrip("/").partition(":")[0] for word in call.words[1:] if not word.startswith("-")]
+        folders = [f"{posixpath.normpath(word)}/*" for word in words if "run" in words and word not in {"", "run"}]
+        patterns = [
+            posixpath.normpath(posixpath.join(self.directory, call.folder, one))
+            for one in (*wrappers.runners()[call.target], *folders)
+        ]
+        for path, text in (chosen(self.sources, patterns) | {path: self.sources[path] for path in named}).items():
+            if NAMES_PUSH.search(text):
+                yield from _foreign(path, text, call)
+
     def _flake(self, call: Runs, said: str) -> Iterator[Reached]:
         """Yield what may be run of the checkout's own flake: no Nix is read here, so a push in its text is undecided."""
         path = self.find(posixpath.join(call.folder, call.target))
         yield Reached(Opaque(call.offset, "", f"nix {shown(said.removeprefix('nix '))}", said))
         if path:
             yield from _foreign(path, self.sources[path], call)
+
+
+_PACKAGES = ("--prefix", "-C", "--dir", "--cwd")
+_WORKSPACES = frozenset(
+    {"workspace", "workspaces", "-w", "--workspace", "--workspaces", "-ws", "--filter", "-r", "--recursive"}
+)
+_RUN = frozenset({"run", "run-script"})
+_INSTALLING = frozenset({"ci", "install", "i"})
+_INSTALLS = ("preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare")
+
+
+def _around(name: str) -> tuple[str, str, str]:
+    """Return the scripts that npm runs for a name, in their order."""
+    name = {"t": "test", "tst": "test"}.get(name, name)
+    return f"pre{name}", name, f"post{name}"
+
+
+def _scripts(text: str) -> Mapping[str, object]:
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    scripts = read.get("scripts") if isinstance(read, dict) else None
+    return scripts if isinstance(scripts, dict) else {}
 
 
 _FILE = {"just": ("-f", "--justfile"), "make": ("-f", "--file", "--makefile")}
