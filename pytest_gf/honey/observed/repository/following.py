@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
@@ -219,7 +220,7 @@ class Reader:
             for one in (*wrappers.runners()[call.target], *folders)
         ]
         for path, text in (chosen(self.sources, patterns) | {path: self.sources[path] for path in named}).items():
-            if NAMES_PUSH.search(text):
+            if _names_push(text):
                 yield from _foreign(path, text, call)
 
     def _flake(self, call: Runs, said: str) -> Iterator[Reached]:
@@ -283,6 +284,11 @@ def _called(words: Sequence[str], files: Sequence[str], folders: Sequence[str]) 
             goals.append(word)
         at += 1
     return goals, folder, file
+
+
+@functools.lru_cache(maxsize=4_096)
+def _names_push(text: str) -> bool:
+    return NAMES_PUSH.search(text) is not None
 
 
 def _set(words: Sequence[str]) -> dict[str, str]:
