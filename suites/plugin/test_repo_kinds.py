@@ -251,3 +251,13 @@ def test_private_topology_is_a_name_of_its_own(text: str, expected: int) -> None
     rules = contracts.load().repository.topology
     named = addresses.Named(rules.private, [one.text for one in rules.allow], rules.domains, rules.public_hosts)
     assert len(addresses.private({"README.md": text}, ["README.md"], [], named).found) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("false", "holds"), ("true", "violated"), ("'false'", "violated"), ("[true, false]", "violated")],
+)
+def test_a_matrix_keeps_true_and_false(given: str, expected: str) -> None:
+    matrix = f"    strategy: {{matrix: {{push: {given if given[0] == '[' else f'[{given}]'}}}}}\n"
+    run = "attic push main x\n        if: matrix.push"
+    assert judged({".github/workflows/w.yml": RUN.format(run=run, more=matrix)}) == expected

@@ -50,7 +50,7 @@ class Job:
     inputs: Mapping[str, Scalar]
     secrets: Mapping[str, Scalar] | str
     runs_on: tuple[Scalar, ...]
-    matrix: Mapping[str, frozenset[str]] | None
+    matrix: Mapping[str, frozenset[str | bool]] | None
     needs: tuple[str, ...]
     permissions: Node | None
     timeout: Scalar | None
@@ -202,14 +202,14 @@ def _labels(node: Node | None) -> tuple[Scalar, ...]:
     return _listed(node)
 
 
-def _matrix(strategy: Node | None) -> dict[str, frozenset[str]] | None:
+def _matrix(strategy: Node | None) -> dict[str, frozenset[str | bool]] | None:
     """Return the values of each axis of a matrix, ``include`` counted in; None where an expression makes it."""
     matrix = strategy.get("matrix") if isinstance(strategy, Table) else None
     if matrix is None:
         return {}
     if not isinstance(matrix, Table):
         return None
-    found: dict[str, set[str]] = {}
+    found: dict[str, set[str | bool]] = {}
     for key, node in matrix.entries:
         if key.text not in {"include", "exclude"}:
             if not isinstance(node, Items):
@@ -225,21 +225,26 @@ def _matrix(strategy: Node | None) -> dict[str, frozenset[str]] | None:
     return {name: frozenset(words) for name, words in found.items()}
 
 
-def _laid(found: dict[str, set[str]], path: str, *nodes: Node) -> None:
+def _laid(found: dict[str, set[str | bool]], path: str, *nodes: Node) -> None:
     """Note values of a matrix; one that is a mapping by the paths of its members: ``matrix.target.name``."""
     for node in nodes:
         if isinstance(node, Scalar):
-            found.setdefault(path, set()).add(node.value)
+            found.setdefault(path, set()).add(_typed(node))
         for key, below in _entries(node):
             _laid(found, f"{path}.{key.text.lower()}", below)
 
 
-def _excluded(node: Node | None) -> Iterator[tuple[str, str]]:
+def _typed(node: Scalar) -> str | bool:
+    """Return a value as expressions see it: a plain true is no text."""
+    return {"true": True, "false": False}.get(node.value, node.value) if node.plain else node.value
+
+
+def _excluded(node: Node | None) -> Iterator[tuple[str, str | bool]]:
     """Yield the values that no combination has, since `exclude` names them alone."""
     for each in node.nodes if isinstance(node, Items) else ():
         entries = _entries(each)
         if len(entries) == 1 and isinstance(entries[0][1], Scalar):
-            yield entries[0][0].text.lower(), entries[0][1].value
+            yield entries[0][0].text.lower(), _typed(entries[0][1])
 
 
 def _inputs(node: Node | None) -> dict[str, Input]:

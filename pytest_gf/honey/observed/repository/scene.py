@@ -133,7 +133,7 @@ class View:
     scene: Scene
     env: Mapping[str, Set] = field(default_factory=dict)
     inputs: Mapping[str, Set] = field(default_factory=dict)
-    matrix: Mapping[str, frozenset[str]] | None = field(default_factory=dict)
+    matrix: Mapping[str, frozenset[str | bool]] | None = field(default_factory=dict)
     secrets: Mapping[str, Set] | None = None
     """By name in lower case; None: those of the repository itself."""
     loose: bool = False
