@@ -199,7 +199,15 @@ def test_other_programs_alone_are_no_push(run: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [".woodpecker.yml", ".buildkite/pipeline.yml", ".circleci/config.yml", "Jenkinsfile", "azure-pipelines.yml"]
+    "path",
+    [
+        ".woodpecker.yml",
+        ".tangled/workflows/w.yml",
+        ".buildkite/pipeline.yml",
+        ".circleci/config.yml",
+        "Jenkinsfile",
+        "azure-pipelines.yml",
+    ],
 )
 def test_a_pipeline_of_another_forge_is_undecided_where_it_names_attic(path: str) -> None:
     assert judged({path: "steps: [{commands: [attic push main x]}]\n"}) == "undecided"

@@ -42,7 +42,7 @@ _TOLD = linear(r"\"?\$\(\s*(?:cat\s+|<\s*)([\w./-]+)\s*\)\"?")
 _NAME = linear(r"[^\s\"';|&()$]+")
 _FEEDERS = frozenset({"xargs", "parallel"})
 _BUILDERS = frozenset({"docker", "podman", "nerdctl", "buildah"})
-_SYSTEM = ("/bin/", "/usr/", "/sbin/", "/run/current-system/", "/opt/homebrew/")
+_SYSTEM = ("/System/", "/bin/", "/usr/", "/sbin/", "/run/current-system/", "/opt/homebrew/")
 
 
 Text = str | Rendered

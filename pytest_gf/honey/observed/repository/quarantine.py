@@ -34,7 +34,7 @@ STRANGE = (
     *(".woodpecker.y*ml", ".woodpecker/*.y*ml", ".drone.y*ml", ".drone.star", ".drone.jsonnet", ".circleci/*.y*ml"),
     *(".buildkite/*", "azure-pipelines*.y*ml", ".azure-pipelines/*", "Jenkinsfile*", ".travis.y*ml", ".build.yml"),
     *(".builds/*.y*ml", "bitbucket-pipelines.yml", ".cirrus.y*ml", ".cirrus.star", ".semaphore/*.y*ml", "appveyor.yml"),
-    *(".tekton/*.y*ml", ".teamcity/*", ".onedev-buildspec.yml", ".gitlab-ci.yaml"),
+    *(".tekton/*.y*ml", ".tangled/workflows/*", ".teamcity/*", ".onedev-buildspec.yml", ".gitlab-ci.yaml"),
 )
 """Pipelines of other forges, which are not read here."""
 ROOT = ".gitlab-ci.yml"
