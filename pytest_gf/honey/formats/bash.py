@@ -64,3 +64,16 @@ def unfit(root: Node) -> Iterator[tuple[int, str]]:
                 yield node.start_point.row + number, line
         elif node.has_error:
             pending += reversed(node.children)
+
+
+def program_of(node: Node) -> bytes | None:
+    """Return the first word of a command, as it stands."""
+    name = next((child for child in node.children if child.type == "command_name"), None)
+    return name.text if name is not None else None
+
+
+def is_test(node: Node) -> bool:
+    """Return whether a statement tests something: ``[ … ]``, ``[[ … ]]``, ``(( … ))``."""
+    return node.type == "test_command" or (
+        node.type == "compound_statement" and bool(node.children) and node.children[0].type == "(("
+    )

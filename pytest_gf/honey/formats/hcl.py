@@ -63,6 +63,47 @@ def attributes(text: str) -> dict[str, object]:
     return _attributes(_hcl(text))
 
 
+S3_SETTINGS = frozenset(
+    (
+        *(
+            "bucket",
+            "key",
+            "region",
+            "endpoint",
+            "endpoints",
+            "access_key",
+            "secret_key",
+            "token",
+            "profile",
+            "encrypt",
+        ),
+        *(
+            "use_lockfile",
+            "dynamodb_table",
+            "dynamodb_endpoint",
+            "workspace_key_prefix",
+            "acl",
+            "kms_key_id",
+            "role_arn",
+        ),
+        *("assume_role", "assume_role_with_web_identity", "shared_config_files", "shared_credentials_file"),
+        *("shared_credentials_files", "custom_ca_bundle", "http_proxy", "https_proxy", "no_proxy", "insecure"),
+        *("use_path_style", "force_path_style", "skip_credentials_validation", "skip_metadata_api_check"),
+        *(
+            "skip_region_validation",
+            "skip_requesting_account_id",
+            "skip_s3_checksum",
+            "sse_customer_key",
+            "max_retries",
+        ),
+        *("retry_mode", "iam_endpoint", "sts_endpoint", "sts_region", "ec2_metadata_service_endpoint", "external_id"),
+        *("ec2_metadata_service_endpoint_mode", "session_name", "use_legacy_workflow", "use_dualstack_endpoint"),
+        *("use_fips_endpoint", "allowed_account_ids", "forbidden_account_ids", "assume_role_duration_seconds"),
+    )
+)
+"""What a file for `-backend-config` may set of backend s3."""
+
+
 def line_of(text: str, name: str, block: int = 0) -> int:
     """Return the line (from 1) on which an attribute is set.
 
@@ -87,7 +128,8 @@ def _hcl(text: str) -> dict[str, Any]:
 
     try:
         read = hcl2.loads(
-            text, serialization_options=SerializationOptions(strip_string_quotes=True, with_comments=False)
+            text.removeprefix("\ufeff"),
+            serialization_options=SerializationOptions(strip_string_quotes=True, with_comments=False),
         )
     except (LarkError, ValueError, RecursionError, KeyError, IndexError, AttributeError, TypeError) as wrong:
         raise NoHcl(f"no HCL: {' '.join(str(wrong).split())[:160]}") from None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_gf.honey.formats.bash import DEEPEST, Unread, parsed, unfit
+from pytest_gf.honey.formats.bash import DEEPEST, Unread, is_test, parsed, program_of, unfit
 from pytest_gf.honey.formats.commands import Command, Redirect, Script, Word
-from pytest_gf.honey.formats.shell_words import MOVES, moved
+from pytest_gf.honey.formats.shell_scope import Scope as _Scope
+from pytest_gf.honey.formats.shell_words import LEAVES, MOVES, moved, unescaped, written_names
 from pytest_gf.honey.formats.templates import HOLE, Rendered, rendered
 
 if TYPE_CHECKING:
@@ -19,20 +20,6 @@ _APART = frozenset({"subshell", "command_substitution", "process_substitution"})
 _WRITTEN_OUT = frozenset({"redirected_statement", "negated_command"})
 _LOOPS = frozenset({"while_statement", "for_statement", "c_style_for_statement"})
 _REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
-
-
-@dataclass(frozen=True)
-class _Scope:
-    guard: str = ""
-    conditional: bool = False
-    function: str = ""
-    broken: bool = False
-    redirects: tuple[Redirect, ...] = ()
-    fed: Command | None = None
-    depth: int = 0
-
-    def behind(self, text: str) -> _Scope:
-        return replace(self, guard=self.guard or text, conditional=True, fed=None)
 
 
 def read(text: str, known: Mapping[str, str] | None = None) -> Script:
@@ -69,6 +56,8 @@ class _Reader:
         self.commands: list[Command] = []
         self.values = dict(known)
         self.arrays: dict[str, tuple[Word, ...]] = {}
+        self.loose: set[str] = set()
+        """Variables that a function changes: when it is called, nobody knows here."""
         self.directory = ""
 
     # Statements. Each returns None where the script goes on, "" where it ended, or the condition behind which it ended.
@@ -78,6 +67,8 @@ class _Reader:
         left: str | None = None
         for node in nodes:
             ended = self.statement(node, scope)
+            if ended is not None and node.next_sibling is not None and node.next_sibling.type == "&":
+                continue
             if ended == "":
                 return ""
             if ended is not None:
@@ -93,7 +84,7 @@ class _Reader:
         kind = node.type
         if kind == "command":
             return self.command(node, scope)
-        if _is_test(node):
+        if is_test(node):
             self.within(node, scope)
             return None if scope.conditional else self.raw(node)
         if kind in _STATEMENTS or node.is_error:
@@ -132,7 +123,7 @@ class _Reader:
                 self.statement(body, _Scope(function=self.raw(name) if name else "?", depth=scope.depth))
                 self.directory = before
             return None
-        if kind in {"variable_assignment", "variable_assignments", "declaration_command"}:
+        if kind in {"variable_assignment", "variable_assignments", "declaration_command", "unset_command"}:
             self.assignments(node, scope)
         self.within(node, scope)
         return None
@@ -168,6 +159,9 @@ class _Reader:
     def loop(self, node: Node, scope: _Scope) -> str | None:
         body = node.child_by_field_name("body")
         head = [child for child in node.children if body is None or child.id != body.id]
+        name = node.child_by_field_name("variable")
+        if name is not None:
+            self.forget((self.raw(name),), scope)
         for part in head:
             self.statement(part, replace(scope, conditional=True))
         text = self.tested(head) if node.type == "while_statement" else ""
@@ -251,7 +245,10 @@ class _Reader:
         first = words[0].text if words else ""
         if first in MOVES:
             self.directory = moved(self.directory, words)
-        if first in {"exit", "return"} and not scope.broken:
+        self.forget(written_names(words), scope)
+        if first in {".", "source"}:
+            self.values.clear()
+        if (first in LEAVES or (first == "exec" and len(words) > 1)) and not scope.broken:
             return scope.guard or (None if scope.conditional else "")
         if first == "test" and not scope.conditional:
             return self.raw(node)
@@ -269,12 +266,21 @@ class _Reader:
 
     # Values.
 
+    def forget(self, names: Sequence[str], scope: _Scope) -> None:
+        """Take it that only a run knows what these variables are from here on."""
+        self.values.update(dict.fromkeys(names, HOLE))
+        self.loose.update(names if scope.function else ())
+
     def assignments(self, node: Node, scope: _Scope) -> None:
+        if node.type == "unset_command":
+            self.forget([self.raw(child) for child in node.children if child.is_named], scope)
         nodes = [node] if node.type == "variable_assignment" else node.children
         for child in nodes:
             if child.type == "variable_assignment":
-                name, value = self.assignment(child)
-                sure = value.known and not scope.conditional and not scope.function and "+=" not in value.raw
+                name, value = self.assignment(child, is_sure=scope.is_sure)
+                if scope.function:
+                    self.loose.add(name)
+                sure = value.known and scope.is_sure and name not in self.loose and "+=" not in value.raw
                 self.values[name] = value.text if sure or self.values.get(name) == value.text else HOLE
                 self.commands.append(
                     Command(
@@ -288,11 +294,15 @@ class _Reader:
                     )
                 )
 
-    def assignment(self, node: Node) -> tuple[str, Word]:
+    def assignment(self, node: Node, *, is_sure: bool = True) -> tuple[str, Word]:
         name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
         said = self.raw(name) if name is not None else ""
         if value is not None and value.type == "array":
-            self.arrays[said] = tuple(word for child in value.children if child.is_named for word in self.words(child))
+            words = tuple(word for child in value.children if child.is_named for word in self.words(child))
+            before = self.arrays.get(said, ()) if self.raw(node).startswith(f"{said}+=") else ()
+            # Which of two arrays a run has, nobody knows here: no word of it is.
+            is_sure = is_sure and said not in self.loose
+            self.arrays[said] = (*before, *words) if is_sure else (Word(HOLE, self.raw(node), self.line(node)),)
             return said, Word(HOLE, self.raw(node), self.line(node))
         word = self.word(value) if value is not None else Word("", "", self.line(node))
         return said, replace(word, raw=self.raw(node))
@@ -322,7 +332,7 @@ class _Reader:
         if kind in {"command_substitution", "process_substitution", "arithmetic_expansion"}:
             return HOLE
         if kind == "ansi_c_string":
-            return raw[2:-1].replace("\\n", "\n").replace("\\t", "\t").replace("\\'", "'")
+            return unescaped(raw[2:-1])
         if not node.children:
             return self.plain(node, raw)
         return self.joined(node)
@@ -373,22 +383,11 @@ class _Reader:
         pending = list(nodes)
         while pending:
             node = pending.pop(0)
-            if _is_test(node) or (node.type == "command" and _first(node) in {b"test", b"grep", b"["}):
+            if is_test(node) or (node.type == "command" and program_of(node) in {b"test", b"grep", b"["}):
                 return " ".join(self.raw(nodes[0]).split())
             if node.type not in {"command_substitution", "do_group"}:
                 pending += node.children
         return ""
-
-
-def _first(node: Node) -> bytes | None:
-    name = next((child for child in node.children if child.type == "command_name"), None)
-    return name.text if name is not None else None
-
-
-def _is_test(node: Node) -> bool:
-    return node.type == "test_command" or (
-        node.type == "compound_statement" and bool(node.children) and node.children[0].type == "(("
-    )
 
 
 def _ended(condition: str | None) -> str | None:

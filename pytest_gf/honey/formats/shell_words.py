@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,12 +12,52 @@ from pytest_gf.honey.formats.templates import HOLE
 from pytest_gf.honey.formats.wrappers import program
 
 MOVES = frozenset({"cd", "pushd", "popd"})
+LEAVES = frozenset({"exit", "return"})
+_WRITES_NAMES = frozenset({"read", "mapfile", "readarray", "unset", "getopts", "let", "local", "typeset", "declare"})
+"""Builtins whose words name variables that they change."""
+_ESCAPED = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{1,4})|([0-7]{1,3})|(.))", re.DOTALL)
+_LETTERS = {"n": "\n", "t": "\t", "r": "\r", "e": "\x1b", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+
+
+def unescaped(text: str) -> str:
+    """Return what ``$'…'`` says."""
+
+    def one(found: re.Match[str]) -> str:
+        code = found[1] or found[2]
+        if code or found[3]:
+            return chr(int(code, 16) if code else int(found[3], 8) & 0xFF) if (code or found[3]).strip("0") else ""
+        return _LETTERS.get(found[4], found[4] if found[4] in "\\'\"?" else f"\\{found[4]}")
+
+    return _ESCAPED.sub(one, text)
+
+
+def written_names(words: Sequence[Word]) -> list[str]:
+    """Return the variables that a builtin changes to what only a run would know."""
+    first = words[0].text if words else ""
+    if first in _WRITES_NAMES:
+        return [each.text.partition("=")[0] for each in words[1:] if not each.text.startswith("-")]
+    if first == "printf" and len(words) > 2 and words[1].text == "-v":  # noqa: PLR2004  # printf -v NAME.
+        return [words[2].text]
+    return []
 
 
 def moved(directory: str, words: Sequence[Word]) -> str:
     """Return where a shell is after one of `MOVES`, as far as its words say it."""
     to = [word.text for word in words[1:] if not word.text.startswith("-")]
     return posixpath.normpath(posixpath.join(directory, to[0])) if to and not to[0].startswith("~") else HOLE
+
+
+_SUBCOMMANDS = frozenset(
+    (
+        *("build", "bundle", "copy", "daemon", "develop", "env", "eval", "flake", "fmt", "hash", "log", "path-info"),
+        *("print-dev-env", "profile", "repl", "run", "search", "shell", "store", "upgrade-nix", "why-depends"),
+    )
+)
+
+
+def from_subcommand(words: Sequence[Word]) -> Sequence[Word]:
+    """Return the words behind ``nix`` from its subcommand on: an option before it may have any word for its value."""
+    return words[next((at for at, word in enumerate(words) if word.text in _SUBCOMMANDS), 0) :]
 
 
 def installable(words: Sequence[Word]) -> tuple[Word | None, Sequence[Word]]:
@@ -39,6 +80,20 @@ def installable(words: Sequence[Word]) -> tuple[Word | None, Sequence[Word]]:
             else 1
         )
     return None, ()
+
+
+def program_file(words: Sequence[Word]) -> Word | None:
+    """Return the file that an interpreter runs: its first word that is no option; ``-m a.b`` is ``a/b.py``. None for ``-c`` and ``-``."""
+    for at, word in enumerate(words):
+        if word.text == "-m" and at + 1 < len(words):
+            return replace(words[at + 1], text=f"{words[at + 1].text.replace('.', '/')}.py")
+        if word.text in {"-", "-c", "-e", "-p", "--eval", "--print"}:
+            return None
+        if not word.text.startswith("-") and not (
+            at and words[at - 1].text in {"-W", "-X", "-r", "-I", "--import", "--require"}
+        ):
+            return None if word.text in {"eval", "repl"} else words[at + (word.text == "run" and at + 1 < len(words))]
+    return None
 
 
 def option(words: Sequence[Word], *names: str) -> Word | None:

@@ -50,7 +50,7 @@ class Job:
     inputs: Mapping[str, Scalar]
     secrets: Mapping[str, Scalar] | str
     runs_on: tuple[Scalar, ...]
-    matrix: Mapping[str, frozenset[str]] | None
+    matrix: Mapping[str, frozenset[str | bool]] | None
     needs: tuple[str, ...]
     permissions: Node | None
     timeout: Scalar | None
@@ -202,36 +202,49 @@ def _labels(node: Node | None) -> tuple[Scalar, ...]:
     return _listed(node)
 
 
-def _matrix(strategy: Node | None) -> dict[str, frozenset[str]] | None:
+def _matrix(strategy: Node | None) -> dict[str, frozenset[str | bool]] | None:
     """Return the values of each axis of a matrix, ``include`` counted in; None where an expression makes it."""
     matrix = strategy.get("matrix") if isinstance(strategy, Table) else None
     if matrix is None:
         return {}
     if not isinstance(matrix, Table):
         return None
-    axes: dict[str, set[str]] = {}
+    axes: dict[str, set[str | bool]] = {}
     for key, node in matrix.entries:
         if key.text not in {"include", "exclude"}:
             if not isinstance(node, Items):
                 return None
-            axes.setdefault(key.text.lower(), set()).update(scalar.value for scalar in _listed(node))
+            _laid(axes, key.text.lower(), *node.nodes)
     for axis, gone in _excluded(matrix.get("exclude")):
         axes.get(axis, set()).discard(gone)
     include = matrix.get("include")
     if include is not None and not isinstance(include, Items):
         return None
-    for entry in include.nodes if isinstance(include, Items) else ():
-        for key, node in _entries(entry):
-            axes.setdefault(key.text.lower(), set()).add(node.value if isinstance(node, Scalar) else "")
+    for key, node in (pair for entry in (include.nodes if include else ()) for pair in _entries(entry)):
+        _laid(axes, key.text.lower(), node)
     return {name: frozenset(words) for name, words in axes.items()}
 
 
-def _excluded(node: Node | None) -> Iterator[tuple[str, str]]:
+def _laid(found: dict[str, set[str | bool]], path: str, *nodes: Node) -> None:
+    """Note values of a matrix; one that is a mapping by the paths of its members: ``matrix.target.name``."""
+    for node in nodes:
+        if isinstance(node, Scalar):
+            found.setdefault(path, set()).add(_typed(node))
+        for key, below in _entries(node):
+            _laid(found, f"{path}.{key.text.lower()}", below)
+
+
+def _typed(node: Scalar) -> str | bool:
+    """Return a value as expressions see it: a plain true is no text."""
+    return {"true": True, "false": False}.get(node.value, node.value) if node.plain else node.value
+
+
+def _excluded(node: Node | None) -> Iterator[tuple[str, str | bool]]:
     """Yield the values that no combination has, since `exclude` names them alone."""
     for combination in node.nodes if isinstance(node, Items) else ():
         entries = _entries(combination)
         if len(entries) == 1 and isinstance(entries[0][1], Scalar):
-            yield entries[0][0].text.lower(), entries[0][1].value
+            yield entries[0][0].text.lower(), _typed(entries[0][1])
 
 
 def _inputs(node: Node | None) -> dict[str, Input]:

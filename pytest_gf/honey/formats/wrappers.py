@@ -61,6 +61,20 @@ def inert() -> frozenset[str]:
     return frozenset(_data("inert.toml")["inert"])
 
 
+@functools.cache
+def runners() -> dict[str, tuple[str, ...]]:
+    """Return the programs that run what a file of another form says, each with patterns of its files."""
+    return msgspec.convert(_data("runners.toml"), dict[str, tuple[str, ...]])
+
+
+def runner(words: Sequence[Word]) -> str | None:
+    """Return the row of `runners` that these words run; None for another program."""
+    name = program(words[0])
+    if name in {"docker", "podman"} and any(word.text == "compose" for word in words[1:3]):
+        name = "docker-compose"
+    return name if name in runners() else None
+
+
 def _data(name: str) -> dict[str, Any]:
     return tomllib.loads(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
 
@@ -121,7 +135,7 @@ def _read(wrapper: Wrapper, rest: Sequence[Word]) -> Inner:
     left, at = wrapper.operands, 0
     while at < len(rest):
         word, following = rest[at], rest[at + 1] if at + 1 < len(rest) else None
-        name, given = _option(word)
+        name, given = _option(word, wrapper)
         if name in wrapper.after:
             end = _end(rest, at + 1, wrapper.ends)
             groups.append(tuple(rest[at + 1 : end]))
@@ -146,9 +160,12 @@ def _read(wrapper: Wrapper, rest: Sequence[Word]) -> Inner:
     return Inner(tuple(groups), tuple(scripts), None, wrapper.stdin and not groups and not scripts)
 
 
-def _option(word: Word) -> tuple[str, Word | None]:
+def _option(word: Word, wrapper: Wrapper) -> tuple[str, Word | None]:
     """Return an option's name, and the value that stands in the same word."""
     name, sign, value = word.text.partition("=")
+    short = word.text[:2]
+    if short in wrapper.script and not wrapper.flags and short != word.text:
+        return short, Word(word.text[2:], word.raw, word.offset)
     if word.text.startswith("--") and sign:
         return name, Word(value, word.raw, word.offset)
     return word.text, None

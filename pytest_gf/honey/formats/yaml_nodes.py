@@ -58,7 +58,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A mapping; no key stands twice."""
+    """A mapping; no key stands twice. Merge keys (``<<``) are resolved, as GitLab and Forgejo do; GitHub refuses them."""
 
     entries: tuple[tuple[Scalar, Node], ...]
     line: int
@@ -120,15 +120,31 @@ class _Open:
         if isinstance(self.event, yaml.SequenceStartEvent):
             return Items(tuple(self.nodes), line, self.event.tag or "")
         entries: list[tuple[Scalar, Node]] = []
+        merged: list[Table] = []
         seen: set[str] = set()
         for key, node in zip(self.nodes[::2], self.nodes[1::2], strict=True):
             if not isinstance(key, Scalar):
                 raise Malformed(key.line, "a key that is no plain text")
+            if key.text == "<<" and key.plain:
+                merged += _tables(node)
+                continue
             if key.text in seen:
                 raise Malformed(key.line, f"the key {key.text!r} stands twice")
             seen.add(key.text)
             entries.append((key, node))
+        for table in merged:
+            entries += [(key, node) for key, node in table.entries if key.text not in seen]
+            seen.update(key.text for key, _ in table.entries)
         return Table(tuple(entries), line)
+
+
+def _tables(node: Node) -> list[Table]:
+    """Return the mappings that a merge key names, the one that counts first. Raises Malformed."""
+    found = node.nodes if isinstance(node, Items) else (node,)
+    tables = [table for table in found if isinstance(table, Table)]
+    if len(tables) != len(found):
+        raise Malformed(node.line, "a merge key names what is no mapping")
+    return tables
 
 
 class _Reader:

@@ -125,7 +125,11 @@ def _given(sources: Sources, place: BackendPlace) -> tuple[list[ConfiguredBacken
     backends: list[ConfiguredBackend] = []
     unread: list[FileFinding] = []
     for path, text in (chosen(sources, place.patterns) if place.named is None else place.named).items():
+        if place.named is None and posixpath.basename(path).startswith("."):
+            continue  # A lock file of providers, or a linter's: no file that init is given.
         try:
+            if place.named is None and _is_other(text):
+                continue
             backends.append(_over(base, path, text))
         except NoHcl:
             mend = "write it again"
@@ -167,6 +171,12 @@ def _over(base: ConfiguredBackend | None, path: str, text: str) -> ConfiguredBac
     if base is None:
         return ConfiguredBackend(path, given, at, is_whole=False)
     return ConfiguredBackend(path, {**base.settings, **given}, {**base.at, **at})
+
+
+def _is_other(text: str) -> bool:
+    """Return whether a file in HCL sets nothing of backend s3: Terragrunt's, a test, a linter's. Raises NoHcl."""
+    names = set(hcl.attributes(text))
+    return bool(names) and not names & hcl.S3_SETTINGS
 
 
 def _single(base: ConfiguredBackend | None, place: BackendPlace) -> Iterator[ConfiguredBackend]:

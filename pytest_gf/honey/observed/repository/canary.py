@@ -88,7 +88,7 @@ def _label_values(label: Scalar, job: Job) -> set[str] | None:
         return {label.value}
     axis = re.fullmatch(r"\$\{\{\s*matrix\.([\w-]+)\s*\}\}", label.value)
     values = (job.matrix or {}).get(axis[1].lower()) if axis else None
-    return set(values) if values else None
+    return {str(value) for value in values} if values else None
 
 
 def order(path: str, read: Workflow, steps: Sequence[Wanted], ini: Mapping[str, str] | None = None) -> Findings:

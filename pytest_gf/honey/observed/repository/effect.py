@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 from pytest_gf.honey.formats.commands import Command
 from pytest_gf.honey.formats.linear import linear
+from pytest_gf.honey.observed.repository.searching import shown
 
 NAMES_PUSH = linear(
     r"(?is)(?:attic[^\n;|&]{0,200}[\s\"'(](?:push|watch-store)\b|nix\s[^\n;|&]{0,200}\bcopy\b[^\n;|&]{0,200}--to\b|attic[^\n]{0,40}[\s\"',\]]+(?:push|watch-store)\b)"
 )
 """A text that may be a push, however it is meant."""
 NAMES_ATTIC = linear(r"(?i)attic|nix-cache")
+UPLOADS = linear(r"_api/v1/upload-path\b")
+"""Attic's own address for an upload, asked by a client of another kind."""
+_AWKS = frozenset({"awk", "gawk", "mawk", "sed", "gsed", "git"})
+_SHELLS_OUT = linear(r"system\s*\(|\|\s*\"(?:ba)?sh|\de\s|alias\.[^=\s]*=\W*!|--exec|\bforeach\b|bisect\s+run")
+"""Where one of them runs a command itself."""
 HOOK = linear(r"post-build-hook\s*=\s*([^\s\"']+)")
 
 
@@ -70,9 +76,25 @@ class Opaque(Effect):
 
 def hooked(given: Command) -> Iterator[Effect]:
     """Yield the hook that Nix is told to run after each build, where a text says so that a command writes."""
-    texts = [word.raw for word in given.words] + [
+    texts = [word.raw for word in (*given.words, *given.assigned.values())] + [
         redirect.target.text for redirect in given.redirects if redirect.sign in {"<<", "<<<"}
     ]
     for text in texts:
         for match in HOOK.finditer(text):
             yield Runs(given.offset, given.guard, "", "hook", match[1], (match[1],))
+
+
+def eaten(given: Command) -> str:
+    """Return the text that a command reads: a here-document, or what the command before it writes."""
+    body = next((redirect.target.text for redirect in given.redirects if redirect.sign in {"<<", "<<<"}), None)
+    return body if body is not None else given.fed.raw if given.fed is not None else ""
+
+
+def shells_out(name: str, raw: str) -> bool:
+    """Return whether a program that runs nothing by itself is told here to upload, or to run a push."""
+    return bool(UPLOADS.search(raw) or (name in _AWKS and _SHELLS_OUT.search(raw) and NAMES_PUSH.search(raw)))
+
+
+def broken(given: Command) -> str:
+    """Return why a command is not understood; "" for one that is."""
+    return f"no shell that is understood: {shown(given.raw)}" if given.broken else ""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from urllib.parse import urlsplit
 
 from pytest_gf.honey.formats import shell, wrappers
 from pytest_gf.honey.formats.bash import Unread
 from pytest_gf.honey.formats.commands import Command, Script, Word
 from pytest_gf.honey.formats.linear import linear
-from pytest_gf.honey.formats.shell_words import echoed, installable, option, text_of
+from pytest_gf.honey.formats.shell_words import echoed, from_subcommand, installable, option, program_file, text_of
 from pytest_gf.honey.formats.templates import HOLE, Rendered, rendered
 from pytest_gf.honey.formats.wrappers import program
 from pytest_gf.honey.observed.repository import attic
@@ -23,7 +22,10 @@ from pytest_gf.honey.observed.repository.effect import (
     Runs,
     Sets,
     Writes,
+    broken,
+    eaten,
     hooked,
+    shells_out,
 )
 from pytest_gf.honey.observed.repository.searching import shown
 from pytest_gf.honey.observed.repository.unread import fallen, unclosed, unread
@@ -32,15 +34,15 @@ DEEPEST = 12
 """How many wrappers, strings and functions may stand in one another."""
 MOST = 2_000
 """Commands of one script, those of called functions counted each time."""
-_QUIET_SCHEMES = frozenset({"file", "ssh", "ssh-ng", "s3", "daemon", "local", "unix", "dummy", "ssh+", "auto"})
 _OTHERS = frozenset(
     {"python", "python3", "node", "ruby", "perl", "deno", "bun", "php", "pwsh", "fish", "nu", "tsx", "ts-node", "lua"}
 )
 _FROM_FILE = linear(r"\"?\$\(\s*(?:cat\s+|<\s*)([\w./-]+)\s*\)\"?")
 """A substitution that is the text of a file."""
+_NAME = linear(r"[^\s\"';|&()$]+")
 _FEEDERS = frozenset({"xargs", "parallel"})
 _BUILDERS = frozenset({"docker", "podman", "nerdctl", "buildah"})
-_SYSTEM = ("/bin/", "/usr/", "/sbin/", "/run/current-system/", "/opt/homebrew/")
+_SYSTEM = ("/System/", "/bin/", "/usr/", "/sbin/", "/run/current-system/", "/opt/homebrew/")
 
 
 Text = str | Rendered
@@ -93,6 +95,7 @@ class _Judge:
         self.until = ""
         """What ends the value that is being written to GITHUB_ENV over several lines."""
         self.called: set[str] = set()
+        self.aliases: dict[str, str] = {}
         self.define(script)
 
     def define(self, script: Script) -> None:
@@ -109,7 +112,13 @@ class _Judge:
 
     def uncalled(self) -> Iterator[Effect]:
         """Yield what a function does that no command calls by its name, where a word names it or a program is unknown."""
-        said = [word.text for command in self.script.commands if not command.function for word in command.words]
+        said = {
+            match[0]
+            for command in self.script.commands
+            if not command.function
+            for word in command.words
+            for match in _NAME.finditer(word.text)
+        }
         loose = any(command.words and command.words[0].text == HOLE for command in self.script.commands)
         for name, body in self.functions.items():
             if name in self.called or not (loose or name in said):
@@ -134,7 +143,7 @@ class _Judge:
         if words[0].raw in {'"$@"', "$@", "$*", '"$*"'} and given.function:
             words = (*arguments, *words[1:])
         for effect in self.words(words, given, depth):
-            judged = replace(effect, guard=effect.guard or given.guard, unknown=effect.unknown or _broken(given))
+            judged = replace(effect, guard=effect.guard or given.guard, unknown=effect.unknown or broken(given))
             if isinstance(judged, Runs) and given.directory:
                 judged = replace(judged, folder=posixpath.join(given.directory, judged.folder))
             yield judged
@@ -156,10 +165,11 @@ class _Judge:
             yield from self.nix(words, given, raw, depth)
         elif (inner := wrappers.inner(words)) is not None:
             yield from self.wrapped(inner, given, raw, depth)
-        elif name in wrappers.inert():
-            return
+        elif name in wrappers.inert() and name not in self.aliases:
+            if shells_out(name, raw):
+                yield Writes(given.offset, "", f"{shown(raw)}: what {name} does there is unknown", "push")
         else:
-            yield from self.other(name, words, given, raw)
+            yield from self.aliased(name, words, given, raw, depth)
 
     def unknown(self, words: Sequence[Word], raw: str, given: Command) -> Iterator[Effect]:
         """Yield what a command may do whose program is unknown."""
@@ -276,13 +286,14 @@ class _Judge:
                 yield Opaque(given.offset, "", what, f"{fed.raw} {given.raw}")
 
     def nix(self, words: Sequence[Word], given: Command, raw: str, depth: int) -> Iterator[Effect]:
+        hook = option(words, "--post-build-hook", "post-build-hook")
+        words = (words[0], *from_subcommand(words[1:]))
         plain = [word for word in words[1:] if not word.text.startswith("-")]
         verb = plain[0].text if plain else ""
-        hook = option(words, "--post-build-hook", "post-build-hook")
         if hook is not None:
             yield Runs(given.offset, "", "" if hook.known else raw, "hook", hook.text, (hook.text,))
         if verb == "copy" or any(word.text == "copy" for word in plain[:3]):
-            yield from self.copied(words, given, raw)
+            yield from attic.copied(words, given.offset, raw, self.caches)
         elif verb == "run":
             yield from self.nix_run(words, given, raw)
         elif verb in {"develop", "shell", "env"}:
@@ -291,22 +302,6 @@ class _Judge:
                 yield from self.wrapped(inner, given, raw, depth)
         elif HOLE in verb and NAMES_PUSH.search(raw):
             yield Writes(given.offset, "", shown(raw), "push")
-
-    def copied(self, words: Sequence[Word], given: Command, raw: str) -> Iterator[Effect]:
-        to = option(words, "--to")
-        if to is None:
-            if any(HOLE in word.text for word in words[1:]) and NAMES_PUSH.search(raw):
-                yield Writes(given.offset, "", shown(raw), "nix copy")
-            return
-        text = to.text
-        scheme = text.partition(":")[0]
-        if any(cache in text for cache in self.caches):
-            yield Writes(given.offset, "", "", f"nix copy --to {shown(to.raw)}")
-        elif HOLE in scheme or (
-            HOLE in ((urlsplit(text.replace(HOLE, "x")).netloc and text.split("/")[2:3]) or [text])[0]
-            and scheme not in _QUIET_SCHEMES
-        ):
-            yield Writes(given.offset, "", f"the destination {shown(to.raw)} is unknown", "nix copy --to")
 
     def nix_run(self, words: Sequence[Word], given: Command, raw: str) -> Iterator[Effect]:
         rest = [word for word in words[1:] if word.text != "run"]
@@ -327,6 +322,21 @@ class _Judge:
         else:
             yield Opaque(given.offset, "", shown(raw), raw)
 
+    def aliased(  # As `other`, and how deep.
+        self, name: str, words: Sequence[Word], given: Command, raw: str, depth: int
+    ) -> Iterator[Effect]:
+        """Yield what an alias of this script does in the place of its name, or what another program does."""
+        if name in self.aliases:
+            text = " ".join((self.aliases[name], *(word.raw for word in words[1:])))
+            yield from self.text(replace(words[0], text=text), depth + 1)
+            return
+        if name == "alias":
+            pairs = [word.text.partition("=") for word in words[1:] if word.known]
+            self.aliases |= {alias: text for alias, sign, text in pairs if sign}
+        if (runner := wrappers.runner(words)) is not None:
+            yield Runs(given.offset, "", "", "runner", runner, tuple(word.text for word in words))
+        yield from self.other(name, words, given, raw)
+
     def other(self, name: str, words: Sequence[Word], given: Command, raw: str) -> Iterator[Effect]:
         """Yield what a program does that is neither Attic's, nor a wrapper, nor inert."""
         text = words[0].text
@@ -335,17 +345,12 @@ class _Judge:
                 given.offset, "", "", "just" if name == "just" else "make", "", tuple(word.text for word in words[1:])
             )
         elif name in {"npm", "pnpm", "yarn", "bun"} and len(words) > 1:
-            rest = [
-                word.text
-                for word in words[1:]
-                if word.text not in {"run", "run-script"} and not word.text.startswith("-")
-            ]
-            yield Runs(given.offset, "", "", "npm", "", tuple(rest[:1]))
+            yield Runs(given.offset, "", "", "npm", "", tuple(word.text for word in words[1:]))
         elif name in _BUILDERS and any(word.text in {"build", "bud"} for word in words[1:3]):
             yield Runs(given.offset, "", "", "docker", "", tuple(word.text for word in words[1:]))
-        elif name in _OTHERS and len(words) > 1 and words[1].known and not words[1].text.startswith("-"):
-            yield Runs(given.offset, "", "", "other", words[1].text, tuple(word.text for word in words))
-        elif NAMES_PUSH.search(raw):
+        elif name in _OTHERS and (run := program_file(words[1:])) is not None and run.known:
+            yield Runs(given.offset, "", "", "other", run.text, tuple(word.text for word in words))
+        elif NAMES_PUSH.search(raw) or (name in _OTHERS and NAMES_PUSH.search(eaten(given))):
             yield Writes(given.offset, "", f"{shown(raw)}: what {name} does is unknown", "push")
         elif posixpath.normpath(text) in self.written:
             yield from self.text(self.written[posixpath.normpath(text)], 1)
@@ -393,7 +398,3 @@ class _Judge:
                     name.strip() if known else "",
                     value if known and HOLE not in value else None,
                 )
-
-
-def _broken(given: Command) -> str:
-    return f"no shell that is understood: {shown(given.raw)}" if given.broken else ""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pytest_gf.honey.formats import recipes
+from pytest_gf.honey.formats import recipes, wrappers
 from pytest_gf.honey.formats.commands import Word
 from pytest_gf.honey.formats.recipes import Recipes
 from pytest_gf.honey.formats.templates import HOLE
 from pytest_gf.honey.observed.repository import Sources
 from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC, NAMES_PUSH, Effect, Opaque, Runs, Writes
 from pytest_gf.honey.observed.repository.effects import Around, Text, effects
-from pytest_gf.honey.observed.repository.searching import shown
+from pytest_gf.honey.observed.repository.searching import chosen, shown
 
 DEEPEST = 8
 _JUSTFILES = ("justfile", "Justfile", ".justfile", "JUSTFILE")
@@ -73,6 +74,8 @@ class Reader:
             yield from self._docker(call, text)
         elif call.kind == "flake":
             yield from self._flake(call, text)
+        elif call.kind == "runner":
+            yield from self._runner(call)
         else:
             yield from self._file(call, text)
 
@@ -115,6 +118,7 @@ class Reader:
     def _recipes(self, call: Runs, said: str) -> Iterator[Reached]:
         is_just = call.kind == "just"
         goals, given, path = _called(call.words, _FILE[call.kind], _FOLDER[call.kind])
+        over = _set(call.words)
         if path:
             path = self.find(posixpath.join(call.folder, path))
         else:
@@ -130,20 +134,23 @@ class Reader:
         goals = goals or [read.first]
         at = 0
         while at < len(goals):
-            recipe = read.recipes.get(goals[at])
+            recipe = read.recipe(goals[at])
             if recipe is None:
                 if not read.whole or HOLE in goals[at] or "::" in goals[at]:
                     what = f"{call.kind} {shown(said)}: {path} may have {shown(goals[at].replace(HOLE, '?'))} elsewhere"
                     yield Reached(Opaque(call.offset, "", what, f"{call.kind} {said}"))
                 return  # Without the recipe nothing is run.
             count = len(recipe.parameters) if is_just else 0
-            yield from self._recipe(path, read, goals[at], goals[at + 1 : at + 1 + count], ())
+            given_over = replace(
+                read, over={**{name: self.known[name] for name in read.weak & set(self.known)}, **over}
+            )
+            yield from self._recipe(path, given_over, goals[at], goals[at + 1 : at + 1 + count], ())
             at += 1 + count
 
     def _recipe(
         self, path: str, read: Recipes, name: str, arguments: Sequence[str], above: tuple[str, ...]
     ) -> Iterator[Reached]:
-        recipe = read.recipes.get(name)
+        recipe = read.recipe(name)
         if recipe is not None and len(above) > DEEPEST:
             yield Reached(Opaque(0, "", f"{path}: {name} is needed too deeply", name), path, recipe.line)
             return
@@ -179,19 +186,24 @@ class Reader:
             folder = posixpath.dirname(folder)
 
     def _npm(self, call: Runs) -> Iterator[Reached]:
-        path = self.find(posixpath.join(call.folder, "package.json"))
-        try:
-            read = json.loads(self.sources.get(path, "{}"))
-        except (ValueError, RecursionError):
-            return
-        scripts = read.get("scripts") if isinstance(read, dict) else None
-        text = scripts.get(call.words[0]) if isinstance(scripts, dict) and call.words else None
+        """Yield what scripts of package.json do: those that are named, with those around them, and those of an installation."""
+        named, folder, _ = _called(call.words, (), _PACKAGES)
+        own = self.find(posixpath.join(call.folder, folder, "package.json"))
+        everywhere = bool(_WORKSPACES & set(call.words))
+        for path in chosen(self.sources, ("package.json", "*/package.json")) if everywhere else filter(None, (own,)):
+            scripts = _scripts(self.sources[path])
+            goals = [name for name in named if name not in _RUN][: None if everywhere else 1]
+            wanted = _INSTALLS if set(goals[:1]) & _INSTALLING else [near for name in goals for near in _around(name)]
+            for name in dict.fromkeys(wanted):
+                yield from self._script(path, scripts, name)
+
+    def _script(self, path: str, scripts: Mapping[str, object], name: str) -> Iterator[Reached]:
+        text = scripts.get(name)
         if isinstance(text, str):
-            line = self.sources[path].count("\n", 0, max(0, self.sources[path].find(json.dumps(call.words[0])))) + 1
-            yield from (
-                replace(reached, line=line) if reached.path == path else reached
-                for reached in self.below(path, text, line)
-            )
+            line = self.sources[path].count("\n", 0, max(0, self.sources[path].find(json.dumps(name)))) + 1
+            inner = replace(self, directory=posixpath.dirname(path))
+            for reached in inner.below(path, text, line):
+                yield replace(reached, line=line) if reached.path == path else reached
 
     def _docker(self, call: Runs, said: str) -> Iterator[Reached]:
         """Yield what the instructions RUN of a Dockerfile do."""
@@ -206,12 +218,49 @@ class Reader:
         else:
             yield Reached(Opaque(call.offset, "", f"{shown(said)}: no Dockerfile is found", said))
 
+    def _runner(self, call: Runs) -> Iterator[Reached]:
+        """Yield what a program may run that a file of another form tells it: a push where such a file names one."""
+        named = [path for word in call.words[1:] if (path := self.find(posixpath.join(call.folder, word)))]
+        words = [word.lstrip("/").partition(":")[0] for word in call.words[1:] if not word.startswith("-")]
+        folders = [f"{posixpath.normpath(word)}/*" for word in words if "run" in words and word not in {"", "run"}]
+        patterns = [
+            posixpath.normpath(posixpath.join(self.directory, call.folder, one))
+            for one in (*wrappers.runners()[call.target], *folders)
+        ]
+        for path, text in (chosen(self.sources, patterns) | {path: self.sources[path] for path in named}).items():
+            if _names_push(text):
+                yield from _foreign(path, text, call)
+
     def _flake(self, call: Runs, said: str) -> Iterator[Reached]:
         """Yield what may be run of the checkout's own flake: no Nix is read here, so a push in its text is undecided."""
         path = self.find(posixpath.join(call.folder, call.target))
         yield Reached(Opaque(call.offset, "", f"nix {shown(said.removeprefix('nix '))}", said))
         if path:
             yield from _foreign(path, self.sources[path], call)
+
+
+_PACKAGES = ("--prefix", "-C", "--dir", "--cwd")
+_WORKSPACES = frozenset(
+    {"workspace", "workspaces", "-w", "--workspace", "--workspaces", "-ws", "--filter", "-r", "--recursive"}
+)
+_RUN = frozenset({"run", "run-script"})
+_INSTALLING = frozenset({"ci", "install", "i"})
+_INSTALLS = ("preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare")
+
+
+def _around(name: str) -> tuple[str, str, str]:
+    """Return the scripts that npm runs for a name, in their order."""
+    name = {"t": "test", "tst": "test"}.get(name, name)
+    return f"pre{name}", name, f"post{name}"
+
+
+def _scripts(text: str) -> Mapping[str, object]:
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    scripts = read.get("scripts") if isinstance(read, dict) else None
+    return scripts if isinstance(scripts, dict) else {}
 
 
 _FILE = {"just": ("-f", "--justfile"), "make": ("-f", "--file", "--makefile")}
@@ -226,6 +275,11 @@ def _called(words: Sequence[str], files: Sequence[str], folders: Sequence[str]) 
     while at < len(words):
         word = words[at]
         name, sign, value = word.partition("=")
+        short = word[:2]
+        if short in (*files, *folders) and short != word and not sign:
+            folder, file = (folder, word[2:]) if short in files else (word[2:], file)
+            at += 1
+            continue
         if name in (*files, *folders):
             given = value if sign else words[at + 1] if at + 1 < len(words) else ""
             folder, file = (folder, given) if name in files else (given, file)
@@ -238,6 +292,19 @@ def _called(words: Sequence[str], files: Sequence[str], folders: Sequence[str]) 
             goals.append(word)
         at += 1
     return goals, folder, file
+
+
+@functools.lru_cache(maxsize=4_096)
+def _names_push(text: str) -> bool:
+    return NAMES_PUSH.search(text) is not None
+
+
+def _set(words: Sequence[str]) -> dict[str, str]:
+    """Return the variables that a call of just or make sets: ``NAME=value``, ``--set NAME value``."""
+    found = {
+        name: value for name, sign, value in (word.partition("=") for word in words) if sign and name.isidentifier()
+    }
+    return found | {words[at + 1]: words[at + 2] for at in range(len(words) - 2) if words[at] == "--set"}
 
 
 def _foreign(path: str, text: str, call: Runs, first: int = 1) -> Iterator[Reached]:

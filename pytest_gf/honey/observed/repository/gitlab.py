@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pytest_gf.honey.formats.expression import Truth
 from pytest_gf.honey.formats.templates import GITLAB, rendered
-from pytest_gf.honey.formats.yaml_nodes import Malformed, Node, Scalar, Table
+from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table
 from pytest_gf.honey.observed.repository import Sources, gitlab_jobs
 from pytest_gf.honey.observed.repository.branches import words
 from pytest_gf.honey.observed.repository.calling import Known
@@ -26,6 +26,7 @@ _SHELLS = (("before_script", "script"), ("after_script",))
 _CHILDREN = 2
 """How deep pipelines start others; GitLab allows as many."""
 _BY_DOUBT = (Truth.NEVER, Truth.UNDECIDED, Truth.POSSIBLE)
+_NAMED = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _TOKEN = re.compile(
     r"\s*(?:(\$\{?\w+\}?)|\"([^\"]*)\"|'([^']*)'|/((?:[^/\\]|\\.)*)/\w*|(==|!=|=~|!~|&&|\|\||[()])|(null)\b)"
 )
@@ -117,8 +118,11 @@ def _of(whole: Pipeline, sources: Sources, known: Known, depth: int = 0) -> Iter
     for job in whole.jobs():
         if job.hidden and job.used:
             continue
-        for keys in _SHELLS:
-            entries = [entry for key in keys for entry in whole.listed(job.get(key))]
+        hooks = [
+            Placed(hook.path, node) for hook in (job.get("hooks"), job.get("run")) if hook for node in _texts(hook.node)
+        ]
+        for keys in (*_SHELLS, hooks) if hooks else _SHELLS:
+            entries = hooks if keys is hooks else [entry for key in keys for entry in whole.listed(job.get(str(key)))]
             for push in _pushed(entries, job, whole, sources, known):
                 yield replace(push, doubt=job.unseen)
         trigger = job.get("trigger")
@@ -126,6 +130,17 @@ def _of(whole: Pipeline, sources: Sources, known: Known, depth: int = 0) -> Iter
             for _, kind, where in gitlab_jobs.included(trigger.node.get("include")):
                 for path in gitlab_jobs.local(where, sources) if kind == "local" else ():
                     yield from _below(path, job, whole, sources, known, depth)
+
+
+def _texts(node: Node) -> Iterator[Node]:
+    """Yield the scripts of a job's ``hooks``, or of the steps of its ``run``."""
+    if isinstance(node, Items):
+        for step in node.nodes:
+            script = step.get("script") if isinstance(step, Table) else None
+            yield from (script,) if script is not None else ()
+    elif isinstance(node, Table):
+        for _, below in node.entries:
+            yield from below.nodes if isinstance(below, Items) else (below,)
 
 
 def _below(  # noqa: PLR0917  # A pipeline, and what is around it.
@@ -159,7 +174,10 @@ def _pushed(
             said = f"!reference [{', '.join(words(node))}]"
             yield JobPush(path, node.line, "may write to Attic", "", f"{said} is not in this checkout", job, whole)
     variables = {**whole.top().table("variables"), **job.table("variables")}
-    reader = Reader(sources, known.caches, _literal(variables))
+    ruled = {name for rules in _all_rules(job, whole) for name in rules}
+    reader = Reader(
+        sources, known.caches, {name: text for name, text in _literal(variables).items() if name not in ruled}
+    )
     for reached in reader.reached(rendered("\n".join(texts), (GITLAB,))) if texts else ():
         effect = reached.effect
         path, line = places[min(max(effect.offset, 0), len(places) - 1)]
@@ -173,7 +191,30 @@ def _pushed(
 
 
 def _literal(variables: Mapping[str, Node]) -> dict[str, str]:
-    return {name: node.text for name, node in variables.items() if isinstance(node, Scalar) and "$" not in node.text}
+    """Return the variables with one known text; a mapping says it in ``value``, and may name other variables."""
+    given = {name: node.get("value") if isinstance(node, Table) else node for name, node in variables.items()}
+    texts = {name: node.text for name, node in given.items() if isinstance(node, Scalar)}
+    for _ in range(_CHILDREN):
+        plain = {name: text for name, text in texts.items() if "$" not in text}
+        texts = {name: _with(text, plain) for name, text in texts.items()}
+    return {name: text for name, text in texts.items() if "$" not in text}
+
+
+def _with(text: str, plain: Mapping[str, str]) -> str:
+    return _NAMED.sub(lambda match: plain.get(match[1] or match[2], match[0]), text)
+
+
+def _all_rules(job: GitLabJob, whole: Pipeline) -> Iterator[dict[str, Node]]:
+    """Yield the variables that rules set, of the job and of the whole pipeline: which of them counts, a run alone knows."""
+    workflow = whole.top().get("workflow")
+    above = workflow.node.get("rules") if workflow is not None and isinstance(workflow.node, Table) else None
+    for rules in (
+        job.get("rules"),
+        Placed(workflow.path, above) if workflow is not None and above is not None else None,
+    ):
+        for _, rule in whole.listed(rules):
+            table = rule.get("variables") if isinstance(rule, Table) else None
+            yield {key.text: node for key, node in table.entries} if isinstance(table, Table) else {}
 
 
 def _runs(job: GitLabJob, whole: Pipeline, trigger: PipelineTrigger) -> tuple[Truth, str]:

@@ -22,7 +22,7 @@ _MOST_LAYERS = 200
 _MOST = 5_000_000
 """Characters of all jobs of a pipeline, with what they inherit, that are read; a list or a reference costs as much as ten."""
 _EACH = 10
-_INHERITED = ("before_script", "after_script", "image")
+_INHERITED = ("before_script", "after_script", "hooks", "image")
 
 
 class Placed(NamedTuple):

@@ -153,6 +153,7 @@ class _Walk:
             if gate is Truth.NEVER:
                 continue
             reached = trail.through(gate, _said(step.condition))
+            yield from self.hooks(path, step, around, reached, job)
             if step.uses is not None:
                 yield from self.used(path, step, step.uses, around, reached, job)
             if step.run is not None:
@@ -226,7 +227,6 @@ class _Walk:
         inputs = {name.lower(): texts(value.value, view) for name, value in step.inputs.items()}
         own = local_action(uses.text, self.sources)
         line = _at(step, uses)
-        yield from self.hooks(path, step, view, trail, job)
         if own is not None and trail.depth < DEEPEST:
             yield from self.own(path, line, own, inputs, view, trail, job)
             return
@@ -249,8 +249,8 @@ class _Walk:
             yield from self.opaque(path, line, f"uses {uses.text}{given}", f"{uses.text}{given}", view, trail, job)
 
     def hooks(self, path: str, step: Step, view: View, trail: _Trail, job: _Job) -> Iterator[Push]:
-        """Yield what the hook does that an input tells Nix to run after each build."""
-        for value in step.inputs.values():
+        """Yield what the hook does that an input or a variable tells Nix to run after each build."""
+        for value in (*step.inputs.values(), *step.env.values()):
             for match in HOOK.finditer(value.text):
                 call = Runs(0, "", "", "hook", match[1], (match[1],))
                 line = value.line + ("\n" in value.text) + value.text.count("\n", 0, match.start())

@@ -13,10 +13,10 @@ from pytest_gf.honey.formats.yaml_nodes import Malformed, Node, Table
 from pytest_gf.honey.observed.repository import PUSHES, FileFinding, Findings, Sources, gitlab
 from pytest_gf.honey.observed.repository.branches import possible, words
 from pytest_gf.honey.observed.repository.calling import Known, last, local_action
-from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC
+from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC, NAMES_PUSH
 from pytest_gf.honey.observed.repository.pushing import SWITCH, Push, pushes
 from pytest_gf.honey.observed.repository.scene import TOKEN, Scene, View
-from pytest_gf.honey.observed.repository.searching import chosen, is_among
+from pytest_gf.honey.observed.repository.searching import chosen, is_among, shown
 
 FOLDERS = (".github/workflows", ".forgejo/workflows", ".gitea/workflows")
 WORKFLOWS = tuple(f"{folder}/*.{suffix}" for folder in FOLDERS for suffix in ("yml", "yaml"))
@@ -30,6 +30,13 @@ PULL_REQUEST_EVENTS: Mapping[str, str] = {
 """Events of a pull request, and the ref that GitHub runs them on."""
 CALLED = (*WORKFLOWS, ".github/actions/*", ".forgejo/actions/*", ".gitea/actions/*")
 """What a workflow may call in its checkout."""
+STRANGE = (
+    *(".woodpecker.y*ml", ".woodpecker/*.y*ml", ".drone.y*ml", ".drone.star", ".drone.jsonnet", ".circleci/*.y*ml"),
+    *(".buildkite/*", "azure-pipelines*.y*ml", ".azure-pipelines/*", "Jenkinsfile*", ".travis.y*ml", ".build.yml"),
+    *(".builds/*.y*ml", "bitbucket-pipelines.yml", ".cirrus.y*ml", ".cirrus.star", ".semaphore/*.y*ml", "appveyor.yml"),
+    *(".tekton/*.y*ml", ".tangled/workflows/*", ".teamcity/*", ".onedev-buildspec.yml", ".gitlab-ci.yaml"),
+)
+"""Pipelines of other forges, which are not read here."""
 ROOT = ".gitlab-ci.yml"
 _FEATURE = "refs/heads/a-feature"
 _TAG = "refs/tags/v1.0.0"
@@ -83,8 +90,20 @@ def pull_requests(sources: Sources, known: Read, plan: Plan) -> Findings:
                 mend = "gate it on github.event_name == 'push' and the default branch, or say push-cache: \"false\""
                 findings.append(_finding(push, "pull-request-pushes", what, mend, doubt))
     findings += merge_requests(sources, known, plan)
+    findings += _strange(sources)
     looked = f"{_counted(known)}, {len(held)} command(s) that can't be read and that no credential reaches"
     return Findings(PUSHES, "no event of a pull request writes to Attic", looked, findings)
+
+
+def _strange(sources: Sources) -> Iterator[FileFinding]:
+    """Yield the pipelines of other forges that name Attic: what a pull request runs of them, nobody can tell here."""
+    for path, text in chosen(sources, STRANGE).items():
+        match = NAMES_PUSH.search(text) or NAMES_ATTIC.search(text)
+        if match:
+            line, said = text.count("\n", 0, match.start()) + 1, shown(match[0])
+            mend = "gate it on the default branch, and judge it by hand"
+            what = "a pipeline of another forge may write to Attic"
+            yield FileFinding(path, line, "unread-pipeline", what, mend, f"it is not read here, and it says {said}")
 
 
 def merge_requests(sources: Sources, known: Read, plan: Plan) -> Iterator[FileFinding]:

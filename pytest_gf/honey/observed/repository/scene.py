@@ -142,7 +142,7 @@ class View:
     scene: Scene
     env: Mapping[str, Set] = field(default_factory=dict)
     inputs: Mapping[str, Set] = field(default_factory=dict)
-    matrix: Mapping[str, frozenset[str]] | None = field(default_factory=dict)
+    matrix: Mapping[str, frozenset[str | bool]] | None = field(default_factory=dict)
     secrets: Mapping[str, Set] | None = None
     """By name in lower case; None: those of the repository itself."""
     loose: bool = False
@@ -161,7 +161,8 @@ class View:
         if path == "job.status" or (context in {"needs", "steps"} and _is_end(rest)):
             return _ENDS
         if context == "matrix" and self.matrix is not None:
-            return frozenset(self.matrix.get(rest, {""}))
+            is_above = any(name.startswith(f"{rest}.") for name in self.matrix)  # A mapping: true, and no text.
+            return UNSEEN if is_above else frozenset(self.matrix.get(rest, {""}))
         return UNSEEN
 
     def variable(self, name: str) -> Set:
