@@ -68,11 +68,19 @@ class Ledger:
         with self._lock:
             if self._file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self.path.open("a", encoding="utf-8")
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._file = self._locked()
                 self._line({"event": "run", **self._where})
             self._line({"event": event, "kind": thing.kind, "name": thing.name})
             self._named.add(thing)
+
+    def _locked(self) -> IO[str]:
+        file = self.path.open("a", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise
+        return file
 
     def _line(self, entry: dict[str, Any]) -> None:
         if self._file is not None:

@@ -172,3 +172,15 @@ def test_what_a_killed_run_left_on_purpose_is_named(tmp_path: Path) -> None:
     assert (left.things, left.stays, list(left.problems)) == ((), (pushed,), [])
     (tmp_path / RUN / "record.json").touch()
     assert list(unfinished(tmp_path, WHY_NOT)) == []
+
+
+def test_a_ledger_that_another_run_holds_is_not_written_to(tmp_path: Path) -> None:
+    where = {"target": "honey", "endpoint": "http://s3"}
+    first, second = Ledger(tmp_path / RUN / NAME, where), Ledger(tmp_path / RUN / NAME, where)
+    first.enter(Thing("object", f"tofu-state/gf-proof/{RUN}"))
+    before = (tmp_path / RUN / NAME).read_text()
+    for _ in range(2):
+        with pytest.raises(BlockingIOError):
+            second.enter(Thing("object", f"tofu-state/gf-proof/{RUN}"))
+    assert (tmp_path / RUN / NAME).read_text() == before
+    first.close()
