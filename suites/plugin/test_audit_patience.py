@@ -15,13 +15,12 @@ import pytest
 
 from pytest_gf import Unproven
 from pytest_gf.engine.errors import ProbeError
-from pytest_gf.honey.audit import asked
+from pytest_gf.honey.audit import asked, sweep
 from pytest_gf.honey.audit.places import outside
 from pytest_gf.honey.audit.progress import Progress
 from pytest_gf.honey.audit.state import State
-from pytest_gf.honey.audit.sweep import Audit, Scope
+from pytest_gf.honey.audit.sweep import READERS, Audit, Scope
 from pytest_gf.honey.observed.s3 import BucketListed
-from pytest_gf.honey.probes.http_bulk import Watchdog
 from pytest_gf.honey.probes.s3 import Access
 from pytest_gf.honey.probes.s3_bulk import AHEAD, LATENCY, LOOKS, Place, Reader
 from pytest_gf.honey.probes.unreadable import NotRead
@@ -226,8 +225,7 @@ def test_what_lies_outside_of_the_shards(place: Callable[[Store], Place]) -> Non
         "readme",
         "x/1",
     )
-    watchdog, where = Watchdog(), place(Store(dict.fromkeys(keys, b"")))
-    with contextlib.closing(watchdog), contextlib.closing(Reader(where, where.address(), watchdog)) as reader:
+    with contextlib.closing(Reader(place(Store(dict.fromkeys(keys, b""))))) as reader:
         strays = outside(reader, "", BUCKET)
     assert strays.misplaced == 3
     assert sorted(strays.keys) == sorted(keys[1:4])
@@ -243,8 +241,7 @@ def test_a_listing_that_fails_for_long_is_an_error(audit_of: Callable[..., Audit
 
 @contextlib.contextmanager
 def reading(where: Place, ahead: int | None = None) -> Iterator[Reader]:
-    watchdog = Watchdog()
-    with contextlib.closing(watchdog), contextlib.closing(Reader(where, where.address(), watchdog, ahead)) as reader:
+    with contextlib.closing(Reader(where, ahead)) as reader:
         yield reader
 
 
@@ -264,10 +261,61 @@ def test_the_number_of_connections_follows_the_latency(place: Callable[[Store], 
             reader.measured(latency)
             seen.append(reader.ahead)
         assert seen == [AHEAD[0]] * 3, "the least counts: a server that is slow once is no far one"
-        for latency, ahead in ((5.1 * LATENCY, 5), (1.0, AHEAD[-1])):
+        for latency, ahead in ((10.1 * LATENCY, 10), (1.0, AHEAD[-1])):
             for _ in range(LOOKS):
                 reader.measured(latency)
             assert reader.ahead == ahead
     with reading(place(Store({})), ahead=1) as reader:
         reader.measured(1.0)
         assert reader.ahead == 1
+
+
+def test_what_comes_at_once_is_given_again_until_it_is_taken(place: Callable[[Store], Place]) -> None:
+    """A judge who does not take it for whole reads the same bytes, of the same answer."""
+    store = Store({"a": b"first", "b": b"second", "c": b"third"}, gets={"b": (404, "NoSuchKey")})
+    with reading(place(store), ahead=3) as reader:
+        turns = reader.in_turn((key, 1) for key in store.objects)
+        assert (next(turns)[0], bytes(reader.at_once("a") or b"")) == ("a", b"first")
+        assert bytes(reader.at_once("a") or b"") == b"first"
+        assert bytes(reader.get("a")[1].up_to(9)) == b"first"
+        assert (next(turns)[0], reader.at_once("b"), str(reader.get("b")[0])) == ("b", None, "404 NoSuchKey")
+        assert (next(turns)[0], bytes(reader.at_once("c") or b"")) == ("c", b"third")
+        reader.taken("c")
+        assert reader.at_once("c") is None, "it was not asked for again"
+        assert bytes(reader.get("c")[1].up_to(9)) == b"third"
+    assert store.asked == {"GET a": 1, "GET b": 1, "GET c": 2}
+
+
+def test_a_whole_blob_in_another_folder_is_misplaced(audit_of: Callable[..., Audit]) -> None:
+    """Its payload hashes to its name, and bazel-remote never looks there."""
+    store = Store(of_shard(2))
+    payload = b"a blob of another folder"
+    misplaced = f"cas/0a/{hashlib.sha256(payload).hexdigest()}"
+    store.objects[misplaced] = payload
+    assert not misplaced.startswith("cas/0a/0a"), "it was no test"
+    seen = audit_of(store).shard("cas/0a")
+    assert [(finding.key, finding.kind) for finding in seen.findings] == [(misplaced, "misplaced")]
+    assert seen.tally.objects == 3
+
+
+@pytest.mark.parametrize("latency", [0.0, 1.0])
+def test_one_reader_reads_while_s3_is_near(
+    latency: float, audit_of: Callable[..., Audit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And `READERS` where it is far: one alone would mostly wait for its answers."""
+    audit = audit_of(Store(of_shard(2)))
+    with audit._reader() as reader:
+        for _ in range(LOOKS):
+            reader.measured(latency)
+        monkeypatch.setattr(reader, "measured", lambda _: None)  # The test's own server is as near as it happens to be.
+    audit.shard("cas/0a")
+    assert audit._readers.qsize() == (READERS if latency else 1)
+
+
+def test_an_object_that_is_slow_to_come_does_not_hold_up_all_shards(
+    audit_of: Callable[..., Audit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "SLOW", 0.0)
+    audit = audit_of(Store(of_shard(2)))
+    audit.shard("cas/0a")
+    assert audit._readers.qsize() == READERS

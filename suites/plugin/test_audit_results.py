@@ -13,7 +13,6 @@ from pytest_gf.honey.audit.results import Results
 from pytest_gf.honey.formats import casblob, pieces, reapi
 from pytest_gf.honey.observed.audit import Finding
 from pytest_gf.honey.observed.blobs import StoredBlob
-from pytest_gf.honey.probes.http_bulk import Watchdog
 from pytest_gf.honey.probes.s3 import Access
 from pytest_gf.honey.probes.s3_bulk import Place, Reader
 from pytest_gf.honey.target import S3Section
@@ -27,7 +26,7 @@ RESULT, TREE, FILE = "ac/00/result", "b" * 64, "c" * 64
 @pytest.fixture
 def bucket(serve: Callable[..., str]) -> Iterator[Bucket]:
     """What serves objects as a bucket, and gives a reader of it."""
-    watchdog, made = Watchdog(), []
+    made: list[Reader] = []
 
     def serving(objects: Objects, lengths: Mapping[str, int] = {}) -> Reader:  # It is not changed.
         def script(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
@@ -39,11 +38,10 @@ def bucket(serve: Callable[..., str]) -> Iterator[Bucket]:
 
         section = S3Section(serve(script, kept=True))
         place = Place(Access(section, ("KEY", "SECRET-OF-A-TEST")), "b", 0.5)
-        made.append(Reader(place, place.address(), watchdog))
+        made.append(Reader(place))
         return made[-1]
 
     yield serving
-    watchdog.close()
     for reader in made:
         reader.close()
 

@@ -16,15 +16,12 @@ import pytest
 
 from pytest_gf.engine.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, ProbeError, Unanswered
 from pytest_gf.honey.formats import casblob, pieces
-from pytest_gf.honey.probes import sigv4
 from pytest_gf.honey.probes.deadline import LEAST_RATE
-from pytest_gf.honey.probes.http_bulk import BUFFER, IDLE, TICK, Cut, Watchdog
+from pytest_gf.honey.probes.http_bulk import BUFFER, IDLE, TICK, Connection, Cut
 from pytest_gf.honey.probes.s3 import Access
 from pytest_gf.honey.probes.s3_bulk import AHEAD, PAGE, Place, Reader
 from pytest_gf.honey.target import S3Section
 from pytest_gf.lab.kube import tls
-from pytest_gf.lab.rustfs import sigv4 as server_side
-from pytest_gf.lab.rustfs.call import Call, Refusal
 
 Serve = Callable[[socket.socket, int], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -83,7 +80,7 @@ def each(*answers: bytes) -> Serve:
 @pytest.fixture
 def reader() -> Iterator[Callable[..., Reader]]:
     """What makes a client of a scripted server."""
-    watchdog, made = Watchdog(), []
+    made: list[Reader] = []
 
     def make(
         server: Scripted,
@@ -95,34 +92,18 @@ def reader() -> Iterator[Callable[..., Reader]]:
     ) -> Reader:
         section = S3Section(f"{scheme}://127.0.0.1:{server.port}", ca_file=ca_file)
         place = Place(Access(section, ("KEY", "SECRET-OF-THE-TEST")), "b", deadline)
-        made.append(Reader(place, place.address(), watchdog, ahead))
+        made.append(Reader(place, ahead))
         return made[-1]
 
     yield make
-    watchdog.close()
-    for each_one in made:
-        each_one.close()
+    for made_one in made:
+        made_one.close()
 
 
 def whole(reader: Reader, key: str = "k") -> bytes:
     answered, body = reader.get(key)
     assert answered.ok
     return b"".join(map(bytes, pieces.each(body)))
-
-
-def test_a_server_that_checks_signatures_accepts_ours() -> None:
-    """The lab's own check of signature version 4 is compared with boto3 elsewhere."""
-    identities = {"KEY": "SECRET-OF-THE-TEST"}
-    signer = sigv4.Signer(("KEY", "SECRET-OF-THE-TEST"), "us-east-1", "h:1")
-    query = f"list-type=2&prefix={sigv4.encoded('a b/ü+~')}"
-    for path, asked in (("/b", query), (f"/b/{sigv4.encoded('cas.v2/00/é', safe='/')}", "")):
-        lines = signer.request("GET", path, asked).decode().split("\r\n")
-        headers = tuple((name.lower(), value) for name, _, value in (line.partition(": ") for line in lines[1:-2]))
-        signed = server_side.check(Call("GET", path, asked, headers, b""), identities)
-        assert signed is not None
-        assert signed.access_key == "KEY"
-        with pytest.raises(Refusal, match="SignatureDoesNotMatch"):
-            server_side.check(Call("GET", f"{path}x", asked, headers, b""), identities)
 
 
 def test_one_connection_carries_many_answers(reader: Any) -> None:
@@ -227,6 +208,24 @@ def test_the_deadline_holds_against_what_drips_or_is_silent(serve: Serve, reader
     with pytest.raises(DeadlineExceeded):
         whole(client)
     assert time.monotonic() - begun < 60
+
+
+def test_a_read_waits_no_longer_than_is_left(reader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(connection: socket.socket, _: int) -> None:
+        for part in (b"HTTP/1.1 200 OK\r\n", b"Content-Length: 0\r\n\r\n"):
+            time.sleep(1.5 * TICK)
+            connection.sendall(part)
+        connection.recv(65_536)
+
+    limits, bound = list[float](), Connection._bound
+
+    def noted(connection: Connection, connected: socket.socket) -> None:
+        bound(connection, connected)
+        limits.append(connection._limit)
+
+    monkeypatch.setattr(Connection, "_bound", noted)
+    assert whole(reader(Scripted(slow), deadline=30.0)) == b""
+    assert limits[0] > 30.0 - 1.5 * TICK >= limits[-1]
 
 
 def test_what_its_reader_does_with_a_body_is_not_the_servers_time(reader: Any) -> None:

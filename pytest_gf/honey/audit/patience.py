@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -31,25 +30,22 @@ class Others:
     """Objects to be read beside one that is not given. Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._keys: deque[str] = deque(maxlen=KNOWN)
-        self._lock = threading.Lock()
+        self._keys: deque[str] = deque(maxlen=KNOWN)  # Each call of it is one to the interpreter: it needs no lock.
 
     def saw(self, key: str, size: int) -> None:
         """Note an object that was read whole."""
         if size <= SMALL:
-            with self._lock:
-                self._keys.append(key)
+            self._keys.append(key)
 
     def asked(self, reader: Reader, key: str, below: str) -> str:
         """Return "" where S3 gives another object whole just now, else what came instead.
 
         Where none is known yet, some are looked for ``below``. Raises ProbeError where they can't be listed.
         """
-        with self._lock:
-            known = [each for each in reversed(self._keys) if each != key]
+        known = [other for other in self._keys.copy() if other != key][::-1]
         said = "there is no other object to compare with"
-        for each in (known or list(_small(reader, key, below)))[:_ASKED]:
-            said = _whole(reader, each)
+        for other in (known or list(_small(reader, key, below)))[:_ASKED]:
+            said = _whole(reader, other)
             if not said:
                 return ""
         return said
@@ -57,7 +53,7 @@ class Others:
 
 def _small(reader: Reader, key: str, below: str) -> Iterator[str]:
     objects = reader.list(below, most=_PAGE).objects
-    yield from (each for each, _ in sorted(objects, key=lambda one: one[1]) if each != key and not each.endswith("/"))
+    yield from (name for name, _ in sorted(objects, key=lambda one: one[1]) if name != key and not name.endswith("/"))
 
 
 def _whole(reader: Reader, key: str) -> str:
@@ -89,7 +85,7 @@ def steadily(key: str, reader: Reader, ask: Callable[[], tuple[Answer, Value]]) 
     try:
         return given(key, reader, ask)
     except Unread:
-        reader.close()
+        reader.anew()
     try:
         answer, value = settled(
             key, lambda _: ask(), seconds=reader.deadline, not_now=lambda got: failing(got[0], reader)
@@ -124,7 +120,7 @@ def read(
 
     def again() -> Value | Unread:
         nonlocal unread
-        reader.close()
+        reader.anew()
         try:
             return judge()
         except Unread as failed:
@@ -136,7 +132,7 @@ def read(
         refused = refusal(answer, reader)
         return refused.said if refused is not None else ""
 
-    found = unreadable.read(
+    value = unreadable.read(
         f"S3 GetObject {key}",
         again,
         failed=lambda got: got.said if isinstance(got, Unread) else "",
@@ -144,5 +140,5 @@ def read(
         witnesses=unreadable.Witnesses(head, lambda: others.asked(reader, unread.key, below)),
         seconds=reader.deadline,
     )
-    assert not isinstance(found, Unread)
-    return found
+    assert not isinstance(value, Unread)
+    return value

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 
-from pytest_gf.engine.errors import NotUnderstood
+from pytest_gf.engine.errors import NotUnderstood, Unanswered
 from pytest_gf.honey.audit.asked import AREAS, SHARDS
 from pytest_gf.honey.audit.patience import failing
 from pytest_gf.honey.audit.refusals import Refused, check
@@ -32,6 +33,10 @@ def listed(reader: Reader, below: str, after: str = "", most: int = PAGE, delimi
     def ask(_: float) -> Page:
         return reader.list(below, after=after, most=most, delimiter=delimiter)
 
+    with contextlib.suppress(Unanswered):  # Mostly it is given at once, which `settled` makes dearer.
+        page = ask(reader.deadline)
+        if page.answer.ok:
+            return page
     page = settled(
         f"S3 ListObjectsV2 {below}", ask, seconds=reader.deadline, not_now=lambda page: failing(page.answer, reader)
     )
@@ -43,21 +48,21 @@ def listed(reader: Reader, below: str, after: str = "", most: int = PAGE, delimi
 
 def outside(reader: Reader, prefix: str, bucket: BucketListed) -> Outside:
     """Return what lies outside of the folders that the shards are."""
-    found = Outside(bucket)
+    seen = Outside(bucket)
     areas = {f"{prefix}{area}/" for area in AREAS}
     shards = {f"{prefix}{shard}/" for shard in SHARDS}
     keys, folders = _level(reader, prefix)
-    found.stray(keys)
+    seen.stray(keys)
     for folder in folders:
         if folder not in areas:
-            found.foreign(folder, *_count(reader, folder))
+            seen.foreign(folder, *_count(reader, folder))
     for area in sorted(areas & set(folders)):
         keys, folders = _level(reader, area)
-        found.misplace(keys)
+        seen.misplace(keys)
         for folder in folders:
             if folder not in shards:
-                found.misplace(_first(reader, folder), *_count(reader, folder))
-    return found
+                seen.misplace(_first(reader, folder), *_count(reader, folder))
+    return seen
 
 
 def _level(reader: Reader, below: str) -> tuple[list[str], list[str]]:
@@ -95,4 +100,6 @@ def _pages(reader: Reader, below: str, delimiter: str = "") -> Iterator[Page]:
         yield page
         more = page.truncated
         # Past a folder is past all that lies in it.
-        after = max([*(key for key, _ in page.objects), *(f"{each}{_LAST}" for each in page.folders)], default=after)
+        after = max(
+            [*(key for key, _ in page.objects), *(f"{folder}{_LAST}" for folder in page.folders)], default=after
+        )

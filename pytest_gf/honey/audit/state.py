@@ -103,7 +103,7 @@ class Mark:
             self._map = mmap.mmap(self._file, _SIZE)
             self._line = self._map[0]
             if self._line:
-                self._read(self._map[self._at : self._at + _LINE].partition(b"\n")[0])
+                self._read(self._map[1 + (self._line - 1) * _LINE :].partition(b"\n")[0])
             self._drop_unmarked()
         except (OSError, ValueError) as wrong:
             if self._file >= 0:
@@ -118,10 +118,6 @@ class Mark:
         if os.pread(self._file, 1, 0) in {b"", b"\0"} and os.pwrite(self._file, bytes(_SIZE), 0) < _SIZE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    @property
-    def _at(self) -> int:
-        return 1 + (self._line - 1) * _LINE
-
     def _read(self, line: bytes) -> None:
         kept = msgspec.json.decode(line, type=_Kept)
         self.done, self.objects, self.gone, self.bytes, self.bad, self._found, self.good, self.after = kept[:8]
@@ -134,17 +130,23 @@ class Mark:
 
     def keep(self) -> None:
         """Write the mark: the line that does not count, then the byte that makes it count. A kill leaves the old one or the new."""
-        line = msgspec.json.encode(self._kept()) + b"\n"
+        read = (self.done, self.objects, self.gone, self.bytes, self.bad, self._found, self.good, self.after)
+        line = msgspec.json.encode((*read, self.empty, self.begun, self.ended, self.run, self.told)) + b"\n"
         if len(line) > _LINE:
             came_back = f"a key of {len(self.after)} characters, where S3 has 1,024 bytes at most"
             raise ProbeError("noting how far a shard was read", came_back, "is this an S3 server?")
         self._line = 1 + self._line % 2
-        self._map[self._at : self._at + len(line)] = line
+        at = 1 + (self._line - 1) * _LINE
+        self._map[at : at + len(line)] = line
         self._map[0] = self._line
 
-    def _kept(self) -> _Kept:
-        read = (self.done, self.objects, self.gone, self.bytes, self.bad, self._found, self.good, self.after)
-        return (*read, self.empty, self.begun, self.ended, self.run, self.told)
+    def passed(self, key: str, stored: int, size: int) -> None:
+        """Move past a whole object."""
+        self.objects += 1
+        self.bytes += stored
+        self.good = self.good or (key, size)
+        self.after = key
+        self.keep()
 
     def unread(self) -> list[tuple[str, int]]:
         """Return the keys and sizes that were passed over unread. Raises ProbeError where someone changed the file."""

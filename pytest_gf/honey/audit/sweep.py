@@ -25,16 +25,18 @@ from pytest_gf.honey.audit.refusals import Refused, Unread
 from pytest_gf.honey.audit.results import Results
 from pytest_gf.honey.audit.state import MOST_UNREAD, Mark, State
 from pytest_gf.honey.formats import casblob
-from pytest_gf.honey.formats.pieces import Pieces
 from pytest_gf.honey.observed.audit import GONE, MISPLACED, Finding, Judged, ShardAudit
 from pytest_gf.honey.observed.blobs import CASBLOBS, StoredBlob, judged
 from pytest_gf.honey.observed.s3 import BucketListed
-from pytest_gf.honey.probes.http_bulk import Cut, Watchdog
+from pytest_gf.honey.probes.http_bulk import Cut
 from pytest_gf.honey.probes.s3_bulk import Page, Place, Reader
 from pytest_gf.honey.probes.unreadable import NotRead, Unreadable
 
 READERS = 4
-"""Readers, each used by one thread at a time: more only wait for the interpreter. Each has several connections."""
+"""Readers, each with several connections and used by one thread at a time. One alone costs least, since no thread waits for another's
+turn at the interpreter: more are made where S3 is far away, or slow to give an object."""
+SLOW = 1.0
+"""Seconds. While an object takes longer, other shards are read."""
 MOST_PAYLOAD = 16 * 1024**3
 """Decoded bytes of one object: what claims more is not decoded to its end."""
 MOST_SHOWN = 100
@@ -68,14 +70,13 @@ class Audit:
         self.sample = asked.sample_of(scope.seed)
         self._finished = state.finished()
         self._told_of: set[str] = set()
-        self._watchdog = Watchdog()
-        address = scope.place.address()
         self._results = Results(scope.prefix, scope.areas)
         self._others = patience.Others()
         self._readers: queue.LifoQueue[Reader] = queue.LifoQueue()
-        for number in range(min(READERS, asked.readers or READERS)):
+        self._made = min(READERS, asked.readers or 1)
+        for number in range(self._made):
             ahead = -(-(asked.readers - number) // READERS) if asked.readers is not None else None
-            self._readers.put(Reader(scope.place, address, self._watchdog, ahead))
+            self._readers.put(Reader(scope.place, ahead))
         self._lock, self._listing, self._losing = threading.Lock(), threading.Lock(), threading.Lock()
         self._pages: list[Page] | None = None
         self._failures: list[ProbeError] = []
@@ -91,15 +92,15 @@ class Audit:
                 answer, bucket = (Answer(200), self._scope.bucket) if before else self._read(name, mark)
             finally:
                 self.progress.end(name)
-            found = self._told(name, mark, answer, bucket, before=before)
+            seen = self._told(name, mark, answer, bucket, before=before)
         with self._lock:
             self._told_of.add(name)
-        return found
+        return seen
 
     def publish(self, name: str, file: Path) -> None:
         """Append what was found of a shard to a file, a line of JSON each."""
         with contextlib.closing(self._state.open(name)) as mark, self._lock, file.open("ab") as findings:
-            findings.writelines(msgspec.json.encode(dataclasses.asdict(each)) + b"\n" for each in mark.findings())
+            findings.writelines(msgspec.json.encode(dataclasses.asdict(finding)) + b"\n" for finding in mark.findings())
 
     def close(self) -> None:
         """End the connections, and note which shards this run told of."""
@@ -107,7 +108,6 @@ class Audit:
             with contextlib.suppress(ProbeError), contextlib.closing(self._state.open(name)) as mark:
                 mark.told = mark.done
                 mark.keep()
-        self._watchdog.close()
         self.progress.close()
         with contextlib.suppress(queue.Empty):
             while True:
@@ -118,9 +118,12 @@ class Audit:
         with self._reader() as reader:
             try:
                 left = self._again(reader, name, mark)
+                blobs, limited = not name.startswith("ac/"), self._asked.objects or self._asked.bytes
                 for key, size in reader.in_turn(self._objects(reader, name, mark)):
-                    self._one(reader, name, mark, key, size, left)
-                    self._wait(size)
+                    if not blobs or not self._whole(reader, name, mark, key, size):
+                        self._one(reader, name, mark, key, size, left)
+                    if limited:
+                        self._wait(size)
             except Refused as refused:
                 return refused.answer, self._relisted(reader, name)
         if not left:
@@ -128,33 +131,58 @@ class Audit:
             mark.keep()
         return Answer(200), self._scope.bucket
 
+    def _whole(self, reader: Reader, name: str, mark: Mark, key: str, size: int) -> bool:
+        """Take in an object that came at once and is whole, as nearly all are; of any other `_one` tells what it is."""
+        payload: bytes | memoryview | None = reader.at_once(key)
+        if payload is not None and name.startswith(CASBLOBS):
+            payload = casblob.plain(payload)
+        if payload is None:
+            return False
+        digest = sha256(payload).hexdigest()
+        if key != f"{self._scope.prefix}{name}/{digest}" or digest[:2] != name[-2:]:
+            return False
+        reader.taken(key)
+        mark.passed(key, size, len(payload))
+        self._others.saw(key, size)
+        return True
+
     def _one(  # noqa: PLR0917  # Called in one place.
         self, reader: Reader, name: str, mark: Mark, key: str, size: int, left: list[tuple[str, int]]
     ) -> None:
         """Judge one object; one that S3 does not give while it gives others is left, and the mark moves past it."""
+        begun = time.monotonic()
         try:
-            found = self._found(reader, name, key, size)
+            blob = self._judge(reader, name, key, size)
         except NotRead:
             if len(left) >= MOST_UNREAD or self._others.asked(reader, key, self._scope.prefix):
                 raise
             left.append((key, size))
             mark.leave(left)
         else:
-            self._note(mark, found, key, size)
+            self._note(mark, blob, key, size)
         mark.after = key
         mark.keep()
+        if self._asked.readers is None and (reader.far or time.monotonic() - begun > SLOW):
+            self._more()
+
+    def _more(self) -> None:
+        """Let shards be read side by side."""
+        with self._lock:
+            missing, self._made = READERS - self._made, READERS
+        for _ in range(missing):
+            self._readers.put(Reader(self._scope.place))
 
     def _again(self, reader: Reader, name: str, mark: Mark) -> list[tuple[str, int]]:
         """Judge what an earlier process left unread; return what is left still."""
         left = mark.unread()
-        known = {each.key for each in mark.findings()} if left else set()
+        known = {finding.key for finding in mark.findings()} if left else set()
         for key, size in tuple(left):
             if key not in known:
                 try:
-                    found = self._found(reader, name, key, size)
+                    blob = self._judge(reader, name, key, size)
                 except NotRead:
                     continue
-                self._note(mark, found, key, size)
+                self._note(mark, blob, key, size)
                 mark.keep()
             left.remove((key, size))
             mark.leave(left)
@@ -198,31 +226,31 @@ class Audit:
                 self._lost = f"the bucket failed while it was read ({failed}), as bazel.audit-shard[{name}] tells"
             return bucket
 
-    def _note(self, mark: Mark, found: StoredBlob | Finding, key: str, size: int) -> None:
+    def _note(self, mark: Mark, blob: StoredBlob | Finding, key: str, size: int) -> None:
         """Take in what an object is. The mark is moved past it by who asked."""
         mark.objects += 1
-        if isinstance(found, StoredBlob) and found.state == "whole":
+        if isinstance(blob, StoredBlob) and blob.state == "whole":
             mark.bytes += size
-            mark.good = mark.good or (key, found.size or 0)
+            mark.good = mark.good or (key, blob.size or 0)
             self._others.saw(key, size)
         else:
-            finding = Finding.of(found, size) if isinstance(found, StoredBlob) else found
+            finding = Finding.of(blob, size) if isinstance(blob, StoredBlob) else blob
             mark.gone += finding.kind == GONE
             mark.empty += not finding.bad and finding.kind != GONE
             mark.bad += finding.bad
             mark.bytes += size if finding.bad else 0
             mark.add(finding)
 
-    def _found(self, reader: Reader, name: str, key: str, size: int) -> StoredBlob | Finding:
+    def _judge(self, reader: Reader, name: str, key: str, size: int) -> StoredBlob | Finding:
         """Return what an object is, asked for again where it is not given. Raises NotRead, and what a probe raises."""
         if not in_place(key, f"{self._scope.prefix}{name.partition('/')[0]}"):
             return Finding(key, MISPLACED, size, detail="bazel-remote never looks there")
-        found = patience.read(
+        blob = patience.read(
             key, self._scope.prefix, reader, self._others, lambda: self._judged(reader, name, key, size)
         )
-        if isinstance(found, Unreadable):
-            return StoredBlob(key, key.rpartition("/")[2], "unreadable", detail=str(found).partition(": ")[2])
-        return found
+        if isinstance(blob, Unreadable):
+            return StoredBlob(key, key.rpartition("/")[2], "unreadable", detail=str(blob).partition(": ")[2])
+        return blob
 
     def _judged(self, reader: Reader, name: str, key: str, size: int) -> StoredBlob | Finding:
         """Read an object once. Raises Unread where it is not given."""
@@ -234,12 +262,6 @@ class Audit:
         try:
             if name.startswith("ac/"):
                 return self._results.judged(reader, key, size, body)
-            if name.startswith(f"{CASBLOBS}/") and (reader.length or casblob.HELD + 1) <= casblob.HELD:
-                stored = body.up_to(casblob.HELD)
-                payload = casblob.plain(stored)
-                if payload is not None and sha256(payload).hexdigest() == key[-64:]:
-                    return StoredBlob(key, key[-64:], "whole", len(payload))
-                body = Pieces((stored,))
             return judged(key, body, most=MOST_PAYLOAD)
         except Cut as cut:
             raise Unread(key, str(cut)) from None
@@ -268,16 +290,16 @@ class Audit:
             keys = sampling.picked(sorted(few), self._asked.sample.count or 0, "", seed)
             yield from ((key, few[key]) for key in sorted(keys) if key.startswith(below) and key > mark.after)
             return
-        shards = [each for each in SHARDS if each.partition("/")[0] in self._scope.areas]
+        shards = [shard for shard in SHARDS if shard.partition("/")[0] in self._scope.areas]
         count = sampling.quotas(self._asked.sample, shards, seed)[name]
         page = listed(reader, below) if count else Page(Answer(200))
-        found = dict(_blobs(page))
+        sizes = dict(_blobs(page))
         if page.truncated:
-            found = {}
+            sizes = {}
             for place in sampling.places(below, name, count, seed):
-                found.update(_blobs(listed(reader, below, place, most=1)))
-        keys = sampling.picked(sorted(found), count, name, seed)
-        yield from ((key, found[key]) for key in sorted(keys) if key > mark.after)
+                sizes.update(_blobs(listed(reader, below, place, most=1)))
+        keys = sampling.picked(sorted(sizes), count, name, seed)
+        yield from ((key, sizes[key]) for key in sorted(keys) if key > mark.after)
 
     def _few(self, reader: Reader) -> dict[str, int] | None:
         """Return every key with its size where each area is one page: shares of shards would mostly be of nothing there."""
@@ -300,7 +322,7 @@ class Audit:
             time.sleep(max(0.0, until - time.monotonic()))
 
     def _told(self, name: str, mark: Mark, answer: Answer, bucket: BucketListed, *, before: bool) -> ShardAudit:
-        findings = tuple(islice((each for each in mark.findings() if each.bad), MOST_SHOWN))
+        findings = tuple(islice((finding for finding in mark.findings() if finding.bad), MOST_SHOWN))
         good: tuple[StoredBlob, ...] = ()
         if mark.good is not None and not name.startswith("ac/"):
             key, size = mark.good
@@ -315,6 +337,6 @@ class Audit:
         return self._finished and (allowed is None or time.time() - mark.ended > allowed)
 
 
-def _blobs(page: Page) -> Iterator[tuple[str, int]]:
-    """Yield what is no folder marker: browsers of buckets make those, and bazel-remote ignores them."""
-    return (each for each in page.objects if not each[0].endswith("/"))
+def _blobs(page: Page) -> list[tuple[str, int]]:
+    """Return what is no folder marker: browsers of buckets make those, and bazel-remote ignores them."""
+    return [blob for blob in page.objects if not blob[0].endswith("/")]

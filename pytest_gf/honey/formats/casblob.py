@@ -97,7 +97,7 @@ def decode_stream(source: Source) -> Iterator[bytes]:
         raise
 
 
-def plain(data: memoryview) -> bytes | None:
+def plain(data: bytes | memoryview) -> bytes | None:
     """Return the payload of a whole object of one zstd chunk, as nearly all are; None for any other: `decode` judges it.
 
     It takes nothing that `decode` refuses.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 import time
@@ -15,7 +16,7 @@ from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, Unanswered
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.answers import Answer
 from pytest_gf.honey.formats.pieces import Pieces, Source
-from pytest_gf.honey.probes.http_bulk import BUFFER, Address, Connection, Cut, Watchdog
+from pytest_gf.honey.probes.http_bulk import BUFFER, Address, Connection, Cut
 from pytest_gf.honey.probes.s3 import REJECTED, Access
 from pytest_gf.honey.probes.sigv4 import Signer, encoded
 
@@ -23,12 +24,12 @@ PAGE = 1_000
 """Keys of one answer."""
 MOST_PAGE, MOST_REFUSAL = 4 * 1024 * 1024, 64 * 1024
 """Bytes of an answer that is no object."""
-AHEAD = range(2, 17)
+AHEAD = range(8, 17)
 """How many objects one reader asks for ahead, each on a connection of its own: few of a near server, many of a far one."""
-LATENCY = 0.003
+LATENCY = 0.00075
 """Seconds of latency for each object that is asked for ahead: so a reader is given one in about this time."""
-LOOK, LOOKS = 256, 8
-"""Every so many objects one is asked for alone, which measures the latency; the least of so many measurements counts."""
+LOOK, LOOKS, SURE = 256, 8, 3
+"""Every so many objects one is asked for alone, which measures the latency. The least of the last `LOOKS` counts; `SURE` make it certain."""
 _OK, _PART = Answer(200), 206
 _PORTS = {"http": 80, "https": 443}
 _CONTENTS = re.compile(rb"<Contents>(.*?)</Contents>", re.DOTALL)
@@ -60,6 +61,7 @@ class Place:
     bucket: str
     deadline: float
 
+    @functools.cached_property
     def address(self) -> Address:
         """Return where connections go: the endpoint, or the port where a route to it listens."""
         parts, route = urlsplit(self.access.section.endpoint), self.access.route
@@ -87,9 +89,8 @@ class Reader:
     `Answer`. Only what was never answered is asked again. Nothing is recorded: an audit makes millions of exchanges.
     """
 
-    def __init__(self, place: Place, address: Address, watchdog: Watchdog, ahead: int | None = None) -> None:
-        self._place, self._address, self._watchdog = place, address, watchdog
-        self._buffer = bytearray(BUFFER)
+    def __init__(self, place: Place, ahead: int | None = None) -> None:
+        self._place, self._buffer, self.deadline = place, bytearray(BUFFER), place.deadline
         self._connection = self._own = self._connected()
         self.ahead, self._fixed = ahead or AHEAD[0], ahead is not None
         self._lanes: list[Connection] = []
@@ -103,20 +104,20 @@ class Reader:
     def beside(self) -> Reader:
         """Return a reader with a connection of its own, for a body that is read while this one is asked; they close together."""
         if self._beside is None:
-            self._beside = Reader(self._place, self._address, self._watchdog)
+            self._beside = Reader(self._place)
         return self._beside
 
     def in_turn(self, objects: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
         """Yield objects to be read by `get`, each once those after it are asked for: as many as the latency wants."""
         waiting: deque[tuple[str, int]] = deque()
-        for at, each in enumerate(objects):
+        for at, (key, size) in enumerate(objects):
             while len(waiting) >= self.ahead:
                 yield waiting.popleft()
             if at % LOOK or self._fixed:
                 lane = self._lanes.pop() if self._lanes else self._connected()
-                lane.send(*self._request("GET", "GetObject", each[0]))
-                self._sent[each[0]] = lane
-            waiting.append(each)
+                lane.send(*self._request("GET", "GetObject", key))
+                self._sent[key] = lane
+            waiting.append((key, size))
         yield from waiting
 
     def measured(self, latency: float) -> None:
@@ -125,27 +126,28 @@ class Reader:
         if not self._fixed:
             self.ahead = max(AHEAD[0], min(AHEAD[-1], int(min(self._latencies) / LATENCY)))
 
+    @property
+    def far(self) -> bool:
+        """Whether S3 is so far away that one reader alone would mostly wait."""
+        return not self._fixed and self.ahead > AHEAD[0] and len(self._latencies) >= SURE
+
     def _connected(self) -> Connection:
-        return Connection(self._address, self._place.deadline, self._watchdog, self._buffer)
+        return Connection(self._place.address, self._place.deadline, self._buffer)
+
+    def anew(self) -> None:
+        """Make the next exchange on a fresh connection. What was asked for ahead on others stands."""
+        self._own.close()
+        if self._beside is not None:
+            self._beside.close()
 
     def close(self) -> None:
         """End the connections. What was asked for ahead is asked again when its turn comes."""
-        for each in (self._own, *self._lanes, *self._sent.values()):
-            each.close()
+        for connection in (self._own, *self._lanes, *self._sent.values()):
+            connection.close()
         self._lanes += self._sent.values()
         self._sent.clear()
         if self._beside is not None:
             self._beside.close()
-
-    @property
-    def deadline(self) -> float:
-        """Seconds for one exchange."""
-        return self._place.deadline
-
-    @property
-    def length(self) -> int | None:
-        """The bytes of the last answer's body, None where it comes in chunks."""
-        return self._connection.length
 
     @property
     def retry_after(self) -> float | None:
@@ -166,20 +168,25 @@ class Reader:
         body = self._whole(MOST_PAGE)
         if not _BEGINS.match(body) or not body.rstrip().endswith(_ENDS):
             begins = redact(body[:60].decode(errors="replace"))
-            raise NotUnderstood(tried, f"200 with no whole listing, beginning {begins!r}", "is this an S3 server?")
-        objects = tuple(_object(found[1], tried) for found in islice(_CONTENTS.finditer(body), most + 1))
-        folders = tuple(_text(found[1]) for found in islice(_PREFIXES.finditer(body), most + 1))
+            raise self._own.strange(f"200 with no whole listing, beginning {begins!r}")
+        entries = [
+            (_KEY.search(entry[1]), _SIZE.search(entry[1])) for entry in islice(_CONTENTS.finditer(body), most + 1)
+        ]
+        objects = tuple((_text(key[1]), int(size[1])) for key, size in entries if key and size)
+        folders = tuple(_text(folder[1]) for folder in islice(_PREFIXES.finditer(body), most + 1))
+        if len(objects) < len(entries):
+            raise self._own.strange("an entry without key or size")
         count, named = _KEY_COUNT.search(body), len(objects) + len(folders)
         if named > most or (count is not None and int(count[1]) != named):
             told = "no count of them" if count is None else f"a count of {count[1].decode()}"
-            raise NotUnderstood(tried, f"{named} keys of {most} at most, and {told}", "is this an S3 server?")
+            raise self._own.strange(f"{named} keys of {most} at most, and {told}")
         keys = [*(key for key, _ in objects), *folders]
         # Servers have orders of their own (SeaweedFS: x/1 before x-1), but none gives a key twice, or one that was had.
         if any(not key.startswith(prefix) for key in keys) or len({after, *keys}) <= named:
-            raise NotUnderstood(tried, "its keys repeat, or are not those asked for", "is this an S3 server?")
+            raise self._own.strange("its keys repeat, or are not those asked for")
         truncated = _TRUNCATED.search(body) is not None
         if truncated and not keys:
-            raise NotUnderstood(tried, "an empty page, and more to come", "is this an S3 server?")
+            raise self._own.strange("an empty page, and more to come")
         return Page(answer, objects, truncated, folders)
 
     def get(self, key: str) -> tuple[Answer, Source]:
@@ -195,6 +202,23 @@ class Reader:
             self.measured(time.monotonic() - begun)
         return answer, self._connection.body() if answer.ok else Pieces(())
 
+    def at_once(self, key: str) -> memoryview | None:
+        """Return the whole body of an object that was asked for ahead, where it came plainly; else None, and `get` tells.
+
+        `get` gives the same bytes, unless they are `taken`.
+        """
+        try:
+            return self._sent[key].at_once() if key in self._sent else None
+        except (Unanswered, Cut):
+            self._lanes.append(self._sent.pop(key))  # It is asked for again.
+            return None
+
+    def taken(self, key: str) -> None:
+        """Be done with an object that came `at_once`."""
+        lane = self._sent.pop(key)
+        lane.taken()
+        self._lanes.append(lane)
+
     def head(self, key: str) -> tuple[Answer, int | None]:
         """Return whether a key is there, and its length in bytes; without a code, so that a lost bucket looks like a lost key."""
         answer = self._ask("HEAD", "HeadObject", key)
@@ -203,12 +227,7 @@ class Reader:
     def first(self, key: str, count: int) -> tuple[Answer, bytes]:
         """Return the first bytes of an object, fewer where it is shorter. A cut answer raises `Unanswered`."""
         answer = self._ask("GET", "GetObject", key, headers=f"Range: bytes=0-{count - 1}\r\n")
-        if not answer.ok:
-            return answer, b""
-        try:
-            return answer, bytes(self._connection.body().up_to(count))
-        except Cut as cut:
-            raise self._cut(cut) from None
+        return answer, self._bytes(count) if answer.ok else b""
 
     def _ask(self, method: str, operation: str, key: str, headers: str = "") -> Answer:
         self._connection = self._own
@@ -236,7 +255,7 @@ class Reader:
     def _refusal(self, status: int) -> Answer:
         body = self._whole(MOST_REFUSAL)
         code, message = _CODE.search(body), _MESSAGE.search(body)
-        answer = Answer(status, *(redact(each[1].decode(errors="replace")) if each else "" for each in (code, message)))
+        answer = Answer(status, *(redact(said[1].decode(errors="replace")) if said else "" for said in (code, message)))
         if answer.code in REJECTED:
             step = "check the two variables that the target names for [s3]"
             raise IdentityRejected(self._connection.tried, f"{answer}: {answer.message}", step)
@@ -244,23 +263,16 @@ class Reader:
 
     def _whole(self, most: int) -> bytes:
         """Return a body that is no object's. Raises NotUnderstood where it is too long, Unanswered where it is cut."""
-        try:
-            whole = bytes(self._connection.body().up_to(most + 1))
-        except Cut as cut:
-            raise self._cut(cut) from None
+        whole = self._bytes(most + 1)
         if len(whole) > most:
-            raise NotUnderstood(self._connection.tried, f"more than {most} bytes came", "is this an S3 server?")
+            raise self._connection.strange(f"more than {most} bytes came")
         return whole
 
-    def _cut(self, cut: Cut) -> Unanswered:
-        return Unanswered(self._connection.tried, str(cut), "does a proxy between cut it?")
-
-
-def _object(contents: bytes, tried: str) -> tuple[str, int]:
-    key, size = _KEY.search(contents), _SIZE.search(contents)
-    if key is None or size is None:
-        raise NotUnderstood(tried, "an entry without key or size", "is this an S3 server?")
-    return _text(key[1]), int(size[1])
+    def _bytes(self, count: int) -> bytes:
+        try:
+            return bytes(self._connection.body().up_to(count))
+        except Cut as cut:
+            raise Unanswered(self._connection.tried, str(cut), "does a proxy between cut it?") from None
 
 
 def _text(escaped: bytes) -> str:
