@@ -1,10 +1,6 @@
 """What index.html of a large run costs: CPU-seconds to render, megabytes, and how soon a filter is seen in Chromium.
 
-<<<<<<<< HEAD:benchmarks/webpage.py
 Usage: python benchmarks/webpage.py [ROWS] (default: 10000). One row in ten is red, with a reason of several lines. Each row rests on
-========
-Usage: python benchmarks/page.py [ROWS] (default: 10000). One row in ten is red, with a reason of several lines. Each row rests on
->>>>>>>> x-audit:benchmarks/page.py
 ten facts, eight of which asked something.
 
 The filter's time is the work of the page's main thread until the frame that shows the rows in sight: the least of five, the
