@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/hostile.py [WORD…], with words that choose probes or behaviours by their names. Prints for each
 pair how much the process grew, how long it took beyond the deadline, and what it made of the answer. Exit 1 where a bar is
-missed: `MOST_GROWTH`, `MOST_OVERRUN`, or an exception that is no ProbeError.
+missed: `MOST_GROWTH`, `MOST_OVERRUN`, or an exception that is neither a ProbeError nor Unproven.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ def served(talk: Talk) -> Iterator[str]:
 
 def alone(name: str, address: str) -> None:
     """Ask once, in this process, and print what it cost."""
-    from pytest_gf.engine.errors import ProbeError
+    from pytest_gf.engine.errors import ProbeError, Unproven
 
     with served(lambda connection: connection.sendall(head("text/plain", 0))) as well, contextlib.suppress(Exception):
         PROBES[name](well)  # Libraries are imported, and their memory is not the answer's.
@@ -219,7 +219,7 @@ def alone(name: str, address: str) -> None:
     try:
         said, strange = str(PROBES[name](address)), False
     except Exception as raised:  # noqa: BLE001  # It is what is measured.
-        said, strange = f"{type(raised).__name__}: {raised}", not isinstance(raised, ProbeError)
+        said, strange = f"{type(raised).__name__}: {raised}", not isinstance(raised, ProbeError | Unproven)
     seconds = time.monotonic() - begun
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     sys.stdout.write(json.dumps([grown, seconds, strange, said[:300]]))
