@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_gf.engine.errors import NotUnderstood
+from pytest_gf.honey.probes import bounds, kube_answers
 from pytest_gf.honey.probes.bounds import check_json, check_xml
 
 LARGEST = 15 * 1024 * 1024
@@ -45,3 +46,17 @@ def test_a_page_of_pods_with_managed_fields() -> None:
     fields: dict[str, Any] = {f"f:field{number}": {"f:a": {}, "f:b": {}} for number in range(200)}
     pods = [{"metadata": {"managedFields": [{"fieldsV1": fields}]}, "spec": {"containers": [{}] * 5}}] * 500
     check_json(json.dumps({"items": pods}).encode(), "t")
+
+
+def test_a_refusal_of_many_parts_is_shown_and_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    status = b'{"message": "no", "details": {"causes": [' + b"[]," * 5_000_000 + b"[]]}}"
+    monkeypatch.setattr(kube_answers.json, "loads", lambda _: pytest.fail("decoded"))
+    assert kube_answers.message_of(status).startswith('{"message": "no", "details"')
+    monkeypatch.undo()
+    assert kube_answers.message_of(b'{"message": "no"}') == "no"
+
+
+def test_parts_are_counted_before_anything_goes_from_bracket_to_bracket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "depth_of", lambda _: pytest.fail("looked for how deep it is"))
+    with pytest.raises(NotUnderstood, match="JSON of 1500000 objects and lists"):
+        check_json(b"[]," * 1_500_000, "t")

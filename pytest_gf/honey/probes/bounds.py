@@ -39,8 +39,8 @@ def check_xml(body: bytes, tried: str) -> None:
 
 def check_json(body: bytes, tried: str) -> None:
     """Raise NotUnderstood for JSON that would take more memory and time than an answer may."""
-    if depth_of(body) > DEEPEST:
-        raise NotUnderstood(tried, f"JSON nested deeper than {DEEPEST} levels", _STEP)
     containers, values = body.count(b"{") + body.count(b"["), body.count(b",")
     if containers > MOST_CONTAINERS or values > MOST_VALUES:
         raise NotUnderstood(tried, f"JSON of {containers} objects and lists, and {values} values", _STEP)
+    if depth_of(body) > DEEPEST:  # The last, since it goes from bracket to bracket.
+        raise NotUnderstood(tried, f"JSON nested deeper than {DEEPEST} levels", _STEP)

@@ -16,6 +16,8 @@ from pytest_gf.honey.probes.again import NotNow, retry_after
 
 MOST_SAID = 2_000
 """Bytes of a refusal in plain text."""
+MOST_STATUS = 64 * 1024
+"""Bytes of a refusal that is decoded. A Status is far smaller; what is longer is shown as text."""
 MOST_OF_AN_ID = 100
 """Characters; an audit id is a uuid."""
 
@@ -53,7 +55,7 @@ def message_of(data: bytes) -> str:
     """Return what a refusal says: the message of a Status, or the kubelet's and proxies' plain text."""
     document: Any = None
     with contextlib.suppress(ValueError, RecursionError):
-        document = json.loads(data)
+        document = json.loads(data) if len(data) <= MOST_STATUS else None
     said = document.get("message") if isinstance(document, Mapping) else data[:MOST_SAID].decode(errors="replace")
     return redact(str(said or "").strip())[:300]
 
