@@ -50,7 +50,7 @@ def test_a_page_of_pods_with_managed_fields() -> None:
 
 def test_a_refusal_of_many_parts_is_shown_and_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     status = b'{"message": "no", "details": {"causes": [' + b"[]," * 5_000_000 + b"[]]}}"
-    monkeypatch.setattr(kube_answers.json, "loads", lambda _: pytest.fail("decoded"))
+    monkeypatch.setattr(json, "loads", lambda _: pytest.fail("decoded"))
     assert kube_answers.message_of(status).startswith('{"message": "no", "details"')
     monkeypatch.undo()
     assert kube_answers.message_of(b'{"message": "no"}') == "no"
