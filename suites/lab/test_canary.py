@@ -260,6 +260,7 @@ def test_the_summary_reaches_github_and_stays_below_its_limit(run_pytest: Any, t
     assert "# Contract run on lab: 3 holds" in page.read_bytes()[999_001:].decode()
 
 
+@pytest.mark.slow
 def test_a_lab_that_does_not_come_up_is_error(run_pytest: Any, tmp_path: Path) -> None:
     contract = tmp_path / "c.toml"
     contract.write_text('extends = "gloriousflywheel"\nname = "fork"\n[buckets."no/bucket"]\n')

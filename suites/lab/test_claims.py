@@ -30,6 +30,7 @@ def live(names: set[str]) -> set[str]:
     return {name for name in names if STATEMENTS[name].how == "live"}
 
 
+@pytest.mark.slow
 def test_a_target_whose_cluster_is_the_contracts_proves_live_statements(lab: Lab, run_pytest: Any) -> None:
     whole, part, outcome = run(lab, run_pytest, "-m", "canary")
     assert outcome.exit == 0, outcome.text

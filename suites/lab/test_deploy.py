@@ -283,6 +283,7 @@ def test_the_pods_root_can_not_be_written_to_and_nobody_is_nobody(
     assert [line for line in done.stdout.splitlines() if line.startswith("/")] == ["/reports", "/tmp"]  # noqa: S108  # The pod's own.
 
 
+@pytest.mark.slow
 def test_the_cronjobs_command_is_red_where_a_bucket_is_lost(
     rendered: dict[str, Objects], lab: Lab, tmp_path: Path, in_the_pod: Any
 ) -> None:

@@ -203,6 +203,7 @@ def test_the_newcomers_clause_works_as_it_stands(run_pytest: Any, tmp_path: Path
     assert row["next_step"] == "rename the bucket in the contract"
 
 
+@pytest.mark.slow
 def test_the_files_of_a_run_are_the_documented_ones(run_pytest: Any) -> None:
     written = set()
     for arguments in (
