@@ -89,6 +89,27 @@ def test_a_step_that_may_stand_elsewhere_is_undecided(instead: str) -> None:
     assert rules(NEW.replace(f"run: {INVENTORY}", instead)) == ["canary-step:5?"]
 
 
+ACTION = "runs:\n  using: composite\n  steps:\n    - run: {0}\n      shell: bash\n"
+USES = "uses: ./.github/actions/inventory"
+
+
+@pytest.mark.parametrize(
+    ("action", "step", "expected"),
+    [
+        (ACTION.format("pip install pytest-gf"), USES, "canary-step:5"),
+        (ACTION.format("pip install pytest-gf"), f"{USES}\n        with: {{args: x}}", "canary-step:5?"),
+        (ACTION.format("pytest --gf -m inventory"), USES, "canary-step:5?"),
+        (ACTION.format("true") + "    - uses: ./.github/actions/more\n", USES, "canary-step:5?"),
+        ("- no action", USES, "canary-step:5?"),
+    ],
+)
+def test_a_local_action_that_is_here_and_does_something_else_has_no_step(action: str, step: str, expected: str) -> None:
+    sources = {".github/actions/inventory/action.yml": action}
+    read = workflow.workflow(NEW.replace(f"run: {INVENTORY}", step))
+    findings = canary.order("w", read, STEPS, None, sources).found
+    assert [f"{finding.rule}:{finding.line}{'?' if finding.undecided else ''}" for finding in findings] == [expected]
+
+
 def test_a_called_workflow_may_have_the_steps_and_upload_their_logs() -> None:
     called = workflow.workflow("name: c\non: push\njobs:\n  canary:\n    uses: ./.github/workflows/canary-steps.yml\n")
     for findings in (canary.order("w", called, STEPS), canary.artifacts("w", called)):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from pytest_gf.honey.formats.expression import Truth, condition
 from pytest_gf.honey.formats.workflow import Job, Step, Workflow
 from pytest_gf.honey.formats.yaml_nodes import Items, Scalar, Table
-from pytest_gf.honey.observed.repository import CANARY, FileFinding, Findings
+from pytest_gf.honey.observed.repository import CANARY, FileFinding, Findings, Sources
 from pytest_gf.honey.observed.repository.canary_steps import Wanted, commands, elsewhere, observed, runs
 from pytest_gf.honey.observed.repository.scene import Scene, View
 
@@ -18,6 +19,7 @@ _HOURLY = re.compile(r"(?:\d{1,2}|\*/(?:[1-5]?\d)|\*) \* \* \* \*")
 _WRITES = re.compile(r"^(?:write|write-all)$")
 
 Workflows = Mapping[str, Workflow]
+_NOTHING: Sources = MappingProxyType({})
 
 
 def the_canary(workflows: Workflows, name: str) -> tuple[str, Workflow] | None:
@@ -91,7 +93,13 @@ def _label_values(label: Scalar, job: Job) -> set[str] | None:
     return {str(value) for value in values} if values else None
 
 
-def order(path: str, read: Workflow, steps: Sequence[Wanted], ini: Mapping[str, str] | None = None) -> Findings:
+def order(
+    path: str,
+    read: Workflow,
+    steps: Sequence[Wanted],
+    ini: Mapping[str, str] | None = None,
+    sources: Sources = _NOTHING,
+) -> Findings:
     """Find a step that is missing, before its time, or skipped by a red one, and one that observes no real target (S105)."""
     findings: list[FileFinding] = []
     every = list(commands(read))
@@ -106,7 +114,7 @@ def order(path: str, read: Workflow, steps: Sequence[Wanted], ini: Mapping[str, 
                     "canary-step",
                     f"no step runs {step.name}",
                     "add it, in its place",
-                    elsewhere(read.jobs),
+                    elsewhere(read.jobs, sources, *filter(None, (step.was, f"-m {step.marker}", f"-m '{step.marker}"))),
                 )
             )
         findings += [finding for command in places for finding in observed(path, command, ini or {})]
@@ -135,7 +143,7 @@ def _always(step: Step) -> bool:
     )
 
 
-def artifacts(path: str, read: Workflow) -> Findings:
+def artifacts(path: str, read: Workflow, sources: Sources = _NOTHING) -> Findings:
     """Find a job whose logs are not published, or only where all is well (S105)."""
     findings: list[FileFinding] = []
     for job in read.jobs:
@@ -152,7 +160,7 @@ def artifacts(path: str, read: Workflow) -> Findings:
                     "canary-artifacts",
                     f"job {job.id} uploads nothing",
                     "upload its logs, with if: always()",
-                    elsewhere([job]),
+                    elsewhere([job], sources, "upload-artifact"),
                 )
             )
         findings += [

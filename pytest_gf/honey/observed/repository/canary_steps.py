@@ -18,7 +18,9 @@ from pytest_gf.honey.formats.expression_values import UNKNOWN
 from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.formats.templates import GITHUB, rendered
 from pytest_gf.honey.formats.workflow import Job, Step, Workflow
-from pytest_gf.honey.observed.repository import FileFinding
+from pytest_gf.honey.formats.yaml_nodes import Malformed
+from pytest_gf.honey.observed.repository import FileFinding, Sources
+from pytest_gf.honey.observed.repository.calling import local_action
 from pytest_gf.honey.observed.repository.scene import Scene, View
 
 TARGET = "GF_TARGET"
@@ -79,17 +81,29 @@ def commands(read: Workflow) -> Iterator[CanaryCommand]:
             written = written or ("GITHUB_ENV" in script and "GF_TARGET" in script)
 
 
-def elsewhere(jobs: Iterable[Job]) -> str:
-    """Return the first thing that jobs run and that is not read here, "" for none: a called workflow, a local action, an unread script."""
+def elsewhere(jobs: Iterable[Job], sources: Sources, *words: str) -> str:
+    """Return the first thing that jobs run, that is not read here, and that may do what one of ``words`` stands for; "" for none.
+
+    It is a called workflow, a script that can't be read, or a local action: one that is not here, that is given inputs, or
+    whose text has one of the words.
+    """
     for job in jobs:
         if job.uses is not None:
             return job.uses.text
         for step in job.steps:
-            if step.uses is not None and step.uses.text.startswith("./"):
+            if step.uses is not None and step.uses.text.startswith("./") and _may(step.uses.text, step, sources, words):
                 return step.uses.text
             if step.run is not None and not _is_read(step.run.text):
                 return f"the script of line {step.run.line}"
     return ""
+
+
+def _may(uses: str, step: Step, sources: Sources, words: Sequence[str]) -> bool:
+    action = local_action(uses, sources)
+    if action is None or isinstance(action[1], Malformed) or step.inputs:
+        return True
+    text = sources[action[0]]
+    return any(word in text for word in (*words, "uses: ./"))
 
 
 def _is_read(script: str) -> bool:
