@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unanswered
+from pytest_gf.engine.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered
 from pytest_gf.honey.probes import again
 from pytest_gf.honey.probes.again import NotNow, Throttled, settled
 
@@ -53,6 +53,17 @@ def test_a_lasting_refusal_is_throttled() -> None:
     with pytest.raises(Throttled, match=r"503 SlowDown, [0-9]+ times"):
         settled("asking", ask, seconds=0.1, not_now=_busy)
     assert len(given) > 1
+
+
+def test_who_was_throttled_and_then_answered_no_more_is_throttled() -> None:
+    late = DeadlineExceeded("asking", "nothing", "look")
+    ask, given = _asked("busy", "busy", late)
+    with pytest.raises(Throttled, match="503 SlowDown, 2 times, and then nothing within 5 s"):
+        settled("asking", ask, seconds=SECONDS, not_now=_busy)
+    assert len(given) == 3
+    ask, _ = _asked(late)
+    with pytest.raises(DeadlineExceeded):
+        settled("asking", ask, seconds=SECONDS, not_now=_busy)
 
 
 def test_a_pause_past_the_deadline_is_not_waited_for() -> None:

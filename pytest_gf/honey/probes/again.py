@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import tenacity
 
-from pytest_gf.engine.errors import ProbeError, Unanswered
+from pytest_gf.engine.errors import DeadlineExceeded, ProbeError, Unanswered
 
 Value = TypeVar("Value")
 FIRST_PAUSE = 0.1
@@ -22,6 +22,7 @@ SILENCE, TRIES = 2.0, 5
 
 So many tries fit into these seconds on a quick machine. On a slow one it may be one or two.
 """
+_LATER = "the system is overloaded or starting: run again when it is quiet"
 
 
 class Throttled(ProbeError):
@@ -55,7 +56,7 @@ def settled(
     finds its answer throttled. While nothing comes back (`Unanswered`), it is asked again for `SILENCE` since the last such
     answer, and `TRIES` times at least; only where it ``reads``, because a write may have landed. Any other answer, also a
     wrong one, is returned at once, and any other failure raised.
-    Raises `Throttled` where the refusals last as long as the deadline.
+    Raises `Throttled` where the refusals last as long as the deadline, the last attempt unanswered or not.
     """
     ends, least = time.monotonic() + seconds, LEAST * min(seconds, 1.0)
 
@@ -71,14 +72,21 @@ def settled(
         named = refusal(state)
         return max(named.pause, least) if named is not None and named.pause is not None else backed_off(state)
 
+    patience = _Patience(seconds, least, refusal)
     backed_off = tenacity.wait_exponential(FIRST_PAUSE, LONGEST_PAUSE) + tenacity.wait_random(0, FIRST_PAUSE)
     retrying = tenacity.Retrying(
         retry=again,
         wait=pause,
-        stop=_Patience(seconds, least, refusal),
+        stop=patience,
         retry_error_callback=lambda state: _last(tried, state, refusal(state)),
     )
-    value: Value = retrying(lambda: ask(max(0.0, ends - time.monotonic())))
+    try:
+        value: Value = retrying(lambda: ask(max(0.0, ends - time.monotonic())))
+    except DeadlineExceeded:
+        if patience.refused is None:
+            raise
+        times = f"{patience.refused.said}, {patience.answered} times, and then nothing within {seconds:.3g} s"
+        raise Throttled(tried, times, _LATER) from None
     return value
 
 
@@ -89,14 +97,17 @@ class _Patience:
         self, seconds: float, least: float, refusal: Callable[[tenacity.RetryCallState], NotNow | None]
     ) -> None:
         self._seconds, self._least, self._refusal = seconds, least, refusal
-        self._answered, self._since = 0, 0.0
-        """The last attempt that was answered, and when, in seconds since the start."""
+        self.refused: NotNow | None = None
+        """The last answer that said "not now"."""
+        self.answered, self._since = 0, 0.0
+        """The number of that attempt, and when it was, in seconds since the start."""
 
     def __call__(self, state: tenacity.RetryCallState) -> bool:
         now = state.seconds_since_start or 0.0
-        if self._refusal(state) is not None:
-            self._answered, self._since = state.attempt_number, now
-        silent = state.attempt_number - self._answered
+        refused = self._refusal(state)
+        if refused is not None:
+            self.refused, self.answered, self._since = refused, state.attempt_number, now
+        silent = state.attempt_number - self.answered
         ends = self._seconds - self._least if silent < TRIES else min(self._since + SILENCE, self._seconds)
         return now + state.upcoming_sleep > ends
 
@@ -106,7 +117,7 @@ def _last(tried: str, state: tenacity.RetryCallState, refused: NotNow | None) ->
         raise Throttled(
             tried,
             f"{refused.said}, {state.attempt_number} times in {state.seconds_since_start or 0.0:.3g} s",
-            "the system is overloaded or starting: run again when it is quiet",
+            _LATER,
         )
     assert state.outcome is not None
     return state.outcome.result()  # Raises what the last attempt raised.
