@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import tenacity
@@ -59,10 +60,7 @@ def settled(
     Raises `Throttled` where the refusals last as long as the deadline, the last attempt unanswered or not.
     """
     ends, least = time.monotonic() + seconds, LEAST * min(seconds, 1.0)
-
-    def refusal(state: tenacity.RetryCallState) -> NotNow | None:
-        outcome = state.outcome
-        return None if outcome is None or outcome.failed else not_now(outcome.result())
+    refusal = partial(_refusal, not_now)
 
     def again(state: tenacity.RetryCallState) -> bool:
         silent = state.outcome is not None and isinstance(state.outcome.exception(), Unanswered)
@@ -74,20 +72,19 @@ def settled(
 
     patience = _Patience(seconds, least, refusal)
     backed_off = tenacity.wait_exponential(FIRST_PAUSE, LONGEST_PAUSE) + tenacity.wait_random(0, FIRST_PAUSE)
-    retrying = tenacity.Retrying(
-        retry=again,
-        wait=pause,
-        stop=patience,
-        retry_error_callback=lambda state: _last(tried, state, refusal(state)),
-    )
+    last = partial(_last, tried, refusal)
+    retrying = tenacity.Retrying(retry=again, wait=pause, stop=patience, retry_error_callback=last)
     try:
         value: Value = retrying(lambda: ask(max(0.0, ends - time.monotonic())))
     except DeadlineExceeded:
-        if patience.refused is None:
-            raise
-        times = f"{patience.refused.said}, {patience.answered} times, and then nothing within {seconds:.3g} s"
-        raise Throttled(tried, times, _LATER) from None
+        patience.check(tried)
+        raise
     return value
+
+
+def _refusal(not_now: Callable[[Value], NotNow | None], state: tenacity.RetryCallState) -> NotNow | None:
+    outcome = state.outcome
+    return None if outcome is None or outcome.failed else not_now(outcome.result())
 
 
 class _Patience:
@@ -111,8 +108,17 @@ class _Patience:
         ends = self._seconds - self._least if silent < TRIES else min(self._since + SILENCE, self._seconds)
         return now + state.upcoming_sleep > ends
 
+    def check(self, tried: str) -> None:
+        """Raise Throttled where an answer before the deadline said "not now"."""
+        if self.refused is not None:
+            times = f"{self.refused.said}, {self.answered} times, and then nothing within {self._seconds:.3g} s"
+            raise Throttled(tried, times, _LATER) from None
 
-def _last(tried: str, state: tenacity.RetryCallState, refused: NotNow | None) -> object:
+
+def _last(
+    tried: str, refusal: Callable[[tenacity.RetryCallState], NotNow | None], state: tenacity.RetryCallState
+) -> object:
+    refused = refusal(state)
     if refused is not None:
         raise Throttled(
             tried,
