@@ -61,7 +61,7 @@ def _lint_changes(fact: Fact, facts: Facts, guard: str, allows: Sequence[str]) -
     if fact.changes not in allows:
         yield f"changes={fact.changes!r} is no word that a target may allow{suggestion(fact.changes, allows)}"
     if guard and guard not in facts.closure(fact.name):
-        yield f"it changes something and doesn't need {guard!r}, so it could bury evidence"
+        yield f"it changes something and doesn't need {guard!r}, so it could destroy evidence"
 
 
 def _lint_file(tree: ast.Module) -> Iterator[str]:

@@ -25,7 +25,7 @@ ABSENT_KEY = "gf-probe/never-written"
 def delete(things: Iterable[Thing], s3: S3, protected: Sequence[str], gone: Callable[[Thing], None]) -> Iterator[str]:
     """Delete things, objects before the buckets that hold them, and yield a line for each that could not be.
 
-    Nothing is deleted while one of the ``protected`` buckets is incoherent: that would bury evidence. ``gone`` is called for
+    Nothing is deleted while one of the ``protected`` buckets is incoherent, so that evidence is kept. ``gone`` is called for
     each that is confirmed to be gone. A bucket that holds what the ledger doesn't name is left alone.
     """
     things = sorted(things, key=lambda thing: thing.kind == "bucket")
@@ -53,14 +53,18 @@ def _incoherent(s3: S3, protected: Sequence[str]) -> str:
     """Return which protected bucket S3 does not list, find or read, "" where all are well."""
     listing = s3.list_buckets()
     if not listing.answer.ok:
-        return f"ListBuckets answered {listing.answer}, so nobody knows whether a delete would bury evidence"
+        return f"ListBuckets answered {listing.answer}. Nothing is deleted, so that evidence is kept."
     lost = list(listing.lacks(*protected))
     for bucket in protected:
         read = s3.get_object(bucket, ABSENT_KEY).head.answer
         well = s3.head_bucket(bucket).ok and s3.list_objects(bucket, most=1).answer.ok and read.code == "NoSuchKey"
         lost += [] if well or bucket in lost else [bucket]
     if lost:
-        return f"bucket {', '.join(lost)} is incoherent: a delete would bury evidence; preserve logs, run RCA first (pytest -m rca)"
+        named = " and ".join(lost)
+        return (
+            f"S3 does not list, find and read {named} as promised. Nothing is deleted, so that evidence is kept. "
+            "Preserve logs, run RCA first (pytest -m rca)."
+        )
     return ""
 
 

@@ -74,7 +74,7 @@ def test_a_lost_bucket_is_the_cause_and_nothing_is_written(lab: Lab, run_pytest:
     assert "404 NoSuchBucket; the cause: bucket-index loss or bucket gone" in rows[STORED]["reason"]
     assert "its bucket is gone from the API" in rows["bazel.miss-is-clean"]["reason"]
     assert outcome.rows("unproven") == {SERVED, "bazel.write-through"}
-    assert "a change would bury evidence" in rows["bazel.write-through"]["reason"]
+    assert "so that evidence is kept" in rows["bazel.write-through"]["reason"]
     assert not (outcome.folder / "ledger.jsonl").exists()
 
 

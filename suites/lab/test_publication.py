@@ -27,7 +27,7 @@ def test_a_fault_turns_its_row(fault: str, lab: Lab, drill: Any, tmp_path: Path)
     assert row["verdict"] == verdict, row
     assert expected.get("says", "") in (row["reason"] or "")
     ledger = outcome.folder / "ledger.jsonl"
-    assert ledger.exists() == ("bury evidence" not in expected.get("says", ""))
+    assert ledger.exists() == ("evidence is kept" not in expected.get("says", ""))
     if ledger.exists():
         (left,) = [line for line in map(json.loads, ledger.read_text().splitlines()) if line["event"] == "left"]
         assert left["kind"] == "path", "the path that stays is named before it is pushed"

@@ -227,7 +227,7 @@ def test_after_a_loss_that_follows_a_delete_nothing_more_is_changed(run_pytest: 
     assert outcome.rows("violated") == {"bazel.list-after-delete"}
     unproven = outcome.rows("unproven")
     assert "rustfs.scratch-appears" in unproven
-    assert all("a change would bury evidence" in outcome.verdicts()[row]["reason"] for row in unproven)
+    assert all("so that evidence is kept" in outcome.verdicts()[row]["reason"] for row in unproven)
     entries = [json.loads(line) for line in (outcome.folder / "ledger.jsonl").read_text().splitlines()]
     assert [entry["event"] for entry in entries] == ["run", "left", "gone"], "no scratch bucket was about to be made"
     (incident,) = outcome.record["incidents"]

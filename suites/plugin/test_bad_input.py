@@ -200,7 +200,7 @@ LINT: dict[str, tuple[list[dict[str, str]], str, str]] = {
         FACTS.replace("bucket: str", "bukket: str").replace("bucket", "bukket"),
         "unknown parameter 'bukket'",
     ),
-    "a fact that could bury evidence": (
+    "a fact that could destroy evidence": (
         [GOOD],
         FACTS.replace("@fact", '@fact(changes="scratch")'),
         "doesn't need 'coherent_buckets'",

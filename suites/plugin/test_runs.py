@@ -67,7 +67,7 @@ def coherent_buckets(number: int) -> bool:
     time.sleep(0.3)
     note("reader done")
     if os.environ.get("INCOHERENT"):
-        raise Unproven("a change would bury evidence", "run RCA first")
+        raise Unproven("Nothing is changed, so that evidence is kept.", "run RCA first")
     return True
 
 @fact(changes="scratch")
@@ -313,7 +313,7 @@ def test_what_no_clause_asks_for_changes_nothing(house: House, tmp_path: Path) -
     ("args", "environment", "reason"),
     [
         (["--gf-vantage=pull-request"], {}, "the vantage pull-request changes nothing"),
-        ([], {"INCOHERENT": "1"}, "a change would bury evidence"),
+        ([], {"INCOHERENT": "1"}, "Nothing is changed, so that evidence is kept."),
         (["--gf-target=bare.toml"], {}, "target 'bare' does not allow 'scratch' (it allows nothing)"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -273,6 +274,14 @@ class BucketView(Observed):
         return f"{self.bucket}: {self.diagnosis or 'coherent'} ({self.seen})"
 
 
+def disagreement(views: Sequence[BucketView]) -> str:
+    """Return in a phrase what is wrong with buckets that are not coherent: whether S3 contradicts the disk, or only itself."""
+    names = " and ".join(view.bucket for view in views)
+    if all(view.markers is not None and not view.agrees_with_disk for view in views):
+        return f"S3 and the disk disagree about {names}"
+    return f"S3 does not list, find and read {names} as promised"
+
+
 @dataclass(frozen=True)
 class CoherentBuckets:
     """All protected buckets, each of which was seen to be coherent."""
@@ -284,7 +293,7 @@ class CoherentBuckets:
         missing = listing.lacks(*self.buckets)
         if missing or not listing.answer.ok:
             raise Unproven(
-                f"ListBuckets {listing.answer} misses {', '.join(missing) or 'nothing'} by now: a change would bury evidence",
+                f"ListBuckets {listing.answer} misses {', '.join(missing) or 'nothing'} by now. Nothing more is changed, so that evidence is kept.",
                 "preserve logs, run RCA first (pytest -m rca)",
             )
 
