@@ -39,11 +39,7 @@ class Apart(Observed):
     stranger: str = ""
     sharers: tuple[str, ...] = ()
 
-    @property
-    def promised(self) -> str:
-        return (
-            f"{self.artifact} is an artifact of its own: no other place holds its value, base64 of it, or a cut of it"
-        )
+    promises = "{self.artifact} is an artifact of its own: no other place holds its value, base64 of it, or a cut of it"
 
     @property
     def seen(self) -> str:

@@ -120,15 +120,13 @@ class ShardAudit(Observed):
     when: Judged = Judged()
     unread: tuple[str, ...] = ()
 
+    promises = "each object below {self.shard}/ of {self.bucket.name} decodes, hashes to its key (in its folder), and names only blobs that are there"
+
     @property
     def note(self) -> str:
         """What is to be read beside a row that holds."""
         empty = f"{self.tally.empty} results of no bytes (a miss to Bazel)" if self.tally.empty else ""
         return "; ".join(part for part in (str(self.when), empty) if part)
-
-    @property
-    def promised(self) -> str:
-        return f"each object below {self.shard}/ of {self.bucket.name} decodes, hashes to its key (in its folder), and names only blobs that are there"
 
     @property
     def seen(self) -> str:
@@ -195,6 +193,10 @@ class Outside(Observed):
     elsewhere: dict[str, str] = field(default_factory=dict)
     more: bool = False
 
+    promises = (
+        "each object of the cache in {self.bucket.name} lies below AREA/HH/, where HH are its digest's first two digits"
+    )
+
     def stray(self, keys: list[str]) -> None:
         """Note keys that lie in no folder at all."""
         if keys:
@@ -214,10 +216,6 @@ class Outside(Observed):
     def note(self) -> str:
         """What is to be read beside a row that holds."""
         return f"{self._elsewhere} elsewhere (no part of the cache, not judged)" if self.elsewhere else ""
-
-    @property
-    def promised(self) -> str:
-        return f"each object of the cache in {self.bucket.name} lies below AREA/HH/, where HH are its digest's first two digits"
 
     @property
     def seen(self) -> str:
@@ -247,14 +245,12 @@ class AuditedBucket(Observed):
     listings: tuple[tuple[str, str], ...]
     found: tuple[str, ...]
 
+    promises = "ListBuckets shows {self.bucket.name}, and ListObjectsV2 answers for each area of it"
+
     @property
     def areas(self) -> tuple[str, ...]:
         """Where something lies, or may lie: a listing that failed is no empty one."""
         return tuple(area for area, answer in self.listings if area in self.found or answer != ANSWERED)
-
-    @property
-    def promised(self) -> str:
-        return f"ListBuckets shows {self.bucket.name}, and ListObjectsV2 answers for each area of it"
 
     @property
     def seen(self) -> str:
@@ -319,14 +315,12 @@ class AuditServed(Observed):
     deadly: tuple[StoredBlob, ...] = ()
     """Those that were not asked for, since a bazel-remote may die of them."""
 
+    promises = "what the audit read comes through gRPC as it lies in S3: by ByteStream and Batch, as it is and as zstd"
+
     @property
     def note(self) -> str:
         """What is to be read beside a row that holds."""
         return f"{old(self.modes)}{unasked(self.deadly)}".removeprefix("; ")
-
-    @property
-    def promised(self) -> str:
-        return "what the audit read comes through gRPC as it lies in S3: by ByteStream and Batch, as it is and as zstd"
 
     @property
     def seen(self) -> str:

@@ -54,14 +54,12 @@ class StateLock(Observed):
     refused: str = ""
     left: str = ""
 
+    promises = "no object lies at {self.key}"
+
     @property
     def ahead(self) -> bool:
         """Whether it comes from the future: a clock is wrong, and its age says nothing."""
         return self.age is not None and self.age < -FUTURE
-
-    @property
-    def promised(self) -> str:
-        return f"no object lies at {self.key}"
 
     @property
     def seen(self) -> str:
@@ -120,11 +118,7 @@ class StateBaseline(Observed):
     accepted: int | None = None
     """The serial whose state is accepted as it is: a rollback on purpose."""
 
-    @property
-    def promised(self) -> str:
-        return (
-            f"lineage {self.known.lineage}, serial {self.known.serial} or later; the same serial means the same bytes"
-        )
+    promises = "lineage {self.known.lineage}, serial {self.known.serial} or later; the same serial means the same bytes"
 
     @property
     def seen(self) -> str:
@@ -218,9 +212,7 @@ class StateOwn(Observed):
     others: Mapping[str, KnownState]
     unseen: tuple[str, ...] = ()
 
-    @property
-    def promised(self) -> str:
-        return f"no other stack has the body of {self.stack}, or its lineage together with its instances"
+    promises = "no other stack has the body of {self.stack}, or its lineage together with its instances"
 
     @property
     def seen(self) -> str:
@@ -270,17 +262,15 @@ class WriteProof(Observed):
     deleted: bool = False
     left: str = ""
 
+    promises = (
+        "a conditional write makes the object; it reads back; a second one is refused and changes nothing; "
+        "it goes by a delete, and can be made again"
+    )
+
     @property
     def made(self) -> bool:
         """Whether the object was written at all: what comes after that was not looked at otherwise."""
         return bool(self.steps) and self.steps[0].good
-
-    @property
-    def promised(self) -> str:
-        return (
-            "a conditional write makes the object; it reads back; a second one is refused and changes nothing; "
-            "it goes by a delete, and can be made again"
-        )
 
     @property
     def seen(self) -> str:
@@ -308,9 +298,7 @@ class StateUnchanged(Observed):
     after: str
     answer: str
 
-    @property
-    def promised(self) -> str:
-        return f"{self.key} has ETag {self.before} still"
+    promises = "{self.key} has ETag {self.before} still"
 
     @property
     def seen(self) -> str:

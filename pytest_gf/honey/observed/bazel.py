@@ -29,11 +29,9 @@ class CacheSurface(Observed):
     health: str
     http: str
 
-    @property
-    def promised(self) -> str:
-        return (
-            "GetCapabilities OK: SHA256, ZSTD, updates of the action cache; no remote execution, Execute UNIMPLEMENTED"
-        )
+    promises = (
+        "GetCapabilities OK: SHA256, ZSTD, updates of the action cache; no remote execution, Execute UNIMPLEMENTED"
+    )
 
     @property
     def seen(self) -> str:
@@ -98,9 +96,7 @@ class CacheMiss(Observed):
     bucket: str = ""
     """The bucket that the cache lies in."""
 
-    @property
-    def promised(self) -> str:
-        return "FindMissingBlobs says missing; Read, BatchReadBlobs and GetActionResult NOT_FOUND"
+    promises = "FindMissingBlobs says missing; Read, BatchReadBlobs and GetActionResult NOT_FOUND"
 
     @property
     def seen(self) -> str:
@@ -139,9 +135,7 @@ class WrittenBlob(Observed):
     miss: str = ""
     """What the cache said, after that, of a blob that nobody wrote: S3's refusal shows there."""
 
-    @property
-    def promised(self) -> str:
-        return f"a fresh blob is acknowledged, and its object stands in {self.bucket} within {self.within:g} s"
+    promises = "a fresh blob is acknowledged, and its object stands in {self.bucket} within {self.within:g} s"
 
     @property
     def seen(self) -> str:

@@ -110,9 +110,7 @@ class StoredBlobs(Observed):
     listed: int = 0
     more: bool = False
 
-    @property
-    def promised(self) -> str:
-        return f"each sampled object of {self.bucket.name} decodes, and its payload hashes to its key"
+    promises = "each sampled object of {self.bucket.name} decodes, and its payload hashes to its key"
 
     @property
     def seen(self) -> str:
@@ -246,14 +244,12 @@ class ServedBlobs(Observed):
     deadly: tuple[StoredBlob, ...] = ()
     """Those that were not asked for, since a bazel-remote may die of them."""
 
+    promises = "what {self.bucket.name} holds comes through gRPC whole, and hashes to its digest"
+
     @property
     def note(self) -> str:
         """What is to be read beside a row that holds."""
         return f"{old(self.modes)}{unasked(self.deadly)}".removeprefix("; ")
-
-    @property
-    def promised(self) -> str:
-        return f"what {self.bucket.name} holds comes through gRPC whole, and hashes to its digest"
 
     @property
     def seen(self) -> str:

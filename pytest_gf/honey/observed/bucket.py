@@ -87,6 +87,8 @@ class BucketView(Observed):
     objects: Answer
     around: Surroundings = Surroundings()
 
+    promises = "ListBuckets shows {self.bucket}; HeadBucket 200; ListObjectsV2 200; GET of an absent key NoSuchKey"
+
     @property
     def markers(self) -> Markers | None:
         """The bucket's markers on disk, None where they are not known."""
@@ -145,10 +147,6 @@ class BucketView(Observed):
         markers = self.markers
         stands = markers is not None and markers.data == "folder"
         return (self.listed_by_s3 and self.get_agrees) if stands else not self.listed_by_s3
-
-    @property
-    def promised(self) -> str:
-        return f"ListBuckets shows {self.bucket}; HeadBucket 200; ListObjectsV2 200; GET of an absent key NoSuchKey"
 
     @property
     def seen(self) -> str:
@@ -302,15 +300,13 @@ class ListAfter(Observed):
     refused: str = ""
     protected: tuple[str, ...] = ()
 
+    promises = "ListBuckets shows every protected bucket after the delete"
+
     @classmethod
     def of(cls, what: str, deleted: Answer, listing: Listing, protected: tuple[str, ...]) -> Self:
         """Return what a delete and the ListBuckets after it were answered."""
         refused = "" if deleted.ok else f"{deleted}: {deleted.message}"
         return cls(what, str(listing.answer), listing.lacks(*protected), refused, protected)
-
-    @property
-    def promised(self) -> str:
-        return "ListBuckets shows every protected bucket after the delete"
 
     @property
     def seen(self) -> str:
@@ -347,13 +343,8 @@ class BucketAnswer(Observed):
     view: BucketView
     well: bool
 
-    @property
-    def promised(self) -> str:
-        return self.view.promised
-
-    @property
-    def seen(self) -> str:
-        return self.view.seen
+    promises = "{self.view.promised}"
+    sees = "{self.view.seen}"
 
     def trouble(self) -> Trouble | None:
         return None if self.well else self.view.trouble()
@@ -365,13 +356,8 @@ class BucketOnDisk(Observed):
 
     view: BucketView
 
-    @property
-    def promised(self) -> str:
-        return f"S3 knows {self.view.bucket} if its folder stands on disk, and only then"
-
-    @property
-    def seen(self) -> str:
-        return self.view.seen
+    promises = "S3 knows {self.view.bucket} if its folder stands on disk, and only then"
+    sees = "{self.view.seen}"
 
     def trouble(self) -> Trouble | None:
         if self.view.agrees_with_disk:

@@ -42,9 +42,7 @@ class Errored(Observed):
     lock: StateLock | None = None
     done: bool = False
 
-    @property
-    def promised(self) -> str:
-        return f"no errored.tfstate lies in the way of {self.stack}"
+    promises = "no errored.tfstate lies in the way of {self.stack}"
 
     @property
     def seen(self) -> str:

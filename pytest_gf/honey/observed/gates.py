@@ -81,16 +81,12 @@ class HeldToken(Observed):
     expires: float | None
     now: float
 
+    promises = "the run's token names the cache {self.cache} alone, may pull and push there, and ends, not within a day"
+
     @classmethod
     def of(cls, token: jwt.Token, cache: str, now: float) -> HeldToken:
         """Return what a token says, beside the promised cache."""
         return cls(cache, token.caches, token.expires, now)
-
-    @property
-    def promised(self) -> str:
-        return (
-            f"the run's token names the cache {self.cache} alone, may pull and push there, and ends, not within a day"
-        )
 
     @property
     def seen(self) -> str:

@@ -22,13 +22,8 @@ class InterimShape(Observed):
     wrong: tuple[str, ...]
     because: tuple[Cause, ...] = ()
 
-    @property
-    def promised(self) -> str:
-        return self.promise
-
-    @property
-    def seen(self) -> str:
-        return self.shape
+    promises = "{self.promise}"
+    sees = "{self.shape}"
 
     def trouble(self) -> Trouble | None:
         if not self.wrong:
@@ -47,9 +42,7 @@ class Limit(Observed):
     nodes: tuple[str, ...]
     workload: str = ""
 
-    @property
-    def promised(self) -> str:
-        return f"{self.component}: {self.says}"
+    promises = "{self.component}: {self.says}"
 
     @property
     def seen(self) -> str:
@@ -81,13 +74,8 @@ class Strict(Observed):
     unwaived: str = "the interim shape does not hold"
     because: tuple[Cause, ...] = ()
 
-    @property
-    def promised(self) -> str:
-        return self.promise
-
-    @property
-    def seen(self) -> str:
-        return self.found
+    promises = "{self.promise}"
+    sees = "{self.found}"
 
     def trouble(self) -> Trouble | None:
         if not self.missing:

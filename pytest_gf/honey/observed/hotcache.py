@@ -38,9 +38,7 @@ class HotCache(Observed):
     contract: CacheBackend
     hidden: str = ""
 
-    @property
-    def promised(self) -> str:
-        return f"{self.path} goes with the pod; what lasts lies in {self.contract}"
+    promises = "{self.path} goes with the pod; what lasts lies in {self.contract}"
 
     @property
     def seen(self) -> str:

@@ -58,6 +58,8 @@ class Inventory(Observed):
     candidates: tuple[Candidate, ...]
     current: str
 
+    promises = "the cluster's object stores are listed and classified, {self.current} among them"
+
     @property
     def result(self) -> str:
         """The outcome in one word, or the live candidates by name."""
@@ -73,10 +75,6 @@ class Inventory(Observed):
             else ""
         )
         return "\n".join([f"{self.result}{step}", *(f"  {candidate}" for candidate in self.candidates)])
-
-    @property
-    def promised(self) -> str:
-        return f"the cluster's object stores are listed and classified, {self.current} among them"
 
     @property
     def seen(self) -> str:

@@ -38,14 +38,12 @@ class Published(Observed):
     client: tuple[str, str] | None = None
     """What Attic's own client wrote to stdout and to stderr, where it pushed."""
 
+    promises = "Attic takes every path of {self.profile} that it lacks"
+
     @property
     def waivable(self) -> bool:
         """Whether it is the known loss that made a push fail."""
         return bool(self.lost) and not self.holds
-
-    @property
-    def promised(self) -> str:
-        return f"Attic takes every path of {self.profile} that it lacks"
 
     @property
     def seen(self) -> str:
@@ -98,14 +96,12 @@ class ReadBack(Observed):
     unsigned: tuple[str, ...]
     lost: tuple[str, ...] = ()
 
+    promises = "each pushed path has its narinfo, signed by the pinned key, and its archive streams whole"
+
     @property
     def waivable(self) -> bool:
         """Whether it is the known loss that keeps a path from being read."""
         return not self.holds and any(archive.bucket.listed is False for archive in self.archives)
-
-    @property
-    def promised(self) -> str:
-        return "each pushed path has its narinfo, signed by the pinned key, and its archive streams whole"
 
     @property
     def seen(self) -> str:
@@ -144,19 +140,14 @@ class BucketsAfter(Observed):
     later: Listing
     gap: float
 
+    promises = "ListBuckets shows every protected bucket after the push, also after an idle gap"
+    sees = "{self.profile}, {self.delta} paths pushed; at once: {self.at_once}; after {self.gap:g} s: {self.later}"
+
     @property
     def waivable(self) -> bool:
         """Whether nothing but the known loss is wrong. A waiver of it must go where there is no loss."""
         trouble = self.trouble()
         return trouble is None or trouble.cause.kind == "bucket-index-loss"
-
-    @property
-    def promised(self) -> str:
-        return "ListBuckets shows every protected bucket after the push, also after an idle gap"
-
-    @property
-    def seen(self) -> str:
-        return f"{self.profile}, {self.delta} paths pushed; at once: {self.at_once}; after {self.gap:g} s: {self.later}"
 
     def trouble(self) -> Trouble | None:
         for when, listing in (("at once", self.at_once), (f"after {self.gap:g} s idle", self.later)):

@@ -23,9 +23,7 @@ class PushedPath(Observed):
     stored_in: str
     found: Answer | None = None
 
-    @property
-    def promised(self) -> str:
-        return f"Attic stores what is pushed in bucket {self.bucket}"
+    promises = "Attic stores what is pushed in bucket {self.bucket}"
 
     @property
     def seen(self) -> str:

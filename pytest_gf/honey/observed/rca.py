@@ -164,9 +164,7 @@ class Rca(Observed):
     files: Mapping[str, str]
     missing: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def promised(self) -> str:
-        return "S3 shows every protected bucket, and nothing speaks for a loss"
+    promises = "S3 shows every protected bucket, and nothing speaks for a loss"
 
     @property
     def seen(self) -> str:

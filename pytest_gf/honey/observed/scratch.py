@@ -21,13 +21,11 @@ class ScratchBucket(Observed):
     listing: Listing
     head: Answer
 
+    promises = "CreateBucket {self.bucket} 200; ListBuckets shows it; HeadBucket 200"
+
     @property
     def listed(self) -> bool:
         return self.listing.shows(self.bucket)
-
-    @property
-    def promised(self) -> str:
-        return f"CreateBucket {self.bucket} 200; ListBuckets shows it; HeadBucket 200"
 
     @property
     def seen(self) -> str:
@@ -67,9 +65,7 @@ class ScratchObject(Observed):
     unreadable: str = ""
     """What its reads came to, where six of them failed while S3 answered other ones."""
 
-    @property
-    def promised(self) -> str:
-        return f"PutObject 200; GetObject 200 with the same {self.written_size} bytes"
+    promises = "PutObject 200; GetObject 200 with the same {self.written_size} bytes"
 
     @property
     def seen(self) -> str:
@@ -100,6 +96,8 @@ class ScratchGone(Observed):
     listing: Listing
     protected: tuple[str, ...]
 
+    promises = "{self.bucket} deleted and no longer listed; every protected bucket still listed"
+
     @property
     def still_listed(self) -> bool:
         return self.listing.shows(self.bucket)
@@ -107,10 +105,6 @@ class ScratchGone(Observed):
     @property
     def protected_missing(self) -> tuple[str, ...]:
         return self.listing.lacks(*self.protected)
-
-    @property
-    def promised(self) -> str:
-        return f"{self.bucket} deleted and no longer listed; every protected bucket still listed"
 
     @property
     def seen(self) -> str:

@@ -35,14 +35,12 @@ class StateListing(Observed):
     etags: Mapping[str, str]
     emptied: bool = False
 
+    promises = "ListObjectsV2 of {self.bucket} holds {self.key}"
+
     @property
     def missing(self) -> Cause:
         """The cause of a state object that is not there."""
         return Cause("state-object-missing", self.bucket if self.emptied else self.stack)
-
-    @property
-    def promised(self) -> str:
-        return f"ListObjectsV2 of {self.bucket} holds {self.key}"
 
     @property
     def seen(self) -> str:
@@ -103,6 +101,8 @@ class StateBody(Observed):
     emptied: bool = False
     """Whether its bucket holds no object at all."""
 
+    promises = "HEAD and GET 200; length, ETag and checksum agree with the bytes; the bytes are a version 4 state or an encrypted one"
+
     @property
     def expected(self) -> int | None:
         """The expected length of the body: the one of GET (which may name none), else of HEAD, else of the listing."""
@@ -113,10 +113,6 @@ class StateBody(Observed):
     def received(self) -> bool:
         """Whether a body arrived, all of it."""
         return self.answer.ok and self.length == self.expected
-
-    @property
-    def promised(self) -> str:
-        return "HEAD and GET 200; length, ETag and checksum agree with the bytes; the bytes are a version 4 state or an encrypted one"
 
     @property
     def seen(self) -> str:
@@ -220,13 +216,8 @@ class StateShape(Observed):
 
     body: StateBody
 
-    @property
-    def promised(self) -> str:
-        return self.body.promised
-
-    @property
-    def seen(self) -> str:
-        return self.body.seen
+    promises = "{self.body.promised}"
+    sees = "{self.body.seen}"
 
     def trouble(self) -> Trouble | None:
         state, malformed = self.body.state, self.body.malformed

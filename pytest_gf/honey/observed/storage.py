@@ -44,6 +44,10 @@ class VolumeClaim(Observed):
     """Its namespace and name, as a volume names it."""
     uid: str = ""
 
+    promises = (
+        "claim {self.name}: Bound, {self.promised_mode}, class {self.promised_class}, at least {self.promised_size}"
+    )
+
     def is_claimed_by(self, owner: Mapping[str, Any]) -> bool:
         """Tell whether a volume's claimRef means this claim; one without a claim is nobody's yet."""
         if not owner:
@@ -84,10 +88,6 @@ class VolumeClaim(Observed):
         return [text for text, wrong in checks.items() if wrong]
 
     @property
-    def promised(self) -> str:
-        return f"claim {self.name}: Bound, {self.promised_mode}, class {self.promised_class}, at least {self.promised_size}"
-
-    @property
     def seen(self) -> str:
         if not self.found:
             return self.instead or "no claim of that name"
@@ -125,6 +125,8 @@ class Volume(Observed):
     because: tuple[Cause, ...] = ()
     """What is wrong with the claim."""
 
+    promises = "the volume is {self.promised_node}'s alone, and a provisioner of {self.promised_provisioner} made it"
+
     @property
     def tied(self) -> str:
         """Why it can't be mounted on another node than one, "" where it can."""
@@ -143,10 +145,6 @@ class Volume(Observed):
         return self.provisioner == self.promised_provisioner or self.provisioner.endswith(
             f".{self.promised_provisioner}"
         )
-
-    @property
-    def promised(self) -> str:
-        return f"the volume is {self.promised_node}'s alone, and a provisioner of {self.promised_provisioner} made it"
 
     @property
     def seen(self) -> str:

@@ -17,6 +17,8 @@ class AnonymousView(Observed):
 
     answers: Mapping[str, Answer]
 
+    promises = "every anonymous request is refused with 401 or 403"
+
     @property
     def answered(self) -> tuple[str, ...]:
         """What S3 gave, or looked for. Only a reader who may list gets NoSuchKey."""
@@ -27,10 +29,6 @@ class AnonymousView(Observed):
         """Answers that tell nothing about who may read: a failure, a redirect, a bucket that is gone; "" for none."""
         others = {asked: answer for asked, answer in self.answers.items() if answer.status not in _REFUSED}
         return "; ".join(f"{asked}: {answer}" for asked, answer in others.items() if asked not in self.answered)
-
-    @property
-    def promised(self) -> str:
-        return "every anonymous request is refused with 401 or 403"
 
     @property
     def seen(self) -> str:

@@ -15,13 +15,8 @@ class Page(Observed):
     url: str
     answer: Answer
 
-    @property
-    def promised(self) -> str:
-        return f"GET {self.url} answers 200"
-
-    @property
-    def seen(self) -> str:
-        return f"GET {self.url}: {self.answer}"
+    promises = "GET {self.url} answers 200"
+    sees = "GET {self.url}: {self.answer}"
 
     def trouble(self) -> Trouble | None:
         if self.answer.ok:

@@ -88,6 +88,8 @@ class RustFS(Observed):
     strange: bool = False
     """Whether none of the contract's workloads stands in that namespace."""
 
+    promises = "Deployment {self.namespace}/{self.deployment}: one replica, ready, its image pinned by digest"
+
     @property
     def digest(self) -> str:
         """The digest that runs, or that the spec names, "" where neither is known."""
@@ -96,10 +98,6 @@ class RustFS(Observed):
                 if "@sha256:" in image:
                     return image.partition("@")[2]
         return ""
-
-    @property
-    def promised(self) -> str:
-        return f"Deployment {self.namespace}/{self.deployment}: one replica, ready, its image pinned by digest"
 
     @property
     def seen(self) -> str:
@@ -149,9 +147,7 @@ class StorageNode(Observed):
     listed: bool
     ready: bool
 
-    @property
-    def promised(self) -> str:
-        return f"node {self.name} is listed and reports Ready"
+    promises = "node {self.name} is listed and reports Ready"
 
     @property
     def seen(self) -> str:
@@ -208,9 +204,7 @@ class Placement(Observed):
     promised_node: str
     deployment: str = ""
 
-    @property
-    def promised(self) -> str:
-        return f"RustFS's pod runs on {self.promised_node}"
+    promises = "RustFS's pod runs on {self.promised_node}"
 
     @property
     def seen(self) -> str:
@@ -236,13 +230,11 @@ class Readiness(Observed):
     listing_empty: bool | None = None
     """Whether ListBuckets answers 200 with nothing; None where that was not seen."""
 
+    promises = "/health/ready answers 200"
+
     @property
     def ready(self) -> bool:
         return self.status == 200  # noqa: PLR2004  # RFC 9110, 15.3.1.
-
-    @property
-    def promised(self) -> str:
-        return "/health/ready answers 200"
 
     @property
     def seen(self) -> str:

@@ -76,6 +76,8 @@ class Findings(Observed):
     looked_at: str
     found: Sequence[FileFinding] = ()
 
+    promises = "{self.promise}"
+
     @property
     def standing(self) -> tuple[FileFinding, ...]:
         """The findings that were decided."""
@@ -85,10 +87,6 @@ class Findings(Observed):
     def undecided(self) -> tuple[FileFinding, ...]:
         """The findings that a file alone can't decide."""
         return tuple(sorted({finding for finding in self.found if finding.undecided}))
-
-    @property
-    def promised(self) -> str:
-        return self.promise
 
     @property
     def seen(self) -> str:
