@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pytest_gf.honey.formats.commands import Command
+from pytest_gf.honey.formats.commands import Command, Word
 from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.observed.repository.searching import shown
 
@@ -76,9 +76,8 @@ class Opaque(Effect):
 
 def hooked(given: Command) -> Iterator[Effect]:
     """Yield the hook that Nix is told to run after each build, where a text says so that a command writes."""
-    texts = [word.raw for word in (*given.words, *given.assigned.values())] + [
-        redirect.target.text for redirect in given.redirects if redirect.sign in {"<<", "<<<"}
-    ]
+    texts = [word.raw for word in (*given.words, *given.assigned.values())]
+    texts += [redirect.target.text for redirect in given.redirects if redirect.sign in {"<<", "<<<"}]
     for text in texts:
         for match in HOOK.finditer(text):
             yield Runs(given.offset, given.guard, "", "hook", match[1], (match[1],))
@@ -86,8 +85,13 @@ def hooked(given: Command) -> Iterator[Effect]:
 
 def eaten(given: Command) -> str:
     """Return the text that a command reads: a here-document, or what the command before it writes."""
-    body = next((redirect.target.text for redirect in given.redirects if redirect.sign in {"<<", "<<<"}), None)
-    return body if body is not None else given.fed.raw if given.fed is not None else ""
+    body = redirected(given, "<<", "<<<")
+    return body.text if body is not None else given.fed.raw if given.fed is not None else ""
+
+
+def redirected(given: Command, *signs: str) -> Word | None:
+    """Return the first target of a command's redirections by one of these signs."""
+    return next((redirect.target for redirect in given.redirects if redirect.sign in signs), None)
 
 
 def shells_out(name: str, raw: str) -> bool:
