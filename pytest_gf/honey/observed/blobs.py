@@ -282,9 +282,8 @@ def check_came(served: Iterable[ServedBlob]) -> None:
     check_allowed(*(blob.status for blob in got))
     broke = next((blob for blob in got if blob.broke), None)
     if broke is not None and not any(blob.status == "OK" and not blob.broke for blob in got):
-        raise Unanswered(
-            "REAPI Read", f"{broke.cut}, for each of {len(got)} blobs", "is the way to bazel-remote sound?"
-        )
+        why = "REAPI Read"
+        raise Unanswered(why, f"{broke.cut}, for each of {len(got)} blobs", "is the way to bazel-remote sound?")
     slow = next((blob for blob in got if _SLOW.search(blob.status)), None)
     if slow is not None:
         raise ProbeError("REAPI Read", slow.status, "S3 is overloaded: run again when it is quiet")

@@ -281,10 +281,8 @@ class CoherentBuckets:
         """Raise Unproven where a listing of just now misses one: another change of this run came between."""
         missing = listing.lacks(*self.buckets)
         if missing or not listing.answer.ok:
-            raise Unproven(
-                f"ListBuckets {listing.answer} misses {', '.join(missing) or 'nothing'} by now: a change would bury evidence",
-                "preserve logs, run RCA first (pytest -m rca)",
-            )
+            why = f"ListBuckets {listing.answer} misses {', '.join(missing) or 'nothing'} by now: a change would bury evidence"
+            raise Unproven(why, "preserve logs, run RCA first (pytest -m rca)")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What S3 answers to somebody without a credential."""
+"""What S3 and a public page answer to somebody without a credential."""
 
 from __future__ import annotations
 
@@ -42,3 +42,21 @@ class AnonymousView(Observed):
         if not self.answered:
             says, step = f"S3 does not refuse the anonymous: {self.unclear}", "ask again when S3 is well"
         return Trouble(Cause("anonymous-allowed", "s3"), says, step)
+
+
+@dataclass(frozen=True)
+class Page(Observed):
+    """The answer to GET of a page that the contract promises."""
+
+    url: str
+    answer: Answer
+
+    promises = "GET {self.url} answers 200"
+    sees = "GET {self.url}: {self.answer}"
+
+    def trouble(self) -> Trouble | None:
+        if self.answer.ok:
+            return None
+        says = f"the page does not answer as published: {self.answer}"
+        step = "look at the release workflow's last run, and at FlakeHub's status"
+        return Trouble(Cause("page-missing", self.url), says, step)

@@ -24,12 +24,14 @@ from pytest_gf.honey.observed.repository.effect import (
     Writes,
     broken,
     eaten,
+    fallen,
     hooked,
     redirected,
     shells_out,
+    unclosed,
+    unread,
 )
 from pytest_gf.honey.observed.repository.searching import shown
-from pytest_gf.honey.observed.repository.unread import fallen, unclosed, unread
 
 DEEPEST = 12
 """How many wrappers, strings and functions may stand in one another."""
