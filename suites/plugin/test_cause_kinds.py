@@ -87,7 +87,7 @@ def test_what_breaks_the_shape_is_behind_strict_ha_alone_where_nothing_is_waived
     wrong = (Cause("claim-wrong", "data"),)
     shape = InterimShape("one", "two", ("the claim",), wrong)
     assert because(shape) == wrong
-    strict = Strict("volume", "a", "b", "tied", "prove it", waivable=False, because=shape.causes)
+    strict = Strict("a", "b", "tied", "prove it", waivable=False, because=shape.causes)
     assert because(strict) == (Cause("interim-shape"),)
     assert because(replace(strict, waivable=True)) == ()
     assert replace(strict, missing="").holds

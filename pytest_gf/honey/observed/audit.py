@@ -18,10 +18,9 @@ from pytest_gf.honey.observed.blobs import (
     ServedBlob,
     State,
     StoredBlob,
-    old,
+    beside,
     rotten,
     shown,
-    unasked,
 )
 from pytest_gf.honey.observed.bucket import PRESERVE
 from pytest_gf.honey.observed.s3 import BucketListed
@@ -320,7 +319,7 @@ class AuditServed(Observed):
     @property
     def note(self) -> str:
         """What is to be read beside a row that holds."""
-        return f"{old(self.modes)}{unasked(self.deadly)}".removeprefix("; ")
+        return beside(self.modes, self.deadly).removeprefix("; ")
 
     @property
     def seen(self) -> str:
@@ -328,7 +327,7 @@ class AuditServed(Observed):
         skipped = f", {self.skipped} findings not asked for" if self.skipped else ""
         return (
             f"{len(self.blobs)} blobs{skipped}: {good} right in both, {len(self._hidden)} hidden, {len(self._bad)} wrong"
-            f"{old(self.modes)}{unasked(self.deadly)}{shown(self._wrongs())}"
+            f"{beside(self.modes, self.deadly)}{shown(self._wrongs())}"
         )
 
     def trouble(self) -> Trouble | None:

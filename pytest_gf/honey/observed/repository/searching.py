@@ -134,11 +134,9 @@ def hits(given: Lines | str, pattern: Pattern) -> Iterator[tuple[int, Match]]:
     group = pattern.groupindex.get(IT, 0)
     for count, match in enumerate(pattern.finditer(lines.text)):
         if count >= MOST_HITS:
-            raise Unproven(
-                f"one text has more than {MOST_HITS} matches, and they are not all looked at: {shown(match[0])} in line "
-                f"{lines.at(match.start(group))} is the first that is not",
-                "split the file, or exclude it from the checkout that is judged",
-            )
+            first = f"{shown(match[0])} in line {lines.at(match.start(group))} is the first that is not"
+            why = f"one text has more than {MOST_HITS} matches, and they are not all looked at: {first}"
+            raise Unproven(why, "split the file, or exclude it from the checkout that is judged")
         yield lines.at(match.start(group)), match
 
 
