@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_gf.engine.errors import Unproven
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.answers import Answer, Listing
 from pytest_gf.honey.observed.bucket import FAILS, LOOK, PRESERVE, S3_FAILS, TICKETS, WRITES_FAIL, lost_after_a_delete
@@ -33,6 +34,12 @@ class ScratchBucket(Observed):
             self.listing.answer if not self.listing.answer.ok else "shows it" if self.listed else "does not show it"
         )
         return f"CreateBucket {self.created}; ListBuckets {listing}; HeadBucket {self.head}"
+
+    def check_made(self) -> None:
+        """Raise Unproven where there is no bucket to look at."""
+        if not self.created.ok:
+            why = f"there is no scratch bucket: CreateBucket answered {self.created}"
+            raise Unproven(why, "see rustfs.scratch-appears", self.causes)
 
     def trouble(self) -> Trouble | None:
         if not self.created.ok:

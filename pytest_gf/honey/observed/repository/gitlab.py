@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -299,17 +299,14 @@ class _Rule:
             place = match.end()
 
     def either(self, depth: int) -> bool | None:
-        left = self.both(depth)
-        while self.sign("||"):
-            other = self.both(depth)
-            left = True if True in {left, other} else None if None in {left, other} else False
-        return left
+        return self.chain("||", lambda: self.chain("&&", lambda: self.one(depth), decides=False), decides=True)
 
-    def both(self, depth: int) -> bool | None:
-        left = self.one(depth)
-        while self.sign("&&"):
-            other = self.one(depth)
-            left = False if False in {left, other} else None if None in {left, other} else True
+    def chain(self, sign: str, part: Callable[[], bool | None], *, decides: bool) -> bool | None:
+        """Return what parts between such signs come to: one that decides it does so, else one that is unknown."""
+        left = part()
+        while self.sign(sign):
+            both = {left, part()}
+            left = decides if decides in both else None if None in both else not decides
         return left
 
     def one(self, depth: int) -> bool | None:
