@@ -78,7 +78,7 @@ def test_a_node_that_is_down_is_one_cause() -> None:
     assert "bumble: storage" in nodes.diagnosis
     assert cause(replace(nodes, gone=())) == Cause("node-down", "honey")
     assert replace(nodes, down=(), gone=()).holds
-    volume = Volume("v", (), "c", "openebs", "bumble", "openebs")
+    volume = Volume("v", (), "bumble", "openebs", "c", "openebs")
     assert because(volume) == (down,)
     assert because(replace(volume, nodes=None, because=(Cause("claim-wrong", "d"),))) == (Cause("claim-wrong", "d"),)
 

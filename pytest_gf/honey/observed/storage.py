@@ -108,10 +108,10 @@ class Volume(Observed):
     name: str
     nodes: tuple[str, ...] | None
     """The nodes of the cluster that may mount it, None where any may."""
-    storage_class: str
-    provisioner: str
     promised_node: str
     promised_provisioner: str
+    storage_class: str = ""
+    provisioner: str = ""
     found: bool = True
     one_nodes: bool = False
     """Whether it is a folder or a disk of one node, whatever its affinity says."""

@@ -24,9 +24,8 @@ _NOTHING: Sources = MappingProxyType({})
 
 def the_canary(workflows: Workflows, name: str) -> tuple[str, Workflow] | None:
     """Return the workflow of this name, if the checkout has it."""
-    return next(
-        ((path, workflow) for path, workflow in workflows.items() if workflow.name.casefold() == name.casefold()), None
-    )
+    named = (pair for pair in workflows.items() if pair[1].name.casefold() == name.casefold())
+    return next(named, None)
 
 
 def triggers(path: str, read: Workflow, branch: str) -> Findings:
@@ -107,10 +106,8 @@ def order(
         for command in places:
             findings += observed(path, command, ini or {})
             if step.always and not _always(command.step):
-                what, mend = (
-                    f"{step.name} is skipped after a red step",
-                    "say if: always(), so that a red state check does not hide it",
-                )
+                what = f"{step.name} is skipped after a red step"
+                mend = "say if: always(), so that a red state check does not hide it"
                 findings.append(FileFinding(path, command.line, "canary-always", what, mend))
     present = [(step, places[0]) for step, places in placed if places]
     for (before, earlier), (after, later) in itertools.pairwise(present):
@@ -122,11 +119,9 @@ def order(
 
 
 def _always(step: Step) -> bool:
-    return (
-        step.condition is not None
-        and bool(re.search(r"\balways\(\s*\)|!\s*cancelled\(\s*\)", step.condition.value))
-        and (condition(step.condition.value, View(Scene("push", "refs/heads/main"))) is not Truth.NEVER)
-    )
+    text = step.condition.value if step.condition is not None else ""
+    asks = re.search(r"\balways\(\s*\)|!\s*cancelled\(\s*\)", text) is not None
+    return asks and condition(text, View(Scene("push", "refs/heads/main"))) is not Truth.NEVER
 
 
 def artifacts(path: str, read: Workflow, sources: Sources = _NOTHING) -> Findings:

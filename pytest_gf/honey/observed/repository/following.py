@@ -65,14 +65,8 @@ class Reader:
         if self.depth >= DEEPEST:
             yield _opaque(call, f"{shown(text)}: called too deeply", text)
             return
-        follow = {
-            "just": self._recipes,
-            "make": self._recipes,
-            "npm": self._npm,
-            "docker": self._docker,
-            "flake": self._flake,
-            "runner": self._runner,
-        }
+        follow = dict.fromkeys(("just", "make"), self._recipes) | {"npm": self._npm, "docker": self._docker}
+        follow |= {"flake": self._flake, "runner": self._runner}
         yield from follow.get(call.kind, self._file)(call, text)
 
     def find(self, target: str) -> str:

@@ -172,10 +172,8 @@ def _gitlab(path: str, text: str, sources: Sources, plan: Plan) -> Iterator[File
         if runs is Truth.NEVER:
             runs, said = push.runs(gitlab.merge_request(plan.branch))
         if runs is not Truth.NEVER:
-            what, undecided = (
-                f"it tells to run {push.how.removeprefix('runs ')}",
-                push.undecided or _unclear(push.guard) or said,
-            )
+            what = f"it tells to run {push.how.removeprefix('runs ')}"
+            undecided = push.undecided or _unclear(push.guard) or said
             yield FileFinding(push.path, push.line, "not-gated-on-default-branch", what, _PAST, undecided)
     for where, line, what in gitlab.unknown_includes(path, text, sources) if _WORDS[1] in text.lower() else ():
         yield FileFinding(where, line, "unseen-include", "it includes what this checkout does not hold", _PAST, what)
