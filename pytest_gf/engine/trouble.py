@@ -172,7 +172,7 @@ class Observed:
     """A value that a clause judges: ``assert value.holds``. It has one method that says what is wrong, if anything is.
 
     ``promised`` says what the contract promises, ``seen`` all that was seen, in a line each. Where a text with attributes in braces
-    says it, as in "bucket {self.name} is listed", it stands in ``promises`` or ``sees``.
+    says it, as in "{self.name} is listed", it stands in ``promises`` or ``sees``.
     """
 
     promises: ClassVar[str]

@@ -71,16 +71,13 @@ class CacheSurface(Observed):
 
     @property
     def _lacks(self) -> list[str]:
-        lacks = []
-        if not self.sha256:
-            lacks.append("no SHA256: Bazel refuses the cache")
-        if not self.zstd:
-            lacks.append("no ZSTD: --remote_cache_compression fails")
-        if not self.updates_actions:
-            lacks.append("no updates of the action cache: nothing that is built will ever be found again")
-        if self._does_execute:
-            lacks.append(f"the endpoint offers remote execution (Execute {self.executing})")
-        return lacks
+        checks = {
+            "no SHA256: Bazel refuses the cache": not self.sha256,
+            "no ZSTD: --remote_cache_compression fails": not self.zstd,
+            "no updates of the action cache: nothing that is built will ever be found again": not self.updates_actions,
+            f"the endpoint offers remote execution (Execute {self.executing})": self._does_execute,
+        }
+        return [says for says, is_so in checks.items() if is_so]
 
 
 @dataclass(frozen=True)
@@ -145,8 +142,8 @@ class WrittenBlob(Observed):
 
     def trouble(self) -> Trouble | None:
         log = f"see bazel-remote's log; {WITHOUT}"
-        if self.acknowledged != "OK":
-            said = self.acknowledged
+        said = self.acknowledged
+        if said != "OK":
             says = f"bazel-remote refuses the write: {said}"
             return Trouble(refused(said) or Cause("cache-fails", "bazel"), says, log, behind(said, self.bucket))
         if not self.key:
@@ -164,10 +161,8 @@ class WrittenBlob(Observed):
     def _lost(self) -> str:
         if s3_words(self.miss):
             return f"S3 refused it in silence, as it refuses a read: {self.miss}{s3_words(self.miss)}"
-        return (
-            "S3 refused it in silence (credential, full disk), bazel-remote writes to another bucket or prefix, "
-            "or its uploads wait in its queue"
-        )
+        elsewhere = "bazel-remote writes to another bucket or prefix, or its uploads wait in its queue"
+        return f"S3 refused it in silence (credential, full disk), {elsewhere}"
 
 
 _REFUSED = (
@@ -267,11 +262,8 @@ class HotCache(Observed):
             return wrong
         if not self.backend.bucket:
             return [*wrong, f"no S3 stands behind it: {self.path} is all there is"]
-        for name, has, should in (
-            ("bucket", self.backend.bucket, self.contract.bucket),
-            ("prefix", self.backend.prefix, self.contract.prefix),
-            ("S3", self.backend.host, self.contract.host),
-        ):
+        for name, word in (("bucket", "bucket"), ("prefix", "prefix"), ("host", "S3")):
+            has, should = getattr(self.backend, name), getattr(self.contract, name)
             if has != should:
-                wrong.append(f"its {name} is {has or 'none'}, not {should or 'none'}")
+                wrong.append(f"its {word} is {has or 'none'}, not {should or 'none'}")
         return wrong

@@ -55,10 +55,8 @@ class Disk:
         """Why the markers are not known, "" where they are."""
         if self.stalled:
             return f"stalled disk: exec begins, and listing {self.data.path} hangs"
-        for folder in (self.data, self.buckets):
-            if folder.state == "unreadable":
-                return f"{folder.path} can't be listed in the pod: permissions or mount"
-        return ""
+        unread = next((folder.path for folder in (self.data, self.buckets) if folder.state == "unreadable"), "")
+        return f"{unread} can't be listed in the pod: permissions or mount" if unread else ""
 
 
 @dataclass(frozen=True)

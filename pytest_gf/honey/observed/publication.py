@@ -118,11 +118,8 @@ class ReadBack(Observed):
             lost = tuple(Cause("bucket-index-loss", bucket) for bucket in behind)
             return replace(trouble, says=says, because=(*trouble.because, *lost))
         if self.unsigned:
-            return Trouble(
-                Cause("not-signed", "attic"),
-                f"{len(self.unsigned)} narinfos lack a good signature of the pinned key, the first of {self.unsigned[0]}",
-                "clients refuse them; see attic.key-pinned",
-            )
+            says = f"{len(self.unsigned)} narinfos lack a good signature of the pinned key, the first of {self.unsigned[0]}"
+            return Trouble(Cause("not-signed", "attic"), says, "clients refuse them; see attic.key-pinned")
         return None
 
 
@@ -153,10 +150,9 @@ class BucketsAfter(Observed):
         for when, listing in (("at once", self.at_once), (f"after {self.gap:g} s idle", self.later)):
             missing = listing.lacks(*self.protected)
             if missing:
-                says = (
-                    f"bucket-index loss after a push (the class of 2026-05-08 and 05-13), {when}: {', '.join(missing)} left the"
-                    f" listing; {self.profile} pushed {self.delta} paths"
-                )
+                pushed = f"{self.profile} pushed {self.delta} paths"
+                left = f"{when}: {', '.join(missing)} left the listing; {pushed}"
+                says = f"bucket-index loss after a push (the class of 2026-05-08 and 05-13), {left}"
                 return Trouble(Cause("bucket-index-loss", missing[0]), says, STOP)
             if not listing.answer.ok:
                 return Trouble(Cause("s3-fails"), f"S3 can't list its buckets {when}: {listing.answer}", STOP)

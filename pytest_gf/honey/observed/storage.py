@@ -57,9 +57,8 @@ class VolumeClaim(Observed):
     def in_words(self, owner: Mapping[str, Any]) -> str:
         """Name the claim that a volume's claimRef means, "" for none; one that was deleted may have had this one's name."""
         name = _name_of(owner) if owner else ""
-        return (
-            name if name != self.reference or self.is_claimed_by(owner) else f"{name}, which was deleted and made anew"
-        )
+        was_deleted = name == self.reference and not self.is_claimed_by(owner)
+        return f"{name}, which was deleted and made anew" if was_deleted else name
 
     @property
     def instead(self) -> str:
@@ -142,9 +141,7 @@ class Volume(Observed):
 
     @property
     def _theirs(self) -> bool:
-        return self.provisioner == self.promised_provisioner or self.provisioner.endswith(
-            f".{self.promised_provisioner}"
-        )
+        return f".{self.provisioner}".endswith(f".{self.promised_provisioner}")
 
     @property
     def seen(self) -> str:
@@ -152,9 +149,8 @@ class Volume(Observed):
             return self.tied
         where = "no node in particular" if self.nodes is None else ", ".join(self.nodes) or "no node"
         affinity = f" ({self.affinity})" if self.affinity else ""
-        return (
-            f"volume {self.name}: {where}{affinity}; class {self.storage_class}: {self.provisioner or 'no such class'}"
-        )
+        by = self.provisioner or "no such class"
+        return f"volume {self.name}: {where}{affinity}; class {self.storage_class}: {by}"
 
     def trouble(self) -> Trouble | None:
         if not self._wrong:
@@ -178,7 +174,6 @@ class Volume(Observed):
             where = one if self.nodes is None else ", ".join(self.nodes) or "no node that is there"
             return f"the volume can be mounted on {where}, not on {self.promised_node} alone"
         if not self._theirs:
-            return (
-                f"storage class {self.storage_class} is {self.provisioner or 'gone'}: it is no OpenEBS class any more"
-            )
+            by = self.provisioner or "gone"
+            return f"storage class {self.storage_class} is {by}: it is no OpenEBS class any more"
         return ""
