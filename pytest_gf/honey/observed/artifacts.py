@@ -53,9 +53,8 @@ class Apart(Observed):
             return Trouble(Cause("artifact-shared", " and ".join(self.sharers)), says, step)
         if self.stranger:
             says = f"the signing key's public half is {self.stranger}, and the pinned one is another"
-            return Trouble(
-                Cause("other-key"), says, "was the key rotated? then pin the new one everywhere (attic.key-pinned)"
-            )
+            step = "was the key rotated? then pin the new one everywhere (attic.key-pinned)"
+            return Trouble(Cause("other-key"), says, step)
         return None
 
 

@@ -91,9 +91,8 @@ class PublicRead(Observed):
             return None
         says = "the cache does not call itself public"
         if asked:
-            says = (
-                f"a token is asked for ({', '.join(asked)}): the cache is private, or this surface knows no such cache"
-            )
+            why = "the cache is private, or this surface knows no such cache"
+            says = f"a token is asked for ({', '.join(asked)}): {why}"
         step = "make the cache public again (attic cache configure --public); runners read without a token"
         return Trouble(Cause("cache-private", "attic"), says, step)
 
@@ -274,10 +273,9 @@ class Place(Observed):
         return Trouble(Cause("sends-elsewhere", "attic"), sends, step) if sends else None
 
     def _sends_elsewhere(self) -> str:
-        if self.substituter and self.substituter.rstrip("/").rpartition("/")[2] != self.contract_cache:
-            return (
-                f"the cache that answers is another than {self.contract_cache}: it sends clients to {self.substituter}"
-            )
-        if self.substituter and (urlsplit(self.substituter).hostname or "") not in self.known:
-            return f"the cache sends clients to {self.substituter}, which nobody promised"
+        sent = self.substituter
+        if sent and sent.rstrip("/").rpartition("/")[2] != self.contract_cache:
+            return f"the cache that answers is another than {self.contract_cache}: it sends clients to {sent}"
+        if sent and (urlsplit(sent).hostname or "") not in self.known:
+            return f"the cache sends clients to {sent}, which nobody promised"
         return ""

@@ -174,9 +174,8 @@ def _cause(kinds: Iterable[str], bucket: str) -> Cause:
 
 def _meaning(kinds: Iterable[str]) -> str:
     """Return what the kinds of findings mean together."""
-    return "; ".join(
-        [*([CORRUPT] if _corrupt(kinds) else []), *(text for kind, text in _MEANINGS.items() if kind in kinds)]
-    )
+    corrupt = [CORRUPT] if _corrupt(kinds) else []
+    return "; ".join([*corrupt, *(text for kind, text in _MEANINGS.items() if kind in kinds)])
 
 
 @dataclass
@@ -253,10 +252,8 @@ class AuditedBucket(Observed):
 
     @property
     def seen(self) -> str:
-        answers = "; ".join(
-            f"{area}/ {'has objects' if area in self.found else answer}" for area, answer in self.listings
-        )
-        return f"{self.bucket}; ListObjectsV2: {answers}"
+        answers = [f"{area}/ {'has objects' if area in self.found else answer}" for area, answer in self.listings]
+        return f"{self.bucket}; ListObjectsV2: {'; '.join(answers)}"
 
     def trouble(self) -> Trouble | None:
         bad, name = [answer for _, answer in self.listings if answer != ANSWERED], self.bucket.name
@@ -344,11 +341,9 @@ class AuditServed(Observed):
         return Trouble(way.cause(self.bucket), says, step, behind(way.status, self.bucket))
 
     def _wrongs(self) -> list[str]:
-        hides = [
-            f"wrong in S3 and right through gRPC: the hot cache hides {blob.stored.key} {blob.stored.state}"
-            for blob in self._hidden
-        ]
-        return [*(blob.wrong for blob in self._bad), *hides]
+        hides = "wrong in S3 and right through gRPC: the hot cache hides"
+        hidden = (blob.stored for blob in self._hidden)
+        return [*(blob.wrong for blob in self._bad), *(f"{hides} {stored.key} {stored.state}" for stored in hidden)]
 
     @property
     def _bad(self) -> list[AskedBlob]:

@@ -71,10 +71,8 @@ class StateLock(Observed):
 
     def trouble(self) -> Trouble | None:
         if self.refused:
-            says = (
-                f"the state's own credential may not read the lock ({self.refused}): OpenTofu makes one, and can't release"
-                " it, since a release reads it first"
-            )
+            then = "OpenTofu makes one, and can't release it, since a release reads it first"
+            says = f"the state's own credential may not read the lock ({self.refused}): {then}"
             step = f"{NO_APPLY}; give the state's credential back its right to read {self.key}"
             return Trouble(Cause("right-missing", self.key), says, step)
         if not self.held:
@@ -83,11 +81,9 @@ class StateLock(Observed):
             says = f"what lies in the lock's place is no lock: {self.wrong}"
             step = f"nobody can release it by its ID: find out who wrote {self.key}, then delete it"
             return Trouble(Cause("lock-left", self.stack), says, step)
-        kind = (
-            "a lock from the future, so a clock is wrong (the runner's or the server's)"
-            if self.ahead
-            else "a stale lock"
-        )
+        kind = "a stale lock"
+        if self.ahead:
+            kind = "a lock from the future, so a clock is wrong (the runner's or the server's)"
         beside = f". {self.left} waits beside it: the same apply may have left both" if self.left else ""
         push = f"; after that push {self.left} (see state.errored-absent), and only then apply" if self.left else ""
         unlock = f"see that {self.lock.who} runs no more, then: tofu force-unlock {shlex.quote(self.lock.id)} (in the stack's folder)"
@@ -191,10 +187,8 @@ class StateResources(Observed):
         moved = f"; {self.added} others came: moved or replaced?" if self.added == self.gone else ""
         said = f"; --gf-baseline-allow-destroyed says {self.allowed}" if self.allowed is not None else ""
         whole = "all " if self.gone == len(self.known.managed) else ""
-        says = (
-            f"{whole}{self.gone} managed instances are gone from the state{moved}{said}: where the configuration still has them,"
-            " a plan would create them anew"
-        )
+        anew = "where the configuration still has them, a plan would create them anew"
+        says = f"{whole}{self.gone} managed instances are gone from the state{moved}{said}: {anew}"
         step = f"{KEEP}; where they were destroyed on purpose: --gf-baseline-allow-destroyed={self.stack}:{self.gone}"
         because = (Cause("state-is-none", self.stack), Cause("state-replaced", self.stack))
         return Trouble(Cause("state-resources-gone", self.stack), says, step, because)
@@ -231,10 +225,8 @@ class StateOwn(Observed):
                 shared.append(f"{stack} has the same lineage and {common} of the same managed addresses")
         if not shared:
             return None
-        step = (
-            f"{KEEP}; which of the stacks is it? Look for a key that was copied, or a backend that points at another's"
-        )
-        return Trouble(Cause("state-replaced", self.stack), "; ".join(shared), step)
+        look = "which of the stacks is it? Look for a key that was copied, or a backend that points at another's"
+        return Trouble(Cause("state-replaced", self.stack), "; ".join(shared), f"{KEEP}; {look}")
 
 
 @dataclass(frozen=True)

@@ -37,14 +37,8 @@ def index_loss(bucket: str, missing: tuple[str, ...], protected: tuple[str, ...]
 
 def losses(bucket: str) -> tuple[Cause, ...]:
     """Return what may stand behind a NoSuchBucket. That answer alone does not tell which. The cause that was seen explains it."""
-    return (
-        Cause("bucket-index-loss", bucket),
-        Cause("bucket-index-loss"),
-        Cause("bucket-gone", bucket),
-        Cause("bucket-folder-replaced", bucket),
-        OFFLINE,
-        MOUNT,
-    )
+    lost = Cause("bucket-index-loss", bucket), Cause("bucket-index-loss")
+    return (*lost, Cause("bucket-gone", bucket), Cause("bucket-folder-replaced", bucket), OFFLINE, MOUNT)
 
 
 def refusals(bucket: str) -> tuple[Cause, ...]:
@@ -119,10 +113,8 @@ class BucketView(Observed):
     @property
     def barred(self) -> bool:
         """Whether it is the disk that refuses reads: RustFS's HeadBucket needs the right to ListObjectsV2, and was answered."""
-        known = self.around.readiness is not None or (
-            self.markers is not None and self.markers.data in {"file", "other"}
-        )
-        return self.head_found and self.objects.forbidden and known
+        is_no_folder = self.markers is not None and self.markers.data in {"file", "other"}
+        return self.head_found and self.objects.forbidden and (is_no_folder or self.around.readiness is not None)
 
     @property
     def hidden(self) -> bool:

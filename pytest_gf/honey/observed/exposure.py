@@ -33,9 +33,8 @@ class Exposure(Observed):
 
     @property
     def seen(self) -> str:
-        return (
-            f"{', '.join(map(str, self.ways)) or 'nothing'} leads to {', '.join(self.through)}; not looked at: {UNSEEN}"
-        )
+        ways = ", ".join(map(str, self.ways)) or "nothing"
+        return f"{ways} leads to {', '.join(self.through)}; not looked at: {UNSEEN}"
 
     def trouble(self) -> Trouble | None:
         if not self._open:

@@ -146,12 +146,9 @@ class Inventory(Observed):
     @property
     def table(self) -> str:
         """One line a candidate, the outcome first."""
-        step = (
-            "; prove it: a target file of its endpoint, then pytest -m guard --gf-target=FILE"
-            if self.result != NONE
-            else ""
-        )
-        return "\n".join([f"{self.result}{step}", *(f"  {candidate}" for candidate in self.candidates)])
+        prove = "; prove it: a target file of its endpoint, then pytest -m guard --gf-target=FILE"
+        first = self.result if self.result == NONE else f"{self.result}{prove}"
+        return "\n".join([first, *(f"  {candidate}" for candidate in self.candidates)])
 
     @property
     def seen(self) -> str:

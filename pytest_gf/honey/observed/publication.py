@@ -73,9 +73,8 @@ class Published(Observed):
         if not wrong:
             return None
         sign = push_log.gravest(self.stderr)
-        kind, step = (
-            (sign.kind, sign.next_step) if sign is not None else (push_log.UNKNOWN, push_log.NEXT[push_log.UNKNOWN])
-        )
+        kind = sign.kind if sign is not None else push_log.UNKNOWN
+        step = sign.next_step if sign is not None else push_log.NEXT[kind]
         if self.lost:  # Attic says InternalServerError to everything; what S3 lists tells.
             kind = push_log.RECURRENCE
         says = f"{len(wrong)} of {len(self.pushes)} pushes were not taken ({kind}), the first {wrong[0].store_path}: {wrong[0].answer}"

@@ -217,7 +217,5 @@ class RcaEvidence(Observed):
         if not self.restarted:
             return None
         says = f"it came too late: {'; '.join(self.restarted)} a container was started, and what it knew before is gone"
-        step = (
-            "keep the log of what ran before (rca/log-*-previous.txt) and who restarted it; a restart proves no repair"
-        )
-        return Trouble(Cause("evidence-lost"), says, step)
+        keep = "keep the log of what ran before (rca/log-*-previous.txt) and who restarted it"
+        return Trouble(Cause("evidence-lost"), says, f"{keep}; a restart proves no repair")
