@@ -69,13 +69,8 @@ class {type}(Observed):
     wanted: str
     found: str
 
-    @property
-    def promised(self) -> str:
-        return f"the {words} is {{self.wanted}}"
-
-    @property
-    def seen(self) -> str:
-        return f"the {words} is {{self.found}}"
+    promises = "the {words} is {{self.wanted}}"
+    sees = "the {words} is {{self.found}}"
 
     def trouble(self) -> Trouble | None:
         if self.found == self.wanted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 
 class Severity(StrEnum):
@@ -170,18 +171,22 @@ class Trouble:
 class Observed:
     """A value that a clause judges: ``assert value.holds``. It has one method that says what is wrong, if anything is.
 
-    ``promised`` says what the contract promises, ``seen`` all that was seen, in a line each.
+    ``promised`` says what the contract promises, ``seen`` all that was seen, in a line each. Where a text with attributes in braces
+    says it, as in "{self.name} is listed", it stands in ``promises`` or ``sees``.
     """
+
+    promises: ClassVar[str]
+    sees: ClassVar[str]
 
     @property
     def promised(self) -> str:
         """What the contract promises."""
-        raise NotImplementedError
+        return self.promises.format(self=self)
 
     @property
     def seen(self) -> str:
         """All that was seen: the answers around the wrong one make the diagnosis."""
-        raise NotImplementedError
+        return self.sees.format(self=self)
 
     def trouble(self) -> Trouble | None:
         """Return what is not as promised, or None if all is as promised."""

@@ -20,8 +20,7 @@ from pytest_gf.honey.observed.bucket import ABOUT_S3
 from pytest_gf.honey.observed.disk import Disk
 from pytest_gf.honey.observed.exposure import Endpoint
 from pytest_gf.honey.observed.gates import Passed, WriteGate
-from pytest_gf.honey.observed.ha import Limit
-from pytest_gf.honey.observed.inventory import Inventory
+from pytest_gf.honey.observed.ha import Inventory, Limit
 from pytest_gf.honey.observed.s3 import BucketListed
 from pytest_gf.honey.observed.state import StateBody, StateListing
 from pytest_gf.honey.observed.workload import Placement

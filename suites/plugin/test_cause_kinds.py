@@ -78,7 +78,7 @@ def test_a_node_that_is_down_is_one_cause() -> None:
     assert "bumble: storage" in nodes.diagnosis
     assert cause(replace(nodes, gone=())) == Cause("node-down", "honey")
     assert replace(nodes, down=(), gone=()).holds
-    volume = Volume("v", (), "c", "openebs", "bumble", "openebs")
+    volume = Volume("v", (), "bumble", "openebs", "c", "openebs")
     assert because(volume) == (down,)
     assert because(replace(volume, nodes=None, because=(Cause("claim-wrong", "d"),))) == (Cause("claim-wrong", "d"),)
 
@@ -87,7 +87,7 @@ def test_what_breaks_the_shape_is_behind_strict_ha_alone_where_nothing_is_waived
     wrong = (Cause("claim-wrong", "data"),)
     shape = InterimShape("one", "two", ("the claim",), wrong)
     assert because(shape) == wrong
-    strict = Strict("volume", "a", "b", "tied", "prove it", waivable=False, because=shape.causes)
+    strict = Strict("a", "b", "tied", "prove it", waivable=False, because=shape.causes)
     assert because(strict) == (Cause("interim-shape"),)
     assert because(replace(strict, waivable=True)) == ()
     assert replace(strict, missing="").holds

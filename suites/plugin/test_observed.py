@@ -14,9 +14,9 @@ from pytest_gf.honey.observed.bazel import CacheSurface
 from pytest_gf.honey.observed.bucket import BucketOnDisk, BucketView, ListAfter, Surroundings
 from pytest_gf.honey.observed.disk import Disk
 from pytest_gf.honey.observed.exposure import Endpoint
+from pytest_gf.honey.observed.s3 import AnonymousView
 from pytest_gf.honey.observed.scratch import ScratchBucket, ScratchGone, ScratchObject
 from pytest_gf.honey.observed.state import StateBody, StateListing, StateShape
-from pytest_gf.honey.observed.surface import AnonymousView
 from pytest_gf.honey.observed.workload import ClusterNode, ClusterSeen, Readiness
 
 OK = Answer(200)

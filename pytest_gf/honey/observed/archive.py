@@ -83,12 +83,11 @@ class Archive(Observed):
     def trouble(self) -> Trouble | None:
         lost = f"; {NO_RESTART}" if self._may_be_the_table() else ""
         if self.info is None:
-            says = (
-                f"not in the cache: {self.missing}" if self.missing.startswith("404") else f"no narinfo: {self.missing}"
-            )
+            absent = "not in the cache" if self.missing.startswith("404") else "no narinfo"
             lost = f"; if many paths are gone at once: {NO_RESTART}" if lost else ""
             step = f"is the store hash right, was it collected (retention)? {KEEP}{lost}"
-            return Trouble(Cause("path-missing", "attic"), says, step, (Cause("no-nix-cache", "attic"),))
+            because = (Cause("no-nix-cache", "attic"),)
+            return Trouble(Cause("path-missing", "attic"), f"{absent}: {self.missing}", step, because)
         why = self._why_not_whole(self.info)
         if not why:
             return None

@@ -39,11 +39,7 @@ class Apart(Observed):
     stranger: str = ""
     sharers: tuple[str, ...] = ()
 
-    @property
-    def promised(self) -> str:
-        return (
-            f"{self.artifact} is an artifact of its own: no other place holds its value, base64 of it, or a cut of it"
-        )
+    promises = "{self.artifact} is an artifact of its own: no other place holds its value, base64 of it, or a cut of it"
 
     @property
     def seen(self) -> str:
@@ -57,9 +53,8 @@ class Apart(Observed):
             return Trouble(Cause("artifact-shared", " and ".join(self.sharers)), says, step)
         if self.stranger:
             says = f"the signing key's public half is {self.stranger}, and the pinned one is another"
-            return Trouble(
-                Cause("other-key"), says, "was the key rotated? then pin the new one everywhere (attic.key-pinned)"
-            )
+            step = "was the key rotated? then pin the new one everywhere (attic.key-pinned)"
+            return Trouble(Cause("other-key"), says, step)
         return None
 
 

@@ -41,9 +41,7 @@ class CacheInfo(Observed):
 
     said: Said
 
-    @property
-    def promised(self) -> str:
-        return "nix-cache-info answers 200 with StoreDir /nix/store"
+    promises = "nix-cache-info answers 200 with StoreDir /nix/store"
 
     @property
     def seen(self) -> str:
@@ -74,9 +72,7 @@ class PublicRead(Observed):
     answers: Mapping[str, Said]
     is_public: bool | None = None
 
-    @property
-    def promised(self) -> str:
-        return "cache and narinfos are read without a token, and the cache says that it is public"
+    promises = "cache and narinfos are read without a token, and the cache says that it is public"
 
     @property
     def seen(self) -> str:
@@ -95,9 +91,8 @@ class PublicRead(Observed):
             return None
         says = "the cache does not call itself public"
         if asked:
-            says = (
-                f"a token is asked for ({', '.join(asked)}): the cache is private, or this surface knows no such cache"
-            )
+            why = "the cache is private, or this surface knows no such cache"
+            says = f"a token is asked for ({', '.join(asked)}): {why}"
         step = "make the cache public again (attic cache configure --public); runners read without a token"
         return Trouble(Cause("cache-private", "attic"), says, step)
 
@@ -144,9 +139,7 @@ class Pinned(Observed):
     published: str
     pinned: str
 
-    @property
-    def promised(self) -> str:
-        return f"the cache publishes {self.pinned}"
+    promises = "the cache publishes {self.pinned}"
 
     @property
     def seen(self) -> str:
@@ -173,9 +166,7 @@ class Signed(Observed):
     info: NarInfo
     key: PublicKey
 
-    @property
-    def promised(self) -> str:
-        return f"the narinfo of {self.info.store_path} carries a good signature of {self.key.name}"
+    promises = "the narinfo of {self.info.store_path} carries a good signature of {self.key.name}"
 
     @property
     def seen(self) -> str:
@@ -202,13 +193,8 @@ class Miss(Observed):
     said: Said
     store_hash: str
 
-    @property
-    def promised(self) -> str:
-        return "a path that is not there is 404, so that Nix goes on to build it"
-
-    @property
-    def seen(self) -> str:
-        return f"{self.said.surface}: narinfo of {self.store_hash}: {self.said}"
+    promises = "a path that is not there is 404, so that Nix goes on to build it"
+    sees = "{self.said.surface}: narinfo of {self.store_hash}: {self.said}"
 
     def trouble(self) -> Trouble | None:
         if self.said.status == NOT_FOUND:
@@ -229,13 +215,8 @@ class AnonymousPush(Observed):
 
     said: Said
 
-    @property
-    def promised(self) -> str:
-        return "who has no token is refused by Attic where the right to push is needed"
-
-    @property
-    def seen(self) -> str:
-        return f"{self.said.surface}: get-missing-paths {self.said}"
+    promises = "who has no token is refused by Attic where the right to push is needed"
+    sees = "{self.said.surface}: get-missing-paths {self.said}"
 
     def trouble(self) -> Trouble | None:
         if self.said.status in {REFUSED, PRIVATE}:
@@ -264,14 +245,12 @@ class Place(Observed):
     known: tuple[str, ...] = ()
     """Hosts that cache-config may name: the contract's and the target's."""
 
+    promises = "{self.surface} is {self.contract}, and its cache is {self.contract_cache}"
+
     @property
     def is_contracts(self) -> bool:
         """Whether the address is the contract's, to the letter but for a slash at its end."""
         return self.address.rstrip("/") == self.contract.rstrip("/")
-
-    @property
-    def promised(self) -> str:
-        return f"{self.surface} is {self.contract}, and its cache is {self.contract_cache}"
 
     @property
     def seen(self) -> str:
@@ -294,10 +273,9 @@ class Place(Observed):
         return Trouble(Cause("sends-elsewhere", "attic"), sends, step) if sends else None
 
     def _sends_elsewhere(self) -> str:
-        if self.substituter and self.substituter.rstrip("/").rpartition("/")[2] != self.contract_cache:
-            return (
-                f"the cache that answers is another than {self.contract_cache}: it sends clients to {self.substituter}"
-            )
-        if self.substituter and (urlsplit(self.substituter).hostname or "") not in self.known:
-            return f"the cache sends clients to {self.substituter}, which nobody promised"
+        sent = self.substituter
+        if sent and sent.rstrip("/").rpartition("/")[2] != self.contract_cache:
+            return f"the cache that answers is another than {self.contract_cache}: it sends clients to {sent}"
+        if sent and (urlsplit(sent).hostname or "") not in self.known:
+            return f"the cache sends clients to {sent}, which nobody promised"
         return ""

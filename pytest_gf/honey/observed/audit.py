@@ -18,10 +18,9 @@ from pytest_gf.honey.observed.blobs import (
     ServedBlob,
     State,
     StoredBlob,
-    old,
+    beside,
     rotten,
     shown,
-    unasked,
 )
 from pytest_gf.honey.observed.bucket import PRESERVE
 from pytest_gf.honey.observed.s3 import BucketListed
@@ -120,15 +119,13 @@ class ShardAudit(Observed):
     when: Judged = Judged()
     unread: tuple[str, ...] = ()
 
+    promises = "each object below {self.shard}/ of {self.bucket.name} decodes, hashes to its key (in its folder), and names only blobs that are there"
+
     @property
     def note(self) -> str:
         """What is to be read beside a row that holds."""
         empty = f"{self.tally.empty} results of no bytes (a miss to Bazel)" if self.tally.empty else ""
         return "; ".join(part for part in (str(self.when), empty) if part)
-
-    @property
-    def promised(self) -> str:
-        return f"each object below {self.shard}/ of {self.bucket.name} decodes, hashes to its key (in its folder), and names only blobs that are there"
 
     @property
     def seen(self) -> str:
@@ -177,9 +174,8 @@ def _cause(kinds: Iterable[str], bucket: str) -> Cause:
 
 def _meaning(kinds: Iterable[str]) -> str:
     """Return what the kinds of findings mean together."""
-    return "; ".join(
-        [*([CORRUPT] if _corrupt(kinds) else []), *(text for kind, text in _MEANINGS.items() if kind in kinds)]
-    )
+    corrupt = [CORRUPT] if _corrupt(kinds) else []
+    return "; ".join([*corrupt, *(text for kind, text in _MEANINGS.items() if kind in kinds)])
 
 
 @dataclass
@@ -194,6 +190,10 @@ class Outside(Observed):
     keys: list[str] = field(default_factory=list)
     elsewhere: dict[str, str] = field(default_factory=dict)
     more: bool = False
+
+    promises = (
+        "each object of the cache in {self.bucket.name} lies below AREA/HH/, where HH are its digest's first two digits"
+    )
 
     def stray(self, keys: list[str]) -> None:
         """Note keys that lie in no folder at all."""
@@ -214,10 +214,6 @@ class Outside(Observed):
     def note(self) -> str:
         """What is to be read beside a row that holds."""
         return f"{self._elsewhere} elsewhere (no part of the cache, not judged)" if self.elsewhere else ""
-
-    @property
-    def promised(self) -> str:
-        return f"each object of the cache in {self.bucket.name} lies below AREA/HH/, where HH are its digest's first two digits"
 
     @property
     def seen(self) -> str:
@@ -247,21 +243,17 @@ class AuditedBucket(Observed):
     listings: tuple[tuple[str, str], ...]
     found: tuple[str, ...]
 
+    promises = "ListBuckets shows {self.bucket.name}, and ListObjectsV2 answers for each area of it"
+
     @property
     def areas(self) -> tuple[str, ...]:
         """Where something lies, or may lie: a listing that failed is no empty one."""
         return tuple(area for area, answer in self.listings if area in self.found or answer != ANSWERED)
 
     @property
-    def promised(self) -> str:
-        return f"ListBuckets shows {self.bucket.name}, and ListObjectsV2 answers for each area of it"
-
-    @property
     def seen(self) -> str:
-        answers = "; ".join(
-            f"{area}/ {'has objects' if area in self.found else answer}" for area, answer in self.listings
-        )
-        return f"{self.bucket}; ListObjectsV2: {answers}"
+        answers = [f"{area}/ {'has objects' if area in self.found else answer}" for area, answer in self.listings]
+        return f"{self.bucket}; ListObjectsV2: {'; '.join(answers)}"
 
     def trouble(self) -> Trouble | None:
         bad, name = [answer for _, answer in self.listings if answer != ANSWERED], self.bucket.name
@@ -319,14 +311,12 @@ class AuditServed(Observed):
     deadly: tuple[StoredBlob, ...] = ()
     """Those that were not asked for, since a bazel-remote may die of them."""
 
+    promises = "what the audit read comes through gRPC as it lies in S3: by ByteStream and Batch, as it is and as zstd"
+
     @property
     def note(self) -> str:
         """What is to be read beside a row that holds."""
-        return f"{old(self.modes)}{unasked(self.deadly)}".removeprefix("; ")
-
-    @property
-    def promised(self) -> str:
-        return "what the audit read comes through gRPC as it lies in S3: by ByteStream and Batch, as it is and as zstd"
+        return beside(self.modes, self.deadly).removeprefix("; ")
 
     @property
     def seen(self) -> str:
@@ -334,7 +324,7 @@ class AuditServed(Observed):
         skipped = f", {self.skipped} findings not asked for" if self.skipped else ""
         return (
             f"{len(self.blobs)} blobs{skipped}: {good} right in both, {len(self._hidden)} hidden, {len(self._bad)} wrong"
-            f"{old(self.modes)}{unasked(self.deadly)}{shown(self._wrongs())}"
+            f"{beside(self.modes, self.deadly)}{shown(self._wrongs())}"
         )
 
     def trouble(self) -> Trouble | None:
@@ -351,11 +341,9 @@ class AuditServed(Observed):
         return Trouble(way.cause(self.bucket), says, step, behind(way.status, self.bucket))
 
     def _wrongs(self) -> list[str]:
-        hides = [
-            f"wrong in S3 and right through gRPC: the hot cache hides {blob.stored.key} {blob.stored.state}"
-            for blob in self._hidden
-        ]
-        return [*(blob.wrong for blob in self._bad), *hides]
+        hides = "wrong in S3 and right through gRPC: the hot cache hides"
+        hidden = (blob.stored for blob in self._hidden)
+        return [*(blob.wrong for blob in self._bad), *(f"{hides} {stored.key} {stored.state}" for stored in hidden)]
 
     @property
     def _bad(self) -> list[AskedBlob]:

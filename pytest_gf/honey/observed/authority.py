@@ -54,14 +54,12 @@ class StateLock(Observed):
     refused: str = ""
     left: str = ""
 
+    promises = "no object lies at {self.key}"
+
     @property
     def ahead(self) -> bool:
         """Whether it comes from the future: a clock is wrong, and its age says nothing."""
         return self.age is not None and self.age < -FUTURE
-
-    @property
-    def promised(self) -> str:
-        return f"no object lies at {self.key}"
 
     @property
     def seen(self) -> str:
@@ -73,10 +71,8 @@ class StateLock(Observed):
 
     def trouble(self) -> Trouble | None:
         if self.refused:
-            says = (
-                f"the state's own credential may not read the lock ({self.refused}): OpenTofu makes one, and can't release"
-                " it, since a release reads it first"
-            )
+            then = "OpenTofu makes one, and can't release it, since a release reads it first"
+            says = f"the state's own credential may not read the lock ({self.refused}): {then}"
             step = f"{NO_APPLY}; give the state's credential back its right to read {self.key}"
             return Trouble(Cause("right-missing", self.key), says, step)
         if not self.held:
@@ -85,11 +81,9 @@ class StateLock(Observed):
             says = f"what lies in the lock's place is no lock: {self.wrong}"
             step = f"nobody can release it by its ID: find out who wrote {self.key}, then delete it"
             return Trouble(Cause("lock-left", self.stack), says, step)
-        kind = (
-            "a lock from the future, so a clock is wrong (the runner's or the server's)"
-            if self.ahead
-            else "a stale lock"
-        )
+        kind = "a stale lock"
+        if self.ahead:
+            kind = "a lock from the future, so a clock is wrong (the runner's or the server's)"
         beside = f". {self.left} waits beside it: the same apply may have left both" if self.left else ""
         push = f"; after that push {self.left} (see state.errored-absent), and only then apply" if self.left else ""
         unlock = f"see that {self.lock.who} runs no more, then: tofu force-unlock {shlex.quote(self.lock.id)} (in the stack's folder)"
@@ -120,11 +114,7 @@ class StateBaseline(Observed):
     accepted: int | None = None
     """The serial whose state is accepted as it is: a rollback on purpose."""
 
-    @property
-    def promised(self) -> str:
-        return (
-            f"lineage {self.known.lineage}, serial {self.known.serial} or later; the same serial means the same bytes"
-        )
+    promises = "lineage {self.known.lineage}, serial {self.known.serial} or later; the same serial means the same bytes"
 
     @property
     def seen(self) -> str:
@@ -197,10 +187,8 @@ class StateResources(Observed):
         moved = f"; {self.added} others came: moved or replaced?" if self.added == self.gone else ""
         said = f"; --gf-baseline-allow-destroyed says {self.allowed}" if self.allowed is not None else ""
         whole = "all " if self.gone == len(self.known.managed) else ""
-        says = (
-            f"{whole}{self.gone} managed instances are gone from the state{moved}{said}: where the configuration still has them,"
-            " a plan would create them anew"
-        )
+        anew = "where the configuration still has them, a plan would create them anew"
+        says = f"{whole}{self.gone} managed instances are gone from the state{moved}{said}: {anew}"
         step = f"{KEEP}; where they were destroyed on purpose: --gf-baseline-allow-destroyed={self.stack}:{self.gone}"
         because = (Cause("state-is-none", self.stack), Cause("state-replaced", self.stack))
         return Trouble(Cause("state-resources-gone", self.stack), says, step, because)
@@ -218,9 +206,7 @@ class StateOwn(Observed):
     others: Mapping[str, KnownState]
     unseen: tuple[str, ...] = ()
 
-    @property
-    def promised(self) -> str:
-        return f"no other stack has the body of {self.stack}, or its lineage together with its instances"
+    promises = "no other stack has the body of {self.stack}, or its lineage together with its instances"
 
     @property
     def seen(self) -> str:
@@ -239,10 +225,8 @@ class StateOwn(Observed):
                 shared.append(f"{stack} has the same lineage and {common} of the same managed addresses")
         if not shared:
             return None
-        step = (
-            f"{KEEP}; which of the stacks is it? Look for a key that was copied, or a backend that points at another's"
-        )
-        return Trouble(Cause("state-replaced", self.stack), "; ".join(shared), step)
+        look = "which of the stacks is it? Look for a key that was copied, or a backend that points at another's"
+        return Trouble(Cause("state-replaced", self.stack), "; ".join(shared), f"{KEEP}; {look}")
 
 
 @dataclass(frozen=True)
@@ -270,17 +254,15 @@ class WriteProof(Observed):
     deleted: bool = False
     left: str = ""
 
+    promises = (
+        "a conditional write makes the object; it reads back; a second one is refused and changes nothing; "
+        "it goes by a delete, and can be made again"
+    )
+
     @property
     def made(self) -> bool:
         """Whether the object was written at all: what comes after that was not looked at otherwise."""
         return bool(self.steps) and self.steps[0].good
-
-    @property
-    def promised(self) -> str:
-        return (
-            "a conditional write makes the object; it reads back; a second one is refused and changes nothing; "
-            "it goes by a delete, and can be made again"
-        )
 
     @property
     def seen(self) -> str:
@@ -308,9 +290,7 @@ class StateUnchanged(Observed):
     after: str
     answer: str
 
-    @property
-    def promised(self) -> str:
-        return f"{self.key} has ETag {self.before} still"
+    promises = "{self.key} has ETag {self.before} still"
 
     @property
     def seen(self) -> str:

@@ -1,4 +1,4 @@
-"""What the Bazel remote cache says it can do, how it misses, and whether what is written to it reaches S3."""
+"""The Bazel remote cache: what it can do, how it misses, whether a write reaches S3, what its pod keeps and what stands behind it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,9 @@ class CacheSurface(Observed):
     health: str
     http: str
 
-    @property
-    def promised(self) -> str:
-        return (
-            "GetCapabilities OK: SHA256, ZSTD, updates of the action cache; no remote execution, Execute UNIMPLEMENTED"
-        )
+    promises = (
+        "GetCapabilities OK: SHA256, ZSTD, updates of the action cache; no remote execution, Execute UNIMPLEMENTED"
+    )
 
     @property
     def seen(self) -> str:
@@ -73,16 +71,13 @@ class CacheSurface(Observed):
 
     @property
     def _lacks(self) -> list[str]:
-        lacks = []
-        if not self.sha256:
-            lacks.append("no SHA256: Bazel refuses the cache")
-        if not self.zstd:
-            lacks.append("no ZSTD: --remote_cache_compression fails")
-        if not self.updates_actions:
-            lacks.append("no updates of the action cache: nothing that is built will ever be found again")
-        if self._does_execute:
-            lacks.append(f"the endpoint offers remote execution (Execute {self.executing})")
-        return lacks
+        checks = {
+            "no SHA256: Bazel refuses the cache": not self.sha256,
+            "no ZSTD: --remote_cache_compression fails": not self.zstd,
+            "no updates of the action cache: nothing that is built will ever be found again": not self.updates_actions,
+            f"the endpoint offers remote execution (Execute {self.executing})": self._does_execute,
+        }
+        return [says for says, is_so in checks.items() if is_so]
 
 
 @dataclass(frozen=True)
@@ -98,9 +93,7 @@ class CacheMiss(Observed):
     bucket: str = ""
     """The bucket that the cache lies in."""
 
-    @property
-    def promised(self) -> str:
-        return "FindMissingBlobs says missing; Read, BatchReadBlobs and GetActionResult NOT_FOUND"
+    promises = "FindMissingBlobs says missing; Read, BatchReadBlobs and GetActionResult NOT_FOUND"
 
     @property
     def seen(self) -> str:
@@ -139,9 +132,7 @@ class WrittenBlob(Observed):
     miss: str = ""
     """What the cache said, after that, of a blob that nobody wrote: S3's refusal shows there."""
 
-    @property
-    def promised(self) -> str:
-        return f"a fresh blob is acknowledged, and its object stands in {self.bucket} within {self.within:g} s"
+    promises = "a fresh blob is acknowledged, and its object stands in {self.bucket} within {self.within:g} s"
 
     @property
     def seen(self) -> str:
@@ -151,8 +142,8 @@ class WrittenBlob(Observed):
 
     def trouble(self) -> Trouble | None:
         log = f"see bazel-remote's log; {WITHOUT}"
-        if self.acknowledged != "OK":
-            said = self.acknowledged
+        said = self.acknowledged
+        if said != "OK":
             says = f"bazel-remote refuses the write: {said}"
             return Trouble(refused(said) or Cause("cache-fails", "bazel"), says, log, behind(said, self.bucket))
         if not self.key:
@@ -170,10 +161,8 @@ class WrittenBlob(Observed):
     def _lost(self) -> str:
         if s3_words(self.miss):
             return f"S3 refused it in silence, as it refuses a read: {self.miss}{s3_words(self.miss)}"
-        return (
-            "S3 refused it in silence (credential, full disk), bazel-remote writes to another bucket or prefix, "
-            "or its uploads wait in its queue"
-        )
+        elsewhere = "bazel-remote writes to another bucket or prefix, or its uploads wait in its queue"
+        return f"S3 refused it in silence (credential, full disk), {elsewhere}"
 
 
 _REFUSED = (
@@ -210,3 +199,71 @@ def behind(status: str, bucket: str) -> tuple[Cause, ...]:
     if re.search(_GONE, status, re.IGNORECASE):
         return losses(bucket)
     return ABOUT_S3 if status.partition(":")[0] in {"INTERNAL", "UNKNOWN", "UNAVAILABLE", "cut"} else ()
+
+
+POD_LOCAL = {"": "the container's own layer", "emptyDir": "an emptyDir", "ephemeral": "an ephemeral volume"}
+"""Kinds of volumes that go with their pod. An ephemeral volume's claim is the pod's own (Kubernetes, generic ephemeral volumes)."""
+OUTLIVING = {"persistentVolumeClaim": "a PersistentVolumeClaim", "hostPath": "a folder of the node"}
+
+
+@dataclass(frozen=True)
+class CacheBackend:
+    """Where bazel-remote keeps its objects: bucket, prefix without slashes at its ends, and the host of S3."""
+
+    bucket: str
+    prefix: str
+    host: str
+
+    def __str__(self) -> str:
+        below = f" below {self.prefix}/" if self.prefix else ""
+        return f"bucket {self.bucket or 'none'}{below} at {self.host or 'no S3'}"
+
+
+@dataclass(frozen=True)
+class HotCache(Observed):
+    """The volume that the hot cache lies on, and the S3 behind it. Statements S014, S042.
+
+    ``kind`` is the volume's ("" for none). ``hidden`` says why options could not be read: then the backend is not judged.
+    """
+
+    deployment: str
+    path: str
+    kind: str
+    backend: CacheBackend
+    contract: CacheBackend
+    hidden: str = ""
+
+    promises = "{self.path} goes with the pod; what lasts lies in {self.contract}"
+
+    @property
+    def seen(self) -> str:
+        volume = POD_LOCAL.get(self.kind) or OUTLIVING.get(self.kind, f"a volume of kind {self.kind}")
+        behind = f"S3 not read: {self.hidden}" if self.hidden else str(self.backend)
+        return f"Deployment {self.deployment}: {self.path} is {volume}; {behind}"
+
+    def trouble(self) -> Trouble | None:
+        if not self._wrong:
+            return None
+        says = "; ".join(self._wrong)
+        if self.kind not in POD_LOCAL:
+            step = (
+                "is it meant? then S042 of the page is stale; what outlives the pod hides for longer what S3 has lost"
+            )
+            return Trouble(Cause("hot-cache-outlives", "bazel"), says, step)
+        step = "compare the Deployment with its stack: blobs are written elsewhere than the audit and the guard look"
+        return Trouble(Cause("cache-stores-elsewhere", "bazel"), says, step)
+
+    @property
+    def _wrong(self) -> list[str]:
+        wrong = []
+        if self.kind not in POD_LOCAL:
+            wrong.append(f"{self.path} outlives the pod: it is {OUTLIVING.get(self.kind, f'of kind {self.kind}')}")
+        if self.hidden:
+            return wrong
+        if not self.backend.bucket:
+            return [*wrong, f"no S3 stands behind it: {self.path} is all there is"]
+        for name, word in (("bucket", "bucket"), ("prefix", "prefix"), ("host", "S3")):
+            has, should = getattr(self.backend, name), getattr(self.contract, name)
+            if has != should:
+                wrong.append(f"its {word} is {has or 'none'}, not {should or 'none'}")
+        return wrong

@@ -110,9 +110,7 @@ class StoredBlobs(Observed):
     listed: int = 0
     more: bool = False
 
-    @property
-    def promised(self) -> str:
-        return f"each sampled object of {self.bucket.name} decodes, and its payload hashes to its key"
+    promises = "each sampled object of {self.bucket.name} decodes, and its payload hashes to its key"
 
     @property
     def seen(self) -> str:
@@ -179,11 +177,8 @@ class ServedBlob:
         if self.status == "OK" and self.cut:
             return f"cut: {name}: {self.cut}"
         if self.status == "OK":
-            which = (
-                "right in S3 and wrong through gRPC: the hot cache is wrong"
-                if whole
-                else "wrong in S3, and served as if right"
-            )
+            hot = "right in S3 and wrong through gRPC: the hot cache is wrong"
+            which = hot if whole else "wrong in S3, and served as if right"
             return f"{which}: Expected digest '{name}' does not match received digest '{self.sha256}/{self.size}'"
         which = "right in S3 and refused through gRPC" if whole else "wrong in S3, and refused"
         return f"{which}: {name}: {self.status}{s3_words(self.status)}"
@@ -220,9 +215,8 @@ class Modes:
             return cls()
         if len(modes) == 1:
             return cls(unclear=f"gRPC finds none of the blobs below {none[0]}/: {_SWITCHED}")
-        return cls(
-            unclear=f"blobs lie below {' and '.join(sorted(f'{mode}/' for mode in modes))}, and gRPC finds some of them: {_SWITCHED}"
-        )
+        both = " and ".join(sorted(f"{mode}/" for mode in modes))
+        return cls(unclear=f"blobs lie below {both}, and gRPC finds some of them: {_SWITCHED}")
 
     def judges(self, blob: StoredBlob, *, found: bool) -> bool:
         """Tell whether the cache is to have a blob: not one that it does not find, of a mode that it may have left."""
@@ -246,14 +240,12 @@ class ServedBlobs(Observed):
     deadly: tuple[StoredBlob, ...] = ()
     """Those that were not asked for, since a bazel-remote may die of them."""
 
+    promises = "what {self.bucket.name} holds comes through gRPC whole, and hashes to its digest"
+
     @property
     def note(self) -> str:
         """What is to be read beside a row that holds."""
-        return f"{old(self.modes)}{unasked(self.deadly)}".removeprefix("; ")
-
-    @property
-    def promised(self) -> str:
-        return f"what {self.bucket.name} holds comes through gRPC whole, and hashes to its digest"
+        return beside(self.modes, self.deadly).removeprefix("; ")
 
     @property
     def seen(self) -> str:
@@ -262,7 +254,7 @@ class ServedBlobs(Observed):
         good = sum(blob.right for blob in self.blobs)
         return (
             f"{len(self.blobs)} blobs through gRPC (--gf-seed={self.seed}, {self.skipped} not asked for): {good} right{masked}"
-            f"{old(self.modes)}{unasked(self.deadly)}{shown(blob.wrong for blob in self._bad)}; {self.bucket}"
+            f"{beside(self.modes, self.deadly)}{shown(blob.wrong for blob in self._bad)}; {self.bucket}"
         )
 
     def trouble(self) -> Trouble | None:
@@ -286,9 +278,8 @@ def check_came(served: Iterable[ServedBlob]) -> None:
     check_allowed(*(blob.status for blob in got))
     broke = next((blob for blob in got if blob.broke), None)
     if broke is not None and not any(blob.status == "OK" and not blob.broke for blob in got):
-        raise Unanswered(
-            "REAPI Read", f"{broke.cut}, for each of {len(got)} blobs", "is the way to bazel-remote sound?"
-        )
+        why = "REAPI Read"
+        raise Unanswered(why, f"{broke.cut}, for each of {len(got)} blobs", "is the way to bazel-remote sound?")
     slow = next((blob for blob in got if _SLOW.search(blob.status)), None)
     if slow is not None:
         raise ProbeError("REAPI Read", slow.status, "S3 is overloaded: run again when it is quiet")
@@ -302,15 +293,11 @@ def rotten(bucket: str, *, corrupt: bool) -> Cause:
     return Cause("digest-mismatch" if corrupt else "object-unreadable", bucket)
 
 
-def old(modes: Modes) -> str:
-    """Return what is to be said of blobs that lie in a storage mode of before, "" for nothing."""
-    return f"; what lies below {modes.old}/ is of the storage mode before, and not served" if modes.old else ""
-
-
-def unasked(deadly: Iterable[StoredBlob]) -> str:
-    """Return which blobs were not asked for, since a bazel-remote may die of them, and why; "" for none."""
+def beside(modes: Modes, deadly: Iterable[StoredBlob]) -> str:
+    """Return what is to be said of blobs in a storage mode of before, and of those that were not asked for, since a bazel-remote may die of them."""
+    old = f"; what lies below {modes.old}/ is of the storage mode before, and not served" if modes.old else ""
     keys = [f"{blob.key} ({blob.detail})" for blob in deadly]
-    return f"; not asked for, since a bazel-remote may die of it{shown(keys)}" if keys else ""
+    return old + (f"; not asked for, since a bazel-remote may die of it{shown(keys)}" if keys else "")
 
 
 def shown(bad: Iterable[object], count: int | None = None) -> str:

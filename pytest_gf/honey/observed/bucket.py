@@ -38,14 +38,8 @@ def index_loss(bucket: str, missing: tuple[str, ...], protected: tuple[str, ...]
 
 def losses(bucket: str) -> tuple[Cause, ...]:
     """Return what may stand behind a NoSuchBucket. That answer alone does not tell which. The cause that was seen explains it."""
-    return (
-        Cause("bucket-index-loss", bucket),
-        Cause("bucket-index-loss"),
-        Cause("bucket-gone", bucket),
-        Cause("bucket-folder-replaced", bucket),
-        OFFLINE,
-        MOUNT,
-    )
+    lost = Cause("bucket-index-loss", bucket), Cause("bucket-index-loss")
+    return (*lost, Cause("bucket-gone", bucket), Cause("bucket-folder-replaced", bucket), OFFLINE, MOUNT)
 
 
 def refusals(bucket: str) -> tuple[Cause, ...]:
@@ -88,6 +82,8 @@ class BucketView(Observed):
     objects: Answer
     around: Surroundings = Surroundings()
 
+    promises = "ListBuckets shows {self.bucket}; HeadBucket 200; ListObjectsV2 200; GET of an absent key NoSuchKey"
+
     @property
     def markers(self) -> Markers | None:
         """The bucket's markers on disk, None where they are not known."""
@@ -118,10 +114,8 @@ class BucketView(Observed):
     @property
     def barred(self) -> bool:
         """Whether it is the disk that refuses reads: RustFS's HeadBucket needs the right to ListObjectsV2, and was answered."""
-        known = self.around.readiness is not None or (
-            self.markers is not None and self.markers.data in {"file", "other"}
-        )
-        return self.head_found and self.objects.forbidden and known
+        is_no_folder = self.markers is not None and self.markers.data in {"file", "other"}
+        return self.head_found and self.objects.forbidden and (is_no_folder or self.around.readiness is not None)
 
     @property
     def hidden(self) -> bool:
@@ -146,10 +140,6 @@ class BucketView(Observed):
         markers = self.markers
         stands = markers is not None and markers.data == "folder"
         return (self.listed_by_s3 and self.get_agrees) if stands else not self.listed_by_s3
-
-    @property
-    def promised(self) -> str:
-        return f"ListBuckets shows {self.bucket}; HeadBucket 200; ListObjectsV2 200; GET of an absent key NoSuchKey"
 
     @property
     def seen(self) -> str:
@@ -292,10 +282,9 @@ class CoherentBuckets:
         """Raise Unproven where a listing of just now misses one: another change of this run came between."""
         missing = listing.lacks(*self.buckets)
         if missing or not listing.answer.ok:
-            raise Unproven(
-                f"ListBuckets {listing.answer} misses {', '.join(missing) or 'nothing'} by now. Nothing more is changed, so that evidence is kept.",
-                "preserve logs, run RCA first (pytest -m rca)",
-            )
+            lacks = f"ListBuckets {listing.answer} misses {', '.join(missing) or 'nothing'} by now"
+            why = f"{lacks}. Nothing more is changed, so that evidence is kept."
+            raise Unproven(why, "preserve logs, run RCA first (pytest -m rca)")
 
 
 @dataclass(frozen=True)
@@ -311,15 +300,13 @@ class ListAfter(Observed):
     refused: str = ""
     protected: tuple[str, ...] = ()
 
+    promises = "ListBuckets shows every protected bucket after the delete"
+
     @classmethod
     def of(cls, what: str, deleted: Answer, listing: Listing, protected: tuple[str, ...]) -> Self:
         """Return what a delete and the ListBuckets after it were answered."""
         refused = "" if deleted.ok else f"{deleted}: {deleted.message}"
         return cls(what, str(listing.answer), listing.lacks(*protected), refused, protected)
-
-    @property
-    def promised(self) -> str:
-        return "ListBuckets shows every protected bucket after the delete"
 
     @property
     def seen(self) -> str:
@@ -356,13 +343,8 @@ class BucketAnswer(Observed):
     view: BucketView
     well: bool
 
-    @property
-    def promised(self) -> str:
-        return self.view.promised
-
-    @property
-    def seen(self) -> str:
-        return self.view.seen
+    promises = "{self.view.promised}"
+    sees = "{self.view.seen}"
 
     def trouble(self) -> Trouble | None:
         return None if self.well else self.view.trouble()
@@ -374,13 +356,8 @@ class BucketOnDisk(Observed):
 
     view: BucketView
 
-    @property
-    def promised(self) -> str:
-        return f"S3 knows {self.view.bucket} if its folder stands on disk, and only then"
-
-    @property
-    def seen(self) -> str:
-        return self.view.seen
+    promises = "S3 knows {self.view.bucket} if its folder stands on disk, and only then"
+    sees = "{self.view.seen}"
 
     def trouble(self) -> Trouble | None:
         if self.view.agrees_with_disk:

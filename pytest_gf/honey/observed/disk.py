@@ -55,10 +55,8 @@ class Disk:
         """Why the markers are not known, "" where they are."""
         if self.stalled:
             return f"stalled disk: exec begins, and listing {self.data.path} hangs"
-        for folder in (self.data, self.buckets):
-            if folder.state == "unreadable":
-                return f"{folder.path} can't be listed in the pod: permissions or mount"
-        return ""
+        unread = next((folder.path for folder in (self.data, self.buckets) if folder.state == "unreadable"), "")
+        return f"{unread} can't be listed in the pod: permissions or mount" if unread else ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,9 @@ class Markers(Observed):
     metadata: str
     foreign: bool = False
 
+    promises = "/data/{self.bucket} and /data/.rustfs.sys/buckets/{self.bucket} are folders"
+    sees = "/data/{self.bucket}: {self.data}; /data/.rustfs.sys/buckets/{self.bucket}: {self.metadata}"
+
     @property
     def replaced(self) -> bool:
         """Whether something else stands in the place of the bucket's folder."""
@@ -79,14 +80,6 @@ class Markers(Observed):
     def absent(self) -> bool:
         """Whether neither stands."""
         return self.data == self.metadata == "absent"
-
-    @property
-    def promised(self) -> str:
-        return f"/data/{self.bucket} and /data/.rustfs.sys/buckets/{self.bucket} are folders"
-
-    @property
-    def seen(self) -> str:
-        return f"/data/{self.bucket}: {self.data}; /data/.rustfs.sys/buckets/{self.bucket}: {self.metadata}"
 
     def trouble(self) -> Trouble | None:
         if self.data == self.metadata == "folder":
@@ -113,13 +106,8 @@ class ScratchMarkers(Observed):
     bucket: str
     markers: Markers
 
-    @property
-    def promised(self) -> str:
-        return f"both markers of {self.bucket} stand on disk when CreateBucket has answered"
-
-    @property
-    def seen(self) -> str:
-        return self.markers.seen
+    promises = "both markers of {self.bucket} stand on disk when CreateBucket has answered"
+    sees = "{self.markers.seen}"
 
     def trouble(self) -> Trouble | None:
         if self.markers.holds:
@@ -136,13 +124,8 @@ class ScratchMarkersGone(Observed):
     markers: Markers
     within: float
 
-    @property
-    def promised(self) -> str:
-        return f"neither marker of {self.bucket} stands on disk {self.within:g} s after DeleteBucket has answered"
-
-    @property
-    def seen(self) -> str:
-        return self.markers.seen
+    promises = "neither marker of {self.bucket} stands on disk {self.within:g} s after DeleteBucket has answered"
+    sees = "{self.markers.seen}"
 
     def trouble(self) -> Trouble | None:
         if self.markers.absent:

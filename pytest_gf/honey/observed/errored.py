@@ -10,6 +10,7 @@ from pytest_gf.honey.formats.tfstate import State
 from pytest_gf.honey.observed.authority import describe
 
 if TYPE_CHECKING:
+    from pytest_gf.honey.formats.lockinfo import LockInfo
     from pytest_gf.honey.observed.authority import StateLock
 
 STEPS_OF_A_FAILED_APPLY = 2
@@ -42,9 +43,7 @@ class Errored(Observed):
     lock: StateLock | None = None
     done: bool = False
 
-    @property
-    def promised(self) -> str:
-        return f"no errored.tfstate lies in the way of {self.stack}"
+    promises = "no errored.tfstate lies in the way of {self.stack}"
 
     @property
     def seen(self) -> str:
@@ -65,7 +64,7 @@ class Errored(Observed):
     def _what_to_do(self) -> str:
         if self.stored:
             return f"{AWAY}; or say so: --gf-errored-done"
-        unlock = f"tofu force-unlock {self._lock_id}, then " if self._lock_id else ""
+        unlock = f"tofu force-unlock {self._held.id}, then " if self._held is not None else ""
         push = f"{unlock}tofu state push {self.file.path.rpartition('/')[2]}"
         if self.accepted:
             return f"{KEEP}; {push}, in the stack's folder, then a plan that changes nothing"
@@ -74,8 +73,7 @@ class Errored(Observed):
     @property
     def accepted(self) -> bool:
         """Whether a push would be taken and lose nothing."""
-        ahead = self._ahead
-        return self._same_lineage and ahead is not None and ahead >= STEPS_OF_A_FAILED_APPLY
+        return self._same_lineage and (self._ahead or 0) >= STEPS_OF_A_FAILED_APPLY
 
     @property
     def stored(self) -> bool:
@@ -86,15 +84,18 @@ class Errored(Observed):
         return here.sha256 == there.sha256 or (here.contents != "" and here.contents == there.contents)
 
     @property
-    def _lock_id(self) -> str:
-        held = self.lock is not None and self.lock.held and self.lock.lock is not None and not self.lock.wrong
-        return self.lock.lock.id if held and self.lock is not None and self.lock.lock is not None else ""
+    def _held(self) -> LockInfo | None:
+        """The lock that lies on the state and can be released by its ID."""
+        seen = self.lock
+        lock = seen.lock if seen is not None and seen.held and not seen.wrong else None
+        return lock if lock is not None and lock.id else None
 
     @property
     def _beside(self) -> str:
-        if not self._lock_id or self.lock is None or self.lock.lock is None:
+        if self._held is None:
             return ""
-        return f". A lock lies on the state, which the same apply may have left: {describe(self.lock.lock, self.lock.age)}; unlock first, then push"
+        lock = describe(self._held, self.lock.age if self.lock is not None else None)
+        return f". A lock lies on the state, which the same apply may have left: {lock}; unlock first, then push"
 
     @property
     def _same_lineage(self) -> bool:
@@ -118,18 +119,15 @@ class Errored(Observed):
             return f"A push would be refused: lineage {here.lineage or 'none'} here, {there.lineage or 'none'} there; one of both is another stack's"
         if self.stored:
             return self._where_stored(ahead)
+        mine, theirs = here.serial, there.serial
         if ahead < 0:
-            return (
-                f"A push would be refused: the remote is newer, serial {there.serial} over {here.serial}, and differs"
-            )
+            return f"A push would be refused: the remote is newer, serial {theirs} over {mine}, and differs"
         if ahead == 0:
-            return f"A push would be refused: both are serial {here.serial}, and they differ"
+            return f"A push would be refused: both are serial {mine}, and they differ"
         if ahead < STEPS_OF_A_FAILED_APPLY:
-            return (
-                f"A push would be accepted, and orphan what somebody made since: serial {here.serial} is"
-                f" {ahead} ahead of {there.serial}, and a failed apply leaves {STEPS_OF_A_FAILED_APPLY}"
-            )
-        return f"A push would be accepted: the same lineage, serial {here.serial} over {there.serial}"
+            leaves = f"and a failed apply leaves {STEPS_OF_A_FAILED_APPLY}"
+            return f"A push would be accepted, and orphan what somebody made since: serial {mine} is {ahead} ahead of {theirs}, {leaves}"
+        return f"A push would be accepted: the same lineage, serial {mine} over {theirs}"
 
     def _where_stored(self, ahead: int) -> str:
         if ahead < 0:

@@ -25,19 +25,16 @@ class Exposure(Observed):
     private_holds: bool = False
     """Whether a way for a private net alone breaks no promise."""
 
+    promises = "no Ingress, LoadBalancer, NodePort, gateway route or public name leads to {self.service}"
+
     @property
     def _open(self) -> tuple[WayIn, ...]:
         return tuple(way for way in self.ways if not (way.private and self.private_holds))
 
     @property
-    def promised(self) -> str:
-        return f"no Ingress, LoadBalancer, NodePort, gateway route or public name leads to {self.service}"
-
-    @property
     def seen(self) -> str:
-        return (
-            f"{', '.join(map(str, self.ways)) or 'nothing'} leads to {', '.join(self.through)}; not looked at: {UNSEEN}"
-        )
+        ways = ", ".join(map(str, self.ways)) or "nothing"
+        return f"{ways} leads to {', '.join(self.through)}; not looked at: {UNSEEN}"
 
     def trouble(self) -> Trouble | None:
         if not self._open:
@@ -65,14 +62,12 @@ class Endpoint(Observed):
     is_local: bool = False
     retired: str = ""
 
+    promises = "runners find the cache at {self.contract}, and Service {self.service} offers port {self.port}"
+
     @property
     def is_contracts(self) -> bool:
         """Whether the address is the contract's, to the letter but for a slash at its end."""
         return self.address.rstrip("/") == self.contract
-
-    @property
-    def promised(self) -> str:
-        return f"runners find the cache at {self.contract}, and Service {self.service} offers port {self.port}"
 
     @property
     def seen(self) -> str:

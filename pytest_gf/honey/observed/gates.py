@@ -49,19 +49,15 @@ class WriteGate(Observed):
         return f"{self.operation} with {self.who}: {', '.join(map(str, self.answers))}"
 
     def trouble(self) -> Trouble | None:
-        wrong = [
-            answer for answer in self.answers if answer.passed != self.may or (self.may and answer.status == NOBODY)
-        ]
+        may = self.may
+        wrong = [answer for answer in self.answers if answer.passed != may or (may and answer.status == NOBODY)]
         if not wrong:
             return None
         where = " and ".join(answer.surface for answer in wrong)
         if not self.may:
-            return Trouble(
-                Cause("write-gate-open", "attic"),
-                f"the gate stands open on {where}: {self.who} may push to {self.cache}",
-                "close it, then distrust what was pushed since: signatures are the cache's own",
-                (Cause("anonymous-allowed", "attic"),),
-            )
+            says = f"the gate stands open on {where}: {self.who} may push to {self.cache}"
+            step = "close it, then distrust what was pushed since: signatures are the cache's own"
+            return Trouble(Cause("write-gate-open", "attic"), says, step, (Cause("anonymous-allowed", "attic"),))
         says = f"the gate is locked on {where}: {wrong[0].status} {wrong[0].error} for {self.who}"
         if wrong[0].status == NOBODY:
             says = f"the token is good, and there is no cache {self.cache} on {where}"
@@ -81,16 +77,12 @@ class HeldToken(Observed):
     expires: float | None
     now: float
 
+    promises = "the run's token names the cache {self.cache} alone, may pull and push there, and ends, not within a day"
+
     @classmethod
     def of(cls, token: jwt.Token, cache: str, now: float) -> HeldToken:
         """Return what a token says, beside the promised cache."""
         return cls(cache, token.caches, token.expires, now)
-
-    @property
-    def promised(self) -> str:
-        return (
-            f"the run's token names the cache {self.cache} alone, may pull and push there, and ends, not within a day"
-        )
 
     @property
     def seen(self) -> str:
@@ -131,9 +123,7 @@ class HeldToken(Observed):
 
     @property
     def _date(self) -> str:
-        if self.expires is None:
-            return ""
-        return f", at {datetime.fromtimestamp(self.expires, UTC):%Y-%m-%dT%H:%MZ}"
+        return "" if self.expires is None else f", at {datetime.fromtimestamp(self.expires, UTC):%Y-%m-%dT%H:%MZ}"
 
     def trouble(self) -> Trouble | None:
         wrong = self._wrong()

@@ -1,11 +1,11 @@
-"""What a publication did: what was pushed, what can be read again, and what S3 lists after it."""
+"""What a publication did: what was pushed and where it lies, what can be read again, and what S3 lists after it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
-from pytest_gf.honey.answers import Listing
+from pytest_gf.honey.answers import Answer, Listing
 from pytest_gf.honey.formats import push_log
 from pytest_gf.honey.observed.archive import Archive
 from pytest_gf.honey.observed.bucket import losses
@@ -38,14 +38,12 @@ class Published(Observed):
     client: tuple[str, str] | None = None
     """What Attic's own client wrote to stdout and to stderr, where it pushed."""
 
+    promises = "Attic takes every path of {self.profile} that it lacks"
+
     @property
     def waivable(self) -> bool:
         """Whether it is the known loss that made a push fail."""
         return bool(self.lost) and not self.holds
-
-    @property
-    def promised(self) -> str:
-        return f"Attic takes every path of {self.profile} that it lacks"
 
     @property
     def seen(self) -> str:
@@ -75,9 +73,8 @@ class Published(Observed):
         if not wrong:
             return None
         sign = push_log.gravest(self.stderr)
-        kind, step = (
-            (sign.kind, sign.next_step) if sign is not None else (push_log.UNKNOWN, push_log.NEXT[push_log.UNKNOWN])
-        )
+        kind = sign.kind if sign is not None else push_log.UNKNOWN
+        step = sign.next_step if sign is not None else push_log.NEXT[kind]
         if self.lost:  # Attic says InternalServerError to everything; what S3 lists tells.
             kind = push_log.RECURRENCE
         says = f"{len(wrong)} of {len(self.pushes)} pushes were not taken ({kind}), the first {wrong[0].store_path}: {wrong[0].answer}"
@@ -98,14 +95,12 @@ class ReadBack(Observed):
     unsigned: tuple[str, ...]
     lost: tuple[str, ...] = ()
 
+    promises = "each pushed path has its narinfo, signed by the pinned key, and its archive streams whole"
+
     @property
     def waivable(self) -> bool:
         """Whether it is the known loss that keeps a path from being read."""
         return not self.holds and any(archive.bucket.listed is False for archive in self.archives)
-
-    @property
-    def promised(self) -> str:
-        return "each pushed path has its narinfo, signed by the pinned key, and its archive streams whole"
 
     @property
     def seen(self) -> str:
@@ -122,11 +117,8 @@ class ReadBack(Observed):
             lost = tuple(Cause("bucket-index-loss", bucket) for bucket in behind)
             return replace(trouble, says=says, because=(*trouble.because, *lost))
         if self.unsigned:
-            return Trouble(
-                Cause("not-signed", "attic"),
-                f"{len(self.unsigned)} narinfos lack a good signature of the pinned key, the first of {self.unsigned[0]}",
-                "clients refuse them; see attic.key-pinned",
-            )
+            says = f"{len(self.unsigned)} narinfos lack a good signature of the pinned key, the first of {self.unsigned[0]}"
+            return Trouble(Cause("not-signed", "attic"), says, "clients refuse them; see attic.key-pinned")
         return None
 
 
@@ -144,29 +136,56 @@ class BucketsAfter(Observed):
     later: Listing
     gap: float
 
+    promises = "ListBuckets shows every protected bucket after the push, also after an idle gap"
+    sees = "{self.profile}, {self.delta} paths pushed; at once: {self.at_once}; after {self.gap:g} s: {self.later}"
+
     @property
     def waivable(self) -> bool:
         """Whether nothing but the known loss is wrong. A waiver of it must go where there is no loss."""
         trouble = self.trouble()
         return trouble is None or trouble.cause.kind == "bucket-index-loss"
 
-    @property
-    def promised(self) -> str:
-        return "ListBuckets shows every protected bucket after the push, also after an idle gap"
-
-    @property
-    def seen(self) -> str:
-        return f"{self.profile}, {self.delta} paths pushed; at once: {self.at_once}; after {self.gap:g} s: {self.later}"
-
     def trouble(self) -> Trouble | None:
         for when, listing in (("at once", self.at_once), (f"after {self.gap:g} s idle", self.later)):
             missing = listing.lacks(*self.protected)
             if missing:
-                says = (
-                    f"bucket-index loss after a push (the class of 2026-05-08 and 05-13), {when}: {', '.join(missing)} left the"
-                    f" listing; {self.profile} pushed {self.delta} paths"
-                )
+                pushed = f"{self.profile} pushed {self.delta} paths"
+                left = f"{when}: {', '.join(missing)} left the listing; {pushed}"
+                says = f"bucket-index loss after a push (the class of 2026-05-08 and 05-13), {left}"
                 return Trouble(Cause("bucket-index-loss", missing[0]), says, STOP)
             if not listing.answer.ok:
                 return Trouble(Cause("s3-fails"), f"S3 can't list its buckets {when}: {listing.answer}", STOP)
         return None
+
+
+@dataclass(frozen=True)
+class PushedPath(Observed):
+    """A small fresh path: how its upload was answered, where its only chunk lies, and whether S3 shows it there.
+
+    ``bucket`` is the contract's, ``stored_in`` the one that Attic's redirect names, ``found`` S3's answer to HEAD of the
+    chunk in the contract's bucket, None where it was not asked.
+    """
+
+    store_path: str
+    acknowledged: str
+    bucket: str
+    stored_in: str
+    found: Answer | None = None
+
+    promises = "Attic stores what is pushed in bucket {self.bucket}"
+
+    @property
+    def seen(self) -> str:
+        looked = f"; HEAD of it in {self.bucket}: {self.found}" if self.found is not None else ""
+        return f"{self.store_path}: upload {self.acknowledged}; its chunk lies in bucket {self.stored_in or 'none'}{looked}"
+
+    def trouble(self) -> Trouble | None:
+        if self.stored_in != self.bucket:
+            says = f"Attic writes to bucket {self.stored_in}: every read stays good, since chunks carry their bucket"
+            step = f"set Attic's storage.bucket to {self.bucket}; what was pushed since lies in {self.stored_in}: keep that bucket"
+            return Trouble(Cause("cache-stores-elsewhere", "attic"), says, step)
+        if self.found is not None and self.found.ok:
+            return None
+        says = f"the upload was acknowledged, and its chunk is not in {self.bucket}: HEAD {self.found}"
+        step = f"push nothing more; see rustfs.list-buckets[{self.bucket}], preserve logs, and run RCA before any restart (pytest -m rca)"
+        return Trouble(Cause("write-lost", self.bucket), says, step, because=losses(self.bucket))

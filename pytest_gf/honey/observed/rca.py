@@ -38,9 +38,7 @@ class RcaBucket:
         seen = self.view.seen if self.view is not None else f"not seen: {self.failure}"
         diagnosis = self.view.diagnosis if self.view is not None else ""
         head = self.head_object if self.head_object is not None else "not asked"
-        return "\n".join(
-            filter(None, (f"bucket {self.bucket}", f"diagnosis: {diagnosis or 'none'}", seen, f"HeadObject {head}"))
-        )
+        return f"bucket {self.bucket}\ndiagnosis: {diagnosis or 'none'}\n{seen}\nHeadObject {head}"
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,8 @@ class RcaScene:
     @property
     def lost(self) -> tuple[RcaBucket, ...]:
         """The buckets that were seen whole, and are not coherent: a read that a right is lacking for shows nothing of a loss."""
-        seen = [bucket for bucket in self.buckets if bucket.view is not None and not bucket.view.forbidden]
-        return tuple(bucket for bucket in seen if bucket.view is not None and not bucket.view.holds)
+        views = ((bucket, bucket.view) for bucket in self.buckets)
+        return tuple(bucket for bucket, view in views if view is not None and not view.forbidden and not view.holds)
 
 
 @dataclass(frozen=True)
@@ -104,11 +102,8 @@ def _likenesses(scene: RcaScene) -> Iterator[Likeness]:
     for failure in (*broken, *failures):
         yield Likeness(UNKNOWN, tuple(dict.fromkeys(map(str, failures))), failure=failure)
     views = [bucket.view for bucket in scene.buckets if bucket.view is not None]
-    denied = [
-        f"{view.bucket}: {'ListBuckets, ' if view.hidden else ''}{', '.join(view.forbidden)}"
-        for view in views
-        if view.forbidden
-    ]
+    barred = [view for view in views if view.forbidden]
+    denied = [f"{view.bucket}: {'ListBuckets, ' if view.hidden else ''}{', '.join(view.forbidden)}" for view in barred]
     if denied:
         said = f"this identity may not ask: {'; '.join(denied)}"
         yield Likeness(UNKNOWN, (said,), failure=Unproven(said, "grant it"))
@@ -121,9 +116,8 @@ def _losses(scene: RcaScene) -> Iterator[Likeness]:
     why = tuple(f"{bucket}: {trouble.says}" for bucket, trouble in troubles)
     cause = troubles[0][1].cause
     disk, ready = scene.disk, scene.readiness
-    heads = [
-        f"{bucket.bucket}: HeadObject {bucket.head_object}" for bucket in scene.lost if bucket.head_object is not None
-    ]
+    asked = [bucket for bucket in scene.lost if bucket.head_object is not None]
+    heads = [f"{bucket.bucket}: HeadObject {bucket.head_object}" for bucket in asked]
     if disk is not None and disk.stalled:
         stalls = "disk offline inside RustFS: it stalls, and may come back by itself"
         yield Likeness(stalls, (disk.unseen, *heads, *why), OFFLINE)
@@ -164,9 +158,7 @@ class Rca(Observed):
     files: Mapping[str, str]
     missing: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def promised(self) -> str:
-        return "S3 shows every protected bucket, and nothing speaks for a loss"
+    promises = "S3 shows every protected bucket, and nothing speaks for a loss"
 
     @property
     def seen(self) -> str:
@@ -183,26 +175,11 @@ class Rca(Observed):
     @property
     def page(self) -> str:
         """The first page: class, reasons, what to preserve, what a restart does, and the index of the files."""
-        lines = [
-            f"# RCA: {self.likeness.name}",
-            "",
-            *(f"- {why}" for why in self.likeness.why),
-            "",
-            f"Build: {self.build}.",
-            "",
-        ]
-        lines += ["## Preserve", "", *(f"- {item}" for item in PRESERVE), ""]
-        lines += [
-            "## Then",
-            "",
-            *self._then(),
-            "",
-            f"## Files (logs and events of the last {self.since})",
-            "",
-            "| file | holds |",
-            "|---|---|",
-        ]
-        lines += [f"| `{name}` | {holds} |" for name, holds in self.files.items()]
+        files = [f"| `{name}` | {holds} |" for name, holds in self.files.items()]
+        lines = [f"# RCA: {self.likeness.name}", "", *(f"- {why}" for why in self.likeness.why)]
+        lines += ["", f"Build: {self.build}.", "", "## Preserve", "", *(f"- {item}" for item in PRESERVE)]
+        lines += ["", "## Then", "", *self._then(), "", f"## Files (logs and events of the last {self.since})", ""]
+        lines += ["| file | holds |", "|---|---|", *files]
         if self.missing:
             lines += ["", "## Not collected", "", *(f"- {name}: {why}" for name, why in self.missing.items())]
         return "\n".join(lines) + "\n"
@@ -233,16 +210,12 @@ class RcaEvidence(Observed):
 
     @property
     def seen(self) -> str:
-        return (
-            "; ".join(f"{name} runs for {age / 60:.0f} minutes" for name, age in self.ages.items())
-            or "no container runs"
-        )
+        runs = (f"{name} runs for {age / 60:.0f} minutes" for name, age in self.ages.items())
+        return "; ".join(runs) or "no container runs"
 
     def trouble(self) -> Trouble | None:
         if not self.restarted:
             return None
         says = f"it came too late: {'; '.join(self.restarted)} a container was started, and what it knew before is gone"
-        step = (
-            "keep the log of what ran before (rca/log-*-previous.txt) and who restarted it; a restart proves no repair"
-        )
-        return Trouble(Cause("evidence-lost"), says, step)
+        keep = "keep the log of what ran before (rca/log-*-previous.txt) and who restarted it"
+        return Trouble(Cause("evidence-lost"), says, f"{keep}; a restart proves no repair")

@@ -1,14 +1,15 @@
-"""The listing of buckets, as S3 gave it."""
+"""The listing of buckets as S3 gave it; what S3 and a public page answer to somebody without a credential."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_gf.engine.trouble import Cause
-from pytest_gf.honey.answers import Listing
+from pytest_gf.engine.trouble import Cause, Observed, Trouble
+from pytest_gf.honey.answers import Answer, Listing
 from pytest_gf.honey.observed.bucket import ABOUT_S3, losses, refusals
 
-__all__ = ["BucketListed", "Listing"]
+__all__ = ["AnonymousView", "BucketListed", "Listing", "Page"]
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,57 @@ class BucketListed:
         if self.listed is None:
             return ABOUT_S3
         return (*refusals(self.name), *ABOUT_S3) if self.listed else losses(self.name)
+
+
+_REFUSED = (401, 403)
+
+
+@dataclass(frozen=True)
+class AnonymousView(Observed):
+    """The answers to anonymous reads, by operation and what it asked for."""
+
+    answers: Mapping[str, Answer]
+
+    promises = "every anonymous request is refused with 401 or 403"
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """What S3 gave, or looked for. Only a reader who may list gets NoSuchKey."""
+        return tuple(asked for asked, answer in self.answers.items() if answer.ok or answer.code == "NoSuchKey")
+
+    @property
+    def unclear(self) -> str:
+        """Answers that tell nothing about who may read: a failure, a redirect, a bucket that is gone; "" for none."""
+        others = {asked: answer for asked, answer in self.answers.items() if answer.status not in _REFUSED}
+        return "; ".join(f"{asked}: {answer}" for asked, answer in others.items() if asked not in self.answered)
+
+    @property
+    def seen(self) -> str:
+        return "; ".join(f"{asked}: {answer}" for asked, answer in self.answers.items())
+
+    def trouble(self) -> Trouble | None:
+        if not self.answered and not self.unclear:
+            return None
+        step = "take the public policy away: state bodies hold secrets in clear, so rotate what they name"
+        says = f"S3 answers the anonymous: {', '.join(self.answered)}"
+        if not self.answered:
+            says, step = f"S3 does not refuse the anonymous: {self.unclear}", "ask again when S3 is well"
+        return Trouble(Cause("anonymous-allowed", "s3"), says, step)
+
+
+@dataclass(frozen=True)
+class Page(Observed):
+    """The answer to GET of a page that the contract promises."""
+
+    url: str
+    answer: Answer
+
+    promises = "GET {self.url} answers 200"
+    sees = "GET {self.url}: {self.answer}"
+
+    def trouble(self) -> Trouble | None:
+        if self.answer.ok:
+            return None
+        says = f"the page does not answer as published: {self.answer}"
+        step = "look at the release workflow's last run, and at FlakeHub's status"
+        return Trouble(Cause("page-missing", self.url), says, step)

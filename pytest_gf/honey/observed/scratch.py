@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_gf.engine.errors import Unproven
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
 from pytest_gf.honey.answers import Answer, Listing
 from pytest_gf.honey.observed.bucket import FAILS, LOOK, PRESERVE, S3_FAILS, TICKETS, WRITES_FAIL, lost_after_a_delete
@@ -21,13 +22,11 @@ class ScratchBucket(Observed):
     listing: Listing
     head: Answer
 
+    promises = "CreateBucket {self.bucket} 200; ListBuckets shows it; HeadBucket 200"
+
     @property
     def listed(self) -> bool:
         return self.listing.shows(self.bucket)
-
-    @property
-    def promised(self) -> str:
-        return f"CreateBucket {self.bucket} 200; ListBuckets shows it; HeadBucket 200"
 
     @property
     def seen(self) -> str:
@@ -35,6 +34,12 @@ class ScratchBucket(Observed):
             self.listing.answer if not self.listing.answer.ok else "shows it" if self.listed else "does not show it"
         )
         return f"CreateBucket {self.created}; ListBuckets {listing}; HeadBucket {self.head}"
+
+    def check_made(self) -> None:
+        """Raise Unproven where there is no bucket to look at."""
+        if not self.created.ok:
+            why = f"there is no scratch bucket: CreateBucket answered {self.created}"
+            raise Unproven(why, "see rustfs.scratch-appears", self.causes)
 
     def trouble(self) -> Trouble | None:
         if not self.created.ok:
@@ -67,9 +72,7 @@ class ScratchObject(Observed):
     unreadable: str = ""
     """What its reads came to, where six of them failed while S3 answered other ones."""
 
-    @property
-    def promised(self) -> str:
-        return f"PutObject 200; GetObject 200 with the same {self.written_size} bytes"
+    promises = "PutObject 200; GetObject 200 with the same {self.written_size} bytes"
 
     @property
     def seen(self) -> str:
@@ -100,6 +103,8 @@ class ScratchGone(Observed):
     listing: Listing
     protected: tuple[str, ...]
 
+    promises = "{self.bucket} deleted and no longer listed; every protected bucket still listed"
+
     @property
     def still_listed(self) -> bool:
         return self.listing.shows(self.bucket)
@@ -107,10 +112,6 @@ class ScratchGone(Observed):
     @property
     def protected_missing(self) -> tuple[str, ...]:
         return self.listing.lacks(*self.protected)
-
-    @property
-    def promised(self) -> str:
-        return f"{self.bucket} deleted and no longer listed; every protected bucket still listed"
 
     @property
     def seen(self) -> str:

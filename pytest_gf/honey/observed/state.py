@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -35,24 +35,20 @@ class StateListing(Observed):
     etags: Mapping[str, str]
     emptied: bool = False
 
+    promises = "ListObjectsV2 of {self.bucket} holds {self.key}"
+
     @property
     def missing(self) -> Cause:
         """The cause of a state object that is not there."""
         return Cause("state-object-missing", self.bucket if self.emptied else self.stack)
 
     @property
-    def promised(self) -> str:
-        return f"ListObjectsV2 of {self.bucket} holds {self.key}"
-
-    @property
     def seen(self) -> str:
         if not self.answer.ok:
             return f"ListObjectsV2 {self.answer}"
-        return (
-            f"ListObjectsV2 200 with {self.key}, {self.sizes[self.key]} bytes"
-            if self.key in self.sizes
-            else "ListObjectsV2 200 without the key"
-        )
+        if self.key not in self.sizes:
+            return "ListObjectsV2 200 without the key"
+        return f"ListObjectsV2 200 with {self.key}, {self.sizes[self.key]} bytes"
 
     def trouble(self) -> Trouble | None:
         """Return what OpenTofu makes of a listing without the key, where HEAD says the same."""
@@ -103,6 +99,8 @@ class StateBody(Observed):
     emptied: bool = False
     """Whether its bucket holds no object at all."""
 
+    promises = "HEAD and GET 200; length, ETag and checksum agree with the bytes; the bytes are a version 4 state or an encrypted one"
+
     @property
     def expected(self) -> int | None:
         """The expected length of the body: the one of GET (which may name none), else of HEAD, else of the listing."""
@@ -113,10 +111,6 @@ class StateBody(Observed):
     def received(self) -> bool:
         """Whether a body arrived, all of it."""
         return self.answer.ok and self.length == self.expected
-
-    @property
-    def promised(self) -> str:
-        return "HEAD and GET 200; length, ETag and checksum agree with the bytes; the bytes are a version 4 state or an encrypted one"
 
     @property
     def seen(self) -> str:
@@ -133,14 +127,11 @@ class StateBody(Observed):
         """Return what OpenTofu makes of it: it asks HEAD, then GET; or how the answers and the bytes disagree."""
         if not self.received or not self.length:
             return self._not_there()
-        disagreements = self._disagreements()
+        disagreements = [*self._disagreements()]
         if not disagreements:
             return None
-        trouble = Trouble(
-            Cause("state-body-damaged", self.stack),
-            "; ".join(disagreements),
-            f"{NO_APPLY}; compare with HEAD's answer and the versions",
-        )
+        step = f"{NO_APPLY}; compare with HEAD's answer and the versions"
+        trouble = Trouble(Cause("state-body-damaged", self.stack), "; ".join(disagreements), step)
         if self.head.ok:
             return trouble
         absent = self._absent(self.head, "HEAD")
@@ -150,10 +141,11 @@ class StateBody(Observed):
 
     def _not_there(self) -> Trouble:
         if self.unreadable:
-            stopped = stops(
-                "the state object can't be read, and S3 is well otherwise: the object is damaged where RustFS keeps it",
-                f"{NO_APPLY}; overwrite nothing; look at RustFS's log and the node's disk; find the last good body (versions, backup)",
+            why = (
+                "the state object can't be read, and S3 is well otherwise: the object is damaged where RustFS keeps it"
             )
+            look = "look at RustFS's log and the node's disk; find the last good body (versions, backup)"
+            stopped = stops(why, f"{NO_APPLY}; overwrite nothing; {look}")
             return Trouble(Cause("object-unreadable", self.stack), stopped.words, stopped.next_step)
         if not self.head.ok and self.answer.code != "NoSuchBucket":
             return self._absent(self.head, "HEAD")
@@ -174,31 +166,24 @@ class StateBody(Observed):
         cause = Cause("state-object-missing", self.bucket if self.emptied else self.stack)
         return Trouble(cause, says, ABSENT.next_step)
 
-    def _disagreements(self) -> list[str]:
-        disagreements: list[str] = []
+    def _disagreements(self) -> Iterator[str]:
         if not self.head.ok:
-            disagreements.append(f"GET reads the body, and {self._absent(self.head, 'HEAD').says}")
+            yield f"GET reads the body, and {self._absent(self.head, 'HEAD').says}"
         elif self.head_length not in {None, self.length}:
-            disagreements.append(f"HEAD says {self.head_length} bytes, and {self.length} arrived")
+            yield f"HEAD says {self.head_length} bytes, and {self.length} arrived"
         if self.head.ok and self.head_etag != self.etag:
-            disagreements.append(
-                f"HEAD's ETag is {self.head_etag}, and GET's is {self.etag}: the object changed between the two, or one is wrong"
-            )
-        if self.listed_size is not None and self.listed_size != self.length:
-            disagreements.append(f"the listing says {self.listed_size} bytes, and {self.length} arrived")
-        both = _MD5.fullmatch(self.listed_etag) and _MD5.fullmatch(self.etag)
-        if both and self.listed_etag != self.etag:
-            disagreements.append(
-                f"the listing's ETag is {self.listed_etag}, and GET's is {self.etag}: one of both is another object's"
-            )
-        if _MD5.fullmatch(self.etag) and self.etag != self.md5 and not self.keyed:
-            disagreements.append(
-                f"the ETag {self.etag} is not the md5 of the bytes that arrived: the body was altered behind it"
-            )
+            changed = "the object changed between the two, or one is wrong"
+            yield f"HEAD's ETag is {self.head_etag}, and GET's is {self.etag}: {changed}"
+        if self.listed_size not in {None, self.length}:
+            yield f"the listing says {self.listed_size} bytes, and {self.length} arrived"
+        is_md5 = _MD5.fullmatch(self.etag)
+        if is_md5 and _MD5.fullmatch(self.listed_etag) and self.listed_etag != self.etag:
+            yield f"the listing's ETag is {self.listed_etag}, and GET's is {self.etag}: one of both is another object's"
+        if is_md5 and self.etag != self.md5 and not self.keyed:
+            yield f"the ETag {self.etag} is not the md5 of the bytes that arrived: the body was altered behind it"
         if self.wrong_checksums:
             names = ", ".join(self.wrong_checksums)
-            disagreements.append(f"the checksum sent with the object is not that of the bytes that arrived ({names})")
-        return disagreements
+            yield f"the checksum sent with the object is not that of the bytes that arrived ({names})"
 
     def _what(self) -> str:
         if self.malformed is not None:
@@ -220,13 +205,8 @@ class StateShape(Observed):
 
     body: StateBody
 
-    @property
-    def promised(self) -> str:
-        return self.body.promised
-
-    @property
-    def seen(self) -> str:
-        return self.body.seen
+    promises = "{self.body.promised}"
+    sees = "{self.body.seen}"
 
     def trouble(self) -> Trouble | None:
         state, malformed = self.body.state, self.body.malformed

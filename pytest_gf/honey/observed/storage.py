@@ -44,6 +44,10 @@ class VolumeClaim(Observed):
     """Its namespace and name, as a volume names it."""
     uid: str = ""
 
+    promises = (
+        "claim {self.name}: Bound, {self.promised_mode}, class {self.promised_class}, at least {self.promised_size}"
+    )
+
     def is_claimed_by(self, owner: Mapping[str, Any]) -> bool:
         """Tell whether a volume's claimRef means this claim; one without a claim is nobody's yet."""
         if not owner:
@@ -53,9 +57,8 @@ class VolumeClaim(Observed):
     def in_words(self, owner: Mapping[str, Any]) -> str:
         """Name the claim that a volume's claimRef means, "" for none; one that was deleted may have had this one's name."""
         name = _name_of(owner) if owner else ""
-        return (
-            name if name != self.reference or self.is_claimed_by(owner) else f"{name}, which was deleted and made anew"
-        )
+        was_deleted = name == self.reference and not self.is_claimed_by(owner)
+        return f"{name}, which was deleted and made anew" if was_deleted else name
 
     @property
     def instead(self) -> str:
@@ -84,10 +87,6 @@ class VolumeClaim(Observed):
         return [text for text, wrong in checks.items() if wrong]
 
     @property
-    def promised(self) -> str:
-        return f"claim {self.name}: Bound, {self.promised_mode}, class {self.promised_class}, at least {self.promised_size}"
-
-    @property
     def seen(self) -> str:
         if not self.found:
             return self.instead or "no claim of that name"
@@ -108,10 +107,10 @@ class Volume(Observed):
     name: str
     nodes: tuple[str, ...] | None
     """The nodes of the cluster that may mount it, None where any may."""
-    storage_class: str
-    provisioner: str
     promised_node: str
     promised_provisioner: str
+    storage_class: str = ""
+    provisioner: str = ""
     found: bool = True
     one_nodes: bool = False
     """Whether it is a folder or a disk of one node, whatever its affinity says."""
@@ -124,6 +123,8 @@ class Volume(Observed):
     """The kind of what the pod mounts where it mounts no claim."""
     because: tuple[Cause, ...] = ()
     """What is wrong with the claim."""
+
+    promises = "the volume is {self.promised_node}'s alone, and a provisioner of {self.promised_provisioner} made it"
 
     @property
     def tied(self) -> str:
@@ -140,13 +141,7 @@ class Volume(Observed):
 
     @property
     def _theirs(self) -> bool:
-        return self.provisioner == self.promised_provisioner or self.provisioner.endswith(
-            f".{self.promised_provisioner}"
-        )
-
-    @property
-    def promised(self) -> str:
-        return f"the volume is {self.promised_node}'s alone, and a provisioner of {self.promised_provisioner} made it"
+        return f".{self.provisioner}".endswith(f".{self.promised_provisioner}")
 
     @property
     def seen(self) -> str:
@@ -154,9 +149,8 @@ class Volume(Observed):
             return self.tied
         where = "no node in particular" if self.nodes is None else ", ".join(self.nodes) or "no node"
         affinity = f" ({self.affinity})" if self.affinity else ""
-        return (
-            f"volume {self.name}: {where}{affinity}; class {self.storage_class}: {self.provisioner or 'no such class'}"
-        )
+        by = self.provisioner or "no such class"
+        return f"volume {self.name}: {where}{affinity}; class {self.storage_class}: {by}"
 
     def trouble(self) -> Trouble | None:
         if not self._wrong:
@@ -180,7 +174,6 @@ class Volume(Observed):
             where = one if self.nodes is None else ", ".join(self.nodes) or "no node that is there"
             return f"the volume can be mounted on {where}, not on {self.promised_node} alone"
         if not self._theirs:
-            return (
-                f"storage class {self.storage_class} is {self.provisioner or 'gone'}: it is no OpenEBS class any more"
-            )
+            by = self.provisioner or "gone"
+            return f"storage class {self.storage_class} is {by}: it is no OpenEBS class any more"
         return ""

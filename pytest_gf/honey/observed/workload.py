@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pytest_gf.engine.trouble import Cause, Observed, Trouble
+from pytest_gf.honey.observed.disk import PRESERVE
 from pytest_gf.honey.observed.storage import Mount
 
 BRING_BACK = (
@@ -88,18 +89,13 @@ class RustFS(Observed):
     strange: bool = False
     """Whether none of the contract's workloads stands in that namespace."""
 
+    promises = "Deployment {self.namespace}/{self.deployment}: one replica, ready, its image pinned by digest"
+
     @property
     def digest(self) -> str:
         """The digest that runs, or that the spec names, "" where neither is known."""
-        for pod in self.pods:
-            for image in (pod.image_id, pod.image):
-                if "@sha256:" in image:
-                    return image.partition("@")[2]
-        return ""
-
-    @property
-    def promised(self) -> str:
-        return f"Deployment {self.namespace}/{self.deployment}: one replica, ready, its image pinned by digest"
+        images = (image for pod in self.pods for image in (pod.image_id, pod.image))
+        return next((image.partition("@")[2] for image in images if "@sha256:" in image), "")
 
     @property
     def seen(self) -> str:
@@ -120,9 +116,8 @@ class RustFS(Observed):
     def _of_pods(self) -> Trouble | None:  # noqa: PLR0911  # One line a cause.
         name, down = self.deployment, Cause("pod-down", self.deployment)
         if not self.found:
-            return Trouble(
-                Cause("workload-gone", name), f"Deployment {name} is gone from namespace {self.namespace}", KEEP_LOGS
-            )
+            says = f"Deployment {name} is gone from namespace {self.namespace}"
+            return Trouble(Cause("workload-gone", name), says, KEEP_LOGS)
         if not self.pods:
             why = f" that stands ({'; '.join(self.left)})" if self.left else ""
             return Trouble(down, f"pod down: the Deployment has no pod{why}", KEEP_LOGS)
@@ -149,9 +144,7 @@ class StorageNode(Observed):
     listed: bool
     ready: bool
 
-    @property
-    def promised(self) -> str:
-        return f"node {self.name} is listed and reports Ready"
+    promises = "node {self.name} is listed and reports Ready"
 
     @property
     def seen(self) -> str:
@@ -160,9 +153,9 @@ class StorageNode(Observed):
     def trouble(self) -> Trouble | None:
         if self.ready:
             return None
-        how = (
-            f"node down: {self.name} does not report Ready" if self.listed else f"node {self.name} has left the cluster"
-        )
+        how = f"node {self.name} has left the cluster"
+        if self.listed:
+            how = f"node down: {self.name} does not report Ready"
         return Trouble(node_down(self.name, self.name), how, BRING_BACK)
 
 
@@ -187,9 +180,8 @@ class ClusterNodes(Observed):
         if not self.down and not self.gone:
             beside = f"; beside them stand {', '.join(self.foreign)}, which the contract does not name"
             return f"all report Ready{beside if self.foreign else ''}"
-        return "; ".join(
-            [*(f"{name} does not report Ready" for name in self.down), *(f"{name} is not listed" for name in self.gone)]
-        )
+        down = [f"{name} does not report Ready" for name in self.down]
+        return "; ".join([*down, *(f"{name} is not listed" for name in self.gone)])
 
     def trouble(self) -> Trouble | None:
         down = (*self.down, *self.gone)
@@ -208,9 +200,7 @@ class Placement(Observed):
     promised_node: str
     deployment: str = ""
 
-    @property
-    def promised(self) -> str:
-        return f"RustFS's pod runs on {self.promised_node}"
+    promises = "RustFS's pod runs on {self.promised_node}"
 
     @property
     def seen(self) -> str:
@@ -236,19 +226,16 @@ class Readiness(Observed):
     listing_empty: bool | None = None
     """Whether ListBuckets answers 200 with nothing; None where that was not seen."""
 
+    promises = "/health/ready answers 200"
+
     @property
     def ready(self) -> bool:
         return self.status == 200  # noqa: PLR2004  # RFC 9110, 15.3.1.
 
     @property
-    def promised(self) -> str:
-        return "/health/ready answers 200"
-
-    @property
     def seen(self) -> str:
-        return (
-            f"/health says RustFS {self.version or 'of no version'}; /health/ready {self.status} {self.reason}".rstrip()
-        )
+        version = self.version or "of no version"
+        return f"/health says RustFS {version}; /health/ready {self.status} {self.reason}".rstrip()
 
     def trouble(self) -> Trouble | None:
         if self.ready:
@@ -257,9 +244,7 @@ class Readiness(Observed):
         if self.listing_empty:
             cause = Cause("disk-offline")
             says = "disk offline inside RustFS: /health/ready 503 beside a listing that is 200 and empty"
-        return Trouble(
-            cause, says, "preserve logs, run RCA before any restart (pytest -m rca); start no protected tofu apply"
-        )
+        return Trouble(cause, says, f"{PRESERVE}; start no protected tofu apply")
 
 
 def _pod(pod: Pod) -> str:

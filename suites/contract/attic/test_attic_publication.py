@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.honey.observed.pushed import PushedPath
+from pytest_gf.honey.observed.publication import PushedPath
 
 
 @pytest.mark.publication

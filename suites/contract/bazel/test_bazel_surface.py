@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
+from pytest_gf.honey.observed.bazel import HotCache
 from pytest_gf.honey.observed.exposure import Endpoint, Exposure
-from pytest_gf.honey.observed.hotcache import HotCache
 
 pytestmark = pytest.mark.canary
 

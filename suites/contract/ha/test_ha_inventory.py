@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.honey.observed.inventory import Inventory
+from pytest_gf.honey.observed.ha import Inventory
 
 
 @pytest.mark.canary

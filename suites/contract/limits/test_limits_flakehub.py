@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf import clause
-from pytest_gf.honey.observed.web import Page
+from pytest_gf.honey.observed.s3 import Page
 
 pytestmark = pytest.mark.flakehub
 

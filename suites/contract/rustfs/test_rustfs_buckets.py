@@ -6,7 +6,7 @@ import pytest
 
 from pytest_gf import clause
 from pytest_gf.honey.observed.bucket import BucketAnswer
-from pytest_gf.honey.observed.surface import AnonymousView
+from pytest_gf.honey.observed.s3 import AnonymousView
 
 pytestmark = pytest.mark.canary
 

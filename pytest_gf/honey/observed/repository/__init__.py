@@ -40,10 +40,8 @@ def visible(text: str) -> str:
     A terminal obeys escape sequences, a reader is misled by text that runs backwards, and a runner takes ``::error`` at a line's
     beginning, and ``##[error]`` anywhere, for its own.
     """
-    shown = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    escaped = (sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
+    shown = "".join(escaped)
     shown = shown.replace("##[", "##\\[")
     return f"\\{shown}" if shown.lstrip().startswith("::") else shown
 
@@ -76,6 +74,8 @@ class Findings(Observed):
     looked_at: str
     found: Sequence[FileFinding] = ()
 
+    promises = "{self.promise}"
+
     @property
     def standing(self) -> tuple[FileFinding, ...]:
         """The findings that were decided."""
@@ -85,10 +85,6 @@ class Findings(Observed):
     def undecided(self) -> tuple[FileFinding, ...]:
         """The findings that a file alone can't decide."""
         return tuple(sorted({finding for finding in self.found if finding.undecided}))
-
-    @property
-    def promised(self) -> str:
-        return self.promise
 
     @property
     def seen(self) -> str:

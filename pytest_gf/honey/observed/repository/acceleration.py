@@ -24,19 +24,8 @@ _RELEASE = linear(r"(?i)\b(?:release|publish|deploy)\b")
 _UPLOADS = linear(r"\b(?:push|upload|copy|put|url|endpoint)\b")
 _DENIES = any_of(
     (
-        r"\bnot?\b",
-        r"\bnever\b",
-        r"\bwithout\b",
-        r"\bnarrow\b",
-        r"\bnon-goals?\b",
-        r"\bfuture\b",
-        r"\bplanned\b",
-        r"does(?:n't| not)",
-        r"is(?:n't| not)",
-        r"\bunless\b",
-        r"\buntil\b",
-        r"\broadmap\b",
-        r"\bgoal\b",
+        r"\b(?:not?|never|without|narrow|non-goals?|future|planned|unless|until|roadmap|goal)\b",
+        r"(?:does|is)(?:n't| not)",
     )
 )
 _ROTATES = linear(r"(?i)\brotat")
@@ -56,11 +45,9 @@ _WHEN = any_of(
 """A period, or a trigger."""
 _NEVER = any_of(
     (
-        r"\bnever\b",
+        r"\b(?:never|(?:no|without) rotation)\b",
         r"\bnot (?:be )?rotat",
         r"(?:do|does|is|are)(?:n't| not) (?:be )?(?:ever )?rotat",
-        r"\bno rotation\b",
-        r"\bwithout rotation\b",
     )
 )
 WHERE = "docs/rotation.md"
@@ -102,15 +89,9 @@ def _configured(path: str, text: str, sources: Sources, hosts: Sequence[str]) ->
     """Yield what a nix.conf and the files that it includes take from FlakeHub; a file that is not here is undecided."""
     for setting in nixconf.read(path, text, sources.get):
         if isinstance(setting, nixconf.Absent):
-            what = f"it includes {shown(setting.included)}, which this checkout does not hold"
-            yield FileFinding(
-                setting.path,
-                setting.line,
-                "unseen-include",
-                what,
-                "put its settings here",
-                f"what {shown(setting.included)} sets",
-            )
+            file = shown(setting.included)
+            what = f"it includes {file}, which this checkout does not hold"
+            yield _unseen(setting.path, setting.line, what, "put its settings here", file)
         elif nixconf.is_substituters(setting.name):
             host = next((host for host in hosts if any(host in word for word in setting.words)), None)
             if host is not None:
@@ -127,36 +108,28 @@ def _by_variable(path: str, text: str, sources: Sources, hosts: Sequence[str]) -
             yield from _configured(target, sources[target], sources, hosts)
         elif where.endswith(".conf") and "nix" in where and not where.startswith(("/dev/null", "~", "/etc", "$HOME")):
             line = text.count("\n", 0, place) + 1
-            yield FileFinding(
-                path,
-                line,
-                "unseen-include",
-                f"Nix is told to read {shown(where)}",
-                "keep it in this checkout",
-                f"what {shown(where)} sets",
-            )
+            yield _unseen(path, line, f"Nix is told to read {shown(where)}", "keep it in this checkout", shown(where))
+
+
+def _unseen(path: str, line: int, what: str, mend: str, file: str) -> FileFinding:
+    return FileFinding(path, line, "unseen-include", what, mend, f"what {file} sets")
 
 
 def _cached(path: str, text: str) -> Iterator[FileFinding]:
     """Yield the steps that make FlakeHub a cache, unless they leave FlakeHub out."""
     lines = Lines(text)
     actions = {line: shown(match[0].strip()) for line, match in hits(lines, _CACHE_ACTION)}
-    if not actions:
-        return
+    given: dict[int, str] = {}
+    unread = ""
     try:
-        given = {line: switch for top in read_all(text) for line, switch in _switches(top)}
+        given = {line: switch for top in read_all(text) for line, switch in _switches(top)} if actions else {}
     except Malformed as wrong:
-        yield from (
-            FileFinding(path, line, _RULE, f"{what} makes FlakeHub a cache", _MEND, wrong.what)
-            for line, what in actions.items()
-        )
-        return
+        unread = wrong.what
     for line, what in actions.items():
         value = given.get(line, "")
         if value != "false":
-            yield FileFinding(
-                path, line, _RULE, f"{what} makes FlakeHub a cache", _MEND, value if "${{" in value else ""
-            )
+            undecided = unread or (value if "${{" in value else "")
+            yield FileFinding(path, line, _RULE, f"{what} makes FlakeHub a cache", _MEND, undecided)
 
 
 def _switches(node: Node | None) -> Iterator[tuple[int, str]]:
@@ -186,10 +159,8 @@ def release_targets(workflows: Mapping[str, Workflow], caches: Sequence[str]) ->
                 texts = [step.run] if step.run is not None else list(step.inputs.values())
                 for text in texts:
                     if any(cache in text.text for cache in caches) and _UPLOADS.search(text.text):
-                        what = f"release job {job.id} publishes to a cache"
-                        findings.append(
-                            FileFinding(path, text.line, "cache-as-release", what, "release to FlakeHub or GitHub")
-                        )
+                        what, mend = f"release job {job.id} publishes to a cache", "release to FlakeHub or GitHub"
+                        findings.append(FileFinding(path, text.line, "cache-as-release", what, mend))
     return Findings(RELEASED, "no release goes to Attic or the Bazel cache", f"{len(workflows)} workflow(s)", findings)
 
 
@@ -226,9 +197,8 @@ def rotation(sources: Sources, kinds: Mapping[str, Sequence[str]], archived: Seq
         if not own:
             findings.append(_ruleless(kind, said, rules, owners))
         owners |= dict.fromkeys(own[:1], kind)
-    return Findings(
-        ROTATION, "each kind of credential has a rotation rule of its own", f"{len(rotating)} document(s)", findings
-    )
+    promise = "each kind of credential has a rotation rule of its own"
+    return Findings(ROTATION, promise, f"{len(rotating)} document(s)", findings)
 
 
 def _ruleless(
@@ -237,19 +207,14 @@ def _ruleless(
     rules: Sequence[tuple[str, int]],
     owners: Mapping[tuple[str, int], str],
 ) -> FileFinding:
-    mend = "write a rule of its own: a period, or what sets it off"
+    path, line, what = WHERE, 1, f"no rotation rule for the {kind}"
     if rules:
-        return FileFinding(*rules[0], "no-rotation-rule", f"the {kind} shares the rule of the {owners[rules[0]]}", mend)
-    if said:
+        (path, line), what = rules[0], f"the {kind} shares the rule of the {owners[rules[0]]}"
+    elif said:
         path, line, text = said[0]
-        return FileFinding(
-            path,
-            line,
-            "no-rotation-rule",
-            f"no rotation rule for the {kind}: {shown(text)!r} says neither when nor after what",
-            mend,
-        )
-    return FileFinding(WHERE, 1, "no-rotation-rule", f"no rotation rule for the {kind}", mend)
+        what += f": {shown(text)!r} says neither when nor after what"
+    mend = "write a rule of its own: a period, or what sets it off"
+    return FileFinding(path, line, "no-rotation-rule", what, mend)
 
 
 def _said(blocks: Sequence[tuple[str, markdown.Block]], kind: Pattern) -> Iterator[tuple[str, int, str]]:

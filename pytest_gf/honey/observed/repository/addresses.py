@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_gf.honey.formats.linear import Pattern, any_of, linear
 from pytest_gf.honey.observed.repository import DEAD, TOPOLOGY, FileFinding, Findings, Sources
@@ -42,9 +42,8 @@ def private(sources: Sources, public: Sequence[str], internal: Sequence[str], na
             ]
             findings += _few(leaks)
         findings += _few(list(_hosts(path, lines, named)))
-    return Findings(
-        TOPOLOGY, "public documents and examples name no private topology", f"{len(files)} file(s)", findings
-    )
+    promise = "public documents and examples name no private topology"
+    return Findings(TOPOLOGY, promise, f"{len(files)} file(s)", findings)
 
 
 def _hosts(path: str, lines: Lines, named: PrivateNames) -> Iterator[FileFinding]:
@@ -59,12 +58,11 @@ def _hosts(path: str, lines: Lines, named: PrivateNames) -> Iterator[FileFinding
                 continue
             words = set(host.removesuffix(domain).replace("-", ".").replace("_", ".").split("."))
             is_private = scheme in {"grpc", "grpcs"} or words & PRIVATE_WORDS
-            undecided = (
-                "" if is_private else f"whether {host} is public: [repository.topology] public_hosts does not list it"
-            )
-            yield FileFinding(
-                path, line, _RULE, f"{'private' if is_private else 'unlisted'} host {shown(match[0])}", _MEND, undecided
-            )
+            what, undecided = f"private host {shown(match[0])}", ""
+            if not is_private:
+                what = f"unlisted host {shown(match[0])}"
+                undecided = f"whether {host} is public: [repository.topology] public_hosts does not list it"
+            yield FileFinding(path, line, _RULE, what, _MEND, undecided)
 
 
 def _few(findings: list[FileFinding]) -> list[FileFinding]:
@@ -76,7 +74,7 @@ def _few(findings: list[FileFinding]) -> list[FileFinding]:
     single.sort(key=lambda finding: bool(finding.undecided))
     last = single[PER_FILE - 1]
     more = f"{last.what}, and {len(single) - PER_FILE} more in this file"
-    return [*single[: PER_FILE - 1], FileFinding(last.path, last.line, last.rule, more, last.mend, last.undecided)]
+    return [*single[: PER_FILE - 1], replace(last, what=more)]
 
 
 def retired(sources: Sources, names: Mapping[str, str], said: Sequence[str], archived: Sequence[str]) -> Findings:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pytest_gf.engine.trouble import Cause
 from pytest_gf.honey.formats import envrc, recipes
-from pytest_gf.honey.formats.envrc import Assigned, Hole
+from pytest_gf.honey.formats.envrc import Assigned, Envrc, Hole
 from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.formats.recipes import Recipe
 from pytest_gf.honey.observed.repository import ATTACHED, SHARED, FileFinding, Findings, Sources
@@ -17,7 +18,6 @@ _SEARCHES = linear(
     r"\b(?:dig|host|nslookup|getent|avahi-\w+|dns-sd|kubectl|tailscale|nmap|nc|curl|wget|ping|resolvectl|consul)\b"
 )
 _SIMPLE = linear(r"\$\{?[A-Za-z_]\w*\}?")
-Values = Mapping[str, tuple[Assigned, ...]]
 
 
 @dataclass(frozen=True)
@@ -32,51 +32,32 @@ class Promise:
 
 def attic(sources: Sources, promise: Promise) -> Findings:
     """Find where .envrc derives another Attic address or cache (S062)."""
-    read = _read(sources, promise)
-    findings = _broken(sources, promise) if read is not None else [_absent(promise)]
-    derived = linear(rf"https://{re.escape(promise.host)}\.(?:<.+>|[a-z0-9-]+(?:\.[a-z0-9-]+)+)/?")
+    says = f"{promise.envrc} derives https://{promise.host}.<domain> and {promise.cache}"
+    return _judged(ATTACHED, says, sources, promise, _derived)
+
+
+def _derived(promise: Promise, read: Envrc) -> Iterator[FileFinding]:
+    start = f"https://{promise.host}."
+    address = linear(rf"https://{re.escape(promise.host)}\.(?:<.+>|[a-z0-9-]+(?:\.[a-z0-9-]+)+)/?")
     for name, expected, fits in (
-        (SERVER, f"https://{promise.host}.<domain>", lambda text: derived.fullmatch(text) is not None),
+        (SERVER, f"{start}<domain>", lambda text: address.fullmatch(text) is not None),
         (CACHE, promise.cache, lambda text: text == promise.cache),
     ):
-        given = (read or {}).get(name, ())
-        if read is not None and not given:
-            findings.append(
-                FileFinding(
-                    promise.envrc,
-                    1,
-                    f"envrc-{name.lower().replace('_', '-')}",
-                    f"{name} is not assigned",
-                    f"derive {expected}",
-                )
-            )
+        rule, mend = f"envrc-{name.lower().replace('_', '-')}", f"derive {expected}"
+        given = read.values.get(name, ())
+        if not given:
+            yield FileFinding(promise.envrc, 1, rule, f"{name} is not assigned", mend)
         for assigned in {one.line: one for one in reversed(given) if not fits(one.text)}.values():
-            if not fits(assigned.text) and not _only_without_domain(assigned, given, f"https://{promise.host}."):
+            if not _only_without_domain(assigned, given, start):
                 undecided = "" if _tells(assigned, expected) else f"not literal, cannot prove: {assigned.text}"
                 what = f"{name}={assigned.text or 'empty'}, and {expected} is promised"
-                findings.append(
-                    FileFinding(
-                        promise.envrc,
-                        assigned.line or 1,
-                        f"envrc-{name.lower().replace('_', '-')}",
-                        what,
-                        f"derive {expected}",
-                        undecided,
-                    )
-                )
-    return Findings(
-        ATTACHED,
-        f"{promise.envrc} derives https://{promise.host}.<domain> and {promise.cache}",
-        promise.envrc,
-        findings,
-    )
+                yield FileFinding(promise.envrc, assigned.line or 1, rule, what, mend, undecided)
 
 
 def _only_without_domain(assigned: Assigned, given: Sequence[Assigned], start: str) -> bool:
     """Return whether this is the address without a domain, where another branch knows one."""
-    return assigned.text.rstrip("/") == start and any(
-        other.text.startswith(start) and other.text != start for other in given
-    )
+    knows = any(other.text.startswith(start) and other.text != start for other in given)
+    return knows and assigned.text.rstrip("/") == start
 
 
 def _tells(assigned: Assigned, expected: str) -> bool:
@@ -89,128 +70,106 @@ def _tells(assigned: Assigned, expected: str) -> bool:
 
 def bazel(sources: Sources, promise: Promise) -> Findings:
     """Find where .envrc sets BAZEL_REMOTE_CACHE by itself (S063). Empty holds."""
-    read = _read(sources, promise)
-    findings = _broken(sources, promise) if read is not None else [_absent(promise)]
-    for assigned in (read or {}).get(BAZEL, ()):
-        holes = [
-            hole
-            for hole in assigned.holes
-            if hole not in {form for name in promise.endpoints for form in (f"${name}", f"${{{name}}}")}
-        ]
+    says = f"{promise.envrc} leaves {BAZEL} empty unless an operator provides it"
+    return _judged(ATTACHED, says, sources, promise, _set)
+
+
+def _set(promise: Promise, read: Envrc) -> Iterator[FileFinding]:
+    given_by_operator = {form for name in promise.endpoints for form in (f"${name}", f"${{{name}}}")}
+    for assigned in read.values.get(BAZEL, ()):
         texts = [part for part in assigned.word if isinstance(part, str)]
-        if not assigned.text or (assigned.holes and not holes and not texts):
+        if not assigned.text or (assigned.holes and set(assigned.holes) <= given_by_operator and not texts):
             continue
         literal = any("://" in text for text in texts)
         undecided = "" if literal or not assigned.holes else f"not literal, cannot prove: {assigned.text}"
         mend = 'leave it empty unless an operator gives it: "${BAZEL_REMOTE_CACHE:-}"'
-        findings.append(
-            FileFinding(promise.envrc, assigned.line, "envrc-bazel", f"{BAZEL}={assigned.text}", mend, undecided)
-        )
-    return Findings(
-        ATTACHED, f"{promise.envrc} leaves {BAZEL} empty unless an operator provides it", promise.envrc, findings
-    )
+        yield FileFinding(promise.envrc, assigned.line, "envrc-bazel", f"{BAZEL}={assigned.text}", mend, undecided)
 
 
 def explicit(sources: Sources, promise: Promise) -> Findings:
     """Find where .envrc searches the network for an endpoint (S067)."""
-    read = _read(sources, promise)
-    findings = _broken(sources, promise) if read is not None else [_absent(promise)]
+    return _judged(ATTACHED, "attachment is explicit: nothing is discovered", sources, promise, _searched)
+
+
+def _searched(promise: Promise, read: Envrc) -> Iterator[FileFinding]:
     for name in (SERVER, CACHE, BAZEL, EXECUTOR):
-        for assigned in (read or {}).get(name, ()):
+        for assigned in read.values.get(name, ()):
             for hole in assigned.holes:
                 if _SEARCHES.search(hole) and not _SIMPLE.fullmatch(hole):
-                    what = f"{name} comes from {hole}, which searches for it"
-                    findings.append(
-                        FileFinding(promise.envrc, assigned.line, "envrc-discovers", what, "let the developer set it")
-                    )
-            findings += _unread(promise, name, assigned)
-    return Findings(ATTACHED, "attachment is explicit: nothing is discovered", promise.envrc, findings)
+                    what, mend = f"{name} comes from {hole}, which searches for it", "let the developer set it"
+                    yield FileFinding(promise.envrc, assigned.line, "envrc-discovers", what, mend)
+            yield from _unread(promise, name, assigned)
 
 
 def separate(sources: Sources, promise: Promise) -> Findings:
     """Find where .envrc derives the executor from the cache (S050)."""
-    read = _read(sources, promise)
-    findings = _broken(sources, promise) if read is not None else [_absent(promise)]
-    text = sources.get(promise.envrc, "")
-    given = {assigned.word for assigned in (read or {}).get(BAZEL, ()) if assigned.text}
+    return _judged(SHARED, f"{EXECUTOR} is set apart from {BAZEL}", sources, promise, _shared)
+
+
+def _shared(promise: Promise, read: Envrc) -> Iterator[FileFinding]:
+    rule, mend = "executor-from-cache", f"set {EXECUTOR} by itself"
+    given = {assigned.word for assigned in read.values.get(BAZEL, ()) if assigned.text}
     derives = linear(rf"^(?:export\s+)?{EXECUTOR}=.*\b{BAZEL}\b")
-    for line, command in envrc.read(text).commands:
+    for line, command in read.commands:
         if derives.search(command):
-            findings.append(
-                FileFinding(promise.envrc, line, "executor-from-cache", command, f"set {EXECUTOR} by itself")
-            )
-    for assigned in (read or {}).get(EXECUTOR, ()):
+            yield FileFinding(promise.envrc, line, rule, command, mend)
+    for assigned in read.values.get(EXECUTOR, ()):
         if assigned.word in given:
             what = f"{EXECUTOR} and {BAZEL} are both {assigned.text}"
-            findings.append(
-                FileFinding(promise.envrc, assigned.line, "executor-from-cache", what, f"set {EXECUTOR} by itself")
-            )
-        findings += _unread(promise, EXECUTOR, assigned)
-    return Findings(SHARED, f"{EXECUTOR} is set apart from {BAZEL}", promise.envrc, findings)
+            yield FileFinding(promise.envrc, assigned.line, rule, what, mend)
+        yield from _unread(promise, EXECUTOR, assigned)
 
 
-def _unread(promise: Promise, name: str, assigned: Assigned) -> list[FileFinding]:
-    """Return a finding where a part of a variable's value was not read: it may be what is forbidden."""
-    return (
-        [
-            FileFinding(
-                promise.envrc,
-                assigned.line or 1,
-                "unread-value",
-                f"{name} is not read whole",
-                f"assign {name} once, in plain shell",
-                assigned.unread,
-            )
-        ]
-        if assigned.unread
-        else []
-    )
+def _unread(promise: Promise, name: str, assigned: Assigned) -> Iterator[FileFinding]:
+    """Yield a finding where a part of a variable's value was not read: it may be what is forbidden."""
+    if assigned.unread:
+        what, mend = f"{name} is not read whole", f"assign {name} once, in plain shell"
+        yield FileFinding(promise.envrc, assigned.line or 1, "unread-value", what, mend, assigned.unread)
 
 
-def _read(sources: Sources, promise: Promise) -> Values | None:
-    text = sources.get(promise.envrc)
-    return envrc.read(text).values if text is not None else None
-
-
-def _broken(sources: Sources, promise: Promise) -> list[FileFinding]:
-    """Return a finding where .envrc is no shell that is understood, so that nobody can tell what it assigns."""
-    broken = envrc.read(sources.get(promise.envrc, "")).broken
-    return (
-        []
-        if broken is None
-        else [
-            FileFinding(
-                promise.envrc, broken[0], "unread-envrc", "it is not understood", "write it in plain shell", broken[1]
-            )
-        ]
-    )
-
-
-def _absent(promise: Promise) -> FileFinding:
-    return FileFinding(
-        promise.envrc, 1, "no-envrc", "it is not in this checkout", "add it, with the attachment's variables"
-    )
+def _judged(
+    cause: Cause,
+    says: str,
+    sources: Sources,
+    promise: Promise,
+    rule: Callable[[Promise, Envrc], Iterator[FileFinding]],
+) -> Findings:
+    """Return what a rule finds in .envrc; nobody can tell what it assigns where it is absent, or no shell that is understood."""
+    path = promise.envrc
+    if path not in sources:
+        mend = "add it, with the attachment's variables"
+        absent = FileFinding(path, 1, "no-envrc", "it is not in this checkout", mend)
+        return Findings(cause, says, path, (absent,))
+    read = envrc.read(sources[path])
+    findings = [*rule(promise, read)]
+    if read.broken is not None:
+        line, unknown = read.broken
+        what, mend = "it is not understood", "write it in plain shell"
+        findings.append(FileFinding(path, line, "unread-envrc", what, mend, unknown))
+    return Findings(cause, says, path, findings)
 
 
 def reported(sources: Sources, status: str) -> Findings:
     """Find whether the recipe ``info`` has no word for an empty cache (S065, what the text shows)."""
-    findings, elsewhere = [], ""
+    elsewhere = ""
+    promise = f"just info reports {status} where {BAZEL} is empty"
     for path in ("Justfile", "justfile", ".justfile"):
         read = recipes.just(sources.get(path, ""))
         recipe = read.recipes.get("info")
         if read.imports or not read.whole:
             elsewhere = f"the recipes that {path} takes from elsewhere"
         if recipe is not None:
+            findings = []
             reached = _with_needs(recipe, read.recipes)
             if not any(status in needed.body for needed in reached):
                 what, mend = f"just info never reports {status}", f"report {status} where {BAZEL} is empty"
                 absent = any(need.name not in read.recipes for needed in reached for need in needed.needs)
                 undecided = elsewhere if absent else ""
                 findings.append(FileFinding(path, recipe.line - 1, "no-status", what, mend, undecided))
-            return Findings(ATTACHED, f"just info reports {status} where {BAZEL} is empty", path, findings)
-    mend = f"add one that reports {status}"
-    missing = FileFinding("Justfile", 1, "no-recipe", "there is no recipe info", mend, elsewhere)
-    return Findings(ATTACHED, f"just info reports {status} where {BAZEL} is empty", "Justfile", (missing,))
+            return Findings(ATTACHED, promise, path, findings)
+    what, mend = "there is no recipe info", f"add one that reports {status}"
+    missing = FileFinding("Justfile", 1, "no-recipe", what, mend, elsewhere)
+    return Findings(ATTACHED, promise, "Justfile", (missing,))
 
 
 def _with_needs(recipe: Recipe, by_name: Mapping[str, Recipe]) -> Collection[Recipe]:
@@ -228,6 +187,5 @@ def printed(output: str, status: str) -> Findings:
     """Find whether what ``just info`` printed lacks the status (S065)."""
     missing = FileFinding("Justfile", 1, "status-not-reported", f"just info does not say {status}", f"report {status}")
     promise = f"just info reports {status} where {BAZEL} is empty"
-    return Findings(
-        ATTACHED, promise, f"just info, {len(output.splitlines())} line(s)", () if status in output else (missing,)
-    )
+    looked = f"just info, {len(output.splitlines())} line(s)"
+    return Findings(ATTACHED, promise, looked, () if status in output else (missing,))

@@ -98,20 +98,15 @@ def effective(sources: Sources, place: BackendPlace) -> Effective:
     unread: list[FileFinding] = []
     if posixpath.isabs(data) or data.startswith("../"):
         given = place.variables["TF_DATA_DIR"]
-        what = "TF_DATA_DIR leads out of the checkout"
-        unread.append(
-            FileFinding(ENVIRONMENT, 1, "data-elsewhere", what, "look at its terraform.tfstate by hand", given)
-        )
+        what, mend = "TF_DATA_DIR leads out of the checkout", "look at its terraform.tfstate by hand"
+        unread.append(FileFinding(ENVIRONMENT, 1, "data-elsewhere", what, mend, given))
     record = f"{data}/{RECORD}"
     recorded = _record(record, sources[record]) if record in sources else None
     if isinstance(recorded, ConfiguredBackend):
         backends.append(recorded)
-    elif recorded is not None:
-        unread.append(recorded)
-    if not isinstance(recorded, ConfiguredBackend):
-        given_backends, strange = _given(sources, place)
-        backends += given_backends
-        unread += strange
+    else:
+        backends, strange = _given(sources, place)
+        unread += [*filter(None, [recorded]), *strange]
     workspace, at = _workspace(sources, data, place.variables)
     base = block(sources, place.folder)
     if not backends and not unread and base is not None and workspace != DEFAULT:
@@ -167,10 +162,9 @@ def _lines(path: str, text: str, settings: Mapping[str, object], block: int = 0)
 def _over(base: ConfiguredBackend | None, path: str, text: str) -> ConfiguredBackend:
     """Return the block with a backend file laid over it, setting by setting, as init does. Raises NoHcl."""
     given = hcl.attributes(text)
-    at = _lines(path, text, given)
-    if base is None:
-        return ConfiguredBackend(path, given, at, is_whole=False)
-    return ConfiguredBackend(path, {**base.settings, **given}, {**base.at, **at})
+    below = base or ConfiguredBackend(path, {}, {}, is_whole=False)
+    at = {**below.at, **_lines(path, text, given)}
+    return ConfiguredBackend(path, {**below.settings, **given}, at, below.is_whole)
 
 
 def _is_other(text: str) -> bool:
@@ -182,11 +176,9 @@ def _is_other(text: str) -> bool:
 def _single(base: ConfiguredBackend | None, place: BackendPlace) -> Iterator[ConfiguredBackend]:
     given = {name: place.variables[variable] for name, variable in place.single.items() if variable in place.variables}
     if given:
-        at = dict.fromkeys(given, (ENVIRONMENT, 1))
-        settings: dict[str, object] = {**(base.settings if base is not None else {}), **given}
-        yield ConfiguredBackend(
-            ENVIRONMENT, settings, {**(base.at if base is not None else {}), **at}, is_whole=base is not None
-        )
+        below = base or ConfiguredBackend(ENVIRONMENT, {}, {}, is_whole=False)
+        at = {**below.at, **dict.fromkeys(given, (ENVIRONMENT, 1))}
+        yield ConfiguredBackend(ENVIRONMENT, {**below.settings, **given}, at, below.is_whole)
 
 
 def _record(path: str, text: str) -> ConfiguredBackend | FileFinding:
@@ -194,9 +186,8 @@ def _record(path: str, text: str) -> ConfiguredBackend | FileFinding:
         backend = json.loads(text)["backend"]
         kind, config = backend["type"], backend["config"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return FileFinding(
-            path, 1, "unreadable-record", "no backend is recorded in it", "run just tofu-init", "no backend"
-        )
+        what = "no backend is recorded in it"
+        return FileFinding(path, 1, "unreadable-record", what, "run just tofu-init", "no backend")
     if kind != "s3" or not isinstance(config, dict):
         what = f"init recorded backend {str(kind)[:20]!r}"
         line = _json_line(text, "type", text.find('"backend"'))
@@ -308,9 +299,8 @@ def _same(endpoint: str) -> tuple[str, str, int | None, str]:
 def _in_a_line(backend: ConfiguredBackend, seen: Effective, key: str) -> str:
     """Return a backend's settings in a line: those named here and no other, since some are credentials."""
     _, endpoint = endpoint_of(backend.settings, seen.variables)
-    region = backend.settings.get("region") or next(
-        (seen.variables[variable] for variable in REGION_VARIABLES if variable in seen.variables), None
-    )
+    regions = (backend.settings.get("region"), *(seen.variables.get(variable) for variable in REGION_VARIABLES))
+    region = next(filter(None, regions), None)
     known = {
         "endpoint": address(endpoint) if endpoint is not None else None,
         "region": region,
@@ -319,11 +309,8 @@ def _in_a_line(backend: ConfiguredBackend, seen: Effective, key: str) -> str:
         "lock": lock_of(backend.settings) or "none",
         **{name: backend.settings.get(name) for name in SHOWN},
     }
-    said = (
-        f"{name} {shown(str(value).lower() if isinstance(value, bool) else str(value))}"
-        for name, value in known.items()
-        if value is not None
-    )
+    texts = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in known.items()}
+    said = (f"{name} {shown(text)}" for name, text in texts.items() if known[name] is not None)
     return f"{backend.path} has {', '.join(said)}"
 
 
@@ -357,9 +344,8 @@ def _unlocked(backend: ConfiguredBackend, *, may_be_given: bool, table: str) -> 
     if isinstance(given, str) and not hcl.is_literal(given):
         yield FileFinding(path, line, "lock-not-literal", "use_lockfile is not literal", mend, shown(given))
     elif not lock and given is None and (may_be_given or not backend.is_whole):
-        unknown = (
-            "use_lockfile that init is given" if backend.is_whole else "the block that counts, see stack.backend-s3"
-        )
+        unknown = "use_lockfile that init is given"
+        unknown = unknown if backend.is_whole else "the block that counts, see stack.backend-s3"
         yield FileFinding(path, line, "no-lock", "no lock is given here", mend, unknown)
     elif not lock:
         what = "no lock: two applies at once both run, and what one of them wrote is lost"

@@ -12,7 +12,7 @@ from typing import NoReturn, Protocol
 
 from pytest_gf.honey.formats import shell
 from pytest_gf.honey.formats.bash import Unread
-from pytest_gf.honey.formats.commands import Word
+from pytest_gf.honey.formats.commands import Command, Word
 from pytest_gf.honey.formats.expression import texts
 from pytest_gf.honey.formats.expression_values import UNKNOWN
 from pytest_gf.honey.formats.linear import linear
@@ -93,7 +93,7 @@ def elsewhere(jobs: Iterable[Job], sources: Sources, *words: str) -> str:
         for step in job.steps:
             if step.uses is not None and step.uses.text.startswith("./") and _may(step.uses.text, step, sources, words):
                 return step.uses.text
-            if step.run is not None and not _is_read(step.run.text):
+            if step.run is not None and _commands(step.run.text) is None:
                 return f"the script of line {step.run.line}"
     return ""
 
@@ -106,12 +106,12 @@ def _may(uses: str, step: Step, sources: Sources, words: Sequence[str]) -> bool:
     return any(word in text for word in (*words, "uses: ./"))
 
 
-def _is_read(script: str) -> bool:
+def _commands(script: str) -> Sequence[Command] | None:
+    """Return the commands of a shell script; None for one that can't be read."""
     try:
-        shell.read_rendered(rendered(script, (GITHUB,)))
+        return shell.read_rendered(rendered(script, (GITHUB,))).commands
     except Unread:
-        return False
-    return True
+        return None
 
 
 def _given(read: Workflow, job: Job, step: Step) -> dict[str, str]:
@@ -121,11 +121,7 @@ def _given(read: Workflow, job: Job, step: Step) -> dict[str, str]:
 def _script(script: str) -> Iterator[tuple[int, tuple[str, ...], dict[str, str]]]:
     """Yield each command of a shell script: its line, its words, the variables given to it there."""
     exported: dict[str, str] = {}
-    try:
-        script_commands = shell.read_rendered(rendered(script, (GITHUB,))).commands
-    except Unread:
-        return
-    for command in script_commands:
+    for command in _commands(script) or ():
         env = {name: _said(word) for name, word in command.assigned.items()}
         words = [_said(word) for word in command.words]
         while words and (_ASSIGNS.match(words[0]) or words[0] in {"env", "export"}):

@@ -24,11 +24,14 @@ from pytest_gf.honey.observed.repository.effect import (
     Writes,
     broken,
     eaten,
+    fallen,
     hooked,
+    redirected,
     shells_out,
+    unclosed,
+    unread,
 )
 from pytest_gf.honey.observed.repository.searching import shown
-from pytest_gf.honey.observed.repository.unread import fallen, unclosed, unread
 
 DEEPEST = 12
 """How many wrappers, strings and functions may stand in one another."""
@@ -66,9 +69,8 @@ def effects(text: Text, around: Around) -> list[Effect]:
         script = shell.read_rendered(given, around.known)
     except Unread as wrong:
         original = given.original(given.text, 0)
-        return (
-            [unread(original, str(wrong))] if NAMES_PUSH.search(original) else [Opaque(0, "", str(wrong), str(wrong))]
-        )
+        why = str(wrong)
+        return [unread(original, why) if NAMES_PUSH.search(original) else Opaque(0, "", why, why)]
     except RecursionError:
         return [Opaque(0, "", "its shell is nested too deeply", "")]
     swallowed = unclosed(script)
@@ -112,13 +114,8 @@ class _Judge:
 
     def uncalled(self) -> Iterator[Effect]:
         """Yield what a function does that no command calls by its name, where a word names it or a program is unknown."""
-        said = {
-            match[0]
-            for command in self.script.commands
-            if not command.function
-            for word in command.words
-            for match in _NAME.finditer(word.text)
-        }
+        own = [command for command in self.script.commands if not command.function]
+        said = {match[0] for command in own for word in command.words for match in _NAME.finditer(word.text)}
         loose = any(command.words and command.words[0].text == HOLE for command in self.script.commands)
         for name, body in self.functions.items():
             if name in self.called or not (loose or name in said):
@@ -174,10 +171,9 @@ class _Judge:
     def unknown(self, words: Sequence[Word], raw: str, given: Command) -> Iterator[Effect]:
         """Yield what a command may do whose program is unknown."""
         verb = next((word.text for word in words[1:] if not word.text.startswith("-")), "")
+        verb = verb if verb in attic.WRITES else "push"
         if NAMES_PUSH.search(raw):
-            yield Writes(
-                given.offset, "", f"{shown(words[0].raw)} is unknown", verb if verb in attic.WRITES else "push"
-            )
+            yield Writes(given.offset, "", f"{shown(words[0].raw)} is unknown", verb)
         else:
             yield Opaque(given.offset, "", f"{shown(raw)}: the program is unknown", raw)
 
@@ -190,11 +186,9 @@ class _Judge:
 
     def wrapped(self, inner: wrappers.Inner, given: Command, raw: str, depth: int) -> Iterator[Effect]:
         for group in inner.words:
-            count = 0
-            for effect in self.words(group, given, depth + 1) if depth < DEEPEST else ():
-                count += 1
-                yield effect
-            if not count and group and NAMES_PUSH.search(raw) and not self.understood(group):
+            does = list(self.words(group, given, depth + 1)) if depth < DEEPEST else []
+            yield from does
+            if not does and group and NAMES_PUSH.search(raw) and not self.understood(group):
                 yield Writes(given.offset, "", f"{shown(raw)}: what it runs is unknown", "push")
             elif len(group) == 1 and program(group[0]) in attic.PROGRAMS and program(given.words[0]) in _FEEDERS:
                 yield Writes(given.offset, "", f"{shown(raw)}: its verb comes in by the pipe", "push")
@@ -207,12 +201,8 @@ class _Judge:
 
     def understood(self, words: Sequence[Word]) -> bool:
         name = program(words[0])
-        return (
-            name in wrappers.inert()
-            or name in attic.PROGRAMS
-            or name in self.functions
-            or wrappers.inner(words) is not None
-        )
+        is_known = name in wrappers.inert() or name in attic.PROGRAMS or name in self.functions
+        return is_known or wrappers.inner(words) is not None
 
     def text(self, word: Word, depth: int) -> Iterator[Effect]:
         """Yield what a script in a word does; one that only a run would know is opaque."""
@@ -231,17 +221,15 @@ class _Judge:
             yield replace(effect, offset=word.offset + effect.offset)
 
     def file(self, word: Word, given: Command, raw: str) -> Iterator[Effect]:
+        path, is_sourced = posixpath.normpath(word.text), program(given.words[0]) in {"source", "."}
         if not word.known and HOLE in posixpath.basename(word.text):
             yield Opaque(given.offset, "", f"{shown(raw)}: the script is unknown", raw)
-        elif posixpath.normpath(word.text) in self.written:
-            yield from self.text(self.written[posixpath.normpath(word.text)], 1)
-        elif program(given.words[0]) in {"source", "."} and (text := self.loaded(word, given)) is not None:
+        elif path in self.written:
+            yield from self.text(self.written[path], 1)
+        elif is_sourced and (text := self.around.load(posixpath.join(given.directory, word.text))) is not None:
             yield from self.sourced(text, given)
         else:
             yield Runs(given.offset, "", "", "file", word.text, tuple(part.text for part in given.words))
-
-    def loaded(self, word: Word, given: Command) -> str | None:
-        return self.around.load(posixpath.join(given.directory, word.text))
 
     def sourced(self, text: str, given: Command) -> Iterator[Effect]:
         """Yield what a file does that is read into this script; its functions are this script's from then on."""
@@ -253,27 +241,24 @@ class _Judge:
         self.define(Script(tuple(replace(command, offset=-1) for command in script.commands)))
         for command in script.commands:
             if not command.function:
-                yield from self.command(
-                    replace(command, offset=given.offset, guard=command.guard or given.guard), (), 1
-                )
+                here = replace(command, offset=given.offset, guard=command.guard or given.guard)
+                yield from self.command(here, (), 1)
 
     def fed(self, given: Command, raw: str, depth: int) -> Iterator[Effect]:
         """Yield what a shell does with what comes in: a here-document, a file, or another command's output."""
-        body = next((redirect for redirect in given.redirects if redirect.sign in {"<<", "<<<", "<<-"}), None)
-        source = next((redirect for redirect in given.redirects if redirect.sign == "<"), None)
-        fed = given.fed
+        body, source = redirected(given, "<<", "<<<", "<<-"), redirected(given, "<")
         if body is not None:
-            yield from self.text(body.target, depth + 1)
+            yield from self.text(body, depth + 1)
         elif source is not None:
-            yield from self.file(source.target, given, raw)
-        elif fed is not None:
-            yield from self.piped(fed, given, depth)
+            yield from self.file(source, given, raw)
+        elif given.fed is not None:
+            yield from self.piped(given.fed, given, depth)
 
     def piped(self, fed: Command, given: Command, depth: int) -> Iterator[Effect]:
         name = program(fed.words[0]) if fed.words else ""
-        body = next((redirect for redirect in fed.redirects if redirect.sign in {"<<", "<<<"}), None)
+        body = redirected(fed, "<<", "<<<")
         if name == "cat" and body is not None:
-            yield from self.text(body.target, depth + 1)
+            yield from self.text(body, depth + 1)
         elif name == "cat" and len(fed.words) == 2 and fed.words[1].known:  # noqa: PLR2004  # cat FILE.
             yield from self.file(fed.words[1], given, given.raw)
         elif name in {"echo", "printf"} and all(word.known for word in fed.words):
@@ -304,20 +289,14 @@ class _Judge:
             yield Writes(given.offset, "", shown(raw), "push")
 
     def nix_run(self, words: Sequence[Word], given: Command, raw: str) -> Iterator[Effect]:
-        rest = [word for word in words[1:] if word.text != "run"]
-        app, after = installable(rest)
-        name = (
-            ""
-            if app is None
-            else app.text.rpartition("#")[2].rpartition(".")[2]
-            if "#" in app.text
-            else posixpath.basename(app.text.partition("?")[0])
-        )
+        app, after = installable([word for word in words[1:] if word.text != "run"])
+        flake, sign, attribute = app.text.partition("#") if app is not None else ("", "", "")
+        name = attribute.rpartition("#")[2].rpartition(".")[2] if sign else posixpath.basename(flake.partition("?")[0])
         if app is not None and HOLE not in name and name in attic.PROGRAMS:
             yield from attic.does(after, given.offset, raw)
         elif NAMES_PUSH.search(raw):
             yield Writes(given.offset, "", shown(raw), "push")
-        elif app is not None and app.text.partition("#")[0] in {"", ".", "./", "path:."}:
+        elif app is not None and flake in {"", ".", "./", "path:."}:
             yield Runs(given.offset, "", "", "flake", "flake.nix", tuple(word.text for word in words))
         else:
             yield Opaque(given.offset, "", shown(raw), raw)
@@ -339,23 +318,22 @@ class _Judge:
 
     def other(self, name: str, words: Sequence[Word], given: Command, raw: str) -> Iterator[Effect]:
         """Yield what a program does that is neither Attic's, nor a wrapper, nor inert."""
-        text = words[0].text
+        text, *arguments = texts = tuple(word.text for word in words)
+        path = posixpath.normpath(text)
         if name in {"just", "make", "gmake"}:
-            yield Runs(
-                given.offset, "", "", "just" if name == "just" else "make", "", tuple(word.text for word in words[1:])
-            )
-        elif name in {"npm", "pnpm", "yarn", "bun"} and len(words) > 1:
-            yield Runs(given.offset, "", "", "npm", "", tuple(word.text for word in words[1:]))
-        elif name in _BUILDERS and any(word.text in {"build", "bud"} for word in words[1:3]):
-            yield Runs(given.offset, "", "", "docker", "", tuple(word.text for word in words[1:]))
+            yield Runs(given.offset, kind="just" if name == "just" else "make", words=tuple(arguments))
+        elif name in {"npm", "pnpm", "yarn", "bun"} and arguments:
+            yield Runs(given.offset, kind="npm", words=tuple(arguments))
+        elif name in _BUILDERS and {"build", "bud"} & set(arguments[:2]):
+            yield Runs(given.offset, kind="docker", words=tuple(arguments))
         elif name in _OTHERS and (run := program_file(words[1:])) is not None and run.known:
-            yield Runs(given.offset, "", "", "other", run.text, tuple(word.text for word in words))
+            yield Runs(given.offset, "", "", "other", run.text, texts)
         elif NAMES_PUSH.search(raw) or (name in _OTHERS and NAMES_PUSH.search(eaten(given))):
             yield Writes(given.offset, "", f"{shown(raw)}: what {name} does is unknown", "push")
-        elif posixpath.normpath(text) in self.written:
-            yield from self.text(self.written[posixpath.normpath(text)], 1)
+        elif path in self.written:
+            yield from self.text(self.written[path], 1)
         elif "/" in text and not text.startswith(_SYSTEM):
-            yield Runs(given.offset, "", "", "file", text, tuple(word.text for word in words))
+            yield Runs(given.offset, "", "", "file", text, texts)
         elif NAMES_ATTIC.search(name):
             yield Opaque(given.offset, "", f"{shown(raw)}: what {name} does is unknown", raw)
 
@@ -372,14 +350,13 @@ class _Judge:
             elif body is not None and target.known:
                 path = posixpath.normpath(target.text)
                 before = self.written.get(path)
-                self.written[path] = (
-                    replace(body, text=f"{before.text}{body.text}", offset=before.offset) if before else body
-                )
+                both = replace(body, text=f"{before.text}{body.text}", offset=before.offset) if before else body
+                self.written[path] = both
 
     def set_by(self, body: Word | None, given: Command) -> Iterator[Effect]:
         if body is None:
             if not self.until:
-                yield Sets(given.offset, given.guard, "", "", None)
+                yield Sets(given.offset, given.guard)
             return
         for line in body.text.splitlines():
             if self.until:
@@ -389,12 +366,7 @@ class _Judge:
             if "<<" in name and HOLE not in name.partition("<<")[0]:
                 name, _, self.until = name.partition("<<")
                 yield Sets(given.offset, given.guard, "", name.strip(), None)
+            elif line.strip() and sign and HOLE not in name:
+                yield Sets(given.offset, given.guard, "", name.strip(), None if HOLE in value else value)
             elif line.strip():
-                known = bool(sign) and HOLE not in name
-                yield Sets(
-                    given.offset,
-                    given.guard,
-                    "",
-                    name.strip() if known else "",
-                    value if known and HOLE not in value else None,
-                )
+                yield Sets(given.offset, given.guard)

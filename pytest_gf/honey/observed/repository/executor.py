@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -27,32 +28,27 @@ def eligible(sources: Sources, path: str, states: Sequence[str], allowed: Sequen
     """Find what is wrong with the file of eligible target classes, and which class is used without being in it (S051)."""
     text = sources.get(path)
     if text is None:
-        missing = FileFinding(
-            path, 1, "no-eligibility", "it is not in this checkout", "add it, with the classes that are proved"
-        )
+        mend = "add it, with the classes that are proved"
+        missing = FileFinding(path, 1, "no-eligibility", "it is not in this checkout", mend)
         return Findings(ELIGIBLE, _PROMISE, path, (missing,) if _uses(sources) else ())
     try:
         classes = _classes(json.loads(text, object_pairs_hook=_once))
     except (ValueError, RecursionError) as wrong:
         line = getattr(wrong, "lineno", 1)
-        return Findings(
-            ELIGIBLE, _PROMISE, path, (FileFinding(path, line, "malformed-eligibility", str(wrong), "mend the JSON"),)
-        )
+        malformed = FileFinding(path, line, "malformed-eligibility", str(wrong), "mend the JSON")
+        return Findings(ELIGIBLE, _PROMISE, path, (malformed,))
     findings = list(_shape(path, text, classes, states))
     good = {name for name, entry in classes.items() if isinstance(entry, dict) and entry.get("state") in allowed}
     for where, line, name in _uses(sources):
         if not name:
-            what = "a remote executor, and no target class is named beside it"
-            findings.append(
-                FileFinding(where, line, "no-class", what, "say RBE_TARGET_CLASS", "which target class runs there")
-            )
+            what, unknown = "a remote executor, and no target class is named beside it", "which target class runs there"
+            findings.append(FileFinding(where, line, "no-class", what, "say RBE_TARGET_CLASS", unknown))
         elif name not in classes:
             mend = f"declare it in {path}, or use a class that stands there"
             findings.append(FileFinding(where, line, "unknown-class", f"target class {name} is not in {path}", mend))
         elif name not in good:
-            findings.append(
-                FileFinding(where, line, "ineligible-class", f"target class {name} is not eligible", "run it locally")
-            )
+            what = f"target class {name} is not eligible"
+            findings.append(FileFinding(where, line, "ineligible-class", what, "run it locally"))
     return Findings(ELIGIBLE, _PROMISE, f"{path}, {len(classes)} class(es)", findings)
 
 
@@ -60,11 +56,9 @@ _PROMISE = "executor-backed mode only for target classes that are eligible"
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
+    counts = Counter(name for name, _ in pairs)
     twice = (
-        next((name for name in names if names.count(name) > 1), None)
-        if len(names) <= MOST_CLASSES
-        else "more than is read"
+        "more than is read" if len(pairs) > MOST_CLASSES else next((name for name in counts if counts[name] > 1), None)
     )
     if twice is not None:
         raise ValueError(f"the member {twice!r} stands twice, or there are more than {MOST_CLASSES}")
@@ -128,9 +122,8 @@ def authority(sources: Sources, caches: Sequence[str], archived: Sequence[str]) 
                 mend = "an executor's CAS and action cache are a store of their own"
                 findings.append(FileFinding(path, line, "cache-as-authority", shown(whole), mend))
         findings += _executors(path, lines, caches)
-    return Findings(
-        SHARED, "no executor takes the Bazel cache for its CAS or action cache", f"{len(files)} file(s)", findings
-    )
+    promise = "no executor takes the Bazel cache for its CAS or action cache"
+    return Findings(SHARED, promise, f"{len(files)} file(s)", findings)
 
 
 def _executors(path: str, lines: Lines, caches: Sequence[str]) -> Iterator[FileFinding]:

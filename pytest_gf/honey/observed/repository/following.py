@@ -54,10 +54,8 @@ class Reader:
         for effect in effects(text, around):
             if isinstance(effect, Runs):
                 for reached in self.followed(effect):
-                    inner = reached.effect
-                    yield replace(
-                        reached, effect=replace(inner, offset=effect.offset, guard=effect.guard or inner.guard)
-                    )
+                    guard = effect.guard or reached.effect.guard
+                    yield replace(reached, effect=replace(reached.effect, offset=effect.offset, guard=guard))
             else:
                 yield Reached(effect)
 
@@ -65,19 +63,11 @@ class Reader:
         """Yield what a call does; one that leads out of the checkout is opaque."""
         text = " ".join(call.words).replace(HOLE, "?")
         if self.depth >= DEEPEST:
-            yield Reached(Opaque(call.offset, "", f"{shown(text)}: called too deeply", text))
-        elif call.kind in {"just", "make"}:
-            yield from self._recipes(call, text)
-        elif call.kind == "npm":
-            yield from self._npm(call)
-        elif call.kind == "docker":
-            yield from self._docker(call, text)
-        elif call.kind == "flake":
-            yield from self._flake(call, text)
-        elif call.kind == "runner":
-            yield from self._runner(call)
-        else:
-            yield from self._file(call, text)
+            yield _opaque(call, f"{shown(text)}: called too deeply", text)
+            return
+        follow = dict.fromkeys(("just", "make"), self._recipes) | {"npm": self._npm, "docker": self._docker}
+        follow |= {"flake": self._flake, "runner": self._runner}
+        yield from follow.get(call.kind, self._file)(call, text)
 
     def find(self, target: str) -> str:
         """Return the path in this checkout that a word means; "" for none. What stands before an unknown part is left out."""
@@ -97,13 +87,10 @@ class Reader:
         text = self.sources.get(path)
         written = self.written.get(posixpath.normpath(call.target))
         if text is None and written is not None:
-            yield from (
-                Reached(effect)
-                for effect in effects(written.text, Around(self.caches, self.known, written=self.written))
-            )
+            yield from map(Reached, effects(written.text, Around(self.caches, self.known, written=self.written)))
         elif text is None:
             what = f"{'post-build-hook ' if call.kind == 'hook' else ''}{shown(said)} is no file of this checkout"
-            yield Reached(Opaque(call.offset, "", what, said))
+            yield _opaque(call, what, said)
         elif call.kind == "other" or recipes.interpreter(text):
             yield from _foreign(path, text, call)
         else:
@@ -118,7 +105,6 @@ class Reader:
     def _recipes(self, call: Runs, said: str) -> Iterator[Reached]:
         is_just = call.kind == "just"
         goals, given, path = _called(call.words, _FILE[call.kind], _FOLDER[call.kind])
-        over = _set(call.words)
         if path:
             path = self.find(posixpath.join(call.folder, path))
         else:
@@ -126,11 +112,11 @@ class Reader:
             path = next((nearest for place in places if (nearest := self._nearest(place, call.kind))), "")
         text = self.sources.get(path)
         if text is None:
-            yield Reached(
-                Opaque(call.offset, "", f"{call.kind} {shown(said)}: no recipes are found", f"{call.kind} {said}")
-            )
+            yield _opaque(call, f"{call.kind} {shown(said)}: no recipes are found", f"{call.kind} {said}")
             return
         read = self._with_imports(path, recipes.just(text) if is_just else recipes.make(text))
+        known = {name: self.known[name] for name in read.weak & set(self.known)}
+        read = replace(read, over={**known, **_set(call.words)})
         goals = goals or [read.first]
         at = 0
         while at < len(goals):
@@ -138,14 +124,11 @@ class Reader:
             if recipe is None:
                 if not read.whole or HOLE in goals[at] or "::" in goals[at]:
                     what = f"{call.kind} {shown(said)}: {path} may have {shown(goals[at].replace(HOLE, '?'))} elsewhere"
-                    yield Reached(Opaque(call.offset, "", what, f"{call.kind} {said}"))
+                    yield _opaque(call, what, f"{call.kind} {said}")
                 return  # Without the recipe nothing is run.
-            count = len(recipe.parameters) if is_just else 0
-            given_over = replace(
-                read, over={**{name: self.known[name] for name in read.weak & set(self.known)}, **over}
-            )
-            yield from self._recipe(path, given_over, goals[at], goals[at + 1 : at + 1 + count], ())
-            at += 1 + count
+            behind = at + 1 + (len(recipe.parameters) if is_just else 0)
+            yield from self._recipe(path, read, goals[at], goals[at + 1 : behind], ())
+            at = behind
 
     def _recipe(
         self, path: str, read: Recipes, name: str, arguments: Sequence[str], above: tuple[str, ...]
@@ -161,11 +144,9 @@ class Reader:
         if recipe.interpreter:
             yield from _foreign(path, recipe.body, Runs(0, "", "", "other", name), recipe.line)
         else:
-            folder = posixpath.dirname(path)
-            inner = replace(self, directory=folder)
-            yield from inner.below(
-                path, read.rendered(recipe, [argument for argument in arguments if HOLE not in argument]), recipe.line
-            )
+            inner = replace(self, directory=posixpath.dirname(path))
+            text = read.rendered(recipe, [argument for argument in arguments if HOLE not in argument])
+            yield from inner.below(path, text, recipe.line)
 
     def _with_imports(self, path: str, read: Recipes) -> Recipes:
         for name in read.imports:
@@ -177,15 +158,13 @@ class Reader:
         """Return the file of recipes of a folder; just also looks above it."""
         names = _JUSTFILES if kind == "just" else _MAKEFILES
         while True:
-            nearest = next(
-                (path for name in names if (path := posixpath.normpath(posixpath.join(folder, name))) in self.sources),
-                "",
-            )
+            paths = (posixpath.normpath(posixpath.join(folder, name)) for name in names)
+            nearest = next((path for path in paths if path in self.sources), "")
             if nearest or not folder or folder == "." or kind != "just":
                 return nearest
             folder = posixpath.dirname(folder)
 
-    def _npm(self, call: Runs) -> Iterator[Reached]:
+    def _npm(self, call: Runs, _: str) -> Iterator[Reached]:
         """Yield what scripts of package.json do: those that are named, with those around them, and those of an installation."""
         named, folder, _ = _called(call.words, (), _PACKAGES)
         own = self.find(posixpath.join(call.folder, folder, "package.json"))
@@ -214,19 +193,18 @@ class Reader:
         if path:
             yield from self.below(path, recipes.dockerfile(self.sources[path]), 1)
             if self.sources[path].count("\n") > recipes.MOST_LINES:
-                yield Reached(Opaque(call.offset, "", f"{path} is not read to its end", said))
+                yield _opaque(call, f"{path} is not read to its end", said)
         else:
-            yield Reached(Opaque(call.offset, "", f"{shown(said)}: no Dockerfile is found", said))
+            yield _opaque(call, f"{shown(said)}: no Dockerfile is found", said)
 
-    def _runner(self, call: Runs) -> Iterator[Reached]:
+    def _runner(self, call: Runs, _: str) -> Iterator[Reached]:
         """Yield what a program may run that a file of another form tells it: a push where such a file names one."""
         named = [path for word in call.words[1:] if (path := self.find(posixpath.join(call.folder, word)))]
         words = [word.lstrip("/").partition(":")[0] for word in call.words[1:] if not word.startswith("-")]
         folders = [f"{posixpath.normpath(word)}/*" for word in words if "run" in words and word not in {"", "run"}]
-        patterns = [
-            posixpath.normpath(posixpath.join(self.directory, call.folder, one))
-            for one in (*wrappers.runners()[call.target], *folders)
-        ]
+        folder = posixpath.join(self.directory, call.folder)
+        wanted = (*wrappers.runners()[call.target], *folders)
+        patterns = [posixpath.normpath(posixpath.join(folder, pattern)) for pattern in wanted]
         for path, text in (chosen(self.sources, patterns) | {path: self.sources[path] for path in named}).items():
             if _names_push(text):
                 yield from _foreign(path, text, call)
@@ -234,7 +212,7 @@ class Reader:
     def _flake(self, call: Runs, said: str) -> Iterator[Reached]:
         """Yield what may be run of the checkout's own flake: no Nix is read here, so a push in its text is undecided."""
         path = self.find(posixpath.join(call.folder, call.target))
-        yield Reached(Opaque(call.offset, "", f"nix {shown(said.removeprefix('nix '))}", said))
+        yield _opaque(call, f"nix {shown(said.removeprefix('nix '))}", said)
         if path:
             yield from _foreign(path, self.sources[path], call)
 
@@ -301,10 +279,13 @@ def _names_push(text: str) -> bool:
 
 def _set(words: Sequence[str]) -> dict[str, str]:
     """Return the variables that a call of just or make sets: ``NAME=value``, ``--set NAME value``."""
-    found = {
-        name: value for name, sign, value in (word.partition("=") for word in words) if sign and name.isidentifier()
-    }
-    return found | {words[at + 1]: words[at + 2] for at in range(len(words) - 2) if words[at] == "--set"}
+    pairs = (word.partition("=") for word in words)
+    given = {name: value for name, sign, value in pairs if sign and name.isidentifier()}
+    return given | {words[at + 1]: words[at + 2] for at in range(len(words) - 2) if words[at] == "--set"}
+
+
+def _opaque(call: Runs, unknown: str, text: str) -> Reached:
+    return Reached(Opaque(call.offset, "", unknown, text))
 
 
 def _foreign(path: str, text: str, call: Runs, first: int = 1) -> Iterator[Reached]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 
 from pytest_gf.honey.formats.expression import Truth
 from pytest_gf.honey.formats.templates import GITLAB, rendered
@@ -36,7 +38,6 @@ _TOKEN = re.compile(
 class PipelineTrigger:
     """What runs a pipeline: the variables that are known of it; an empty text is a variable that is not there."""
 
-    what: str
     variables: Mapping[str, str]
 
     @property
@@ -46,29 +47,16 @@ class PipelineTrigger:
 
 def merge_request(branch: str) -> PipelineTrigger:
     """Return what runs a merge request's pipeline."""
-    known = {
-        "CI_PIPELINE_SOURCE": "merge_request_event",
-        "CI_COMMIT_BRANCH": "",
-        "CI_COMMIT_TAG": "",
-        "CI_DEFAULT_BRANCH": branch,
-    }
-    return PipelineTrigger(
-        "a merge request",
-        known | {"CI_MERGE_REQUEST_IID": "1", "CI_MERGE_REQUEST_ID": "1", "CI_OPEN_MERGE_REQUESTS": "g/p!1"},
-    )
+    known = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_COMMIT_BRANCH": "", "CI_COMMIT_TAG": ""}
+    numbers = {"CI_MERGE_REQUEST_IID": "1", "CI_MERGE_REQUEST_ID": "1", "CI_OPEN_MERGE_REQUESTS": "g/p!1"}
+    return PipelineTrigger({**known, **numbers, "CI_DEFAULT_BRANCH": branch})
 
 
 def feature(branch: str) -> PipelineTrigger:
     """Return what runs the pipeline of a branch that is not the default one."""
-    known = {
-        "CI_PIPELINE_SOURCE": "push",
-        "CI_COMMIT_BRANCH": "a-feature",
-        "CI_COMMIT_REF_NAME": "a-feature",
-        "CI_COMMIT_TAG": "",
-    }
-    return PipelineTrigger(
-        "a branch", known | {"CI_DEFAULT_BRANCH": branch, "CI_MERGE_REQUEST_IID": "", "CI_MERGE_REQUEST_ID": ""}
-    )
+    names = dict.fromkeys(("CI_COMMIT_BRANCH", "CI_COMMIT_REF_NAME"), "a-feature")
+    absent = dict.fromkeys(("CI_COMMIT_TAG", "CI_MERGE_REQUEST_IID", "CI_MERGE_REQUEST_ID"), "")
+    return PipelineTrigger({"CI_PIPELINE_SOURCE": "push", **names, **absent, "CI_DEFAULT_BRANCH": branch})
 
 
 @dataclass(frozen=True)
@@ -118,11 +106,10 @@ def _of(whole: Pipeline, sources: Sources, known: Known, depth: int = 0) -> Iter
     for job in whole.jobs():
         if job.hidden and job.used:
             continue
-        hooks = [
-            Placed(hook.path, node) for hook in (job.get("hooks"), job.get("run")) if hook for node in _texts(hook.node)
-        ]
-        for keys in (*_SHELLS, hooks) if hooks else _SHELLS:
-            entries = hooks if keys is hooks else [entry for key in keys for entry in whole.listed(job.get(str(key)))]
+        shells = ([entry for key in keys for entry in whole.listed(job.get(key))] for keys in _SHELLS)
+        hooks = filter(None, (job.get("hooks"), job.get("run")))
+        hooked = [Placed(hook.path, node) for hook in hooks for node in _texts(hook.node)]
+        for entries in chain(shells, [hooked] if hooked else []):
             for push in _pushed(entries, job, whole, sources, known):
                 yield replace(push, doubt=job.unseen)
         trigger = job.get("trigger")
@@ -175,17 +162,14 @@ def _pushed(
             yield JobPush(path, node.line, "may write to Attic", "", f"{said} is not in this checkout", job, whole)
     variables = {**whole.top().table("variables"), **job.table("variables")}
     ruled = {name for rules in _all_rules(job, whole) for name in rules}
-    reader = Reader(
-        sources, known.caches, {name: text for name, text in _literal(variables).items() if name not in ruled}
-    )
+    literal = {name: text for name, text in _literal(variables).items() if name not in ruled}
+    reader, token = Reader(sources, known.caches, literal), TOKEN in variables
     for reached in reader.reached(rendered("\n".join(texts), (GITLAB,))) if texts else ():
         effect = reached.effect
         path, line = places[min(max(effect.offset, 0), len(places) - 1)]
         if isinstance(effect, Writes):
             yield JobPush(path, line, f"runs {effect.verb}{reached.where}", effect.guard, effect.unknown, job, whole)
-        elif isinstance(effect, Opaque) and (
-            NAMES_ATTIC.search(f"{effect.text} {effect.unknown}") or TOKEN in variables
-        ):
+        elif isinstance(effect, Opaque) and (token or NAMES_ATTIC.search(f"{effect.text} {effect.unknown}")):
             why = f"{effect.unknown}, and it can't be read"
             yield JobPush(path, line, "may write to Attic", effect.guard, why, job, whole)
 
@@ -196,36 +180,35 @@ def _literal(variables: Mapping[str, Node]) -> dict[str, str]:
     texts = {name: node.text for name, node in given.items() if isinstance(node, Scalar)}
     for _ in range(_CHILDREN):
         plain = {name: text for name, text in texts.items() if "$" not in text}
-        texts = {name: _with(text, plain) for name, text in texts.items()}
+        put = partial(_put, plain)
+        texts = {name: _NAMED.sub(put, text) for name, text in texts.items()}
     return {name: text for name, text in texts.items() if "$" not in text}
 
 
-def _with(text: str, plain: Mapping[str, str]) -> str:
-    return _NAMED.sub(lambda match: plain.get(match[1] or match[2], match[0]), text)
+def _put(plain: Mapping[str, str], match: re.Match[str]) -> str:
+    return plain.get(match[1] or match[2], match[0])
 
 
 def _all_rules(job: GitLabJob, whole: Pipeline) -> Iterator[dict[str, Node]]:
     """Yield the variables that rules set, of the job and of the whole pipeline: which of them counts, a run alone knows."""
-    workflow = whole.top().get("workflow")
-    above = workflow.node.get("rules") if workflow is not None and isinstance(workflow.node, Table) else None
-    for rules in (
-        job.get("rules"),
-        Placed(workflow.path, above) if workflow is not None and above is not None else None,
-    ):
+    for rules in (job.get("rules"), _workflow_rules(whole)):
         for _, rule in whole.listed(rules):
             table = rule.get("variables") if isinstance(rule, Table) else None
             yield {key.text: node for key, node in table.entries} if isinstance(table, Table) else {}
 
 
-def _runs(job: GitLabJob, whole: Pipeline, trigger: PipelineTrigger) -> tuple[Truth, str]:
+def _workflow_rules(whole: Pipeline) -> Placed | None:
     workflow = whole.top().get("workflow")
-    ruled = isinstance(workflow.node, Table) and workflow.node.get("rules") if workflow is not None else None
-    gate, said = (
-        _rules(whole, Placed(workflow.path, ruled), trigger) if workflow is not None and ruled else (Truth.POSSIBLE, "")
-    )
+    rules = workflow.node.get("rules") if workflow is not None and isinstance(workflow.node, Table) else None
+    return Placed(workflow.path, rules) if workflow is not None and rules is not None else None
+
+
+def _runs(job: GitLabJob, whole: Pipeline, trigger: PipelineTrigger) -> tuple[Truth, str]:
+    above = _workflow_rules(whole)
+    gate, said = _rules(whole, above, trigger) if above is not None else (Truth.POSSIBLE, "")
     if gate is Truth.NEVER:
         return gate, said
-    truth, why = _own(job, whole, trigger, has_workflow=bool(ruled))
+    truth, why = _own(job, whole, trigger, has_workflow=above is not None)
     return (gate, said) if truth is Truth.POSSIBLE else (truth, why)
 
 
@@ -316,17 +299,14 @@ class _Rule:
             place = match.end()
 
     def either(self, depth: int) -> bool | None:
-        left = self.both(depth)
-        while self.sign("||"):
-            other = self.both(depth)
-            left = True if True in {left, other} else None if None in {left, other} else False
-        return left
+        return self.chain("||", lambda: self.chain("&&", lambda: self.one(depth), decides=False), decides=True)
 
-    def both(self, depth: int) -> bool | None:
-        left = self.one(depth)
-        while self.sign("&&"):
-            other = self.one(depth)
-            left = False if False in {left, other} else None if None in {left, other} else True
+    def chain(self, sign: str, part: Callable[[], bool | None], *, decides: bool) -> bool | None:
+        """Return what parts between such signs come to: one that decides it does so, else one that is unknown."""
+        left = part()
+        while self.sign(sign):
+            both = {left, part()}
+            left = decides if decides in both else None if None in both else not decides
         return left
 
     def one(self, depth: int) -> bool | None:

@@ -19,13 +19,10 @@ BACKEND_FILES = ("TOFU_BACKEND_CONFIG_FILE", "TOFU_BACKEND_CONFIG_DIR")
 def variable(variables: Mapping[str, str], name: str, promised: str) -> Findings:
     """Find a variable that is set to something else (S060, S061). An empty variable counts as not set."""
     given = variables.get(name, "")
-    findings = [
-        _wrong(name, f"{name}={address(given)}, and {promised} is promised", f"set it to {promised}, or not at all")
-    ]
-    ok = not given or given.rstrip("/") == promised
-    return Findings(
-        SETTINGS, f"{name} is {promised}, or not set", f"{name}={address(given) or 'not set'}", () if ok else findings
-    )
+    what, mend = f"{name}={address(given)}, and {promised} is promised", f"set it to {promised}, or not at all"
+    findings = () if not given or given.rstrip("/") == promised else (_wrong(name, what, mend),)
+    looked = f"{name}={address(given) or 'not set'}"
+    return Findings(SETTINGS, f"{name} is {promised}, or not set", looked, findings)
 
 
 def tokens(names: Collection[str], patterns: Sequence[str], named: Collection[str] = ()) -> Findings:
@@ -41,12 +38,11 @@ def tokens(names: Collection[str], patterns: Sequence[str], named: Collection[st
 
 def state_path(names: frozenset[str], kept: Sequence[str] = ()) -> Findings:
     """Find TF_HTTP_* in the environment (S076). Only names are looked at."""
-    http = sorted(name for name in names if name.startswith("TF_HTTP_"))
-    findings = tuple(
+    findings = [
         _wrong("TF_HTTP_*", f"{name} is set, and is for compatibility only", "unset it; use TOFU_BACKEND_S3_*")
-        for name in http
-        if name not in kept
-    )
+        for name in sorted(names - set(kept))
+        if name.startswith("TF_HTTP_")
+    ]
     return Findings(BACKEND, "no TF_HTTP_* is set", f"{len(names)} variable(s) of the contract", findings)
 
 
@@ -56,25 +52,17 @@ def operator_path(names: frozenset[str], known: Sequence[str] = ()) -> Findings:
     ``known`` are the single variables that the contract names; without any, only the family is judged.
     """
     family = sorted(name for name in names if name.startswith("TOFU_BACKEND_"))
-    by_file = any(name.startswith(BACKEND_FILES) for name in family)
-    strange = [
-        name
-        for name in family
-        if not name.startswith(BACKEND_FILES) and (name not in known if known else not name.startswith(S3_FAMILY))
-    ]
-    missing = [] if by_file else [name for name in known if name not in names]
-    findings = tuple(
-        _wrong(
-            name, f"{name} is of no family that just tofu-init reads", f"use {', '.join(known) or 'TOFU_BACKEND_S3_*'}"
-        )
-        for name in strange
-    ) + tuple(
+    single = [name for name in family if not name.startswith(BACKEND_FILES)]
+    strange = [name for name in single if (name not in known if known else not name.startswith(S3_FAMILY))]
+    missing = [name for name in known if name not in names] if single == family else []
+    use = f"use {', '.join(known) or 'TOFU_BACKEND_S3_*'}"
+    findings = [_wrong(name, f"{name} is of no family that just tofu-init reads", use) for name in strange]
+    findings += [
         _wrong(name, f"{name} is not set, and no backend file is", "set it, or TOFU_BACKEND_CONFIG_FILE")
         for name in missing
-    )
-    return Findings(
-        BACKEND, "the state is reached by TOFU_BACKEND_S3_* or a backend file", f"{len(family)} variable(s)", findings
-    )
+    ]
+    promise = "the state is reached by TOFU_BACKEND_S3_* or a backend file"
+    return Findings(BACKEND, promise, f"{len(family)} variable(s)", findings)
 
 
 def executor(variables: Mapping[str, str]) -> Findings:
@@ -83,9 +71,8 @@ def executor(variables: Mapping[str, str]) -> Findings:
     same = bool(given) and given.rstrip("/") == cache.rstrip("/")
     what = f"BAZEL_REMOTE_EXECUTOR and BAZEL_REMOTE_CACHE are both {address(given)}"
     findings = (_wrong("BAZEL_REMOTE_EXECUTOR", what, "set the executor by itself, or not at all"),) if same else ()
-    return Findings(
-        SHARED, "an executor is set apart from the cache", f"executor {address(given) or 'not set'}", findings
-    )
+    looked = f"executor {address(given) or 'not set'}"
+    return Findings(SHARED, "an executor is set apart from the cache", looked, findings)
 
 
 def retired(variables: Mapping[str, str], files: Mapping[str, str], names: Mapping[str, str]) -> Findings:
@@ -102,48 +89,39 @@ def retired(variables: Mapping[str, str], files: Mapping[str, str], names: Mappi
                 FileFinding(path, number, "retired-address", f"{match[0]} is out of contract", names[match[0]])
                 for match in pattern.finditer(line.partition("#")[0])
             ]
-    return Findings(
-        DEAD,
-        "no address that is out of contract is in use",
-        f"{len(files)} file(s), {len(variables)} variable(s)",
-        findings,
-    )
+    looked = f"{len(files)} file(s), {len(variables)} variable(s)"
+    return Findings(DEAD, "no address that is out of contract is in use", looked, findings)
 
 
 def substituters(
     variables: Mapping[str, str], files: Mapping[str, str], hosts: Sequence[str], promised: str, cache: str
 ) -> Findings:
     """Find FlakeHub as a substituter, or the shared cache under another address (S004, S066)."""
-    findings: list[FileFinding] = []
     texts = {**files, **({"NIX_CONFIG": variables["NIX_CONFIG"]} if "NIX_CONFIG" in variables else {})}
-    for path, text in texts.items():
-        if not path.endswith("bazelrc"):
-            for setting in nixconf.read(path, text, texts.get):
-                findings += _set(setting, hosts, promised, cache)
-    return Findings(
-        FLAKEHUB,
-        f"FlakeHub substitutes nothing here; the shared cache is {cache}",
-        f"{len(texts)} configuration(s)",
-        findings,
-    )
+    findings = [
+        finding
+        for path, text in texts.items()
+        if not path.endswith("bazelrc")
+        for setting in nixconf.read(path, text, texts.get)
+        for finding in _set(setting, hosts, promised, cache)
+    ]
+    promise = f"FlakeHub substitutes nothing here; the shared cache is {cache}"
+    return Findings(FLAKEHUB, promise, f"{len(texts)} configuration(s)", findings)
 
 
 def _set(
     setting: nixconf.Setting | nixconf.Absent, hosts: Sequence[str], promised: str, cache: str
 ) -> Iterator[FileFinding]:
     if isinstance(setting, nixconf.Absent):
-        what = f"it includes {setting.included}, which was not read"
-        yield FileFinding(
-            setting.path, setting.line, "unseen-include", what, "let this user read it", f"what {setting.included} sets"
-        )
+        what, sets = f"it includes {setting.included}, which was not read", f"what {setting.included} sets"
+        yield FileFinding(setting.path, setting.line, "unseen-include", what, "let this user read it", sets)
         return
     own = urlsplit(promised).hostname or ""
     for url in setting.words if nixconf.is_substituters(setting.name) else ():
         host = _host(url)
         if host in hosts:
-            yield FileFinding(
-                setting.path, setting.line, "flakehub-substituter", f"{host} is a substituter", "take it out"
-            )
+            what = f"{host} is a substituter"
+            yield FileFinding(setting.path, setting.line, "flakehub-substituter", what, "take it out")
         elif host == own and url.rstrip("/") != f"{promised}/{cache}":
             what = f"{address(url)} is no cache that is promised"
             yield FileFinding(setting.path, setting.line, "other-cache", what, f"use {promised}/{cache}")

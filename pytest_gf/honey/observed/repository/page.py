@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_gf.honey.formats import markdown
@@ -35,7 +35,20 @@ class Promised(NamedTuple):
 def agrees(path: str, text: str, promised: Promised, statements: Iterable[str] = ()) -> Findings:
     """Find where the tables of a contract document and the contract's data differ, either way (S009)."""
     rows = list(markdown.rows(text))
-    findings = [*_addresses(path, rows, promised.addresses), *_stacks(path, rows, promised.stacks)]
+    systems = (
+        "the page promises {name} at {said}, and the data knows no such system",
+        "the page says {name} is at {said}, and the data says {wanted}",
+        "the data says {name} is at {wanted}, and no table of the page names it",
+    )
+    stacks = (
+        "the page names the stack {name} with the key {said}, and the data knows no such stack",
+        "the page says the key of {name} is {said}, and the data says {wanted}",
+        "the data names the stack {name} with the key {wanted}, and no table of the page does",
+    )
+    findings = [
+        *_differ(path, _cells(rows, "System", "address"), promised.addresses, systems, of="://"),
+        *_differ(path, _cells(rows, "Stack", "key"), promised.stacks, stacks),
+    ]
     strange = uncovered(text, statements)
     listed = "".join(f"\n  no statement covers: {sentence}" for sentence in strange[:MOST_LISTED])
     looked = (
@@ -44,49 +57,31 @@ def agrees(path: str, text: str, promised: Promised, statements: Iterable[str] =
     return Findings(STALE, "the contract document and the contract's data say the same", looked, findings)
 
 
-def _addresses(path: str, rows: Iterable[TableRow], promised: Mapping[str, str]) -> Iterator[FileFinding]:
-    seen: set[str] = set()
+def _cells(rows: Iterable[TableRow], names: str, values: str) -> Iterator[tuple[int, str, str]]:
+    """Yield line, name and value of each row that has both columns; the value's column is known by a word in its head."""
     for row in rows:
-        address = next((cell for name, cell in row.cells.items() if "address" in name.lower()), None)
-        system = _bare(next(iter(row.cells.values()), ""))
-        if address is None or "System" not in row.cells:
-            continue
-        seen.add(system)
-        said, wanted = _bare(address), promised.get(system)
-        if wanted is None and "://" in said:
-            what = f"the page promises {system} at {said}, and the data knows no such system"
-            yield FileFinding(
-                path, row.line, "page-differs", what, "add it to the contract's data, or take it off the page"
-            )
-        elif wanted is not None and said != wanted:
-            what = f"the page says {system} is at {said}, and the data says {wanted}"
-            yield FileFinding(path, row.line, "page-differs", what, "change the one that is wrong")
-    for system in promised:
-        if system not in seen:
-            what = f"the data says {system} is at {promised[system]}, and no table of the page names it"
-            yield FileFinding(path, 1, "page-differs", what, "add its row, or take it out of the data")
+        value = next((cell for column, cell in row.cells.items() if values in column.lower()), None)
+        if value is not None and names in row.cells:
+            yield row.line, _bare(row.cells[names]), _bare(value)
 
 
-def _stacks(path: str, rows: Iterable[TableRow], promised: Mapping[str, str]) -> Iterator[FileFinding]:
-    seen: set[str] = set()
-    for row in rows:
-        key = next((cell for name, cell in row.cells.items() if "key" in name.lower()), None)
-        if key is None or "Stack" not in row.cells:
-            continue
-        stack, said = _bare(row.cells["Stack"]), _bare(key)
-        seen.add(stack)
-        if stack not in promised:
-            what = f"the page names the stack {stack} with the key {said}, and the data knows no such stack"
-            yield FileFinding(
-                path, row.line, "page-differs", what, "add it to the contract's data, or take it off the page"
-            )
-        elif said != promised[stack]:
-            what = f"the page says the key of {stack} is {said}, and the data says {promised[stack]}"
-            yield FileFinding(path, row.line, "page-differs", what, "change the one that is wrong")
-    for stack in promised:
-        if stack not in seen:
-            what = f"the data names the stack {stack} with the key {promised[stack]}, and no table of the page does"
-            yield FileFinding(path, 1, "page-differs", what, "add its row, or take it out of the data")
+def _differ(
+    path: str, rows: Iterable[tuple[int, str, str]], promised: Mapping[str, str], says: Sequence[str], of: str = ""
+) -> Iterator[FileFinding]:
+    """Yield what the data does not know (if it holds ``of``), what it says otherwise, and what the page lacks, each in its words."""
+    missing = dict(promised)
+    for line, name, said in rows:
+        missing.pop(name, None)
+        wanted = promised.get(name)
+        if wanted is None and of in said:
+            mend = "add it to the contract's data, or take it off the page"
+            yield FileFinding(path, line, "page-differs", says[0].format(name=name, said=said), mend)
+        elif wanted not in {None, said}:
+            what = says[1].format(name=name, said=said, wanted=wanted)
+            yield FileFinding(path, line, "page-differs", what, "change the one that is wrong")
+    for name, wanted in missing.items():
+        what = says[2].format(name=name, wanted=wanted)
+        yield FileFinding(path, 1, "page-differs", what, "add its row, or take it out of the data")
 
 
 def _bare(cell: str) -> str:

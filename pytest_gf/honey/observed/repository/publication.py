@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pytest_gf.honey.formats.workflow import Job, Workflow
 from pytest_gf.honey.observed.repository import PUSHES, FileFinding, Findings, Sources
 from pytest_gf.honey.observed.repository.pushing import Push, pushes
 from pytest_gf.honey.observed.repository.quarantine import Plan, Read
-from pytest_gf.honey.observed.repository.scene import Scene
 from pytest_gf.honey.observed.repository.searching import is_among
 
 CONFIRM = "confirm"
@@ -47,7 +47,7 @@ def _unconfirmed(
     """Yield what is published after a wrong word, or by an event that has no word at all."""
     for event in read.triggers:
         wrong = frozenset({WRONG if event == "workflow_dispatch" else ""})
-        scene = Scene(event, f"refs/heads/{plan.branch}", plan.branch, inputs={CONFIRM: wrong}, repository=plan.name)
+        scene = replace(plan.scene(event, plan.default), inputs={CONFIRM: wrong})
         for push in pushes(path, read, scene, sources, plan.known):
             job = _job_of(read, push)
             if event == "workflow_dispatch" and job is not None and _refused_before(read, job, push.line, words):

@@ -11,7 +11,7 @@ from pytest_gf.honey.formats import workflow as workflows
 from pytest_gf.honey.formats.commands import Word
 from pytest_gf.honey.formats.expression import Truth, condition, texts, truth
 from pytest_gf.honey.formats.expression_values import UNKNOWN, Set
-from pytest_gf.honey.formats.workflow import INHERIT, Action, Defaults, Job, Step, Workflow
+from pytest_gf.honey.formats.workflow import INHERIT, Action, Defaults, Input, Job, Step, Workflow
 from pytest_gf.honey.formats.yaml_nodes import Malformed, Scalar
 from pytest_gf.honey.observed.repository import Sources
 from pytest_gf.honey.observed.repository.calling import Known, decided, local, local_action
@@ -50,7 +50,7 @@ def pushes(  # noqa: PLR0917  # What is judged, and what is around it.
 
 def steps_push(path: str, steps: tuple[Step, ...], view: View, sources: Sources, known: Known) -> Iterator[Push]:
     """Yield every place in loose steps (an example's, an action's) that can write to Attic."""
-    yield from _Walk(sources, known).steps(path, steps, view, _Trail(), _Job())
+    yield from _Walk(sources, known).steps(_Place(path, view, _Trail(), _Job()), steps)
 
 
 def _given(read: Workflow, scene: Scene) -> dict[str, Set]:
@@ -76,8 +76,10 @@ class _Trail:
     line: int = 0
     depth: int = 0
 
-    def through(self, gate: Truth, text: str) -> _Trail:
-        return replace(self, undecided=_both(self.undecided, text)) if gate is Truth.UNDECIDED else self
+    def through(self, gate: Truth, text: Scalar | None) -> _Trail:
+        if gate is not Truth.UNDECIDED or text is None:
+            return self
+        return replace(self, undecided=_both(self.undecided, f"if: {text.value}"))
 
     def at(self, path: str, line: int) -> _Trail:
         return replace(self, path=self.path or path, line=self.line or line, depth=self.depth + 1)
@@ -105,11 +107,7 @@ class _Job:
 
     def over(self, view: View) -> View:
         """Return the view with what steps before wrote to GITHUB_ENV."""
-        return (
-            replace(view, env={**view.env, **self.env}, loose=view.loose or self.loose)
-            if self.env or self.loose
-            else view
-        )
+        return replace(view, env={**view.env, **self.env}, loose=view.loose or self.loose)
 
     def take(self, setting: Sets, view: View, *, sure: bool) -> None:
         """Take what a step writes to GITHUB_ENV; where it may not come to that, the old value stays possible."""
@@ -119,6 +117,19 @@ class _Job:
         name = setting.name.lower()
         value: Set = UNSEEN if setting.value is None else frozenset({setting.value})
         self.env[name] = value if sure and not setting.guard else value | self.over(view).variable(name)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a walk is: the file, what expressions see there, how it was reached, and the job."""
+
+    path: str
+    view: View
+    trail: _Trail
+    job: _Job
+
+    def push(self, line: int, how: str, undecided: str = "") -> Push:
+        return self.trail.push(self.path, line, how, undecided)
 
 
 class _Walk:
@@ -135,190 +146,155 @@ class _Walk:
         for job in read.jobs:
             gate = gates[job.id]
             if gate is not Truth.NEVER and not _skipped(job, gates):
-                defaults = Defaults(
-                    job.defaults.shell or read.defaults.shell, job.defaults.directory or read.defaults.directory
-                )
-                yield from self.job(path, job, defaults, around, trail.through(gate, _said(job.condition)))
+                own, above = job.defaults, read.defaults
+                given = Defaults(own.shell or above.shell, own.directory or above.directory)
+                inside = replace(around, matrix=job.matrix).below(job.env)
+                place = _Place(path, inside, trail.through(gate, job.condition), _Job(defaults=given))
+                if job.uses is not None:
+                    yield from self.call(place, job, job.uses)
+                yield from self.steps(place, job.steps)
 
-    def job(self, path: str, job: Job, defaults: Defaults, view: View, trail: _Trail) -> Iterator[Push]:
-        around = replace(view, matrix=job.matrix).below(job.env)
-        if job.uses is not None:
-            yield from self.call(path, job, around, trail)
-        yield from self.steps(path, job.steps, around, trail, _Job(defaults=defaults))
-
-    def steps(self, path: str, steps: tuple[Step, ...], view: View, trail: _Trail, job: _Job) -> Iterator[Push]:
+    def steps(self, place: _Place, steps: tuple[Step, ...]) -> Iterator[Push]:
         for step in steps:
-            around = job.over(view).below(step.env)
-            gate = _gate(step.condition, around)
+            view = place.job.over(place.view).below(step.env)
+            gate = _gate(step.condition, view)
             if gate is Truth.NEVER:
                 continue
-            reached = trail.through(gate, _said(step.condition))
-            yield from self.hooks(path, step, around, reached, job)
+            here = replace(place, view=view, trail=place.trail.through(gate, step.condition))
+            yield from self.hooks(here, step)
             if step.uses is not None:
-                yield from self.used(path, step, step.uses, around, reached, job)
+                yield from self.used(here, step, step.uses)
             if step.run is not None:
-                yield from self.scripted(path, step, step.run, around, reached, job)
+                yield from self.scripted(here, step, step.run)
 
-    def scripted(  # noqa: PLR0917  # As `opaque`.
-        self, path: str, step: Step, run: Scalar, view: View, trail: _Trail, job: _Job
-    ) -> Iterator[Push]:
-        # A block scalar begins on the line below its key.
-        first = run.line + ("\n" in run.text)
-        shell = step.shell or job.defaults.shell
+    def scripted(self, place: _Place, step: Step, run: Scalar) -> Iterator[Push]:
+        shell = step.shell or place.job.defaults.shell
         if shell is not None and not is_shell(shell.value):
-            yield from self.strange(path, run, f"shell: {shell.value}", view, trail, job)
+            yield from self.strange(place, run, f"shell: {shell.value}")
             return
-        for text in variants(run.text, view):
-            reader = self.reader(path, step, view, job)
-            for reached in reader.reached(text):
-                yield from self.effect(
-                    path, first + reached.effect.offset, reached, view, trail, job, sure=step.condition is None
-                )
+        for text in variants(run.text, place.view):
+            for reached in self.reader(place, step).reached(text):
+                line = _begins(run) + reached.effect.offset
+                yield from self.effect(place, line, reached, sure=step.condition is None)
 
-    def reader(self, path: str, step: Step, view: View, job: _Job) -> Reader:
-        given = step.directory or job.defaults.directory
-        words = texts(given.value, view) if given is not None else EMPTY
+    def reader(self, place: _Place, step: Step) -> Reader:
+        given = step.directory or place.job.defaults.directory
+        words = texts(given.value, place.view) if given is not None else EMPTY
         only = next(iter(words)) if len(words) == 1 else None
         directory = posixpath.normpath(only) if isinstance(only, str) and only else ""
-        return Reader(
-            self.sources, self.known.caches, view.known, job.written, "" if directory == "." else directory, path
-        )
+        folder = "" if directory == "." else directory
+        return Reader(self.sources, self.known.caches, place.view.known, place.job.written, folder, place.path)
 
-    def effect(  # noqa: PLR0917  # As `opaque`.
-        self, path: str, line: int, reached: Reached, view: View, trail: _Trail, job: _Job, *, sure: bool
-    ) -> Iterator[Push]:
-        effect = reached.effect
+    def effect(self, place: _Place, line: int, reached: Reached, *, sure: bool) -> Iterator[Push]:
+        effect, job = reached.effect, place.job
         if isinstance(effect, Writes):
-            yield trail.push(path, line, f"runs {effect.verb}{reached.where}", effect.unknown or effect.guard)
+            yield place.push(line, f"runs {effect.verb}{reached.where}", effect.unknown or effect.guard)
         elif isinstance(effect, Logs):
-            job.logged_in = job.logged_in or f"attic login in {path}:{line}"
+            job.logged_in = job.logged_in or f"attic login in {place.path}:{line}"
         elif isinstance(effect, Sets):
-            job.take(effect, view, sure=sure)
+            job.take(effect, place.view, sure=sure)
         elif isinstance(effect, Opaque):
-            yield from self.opaque(path, line, effect.unknown, f"{effect.text}\n{effect.unknown}", view, trail, job)
+            yield from self.opaque(place, line, effect.unknown, f"{effect.text}\n{effect.unknown}")
 
-    def opaque(  # noqa: PLR0917  # One place in a walk: where, what, and what is around it.
-        self, path: str, line: int, what: str, text: str, view: View, trail: _Trail, job: _Job
-    ) -> Iterator[Push]:
+    def opaque(self, place: _Place, line: int, what: str, text: str) -> Iterator[Push]:
         """Yield what can't be read, where a credential can reach it or its own text names Attic."""
-        reach = view.credential or job.logged_in
+        reach = place.view.credential or place.job.logged_in
         if reach or NAMES_ATTIC.search(text):
             why = f"{what}, and it can't be read" + (f"; {reach} reaches it" if reach else "; it names Attic")
-            yield trail.push(path, line, "may write to Attic", why)
+            yield place.push(line, "may write to Attic", why)
         else:
-            self.held.add(f"{path}:{line}")
+            self.held.add(f"{place.path}:{line}")
 
-    def strange(  # noqa: PLR0917  # As `opaque`.
-        self, path: str, run: Scalar, shell: str, view: View, trail: _Trail, job: _Job
-    ) -> Iterator[Push]:
+    def strange(self, place: _Place, run: Scalar, shell: str) -> Iterator[Push]:
         """Yield what a step may do in a language that is no shell."""
-        first = run.line + ("\n" in run.text)
         match = NAMES_PUSH.search(run.text)
         if match:
-            line = first + run.text.count("\n", 0, match.start())
-            yield trail.push(path, line, "may write to Attic", f"{shell} is not read, and it says {shown(match[0])}")
+            line = _begins(run) + run.text.count("\n", 0, match.start())
+            yield place.push(line, "may write to Attic", f"{shell} is not read, and it says {shown(match[0])}")
         elif NAMES_ATTIC.search(run.text):
-            yield from self.opaque(path, first, shell, "", view, trail, job)
+            yield from self.opaque(place, _begins(run), shell, "")
 
-    def used(  # noqa: PLR0917  # As `opaque`.
-        self, path: str, step: Step, uses: Scalar, view: View, trail: _Trail, job: _Job
-    ) -> Iterator[Push]:
+    def used(self, place: _Place, step: Step, uses: Scalar) -> Iterator[Push]:
         """Yield what an action does: the one in this checkout if it is there, else what the contract's table says of it."""
-        inputs = {name.lower(): texts(value.value, view) for name, value in step.inputs.items()}
+        inputs = {name.lower(): texts(value.value, place.view) for name, value in step.inputs.items()}
         own = local_action(uses.text, self.sources)
-        line = _at(step, uses)
-        if own is not None and trail.depth < DEEPEST:
-            yield from self.own(path, line, own, inputs, view, trail, job)
+        line = step.inputs.get(SWITCH, uses).line
+        if own is not None and place.trail.depth < DEEPEST:
+            yield from self.own(place, line, own, inputs)
             return
         entry = self.known.entry(uses.text)
         if entry is not None:
-            push = decided(entry, inputs, view)
+            push = decided(entry, inputs, place.view)
             if push is not Truth.NEVER:
                 unknown = f"{entry.switch or TOKEN} of {uses.text}" if push is Truth.UNDECIDED else ""
-                yield trail.push(path, line, f"uses {uses.text}", unknown)
+                yield place.push(line, f"uses {uses.text}", unknown)
             script = step.inputs.get(entry.script)
             if script is not None:
-                yield from self.scripted(path, replace(step, shell=None), script, view, trail, job)
+                yield from self.scripted(place, replace(step, shell=None), script)
             return
         said = [(name, value) for name, value in step.inputs.items() if NAMES_PUSH.search(value.text)]
         for name, value in said:
             why = f"what {uses.text} does with {name}, which says {shown(value.text)}"
-            yield trail.push(path, value.line + ("\n" in value.text), "may write to Attic", why)
+            yield place.push(_begins(value), "may write to Attic", why)
         if not said and not self.known.is_quiet(uses.text):
-            given = _given_token(inputs)
-            yield from self.opaque(path, line, f"uses {uses.text}{given}", f"{uses.text}{given}", view, trail, job)
+            given = f"{uses.text}{_given_token(inputs)}"
+            yield from self.opaque(place, line, f"uses {given}", given)
 
-    def hooks(self, path: str, step: Step, view: View, trail: _Trail, job: _Job) -> Iterator[Push]:
+    def hooks(self, place: _Place, step: Step) -> Iterator[Push]:
         """Yield what the hook does that an input or a variable tells Nix to run after each build."""
         for value in (*step.inputs.values(), *step.env.values()):
             for match in HOOK.finditer(value.text):
                 call = Runs(0, "", "", "hook", match[1], (match[1],))
-                line = value.line + ("\n" in value.text) + value.text.count("\n", 0, match.start())
-                for reached in self.reader(path, step, view, job).followed(call):
-                    yield from self.effect(path, line, reached, view, trail, job, sure=True)
+                line = _begins(value) + value.text.count("\n", 0, match.start())
+                for reached in self.reader(place, step).followed(call):
+                    yield from self.effect(place, line, reached, sure=True)
 
-    def own(  # noqa: PLR0917  # As `opaque`.
-        self,
-        path: str,
-        line: int,
-        own: tuple[str, Action | Malformed],
-        inputs: Mapping[str, Set],
-        view: View,
-        trail: _Trail,
-        job: _Job,
+    def own(
+        self, place: _Place, line: int, own: tuple[str, Action | Malformed], inputs: Mapping[str, Set]
     ) -> Iterator[Push]:
         """Yield what an action of this checkout does."""
         where, action = own
         if isinstance(action, Malformed):
-            yield trail.push(path, line, f"uses {where}", f"{where}:{action.line}: {action.what}")
-            return
-        defaults = {
-            name: texts(declared.default.value, view) if declared.default else EMPTY
-            for name, declared in action.inputs.items()
-        }
-        if action.using != "composite":
+            yield place.push(line, f"uses {where}", f"{where}:{action.line}: {action.what}")
+        elif action.using == "composite":
+            inside = replace(place.view, inputs={**defaults(action.inputs, place.view), **inputs})
+            below, place.job.defaults = place.job.defaults, Defaults()
+            trail = place.trail.at(place.path, line)
+            yield from self.steps(replace(place, path=where, view=inside, trail=trail), action.steps)
+            place.job.defaults = below
+        else:
             main = self.sources.get(posixpath.normpath(posixpath.join(posixpath.dirname(where), action.main)), "")
             if NAMES_PUSH.search(main) or NAMES_ATTIC.search(main):
-                yield trail.push(
-                    path, line, f"uses {where}", f"{where} runs {action.main}, which is no shell and names Attic"
-                )
+                unread = f"{where} runs {action.main}, which is no shell and names Attic"
+                yield place.push(line, f"uses {where}", unread)
             else:
                 given = _given_token(inputs)
-                yield from self.opaque(path, line, f"uses {where}{given}", given, view, trail, job)
-            return
-        inside = replace(view, inputs={**defaults, **inputs})
-        below, job.defaults = job.defaults, Defaults()
-        yield from self.steps(where, action.steps, inside, trail.at(path, line), job)
-        job.defaults = below
+                yield from self.opaque(place, line, f"uses {where}{given}", given)
 
-    def call(self, path: str, job: Job, view: View, trail: _Trail) -> Iterator[Push]:
+    def call(self, place: _Place, job: Job, uses: Scalar) -> Iterator[Push]:
         """Yield what a reusable workflow does: one of this checkout as it stands, another as the contract's table says."""
-        if job.uses is None:
-            return
-        uses = job.uses
+        view, inherits = place.view, job.secrets == INHERIT
         inputs: dict[str, Set] = {name.lower(): texts(value.value, view) for name, value in job.inputs.items()}
-        secrets = view.secrets if job.secrets == INHERIT else _passed(job, view)
+        secrets = view.secrets if inherits else _passed(job, view)
         where = local(uses.text, self.sources)
         text = self.sources.get(where) if where else None
-        if text is not None and trail.depth < DEEPEST:
+        if text is not None and place.trail.depth < DEEPEST:
             try:
                 read = workflows.workflow(text)
             except Malformed as wrong:
-                yield trail.push(path, uses.line, f"calls {where}", f"{where}:{wrong.line}: {wrong.what}")
+                yield place.push(uses.line, f"calls {where}", f"{where}:{wrong.line}: {wrong.what}")
                 return
             inside = View(view.scene, inputs=_typed(read, inputs, view), secrets=secrets)
-            yield from self.workflow(where, read, inside, trail.at(path, uses.line))
+            yield from self.workflow(where, read, inside, place.trail.at(place.path, uses.line))
             return
-        token = (
-            view.secret(TOKEN.lower()) if job.secrets == INHERIT else frozenset().union(EMPTY, *_attic(secrets or {}))
-        )
+        token = view.secret(TOKEN.lower()) if inherits else frozenset().union(EMPTY, *_attic(secrets or {}))
         if truth(token) is Truth.NEVER or inputs.get(SWITCH) == frozenset({"false"}):
             return
-        given = "secrets: inherit" if job.secrets == INHERIT else TOKEN
+        given = "secrets: inherit" if inherits else TOKEN
         entry = self.known.entry(uses.text)
         known = entry is not None and truth(token) is Truth.POSSIBLE and _on(inputs.get(SWITCH)) is Truth.POSSIBLE
         unknown = "" if known else f"what {uses.text} does with {given}"
-        yield trail.push(path, uses.line, f"calls {uses.text} with {given}", unknown)
+        yield place.push(uses.line, f"calls {uses.text} with {given}", unknown)
 
 
 def _attic(secrets: Mapping[str, Set]) -> Iterator[Set]:
@@ -336,20 +312,20 @@ def _on(switch: Set | None) -> Truth:
 
 def _given_token(inputs: Mapping[str, Set]) -> str:
     """Return which input is given ATTIC_TOKEN, in words; "" for none."""
-    for name, values in inputs.items():
-        if any(map(is_token, values)):
-            return f" with {TOKEN} in {name}"
-    return ""
+    return next((f" with {TOKEN} in {name}" for name, values in inputs.items() if any(map(is_token, values))), "")
+
+
+def defaults(declared: Mapping[str, Input], view: View) -> dict[str, Set]:
+    """Return the inputs that nobody gives."""
+    return {name: texts(one.default.value, view) if one.default else EMPTY for name, one in declared.items()}
 
 
 def _typed(read: Workflow, given: Mapping[str, Set], view: View) -> dict[str, Set]:
     """Return a called workflow's inputs, those of the type boolean as booleans."""
-    inputs: dict[str, Set] = {}
-    for name, declared in read.inputs.items():
-        default = texts(declared.default.value, view) if declared.default is not None else EMPTY
-        values = given.get(name, default)
-        flags: Set = frozenset({"true": True, "false": False}.get(str(value), value) for value in values)
-        inputs[name] = flags if declared.kind == "boolean" else values
+    inputs = {name: given.get(name, default) for name, default in defaults(read.inputs, view).items()}
+    for name, values in inputs.items():
+        if read.inputs[name].kind == "boolean":
+            inputs[name] = frozenset({"true": True, "false": False}.get(str(value), value) for value in values)
     return inputs
 
 
@@ -368,10 +344,6 @@ def _skipped(job: Job, gates: Mapping[str, Truth]) -> bool:
     return not asks and any(gates.get(need) is Truth.NEVER for need in job.needs)
 
 
-def _said(text: Scalar | None) -> str:
-    return f"if: {text.value}" if text is not None else ""
-
-
-def _at(step: Step, uses: Scalar) -> int:
-    switch = step.inputs.get(SWITCH)
-    return switch.line if switch is not None else uses.line
+def _begins(text: Scalar) -> int:
+    """Return the first line of a text; a block scalar begins on the line below its key."""
+    return text.line + ("\n" in text.text)

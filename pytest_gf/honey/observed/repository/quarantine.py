@@ -52,6 +52,16 @@ class Plan:
     name: str = ""
     known: Known = field(default_factory=Known)
 
+    @property
+    def default(self) -> str:
+        """The ref of the default branch."""
+        return f"refs/heads/{self.branch}"
+
+    def scene(self, event: str, ref: str = "") -> Scene:
+        """Return an event of this repository; a pull request's runs on the ref that GitHub runs it on."""
+        ref = ref or PULL_REQUEST_EVENTS.get(event, "").format(branch=self.branch)
+        return Scene(event, ref, self.branch, repository=self.name)
+
 
 @dataclass(frozen=True)
 class Read:
@@ -72,10 +82,8 @@ def read(sources: Sources, patterns: Sequence[str] = WORKFLOWS) -> Read:
             try:
                 readable[path] = workflows.workflow(text)
             except Malformed as wrong:
-                mend = "make it a workflow that GitHub runs, or remove it"
-                refused.append(
-                    FileFinding(path, wrong.line, "unreadable-workflow", wrong.what, mend, "what it would run")
-                )
+                rule, mend = "unreadable-workflow", "make it a workflow that GitHub runs, or remove it"
+                refused.append(FileFinding(path, wrong.line, rule, wrong.what, mend, "what it would run"))
     return Read(readable, tuple(refused), forge)
 
 
@@ -91,7 +99,9 @@ def pull_requests(sources: Sources, known: Read, plan: Plan) -> Findings:
                 findings.append(_finding(push, "pull-request-pushes", what, mend, doubt))
     findings += merge_requests(sources, known, plan)
     findings += _strange(sources)
-    looked = f"{_counted(known)}, {len(held)} command(s) that can't be read and that no credential reaches"
+    looked = (
+        f"{len(known.workflows)} workflow(s), {len(held)} command(s) that can't be read and that no credential reaches"
+    )
     return Findings(PUSHES, "no event of a pull request writes to Attic", looked, findings)
 
 
@@ -133,15 +143,8 @@ def merge_requests(sources: Sources, known: Read, plan: Plan) -> Iterator[FileFi
                 said = said or "whether a merge request stands behind a branch's pipeline"
             if asked is not Truth.NEVER:
                 what = f"{push.how}, and a merge request reaches it"
-                unused = "whether a job extends it" if push.job.hidden else ""
-                yield FileFinding(
-                    push.path,
-                    push.line,
-                    "pull-request-pushes",
-                    what,
-                    mend,
-                    push.undecided or push.guard or said or unused,
-                )
+                doubt = push.undecided or push.guard or said or ("whether a job extends it" if push.job.hidden else "")
+                yield FileFinding(push.path, push.line, "pull-request-pushes", what, mend, doubt)
 
 
 def proofs(sources: Sources, known: Read, plan: Plan) -> Findings:
@@ -150,37 +153,36 @@ def proofs(sources: Sources, known: Read, plan: Plan) -> Findings:
     for path, workflow in known.workflows.items():
         if is_among(path, (*plan.pilots, *plan.publication)):
             continue
-        switched = [_switch(path, step, sources, plan) for job in workflow.jobs for step in job.steps]
-        findings += [finding for finding in switched if finding is not None]
-        lines = {finding.line for finding in switched if finding is not None}
+        switched = [*filter(None, (_switch(path, step, sources, plan) for job in workflow.jobs for step in job.steps))]
+        findings += switched
+        lines = {finding.line for finding in switched}
         for scene in _scenes(path, workflow, sources, plan):
             for push in pushes(path, workflow, scene, sources, plan.known):
                 if push.line not in lines:
                     mend = 'broad proof workflows don\'t write while the recurrence is unresolved: say push-cache: "false", or take it out'
                     findings.append(_finding(push, "proof-pushes", f"a broad proof workflow {push.how}", mend))
-    return Findings(PUSHES, 'broad proof workflows keep push-cache: "false"', _counted(known), findings)
+    looked = f"{len(known.workflows)} workflow(s)"
+    return Findings(PUSHES, 'broad proof workflows keep push-cache: "false"', looked, findings)
 
 
 def pilots(sources: Sources, known: Read, plan: Plan) -> Findings:
     """Find pilots that push from elsewhere than the default branch, or without ATTIC_TOKEN (S028)."""
-    findings = list(known.refused)
     chosen = {path: workflow for path, workflow in known.workflows.items() if is_among(path, plan.pilots)}
-    for path, workflow in chosen.items():
-        findings += ungated(path, workflow, sources, plan)
-    return Findings(
-        PUSHES, f"pilots push only on the default branch and with {TOKEN}", _counted(known, len(chosen)), findings
-    )
+    findings = [finding for path, read_ in chosen.items() for finding in ungated(path, read_, sources, plan)]
+    findings += known.refused
+    promise = f"pilots push only on the default branch and with {TOKEN}"
+    return Findings(PUSHES, promise, f"{len(chosen)} workflow(s)", findings)
 
 
 def ungated(path: str, read_: Workflow, sources: Sources, plan: Plan) -> Iterator[FileFinding]:
     """Yield what a pilot or an example pushes past its two gates, once a line and gate."""
     seen: set[tuple[str, int, str]] = set()
     for scene in _scenes(path, read_, sources, plan):
-        on_default = scene.ref == f"refs/heads/{plan.branch}"
+        on_default = scene.ref == plan.default
         bare = replace(scene, token=not on_default)
         rule = "not-gated-on-token" if on_default else "not-gated-on-default-branch"
         for push in pushes(path, read_, bare, sources, plan.known):
-            mend = f"gate it: if: github.ref == 'refs/heads/{plan.branch}' && env.{TOKEN} != ''"
+            mend = f"gate it: if: github.ref == '{plan.default}' && env.{TOKEN} != ''"
             if (push.path, push.line, rule) not in seen:
                 seen.add((push.path, push.line, rule))
                 yield _finding(push, rule, f"{push.how} on {bare}", mend)
@@ -190,11 +192,6 @@ def _finding(push: Push, rule: str, what: str, mend: str, doubt: str = "") -> Fi
     return FileFinding(push.path, push.line, rule, what, mend, push.undecided or doubt)
 
 
-def _counted(known: Read, chosen: int | None = None) -> str:
-    count = len(known.workflows) if chosen is None else chosen
-    return f"{count} workflow(s)"
-
-
 def _pull_request_scenes(
     path: str, workflow: Workflow, sources: Sources, known: Read, plan: Plan
 ) -> Iterator[tuple[Scene, str]]:
@@ -202,28 +199,20 @@ def _pull_request_scenes(
     texts = _texts(path, known.forge, sources, ("base", "head"))
     for event, below in workflow.triggers.items():
         if event in PULL_REQUEST_EVENTS:
-            ref = PULL_REQUEST_EVENTS[event].format(branch=plan.branch)
             heads, *more_heads = possible(texts, None, plan.branch)
             heads |= {UNKNOWN} if more_heads else frozenset()
             for bases in possible(texts, below, plan.branch):
-                yield Scene(event, ref, plan.branch, bases=bases, heads=heads, repository=plan.name), ""
+                yield replace(plan.scene(event), bases=bases, heads=heads), ""
     if "workflow_run" in workflow.triggers:
         doubt = _run_of(workflow, known)
         if doubt is not None:
-            yield Scene("workflow_run", f"refs/heads/{plan.branch}", plan.branch, repository=plan.name), doubt
+            yield plan.scene("workflow_run", plan.default), doubt
     if "issue_comment" in workflow.triggers:
         doubt = "whether the comment is one on a pull request, and the workflow builds that"
-        yield Scene("issue_comment", f"refs/heads/{plan.branch}", plan.branch, repository=plan.name), doubt
-    called = any(
-        job.uses is not None and job.uses.text == f"./{path}"
-        for other in known.workflows.values()
-        for job in other.jobs
-    )
-    if "workflow_call" in workflow.triggers and not called:
-        yield (
-            Scene("pull_request", PULL_REQUEST_EVENTS["pull_request"], plan.branch, repository=plan.name),
-            "whether a pull request's workflow calls it",
-        )
+        yield plan.scene("issue_comment", plan.default), doubt
+    called = {job.uses.text for other in known.workflows.values() for job in other.jobs if job.uses is not None}
+    if "workflow_call" in workflow.triggers and f"./{path}" not in called:
+        yield plan.scene("pull_request"), "whether a pull request's workflow calls it"
 
 
 def _run_of(workflow: Workflow, known: Read) -> str | None:
@@ -233,11 +222,8 @@ def _run_of(workflow: Workflow, known: Read) -> str | None:
     named = [other for other in known.workflows.values() if other.name in names]
     if any(set(other.triggers) & set(PULL_REQUEST_EVENTS) for other in named):
         return ""
-    return (
-        None
-        if {other.name for other in named} == set(names) and names
-        else "what triggers the workflow that it follows"
-    )
+    all_known = names and {other.name for other in named} == set(names)
+    return None if all_known else "what triggers the workflow that it follows"
 
 
 def _texts(path: str, called: Sources, sources: Sources, words: Sequence[str]) -> list[str]:
@@ -252,10 +238,10 @@ def _scenes(path: str, workflow: Workflow, sources: Sources, plan: Plan) -> Iter
         if event in PULL_REQUEST_EVENTS or event == "workflow_run":
             continue
         what = "push" if event == "workflow_call" else event
-        for ref in _refs(event, below, plan.branch):
-            yield Scene(what, ref, plan.branch, repository=plan.name)
+        for ref in _refs(event, below, plan):
+            yield plan.scene(what, ref)
         for refs in _named_refs(path, event, below, sources, plan):
-            yield Scene(what, "", plan.branch, repository=plan.name, refs=refs)
+            yield replace(plan.scene(what), refs=refs)
 
 
 def _named_refs(path: str, event: str, below: Node | None, sources: Sources, plan: Plan) -> Iterator[Set]:
@@ -271,18 +257,17 @@ def _named_refs(path: str, event: str, below: Node | None, sources: Sources, pla
             yield refs
 
 
-def _refs(event: str, below: Node | None, branch: str) -> tuple[str, ...]:
-    default = f"refs/heads/{branch}"
+def _refs(event: str, below: Node | None, plan: Plan) -> tuple[str, ...]:
     if event in {"workflow_dispatch", "workflow_call"}:
-        return default, _FEATURE
+        return plan.default, _FEATURE
     if event in {"release", "create"}:
         return (_TAG,)
     if event != "push":
-        return (default,)
+        return (plan.default,)
     filters = below if isinstance(below, Table) else Table((), 0)
     branches, tags = words(filters.get("branches")), words(filters.get("tags"))
-    refs = [default]
-    refs += [f"refs/heads/{name}" for name in branches if name != branch and not name.startswith("!")][:1]
+    refs = [plan.default]
+    refs += [f"refs/heads/{name}" for name in branches if name != plan.branch and not name.startswith("!")][:1]
     refs += [_FEATURE] if not branches and not tags else []
     refs += [_TAG] if tags or (not branches and filters.get("branches-ignore") is None) else []
     return tuple(refs) if branches or not tags else (_TAG,)
@@ -296,7 +281,7 @@ def _switch(path: str, step: Step, sources: Sources, plan: Plan) -> FileFinding 
     default = _default(step.uses.text, sources, plan)
     if given is None and default is None:
         return None
-    view = View(Scene("push", f"refs/heads/{plan.branch}", plan.branch, repository=plan.name))
+    view = View(plan.scene("push", plan.default))
     if step.condition is not None and condition(step.condition.value, view) is Truth.NEVER:
         return None
     mend = f'say {SWITCH}: "false"'
@@ -307,9 +292,8 @@ def _switch(path: str, step: Step, sources: Sources, plan: Plan) -> FileFinding 
     if values == {"false"}:
         return None
     undecided = given.value if values <= {UNKNOWN, "false"} else ""
-    return FileFinding(
-        path, given.line, "push-cache-not-false", f"{SWITCH}: {given.text!r} is not false", mend, undecided
-    )
+    what = f"{SWITCH}: {given.text!r} is not false"
+    return FileFinding(path, given.line, "push-cache-not-false", what, mend, undecided)
 
 
 def _default(uses: str, sources: Sources, plan: Plan) -> str | None:

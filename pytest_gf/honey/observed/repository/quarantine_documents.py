@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from pytest_gf.honey.formats import markdown
 from pytest_gf.honey.formats import workflow as workflows
-from pytest_gf.honey.formats.expression import Truth, texts
+from pytest_gf.honey.formats.expression import Truth
 from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.formats.markdown import Fence
 from pytest_gf.honey.formats.templates import GITHUB, GITLAB, rendered
@@ -15,9 +15,9 @@ from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Table, re
 from pytest_gf.honey.observed.repository import DOCUMENTED, PUSHES, FileFinding, Findings, Sources, gitlab
 from pytest_gf.honey.observed.repository.effect import NAMES_PUSH, Writes
 from pytest_gf.honey.observed.repository.following import Reader
-from pytest_gf.honey.observed.repository.pushing import SWITCH, steps_push
+from pytest_gf.honey.observed.repository.pushing import SWITCH, defaults, steps_push
 from pytest_gf.honey.observed.repository.quarantine import Plan, ungated
-from pytest_gf.honey.observed.repository.scene import EMPTY, TOKEN, Scene, View
+from pytest_gf.honey.observed.repository.scene import TOKEN, View
 from pytest_gf.honey.observed.repository.searching import chosen
 
 ACTIONS = tuple(
@@ -48,33 +48,26 @@ class Documents:
 def documents(sources: Sources, which: Documents, plan: Plan) -> Findings:
     """Find where operator-facing documents tell to push past the gate (S030)."""
     findings: list[FileFinding] = []
-    count = 0
-    for path, text in chosen(sources, which.documents, which.archived).items():
-        count += 1
-        if not any(word in text for word in _WORDS):
-            continue
-        findings += _in_prose(path, text)
-        for fence in markdown.fences(text):
-            findings += _fenced(path, fence, sources, plan)
-    return Findings(DOCUMENTED, "no document tells to push past the gate", f"{count} document(s)", findings)
+    files = chosen(sources, which.documents, which.archived)
+    for path, text in files.items():
+        if any(word in text for word in _WORDS):
+            findings += _in_prose(path, text)
+            findings += [finding for fence in markdown.fences(text) for finding in _fenced(path, fence, sources, plan)]
+    return Findings(DOCUMENTED, "no document tells to push past the gate", f"{len(files)} document(s)", findings)
 
 
 def examples(sources: Sources, which: Documents, plan: Plan) -> Findings:
     """Find examples that push from elsewhere than the default branch or without ATTIC_TOKEN (S028)."""
-    findings: list[FileFinding] = []
     files = {path: text for path, text in chosen(sources, which.examples).items() if path.endswith((".yml", ".yaml"))}
-    for path, text in files.items():
-        findings += _example(path, text, 0, sources, plan)
+    findings = [finding for path, text in files.items() for finding in _example(path, text, 0, sources, plan)]
     promise = f"examples push only on the default branch and with {TOKEN}"
     return Findings(PUSHES, promise, f"{len(files)} example(s)", findings)
 
 
 def actions(sources: Sources, plan: Plan, patterns: Sequence[str] = ACTIONS) -> Findings:
     """Find actions that push unless their caller says otherwise: by their switch, or by what they run (S027, S029)."""
-    findings: list[FileFinding] = []
     files = chosen(sources, patterns)
-    for path in files:
-        findings += _action(path, sources, plan)
+    findings = [finding for path in files for finding in _action(path, sources, plan)]
     return Findings(PUSHES, "composite actions push only when they are asked to", f"{len(files)} action(s)", findings)
 
 
@@ -91,24 +84,20 @@ def _action(path: str, sources: Sources, plan: Plan) -> Iterator[FileFinding]:
         what = f"{SWITCH} is {said} by default: whoever leaves it out and has {TOKEN} publishes"
         yield FileFinding(path, line, "action-pushes-by-default", what, 'make the default "false"')
         return
-    scene = Scene("pull_request", "refs/pull/1/merge", plan.branch, repository=plan.name)
-    bare = View(scene)
-    given = View(scene, env={TOKEN.lower(): bare.secret(TOKEN.lower())})
-    defaults = {
-        name: texts(declared.default.value, given) if declared.default else EMPTY
-        for name, declared in read_.inputs.items()
-    }
+    bare = View(plan.scene("pull_request"))
+    given = replace(bare, env={TOKEN.lower(): bare.secret(TOKEN.lower())})
     entry = plan.known.by_folder(path)
     seen: set[int] = set()
-    for push in steps_push(path, read_.steps, replace(given, inputs=defaults), sources, plan.known):
+    for push in steps_push(
+        path, read_.steps, replace(given, inputs=defaults(read_.inputs, given)), sources, plan.known
+    ):
         if not push.how.startswith("may write") and push.line not in seen:
             seen.add(push.line)
             # An action that the contract knows to push whenever it is used needs no output of its own to tell.
             undecided = "" if entry is not None and not entry.switch else push.undecided
             what = f"{push.how} with the inputs' defaults: whoever uses it and has {TOKEN} publishes"
-            yield FileFinding(
-                path, push.line, "action-pushes-by-default", what, "push only where an input asks for it", undecided
-            )
+            mend = "push only where an input asks for it"
+            yield FileFinding(path, push.line, "action-pushes-by-default", what, mend, undecided)
 
 
 def _in_prose(path: str, text: str) -> Iterator[FileFinding]:
@@ -154,14 +143,7 @@ def _example(path: str, text: str, above: int, sources: Sources, plan: Plan) -> 
             yield FileFinding(path, above + wrong.line, "unreadable-example", wrong.what, _PAST, "what it would run")
         return
     for finding in findings:
-        yield FileFinding(
-            finding.path,
-            finding.line + (above if finding.path == path else 0),
-            finding.rule,
-            finding.what,
-            finding.mend,
-            finding.undecided,
-        )
+        yield replace(finding, line=finding.line + above) if finding.path == path else finding
 
 
 def _document(path: str, top: Node, sources: Sources, plan: Plan) -> Iterator[FileFinding]:
@@ -176,8 +158,8 @@ def _loose(path: str, top: Node, sources: Sources, plan: Plan) -> Iterator[FileF
     node = top.get("steps") if isinstance(top, Table) else top
     if not isinstance(node, Items) or not all(isinstance(item, Table) for item in node.nodes):
         return
-    scene = Scene("pull_request", "refs/pull/1/merge", plan.branch, repository=plan.name)
-    for push in steps_push(path, workflows.steps_of(node), View(scene), sources, plan.known):
+    view = View(plan.scene("pull_request"))
+    for push in steps_push(path, workflows.steps_of(node), view, sources, plan.known):
         yield FileFinding(path, push.line, "not-gated-on-default-branch", push.how, _PAST, push.undecided)
 
 
@@ -190,14 +172,8 @@ def _gitlab(path: str, text: str, sources: Sources, plan: Plan) -> Iterator[File
         if runs is Truth.NEVER:
             runs, said = push.runs(gitlab.merge_request(plan.branch))
         if runs is not Truth.NEVER:
+            what = f"it tells to run {push.how.removeprefix('runs ')}"
             undecided = push.undecided or _unclear(push.guard) or said
-            yield FileFinding(
-                push.path,
-                push.line,
-                "not-gated-on-default-branch",
-                f"it tells to run {push.how.removeprefix('runs ')}",
-                _PAST,
-                undecided,
-            )
+            yield FileFinding(push.path, push.line, "not-gated-on-default-branch", what, _PAST, undecided)
     for where, line, what in gitlab.unknown_includes(path, text, sources) if _WORDS[1] in text.lower() else ():
         yield FileFinding(where, line, "unseen-include", "it includes what this checkout does not hold", _PAST, what)

@@ -6,21 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from pytest_gf.honey.formats.linear import Match, linear
+from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all
 from pytest_gf.honey.observed.repository import CREDENTIALS, FileFinding, Findings, Sources
 from pytest_gf.honey.observed.repository.calling import Known
 from pytest_gf.honey.observed.repository.quarantine import WORKFLOWS
-from pytest_gf.honey.observed.repository.searching import chosen
+from pytest_gf.honey.observed.repository.searching import Lines, chosen
 
 FILES = (
-    *WORKFLOWS,
-    "*action.yml",
-    "*action.yaml",
-    "*compose*.yml",
-    "*compose*.yaml",
-    "*.gitlab-ci.yml",
-    ".gitlab/*.yml",
+    *(*WORKFLOWS, "*action.yml", "*action.yaml", "*compose*.yml", "*compose*.yaml"),
+    *("*.gitlab-ci.yml", ".gitlab/*.yml"),
 )
 DEEPEST = 10
 """Variables that are given from one another."""
@@ -143,9 +138,8 @@ def _variable(name: str, given: Mapping[str, set[str]], depth: int) -> tuple[dic
         if unknown:
             return origins, unknown
         origins |= names
-    return {
-        origin: why or (f"which value {name} has there" if len(texts) > 1 else "") for origin, why in origins.items()
-    }, ""
+    unsure = f"which value {name} has there" if len(texts) > 1 else ""
+    return {origin: why or unsure for origin, why in origins.items()}, ""
 
 
 def _names_in(text: str) -> set[str]:
@@ -155,25 +149,22 @@ def _names_in(text: str) -> set[str]:
 def _kind(name: str, kinds: Mapping[str, Sequence[str]]) -> str:
     """Return the kind of credential that a variable of this name is, "" for none; an input's name counts as a variable's."""
     plain = name.upper().replace("-", "_")
-    return next(
-        (kind for kind, patterns in kinds.items() if any(fnmatchcase(plain, pattern) for pattern in patterns)), ""
-    )
+    return next((kind for kind in kinds if any(fnmatchcase(plain, pattern) for pattern in kinds[kind])), "")
 
 
 def _uses(node: Node, known: Known) -> Iterator[_Use]:
     """Yield each variable that a document gives a value: by a mapping, in a list of NAME=VALUE, in a script."""
     if isinstance(node, Scalar):
         yield from _in_script(node)
-        return
-    if isinstance(node, Items):
+    elif isinstance(node, Items):
         for item in node.nodes:
             yield from _uses(item, known)
-        return
-    yield from _of_action(node, known)
-    for key, below in node.entries:
-        if isinstance(below, Scalar) and "\n" not in below.text:
-            yield _Use(key.text, key.line, below.text)
-        yield from _uses(below, known)
+    else:
+        yield from _of_action(node, known)
+        for key, below in node.entries:
+            if isinstance(below, Scalar) and "\n" not in below.text:
+                yield _Use(key.text, key.line, below.text)
+            yield from _uses(below, known)
 
 
 def _of_action(table: Table, known: Known) -> Iterator[_Use]:
@@ -189,18 +180,11 @@ def _of_action(table: Table, known: Known) -> Iterator[_Use]:
 
 
 def _in_script(node: Scalar) -> Iterator[_Use]:
-    begins = node.line + (1 if "\n" in node.text else 0)  # A block's text begins below its indicator.
-    for match, line in _with_lines(_GIVEN.finditer(node.text), 1, node.text):
+    lines = Lines(node.text)
+    above = node.line - ("\n" not in node.text)  # A block's text begins below its indicator.
+    for match in _GIVEN.finditer(node.text):
         end = match.start(2) + len(match[2])
         if node.text[end : end + 1] in _ENDS or end == len(node.text):
-            yield _Use(match[1], begins + line, match[2])
-    for match, line in _with_lines(_LOGIN.finditer(node.text), 0, node.text):
-        yield _Use(TOKEN, begins + line, match[1])
-
-
-def _with_lines(matches: Iterator[Match], group: int, text: str) -> Iterator[tuple[Match, int]]:
-    """Yield each match with the line, from 0, in which a group of it begins; the text is counted once."""
-    line = at = 0
-    for match in matches:
-        line, at = line + text.count("\n", at, match.start(group)), match.start(group)
-        yield match, line
+            yield _Use(match[1], above + lines.at(match.start(1)), match[2])
+    for match in _LOGIN.finditer(node.text):
+        yield _Use(TOKEN, above + lines.at(match.start()), match[1])

@@ -16,9 +16,7 @@ GIVEN_BY_RUNNER = ("ATTIC_SERVER", "ATTIC_CACHE", "BAZEL_REMOTE_CACHE")
 """Variables that a shared runner's set-up gives a job (statements S060 and S061)."""
 UNSEEN: Set = frozenset({UNKNOWN})
 EMPTY: Set = frozenset({""})
-_PULL_REQUESTS = frozenset(
-    {"pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment"}
-)
+_PULL_REQUESTS = frozenset({f"pull_request{of}" for of in ("", "_target", "_review", "_review_comment")})
 
 
 @dataclass(frozen=True)
@@ -65,15 +63,12 @@ class Scene:
         if self.event == "workflow_run":
             known |= _WORKFLOW_RUN | {"event.workflow_run.head_repository.full_name": own | {FORK}}
         if self.event == "merge_group":
-            known |= {
-                "event.merge_group.base_ref": frozenset(
-                    UNKNOWN if base is UNKNOWN else f"refs/heads/{base}" for base in self.bases or {self.branch}
-                )
-            }
+            bases = self.bases or {self.branch}
+            into: Set = frozenset(UNKNOWN if base is UNKNOWN else f"refs/heads/{base}" for base in bases)
+            known["event.merge_group.base_ref"] = into
         if path.startswith("event.inputs."):
-            return self.inputs.get(
-                path.removeprefix("event.inputs."), UNSEEN if self.event == "workflow_dispatch" else EMPTY
-            )
+            absent = UNSEEN if self.event == "workflow_dispatch" else EMPTY
+            return self.inputs.get(path.removeprefix("event.inputs."), absent)
         if path.startswith("event.pull_request.") and self.event in {"push", "schedule"}:
             return EMPTY
         return known.get(path, UNSEEN)

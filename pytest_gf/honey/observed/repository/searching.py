@@ -36,12 +36,9 @@ def _fits(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     plain = [pattern for pattern in patterns if not set(pattern.strip("*")) & set("*?[")]
     exact = frozenset(pattern for pattern in plain if "*" not in pattern)
     begins = tuple(pattern[:-1] for pattern in plain if pattern.endswith("*") and not pattern.startswith("*"))
-    ends = tuple(
-        pattern[1:]
-        for pattern in plain
-        if pattern.startswith("*") and not pattern.endswith("*") and pattern[1:2] != "*"
-    )
+    ends = tuple(pattern[1:] for pattern in plain if pattern.startswith("*") and not pattern.endswith("*"))
     begins = tuple(beginning for beginning in begins if not beginning.endswith("*"))
+    ends = tuple(ending for ending in ends if not ending.startswith("*"))
     easy = {*exact, *(f"{beginning}*" for beginning in begins), *(f"*{ending}" for ending in ends)}
     rest = [pattern for pattern in patterns if pattern not in easy]
     match = re.compile("|".join(map(translate, rest)) or r"(?!)").match
@@ -134,11 +131,9 @@ def hits(given: Lines | str, pattern: Pattern) -> Iterator[tuple[int, Match]]:
     group = pattern.groupindex.get(IT, 0)
     for count, match in enumerate(pattern.finditer(lines.text)):
         if count >= MOST_HITS:
-            raise Unproven(
-                f"one text has more than {MOST_HITS} matches, and they are not all looked at: {shown(match[0])} in line "
-                f"{lines.at(match.start(group))} is the first that is not",
-                "split the file, or exclude it from the checkout that is judged",
-            )
+            first = f"{shown(match[0])} in line {lines.at(match.start(group))} is the first that is not"
+            why = f"one text has more than {MOST_HITS} matches, and they are not all looked at: {first}"
+            raise Unproven(why, "split the file, or exclude it from the checkout that is judged")
         yield lines.at(match.start(group)), match
 
 

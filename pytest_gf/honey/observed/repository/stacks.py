@@ -6,6 +6,7 @@ import glob
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from pytest_gf.honey.formats import hcl
 from pytest_gf.honey.formats.hcl import Backend, NoHcl
@@ -16,17 +17,17 @@ from pytest_gf.honey.observed.repository.searching import around, chosen, headin
 SUFFIXES = (".tofu", ".tf", ".tofu.json", ".tf.json")
 _MENTIONS = re.compile(r"\bbackend\b|\bcloud\"?\s*[:{]")
 _SAID = any_of((r"compatib\w*", r"archiv\w*", r"repair", r"retired", r"legacy"))
+_OVERRIDE = re.compile(r"(?:^|/|_)override\.(?:tofu|tf)(?:\.json)?$")
 _HTTP_VARIABLE = re.compile(r"\bTF_HTTP_[A-Z_]+\b|\bTF_HTTP_\*")
+
+Placed: TypeAlias = tuple[str, Backend]
 
 
 def stack_files(sources: Sources, folder: str) -> dict[str, str]:
     """Return OpenTofu's files of a stack, those that count: ``x.tofu`` stands before ``x.tf``."""
     below = chosen(sources, [f"{glob.escape(folder)}/*"])
-    files = {
-        path: text
-        for path, text in below.items()
-        if path.endswith(SUFFIXES) and posixpath.dirname(path) == folder and not _is_ignored(posixpath.basename(path))
-    }
+    own = {path: text for path, text in below.items() if path.endswith(SUFFIXES) and posixpath.dirname(path) == folder}
+    files = {path: text for path, text in own.items() if not _is_ignored(posixpath.basename(path))}
     beaten = {path.replace(".tofu", ".tf") for path in files if ".tofu" in posixpath.basename(path)}
     return {path: text for path, text in files.items() if path not in beaten}
 
@@ -42,12 +43,8 @@ def declared(sources: Sources, stack: str, folder: str, key: str) -> Findings:
     base, over, findings = _blocks(files)
     if base or over or not findings:  # Where a file can't be read, its block may be the one that is missing.
         findings += _effective(base, over, files, folder, key)
-    return Findings(
-        BACKEND,
-        f'stack {stack} declares backend "s3" with the key {key}',
-        f"{len(files)} file(s) in {folder}",
-        findings,
-    )
+    promise = f'stack {stack} declares backend "s3" with the key {key}'
+    return Findings(BACKEND, promise, f"{len(files)} file(s) in {folder}", findings)
 
 
 def block_of(sources: Sources, folder: str) -> tuple[str, Backend] | None:
@@ -56,12 +53,10 @@ def block_of(sources: Sources, folder: str) -> tuple[str, Backend] | None:
     return None if unread or len(base) > 1 or not (over or base) else (over or base)[-1]
 
 
-def _blocks(
-    files: Mapping[str, str],
-) -> tuple[list[tuple[str, Backend]], list[tuple[str, Backend]], list[FileFinding]]:
+def _blocks(files: Mapping[str, str]) -> tuple[list[Placed], list[Placed], list[FileFinding]]:
     """Return the backend blocks of a stack's files, those that override them, and what can't be read."""
-    base: list[tuple[str, Backend]] = []
-    over: list[tuple[str, Backend]] = []
+    base: list[Placed] = []
+    over: list[Placed] = []
     findings: list[FileFinding] = []
     for path, text in files.items():
         if not _MENTIONS.search(text):
@@ -72,45 +67,30 @@ def _blocks(
             mend = "make it a file that OpenTofu reads"
             findings.append(FileFinding(path, 1, "unreadable-stack", "it can't be read", mend, str(wrong)))
             continue
-        suffix = max((ending for ending in SUFFIXES if path.endswith(ending)), key=len, default="")
-        stem = posixpath.basename(path).removesuffix(suffix)
-        is_override = stem == "override" or stem.endswith("_override")
+        is_override = _OVERRIDE.search(path) is not None
         (over if is_override else base).extend((path, block) for block in blocks)
     return base, over, findings
 
 
 def _effective(
-    base: Sequence[tuple[str, Backend]],
-    over: Sequence[tuple[str, Backend]],
-    files: Mapping[str, str],
-    folder: str,
-    key: str,
+    base: Sequence[Placed], over: Sequence[Placed], files: Mapping[str, str], folder: str, key: str
 ) -> Iterator[FileFinding]:
     for path, block in base[1:]:
-        yield FileFinding(
-            path,
-            block.line,
-            "two-backends",
-            f"a second block of a backend, beside {base[0][0]}:{base[0][1].line}",
-            "keep one",
-        )
-    for path, line in _repeated(over):
-        yield FileFinding(path, line, "two-backends", "a second block of a backend in one overriding file", "keep one")
-    if not base and not over:
-        path = next(iter(files), f"{folder}/backend.tf")
-        what = (
-            "no backend block: init warns and keeps the state in a local file"
-            if files
-            else "the stack is not in this checkout"
-        )
-        yield FileFinding(path, 1, "no-backend", what, 'declare backend "s3"')
+        what = f"a second block of a backend, beside {base[0][0]}:{base[0][1].line}"
+        yield FileFinding(path, block.line, "two-backends", what, "keep one")
+    seen: set[str] = set()
+    for path, block in over:
+        if path in seen:
+            what = "a second block of a backend in one overriding file"
+            yield FileFinding(path, block.line, "two-backends", what, "keep one")
+        seen.add(path)
+    if base or over:
+        yield from _block(*(over or base)[-1], key)
         return
-    yield from _block(*(over or base)[-1], key)
-
-
-def _repeated(over: Sequence[tuple[str, Backend]]) -> Iterator[tuple[str, int]]:
-    paths = [path for path, _ in over]
-    yield from ((path, block.line) for at, (path, block) in enumerate(over) if path in paths[:at])
+    path, what = f"{folder}/backend.tf", "the stack is not in this checkout"
+    if files:
+        path, what = next(iter(files)), "no backend block: init warns and keeps the state in a local file"
+    yield FileFinding(path, 1, "no-backend", what, 'declare backend "s3"')
 
 
 def _block(path: str, block: Backend, key: str) -> Iterator[FileFinding]:
@@ -121,9 +101,8 @@ def _block(path: str, block: Backend, key: str) -> Iterator[FileFinding]:
         what = "a block cloud" if block.kind == hcl.CLOUD else f'backend "{block.kind}"'
         yield FileFinding(path, block.line, "backend-not-s3", what, f'declare backend "s3" with key = "{key}"')
     elif given is None:
-        yield FileFinding(
-            path, block.line, "key-not-literal", "the key is not in the block", mend, "the key that init is given"
-        )
+        what = "the key is not in the block"
+        yield FileFinding(path, block.line, "key-not-literal", what, mend, "the key that init is given")
     elif not isinstance(given, str) or not hcl.is_literal(given):
         yield FileFinding(path, block.key_line, "key-not-literal", "not literal, cannot prove", mend, str(given))
     elif given != key:
