@@ -118,7 +118,7 @@ def join(folders: Sequence[Path], out: Path) -> tuple[int, str]:
             file.write(line)
             count += 1
     lacking = "".join(f"; {name}: {', '.join(record[name])}" for name in ("missing", "unfinished") if record[name])
-    text = f"{len(record['merged'])} runs merged into {out}: {counts(record)}; {count} findings{lacking}"
+    text = f"{len(record['merged'])} runs merged into {out}: {counts(record['verdicts'])}; {count} findings{lacking}"
     return int(record["exit"]), f"{text}; exit {record['exit']}"
 
 

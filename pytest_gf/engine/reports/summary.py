@@ -39,9 +39,9 @@ def tally(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
     return [(str(verdict), counted[verdict]) for verdict in Verdict if verdict in counted]
 
 
-def counts(record: Mapping[str, Any]) -> str:
+def counts(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return ``3 violated, 2 unproven, 20 hold`` from the worst to the best."""
-    return ", ".join(f"{count} {verdict}" for verdict, count in tally(record["verdicts"])) or "no clause selected"
+    return ", ".join(f"{count} {verdict}" for verdict, count in tally(rows)) or "no clause selected"
 
 
 def interim(record: Mapping[str, Any]) -> str:
@@ -59,7 +59,7 @@ def page(
     shown: Mapping[str, str] | None = None,
 ) -> str:
     """Return the page. What a person must do comes first."""
-    lines = [f"# Contract run on {_cell(record['target'])}: {counts(record)}", ""]
+    lines = [f"# Contract run on {_cell(record['target'])}: {counts(record['verdicts'])}", ""]
     if record["target"] == "lab":
         lines += [f"**{settings.house.lab_banner}.**", ""]
     lines += [

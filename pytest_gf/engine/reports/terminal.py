@@ -218,7 +218,7 @@ def last_lines(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run
 
 def ended(record: Mapping[str, Any], folder: str, banner: str, width: int) -> list[str]:
     """Return the last lines: the verdicts, where the reports lie, and the banner of a lab, which is never wrapped."""
-    lines = wrapped(f"{counts(record)}; {folder}/record.json", width, "  ")
+    lines = wrapped(f"{counts(record['verdicts'])}; {folder}/record.json", width, "  ")
     if banner and len(lines[-1]) + len(banner) + 2 > width:
         return [*lines, banner]
     return [*lines[:-1], f"{lines[-1]}; {banner}"] if banner else lines

@@ -40,6 +40,9 @@ class Fact:
     critical: bool = False
     exchanges: list[dict[str, str]] = field(default_factory=list)
     more: int = 0
+    x: str = ""
+    width: str = ""
+    """Where its bar begins and how wide it is, in percent."""
 
     @property
     def ended(self) -> float:
@@ -115,14 +118,16 @@ def timeline(observations: Mapping[Any, Fact], folder: Path | None) -> dict[str,
     span = max(max(fact.ended for fact in begun) - begin, 1e-6)
     shown = _chosen(begun, span)
     for index, fact in enumerate(shown):
-        fact.id = f"f{index}"
+        start = ((fact.started or 0.0) - begin) / span * 100
+        width = min(max(fact.seconds / span * 100, _THINNEST), 100.0)
+        fact.id, fact.x, fact.width = f"f{index}", f"{min(start, 100 - width):.2f}", f"{width:.2f}"
     if folder is not None:
         _read_evidence(shown, folder)
     return {
         "begin": _clock(begin),
         "end": _clock(begin + span),
         "said": _said(begun, path, shown, span),
-        "facts": [_bar(fact, begin, span, folder) for fact in shown],
+        "facts": shown,
     }
 
 
@@ -135,15 +140,6 @@ def _chosen(begun: Sequence[Fact], span: float) -> list[Fact]:
     ]
     worth.sort(key=lambda fact: (not fact.critical, fact.green, -fact.seconds))
     return sorted(worth[:MOST_FACTS], key=lambda fact: (fact.started or 0.0, fact.name))
-
-
-def _bar(fact: Fact, begin: float, span: float, folder: Path | None) -> dict[str, Any]:
-    start = ((fact.started or 0.0) - begin) / span * 100
-    width = min(max(fact.seconds / span * 100, _THINNEST), 100.0)
-    file = link(fact.path, folder) if fact.path else None
-    shown = {name: getattr(fact, name) for name in ("id", "name", "outcome", "critical", "exchanges", "more", "count")}
-    bar = {"x": f"{min(start, 100 - width):.2f}", "width": f"{width:.2f}", "took": took(fact.seconds)}
-    return shown | bar | {"file": file}
 
 
 def _said(begun: Sequence[Fact], path: Sequence[Fact], shown: Sequence[Fact], span: float) -> str:
@@ -166,11 +162,6 @@ def instant(text: str) -> str:
 def took(seconds: float) -> str:
     """Return a duration for a person."""
     return f"{seconds:.1f} s" if seconds >= _FEW_SECONDS else f"{seconds * 1000:.0f} ms"
-
-
-def link(path: str, folder: Path | None) -> dict[str, str]:
-    """Return a file of evidence for the page, with its address where the folder of the run is there."""
-    return {"name": path, "href": href(path) if folder is not None else ""}
 
 
 def href(path: str) -> str:
