@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -186,11 +186,3 @@ def _weight(past: Past) -> tuple[str, bytes]:
 
 def _why(wrong: OSError | ValueError) -> str:
     return visible(str((wrong.strerror if isinstance(wrong, OSError) else None) or wrong))
-
-
-def past_runs(runs: Sequence[Past], most: int = SHOWN) -> list[dict[str, Any]]:
-    """Return the last of these runs as a page shows them, the oldest first: ``run, finished, exit, rows``."""
-    return [
-        {"run": past.run, "finished": past.finished, "exit": past.exit, "rows": dict(past.rows)}
-        for past in runs[-most:]
-    ]

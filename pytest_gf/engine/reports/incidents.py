@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_gf.engine.reports.claims import row_name
@@ -123,7 +123,7 @@ def block(number: int, incident: Mapping[str, Any], folder: str, width: int = WI
 
 def _said(incident: Mapping[str, Any], folder: str) -> Iterator[str]:
     """Yield what a person reads of an incident: what it is, what was seen, what to do and what not, how far it reaches."""
-    yield _heading(incident)
+    yield heading(incident)
     yield f"seen: {incident['headline']}"
     if incident["since"]:
         yield f"since: {incident['since']}"
@@ -131,7 +131,7 @@ def _said(incident: Mapping[str, Any], folder: str) -> Iterator[str]:
     yield f"do first: {cut(first, _MOST_OF_A_STEP)}"
     yield from (f"then: {step}" for step in then[:1] if len(step) <= _MOST_OF_A_STEP)
     yield from incident["avoid"]
-    for word, rows in _affected(incident):
+    for word, rows in affected(incident):
         yield f"{word} ({len(rows)}): {in_short(rows, _MOST_NAMES)}"
     more = [*incident["tickets"], *filter(None, [incident["page"]])]
     if more:
@@ -145,29 +145,12 @@ def named(incident: Mapping[str, Any]) -> str:
     return f"{incident['kind']} {incident['subject']}".strip()
 
 
-def _heading(incident: Mapping[str, Any]) -> str:
+def heading(incident: Mapping[str, Any]) -> str:
     """Return the cause of an incident, and what its kind is."""
     return f"{named(incident)} ({incident['severity']}): {incident['title']}"
 
 
-def section(record: Mapping[str, Any], plain: Callable[[str], str]) -> list[str]:
-    """Return the lines of a Markdown page that head it; ``plain`` makes a text harmless in it."""
-    lines: list[str] = []
-    for incident in record["incidents"]:
-        lines += [f"### {plain(_heading(incident))}", ""]
-        lines += [f"- seen: {plain(incident['headline'])}"]
-        lines += [f"- since: {incident['since']}"] if incident["since"] else []
-        lines += [f"- do first: {plain(step)}" for step in incident["next_steps"][:1]]
-        lines += [f"- then: {plain(step)}" for step in incident["next_steps"][1:2]]
-        lines += [f"- {plain(warning)}" for warning in incident["avoid"]]
-        lines += [f"- {word} ({len(rows)}): {plain(in_short(rows))}" for word, rows in _affected(incident)]
-        lines += [f"- tickets: {plain(', '.join(incident['tickets']))}"] if incident["tickets"] else []
-        lines += [f"- more: {plain(incident['page'])}"] if incident["page"] else []
-        lines += [f"- evidence ({len(incident['evidence'])}): {plain(_files(incident['evidence']))}", ""]
-    return [f"## Incidents ({len(record['incidents'])})", "", *lines] if lines else []
-
-
-def _affected(incident: Mapping[str, Any]) -> list[tuple[str, Sequence[str]]]:
+def affected(incident: Mapping[str, Any]) -> list[tuple[str, Sequence[str]]]:
     """Return the red rows of an incident's cause, and those that followed from it where there are any."""
     groups = [("rows", incident["rows"]), ("because of it", incident["consequences"])]
     return [(word, rows) for word, rows in groups if rows]
@@ -182,10 +165,6 @@ def in_short(names: Sequence[str], most: int | None = None) -> str:
     clause_names = [f"{clause}[{_first(values)}]" if values != [""] else clause for clause, values in clauses.items()]
     more = f" and {len(clause_names) - most} more clauses" if most is not None and len(clause_names) > most else ""
     return f"{', '.join(clause_names[:most])}{more}"
-
-
-def _files(paths: Sequence[str]) -> str:
-    return ", ".join([*paths[:_MOST_NAMES], *["and others"] * (len(paths) > _MOST_NAMES)]) or "none"
 
 
 def _first(values: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from pytest_gf.engine.clauses import Row, row_as_data
 from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports import history, monitoring
-from pytest_gf.engine.reports.claims import row_name
+from pytest_gf.engine.reports.claims import claims, row_name
 from pytest_gf.engine.reports.form import SCHEMA
 from pytest_gf.engine.reports.incidents import cause_of, incidents
 from pytest_gf.engine.trouble import OWN_KINDS
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
     from pytest_gf.engine.contract import Contract
     from pytest_gf.engine.run import Run
-
-Claimed = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""Says what a run of such a record may claim."""
 
 NOT_RUN = "not run"
 CRASHED = "the worker that judged it crashed"
@@ -70,9 +67,8 @@ class Record:
     has ``finished`` and ``exit``.
     """
 
-    def __init__(self, run: Run, rows: Mapping[str, Row], command_line: Mapping[str, Any], claimed: Claimed) -> None:
+    def __init__(self, run: Run, rows: Mapping[str, Row], command_line: Mapping[str, Any]) -> None:
         self.run = run
-        self._claimed = claimed
         self.rows = rows
         self.verdicts: dict[str, dict[str, Any]] = {}
         self.earlier: history.History | None = None
@@ -147,7 +143,8 @@ class Record:
         gathered = incidents(verdicts, self._kinds)
         together = {"kinds": self._kinds, "incidents": gathered, "history": None, "verdicts": verdicts}
         whole = self._top | ending | together | {"does_not_prove": self._top["does_not_prove"]}
-        whole["claims"] = self._claimed(whole)
+        run, waived = self.run, self.run.settings.expect_interim
+        whole["claims"] = claims(whole, self.rows.values(), run.contract, run.axes, run.house.gate, waived=waived)
         whole = monitoring.compare(self, whole)
         with self.run.reporting():
             write(self.run.folder, whole)
@@ -156,10 +153,6 @@ class Record:
     def past(self, whole: Mapping[str, Any]) -> history.Past:
         """Return what the history keeps of this run."""
         return history.past_of(whole, self.run.id, self.run.marks())
-
-    def before(self) -> list[dict[str, Any]]:
-        """Return the last runs before this one as the page shows them, the oldest first; [] where no history is kept."""
-        return history.past_runs(self.earlier.runs) if self.earlier is not None else []
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         with (self.run.folder / "record.jsonl").open("ab", buffering=0) as growing:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports import history_text
-from pytest_gf.engine.reports.claims import gate_line, row_name
+from pytest_gf.engine.reports.claims import row_name
 from pytest_gf.engine.reports.incidents import block
 from pytest_gf.engine.reports.lines import columns, command, cut, wrapped
 from pytest_gf.engine.reports.live import Live
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_gf.engine.clauses import Row
-    from pytest_gf.engine.reports.claims import Claims
     from pytest_gf.engine.run import Run
 
 PYTEST_WORDS: Mapping[Verdict, tuple[str, str, str]] = {
@@ -104,39 +103,40 @@ def _write(terminal: pytest.TerminalReporter, text: str, **colour: bool) -> None
         terminal.write_line(wrapped_line, **colour)
 
 
-def ending(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run, claims: Claims) -> None:
+def ending(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run) -> None:
     """Write what the run proved, what it did not and why, and what green does not prove."""
     terminal.section("the contract")
     if interim(record):
         _write(terminal, interim(record), yellow=True, bold=True)
-    passed = gate_line(record, run.settings.house.gate)
-    if passed:
-        _write(terminal, passed)
+    claims = record["claims"]
+    if claims["gate"]:
+        _write(terminal, claims["gate"])
     for text in history_text.lines(record.get("history")):
         _write(terminal, text)
-    _write_claims(terminal, record, run, claims)
+    _write_claims(terminal, record, run)
     for name, text in run.shown().items():
         _write(terminal, f"{name}: {text}")
-    for reminder in claims.reminders:
+    for reminder in claims["reminders"]:
         _write(terminal, f"remember: {reminder}", yellow=True)
     for claim in record["does_not_prove"]:
         _write(terminal, f"green does not prove: {claim}")
-    for name, says in claims.tickets.items():
+    for name, says in claims["tickets"].items():
         _write(terminal, f"ticket {name}: {says}")
     _write(
         terminal, f"record: {run.shown_folder / 'record.json'} (also summary.md, junit.xml, allure-results/, evidence/)"
     )
 
 
-def _write_claims(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run, claims: Claims) -> None:
-    _write(terminal, f"proved: {' '.join(claims.whole) or 'nothing'}")
-    if claims.part:
-        _write(terminal, f"proved in part: {' '.join(claims.part)}")
-    if claims.held_back:
-        _write(terminal, f"no live statement is proved whole: {claims.held_back}")
-    for reason, rows in _by_reason(record, claims).items():
+def _write_claims(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run) -> None:
+    claims = record["claims"]
+    _write(terminal, f"proved: {' '.join(claims['whole']) or 'nothing'}")
+    if claims["part"]:
+        _write(terminal, f"proved in part: {' '.join(claims['part'])}")
+    if claims["held_back"]:
+        _write(terminal, f"no live statement is proved whole: {claims['held_back']}")
+    for reason, rows in _by_reason(record).items():
         _write(terminal, f"{reason}: {rows}", yellow=True)
-    left = len(run.contract.statements) - len({*claims.whole, *claims.part})
+    left = len(run.contract.statements) - len({*claims["whole"], *claims["part"]})
     _write(
         terminal,
         f"not looked at, or not proved: {left} of {len(run.contract.statements)} statements (docs/clauses.md)",
@@ -241,18 +241,19 @@ def _write_all(file: int, text: str) -> None:
         os.write(file, text.encode(errors="backslashreplace"))
 
 
-def _by_reason(record: Mapping[str, Any], claims: Claims) -> dict[str, str]:
+def _by_reason(record: Mapping[str, Any]) -> dict[str, str]:
     """Return the clauses that prove nothing, by their verdict and reason.
 
     What was not observed is told with the step that would show it. A red that a statement foretells is shown as expected,
     with that statement.
     """
+    expected = record["claims"]["expected"]
     selected = Counter(verdict["clause"] for verdict in record["verdicts"])
     sharing: dict[str, dict[str, list[str]]] = {}
     for verdict in record["verdicts"]:
         if verdict["verdict"] != Verdict.HOLDS:
             first = (verdict["reason"].splitlines() or [""])[0]
-            expects = claims.expects(row_name(verdict))
+            expects = next((name for name, rows in expected.items() if row_name(verdict) in rows), "")
             kept = f"expected, {expects} holds" if expects else f"not proved, {verdict['verdict']}"
             step = verdict["next_step"].partition("\n")[0] if verdict["verdict"] == Verdict.UNPROVEN else ""
             clauses = sharing.setdefault(f"{kept}: {first}{f' ({step})' * bool(step)}", {})

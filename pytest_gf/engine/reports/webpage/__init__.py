@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.reports import history_text
-from pytest_gf.engine.reports.summary import MEANING, counts, interim, not_looked_at, tally
+from pytest_gf.engine.reports.summary import counts, interim, meaning, not_looked_at, tally, template
 from pytest_gf.engine.reports.webpage import history as histories
 from pytest_gf.engine.reports.webpage import rows, timeline
 from pytest_gf.engine.verdict import Verdict
@@ -47,17 +47,11 @@ def page(
         "record": record,
         "claims": claims,
         "headline": headline(record),
-        "meaning": MEANING.get(record["exit"], "see pytest"),
+        "meaning": meaning(record),
         "counts": tally(record["verdicts"]),
         "share": list(_share(record)),
         "notes": [*filter(None, (interim(record), not_looked_at(record), claims.get("gate")))],
         "changes": history_text.lines(record.get("history")),
-        "incidents": [(incident, _broke(incident, verdicts)) for incident in record["incidents"]],
-        "incident_of": {
-            name: index
-            for index, incident in enumerate(record["incidents"])
-            for name in (*incident["rows"], *incident["consequences"])
-        },
         "places": {row["name"]: f"#{row['id']}" for row in shown_rows},
         "groups": rows.groups(shown_rows, contract),
         "known": contract.statements if contract is not None else {},
@@ -68,7 +62,7 @@ def page(
         "href": timeline.href if folder is not None else lambda _: "",
         "once": functools.cache,  # Many rows have the same facts and statements: what is made of them is made once.
     }
-    return _template().render(**view, **_own())
+    return _template().render(**view, **_incidents(record, verdicts), **_own())
 
 
 def headline(record: Mapping[str, Any]) -> str:
@@ -80,9 +74,17 @@ def headline(record: Mapping[str, Any]) -> str:
     return f"{'Nothing is red' if unproven else 'All holds'} on {record['target']}: {counts(record['verdicts'])}"
 
 
-def _broke(incident: Mapping[str, Any], verdicts: Mapping[str, str]) -> bool:
-    """Return whether nothing of an incident was judged: each of its rows is an error."""
-    return {verdicts[name] for name in incident["rows"] if name in verdicts} == {Verdict.ERROR}
+def _incidents(record: Mapping[str, Any], verdicts: Mapping[str, str]) -> dict[str, Any]:
+    """Return the incidents, each with whether all of its rows are errors, and the last incident that each row belongs to."""
+    incidents = record["incidents"]
+    verdicts_of = [{verdicts[name] for name in incident["rows"] if name in verdicts} for incident in incidents]
+    incident_of = {
+        name: index
+        for index, incident in enumerate(incidents)
+        for name in (*incident["rows"], *incident["consequences"])
+    }
+    broke = [of == {Verdict.ERROR} for of in verdicts_of]
+    return {"incidents": list(zip(incidents, broke, strict=True)), "incident_of": incident_of}
 
 
 def _share(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -96,18 +98,8 @@ def _share(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 @functools.cache
 def _template() -> jinja2.Template:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_harmless,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(took=timeline.took, instant=timeline.instant)
-    return environment.get_template("index.html.jinja")
+    filters = {"took": timeline.took, "instant": timeline.instant}
+    return template(_HERE / "index.html.jinja", filters, autoescape=True, finalize=_harmless)
 
 
 def _harmless(value: Any) -> Any:
