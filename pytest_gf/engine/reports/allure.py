@@ -72,9 +72,7 @@ class AllureHooks:
     def report_attached_file(self) -> Outcome:
         self._written((yield))
 
-    @allure_commons.hookimpl(hookwrapper=True, tryfirst=True)
-    def report_attached_data(self) -> Outcome:
-        self._written((yield))
+    report_attached_data = report_attached_file
 
     def _written(self, outcome: Any) -> None:
         if isinstance(outcome.exception, OSError):

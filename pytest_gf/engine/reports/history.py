@@ -109,19 +109,10 @@ def past_of(record: Mapping[str, Any], run: str, marks: Mapping[str, str] | None
 
     Raises `msgspec.ValidationError` for a record that is none.
     """
-    incidents = [
-        {
-            "kind": incident["kind"],
-            "subject": incident["subject"],
-            "rows": incident["rows"],
-            "tickets": incident.get("tickets") or (),
-        }
-        for incident in record.get("incidents") or ()
-    ]
-    kept = {name: record[name] for name in ("target", "contract", "vantage", "started", "finished", "exit")}
+    names = ("target", "contract", "vantage", "started", "finished", "exit", "incidents")
+    kept = {name: record[name] for name in names} | {"schema": SCHEMA, "run": run, "selection": selection_of(record)}
     rows = {row_name(row): row["verdict"] for row in record["verdicts"]}
-    kept |= {"schema": SCHEMA, "run": run, "selection": selection_of(record), "rows": rows}
-    return msgspec.convert(map_texts(kept | {"incidents": incidents, "marks": dict(marks or {})}, _clean), Past)
+    return msgspec.convert(map_texts(kept | {"rows": rows, "marks": dict(marks or {})}, _clean), Past)
 
 
 def _clean(text: str) -> str:

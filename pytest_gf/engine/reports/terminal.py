@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.redaction import redact
@@ -156,8 +157,9 @@ def fold(terminal: pytest.TerminalReporter | None, account: str) -> None:
 def folded(text: str, width: int) -> list[str]:
     """Return a red row's block in at most `MOST_LINES`: the command that repeats it whole, and of the rest the beginnings."""
     texts: dict[str, str] = {}
-    for label, part in map(_split, _labelled(text)):
-        texts.setdefault(label, part)
+    for labelled in re.split(r"\n(?! )", text):
+        label, _, rest = labelled.partition("  ")
+        texts.setdefault(label, "\n".join(line.strip() for line in rest.splitlines()))
     repeat = command(texts.get("repeat", ""), width - _LABEL - 1, " " * (_LABEL + 1)) if "repeat" in texts else []
     if len(repeat) > MOST_LINES - 2:
         repeat = ["(it is long: -v shows it)"]
@@ -167,23 +169,6 @@ def folded(text: str, width: int) -> list[str]:
     dropped = [label for label in _DROPPED if label in wanted][: max(0, len(wanted) - room)]
     lines = [f"{label:<{_LABEL}} {cut(texts[label], width - _LABEL - 1)}" for label in wanted if label not in dropped]
     return [*lines, *(f"{'repeat':<{_LABEL}} {part}" if not index else part for index, part in enumerate(repeat))]
-
-
-def _split(text: str) -> tuple[str, str]:
-    """Return a label and its text. The lines that continue it lose their indent."""
-    label, _, rest = text.partition("  ")
-    return label, "\n".join(line.strip() for line in rest.splitlines())
-
-
-def _labelled(text: str) -> Iterator[str]:
-    """Yield each label's text, with the lines that continue it."""
-    lines: list[str] = []
-    for line in text.splitlines():
-        if not line.startswith(" ") and lines:
-            yield "\n".join(lines)
-            lines = []
-        lines.append(line)
-    yield "\n".join(lines)
 
 
 def shorten(terminal: pytest.TerminalReporter, account: str) -> None:
