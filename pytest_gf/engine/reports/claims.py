@@ -33,12 +33,16 @@ class _Judged:
             return calm and self.verdict in _RED
         return self.verdict is Verdict.HOLDS
 
+    def shows_whole(self, statement: str, complete: frozenset[str]) -> bool:
+        """Return whether its clause shows a whole statement: of the row's own value, or of all values of its axes."""
+        row = self.row
+        return statement not in row.in_part and (statement in row.of_value or row.clause in complete)
+
 
 def row_name(verdict: Mapping[str, Any]) -> str:
     """Return the row's name, as ``system.requirement[value]``, for one verdict of a record."""
-    return (
-        f"{verdict['clause']}[{'-'.join(verdict['params'].values())}]" if verdict["params"] else str(verdict["clause"])
-    )
+    clause, values = str(verdict["clause"]), verdict["params"].values()
+    return f"{clause}[{'-'.join(values)}]" if values else clause
 
 
 def claims(
@@ -60,7 +64,7 @@ def claims(
             named.setdefault(name, []).append(judged)
     complete = _complete(seen, axes)
     shown = {name for name, naming in named.items() if all(judged.shows(name, calm=calm) for judged in naming)}
-    whole = {name for name in shown if any(_alone(name, judged.row, complete) for judged in named[name])}
+    whole = {name for name in shown if any(judged.shows_whole(name, complete) for judged in named[name])}
     whole |= set(_together(verdicts, complete, contract))
     whole -= named.keys() - shown
     some = {name for name, naming in named.items() if any(judged.shows(name, calm=calm) for judged in naming)}
@@ -93,11 +97,6 @@ def _gate(record: Mapping[str, Any], gate: Gate | None) -> tuple[str, str]:
             failed = "; ".join(sorted(outcomes - {"observed"}))
             line = f"gate {gate.statement}: not passed, {failed}" if failed else ""
     return line, "the target is a lab" if record["target"] == "lab" else missed
-
-
-def _alone(statement: str, row: Row, complete: frozenset[str]) -> bool:
-    """Return whether this row's clause shows a whole statement: of its own value, or of all values of its axes."""
-    return statement not in row.in_part and (statement in row.of_value or row.clause in complete)
 
 
 def _complete(seen: Sequence[_Judged], axes: Axes) -> frozenset[str]:

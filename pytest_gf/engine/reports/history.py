@@ -70,11 +70,6 @@ class Past(msgspec.Struct, frozen=True):
         return self.target, self.contract, self.vantage
 
     @property
-    def order(self) -> tuple[str, str]:
-        """What runs are sorted by."""
-        return self.started, self.run
-
-    @property
     def calm(self) -> bool:
         """Whether it is without red: no row is violated, still waived or an error, and one holds at least."""
         return Verdict.HOLDS in self.rows.values() and not any(verdict in RED for verdict in self.rows.values())
@@ -153,11 +148,9 @@ def load(path: Path) -> Past:
     """Return the run in a file. Raises OSError or ValueError."""
     if not path.is_file():
         raise ValueError("it is no file")
-    with path.open("rb") as file:
-        data = file.read(LARGEST + 1)
-    if len(data) > LARGEST:
+    if path.stat().st_size > LARGEST:
         raise ValueError(f"it is larger than {LARGEST} bytes")
-    past = msgspec.json.decode(data, type=Past)
+    past = msgspec.json.decode(path.read_bytes(), type=Past)
     if past.schema != SCHEMA:
         raise ValueError(f"its schema is {past.schema!r}, and {SCHEMA!r} is expected")
     return past
@@ -165,10 +158,8 @@ def load(path: Path) -> Past:
 
 def joined(runs: Iterable[Past]) -> tuple[Past, ...]:
     """Return the runs from the oldest to the newest, each once. Of two that differ, the one that ended later counts."""
-    once: dict[str, Past] = {}
-    for past in sorted(runs, key=_weight):
-        once[past.run] = past
-    return tuple(sorted(once.values(), key=lambda past: past.order))
+    once = {past.run: past for past in sorted(runs, key=_weight)}
+    return tuple(sorted(once.values(), key=lambda past: (past.started, past.run)))
 
 
 def _weight(past: Past) -> tuple[str, bytes]:

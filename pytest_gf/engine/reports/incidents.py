@@ -57,14 +57,14 @@ def _rank(incident: Mapping[str, Any]) -> tuple[int, int]:
 
 def cause_of(row: Mapping[str, Any]) -> Cause | None:
     """Return the cause of a row: the one that it names, or for a red row without one a cause of its own."""
-    cause, unnamed = row.get("cause"), _UNNAMED.get(row["verdict"])
-    if cause:
-        return str(cause["kind"]), str(cause["subject"])
+    cause, unnamed = row["cause"], _UNNAMED.get(row["verdict"])
+    if cause is not None:
+        return cause["kind"], cause["subject"]
     return (unnamed, row_name(row)) if unnamed is not None else None
 
 
 def _because(row: Mapping[str, Any]) -> list[Cause]:
-    return [(str(explaining["kind"]), str(explaining["subject"])) for explaining in row.get("because") or ()]
+    return [(cause["kind"], cause["subject"]) for cause in row["because"]]
 
 
 def _root(cause: Cause, groups: Mapping[Cause, Sequence[Mapping[str, Any]]]) -> Cause:
@@ -74,17 +74,15 @@ def _root(cause: Cause, groups: Mapping[Cause, Sequence[Mapping[str, Any]]]) -> 
     """
     passed = [cause]
     while True:
-        here = passed[-1]
         behind = [
-            [explaining for explaining in _because(row) if explaining in groups and explaining != here]
-            for row in groups[here]
+            [explaining for explaining in _because(row) if explaining in groups and explaining != passed[-1]]
+            for row in groups[passed[-1]]
         ]
-        before = behind[0][0] if all(behind) else None
-        if before is None:
+        if not all(behind):
             return passed[-1]
-        if before in passed:
+        if behind[0][0] in passed:
             return cause
-        passed.append(before)
+        passed.append(behind[0][0])
 
 
 def _incident(cause: Cause, rows: Sequence[Mapping[str, Any]], kind: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,11 +112,9 @@ def _headline(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def block(number: int, incident: Mapping[str, Any], folder: str, width: int = WIDTH) -> Iterator[str]:
     """Yield the lines of an incident for a terminal, none wider than ``width``, nor than `WIDTH`."""
-    first, *rest = _said(incident, folder)
-    width = min(width, WIDTH)
-    yield from wrapped(f"{number}. {first}", width, "   ")
-    for text in rest:
-        yield from wrapped(f"   {text}", width, "      ")
+    for index, text in enumerate(_said(incident, folder)):
+        begin, indent = ("   ", "      ") if index else (f"{number}. ", "   ")
+        yield from wrapped(f"{begin}{text}", min(width, WIDTH), indent)
 
 
 def _said(incident: Mapping[str, Any], folder: str) -> Iterator[str]:

@@ -98,10 +98,11 @@ def compare(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
     folder = record.run.settings.monitoring.history
     if folder is None:
         return whole
-    now = record.past(whole)
-    record.earlier = _noted(record, f"the history in {folder}", lambda: history.read(folder).like(now))
+    what = f"the history in {folder}"
+    record.earlier = _noted(record, what, lambda: history.read(folder).like(record.past(whole)))
     if record.earlier is None:
         return whole
+    now = record.past(whole)
     begun = [changes.since(incident, now, record.earlier.runs) for incident in now.incidents]
     incidents = [incident | {"since": when} for incident, when in zip(whole["incidents"], begun, strict=True)]
     return whole | {"incidents": incidents, "history": msgspec.to_builtins(changes.changes(now, record.earlier))}

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_gf.engine.reports import history_text
 from pytest_gf.engine.reports.claims import row_name
 from pytest_gf.engine.reports.incidents import affected, heading, in_short
+from pytest_gf.engine.reports.templates import template
 from pytest_gf.engine.verdict import Verdict
 
 if TYPE_CHECKING:
-    import jinja2
-
     from pytest_gf.engine.contract import Contract
 
 _PAGE = Path(__file__).with_name("summary.md.jinja")
@@ -61,10 +60,9 @@ def interim(record: Mapping[str, Any]) -> str:
 
 def page(record: Mapping[str, Any], banner: str, contract: Contract, shown: Mapping[str, str]) -> str:
     """Return the page. What a person must do comes first. ``banner`` is what the House says of its lab, ``shown`` as in `Run.shown`."""
-    filters = {"heading": heading, "affected": affected, "in_short": in_short, "row_name": row_name, "plain": _plain}
     rows = record["verdicts"]
     well = [row["clause"].partition(".")[0] for row in rows if row["verdict"] == Verdict.HOLDS]
-    return template(_PAGE, filters).render(
+    return template(_PAGE, heading, affected, in_short, row_name, plain).render(
         record=record,
         claims=record["claims"],
         banner=banner,
@@ -78,18 +76,6 @@ def page(record: Mapping[str, Any], banner: str, contract: Contract, shown: Mapp
         statements=contract.statements,
         shown=shown,
     )
-
-
-def template(path: Path, filters: Mapping[str, Any], **options: Any) -> jinja2.Template:
-    """Return one of our templates. Each block stands in a line of its own, and a name that is not there is an error."""
-    import jinja2
-
-    loader = jinja2.FileSystemLoader(path.parent)
-    environment = jinja2.Environment(  # noqa: S701  # Markdown is no HTML; the page of HTML asks for it.
-        loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, **options
-    )
-    environment.filters.update(filters)
-    return environment.get_template(path.name)
 
 
 def append_to_github(text: str) -> None:
@@ -123,7 +109,7 @@ def not_looked_at(record: Mapping[str, Any]) -> str:
     return f"nobody looked at {reasons.total()} of {rows} rows: {'; '.join(most + more)}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return a text that stays plain in a page of Markdown: no HTML, no link, no emphasis, no end of the table's cell."""
     for character, spelt in _ENTITIES.items():
         text = text.replace(character, spelt)

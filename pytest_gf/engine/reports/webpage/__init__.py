@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.reports import history_text
-from pytest_gf.engine.reports.summary import counts, interim, meaning, not_looked_at, tally, template
+from pytest_gf.engine.reports.summary import counts, interim, meaning, not_looked_at, tally
+from pytest_gf.engine.reports.templates import template
 from pytest_gf.engine.reports.webpage import history as histories
 from pytest_gf.engine.reports.webpage import rows, timeline
 from pytest_gf.engine.verdict import Verdict
@@ -98,8 +99,7 @@ def _share(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 @functools.cache
 def _template() -> jinja2.Template:
-    filters = {"took": timeline.took, "instant": timeline.instant}
-    return template(_HERE / "index.html.jinja", filters, autoescape=True, finalize=_harmless)
+    return template(_HERE / "index.html.jinja", timeline.took, timeline.instant, autoescape=True, finalize=_harmless)
 
 
 def _harmless(value: Any) -> Any:
