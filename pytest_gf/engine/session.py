@@ -15,7 +15,7 @@ from pytest_gf.engine.facts import Facts, Folder, read_folder
 from pytest_gf.engine.lint import lint
 from pytest_gf.engine.options import HOUSE, suites_of
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports import claims, github, monitoring, pages, places, terminal
+from pytest_gf.engine.reports import github, monitoring, places, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.run import Run, new_id
 from pytest_gf.engine.sigterm import interrupt_on_sigterm
@@ -24,7 +24,6 @@ from pytest_gf.engine.verdict import Exit, Verdict
 if TYPE_CHECKING:
     from pytest_gf.engine.options import Settings
     from pytest_gf.engine.reports.allure import AllureHooks
-    from pytest_gf.engine.reports.claims import Claims
 
 ACCOUNT = "gf_account"
 """The attribute of a report on which a clause's verdict travels between processes."""
@@ -56,7 +55,6 @@ class ContractSession:
         self._folders: dict[Path, Folder] = {}
         self._broken: list[str] = []
         self._whole: dict[str, Any] | None = None
-        self._claims: Claims | None = None
         self._plain_failures = 0
         self._started = self._reporting_phase = self._tidied = self._lacking = False
         self._failed_before: dict[str, Any] = {}
@@ -112,7 +110,7 @@ class ContractSession:
         self.rows = catalog.rows_of(selected, self.run.settings)
         self.run.is_live = any("target" in needs for needs in self._needs(selected))
         if self.rows and not self.is_worker and not self.looks_only:
-            self.record = Record(self.run, self.rows, pytest_state.command_line(self.config), self._claimed)
+            self.record = Record(self.run, self.rows, pytest_state.command_line(self.config))
             self._undo.append(interrupt_on_sigterm())
             self._failed_before = {str(nodeid): nodeid for nodeid in pytest_state.last_failed(self.config)}
             reporter = pytest_state.terminal(self.config)
@@ -299,8 +297,7 @@ class ContractSession:
         if self._allure is not None:
             self._allure.write_environment()
         self._whole = self.record.finish(code)
-        if self._claims is not None:
-            pages.write(self.run, self._whole, self._claims, self.record.before())
+        places.write_pages(self.record, self._whole)
 
     def finished(self, session: pytest.Session) -> None:
         """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""
@@ -308,7 +305,7 @@ class ContractSession:
             before, self._whole = self._whole, monitoring.write(self.record, self._whole)
             if self._whole is not before:
                 session.exitstatus = self._whole["exit"] if session.exitstatus == Exit.GREEN else session.exitstatus
-                pages.write_page(self.run, self._whole, self.record.before())
+                places.write_page(self.record, self._whole)
         if self.record is not None and self.config.option.verbose < 1:
             terminal.fold(pytest_state.terminal(self.config), ACCOUNT)
 
@@ -324,8 +321,8 @@ class ContractSession:
         self.run.unwritten += workeroutput.get("gf_unwritten", ())
 
     def write_ending(self, reporter: pytest.TerminalReporter) -> None:
-        if self._whole is not None and self._claims is not None:
-            terminal.ending(reporter, self._whole, self.run, self._claims)
+        if self._whole is not None:
+            terminal.ending(reporter, self._whole, self.run)
             terminal.shorten(reporter, ACCOUNT)
             for line in github.lines(self._whole) if github.wanted() else ():
                 reporter.write_line(line)
@@ -383,8 +380,3 @@ class ContractSession:
                 for name in pytest_state.parameter_names(item):
                     if name in self.facts.facts:
                         yield name, self.rows[item.nodeid].params
-
-    def _claimed(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        run, waived = self.run, self.run.settings.expect_interim
-        self._claims = claims.claims(record, self.rows.values(), run.contract, run.axes, run.house.gate, waived=waived)
-        return self._claims.as_data(claims.gate_line(record, run.house.gate))

@@ -1,6 +1,7 @@
 """Pages of docs/ that are generated from what they describe."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -10,3 +11,8 @@ def destination(page: str, kind: str = "FILE") -> Path:
     if len(given) != 1 or given[0].startswith("-"):
         raise SystemExit(f"usage: python -m pytest_gf.pages.{page} {kind}")
     return Path(given[0])
+
+
+def code(names: Iterable[str], between: str = ", ") -> str:
+    """Return these names as code in Markdown."""
+    return between.join(f"`{name}`" for name in names)

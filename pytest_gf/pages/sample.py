@@ -79,10 +79,15 @@ def page(record: Mapping[str, Any]) -> str:
 
 def normal(files: Mapping[str, str]) -> dict[str, str]:
     """Return a run's files without what differs from run to run: times, names of runs, ports, hashes of random bytes."""
+    fixed = {"seconds": 0.0, "command": shlex.join(["pytest", *arguments()])}
+
+    def timeless(entry: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: fixed.get(name, value) for name, value in entry.items()}
+
     hashes: dict[str, str] = {}
     plain_files: dict[str, str] = {}
     for name, text in files.items():
-        plain = json.dumps(_timeless(json.loads(text)), indent=1) + "\n" if name.endswith(".json") else text
+        plain = json.dumps(json.loads(text, object_hook=timeless), indent=1) + "\n" if name.endswith(".json") else text
         for pattern, stands in _RULES:
             plain = pattern.sub(stands, plain)
         plain_files[name] = _HASH.sub(lambda match: _stand_in(match, hashes), plain)
@@ -92,18 +97,6 @@ def normal(files: Mapping[str, str]) -> dict[str, str]:
 def _stand_in(match: re.Match[str], known: dict[str, str]) -> str:
     stands = known.setdefault(match[2], f"{len(known):064x}")
     return f"{stands[:2]}/{stands}" if match[1] else stands
-
-
-def _timeless(value: Any) -> Any:
-    """Return a document in which nothing took any time, and whose command is as a person types it."""
-    if isinstance(value, dict):
-        plain = {name: _timeless(item) for name, item in value.items()}
-        return plain | {name: 0.0 for name in ("seconds",) if name in plain} | _command(plain)
-    return [_timeless(item) for item in value] if isinstance(value, list) else value
-
-
-def _command(value: Mapping[str, Any]) -> dict[str, str]:
-    return {"command": shlex.join(["pytest", *arguments()])} if "command" in value else {}
 
 
 def timed(record: Mapping[str, Any]) -> dict[str, Any]:

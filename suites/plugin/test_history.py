@@ -255,13 +255,6 @@ def test_a_run_has_one_file_whole_or_none(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_page_gets_the_last_runs_the_oldest_first() -> None:
-    shown = history.past_runs([past(at, a=RED) for at in range(40)], 2)
-    assert [(run["run"], run["finished"], run["rows"]) for run in shown] == [
-        *(("run0038", at(38), {"a": "violated"}), ("run0039", at(39), {"a": "violated"})),
-    ]
-
-
 @pytest.mark.parametrize(
     ("asked", "part", "said"),
     [

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gf.engine.reports.incidents import block, incidents, section
+from pytest_gf.engine.reports.incidents import block, incidents
 from pytest_gf.engine.reports.lines import WIDTH
-from pytest_gf.engine.reports.summary import _cell
+from pytest_gf.engine.reports.summary import page
+from pytest_gf.honey import contract
 
 RED, DARK, BROKEN, GREEN, KNOWN, MENDED = "violated", "unproven", "error", "holds", "interim", "fixed"
 LOST, OFFLINE = ("index-loss", "tofu-state"), ("disk-offline", "")
@@ -32,6 +33,7 @@ class Kinds(dict[str, Any]):
 
 
 KINDS = Kinds()
+CONTRACT = contract.load()
 
 
 def told(*rows: dict[str, Any]) -> list[tuple[tuple[str, str], list[str], list[str]]]:
@@ -150,21 +152,30 @@ def test_a_block_fits_and_wraps_on_words(length: int) -> None:
     assert "reports/x/evidence/ (1 file)" in lines[-1]
 
 
+def summary(*rows: dict[str, Any]) -> list[str]:
+    """Return the lines of the summary that tell its incidents."""
+    claims: dict[str, Any] = {name: [] for name in ("gate", "whole", "part", "held_back", "reminders")} | {
+        "expected": {},
+        "tickets": {},
+    }
+    of_the_run = {"target": "honey", "vantage": "runner", "started": "", "finished": "", "exit": 1, "history": None}
+    rest = {"claims": claims, "does_not_prove": [], "verdicts": rows, "incidents": incidents(rows, KINDS)}
+    text = page(of_the_run | rest, "LAB", CONTRACT, {})
+    return text[text.index("## Incidents") : text.index("## violated")].splitlines()
+
+
 def test_the_page_has_a_heading_an_incident() -> None:
-    record = {"incidents": incidents([row("a", RED, LOST), row("b", DARK, None, LOST)], KINDS)}
-    lines = section(record, str.upper)
-    assert lines[:3] == ["## Incidents (1)", "", "### INDEX-LOSS TOFU-STATE (MAJOR): WHAT INDEX-LOSS IS"]
-    assert "- because of it (1): B" in lines
-    assert "- evidence (1): E/A" in lines
-    assert "- do first: FIRST INDEX-LOSS" in lines
-    assert "- AVOID INDEX-LOSS" in lines
-    assert section({"incidents": []}, str) == []
+    lines = summary(row("a", RED, ("_loss_", "<tofu>")), row("b", DARK, None, ("_loss_", "<tofu>")))
+    assert lines[:3] == ["## Incidents (1)", "", r"### \_loss\_ &lt;tofu&gt; (major): what \_loss\_ is"]
+    assert "- because of it (1): b" in lines
+    assert "- evidence (1): e/a" in lines
+    assert r"- do first: first \_loss\_" in lines
+    assert r"- avoid \_loss\_" in lines
 
 
 @pytest.mark.parametrize("line", ["# a heading", "---", "1. first", "    code", "+ more", "=====", "> said"])
 def test_a_line_that_a_server_said_is_no_markdown(line: str) -> None:
-    (incident,) = incidents([row("a", RED, LOST) | {"reason": f"{line}\nmore"}], KINDS)
-    lines = section({"incidents": [incident]}, _cell)
+    lines = summary(row("a", RED, LOST) | {"reason": f"{line}\nmore"})
     assert not [line for line in lines if line.strip() and not line.startswith(("#", "- "))]
     assert [line for line in lines if line.startswith("#")] == lines[:1] + lines[2:3]
 

@@ -12,8 +12,7 @@ import pytest
 from pytest_gf.engine.axes import Axes
 from pytest_gf.engine.reports import webpage
 from pytest_gf.engine.reports.__main__ import main
-from pytest_gf.engine.reports.webpage import contract as contracts_page
-from pytest_gf.engine.reports.webpage import history, timeline
+from pytest_gf.engine.reports.webpage import history, rows, timeline
 from pytest_gf.honey import HOUSE, contract
 
 CONTRACT = contract.load()
@@ -51,8 +50,8 @@ def test_the_critical_path_leads_from_the_last_end_back_to_what_each_waited_for(
 
 
 def test_a_fact_of_many_rows_is_one_and_another_start_makes_two() -> None:
-    rows = [row(fact("a", 0, 1)), row(fact("a", 0, 1), verdict="violated"), row(fact("a", 5, 1))]
-    facts = list(timeline.facts(rows).values())
+    shown = [row(fact("a", 0, 1)), row(fact("a", 0, 1), verdict="violated"), row(fact("a", 5, 1))]
+    facts = list(timeline.facts(shown).values())
     assert [(fact.name, fact.green) for fact in facts] == [("a", False), ("a", True)]
 
 
@@ -62,13 +61,13 @@ def test_bars_stay_within_the_page_and_evidence_belongs_to_what_asked() -> None:
         fact("quiet", 1, 0.001, exchanges=0),
         fact("failed", 9.9, 0, exchanges=0),
     )
-    rows = [row(asked, quiet, failed | {"outcome": "unproven: no right"}, evidence=("evidence/asked.json",))]
-    made = timeline.timeline(timeline.facts(rows), Path("/nowhere"))
+    shown = [row(asked, quiet, failed | {"outcome": "unproven: no right"}, evidence=("evidence/asked.json",))]
+    made = timeline.timeline(timeline.facts(shown), Path("/nowhere"))
     assert made is not None
-    bars = {bar["name"]: bar for bar in made["facts"]}
+    bars = {fact.name: fact for fact in made["facts"]}
     assert set(bars) == {"asked", "failed"}, "what asked nothing and took no time has no line"
-    assert all(float(bar["x"]) >= 0 and float(bar["x"]) + float(bar["width"]) <= 100.01 for bar in bars.values())
-    assert bars["asked"]["file"] == {"name": "evidence/asked.json", "href": "evidence/asked.json"}
+    assert all(float(bar.x) >= 0 and float(bar.x) + float(bar.width) <= 100.01 for bar in bars.values())
+    assert bars["asked"].path == "evidence/asked.json"
     assert timeline.timeline(timeline.facts([row(fact("a", None, 0))]), None) is None
 
 
@@ -76,10 +75,10 @@ def test_bars_stay_within_the_page_and_evidence_belongs_to_what_asked() -> None:
 def test_evidence_that_cant_be_read_is_linked_only(broken: str, tmp_path: Path) -> None:
     (tmp_path / "evidence").mkdir()
     (tmp_path / "evidence" / "a.json").write_text(broken)
-    rows = [row(fact("a", 0, 1), evidence=("evidence/a.json",))]
-    made = timeline.timeline(timeline.facts(rows), tmp_path)
+    shown = [row(fact("a", 0, 1), evidence=("evidence/a.json",))]
+    made = timeline.timeline(timeline.facts(shown), tmp_path)
     assert made is not None
-    assert made["facts"][0]["file"]["href"] == "evidence/a.json"
+    assert made["facts"][0].path == "evidence/a.json"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +98,6 @@ def test_evidence_that_cant_be_read_is_linked_only(broken: str, tmp_path: Path) 
 )
 def test_only_a_plain_file_of_evidence_is_a_link(path: str, is_one: bool) -> None:
     assert timeline.href(path) == (path if is_one else "")
-    assert timeline.link(path, None)["href"] == "", "no link where no evidence lies beside the page"
 
 
 def run(at: int, **rows: str) -> dict[str, Any]:
@@ -107,9 +105,9 @@ def run(at: int, **rows: str) -> dict[str, Any]:
 
 
 def grid(*runs: dict[str, Any]) -> dict[str, str]:
-    made = history.grid(runs[:-1], runs[-1], {})
+    made = history.grid(runs[:-1], runs[-1])
     assert made is not None
-    return {cell["name"]: cell["told"] for cell in made["rows"]}
+    return {name: told for name, _, told in made["rows"]}
 
 
 def test_the_grid_says_since_when_and_what_flaps() -> None:
@@ -122,12 +120,12 @@ def test_the_grid_says_since_when_and_what_flaps() -> None:
     assert flaps == {"a": "violated since 05-25 04:00; changed 3 times in 4 runs"}
     assert grid(run(1, a=well), run(2, a=well)) == {}
     assert grid(run(1, a=dark), run(2, a=dark)) == {"a": ""}
-    assert history.grid([], run(1, a=red), {}) is None
+    assert history.grid([], run(1, a=red)) is None
 
 
 def test_the_grid_is_bounded() -> None:
     names = {f"r{at}": "violated" for at in range(history.MOST_ROWS + 5)}
-    made = history.grid([run(at % 24, **names) for at in range(100)], run(1, **names), {})
+    made = history.grid([run(at % 24, **names) for at in range(100)], run(1, **names))
     assert made is not None
     assert (len(made["runs"]), len(made["rows"])) == (history.MOST_RUNS, history.MOST_ROWS)
     assert "5 more rows are left out" in made["said"]
@@ -145,18 +143,18 @@ def claims(**known: Any) -> dict[str, Any]:
         (["holds"], claims(), "part"),
         (["holds", "unproven"], claims(part=["S070"]), "unproven"),
         (["holds", "violated"], claims(part=["S070"]), "violated"),
-        (["error", "unproven"], None, "error"),
+        (["unproven", "error"], {}, "error"),
         (["violated"], claims(expected={"S070": ["a"]}), "expected"),
         ([], claims(), "none"),
         ([], claims(whole=["S070"]), "holds"),
     ],
 )
 def test_a_statement_has_the_state_that_the_run_shows(verdicts: list[str], claimed: Any, state: str) -> None:
-    rows = [{"names": ["S070"], "verdict": verdict, "id": "r0", "name": "a"} for verdict in verdicts]
-    made = contracts_page.page(CONTRACT, claimed, rows)
-    (statement,) = [entry for section in made["sections"] for entry in section["statements"] if entry["name"] == "S070"]
+    naming = [{"statements": ["S070"], "verdict": verdict, "name": "a"} for verdict in verdicts]
+    told = [statement for _, of in rows.statements(CONTRACT, claimed, naming) for statement in of]
+    (statement,) = [statement for statement in told if statement["id"] == "S070"]
     assert statement["state"] == state
-    assert sum(len(section["statements"]) for section in made["sections"]) == len(CONTRACT.statements)
+    assert len(told) == len(CONTRACT.statements)
 
 
 def test_what_changed_since_earlier_runs_is_told() -> None:

@@ -72,9 +72,7 @@ class AllureHooks:
     def report_attached_file(self) -> Outcome:
         self._written((yield))
 
-    @allure_commons.hookimpl(hookwrapper=True, tryfirst=True)
-    def report_attached_data(self) -> Outcome:
-        self._written((yield))
+    report_attached_data = report_attached_file
 
     def _written(self, outcome: Any) -> None:
         if isinstance(outcome.exception, OSError):
@@ -120,19 +118,14 @@ def apply(result: TestResult, row: Row, account: Mapping[str, Any]) -> None:
     result.statusDetails = (
         None if verdict is Verdict.HOLDS else StatusDetails(message=f"{verdict}: {account['reason']}", trace=trace)
     )
-    result.historyId = history_id(row)
-    result.testCaseId = hashlib.sha256(row.clause.encode()).hexdigest()[:32]
+    result.historyId = _digest(json.dumps([row.clause, sorted(row.params.items())]))
+    result.testCaseId = _digest(row.clause)
     labels = [("clause", row.clause), ("verdict", str(verdict)), *(("statement", name) for name in row.statements)]
     result.labels.extend(Label(name=name, value=value) for name, value in labels)
 
 
-def history_id(row: Row) -> str:
-    """Return the same id for the same clause and parameters, wherever the clause's file lies."""
-    return hashlib.sha256(json.dumps([row.clause, sorted(row.params.items())]).encode()).hexdigest()[:32]
-
-
-def _now() -> int:
-    return round(time.time() * 1000)
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def write_unseen(hooks: AllureHooks, row: Row, account: Mapping[str, Any], *, ran: bool) -> None:
@@ -140,7 +133,8 @@ def write_unseen(hooks: AllureHooks, row: Row, account: Mapping[str, Any], *, ra
 
     Allure's word for a clause that was selected and did not run is "unknown".
     """
-    result = TestResult(uuid=str(uuid.uuid4()), name=row.name, start=_now(), stop=_now())
+    now = round(time.time() * 1000)
+    result = TestResult(uuid=str(uuid.uuid4()), name=row.name, start=now, stop=now)
     result.parameters = [Parameter(name=name, value=value) for name, value in row.params.items()]
     apply(result, row, account)
     hooks.complete(result, account)

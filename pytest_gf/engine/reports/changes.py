@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import msgspec
@@ -98,7 +98,7 @@ def changes(now: Past, history: History) -> Changes:
     """Return how a run differs from a history of its like. This run is the last one, whatever the clocks say."""
     runs = history.runs
     green = next((index for index in reversed(range(len(runs))) if runs[index].exit == 0), None)
-    looks = {row: [(index, bad) for index, bad in _looks(row, runs)] for row in now.rows}
+    looks = {row: list(_looks(row, runs)) for row in now.rows}
     red = [row for row in now.rows if _judged(now, row) is True]
     well = [row for row in now.rows if _judged(now, row) is False]
     return Changes(
@@ -174,7 +174,8 @@ def _gone(now: Past, runs: Sequence[Past]) -> Iterator[Gone]:
         last |= {incident.cause: (index, incident) for incident in run.incidents}
     for index, stood in last.values():
         if stands(stood, now) is False:
-            marks = [Mark(name, was, now.marks[name]) for name, was in _marks(runs[: index + 1]) if name in now.marks]
+            known = {name: was for run in runs[: index + 1] for name, was in run.marks.items()}
+            marks = [Mark(name, was, now.marks[name]) for name, was in known.items() if name in now.marks]
             yield Gone(
                 kind=stood.kind,
                 subject=stood.subject,
@@ -184,14 +185,6 @@ def _gone(now: Past, runs: Sequence[Past]) -> Iterator[Gone]:
                 fresh=not any(stands(stood, run) is False for run in runs[index + 1 :]),
                 marks=[mark for mark in marks if mark.was != mark.now],
             )
-
-
-def _marks(runs: Iterable[Past]) -> Iterator[tuple[str, str]]:
-    """Yield each mark as the last of these runs had it."""
-    latest: dict[str, str] = {}
-    for run in runs:
-        latest |= run.marks
-    yield from latest.items()
 
 
 def _when(run: Past) -> When:

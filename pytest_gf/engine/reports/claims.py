@@ -21,37 +21,6 @@ _RED = (Verdict.VIOLATED, Verdict.INTERIM)
 
 
 @dataclass(frozen=True)
-class Claims:
-    """What a run shows of the contract. ``held_back``: why live statements are claimed in part only, "" where they are not.
-
-    ``expected`` has, by statement, the rows whose red shows it.
-    """
-
-    whole: tuple[str, ...]
-    part: tuple[str, ...]
-    held_back: str
-    expected: Mapping[str, tuple[str, ...]]
-    reminders: tuple[str, ...]
-    tickets: Mapping[str, str]
-
-    def as_data(self, gate: str) -> dict[str, Any]:
-        """Return them as the record has them; ``gate`` is the line about the House's gate."""
-        return {
-            "gate": gate,
-            "whole": list(self.whole),
-            "part": list(self.part),
-            "held_back": self.held_back,
-            "expected": {name: list(rows) for name, rows in self.expected.items()},
-            "reminders": list(self.reminders),
-            "tickets": dict(self.tickets),
-        }
-
-    def expects(self, row: str) -> str:
-        """Return the statement that the red of this row shows, "" for any other row."""
-        return next((name for name, rows in self.expected.items() if row in rows), "")
-
-
-@dataclass(frozen=True)
 class _Judged:
     """One row of the run beside its verdict."""
 
@@ -64,12 +33,16 @@ class _Judged:
             return calm and self.verdict in _RED
         return self.verdict is Verdict.HOLDS
 
+    def shows_whole(self, statement: str, complete: frozenset[str]) -> bool:
+        """Return whether its clause shows a whole statement: of the row's own value, or of all values of its axes."""
+        row = self.row
+        return statement not in row.in_part and (statement in row.of_value or row.clause in complete)
+
 
 def row_name(verdict: Mapping[str, Any]) -> str:
     """Return the row's name, as ``system.requirement[value]``, for one verdict of a record."""
-    return (
-        f"{verdict['clause']}[{'-'.join(verdict['params'].values())}]" if verdict["params"] else str(verdict["clause"])
-    )
+    clause, values = str(verdict["clause"]), verdict["params"].values()
+    return f"{clause}[{'-'.join(values)}]" if values else clause
 
 
 def claims(
@@ -80,8 +53,8 @@ def claims(
     gate: Gate | None,
     *,
     waived: bool = False,
-) -> Claims:
-    """Return what the run of this record may claim; ``waived`` says that it took the expected red for interim."""
+) -> dict[str, Any]:
+    """Return what the run of this record may claim, as `form.Claimed` says. ``waived``: it took the expected red for interim."""
     verdicts = {row_name(verdict): Verdict(verdict["verdict"]) for verdict in record["verdicts"]}
     seen = [_Judged(row, verdicts[row.name]) for row in rows if row.name in verdicts]
     calm = _is_calm(seen, contract)
@@ -91,50 +64,39 @@ def claims(
             named.setdefault(name, []).append(judged)
     complete = _complete(seen, axes)
     shown = {name for name, naming in named.items() if all(judged.shows(name, calm=calm) for judged in naming)}
-    whole = {name for name in shown if any(_alone(name, judged.row, complete) for judged in named[name])}
+    whole = {name for name in shown if any(judged.shows_whole(name, complete) for judged in named[name])}
     whole |= set(_together(verdicts, complete, contract))
-    whole -= {name for name in named if name not in shown}
+    whole -= named.keys() - shown
     some = {name for name, naming in named.items() if any(judged.shows(name, calm=calm) for judged in naming)}
-    held_back = _held_back(record, gate)
+    line, held_back = _gate(record, gate)
     live = {name for name in whole if contract.statements[name].how == LIVE} if held_back else set()
-    return Claims(
-        whole=tuple(sorted(whole - live)),
-        part=tuple(sorted((some | live) - (whole - live))),
-        held_back=held_back if live else "",
-        expected=_expected(named, calm=calm, waived=waived),
-        reminders=tuple(_reminders(seen, contract)),
-        tickets=_tickets(record, contract),
-    )
+    return {
+        "gate": line,
+        "whole": sorted(whole - live),
+        "part": sorted((some | live) - (whole - live)),
+        "held_back": held_back if live else "",
+        "expected": _expected(named, calm=calm, waived=waived),
+        "reminders": list(_reminders(seen, contract)),
+        "tickets": _tickets(record, contract),
+    }
 
 
-def gate_line(record: Mapping[str, Any], gate: Gate | None) -> str:
-    """Return in a line whether the House's gate was passed; "" if no row asked, or there is no gate."""
-    outcomes = _gate(record, gate)
-    if gate is None or not outcomes:
-        return ""
-    if outcomes == {"observed"}:
-        return f"gate {gate.statement}: passed, {gate.passed}"
-    return f"gate {gate.statement}: not passed, {'; '.join(sorted(outcomes - {'observed'}))}"
+def _gate(record: Mapping[str, Any], gate: Gate | None) -> tuple[str, str]:
+    """Return in a line whether the House's gate was passed, and why no live statement is proved whole.
 
-
-def _gate(record: Mapping[str, Any], gate: Gate | None) -> set[str]:
-    if gate is None:
-        return set()
-    facts = [fact for verdict in record["verdicts"] for fact in verdict["facts"] if fact["fact"] == gate.fact]
-    return {fact["outcome"] for fact in facts}
-
-
-def _held_back(record: Mapping[str, Any], gate: Gate | None) -> str:
-    if record["target"] == "lab":
-        return "the target is a lab"
-    if gate is None or _gate(record, gate) == {"observed"}:
-        return ""
-    return f"gate {gate.statement} did not pass"
-
-
-def _alone(statement: str, row: Row, complete: frozenset[str]) -> bool:
-    """Return whether this row's clause shows a whole statement: of its own value, or of all values of its axes."""
-    return statement not in row.in_part and (statement in row.of_value or row.clause in complete)
+    The line is "" if no row asked, or there is no gate. The reason is "" where nothing holds them back.
+    """
+    line = missed = ""
+    if gate is not None:
+        facts = [fact for verdict in record["verdicts"] for fact in verdict["facts"] if fact["fact"] == gate.fact]
+        outcomes = {fact["outcome"] for fact in facts}
+        if outcomes == {"observed"}:
+            line = f"gate {gate.statement}: passed, {gate.passed}"
+        else:
+            missed = f"gate {gate.statement} did not pass"
+            failed = "; ".join(sorted(outcomes - {"observed"}))
+            line = f"gate {gate.statement}: not passed, {failed}" if failed else ""
+    return line, "the target is a lab" if record["target"] == "lab" else missed
 
 
 def _complete(seen: Sequence[_Judged], axes: Axes) -> frozenset[str]:
@@ -174,11 +136,11 @@ def _is_calm(seen: Iterable[_Judged], contract: Contract) -> bool:
     )
 
 
-def _expected(named: Mapping[str, Sequence[_Judged]], *, calm: bool, waived: bool) -> dict[str, tuple[str, ...]]:
+def _expected(named: Mapping[str, Sequence[_Judged]], *, calm: bool, waived: bool) -> dict[str, list[str]]:
     """Return the statements that the red of some rows shows; where waivers were asked for, only what they cover."""
     kinds = {Verdict.INTERIM} if waived else set(_RED)
     shown = {
-        name: tuple(judged.row.name for judged in rows if name in judged.row.when_red and judged.verdict in kinds)
+        name: [judged.row.name for judged in rows if name in judged.row.when_red and judged.verdict in kinds]
         for name, rows in named.items()
     }
     return {name: rows for name, rows in shown.items() if rows and calm}

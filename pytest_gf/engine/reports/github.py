@@ -34,10 +34,9 @@ def lines(record: Mapping[str, Any]) -> list[str]:
         level = "warning" if incident["severity"] == Severity.MINOR else "error"
         commands_of[level].append(_of_incident(level, incident, [rows[name] for name in incident["rows"]]))
     for name, row in rows.items():
-        findings = _findings([row]) if row["verdict"] in _QUIET and name not in reported else []
-        commands_of["warning"] += (
-            [_command("warning", findings, str(row["clause"]), _said(findings))] if findings else []
-        )
+        findings = _findings([row])
+        if row["verdict"] in _QUIET and name not in reported and findings:
+            commands_of["warning"].append(_command("warning", findings, row["clause"], _said(findings)))
     return [command for level, commands in commands_of.items() for command in _bounded(level, commands)]
 
 

@@ -10,7 +10,6 @@ import msgspec
 from pytest_gf.engine.reports import changes, history
 from pytest_gf.engine.reports.history import Past
 from pytest_gf.engine.reports.history_text import lines, listed, number, unread
-from pytest_gf.engine.reports.incidents import named
 from pytest_gf.engine.reports.lines import WIDTH, cut, wrapped_all
 from pytest_gf.engine.reports.merge import NoRecord
 from pytest_gf.engine.reports.merge import read as read_record
@@ -30,20 +29,16 @@ _EXITS = {
 
 def run_at(path: Path) -> Past:
     """Return the run that a folder of a run, a record or a file of a history holds. Raises NoRecord."""
-    is_record = path.is_dir() or path.name.startswith("record.json")
     folder = path if path.is_dir() else path.parent
     try:
-        if not is_record:
-            return history.load(path)
-        return history.past_of(read_record(folder).record, folder.resolve().name)
-    except OSError as wrong:
-        raise NoRecord(f"{path}: {wrong.strerror or wrong}; expected the folder of a run") from None
-    except KeyError as lacking:
-        raise NoRecord(f"{path}: its record is broken: it has no {lacking}") from None
-    except ValueError as wrong:
-        raise (
-            wrong if isinstance(wrong, NoRecord) else NoRecord(f"{path}: {wrong}; expected the folder of a run")
-        ) from None
+        if path.is_dir() or path.name.startswith("record.json"):
+            return history.past_of(read_record(folder).record, folder.resolve().name)
+        return history.load(path)
+    except NoRecord:
+        raise
+    except (OSError, ValueError) as wrong:
+        why = wrong.strerror if isinstance(wrong, OSError) else None
+        raise NoRecord(f"{path}: {why or wrong}; expected the folder of a run") from None
 
 
 def diff(before: Past, after: Past) -> list[str]:
@@ -53,22 +48,18 @@ def diff(before: Past, after: Past) -> list[str]:
         raise NoRecord(f"runs of one target, contract and vantage are compared, and these are of {one} and of {other}")
     step = changes.step(before, after)
     stood, stand = ({incident.cause: incident for incident in run.incidents} for run in (before, after))
+    stands_before = {cause: changes.stands(incident, before) for cause, incident in stand.items()}
+    stands_after = {cause: changes.stands(incident, after) for cause, incident in stood.items()}
     report = [f"{word} {_run(run)}" for word, run in (("before:", before), ("after: ", after))]
     report += [f"target {after.target}, contract {after.contract}, vantage {after.vantage}"]
-    for word, incidents in (
-        ("new incident", [incident for incident in stand.values() if changes.stands(incident, before) is False]),
-        (
-            "stands, and nobody looked before",
-            [incident for incident in stand.values() if changes.stands(incident, before) is None],
-        ),
-        ("stands still", [incident for known, incident in stand.items() if known in stood]),
-        ("stands no more", [incident for known, incident in stood.items() if changes.stands(incident, after) is False]),
-        (
-            "not seen again, and not seen gone",
-            [incident for known, incident in stood.items() if changes.stands(incident, after) is None],
-        ),
+    for word, causes in (
+        ("new incident", [cause for cause, stood_before in stands_before.items() if stood_before is False]),
+        ("stands, and nobody looked before", [cause for cause, known in stands_before.items() if known is None]),
+        ("stands still", [cause for cause in stand if cause in stood]),
+        ("stands no more", [cause for cause, known in stands_after.items() if known is False]),
+        ("not seen again, and not seen gone", [cause for cause, known in stands_after.items() if known is None]),
     ):
-        report += [f"{word}: {named(msgspec.to_builtins(incident))}" for incident in incidents]
+        report += [f"{word}: {' '.join(cause).strip()}" for cause in causes]
     for what, rows in (("new", step.new), ("mended", step.mended), ("red in both", step.stays)):
         report += listed(what, rows)
     report += [f"hold in both: {number(len(step.well), 'row')}"]

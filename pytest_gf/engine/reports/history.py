@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -70,11 +70,6 @@ class Past(msgspec.Struct, frozen=True):
         return self.target, self.contract, self.vantage
 
     @property
-    def order(self) -> tuple[str, str]:
-        """What runs are sorted by."""
-        return self.started, self.run
-
-    @property
     def calm(self) -> bool:
         """Whether it is without red: no row is violated, still waived or an error, and one holds at least."""
         return Verdict.HOLDS in self.rows.values() and not any(verdict in RED for verdict in self.rows.values())
@@ -109,19 +104,10 @@ def past_of(record: Mapping[str, Any], run: str, marks: Mapping[str, str] | None
 
     Raises `msgspec.ValidationError` for a record that is none.
     """
-    incidents = [
-        {
-            "kind": incident["kind"],
-            "subject": incident["subject"],
-            "rows": incident["rows"],
-            "tickets": incident.get("tickets") or (),
-        }
-        for incident in record.get("incidents") or ()
-    ]
-    kept = {name: record[name] for name in ("target", "contract", "vantage", "started", "finished", "exit")}
+    names = ("target", "contract", "vantage", "started", "finished", "exit", "incidents")
+    kept = {name: record[name] for name in names} | {"schema": SCHEMA, "run": run, "selection": selection_of(record)}
     rows = {row_name(row): row["verdict"] for row in record["verdicts"]}
-    kept |= {"schema": SCHEMA, "run": run, "selection": selection_of(record), "rows": rows}
-    return msgspec.convert(map_texts(kept | {"incidents": incidents, "marks": dict(marks or {})}, _clean), Past)
+    return msgspec.convert(map_texts(kept | {"rows": rows, "marks": dict(marks or {})}, _clean), Past)
 
 
 def _clean(text: str) -> str:
@@ -162,11 +148,9 @@ def load(path: Path) -> Past:
     """Return the run in a file. Raises OSError or ValueError."""
     if not path.is_file():
         raise ValueError("it is no file")
-    with path.open("rb") as file:
-        data = file.read(LARGEST + 1)
-    if len(data) > LARGEST:
+    if path.stat().st_size > LARGEST:
         raise ValueError(f"it is larger than {LARGEST} bytes")
-    past = msgspec.json.decode(data, type=Past)
+    past = msgspec.json.decode(path.read_bytes(), type=Past)
     if past.schema != SCHEMA:
         raise ValueError(f"its schema is {past.schema!r}, and {SCHEMA!r} is expected")
     return past
@@ -174,10 +158,8 @@ def load(path: Path) -> Past:
 
 def joined(runs: Iterable[Past]) -> tuple[Past, ...]:
     """Return the runs from the oldest to the newest, each once. Of two that differ, the one that ended later counts."""
-    once: dict[str, Past] = {}
-    for past in sorted(runs, key=_weight):
-        once[past.run] = past
-    return tuple(sorted(once.values(), key=lambda past: past.order))
+    once = {past.run: past for past in sorted(runs, key=_weight)}
+    return tuple(sorted(once.values(), key=lambda past: (past.started, past.run)))
 
 
 def _weight(past: Past) -> tuple[str, bytes]:
@@ -186,11 +168,3 @@ def _weight(past: Past) -> tuple[str, bytes]:
 
 def _why(wrong: OSError | ValueError) -> str:
     return visible(str((wrong.strerror if isinstance(wrong, OSError) else None) or wrong))
-
-
-def past_runs(runs: Sequence[Past], most: int = SHOWN) -> list[dict[str, Any]]:
-    """Return the last of these runs as a page shows them, the oldest first: ``run, finished, exit, rows``."""
-    return [
-        {"run": past.run, "finished": past.finished, "exit": past.exit, "rows": dict(past.rows)}
-        for past in runs[-most:]
-    ]

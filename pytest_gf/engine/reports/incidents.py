@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_gf.engine.reports.claims import row_name
@@ -57,14 +57,14 @@ def _rank(incident: Mapping[str, Any]) -> tuple[int, int]:
 
 def cause_of(row: Mapping[str, Any]) -> Cause | None:
     """Return the cause of a row: the one that it names, or for a red row without one a cause of its own."""
-    cause, unnamed = row.get("cause"), _UNNAMED.get(row["verdict"])
-    if cause:
-        return str(cause["kind"]), str(cause["subject"])
+    cause, unnamed = row["cause"], _UNNAMED.get(row["verdict"])
+    if cause is not None:
+        return cause["kind"], cause["subject"]
     return (unnamed, row_name(row)) if unnamed is not None else None
 
 
 def _because(row: Mapping[str, Any]) -> list[Cause]:
-    return [(str(explaining["kind"]), str(explaining["subject"])) for explaining in row.get("because") or ()]
+    return [(cause["kind"], cause["subject"]) for cause in row["because"]]
 
 
 def _root(cause: Cause, groups: Mapping[Cause, Sequence[Mapping[str, Any]]]) -> Cause:
@@ -74,17 +74,15 @@ def _root(cause: Cause, groups: Mapping[Cause, Sequence[Mapping[str, Any]]]) -> 
     """
     passed = [cause]
     while True:
-        here = passed[-1]
         behind = [
-            [explaining for explaining in _because(row) if explaining in groups and explaining != here]
-            for row in groups[here]
+            [explaining for explaining in _because(row) if explaining in groups and explaining != passed[-1]]
+            for row in groups[passed[-1]]
         ]
-        before = behind[0][0] if all(behind) else None
-        if before is None:
+        if not all(behind):
             return passed[-1]
-        if before in passed:
+        if behind[0][0] in passed:
             return cause
-        passed.append(before)
+        passed.append(behind[0][0])
 
 
 def _incident(cause: Cause, rows: Sequence[Mapping[str, Any]], kind: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,16 +112,14 @@ def _headline(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def block(number: int, incident: Mapping[str, Any], folder: str, width: int = WIDTH) -> Iterator[str]:
     """Yield the lines of an incident for a terminal, none wider than ``width``, nor than `WIDTH`."""
-    first, *rest = _said(incident, folder)
-    width = min(width, WIDTH)
-    yield from wrapped(f"{number}. {first}", width, "   ")
-    for text in rest:
-        yield from wrapped(f"   {text}", width, "      ")
+    for index, text in enumerate(_said(incident, folder)):
+        begin, indent = ("   ", "      ") if index else (f"{number}. ", "   ")
+        yield from wrapped(f"{begin}{text}", min(width, WIDTH), indent)
 
 
 def _said(incident: Mapping[str, Any], folder: str) -> Iterator[str]:
     """Yield what a person reads of an incident: what it is, what was seen, what to do and what not, how far it reaches."""
-    yield _heading(incident)
+    yield heading(incident)
     yield f"seen: {incident['headline']}"
     if incident["since"]:
         yield f"since: {incident['since']}"
@@ -131,7 +127,7 @@ def _said(incident: Mapping[str, Any], folder: str) -> Iterator[str]:
     yield f"do first: {cut(first, _MOST_OF_A_STEP)}"
     yield from (f"then: {step}" for step in then[:1] if len(step) <= _MOST_OF_A_STEP)
     yield from incident["avoid"]
-    for word, rows in _affected(incident):
+    for word, rows in affected(incident):
         yield f"{word} ({len(rows)}): {in_short(rows, _MOST_NAMES)}"
     more = [*incident["tickets"], *filter(None, [incident["page"]])]
     if more:
@@ -145,29 +141,12 @@ def named(incident: Mapping[str, Any]) -> str:
     return f"{incident['kind']} {incident['subject']}".strip()
 
 
-def _heading(incident: Mapping[str, Any]) -> str:
+def heading(incident: Mapping[str, Any]) -> str:
     """Return the cause of an incident, and what its kind is."""
     return f"{named(incident)} ({incident['severity']}): {incident['title']}"
 
 
-def section(record: Mapping[str, Any], plain: Callable[[str], str]) -> list[str]:
-    """Return the lines of a Markdown page that head it; ``plain`` makes a text harmless in it."""
-    lines: list[str] = []
-    for incident in record["incidents"]:
-        lines += [f"### {plain(_heading(incident))}", ""]
-        lines += [f"- seen: {plain(incident['headline'])}"]
-        lines += [f"- since: {incident['since']}"] if incident["since"] else []
-        lines += [f"- do first: {plain(step)}" for step in incident["next_steps"][:1]]
-        lines += [f"- then: {plain(step)}" for step in incident["next_steps"][1:2]]
-        lines += [f"- {plain(warning)}" for warning in incident["avoid"]]
-        lines += [f"- {word} ({len(rows)}): {plain(in_short(rows))}" for word, rows in _affected(incident)]
-        lines += [f"- tickets: {plain(', '.join(incident['tickets']))}"] if incident["tickets"] else []
-        lines += [f"- more: {plain(incident['page'])}"] if incident["page"] else []
-        lines += [f"- evidence ({len(incident['evidence'])}): {plain(_files(incident['evidence']))}", ""]
-    return [f"## Incidents ({len(record['incidents'])})", "", *lines] if lines else []
-
-
-def _affected(incident: Mapping[str, Any]) -> list[tuple[str, Sequence[str]]]:
+def affected(incident: Mapping[str, Any]) -> list[tuple[str, Sequence[str]]]:
     """Return the red rows of an incident's cause, and those that followed from it where there are any."""
     groups = [("rows", incident["rows"]), ("because of it", incident["consequences"])]
     return [(word, rows) for word, rows in groups if rows]
@@ -182,10 +161,6 @@ def in_short(names: Sequence[str], most: int | None = None) -> str:
     clause_names = [f"{clause}[{_first(values)}]" if values != [""] else clause for clause, values in clauses.items()]
     more = f" and {len(clause_names) - most} more clauses" if most is not None and len(clause_names) > most else ""
     return f"{', '.join(clause_names[:most])}{more}"
-
-
-def _files(paths: Sequence[str]) -> str:
-    return ", ".join([*paths[:_MOST_NAMES], *["and others"] * (len(paths) > _MOST_NAMES)]) or "none"
 
 
 def _first(values: Sequence[str]) -> str:

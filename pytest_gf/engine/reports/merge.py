@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 
 from pytest_gf.engine.reports import form, webpage
+from pytest_gf.engine.reports.claims import row_name
 from pytest_gf.engine.reports.form import SCHEMA
 from pytest_gf.engine.reports.incidents import incidents
 from pytest_gf.engine.reports.record import write
 from pytest_gf.engine.reports.summary import counts
-from pytest_gf.engine.verdict import Exit, Verdict, exit_code, worst
+from pytest_gf.engine.verdict import BADNESS, Exit, Verdict, exit_code
 
 FINDINGS = "findings.jsonl"
 
@@ -64,12 +65,14 @@ def read(folder: Path) -> Read:
 def _unfinished(path: Path) -> dict[str, Any]:
     lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
     top, *rest = (msgspec.json.decode(line, type=dict[str, Any]) for line in lines or [b"{}"])
-    kinds = {
-        name: kind for entry in rest for name, kind in msgspec.convert(entry.get("kinds", {}), dict[str, Any]).items()
-    }
+    kinds = msgspec.convert([entry.get("kinds", {}) for entry in rest], list[dict[str, Any]])
     verdicts = [entry for entry in rest if "verdict" in entry]
     unknown: dict[str, Any] = {"incidents": [], "history": None, "claims": None}
-    return top | unknown | {"kinds": kinds, "verdicts": verdicts, "exit": int(Exit.ERROR)}
+    return top | unknown | {"kinds": _joined(kinds), "verdicts": verdicts, "exit": int(Exit.ERROR)}
+
+
+def _joined(kinds: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: kind for known in kinds for name, kind in known.items()}
 
 
 def merge(runs: Sequence[Read]) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
     missing += [run.part for run in used if not run.finished and run.part is not None and run.part not in missing]
     unfinished = [run.name for run in used if not run.finished]
     rows = _rows(used)
-    kinds = {name: kind for run in used for name, kind in run.record["kinds"].items()}
+    kinds = _joined(run.record["kinds"] for run in used)
     record = dict(used[0].record) | {
         "part": None,
         "started": min(str(run.record["started"]) for run in used),
@@ -99,7 +102,7 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
         "claims": None,
         "does_not_prove": list(dict.fromkeys(claim for run in used for claim in run.record["does_not_prove"])),
         "merged": [run.name for run in used],
-        "missing": sorted(missing, key=_index),
+        "missing": sorted(missing, key=lambda part: int(part.partition("/")[0])),
         "unfinished": unfinished,
     }
     return record | {"exit": _exit(used, rows, lacking=bool(missing or unfinished))}
@@ -112,13 +115,11 @@ def join(folders: Sequence[Path], out: Path) -> tuple[int, str]:
     out.mkdir(parents=True, exist_ok=True)
     write(out, record)
     (out / webpage.NAME).write_text(webpage.page(record), encoding="utf-8", errors="backslashreplace")
-    count = 0
+    findings = _findings(folders)
     with (out / FINDINGS).open("wb") as file:
-        for line in _findings(folders):
-            file.write(line)
-            count += 1
+        file.writelines(findings)
     lacking = "".join(f"; {name}: {', '.join(record[name])}" for name in ("missing", "unfinished") if record[name])
-    text = f"{len(record['merged'])} runs merged into {out}: {counts(record)}; {count} findings{lacking}"
+    text = f"{len(record['merged'])} runs merged into {out}: {counts(record['verdicts'])}; {len(findings)} findings{lacking}"
     return int(record["exit"]), f"{text}; exit {record['exit']}"
 
 
@@ -135,45 +136,35 @@ def _missing(parts: Sequence[str]) -> list[str]:
     return [f"{index}/{total}" for total in totals for index in range(int(total)) if f"{index}/{total}" not in parts]
 
 
-def _index(part: str) -> int:
-    return int(part.partition("/")[0])
-
-
 def _rows(runs: Iterable[Read]) -> list[dict[str, Any]]:
-    joined: dict[tuple[str, str], dict[str, Any]] = {}
-    for run in runs:
-        for row in run.record["verdicts"]:
-            key = (str(row["clause"]), "-".join(row["params"].values()))
-            known = joined.setdefault(key, row)
-            if worst([Verdict(known["verdict"]), Verdict(row["verdict"])]) != known["verdict"]:
-                joined[key] = row
+    joined: dict[str, dict[str, Any]] = {}
+    for row in (row for run in runs for row in run.record["verdicts"]):
+        known = joined.setdefault(row_name(row), row)
+        if BADNESS[row["verdict"]] < BADNESS[known["verdict"]]:
+            joined[row_name(row)] = row
     return list(joined.values())
 
 
 def _exit(runs: Sequence[Read], rows: Sequence[Mapping[str, Any]], *, lacking: bool) -> int:
-    """Return the exit code of all rows. A run that was strict, or that ended in another way, keeps its own."""
+    """Return the exit code of all rows. A run that was strict, or that ended in another way, keeps its own.
+
+    A run was strict that ended with exit 11 although not all of it was unproven.
+    """
     codes = {int(run.record["exit"]) for run in runs}
     broke = lacking or Exit.ERROR in codes or bool(codes - {int(code) for code in Exit})
-    verdicts = [Verdict(row["verdict"]) for row in rows] + [Verdict.ERROR] * broke
-    code = exit_code(verdicts, strict=False)
-    return int(Exit.UNPROVEN if code is Exit.GREEN and Exit.UNPROVEN in codes and _strict(runs) else code)
-
-
-def _strict(runs: Sequence[Read]) -> bool:
-    """Tell whether a run ended with exit 11 although not all of it was unproven: it was strict."""
-    return any(
+    code = exit_code([Verdict(row["verdict"]) for row in rows] + [Verdict.ERROR] * broke, strict=False)
+    strict = any(
         run.record["exit"] == Exit.UNPROVEN and any(row["verdict"] == Verdict.HOLDS for row in run.record["verdicts"])
         for run in runs
     )
+    return int(Exit.UNPROVEN if code is Exit.GREEN and strict else code)
 
 
-def _findings(folders: Iterable[Path]) -> Iterator[bytes]:
-    """Yield every finding once: a killed run and the one that went on have some in common."""
-    seen: set[bytes] = set()
-    for folder in folders:
-        if (folder / FINDINGS).exists():
-            with (folder / FINDINGS).open("rb") as file:
-                for line in file:
-                    if line.endswith(b"\n") and line not in seen:
-                        seen.add(line)
-                        yield line
+def _findings(folders: Iterable[Path]) -> dict[bytes, None]:
+    """Return every finding once: a killed run and the one that went on have some in common."""
+    findings: dict[bytes, None] = {}
+    for path in (folder / FINDINGS for folder in folders):
+        if path.exists():
+            with path.open("rb") as file:
+                findings |= dict.fromkeys(line for line in file if line.endswith(b"\n"))
+    return findings

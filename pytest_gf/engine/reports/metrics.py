@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 JOB = "pytest_gf"
 RUN_LABELS = ("target", "contract", "vantage", "selection")
-"""On every sample, so that two runs of one host may write a file each. A selection is as ``canary`` or ``canary -k scratch``."""
+"""On every sample. A selection is as ``canary`` or ``canary -k scratch``."""
 LAST_CALM = "pytest_gf_last_run_without_red_timestamp_seconds"
 FAMILIES: Mapping[str, str] = {
     "pytest_gf_verdict": "1 for the verdict of a row, 0 for each other one.",
@@ -80,38 +80,43 @@ def last_calm(now: Past, runs: Iterable[Past]) -> float | None:
 
 def families(record: Mapping[str, Any], kinds: Iterable[str], now: Past, calm: float | None) -> list[Metric]:
     """Return a run's metrics. ``kinds`` are the known kinds of incidents: those that don't stand are 0, and not absent."""
-    one: dict[str, list[tuple[tuple[str, ...], float]]] = {
-        "pytest_gf_exit_code": [((), record["exit"])],
-        "pytest_gf_run_seconds": [((), round(_seconds(record["finished"]) - _seconds(record["started"]), 6))],
-        "pytest_gf_run_timestamp_seconds": [((), _seconds(record["finished"]))],
-        LAST_CALM: [((), calm)] if calm is not None else [],
-    }
+    ended, rows = _seconds(record["finished"]), record["verdicts"]
     standing = [str(incident["kind"]) for incident in record["incidents"]]
-    counted = [((kind,), standing.count(kind)) for kind in dict.fromkeys((*kinds, *standing))]
+    facts = {(fact["fact"], _params(fact["params"])): fact["seconds"] for row in rows for fact in row["facts"]}
     verdicts = [
-        ((row["clause"], _params(row["params"]), str(verdict)), int(row["verdict"] == verdict))
-        for row in record["verdicts"]
+        ((row["clause"], _params(row["params"]), str(verdict)), row["verdict"] == verdict)
+        for row in rows
         for verdict in Verdict
     ]
-    facts = {
-        (fact["fact"], _params(fact["params"])): fact["seconds"] for row in record["verdicts"] for fact in row["facts"]
-    }
-    return [
-        _family("pytest_gf_verdict", ("clause", "params", "verdict"), verdicts, now),
-        _family("pytest_gf_incidents", ("kind",), counted, now),
-        _family("pytest_gf_fact_seconds", ("fact", "params"), facts.items(), now),
-        *(_family(name, (), samples, now) for name, samples in one.items()),
+    samples: list[tuple[str, tuple[str, ...], Iterable[tuple[Sequence[str], float]]]] = [
+        ("pytest_gf_verdict", ("clause", "params", "verdict"), verdicts),
+        (
+            "pytest_gf_incidents",
+            ("kind",),
+            [((kind,), standing.count(kind)) for kind in dict.fromkeys((*kinds, *standing))],
+        ),
+        ("pytest_gf_fact_seconds", ("fact", "params"), facts.items()),
+        ("pytest_gf_exit_code", (), [((), record["exit"])]),
+        ("pytest_gf_run_seconds", (), [((), round(ended - _seconds(record["started"]), 6))]),
+        ("pytest_gf_run_timestamp_seconds", (), [((), ended)]),
+        (LAST_CALM, (), [((), calm)] if calm is not None else []),
     ]
+    return [_family(name, labels, values, now) for name, labels, values in samples]
 
 
 def _family(name: str, labels: Sequence[str], samples: Iterable[tuple[Sequence[str], float]], now: Past) -> Metric:
     from prometheus_client.core import GaugeMetricFamily
 
-    run = (*now.subject, now.selection)
-    family = GaugeMetricFamily(name, FAMILIES[name], labels=(*RUN_LABELS, *labels))
+    run = _labels(now)
+    family = GaugeMetricFamily(name, FAMILIES[name], labels=(*run, *labels))
     for values, sample in samples:
-        family.add_metric([visible(label) for label in (*run, *values)], float(sample))
+        family.add_metric([visible(label) for label in (*run.values(), *values)], float(sample))
     return family
+
+
+def _labels(now: Past) -> dict[str, str]:
+    """Return the labels of every sample. By them, two runs of one host may write a file each."""
+    return {name: getattr(now, name) for name in RUN_LABELS}
 
 
 def _params(params: Mapping[str, str]) -> str:
@@ -144,7 +149,7 @@ def earlier_calm(path: Path, now: Past) -> float | None:
     """Return when the last run without red ended, as the file of an earlier run says; None where it says nothing of it."""
     from prometheus_client.parser import text_string_to_metric_families
 
-    wanted = dict(zip(RUN_LABELS, (*now.subject, now.selection), strict=True))
+    wanted = _labels(now)
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST_FILE:
             return None
@@ -163,42 +168,30 @@ def push(metrics: Sequence[Metric], to: Gateway, now: Past, seconds: float) -> N
     """
     from prometheus_client import pushadd_to_gateway
 
-    key = dict(zip(RUN_LABELS, map(visible, (*now.subject, now.selection)), strict=True))
+    key = {name: visible(value) for name, value in _labels(now).items()}
+
+    def handler(**request: Any) -> Callable[[], None]:
+        return lambda: _send(to, **request)
 
     def send() -> None:
-        pushadd_to_gateway(to.address, JOB, _Registry(metrics), key, timeout=seconds, handler=_handler(to))
+        pushadd_to_gateway(to.address, JOB, _Registry(metrics), key, timeout=seconds, handler=handler)
 
     _within(seconds, send)
 
 
-def _handler(to: Gateway) -> Callable[..., Callable[[], None]]:
-    def handler(
-        url: str, method: str, timeout: float, headers: list[tuple[str, str]], data: bytes
-    ) -> Callable[[], None]:
-        return lambda: _send(to, url, method, timeout, headers, data)
-
-    return handler
-
-
-def _send(  # noqa: PLR0917  # As prometheus_client calls a handler.
-    to: Gateway, url: str, method: str, seconds: float, headers: list[tuple[str, str]], data: bytes
-) -> None:
+def _send(to: Gateway, *, url: str, method: str, timeout: float, headers: list[tuple[str, str]], data: bytes) -> None:
     """Send one request. A redirect is no answer: it would be followed without the metrics."""
     import httpx
 
     who = (to.user, to.password) if to.user else None
     with (
-        httpx.Client(timeout=seconds, trust_env=not _is_loopback(url), follow_redirects=False, auth=who) as client,
+        httpx.Client(timeout=timeout, trust_env=not _is_loopback(url), follow_redirects=False, auth=who) as client,
         client.stream(method, url, headers=headers, content=data) as answer,
     ):
         if not answer.is_success:
-            body = b""
-            for part in answer.iter_bytes():
-                body += part
-                if len(body) >= _MOST_OF_AN_ANSWER:
-                    break
-            text = body[:_MOST_OF_AN_ANSWER].decode("utf-8", "replace").strip()
-            raise OSError(f"it answered {answer.status_code} {visible(redact(text.partition(chr(10))[0]))}".strip())
+            body = next(answer.iter_bytes(_MOST_OF_AN_ANSWER), b"")
+            line = body.decode("utf-8", "replace").strip().partition("\n")[0]
+            raise OSError(f"it answered {answer.status_code} {visible(redact(line))}".strip())
 
 
 def _is_loopback(url: str) -> bool:
@@ -225,5 +218,4 @@ def _within(seconds: float, call: Callable[[], None]) -> None:
     if thread.is_alive():
         raise OSError(f"no whole answer within {seconds:g} s")
     if failed:
-        problem = visible(redact(str(failed[0]) or type(failed[0]).__name__))
-        raise OSError(problem) from None
+        raise OSError(visible(redact(str(failed[0]) or type(failed[0]).__name__))) from None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import argparse
 
     from pytest_gf.engine.reports.record import Record
+
+Value = TypeVar("Value")
 
 TRIED = 64 * 1024
 """Bytes that are written to see whether the disk takes any."""
@@ -93,42 +95,40 @@ def try_to_write(what: str, folder: Path, other: str, *, make: bool = True) -> N
 
 def compare(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
     """Return the record with ``history`` and each incident's ``since``, as earlier runs show them. Both are null where none are kept."""
-    record.earlier = _earlier(record, whole)
+    folder = record.run.settings.monitoring.history
+    if folder is None:
+        return whole
+    what = f"the history in {folder}"
+    record.earlier = _noted(record, what, lambda: history.read(folder).like(record.past(whole)))
     if record.earlier is None:
-        return whole | {"incidents": [incident | {"since": None} for incident in whole["incidents"]], "history": None}
-    now, runs = record.past(whole), record.earlier.runs
-    begun = [changes.since(incident, now, runs) for incident in now.incidents]
+        return whole
+    now = record.past(whole)
+    begun = [changes.since(incident, now, record.earlier.runs) for incident in now.incidents]
     incidents = [incident | {"since": when} for incident, when in zip(whole["incidents"], begun, strict=True)]
     return whole | {"incidents": incidents, "history": msgspec.to_builtins(changes.changes(now, record.earlier))}
 
 
-def _earlier(record: Record, whole: Mapping[str, Any]) -> history.History | None:
-    """Return the runs that this one is compared with. None where none are kept, or their folder can't be read."""
-    folder = record.run.settings.monitoring.history
-    if folder is None:
-        return None
-    try:
-        return history.read(folder).like(record.past(whole))
-    except OSError as wrong:
-        record.run.unwritten.append(f"the history in {folder}: {wrong.strerror or wrong}")
-        return None
-
-
 def write(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
     """Write metrics and history, after all other reports. Return the record: a green exit becomes an error where a report is missing."""
-    monitoring = record.run.settings.monitoring
+    folder = record.run.settings.monitoring.history
     whole = _settled(record, whole)
     sent = _measure(record, whole)
     whole = _settled(record, whole)
-    if monitoring.history is not None:
-        try:
-            history.store(monitoring.history, record.past(whole))
-        except OSError as wrong:
-            record.run.unwritten.append(f"the history in {monitoring.history}: {wrong.strerror or wrong}")
+    if folder is not None:
+        _noted(record, f"the history in {folder}", lambda: history.store(folder, record.past(whole)))
     after = _settled(record, whole)
     if after is not whole and sent:
         _measure(record, after)
     return after
+
+
+def _noted(record: Record, what: str, act: Callable[[], Value]) -> Value | None:
+    """Do this and return what came of it. What could not be read or written is noted for the end of the run."""
+    try:
+        return act()
+    except OSError as wrong:
+        record.run.unwritten.append(f"{what}: {wrong.strerror or wrong}")
+        return None
 
 
 def _settled(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
@@ -140,7 +140,8 @@ def _measure(record: Record, whole: Mapping[str, Any]) -> bool:
     run, to = record.run, record.run.settings.monitoring.metrics
     if to is None:
         return False
-    try:
+
+    def send() -> bool:
         now = record.past(whole)
         calm = metrics.last_calm(now, record.earlier.runs if record.earlier is not None else ())
         if calm is None and isinstance(to, Path):
@@ -150,7 +151,6 @@ def _measure(record: Record, whole: Mapping[str, Any]) -> bool:
             metrics.write(families, to)
         else:
             metrics.push(families, to, now, run.settings.deadline)
-    except OSError as wrong:
-        run.unwritten.append(f"metrics to {to}: {wrong.strerror or wrong}")
-        return False
-    return True
+        return True
+
+    return _noted(record, f"metrics to {to}", send) is not None

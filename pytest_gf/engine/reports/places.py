@@ -1,17 +1,21 @@
-"""Where a run's reports lie. Before any system is asked, they must be writable. JUnit and Allure are pointed there."""
+"""Where a run's reports lie, and the pages among them. Before any system is asked, all must be writable."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from pytest_gf.engine.house import BadInput
-from pytest_gf.engine.reports import monitoring
+from pytest_gf.engine.reports import monitoring, summary, webpage
+from pytest_gf.engine.reports.history import SHOWN
 
 if TYPE_CHECKING:
     from pytest_gf.engine.reports.allure import AllureHooks
+    from pytest_gf.engine.reports.record import Record
     from pytest_gf.engine.run import Run
 
 
@@ -40,6 +44,24 @@ def point(config: pytest.Config, run: Run) -> AllureHooks | None:
     allure_commons.plugin_manager.register(hooks)
     config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(hooks))
     return hooks
+
+
+def write_pages(record: Record, whole: Mapping[str, Any]) -> None:
+    """Write summary.md and index.html into the run's folder. What can't be written is noted for the end of the run."""
+    run = record.run
+    page = summary.page(whole, run.house.lab_banner, run.contract, run.shown())
+    run.write("summary.md", page)
+    with run.reporting():
+        summary.append_to_github(page)
+    write_page(record, whole)
+
+
+def write_page(record: Record, whole: Mapping[str, Any]) -> None:
+    """Write index.html. Call it again where the exit code changed."""
+    run, earlier = record.run, record.earlier.runs if record.earlier is not None else ()
+    runs = [msgspec.to_builtins(past) for past in earlier[-SHOWN:]]
+    page = webpage.page(whole, run.contract, folder=run.folder, shown=run.shown(), history=runs)
+    run.write(webpage.NAME, page)
 
 
 def incomplete(run: Run) -> str:

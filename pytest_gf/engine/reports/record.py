@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +14,7 @@ from pytest_gf.engine.clauses import Row, row_as_data
 from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports import history, monitoring
-from pytest_gf.engine.reports.claims import row_name
+from pytest_gf.engine.reports.claims import claims, row_name
 from pytest_gf.engine.reports.form import SCHEMA
 from pytest_gf.engine.reports.incidents import cause_of, incidents
 from pytest_gf.engine.trouble import OWN_KINDS
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from pytest_gf.engine.contract import Contract
     from pytest_gf.engine.run import Run
 
-Claimed = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""Says what a run of such a record may claim."""
-
 NOT_RUN = "not run"
 CRASHED = "the worker that judged it crashed"
 
@@ -43,25 +40,6 @@ def unready(contract: Contract, rows: Iterable[Mapping[str, Any]]) -> bool:
     return any(row["clause"] in needed or row_name(row) in needed for row in unseen)
 
 
-def now() -> str:
-    """Return the time in UTC."""
-    return instant(time.time())
-
-
-@dataclass
-class Span:
-    """The time of one row: of all its phases."""
-
-    started: float = 0.0
-    ended: float = 0.0
-    seconds: float = 0.0
-
-    def as_data(self) -> dict[str, Any]:
-        """Return it as the record has it; a row that was never begun has no instants."""
-        started, ended = (instant(seconds) if seconds else None for seconds in (self.started, self.ended))
-        return {"started": started, "ended": ended, "seconds": round(self.seconds, 6)}
-
-
 class Record:
     """The verdicts of a run, one for each selected clause and set of axis values.
 
@@ -70,15 +48,15 @@ class Record:
     has ``finished`` and ``exit``.
     """
 
-    def __init__(self, run: Run, rows: Mapping[str, Row], command_line: Mapping[str, Any], claimed: Claimed) -> None:
+    def __init__(self, run: Run, rows: Mapping[str, Row], command_line: Mapping[str, Any]) -> None:
         self.run = run
-        self._claimed = claimed
         self.rows = rows
         self.verdicts: dict[str, dict[str, Any]] = {}
         self.earlier: history.History | None = None
         """The runs before this one, known when it is finished; None where no history is kept."""
         self._phases: dict[str, list[dict[str, Any]]] = {}
-        self._spans: dict[str, Span] = {}
+        self._spans: dict[str, tuple[float, float, float]] = {}
+        """When the first phase of a row began and its last one ended, 0 for a row that never began, and all their seconds."""
         self._kinds: dict[str, dict[str, Any]] = {}
         self._top: dict[str, Any] = {
             "schema": SCHEMA,
@@ -89,7 +67,7 @@ class Record:
             "version": importlib.metadata.version("pytest-gf"),
             "faults": [str(fault) for fault in run.settings.faults],
             **map_texts(dict(command_line), redact),
-            "started": now(),
+            "started": instant(time.time()),
             "finished": None,
             "exit": None,
             "does_not_prove": does_not_prove(run),
@@ -101,10 +79,10 @@ class Record:
 
     def phase(self, nodeid: str, account: Mapping[str, Any] | None, report: pytest.TestReport) -> None:
         """Note one phase of a clause. ``account`` is None if the phase has no verdict."""
-        span = self._spans.setdefault(nodeid, Span())
-        span.seconds += report.duration
+        started, ended, seconds = self._spans.get(nodeid, (0.0, 0.0, 0.0))
         if report.start:  # A crashed worker's report has no time.
-            span.started, span.ended = span.started or report.start, report.stop
+            started, ended = started or report.start, report.stop
+        self._spans[nodeid] = started, ended, seconds + report.duration
         if account is not None:
             self._phases.setdefault(nodeid, []).append(dict(account))
 
@@ -113,7 +91,9 @@ class Record:
         phases = self._phases.pop(nodeid, [])
         verdict = worst(Verdict(phase["verdict"]) for phase in phases) if phases else Verdict.UNPROVEN
         account = next((phase for phase in phases if phase["verdict"] == verdict), empty_account(verdict, NOT_RUN))
-        settled = row_as_data(self.rows[nodeid]) | self._spans.get(nodeid, Span()).as_data() | account
+        started, ended, seconds = self._spans.get(nodeid, (0.0, 0.0, 0.0))
+        times = {name: instant(at) if at else None for name, at in (("started", started), ("ended", ended))}
+        settled = row_as_data(self.rows[nodeid]) | times | {"seconds": round(seconds, 6)} | account
         self.verdicts[nodeid] = settled
         with self.run.reporting():
             self._learn(settled)
@@ -140,14 +120,16 @@ class Record:
 
     def finish(self, code: int) -> dict[str, Any]:
         """Write ``record.json`` (in one rename) and return what stands in it."""
-        ending = {"finished": now(), "exit": int(code)}
+        ending = {"finished": instant(time.time()), "exit": int(code)}
         with self.run.reporting():
             self._append(ending)
         verdicts = [self.verdicts[nodeid] for nodeid in self.rows if nodeid in self.verdicts]
         gathered = incidents(verdicts, self._kinds)
-        together = {"kinds": self._kinds, "incidents": gathered, "history": None, "verdicts": verdicts}
-        whole = self._top | ending | together | {"does_not_prove": self._top["does_not_prove"]}
-        whole["claims"] = self._claimed(whole)
+        whole = (
+            self._top | ending | {"kinds": self._kinds, "incidents": gathered, "history": None, "verdicts": verdicts}
+        )
+        run, waived = self.run, self.run.settings.expect_interim
+        whole["claims"] = claims(whole, self.rows.values(), run.contract, run.axes, run.house.gate, waived=waived)
         whole = monitoring.compare(self, whole)
         with self.run.reporting():
             write(self.run.folder, whole)
@@ -156,10 +138,6 @@ class Record:
     def past(self, whole: Mapping[str, Any]) -> history.Past:
         """Return what the history keeps of this run."""
         return history.past_of(whole, self.run.id, self.run.marks())
-
-    def before(self) -> list[dict[str, Any]]:
-        """Return the last runs before this one as the page shows them, the oldest first; [] where no history is kept."""
-        return history.past_runs(self.earlier.runs) if self.earlier is not None else []
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         with (self.run.folder / "record.jsonl").open("ab", buffering=0) as growing:

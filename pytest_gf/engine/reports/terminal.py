@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports import history_text
-from pytest_gf.engine.reports.claims import gate_line, row_name
+from pytest_gf.engine.reports.claims import row_name
 from pytest_gf.engine.reports.incidents import block
 from pytest_gf.engine.reports.lines import columns, command, cut, wrapped
 from pytest_gf.engine.reports.live import Live
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_gf.engine.clauses import Row
-    from pytest_gf.engine.reports.claims import Claims
     from pytest_gf.engine.run import Run
 
 PYTEST_WORDS: Mapping[Verdict, tuple[str, str, str]] = {
@@ -104,39 +104,40 @@ def _write(terminal: pytest.TerminalReporter, text: str, **colour: bool) -> None
         terminal.write_line(wrapped_line, **colour)
 
 
-def ending(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run, claims: Claims) -> None:
+def ending(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run) -> None:
     """Write what the run proved, what it did not and why, and what green does not prove."""
     terminal.section("the contract")
     if interim(record):
         _write(terminal, interim(record), yellow=True, bold=True)
-    passed = gate_line(record, run.settings.house.gate)
-    if passed:
-        _write(terminal, passed)
+    claims = record["claims"]
+    if claims["gate"]:
+        _write(terminal, claims["gate"])
     for text in history_text.lines(record.get("history")):
         _write(terminal, text)
-    _write_claims(terminal, record, run, claims)
+    _write_claims(terminal, record, run)
     for name, text in run.shown().items():
         _write(terminal, f"{name}: {text}")
-    for reminder in claims.reminders:
+    for reminder in claims["reminders"]:
         _write(terminal, f"remember: {reminder}", yellow=True)
     for claim in record["does_not_prove"]:
         _write(terminal, f"green does not prove: {claim}")
-    for name, says in claims.tickets.items():
+    for name, says in claims["tickets"].items():
         _write(terminal, f"ticket {name}: {says}")
     _write(
         terminal, f"record: {run.shown_folder / 'record.json'} (also summary.md, junit.xml, allure-results/, evidence/)"
     )
 
 
-def _write_claims(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run, claims: Claims) -> None:
-    _write(terminal, f"proved: {' '.join(claims.whole) or 'nothing'}")
-    if claims.part:
-        _write(terminal, f"proved in part: {' '.join(claims.part)}")
-    if claims.held_back:
-        _write(terminal, f"no live statement is proved whole: {claims.held_back}")
-    for reason, rows in _by_reason(record, claims).items():
+def _write_claims(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run) -> None:
+    claims = record["claims"]
+    _write(terminal, f"proved: {' '.join(claims['whole']) or 'nothing'}")
+    if claims["part"]:
+        _write(terminal, f"proved in part: {' '.join(claims['part'])}")
+    if claims["held_back"]:
+        _write(terminal, f"no live statement is proved whole: {claims['held_back']}")
+    for reason, rows in _by_reason(record).items():
         _write(terminal, f"{reason}: {rows}", yellow=True)
-    left = len(run.contract.statements) - len({*claims.whole, *claims.part})
+    left = len(run.contract.statements) - len({*claims["whole"], *claims["part"]})
     _write(
         terminal,
         f"not looked at, or not proved: {left} of {len(run.contract.statements)} statements (docs/clauses.md)",
@@ -156,8 +157,9 @@ def fold(terminal: pytest.TerminalReporter | None, account: str) -> None:
 def folded(text: str, width: int) -> list[str]:
     """Return a red row's block in at most `MOST_LINES`: the command that repeats it whole, and of the rest the beginnings."""
     texts: dict[str, str] = {}
-    for label, part in map(_split, _labelled(text)):
-        texts.setdefault(label, part)
+    for labelled in re.split(r"\n(?! )", text):
+        label, _, rest = labelled.partition("  ")
+        texts.setdefault(label, "\n".join(line.strip() for line in rest.splitlines()))
     repeat = command(texts.get("repeat", ""), width - _LABEL - 1, " " * (_LABEL + 1)) if "repeat" in texts else []
     if len(repeat) > MOST_LINES - 2:
         repeat = ["(it is long: -v shows it)"]
@@ -167,23 +169,6 @@ def folded(text: str, width: int) -> list[str]:
     dropped = [label for label in _DROPPED if label in wanted][: max(0, len(wanted) - room)]
     lines = [f"{label:<{_LABEL}} {cut(texts[label], width - _LABEL - 1)}" for label in wanted if label not in dropped]
     return [*lines, *(f"{'repeat':<{_LABEL}} {part}" if not index else part for index, part in enumerate(repeat))]
-
-
-def _split(text: str) -> tuple[str, str]:
-    """Return a label and its text. The lines that continue it lose their indent."""
-    label, _, rest = text.partition("  ")
-    return label, "\n".join(line.strip() for line in rest.splitlines())
-
-
-def _labelled(text: str) -> Iterator[str]:
-    """Yield each label's text, with the lines that continue it."""
-    lines: list[str] = []
-    for line in text.splitlines():
-        if not line.startswith(" ") and lines:
-            yield "\n".join(lines)
-            lines = []
-        lines.append(line)
-    yield "\n".join(lines)
 
 
 def shorten(terminal: pytest.TerminalReporter, account: str) -> None:
@@ -218,7 +203,7 @@ def last_lines(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run
 
 def ended(record: Mapping[str, Any], folder: str, banner: str, width: int) -> list[str]:
     """Return the last lines: the verdicts, where the reports lie, and the banner of a lab, which is never wrapped."""
-    lines = wrapped(f"{counts(record)}; {folder}/record.json", width, "  ")
+    lines = wrapped(f"{counts(record['verdicts'])}; {folder}/record.json", width, "  ")
     if banner and len(lines[-1]) + len(banner) + 2 > width:
         return [*lines, banner]
     return [*lines[:-1], f"{lines[-1]}; {banner}"] if banner else lines
@@ -241,18 +226,19 @@ def _write_all(file: int, text: str) -> None:
         os.write(file, text.encode(errors="backslashreplace"))
 
 
-def _by_reason(record: Mapping[str, Any], claims: Claims) -> dict[str, str]:
+def _by_reason(record: Mapping[str, Any]) -> dict[str, str]:
     """Return the clauses that prove nothing, by their verdict and reason.
 
     What was not observed is told with the step that would show it. A red that a statement foretells is shown as expected,
     with that statement.
     """
+    expected = record["claims"]["expected"]
     selected = Counter(verdict["clause"] for verdict in record["verdicts"])
     sharing: dict[str, dict[str, list[str]]] = {}
     for verdict in record["verdicts"]:
         if verdict["verdict"] != Verdict.HOLDS:
             first = (verdict["reason"].splitlines() or [""])[0]
-            expects = claims.expects(row_name(verdict))
+            expects = next((name for name, rows in expected.items() if row_name(verdict) in rows), "")
             kept = f"expected, {expects} holds" if expects else f"not proved, {verdict['verdict']}"
             step = verdict["next_step"].partition("\n")[0] if verdict["verdict"] == Verdict.UNPROVEN else ""
             clauses = sharing.setdefault(f"{kept}: {first}{f' ({step})' * bool(step)}", {})

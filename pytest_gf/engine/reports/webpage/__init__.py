@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.reports import history_text
-from pytest_gf.engine.reports.summary import MEANING, counts, interim, not_looked_at, tally
-from pytest_gf.engine.reports.webpage import contract as contracts
+from pytest_gf.engine.reports.summary import counts, interim, meaning, not_looked_at, tally
+from pytest_gf.engine.reports.templates import template
 from pytest_gf.engine.reports.webpage import history as histories
-from pytest_gf.engine.reports.webpage import incidents, rows, timeline
+from pytest_gf.engine.reports.webpage import rows, timeline
 from pytest_gf.engine.verdict import Verdict
 from pytest_gf.engine.visible import visible_lines
 
@@ -41,31 +41,29 @@ def page(
     """
     facts = timeline.facts(record["verdicts"])
     line = None if record.get("merged") else timeline.timeline(facts, folder)
-    shown_rows = rows.rows(record, facts, contract, folder)
-    places = {row["name"]: row["id"] for row in shown_rows}
-    here = {"run": "", "finished": record["finished"], "rows": {row["name"]: row["verdict"] for row in shown_rows}}
-    claims = record.get("claims")
+    shown_rows = rows.rows(record, facts, linked=folder is not None)
+    verdicts = {row["name"]: row["verdict"] for row in shown_rows}
+    claims = record.get("claims") or {}
     view: dict[str, Any] = {
         "record": record,
+        "claims": claims,
         "headline": headline(record),
-        "lab": next(iter(record["does_not_prove"]), "LAB") if record["target"] == "lab" else "",
+        "meaning": meaning(record),
         "counts": tally(record["verdicts"]),
         "share": list(_share(record)),
-        "when": f"{timeline.instant(record['started'])} to {timeline.instant(record['finished'] or 'no end')}, vantage {record['vantage']}",
-        "notes": [*filter(None, (interim(record), not_looked_at(record), (claims or {}).get("gate")))],
+        "notes": [*filter(None, (interim(record), not_looked_at(record), claims.get("gate")))],
         "changes": history_text.lines(record.get("history")),
-        "about": list(_about(record)),
-        "incidents": incidents.incidents(record, shown_rows, folder),
+        "places": {row["name"]: f"#{row['id']}" for row in shown_rows},
         "groups": rows.groups(shown_rows, contract),
-        "total": len(shown_rows),
-        "contract": contracts.page(contract, claims, shown_rows) if contract is not None else None,
+        "known": contract.statements if contract is not None else {},
+        "contract": rows.statements(contract, claims, shown_rows) if contract is not None else None,
         "timeline": line,
-        "history": histories.grid(history, here, places),
-        "reminders": (claims or {}).get("reminders", ()),
-        "tickets": list((claims or {}).get("tickets", {}).items()),
-        "shown": list((shown or {}).items()),
+        "history": histories.grid(history, {"run": "", "finished": record["finished"], "rows": verdicts}),
+        "shown": shown or {},
+        "href": timeline.href if folder is not None else lambda _: "",
+        "once": functools.cache,  # Many rows have the same facts and statements: what is made of them is made once.
     }
-    return _template().render(**view, **_own(), parts=list(_parts(view)))
+    return _template().render(**view, **_incidents(record, verdicts), **_own())
 
 
 def headline(record: Mapping[str, Any]) -> str:
@@ -74,54 +72,34 @@ def headline(record: Mapping[str, Any]) -> str:
     if count:
         return f"{count} incident{'s' * (count > 1)} on {record['target']}"
     unproven = record["exit"] != 0 or any(row["verdict"] != Verdict.HOLDS for row in record["verdicts"])
-    return f"{'Nothing is red' if unproven else 'All holds'} on {record['target']}: {counts(record)}"
+    return f"{'Nothing is red' if unproven else 'All holds'} on {record['target']}: {counts(record['verdicts'])}"
+
+
+def _incidents(record: Mapping[str, Any], verdicts: Mapping[str, str]) -> dict[str, Any]:
+    """Return the incidents, each with whether all of its rows are errors, and the last incident that each row belongs to."""
+    incidents = record["incidents"]
+    verdicts_of = [{verdicts[name] for name in incident["rows"] if name in verdicts} for incident in incidents]
+    incident_of = {
+        name: index
+        for index, incident in enumerate(incidents)
+        for name in (*incident["rows"], *incident["consequences"])
+    }
+    broke = [of == {Verdict.ERROR} for of in verdicts_of]
+    return {"incidents": list(zip(incidents, broke, strict=True)), "incident_of": incident_of}
 
 
 def _share(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Yield each verdict's part of a bar: where it begins and how wide it is, in percent."""
-    counted = tally(record["verdicts"])
-    total, begin = sum(count for _, count in counted) or 1, 0.0
-    for verdict, count in counted:
+    total, begin = len(record["verdicts"]), 0.0
+    for verdict, count in tally(record["verdicts"]):
         width = 100 * count / total
         yield verdict, f"{begin:.2f}", f"{width:.2f}"
         begin += width
 
 
-def _about(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "Exit", f"{record['exit']}, {MEANING.get(record['exit'], 'see pytest')}"
-    for name, value in (("Part", record.get("part")), ("Merged from", ", ".join(record.get("merged", ())))):
-        if value:
-            yield name, str(value)
-    for name in ("missing", "unfinished"):
-        if record.get(name):
-            yield name.capitalize(), ", ".join(map(str, record[name]))
-    yield "Command", str(record["command"])
-
-
-def _parts(view: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the parts that the page has, with their names."""
-    yield "incidents", "Incidents"
-    yield "run", "The run"
-    yield "rows", "Rows"
-    for id_, name in (("contract", "Contract"), ("timeline", "Timeline"), ("history", "History")):
-        if view[id_]:
-            yield id_, name
-    yield "not-proved", "What green does not prove"
-
-
 @functools.cache
 def _template() -> jinja2.Template:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_harmless,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("index.html.jinja")
+    return template(_HERE / "index.html.jinja", timeline.took, timeline.instant, autoescape=True, finalize=_harmless)
 
 
 def _harmless(value: Any) -> Any:

@@ -9,14 +9,12 @@ from pytest_gf.engine.verdict import RED, Verdict
 
 MOST_RUNS = 30
 MOST_ROWS = 300
-_JUDGED = {Verdict.HOLDS, Verdict.VIOLATED, Verdict.FIXED, Verdict.ERROR, Verdict.INTERIM}
-"""What says how a row is. What was not observed is neither mended nor new."""
 
 
-def grid(runs: Sequence[Mapping[str, Any]], here: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any] | None:
+def grid(runs: Sequence[Mapping[str, Any]], here: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the grid of these runs, the oldest first, and of the one at hand; None where there was none before.
 
-    A run is ``run, finished, rows``, the last of which gives each row's verdict. ``ids`` are the places of rows in the page.
+    A run is ``run, finished, rows``, the last of which gives each row's verdict.
     """
     if not runs:
         return None
@@ -24,33 +22,30 @@ def grid(runs: Sequence[Mapping[str, Any]], here: Mapping[str, Any], ids: Mappin
     names = dict.fromkeys(name for run in reversed(every) for name in run["rows"])
     not_well = [name for name in names if any(run["rows"].get(name, Verdict.HOLDS) != Verdict.HOLDS for run in every)]
     not_well.sort(key=lambda name: here["rows"].get(name, Verdict.HOLDS) == Verdict.HOLDS)
-    shown = not_well[:MOST_ROWS]
     well = len(names) - len(not_well)
-    left = f" {len(not_well) - len(shown)} more rows are left out." if not_well[MOST_ROWS:] else ""
+    left = f" {len(not_well) - MOST_ROWS} more rows are left out." if not_well[MOST_ROWS:] else ""
+    cells = {name: [str(run["rows"].get(name, "")) for run in every] for name in not_well[:MOST_ROWS]}
     return {
-        "runs": [{"name": _short(run), "here": run is here} for run in every],
+        "runs": [_short(run) for run in every],
         "said": f"The newest is the last column. {well} rows held in all of these runs and are not shown.{left}",
-        "rows": [_row(name, every, ids.get(name, "")) for name in shown],
+        "rows": [(name, verdicts, _since(verdicts, every)) for name, verdicts in cells.items()],
     }
 
 
-def _row(name: str, every: Sequence[Mapping[str, Any]], place: str) -> dict[str, Any]:
-    verdicts = [str(run["rows"].get(name, "")) for run in every]
-    cells = [{"verdict": verdict, "letter": verdict[:1].upper()} for verdict in verdicts]
-    return {"name": name, "id": place, "cells": cells, "told": _since(verdicts, every)}
-
-
 def _since(verdicts: Sequence[str], every: Sequence[Mapping[str, Any]]) -> str:
-    """Return since when a row is as it is, and how often it changed."""
-    judged = [(verdict, run) for verdict, run in zip(verdicts, every, strict=True) if verdict in _JUDGED]
+    """Return since when a row is as it is, and how often it changed. What was not observed is neither mended nor new."""
+    unseen = {"", Verdict.UNPROVEN}
+    judged = [(verdict, run) for verdict, run in zip(verdicts, every, strict=True) if verdict not in unseen]
     if not judged:
         return ""
-    changes = [index for index in range(1, len(judged)) if (judged[index][0] in RED) != (judged[index - 1][0] in RED)]
-    last, since = judged[-1][0], judged[changes[-1]][1] if changes else judged[0][1]
-    if verdicts[-1] not in _JUDGED:
+    last = judged[-1][0]
+    if verdicts[-1] in unseen:
         return f"last observed {_short(judged[-1][1])}: {last}"
-    begun = f"{last} since {_short(since)}{'' if changes else ' or earlier'}"
-    return f"{begun}; changed {len(changes)} times in {len(judged)} runs" if changes[1:] else begun
+    red = [verdict in RED for verdict, _ in judged]
+    changes = [index for index in range(1, len(red)) if red[index] != red[index - 1]]
+    begun = judged[changes[-1] if changes else 0][1]
+    since = f"{last} since {_short(begun)}{'' if changes else ' or earlier'}"
+    return f"{since}; changed {len(changes)} times in {len(judged)} runs" if changes[1:] else since
 
 
 def _short(run: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,16 +21,17 @@ MOST_SHOWN = 2_000_000
 _THINNEST = 0.3
 _NOTED = 0.01
 """The share of a run's time from which a fact that asked nothing is worth a line."""
+_EVIDENCE = re.compile(r"evidence/[._=+-]*[A-Za-z0-9][A-Za-z0-9._=+-]*")
 _FEW_SECONDS = 0.9995
 
 
 @dataclass
 class Fact:
-    """One observation of a fact. ``started`` is in seconds, None where it was never begun; ``after`` is what it waited for."""
+    """One observation of a fact. ``started`` is in seconds, 0 where it was never begun; ``after`` is what it waited for."""
 
     name: str
     outcome: str
-    started: float | None
+    started: float
     seconds: float
     count: int
     after: str
@@ -40,34 +42,34 @@ class Fact:
     critical: bool = False
     exchanges: list[dict[str, str]] = field(default_factory=list)
     more: int = 0
+    x: str = ""
+    width: str = ""
+    """Where its bar begins and how wide it is, in percent."""
 
     @property
     def ended(self) -> float:
         """The end of it, in seconds."""
-        return (self.started or 0.0) + self.seconds
+        return self.started + self.seconds
 
 
 def facts(verdicts: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str | None], Fact]:
     """Return each observation of a record once, by its fact's name and its start, with the evidence that it left."""
     observations: dict[tuple[str, str | None], Fact] = {}
     for row in verdicts:
-        green = row["verdict"] == "holds"
         for entry, path in with_evidence(row):
             key = key_of(entry)
-            known = observations.get(key)
-            if known is None:
+            if key not in observations:
                 observations[key] = Fact(
                     name=key[0],
-                    outcome=str(entry["outcome"]),
+                    outcome=entry["outcome"],
                     started=_seconds(key[1]),
-                    seconds=float(entry["seconds"]),
-                    count=int(entry["exchanges"]),
-                    after=str(entry.get("after") or ""),
+                    seconds=entry["seconds"],
+                    count=entry["exchanges"],
+                    after=entry["after"] or "",
                     path=path,
-                    green=green,
+                    green=True,
                 )
-            else:
-                known.green = known.green and green
+            observations[key].green &= row["verdict"] == "holds"
     return observations
 
 
@@ -84,45 +86,47 @@ def with_evidence(row: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], s
         yield entry, next(paths) if entry["exchanges"] else ""
 
 
-def _seconds(instant: str | None) -> float | None:
+def _seconds(instant: str | None) -> float:
     try:
-        return datetime.datetime.fromisoformat(instant).timestamp() if instant else None
+        return datetime.datetime.fromisoformat(instant).timestamp() if instant else 0.0
     except (ValueError, OverflowError):
-        return None
+        return 0.0
 
 
 def critical(observations: Iterable[Fact]) -> list[Fact]:
     """Mark the facts that decided how long it took, from the last one back to what it waited for. Return them in time's order."""
-    begun = [fact for fact in observations if fact.started is not None]
+    begun = [fact for fact in observations if fact.started]
     path: list[Fact] = []
     last = max(begun, key=lambda fact: fact.ended, default=None)
     while last is not None:
         last.critical = True
         path.insert(0, last)
-        start, after = last.started or 0.0, last.after
-        before = [fact for fact in begun if fact.name == after and not fact.critical and (fact.started or 0.0) <= start]
+        start, after = last.started, last.after
+        before = [fact for fact in begun if fact.name == after and not fact.critical and fact.started <= start]
         last = max(before, key=lambda fact: fact.ended, default=None)
     return path
 
 
 def timeline(observations: Mapping[Any, Fact], folder: Path | None) -> dict[str, Any] | None:
     """Return the timeline as the page shows it; None where nothing was begun. ``folder`` is the run's, if its evidence is there."""
-    begun = [fact for fact in observations.values() if fact.started is not None]
+    begun = [fact for fact in observations.values() if fact.started]
     if not begun:
         return None
     path = critical(begun)
-    begin = min(fact.started or 0.0 for fact in begun)
+    begin = min(fact.started for fact in begun)
     span = max(max(fact.ended for fact in begun) - begin, 1e-6)
     shown = _chosen(begun, span)
     for index, fact in enumerate(shown):
-        fact.id = f"f{index}"
+        start = (fact.started - begin) / span * 100
+        width = min(max(fact.seconds / span * 100, _THINNEST), 100.0)
+        fact.id, fact.x, fact.width = f"f{index}", f"{min(start, 100 - width):.2f}", f"{width:.2f}"
     if folder is not None:
         _read_evidence(shown, folder)
     return {
         "begin": _clock(begin),
         "end": _clock(begin + span),
         "said": _said(begun, path, shown, span),
-        "facts": [_bar(fact, begin, span, folder) for fact in shown],
+        "facts": shown,
     }
 
 
@@ -134,16 +138,7 @@ def _chosen(begun: Sequence[Fact], span: float) -> list[Fact]:
         if fact.count or fact.critical or fact.outcome != "observed" or fact.seconds >= span * _NOTED
     ]
     worth.sort(key=lambda fact: (not fact.critical, fact.green, -fact.seconds))
-    return sorted(worth[:MOST_FACTS], key=lambda fact: (fact.started or 0.0, fact.name))
-
-
-def _bar(fact: Fact, begin: float, span: float, folder: Path | None) -> dict[str, Any]:
-    start = ((fact.started or 0.0) - begin) / span * 100
-    width = min(max(fact.seconds / span * 100, _THINNEST), 100.0)
-    file = link(fact.path, folder) if fact.path else None
-    shown = {name: getattr(fact, name) for name in ("id", "name", "outcome", "critical", "exchanges", "more", "count")}
-    bar = {"x": f"{min(start, 100 - width):.2f}", "width": f"{width:.2f}", "took": took(fact.seconds)}
-    return shown | bar | {"file": file}
+    return sorted(worth[:MOST_FACTS], key=lambda fact: (fact.started, fact.name))
 
 
 def _said(begun: Sequence[Fact], path: Sequence[Fact], shown: Sequence[Fact], span: float) -> str:
@@ -168,20 +163,9 @@ def took(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= _FEW_SECONDS else f"{seconds * 1000:.0f} ms"
 
 
-def link(path: str, folder: Path | None) -> dict[str, str]:
-    """Return a file of evidence for the page, with its address where the folder of the run is there."""
-    return {"name": path, "href": href(path) if folder is not None else ""}
-
-
 def href(path: str) -> str:
     """Return the address of an evidence file beside the page; "" for anything that is no such file."""
-    parts = path.split("/")
-    plain = all(part.strip(".") and part.isascii() and _is_plain(part) for part in parts)
-    return path if parts[0] == "evidence" and len(parts) == 2 and plain else ""  # noqa: PLR2004  # A folder and a file.
-
-
-def _is_plain(part: str) -> bool:
-    return part.replace("-", "").replace("_", "").replace(".", "").replace("=", "").replace("+", "").isalnum()
+    return path if _EVIDENCE.fullmatch(path) else ""
 
 
 def _read_evidence(shown: Iterable[Fact], folder: Path) -> None:
@@ -212,8 +196,11 @@ class _Kept(msgspec.Struct):
 
 
 def _exchange(exchange: Mapping[str, Any]) -> dict[str, str]:
-    rest = {name: value for name, value in exchange.items() if name not in {"system", "operation", "at", "seconds"}}
-    details = [f"{name}: {_compact(value)}" for name, value in rest.items() if value not in ({}, [], "", None)]
+    details = [
+        f"{name}: {value if isinstance(value, str) else msgspec.json.encode(value).decode()}"
+        for name, value in exchange.items()
+        if name not in {"system", "operation", "at", "seconds"} and value not in ({}, [], "", None)
+    ]
     seconds = exchange.get("seconds")
     return {
         "at": str(exchange.get("at", "")).partition("T")[2],
@@ -221,7 +208,3 @@ def _exchange(exchange: Mapping[str, Any]) -> dict[str, str]:
         "took": took(seconds) if isinstance(seconds, int | float) else "",
         "detail": "\n".join(details),
     }
-
-
-def _compact(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
