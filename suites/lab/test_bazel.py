@@ -250,7 +250,7 @@ def test_a_connection_may_take_its_time(lab: Lab) -> None:
 @pytest.mark.parametrize("most", [400, 1_000, 5_000, 70_000, 300_000, 800_000])
 def test_a_stream_cut_at_any_byte_is_cut(most: int, compressor: int, lab: Lab) -> None:
     proxy = Proxy(int(section(lab)["grpc"].rpartition(":")[2]), most)
-    through = Cache(f"grpc://127.0.0.1:{proxy.port}", ca_file=None, deadline=5.0)
+    through = Cache(f"grpc://127.0.0.1:{proxy.port}", ca_file=None, deadline=60.0)
     got = through.read(DIGEST, len(BLOB), compressor=compressor)
     assert got.status.ok
     assert got.cut.startswith("the stream ends early: ")

@@ -158,7 +158,7 @@ def test_the_librarys_own_timeout_is_too_slow_as_ours_is(scripted: Scripted, mon
 
 def test_tls_that_fails_says_to_look_at_its_certificate(serve: Callable[..., str]) -> None:
     plain = serve(lambda *_: WELL)
-    s3 = S3(S3Section(endpoint=plain.replace("http:", "https:")), ("any", "any"), deadline=1.0).anew()
+    s3 = S3(S3Section(endpoint=plain.replace("http:", "https:")), ("any", "any"), deadline=60.0).anew()
     with pytest.raises(Unanswered) as raised:
         s3.list_buckets()
     assert "does ca_file of [s3] name who signed its certificate?" in raised.value.next_step

@@ -151,14 +151,15 @@ def test_a_secret_that_is_not_ascii(spell: Callable[[str], str]) -> None:
 @pytest.mark.parametrize(
     ("text", "most"),
     [
-        ("GET /api/v1/namespaces/rustfs/pods?limit=100 answered 200 in 0.012 s; next: look at the log.\n" * 12, 0.05),
+        ("GET /api/v1/namespaces/rustfs/pods?limit=100 answered 200 in 0.012 s; next: look at the log.\n" * 12, 0.1),
         ("%25%32%35&amp;amp;#x41;\\\\x41" * 40, 1.0),
-        ("s3cr3t-that-is-long-0123456789 " * 34, 1.0),
-        ("cr3t-that-is " * 80, 1.0),
+        ("s3cr3t-that-is-long-0123456789 " * 34, 4.0),
+        ("cr3t-that-is " * 80, 4.0),
     ],
     ids=["ordinary", "escapes", "secrets", "fragments"],
 )
 def test_what_redaction_costs(text: str, most: float) -> None:
+    """Milliseconds of the processor a kilobyte: four times what Pythons 3.11 to 3.14 take where two cores are shared by many."""
     redactor = Redactor()
     redactor.learn([f"s3cr3t-that-is-long-012345678{number}" for number in range(6)])
     kilobytes = len(text.encode()) / 1024

@@ -37,7 +37,8 @@ def parsed(source: bytes) -> Node:
     from tree_sitter import Parser
 
     end = time.monotonic() + MOST_SECONDS
-    # Each parse has its own parser. Facts parse in threads of their own, and two threads in one parser end the process.
+    # Each parse has its own parser. Facts parse in threads of their own, and each callback may let another thread run: of two
+    # parses in one parser, the first to end frees the state of the other, which ends the process.
     parser = Parser(_language())
     try:
         tree = parser.parse(lambda at, _: source[at : at + 4096], progress_callback=lambda *_: time.monotonic() > end)
@@ -53,23 +54,27 @@ def tree(text: str) -> Node:
     return parsed(text.encode("utf-8", "surrogatepass"))
 
 
-def unfit(root: Node) -> Iterator[tuple[int, str]]:
-    """Yield the lines (from 0) within which the grammar did not fit, each with its text."""
+def text_of(node: Node, source: bytes) -> str:
+    """Return a node's text in its tree's source. `Node.text` is not asked: tree-sitter 0.26.1 reads memory there that it freed."""
+    return source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+
+def unfit(root: Node, source: bytes) -> Iterator[tuple[int, str]]:
+    """Yield the lines (from 0) of a source within which the grammar did not fit, each with its text."""
     pending = [root]
     while pending:
         node = pending.pop()
         if node.is_error or node.is_missing:
-            text = (node.text or b"").decode("utf-8", "replace")
-            for number, line in enumerate(text.splitlines() or [""]):
+            for number, line in enumerate(text_of(node, source).splitlines() or [""]):
                 yield node.start_point.row + number, line
         elif node.has_error:
             pending += reversed(node.children)
 
 
-def program_of(node: Node) -> bytes | None:
-    """Return the first word of a command, as it stands."""
+def program_of(node: Node, source: bytes) -> str | None:
+    """Return the first word of a command, as it stands in the source."""
     name = next((child for child in node.children if child.type == "command_name"), None)
-    return name.text if name is not None else None
+    return text_of(name, source) if name is not None else None
 
 
 def is_test(node: Node) -> bool:

@@ -83,7 +83,7 @@ def read(text: str) -> Envrc:
         reader.block(root.children, 0)
     except bash.Unread as wrong:
         return Envrc({}, (), (1, str(wrong)))
-    broken = next(bash.unfit(root), None)
+    broken = next(bash.unfit(root, reader.source), None)
     return Envrc(
         reader.values,
         tuple(reader.commands),
@@ -99,7 +99,7 @@ class _Reader:
         self.functions: dict[str, tuple[str, ...]] = {}
 
     def raw(self, node: Node) -> str:
-        return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+        return bash.text_of(node, self.source)
 
     def block(self, nodes: Sequence[Node], depth: int) -> None:
         for node in nodes:
@@ -290,7 +290,7 @@ def _parts(text: str) -> Iterator[Part]:
 
 
 def _of(node: Node, source: bytes) -> Iterator[Part]:
-    raw = source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+    raw = bash.text_of(node, source)
     if node.type in {
         "simple_expansion",
         "expansion",

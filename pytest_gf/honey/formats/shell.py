@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_gf.honey.formats.bash import DEEPEST, Unread, is_test, parsed, program_of, unfit
+from pytest_gf.honey.formats.bash import DEEPEST, Unread, is_test, parsed, program_of, text_of, unfit
 from pytest_gf.honey.formats.commands import Command, Redirect, Script, Word
 from pytest_gf.honey.formats.shell_scope import Scope as _Scope
 from pytest_gf.honey.formats.shell_words import LEAVES, MOVES, moved, unescaped, written_names
@@ -33,7 +33,7 @@ def read_rendered(given: Rendered, known: Mapping[str, str] | None = None) -> Sc
     reader = _Reader(source, given, known or {})
     root = parsed(source)
     reader.sequence(root.children, _Scope())
-    return Script(tuple(reader.commands), tuple(unfit(root)) if root.has_error else ())
+    return Script(tuple(reader.commands), tuple(unfit(root, source)) if root.has_error else ())
 
 
 def lines(script: str) -> Iterator[tuple[int, str]]:
@@ -369,9 +369,7 @@ class _Reader:
         return "".join(made)
 
     def raw(self, node: Node) -> str:
-        return self.given.original(
-            self.source[node.start_byte : node.end_byte].decode("utf-8", "replace"), node.start_byte
-        )
+        return self.given.original(text_of(node, self.source), node.start_byte)
 
     def line(self, node: Node) -> int:
         return self.given.line(node.start_byte, node.start_point.row)
@@ -383,7 +381,7 @@ class _Reader:
         pending = list(nodes)
         while pending:
             node = pending.pop(0)
-            if is_test(node) or (node.type == "command" and program_of(node) in {b"test", b"grep", b"["}):
+            if is_test(node) or (node.type == "command" and program_of(node, self.source) in {"test", "grep", "["}):
                 return " ".join(self.raw(nodes[0]).split())
             if node.type not in {"command_substitution", "do_group"}:
                 pending += node.children
