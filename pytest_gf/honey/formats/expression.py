@@ -25,12 +25,7 @@ _TOKEN = re.compile(
 )
 _ALWAYS = frozenset({True})
 _BOTH = frozenset({True, False})
-_STATUS: dict[str, frozenset[Value]] = {
-    "always": _ALWAYS,
-    "success": _ALWAYS,
-    "failure": _BOTH,
-    "cancelled": _BOTH,
-}
+_STATUS: dict[str, frozenset[Value]] = {"always": _ALWAYS, "success": _ALWAYS, "failure": _BOTH, "cancelled": _BOTH}
 """A job may fail and may be cancelled: both come in life, so both are possible, not unknown."""
 
 Lookup: TypeAlias = Callable[[str], Set]
