@@ -123,17 +123,12 @@ class _Reader:
         return before or (condition if after == "" else after) or None
 
     def branches(self, node: Node, scope: Scope) -> str | None:
-        conditions: list[Node] = []
-        body: list[Node] = []
-        rest: list[Node] = []
-        into = conditions
-        for child in node.children:
-            if child.type == "then":
-                into = body
-            elif child.type in {"elif_clause", "else_clause"}:
-                rest.append(child)
-            elif child.type not in {"if", "elif", "fi", ";", "\n"}:
-                into.append(child)
+        kinds = [child.type for child in node.children]
+        then = kinds.index("then") if "then" in kinds else len(kinds)
+        rest = [child for child in node.children if child.type in {"elif_clause", "else_clause"}]
+        parts = [child for child in node.children[:then] if child.type not in {"if", "elif", ";", "\n"}]
+        conditions = [part for part in parts if part not in rest]
+        body = [part for part in node.children[then + 1 :] if part not in rest]
         for condition in conditions:
             self.statement(condition, replace(scope, conditional=True))
         text = self.tested(conditions)
