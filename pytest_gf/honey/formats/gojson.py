@@ -26,6 +26,8 @@ Members = defaultdict[str, list[Place]]
 Shape = str | list["Shape"] | dict[str, "Shape"]
 """What Go puts a value into: a scalar's kind (``any`` takes all), a slice, a map (``*``), or a struct by folded names."""
 
+_WHOLE = {"uint": (0, 2**64 - 1), "int": (-(2**63), 2**63 - 1)}
+"""The least and the most of Go's whole numbers."""
 _FOLDED = str.maketrans(
     f"{string.ascii_lowercase}\N{LATIN SMALL LETTER LONG S}\N{KELVIN SIGN}", f"{string.ascii_uppercase}SK"
 )
@@ -144,8 +146,12 @@ class Text(Walk):
         kind = self.kind(at)
         if kind == "null" or shape == "any":
             return
-        if isinstance(shape, str):
-            self._conforms_scalar(at, shape, what)
+        if shape == "bytes":
+            self.byte_count([at], what)
+        elif isinstance(shape, str) and shape in _WHOLE:
+            self.integer([at], what, *_WHOLE[shape])
+        elif isinstance(shape, str):
+            self._is(at, shape, what)
         elif isinstance(shape, list):
             self._is(at, "array", what)
             for item in self.items(at):
@@ -155,14 +161,6 @@ class Text(Walk):
             for name, value in self.members(at):
                 inner = shape.get("*", shape.get(folded(name), "any"))
                 self.conforms(value, inner, f"{what}.*" if "*" in shape else f"{what}.{folded(name).lower()}")
-
-    def _conforms_scalar(self, at: Place, shape: str, what: str) -> None:
-        if shape in {"uint", "int"}:
-            self.integer([at], what, *((0, 2**64 - 1) if shape == "uint" else (-(2**63), 2**63 - 1)))
-        elif shape == "bytes":
-            self.byte_count([at], what)
-        else:
-            self._is(at, shape, what)
 
     def byte_count(self, at: Places, what: str) -> int:
         """Return how many bytes a []byte of Go's has: base64, or an array of small numbers. Raises TypeWrong."""

@@ -77,8 +77,7 @@ Node: TypeAlias = Scalar | Items | Table
 
 def read(text: str) -> Node | None:
     """Return the one document in a text; None for an empty one. Raises Malformed, before anything is expanded."""
-    documents = list(_documents(text, most=1))
-    return documents[0] if documents else None
+    return next(iter(read_all(text, most=1)), None)
 
 
 def read_all(text: str, *, most: int = 200) -> list[Node]:
