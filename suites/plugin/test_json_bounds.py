@@ -211,16 +211,12 @@ def test_whole_numbers_and_their_bounds() -> None:
 
 
 def test_what_comes_last_counts() -> None:
-    text = Text(b'["a",null,"b",true,null,false,1,null]')
-    a, nothing, b, yes, _, no, one, last = text.items(0)
+    text = Text(b'["a",null,"b",true,1,null]')
+    a, nothing, b, yes, one, last = text.items(0)
     assert (text.string([a, b], "x"), text.string([a, nothing], "x"), text.string([], "x")) == ("b", "a", "")
-    assert (text.flag([yes], "x"), text.flag([yes, no], "x"), text.flag([yes, nothing], "x")) == (True, False, True)
-    assert text.flag([], "x") is False
     assert (text.integer([one, last], "x"), text.integer([last, one], "x"), text.integer([], "x")) == (None, 1, None)
     with pytest.raises(TypeWrong, match=r"^x is no string, it is bool$"):
         text.string([a, yes], "x")
-    with pytest.raises(TypeWrong, match=r"^x is no bool, it is number$"):
-        text.flag([one], "x")
 
 
 def test_slices_merge_as_gos_do() -> None:

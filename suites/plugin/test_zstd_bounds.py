@@ -128,7 +128,7 @@ def test_blocks_that_are_refused() -> None:
         )
 
 
-@pytest.mark.parametrize("count", [1, 2, zstd.SMALL - 1, zstd.SMALL, zstd.SMALL + 1, 40])
+@pytest.mark.parametrize("count", [1, 2, zstd.AT_ONCE - 1, zstd.AT_ONCE, zstd.AT_ONCE + 1, 40])
 @pytest.mark.parametrize("step", [1, 7, 1 << 30])
 @pytest.mark.parametrize("checked", [False, True])
 def test_frames_of_few_and_of_many_blocks(count: int, step: int, checked: bool) -> None:
@@ -171,7 +171,7 @@ def test_a_frame_promises_no_more_than_its_blocks_hold() -> None:
     most = 2 * zstd.MOST_BLOCK
     two = (rle(zstd.MOST_BLOCK), rle(zstd.MOST_BLOCK, last=True))
     assert decoded(sized(most, *two)) == b"a" * most
-    assert refused(sized(most + 1, *two)) == f"header: {most + 1} bytes promised, where its blocks hold {most} at most"
+    assert refused(sized(most + 1, *two)).startswith("corrupt: frame 1: ")
     assert refused(sized(1, raw(b"ab"))).startswith("corrupt: frame 1: ")
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
-Document = Mapping[str, Any]
+from pytest_gf.honey.formats.pods import Document, spec
+
 Labels = Mapping[str, str]
 NAME_FIELD = "metadata.name"
 
@@ -16,23 +16,25 @@ def nodes_of(volume: Document, nodes: Mapping[str, Labels]) -> tuple[str, ...] |
     ``nodes``: labels by name. The terms are alternatives, each asks for all of its expressions, and an empty one fits
     no node. Raises ValueError for an operator that nobody knows.
     """
-    required = ((volume.get("spec") or {}).get("nodeAffinity") or {}).get("required")
+    required = _required(volume)
     if not required:
         return None
-    terms: list[Document] = list(required.get("nodeSelectorTerms") or ())
+    terms = required.get("nodeSelectorTerms") or ()
     return tuple(sorted(name for name, labels in nodes.items() if any(_fits(term, name, labels) for term in terms)))
 
 
 def is_one_nodes(volume: Document) -> bool:
     """Tell whether a volume is a folder or a disk of one node, whatever its affinity says."""
-    spec = volume.get("spec") or {}
-    return "hostPath" in spec or "local" in spec
+    return not {"hostPath", "local"}.isdisjoint(spec(volume))
 
 
 def in_words(volume: Document) -> str:
     """Return the affinity in a few words, "" where there is none."""
-    required = ((volume.get("spec") or {}).get("nodeAffinity") or {}).get("required") or {}
-    return " or ".join(_term(term) for term in required.get("nodeSelectorTerms") or ())
+    return " or ".join(map(_term, _required(volume).get("nodeSelectorTerms") or ()))
+
+
+def _required(volume: Document) -> Document:
+    return (spec(volume).get("nodeAffinity") or {}).get("required") or {}
 
 
 def _term(term: Document) -> str:
@@ -54,28 +56,25 @@ def _all(expressions: Iterable[Document], labels: Labels) -> bool:
 
 def _holds(expression: Document, value: str | None) -> bool:
     operator, values = str(expression["operator"]), list(expression.get("values") or ())
-    tests: Mapping[str, Callable[[], bool]] = {
-        "In": lambda: value in values,
-        "NotIn": lambda: value not in values,
-        "Exists": lambda: value is not None,
-        "DoesNotExist": lambda: value is None,
-        "Gt": lambda: _number(value) > _number(values[0]),
-        "Lt": lambda: _number(value) < _number(values[0]),
+    if operator in {"Gt", "Lt"} and len(values) == 1:
+        number, other = _number(value or ""), _number(values[0])
+        if number is None or other is None:
+            return False
+        return number > other if operator == "Gt" else number < other
+    tests = {
+        "In": value in values,
+        "NotIn": value not in values,
+        "Exists": value is not None,
+        "DoesNotExist": value is None,
     }
-    if operator not in tests or (operator in {"Gt", "Lt"} and len(values) != 1):
+    if operator not in tests:
         raise ValueError(f"{_term({'matchExpressions': [expression]})}: no operator of Kubernetes")
+    return tests[operator]
+
+
+def _number(text: str) -> int | None:
+    """Return a label's number. One that is none fits nothing (Kubernetes, selection.Requirement)."""
     try:
-        return tests[operator]()
-    except _NoNumber:
-        return False
-
-
-class _NoNumber(Exception):
-    """A label that is compared as a number and is none: it fits nothing (Kubernetes, selection.Requirement)."""
-
-
-def _number(value: str | None) -> int:
-    try:
-        return int(value or "")
+        return int(text)
     except ValueError:
-        raise _NoNumber from None
+        return None

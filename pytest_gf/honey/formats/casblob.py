@@ -105,14 +105,8 @@ def plain(data: bytes | memoryview) -> bytes | None:
     if len(data) <= _ONE_CHUNK.size:
         return None
     magic, frame, logical, compression, chunk_size, count, first, end = _ONE_CHUNK.unpack_from(data)
-    if (magic, frame, compression, count, first, end) != (
-        MAGIC,
-        _ONE_CHUNK.size - _BEFORE_FRAME,
-        ZSTD,
-        2,
-        _ONE_CHUNK.size,
-        len(data),
-    ):
+    size = _ONE_CHUNK.size
+    if (magic, frame, compression, count, first, end) != (MAGIC, size - _BEFORE_FRAME, ZSTD, 2, size, len(data)):
         return None
     return zstd.whole(data[first:], logical, MOST_WINDOW) if 0 < logical <= min(chunk_size, HELD) else None
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pytest_gf.honey.formats import nixbase32
+import msgspec
+
+from pytest_gf.honey.formats import narinfo, nixbase32
 from pytest_gf.honey.formats.contentaddress import ContentAddress
 from pytest_gf.honey.formats.nar import Regular, write
-from pytest_gf.honey.formats.narinfo import NarInfo
 
 STORE = "/nix/store"
 MOST = 1_000
 """Paths of one closure."""
-STORE_HASH, SHA256 = 20, 32
+STORE_HASH = 20
 """Bytes."""
 LARGE = 80_000
 """Bytes of a file whose archive Attic cuts into chunks. An archive below 64 KiB is one object."""
@@ -29,6 +28,15 @@ _PATH = re.compile(rf"{STORE}/[{nixbase32.ALPHABET}]{{32}}-[0-9A-Za-z+.?=_-]{{1,
 
 class Malformed(ValueError):
     """No closure. The message is one line."""
+
+
+class _Info(msgspec.Struct, rename="camel"):
+    """What Nix prints of a store path, as far as it is read."""
+
+    nar_size: Annotated[int, msgspec.Meta(gt=0)]
+    nar_hash: Any = None
+    references: list[Annotated[str, msgspec.Meta(pattern=rf"^{_PATH.pattern}\Z")]] = []
+    ca: str | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Member:
     ca: str | None = None
 
     @classmethod
-    def of(cls, info: NarInfo) -> Member:
+    def of(cls, info: narinfo.NarInfo) -> Member:
         """Return the member that a narinfo tells of."""
         ca = str(info.ca) if info.ca is not None else None
         return cls(info.store_path, info.references, info.nar_hash, info.nar_size, ca)
@@ -68,13 +76,11 @@ def read(data: bytes) -> tuple[Member, ...]:
         document = json.loads(data)
     except (ValueError, RecursionError):
         raise Malformed("expected the JSON of `nix path-info -r --json`") from None
-    pairs = (
-        [(info.get("path"), info) for info in document if isinstance(info, dict)] if isinstance(document, list) else []
-    )
-    pairs = list(document.items()) if isinstance(document, dict) else pairs
-    if not 0 < len(pairs) <= MOST or (isinstance(document, list) and len(pairs) != len(document)):
-        raise Malformed(f"expected 1 to {MOST} store paths")
-    return whole([_member(path, info) for path, info in pairs])
+    if isinstance(document, list) and all(isinstance(info, dict) for info in document):
+        document = [(info.get("path"), info) for info in document]
+    else:
+        document = document.items() if isinstance(document, dict) else ()
+    return whole([_member(path, info) for path, info in document])
 
 
 def whole(members: Sequence[Member]) -> tuple[Member, ...]:
@@ -89,41 +95,18 @@ def whole(members: Sequence[Member]) -> tuple[Member, ...]:
     return tuple(members)
 
 
-def _member(path: Any, info: Any) -> Member:
-    if not isinstance(path, str) or not _PATH.fullmatch(path) or not isinstance(info, dict):
+def _member(path: Any, document: Any) -> Member:
+    if not isinstance(path, str) or not _PATH.fullmatch(path) or not isinstance(document, dict):
         raise Malformed(f"{str(path)[:80]!r} is no store path")
-    size, references, ca = info.get("narSize"), info.get("references", []), info.get("ca")
-    good = isinstance(references, list) and (ca is None or isinstance(ca, str))
-    if (
-        not isinstance(size, int)
-        or size <= 0
-        or not good
-        or not all(isinstance(reference, str) and _PATH.fullmatch(reference) for reference in references)
-    ):
-        raise Malformed(f"{path}: expected narSize and references")
-    return Member(
-        path,
-        tuple(reference.removeprefix(f"{STORE}/") for reference in references),
-        _hash(path, info),
-        size,
-        ca or None,
-    )
-
-
-def _hash(path: str, info: Mapping[str, Any]) -> bytes:
-    """Return a hash as ``sha256:…`` in base 32 or 16, or ``sha256-…`` in base 64."""
-    text = str(info.get("narHash"))
     try:
-        if text.startswith("sha256-"):
-            made = base64.b64decode(text[7:], validate=True)
-        else:
-            value = text.removeprefix("sha256:")
-            made = bytes.fromhex(value) if len(value) == 2 * SHA256 else nixbase32.decode(value)
-    except (ValueError, binascii.Error):
-        made = b""
-    if len(made) != SHA256:
-        raise Malformed(f"{path}: expected narHash, a SHA-256")
-    return made
+        info = msgspec.convert(document, _Info)
+        digest = narinfo.nar_hash(str(info.nar_hash))
+    except msgspec.ValidationError:
+        raise Malformed(f"{path}: expected narSize and references") from None
+    except narinfo.Malformed:
+        raise Malformed(f"{path}: expected narHash, a SHA-256") from None
+    references = tuple(reference.removeprefix(f"{STORE}/") for reference in info.references)
+    return Member(path, references, digest, info.nar_size, info.ca or None)
 
 
 def fresh_pair(salt: bytes) -> Iterator[tuple[Member, bytes]]:

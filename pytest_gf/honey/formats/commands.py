@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_gf.honey.formats.templates import HOLE
 
@@ -56,3 +56,25 @@ class Script:
 
     commands: tuple[Command, ...]
     broken: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where a statement stands, as `Command` has it; ``conditional``: a run may not come to it."""
+
+    guard: str = ""
+    conditional: bool = False
+    function: str = ""
+    broken: bool = False
+    redirects: tuple[Redirect, ...] = ()
+    fed: Command | None = None
+    depth: int = 0
+
+    def behind(self, text: str) -> Scope:
+        """Return the scope behind a condition too."""
+        return replace(self, guard=self.guard or text, conditional=True, fed=None)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether every run comes to it, in the order in which it stands."""
+        return not self.conditional and not self.function

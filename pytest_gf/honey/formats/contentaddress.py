@@ -49,13 +49,13 @@ def parse(text: str) -> ContentAddress:
         algorithm, colon, value = rest.partition(":")
         if rest == text or not colon or algorithm not in SIZES:
             continue
-        digest = _digest(value, SIZES[algorithm])
+        digest = digest_of(value, SIZES[algorithm])
         if digest is not None and (method != "text" or algorithm == "sha256"):
             return ContentAddress(method, algorithm, digest)
     raise Malformed(f"{text[:120]!r} is no content address (text:sha256:HASH, fixed:r:sha256:HASH)")
 
 
-def _digest(text: str, size: int) -> bytes | None:
+def digest_of(text: str, size: int) -> bytes | None:
     """Return the bytes of a hash in hexadecimal, Nix's base 32 or base 64, told apart by their length; None where it is none."""
     try:
         if len(text) == 2 * size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,8 +79,7 @@ class Values:
             return parts
         if text.kind(at) != ("object" if kind == "object" else "array"):
             raise TypeWrong("an output's type has no parts")
-        named: Iterable[tuple[str | int, Place]] = text.members(at) if kind == "object" else enumerate(text.items(at))
-        for name, place in named:
+        for name, place in self._named(at, kind):
             parts[unicodedata.normalize("NFC", name) if isinstance(name, str) else name] = yield self._type(place)
         return parts
 
@@ -95,14 +94,14 @@ class Values:
         else:
             if kind != ("object" if of.kind in {"map", "object"} else "array"):
                 raise TypeWrong("an output's value is not of its type")
-            yield self._inner(self._named(at, kind), of)
+            yield self._inner(at, kind, of)
 
     def _named(self, at: Place, kind: str) -> Iterator[tuple[str | int, Place]]:
         yield from self._text.members(at) if kind == "object" else enumerate(self._text.items(at))
 
-    def _inner(self, named: Iterable[tuple[str | int, Place]], of: Type) -> Steps:
+    def _inner(self, at: Place, kind: str, of: Type) -> Steps:
         count = 0
-        for name, place in named:
+        for name, place in self._named(at, kind):
             inner = of.of if of.of is not None else of.parts.get(name)
             if inner is None:
                 raise TypeWrong("an output's value has a member that its type has not")

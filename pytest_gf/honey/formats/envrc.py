@@ -25,6 +25,8 @@ DEEPEST = 20
 _DEFAULTED = linear(r"(?s)^:\s+\"?\$\{([A-Za-z_]\w*):?=(.*)\}\"?\s*$")
 _NAME = linear(r"^[A-Za-z_]\w*")
 _LOOPS = frozenset({"for_statement", "c_style_for_statement", "while_statement"})
+_SUBSTITUTIONS = ("command_substitution", "process_substitution")
+_HOLES = frozenset({"simple_expansion", "expansion", "arithmetic_expansion", "array", *_SUBSTITUTIONS})
 _BLOCKS = frozenset({"program", "compound_statement", "redirected_statement", "do_group"})
 
 
@@ -108,10 +110,9 @@ class _Reader:
     def statement(self, node: Node, depth: int) -> None:
         if depth > bash.DEEPEST:
             raise bash.Unread(f"commands stand in one another deeper than {bash.DEEPEST}")
-        line, kind = node.start_point.row + 1, node.type
+        kind = node.type
         if kind in {"command", "declaration_command", "variable_assignment", "variable_assignments", "unset_command"}:
-            self.commands.append((line, self.raw(node)))
-            self.simple(node, line, kind)
+            self.simple(node, node.start_point.row + 1)
         elif kind == "if_statement":
             self.branches(node, depth)
         elif kind == "case_statement":
@@ -123,17 +124,15 @@ class _Reader:
         elif kind in _BLOCKS or node.is_error:
             self.block(node.children, depth + 1)
 
-    def simple(self, node: Node, line: int, kind: str) -> None:
-        if kind == "command":
+    def simple(self, node: Node, line: int) -> None:
+        self.commands.append((line, self.raw(node)))
+        if node.type == "command":
             self.command(self.raw(node), line)
-        elif kind == "unset_command":
-            for child in node.children:
-                if child.is_named:
-                    self.values.pop(self.raw(child), None)
-        else:
-            for child in [node] if kind == "variable_assignment" else node.children:
-                if child.type == "variable_assignment":
-                    self.assign(self.raw(child), line)
+        for child in [node] if node.type == "variable_assignment" else node.children:
+            if node.type == "unset_command" and child.is_named:
+                self.values.pop(self.raw(child), None)
+            elif node.type != "command" and child.type == "variable_assignment":
+                self.assign(self.raw(child), line)
 
     def command(self, text: str, line: int) -> None:
         """Take in what a command assigns: ``: ${X:=default}``, or a function that was defined above."""
@@ -181,33 +180,28 @@ class _Reader:
         self.merge([self.values, {**self.values, **before}])
 
     def branches(self, node: Node, depth: int) -> None:
-        """Go through an if: a variable may be whatever one of its branches left."""
-        before, ends = dict(self.values), list[Values]()
-        body: list[Node] = []
-        has_else = seen_then = False
-        for child in node.children:
-            if child.type in {"elif_clause", "else_clause"}:
-                self.values = dict(before)
-                self.block([part for part in child.children if part.type not in {"elif", "else", "then"}], depth + 1)
-                ends.append(self.values)
-                has_else = has_else or child.type == "else_clause"
-            elif seen_then:
-                body.append(child)
-            seen_then = seen_then or child.type == "then"
-        self.values = dict(before)
-        self.block(body, depth + 1)
-        self.merge([self.values, *ends] + ([] if has_else else [before]))
+        kinds = [child.type for child in node.children]
+        clauses = [child for child in node.children if child.type in {"elif_clause", "else_clause"}]
+        own = node.children[kinds.index("then") + 1 :] if "then" in kinds else []
+        bodies = [[child for child in own if child not in clauses]]
+        bodies += [
+            [part for part in clause.children if part.type not in {"elif", "else", "then"}] for clause in clauses
+        ]
+        self.alternatives(bodies, depth, is_whole="else_clause" in kinds)
 
     def cases(self, node: Node, depth: int) -> None:
-        """Go through a case: a variable may be whatever one of its items left."""
-        before, ends, is_whole = dict(self.values), list[Values](), False
-        for item in node.children:
-            if item.type == "case_item":
-                self.values = dict(before)
-                self.block(item.children, depth + 1)
-                ends.append(self.values)
-                is_whole = is_whole or self.raw(item).lstrip("( ").startswith("*)")
-        self.merge(ends + ([] if is_whole else [before]))
+        items = [item for item in node.children if item.type == "case_item"]
+        is_whole = any(self.raw(item).lstrip("( ").startswith("*)") for item in items)
+        self.alternatives([item.children for item in items], depth, is_whole=is_whole)
+
+    def alternatives(self, bodies: Sequence[Sequence[Node]], depth: int, *, is_whole: bool) -> None:
+        """Go through bodies of which a run takes one, or none of them: a variable may be whatever one of them left."""
+        before, ends = self.values, list[Values]()
+        for body in bodies:
+            self.values = dict(before)
+            self.block(body, depth + 1)
+            ends.append(self.values)
+        self.merge(ends if is_whole else [*ends, before])
 
     def merge(self, ends: Sequence[Values]) -> None:
         """Keep what each variable may be where several ways meet; empty where a way does not assign it."""
@@ -291,14 +285,7 @@ def _parts(text: str) -> Iterator[Part]:
 
 def _of(node: Node, source: bytes) -> Iterator[Part]:
     raw = bash.text_of(node, source)
-    if node.type in {
-        "simple_expansion",
-        "expansion",
-        "command_substitution",
-        "arithmetic_expansion",
-        "process_substitution",
-        "array",
-    }:
+    if node.type in _HOLES:
         yield Hole(raw)
     elif node.type == "raw_string":
         yield raw[1:-1]

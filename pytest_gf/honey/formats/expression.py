@@ -5,9 +5,9 @@ Syntax and comparison as https://docs.github.com/actions/reference/evaluate-expr
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from enum import Enum
 from itertools import product
 from typing import TypeAlias
@@ -25,13 +25,12 @@ _TOKEN = re.compile(
 )
 _ALWAYS = frozenset({True})
 _BOTH = frozenset({True, False})
-_STATUS: dict[str, frozenset[Value]] = {
-    "always": _ALWAYS,
-    "success": _ALWAYS,
-    "failure": _BOTH,
-    "cancelled": _BOTH,
-}
+_STATUS: dict[str, frozenset[Value]] = {"always": _ALWAYS, "success": _ALWAYS, "failure": _BOTH, "cancelled": _BOTH}
 """A job may fail and may be cancelled: both come in life, so both are possible, not unknown."""
+_CONSTANTS: dict[str, Value] = {"true": True, "false": False, "null": None}
+_LEVELS = (("||",), ("&&",), ("==", "!=", "<", "<=", ">", ">="))
+"""The signs between two values, those that bind least first."""
+_LOGIC = {"||": values.either, "&&": values.both}
 
 Lookup: TypeAlias = Callable[[str], Set]
 """From ``github.ref``, in lower case, to what it may be."""
@@ -75,10 +74,9 @@ def texts(text: str, lookup: Lookup) -> Set:
         if len(parts) > values.MOST:
             return frozenset({UNKNOWN})
     parts.append(frozenset({text[end:]}))
-    made: set[Value] = set()
-    for words in product(*parts) if _few(parts) else ():
-        made.add(_together([word for word in words if word != ""]))
-    return values.bounded(made or {UNKNOWN})
+    if not 0 < math.prod(map(len, parts)) <= values.MOST:
+        return frozenset({UNKNOWN})
+    return values.bounded(_together([word for word in words if word != ""]) for words in product(*parts))
 
 
 def _together(words: list[Value]) -> Value:
@@ -90,13 +88,6 @@ def _together(words: list[Value]) -> Value:
     return "".join(values.shown(word) for word in words)
 
 
-def _few(parts: Iterable[Set]) -> bool:
-    count = 1
-    for part in parts:
-        count *= len(part)
-    return count <= values.MOST
-
-
 def _evaluated(text: str, lookup: Lookup) -> Set:
     try:
         return _Parser(text, lookup).whole()
@@ -104,16 +95,11 @@ def _evaluated(text: str, lookup: Lookup) -> Set:
         return frozenset({UNKNOWN})
 
 
-@dataclass(frozen=True)
-class _Token:
-    kind: str
-    text: str
-
-
-def _tokens(text: str) -> list[_Token]:
+def _tokens(text: str) -> list[tuple[str, str]]:
+    """Return kinds and texts; the last one's kind is "end"."""
     if len(text) > LONGEST:
         raise NoExpression("too long")
-    tokens: list[_Token] = []
+    tokens: list[tuple[str, str]] = []
     at = 0
     end = len(text.rstrip())
     while at < end:
@@ -121,9 +107,9 @@ def _tokens(text: str) -> list[_Token]:
         if match is None:
             raise NoExpression(f"not understood: {text[at : at + 20]!r}")
         kind = str(match.lastgroup)
-        tokens.append(_Token(kind, match[kind]))
+        tokens.append((kind, match[kind]))
         at = match.end()
-    return tokens
+    return [*tokens, ("end", "")]
 
 
 class _Parser:
@@ -136,42 +122,45 @@ class _Parser:
         self.depth = 0
 
     def whole(self) -> Set:
-        result = self._either()
-        if self.at != len(self.tokens):
-            raise NoExpression("something follows the expression")
+        result = self._nested()
+        self._take("end", "something follows the expression")
         return result
 
     def _sign(self, *signs: str) -> str:
         """Take one of these signs, or nothing ("")."""
-        if self.at < len(self.tokens) and self.tokens[self.at].kind == "sign" and self.tokens[self.at].text in signs:
-            self.at += 1
-            return self.tokens[self.at - 1].text
-        return ""
+        kind, text = self.tokens[self.at]
+        if kind != "sign" or text not in signs:
+            return ""
+        self.at += 1
+        return text
 
     def _must(self, sign: str) -> None:
         if not self._sign(sign):
             raise NoExpression(f"{sign} is missing")
 
-    def _either(self) -> Set:
+    def _take(self, kinds: str, otherwise: str) -> tuple[str, str]:
+        """Take a token of one of these kinds."""
+        token = self.tokens[self.at]
+        if token[0] not in kinds.split("|"):
+            raise NoExpression(otherwise)
+        self.at += 1
+        return token
+
+    def _nested(self) -> Set:
         self.depth += 1
         if self.depth > DEEPEST:
             raise NoExpression("nested too deeply")
-        left = self._both()
-        while self._sign("||"):
-            left = values.either(left, self._both())
+        value = self._operation(0)
         self.depth -= 1
-        return left
+        return value
 
-    def _both(self) -> Set:
-        left = self._compared()
-        while self._sign("&&"):
-            left = values.both(left, self._compared())
-        return left
-
-    def _compared(self) -> Set:
-        left = self._negated()
-        while sign := self._sign("==", "!=", "<", "<=", ">", ">="):
-            left = values.compare(sign, left, self._negated())
+    def _operation(self, level: int) -> Set:
+        if level == len(_LEVELS):
+            return self._negated()
+        left = self._operation(level + 1)
+        while sign := self._sign(*_LEVELS[level]):
+            right = self._operation(level + 1)
+            left = _LOGIC[sign](left, right) if sign in _LOGIC else values.compare(sign, left, right)
         return left
 
     def _negated(self) -> Set:
@@ -179,26 +168,25 @@ class _Parser:
         while self._sign("!"):
             count += 1
         value = self._value()
-        return value if count == 0 else values.negated(value) if count % 2 else values.negated(values.negated(value))
+        for _ in range(count):
+            value = values.negated(value)
+        return value
 
     def _value(self) -> Set:
         if self._sign("("):
-            value = self._either()
+            value = self._nested()
             self._must(")")
             return self._below(value)
-        if self.at >= len(self.tokens) or self.tokens[self.at].kind == "sign":
-            raise NoExpression("a value is missing")
-        token = self.tokens[self.at]
-        self.at += 1
-        if token.kind == "text":
-            return frozenset({token.text.replace("''", "'")})
-        if token.kind == "number":
-            return frozenset({Number(float(int(token.text, 0)) if "x" in token.text else float(token.text))})
-        return self._named(token.text.lower())
+        kind, text = self._take("text|number|name", "a value is missing")
+        if kind == "text":
+            return frozenset({text.replace("''", "'")})
+        if kind == "number":
+            return frozenset({Number(float(int(text, 0) if "x" in text else text))})
+        return self._named(text.lower())
 
     def _named(self, name: str) -> Set:
-        if name in {"true", "false", "null"}:
-            return frozenset({{"true": True, "false": False, "null": None}[name]})
+        if name in _CONSTANTS:
+            return frozenset({_CONSTANTS[name]})
         if self._sign("("):
             return self._below(self._called(name))
         path, known = name, True
@@ -213,14 +201,11 @@ class _Parser:
         if sign == ".":
             if self._sign("*"):
                 return None
-            if self.at >= len(self.tokens) or self.tokens[self.at].kind != "name":
-                raise NoExpression("a name is missing after the dot")
-            self.at += 1
-            return self.tokens[self.at - 1].text.lower()
+            return self._take("name", "a name is missing after the dot")[1].lower()
         if self._sign("*"):
             self._must("]")
             return None
-        index = self._either()
+        index = self._nested()
         self._must("]")
         only = next(iter(index)) if len(index) == 1 else None
         return only.lower() if isinstance(only, str) else None
@@ -237,5 +222,5 @@ class _Parser:
         while not self._sign(")"):
             if given:
                 self._must(",")
-            given.append(self._either())
+            given.append(self._nested())
         return _STATUS[name] if name in _STATUS else values.call(name, given)

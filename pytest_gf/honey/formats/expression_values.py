@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import product
-from typing import TypeAlias
+from itertools import chain, product
+from typing import Any, TypeAlias
 
 MOST = 64
 """Values of one set; more of them are UNKNOWN."""
@@ -40,12 +40,9 @@ UNKNOWN = Unknown.UNKNOWN
 Value: TypeAlias = str | Number | bool | tuple[str, ...] | Named | Unknown | None
 Set: TypeAlias = frozenset[Value]
 
-_ORDER: Mapping[str, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+_ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge
+}  # fmt: skip
 _FIELD = re.compile(r"\{(\d+)\}")
 
 
@@ -57,11 +54,9 @@ def bounded(possible: Iterable[Value]) -> Set:
 
 def truthy(value: Value) -> bool:
     """Return whether GitHub takes a known value for true."""
-    return (
-        value not in {False, None, ""}
-        and value != Number(0.0)
-        and not (isinstance(value, Number) and math.isnan(value.value))
-    )
+    if isinstance(value, Number):
+        return bool(value.value) and not math.isnan(value.value)
+    return value not in {False, None, ""}
 
 
 def shown(value: Value) -> str:
@@ -75,29 +70,14 @@ def shown(value: Value) -> str:
 
 def either(left: Set, right: Set) -> Set:
     """``left || right``. Where left is unknown, what right says is possible too, and only that is known."""
-    possible: set[Value] = set()
-    for one in left:
-        if one is UNKNOWN:
-            possible.add(UNKNOWN)
-            possible.update(value for value in right if value is not UNKNOWN and truthy(value))
-        elif truthy(one):
-            possible.add(one)
-        else:
-            possible.update(right)
-    return bounded(possible)
+    of_unknown = {UNKNOWN, *(value for value in right if value is not UNKNOWN and truthy(value))}
+    return bounded(chain(*(of_unknown if one is UNKNOWN else {one} if truthy(one) else right for one in left)))
 
 
 def both(left: Set, right: Set) -> Set:
     """``left && right``. An unknown left with a false right is false, whichever of the two it is."""
-    possible: set[Value] = set()
-    for one in left:
-        if one is UNKNOWN:
-            possible.update(UNKNOWN if value is UNKNOWN or truthy(value) else value for value in right)
-        elif truthy(one):
-            possible.update(right)
-        else:
-            possible.add(one)
-    return bounded(possible)
+    of_unknown = {UNKNOWN if value is UNKNOWN or truthy(value) else value for value in right}
+    return bounded(chain(*(of_unknown if one is UNKNOWN else right if truthy(one) else {one} for one in left)))
 
 
 def negated(operand: Set) -> Set:
@@ -118,8 +98,7 @@ def _compared(sign: str, one: Value, other: Value) -> Value:
     if sign in {"==", "!="}:
         return _equal(one, other) is (sign == "==")
     if isinstance(one, str) and isinstance(other, str):
-        low, high = one.casefold(), other.casefold()
-        return {"<": low < high, "<=": low <= high, ">": low > high, ">=": low >= high}[sign]
+        return _ORDER[sign](one.casefold(), other.casefold())
     return _ORDER[sign](_number(one), _number(other))
 
 
@@ -146,21 +125,16 @@ def _number(value: Value) -> float:
         return value.value
     if value is None or isinstance(value, bool):
         return float(bool(value))
-    if isinstance(value, str):
-        try:
-            return float(value.strip() or 0)
-        except ValueError:
-            return math.nan
-    return math.nan
+    try:
+        return float(value.strip() or 0) if isinstance(value, str) else math.nan
+    except ValueError:
+        return math.nan
 
 
 def call(name: str, given: Sequence[Set]) -> Set:
     """Return what a function may give; UNKNOWN for one that depends on the run, or on what is unknown."""
     function = _FUNCTIONS.get(name)
-    count = 1
-    for argument in given:
-        count *= len(argument)
-    if function is None or not given or count > MOST:
+    if function is None or not given or math.prod(map(len, given)) > MOST:
         return frozenset({UNKNOWN})
     return bounded(
         UNKNOWN if any(word is UNKNOWN or isinstance(word, Named) for word in words) else function(words)
@@ -174,15 +148,11 @@ def _contains(words: tuple[Value, ...]) -> Value:
     search, item = words
     if isinstance(search, tuple):
         return any(_equal(element, item) for element in search)
-    return shown(item).casefold() in shown(search).casefold()
+    return _folded(item) in _folded(search)
 
 
-def _starts(words: tuple[Value, ...]) -> Value:
-    return shown(words[0]).casefold().startswith(shown(words[-1]).casefold())
-
-
-def _ends(words: tuple[Value, ...]) -> Value:
-    return shown(words[0]).casefold().endswith(shown(words[-1]).casefold())
+def _folded(value: Value) -> str:
+    return shown(value).casefold()
 
 
 def _format(words: tuple[Value, ...]) -> Value:
@@ -207,8 +177,8 @@ def _from_json(words: tuple[Value, ...]) -> Value:
 
 _FUNCTIONS: Mapping[str, Callable[[tuple[Value, ...]], Value]] = {
     "contains": _contains,
-    "startswith": _starts,
-    "endswith": _ends,
+    "startswith": lambda words: _folded(words[0]).startswith(_folded(words[-1])),
+    "endswith": lambda words: _folded(words[0]).endswith(_folded(words[-1])),
     "format": _format,
     "fromjson": _from_json,
 }

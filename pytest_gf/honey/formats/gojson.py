@@ -8,6 +8,8 @@ A value is a place in the text; a member that is given more than once has severa
 from __future__ import annotations
 
 import re
+import string
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Literal
@@ -20,9 +22,15 @@ MOST_REPEATS = 64
 """How often one member may be given in one place; a real one is given once."""
 
 Places = Sequence[Place]
+Members = defaultdict[str, list[Place]]
 Shape = str | list["Shape"] | dict[str, "Shape"]
 """What Go puts a value into: a scalar's kind (``any`` takes all), a slice, a map (``*``), or a struct by folded names."""
 
+_WHOLE = {"uint": (0, 2**64 - 1), "int": (-(2**63), 2**63 - 1)}
+"""The least and the most of Go's whole numbers."""
+_FOLDED = str.maketrans(
+    f"{string.ascii_lowercase}\N{LATIN SMALL LETTER LONG S}\N{KELVIN SIGN}", f"{string.ascii_uppercase}SK"
+)
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 Kind = Literal["empty", "too-large", "bom", "html", "not-json", "too-deep", "not-an-object", "too-much"]
 UNREAD: frozenset[Kind] = frozenset({"too-large", "too-much"})
@@ -56,9 +64,9 @@ class TypeWrong(ValueError):
 class Text(Walk):
     """A JSON text that is well formed, read into Go's types."""
 
-    def struct(self, at: Places, shape: Mapping[str, Shape], what: str) -> dict[str, list[Place]]:
-        """Return the places of a struct's members, by their names in lower case. Raises TypeWrong."""
-        members: dict[str, list[Place]] = {}
+    def struct(self, at: Places, shape: Mapping[str, Shape], what: str) -> Members:
+        """Return the places of a struct's members, by their names in lower case; none for one that is not given. Raises TypeWrong."""
+        members = Members(list)
         for place in at:
             if self.kind(place) == "null":
                 continue
@@ -66,9 +74,8 @@ class Text(Walk):
             for name, value in self.members(place):
                 known = folded(name)
                 if known in shape:
-                    places = members.setdefault(known.lower(), [])
-                    places.append(value)
-                    if len(places) > MOST_REPEATS:
+                    members[known.lower()].append(value)
+                    if len(members[known.lower()]) > MOST_REPEATS:
                         raise TooMuch(f"a member that is given more than {MOST_REPEATS} times")
         return members
 
@@ -118,15 +125,6 @@ class Text(Walk):
         """Yield the strings of a slice."""
         return (self.string(places, what) for places in self.slice(at, what))
 
-    def flag(self, at: Places, what: str) -> bool:
-        """Return a bool."""
-        value = False
-        for place in at:
-            if self.kind(place) != "null":
-                self._is(place, "bool", what)
-                value = self.data[place] == ord("t")
-        return value
-
     def integer(self, at: Places, what: str, least: int = 0, most: int = 2**64 - 1) -> int | None:
         """Return a whole number, None where there is none, or ``null`` came last. Raises TypeWrong."""
         value = None
@@ -148,8 +146,12 @@ class Text(Walk):
         kind = self.kind(at)
         if kind == "null" or shape == "any":
             return
-        if isinstance(shape, str):
-            self._conforms_scalar(at, shape, what)
+        if shape == "bytes":
+            self.byte_count([at], what)
+        elif isinstance(shape, str) and shape in _WHOLE:
+            self.integer([at], what, *_WHOLE[shape])
+        elif isinstance(shape, str):
+            self._is(at, shape, what)
         elif isinstance(shape, list):
             self._is(at, "array", what)
             for item in self.items(at):
@@ -159,14 +161,6 @@ class Text(Walk):
             for name, value in self.members(at):
                 inner = shape.get("*", shape.get(folded(name), "any"))
                 self.conforms(value, inner, f"{what}.*" if "*" in shape else f"{what}.{folded(name).lower()}")
-
-    def _conforms_scalar(self, at: Place, shape: str, what: str) -> None:
-        if shape in {"uint", "int"}:
-            self.integer([at], what, *((0, 2**64 - 1) if shape == "uint" else (-(2**63), 2**63 - 1)))
-        elif shape == "bytes":
-            self.byte_count([at], what)
-        else:
-            self._is(at, shape, what)
 
     def byte_count(self, at: Places, what: str) -> int:
         """Return how many bytes a []byte of Go's has: base64, or an array of small numbers. Raises TypeWrong."""
@@ -189,12 +183,12 @@ class Text(Walk):
 def read(body: bytes, largest: int) -> Text:
     """Return a JSON object's text of at most ``largest`` bytes. Raises Malformed, and nothing else."""
     kind, offset, text = _read(body, largest)
-    if kind is not None or text is None:
-        raise Malformed(kind or "not-json", offset)
+    if text is None:
+        raise Malformed(kind, offset)
     return text
 
 
-def _read(body: bytes, largest: int) -> tuple[Kind | None, int, Text | None]:
+def _read(body: bytes, largest: int) -> tuple[Kind, int, Text | None]:
     """Return kind and offset of what is wrong, or the text. It raises nothing, so no exception carries the body."""
     if not body:
         return "empty", 0, None
@@ -209,18 +203,12 @@ def _read(body: bytes, largest: int) -> tuple[Kind | None, int, Text | None]:
         return "too-deep" if wrong.deep else "html" if page else "not-json", wrong.offset, None
     except TooMuch:
         return "too-much", 0, None
-    return (None, 0, text) if text.kind(text.start) == "object" else ("not-an-object", 0, None)
+    return "not-an-object", 0, text if text.kind(text.start) == "object" else None
 
 
 def folded(name: str) -> str:
     """Return a name as Go compares it: ASCII letters in upper case, and two others that fold to ASCII."""
-    return name.upper() if name.isascii() else "".join(map(_folded, name))
-
-
-def _folded(letter: str) -> str:
-    return {"\N{LATIN SMALL LETTER LONG S}": "S", "\N{KELVIN SIGN}": "K"}.get(
-        letter, letter.upper() if letter.isascii() else letter
-    )
+    return name.translate(_FOLDED)
 
 
 def struct(**members: Shape) -> dict[str, Shape]:

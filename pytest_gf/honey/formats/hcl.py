@@ -63,44 +63,17 @@ def attributes(text: str) -> dict[str, object]:
     return _attributes(_hcl(text))
 
 
-S3_SETTINGS = frozenset(
-    (
-        *(
-            "bucket",
-            "key",
-            "region",
-            "endpoint",
-            "endpoints",
-            "access_key",
-            "secret_key",
-            "token",
-            "profile",
-            "encrypt",
-        ),
-        *(
-            "use_lockfile",
-            "dynamodb_table",
-            "dynamodb_endpoint",
-            "workspace_key_prefix",
-            "acl",
-            "kms_key_id",
-            "role_arn",
-        ),
-        *("assume_role", "assume_role_with_web_identity", "shared_config_files", "shared_credentials_file"),
-        *("shared_credentials_files", "custom_ca_bundle", "http_proxy", "https_proxy", "no_proxy", "insecure"),
-        *("use_path_style", "force_path_style", "skip_credentials_validation", "skip_metadata_api_check"),
-        *(
-            "skip_region_validation",
-            "skip_requesting_account_id",
-            "skip_s3_checksum",
-            "sse_customer_key",
-            "max_retries",
-        ),
-        *("retry_mode", "iam_endpoint", "sts_endpoint", "sts_region", "ec2_metadata_service_endpoint", "external_id"),
-        *("ec2_metadata_service_endpoint_mode", "session_name", "use_legacy_workflow", "use_dualstack_endpoint"),
-        *("use_fips_endpoint", "allowed_account_ids", "forbidden_account_ids", "assume_role_duration_seconds"),
-    )
-)
+_S3_SETTINGS = """
+access_key acl allowed_account_ids assume_role assume_role_duration_seconds assume_role_with_web_identity bucket
+custom_ca_bundle dynamodb_endpoint dynamodb_table ec2_metadata_service_endpoint ec2_metadata_service_endpoint_mode
+encrypt endpoint endpoints external_id forbidden_account_ids force_path_style http_proxy https_proxy iam_endpoint
+insecure key kms_key_id max_retries no_proxy profile region retry_mode role_arn secret_key session_name
+shared_config_files shared_credentials_file shared_credentials_files skip_credentials_validation
+skip_metadata_api_check skip_region_validation skip_requesting_account_id skip_s3_checksum sse_customer_key
+sts_endpoint sts_region token use_dualstack_endpoint use_fips_endpoint use_legacy_workflow use_lockfile use_path_style
+workspace_key_prefix
+"""
+S3_SETTINGS = frozenset(_S3_SETTINGS.split())
 """What a file for `-backend-config` may set of backend s3."""
 
 

@@ -72,8 +72,9 @@ def _part(data: bytes) -> str:
 def _object(part: str, what: str) -> dict[str, Any]:
     if not _PART.fullmatch(part):
         raise Malformed(f"its {what} is no base64url")
+    bare = part.rstrip("=")
     try:
-        decoded = json.loads(base64.urlsafe_b64decode(part.rstrip("=") + "=" * (-len(part.rstrip("=")) % 4)))
+        decoded = json.loads(base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         raise Malformed(f"its {what} is no JSON in base64url") from None
     if not isinstance(decoded, dict):

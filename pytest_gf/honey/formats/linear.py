@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
-from typing import Protocol, cast
+import re
+from typing import TypeAlias, cast
 
 import re2
 
@@ -12,43 +12,9 @@ LONGEST = 20_000
 """Characters of one pattern."""
 
 
-class Match(Protocol):
-    """A match, as Python's own has it."""
-
-    def __getitem__(self, group: int | str, /) -> str: ...
-
-    def start(self, group: int = 0, /) -> int:
-        """Return where a group begins."""
-        ...
-
-
-class Pattern(Protocol):
-    """A pattern, as Python's own has it."""
-
-    @property
-    def groupindex(self) -> Mapping[str, int]:
-        """The groups that have a name."""
-        ...
-
-    def search(self, text: str, /) -> Match | None:
-        """Return the first match."""
-        ...
-
-    def match(self, text: str, /) -> Match | None:
-        """Return the match at the beginning."""
-        ...
-
-    def fullmatch(self, text: str, /) -> Match | None:
-        """Return the match of the whole text."""
-        ...
-
-    def finditer(self, text: str, /) -> Iterator[Match]:
-        """Yield each match."""
-        ...
-
-    def sub(self, put: str, text: str, /) -> str:
-        """Return the text with each match replaced."""
-        ...
+Pattern: TypeAlias = re.Pattern[str]
+"""RE2's patterns are of a type of their own, with the methods of Python's."""
+Match: TypeAlias = re.Match[str]
 
 
 class Refused(ValueError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from pytest_gf.honey.formats import gojson
 from pytest_gf.honey.formats.gojson import TypeWrong, struct
@@ -51,16 +52,10 @@ def read(body: bytes) -> LockInfo:
         problems.append("it has no ID")
     if created is None and values["Created"]:
         problems.append("Created is no time (RFC 3339)")
-    shown = {name: _shown(value) for name, value in values.items()}
-    return LockInfo(
-        id=shown["ID"],
-        operation=shown["Operation"],
-        who=shown["Who"],
-        version=shown["Version"],
-        path=shown["Path"],
-        created=created,
-        problems=tuple(problems),
-    )
+    shown: dict[str, Any] = {
+        name.lower(): _shown(values[name]) for name in ("ID", "Operation", "Who", "Version", "Path")
+    }
+    return LockInfo(**shown, created=created, problems=tuple(problems))
 
 
 def _shown(value: str) -> str:

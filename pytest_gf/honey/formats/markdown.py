@@ -78,13 +78,11 @@ def prose(text: str) -> Iterator[Line]:
     """Yield the lines outside of code blocks, each with the headings above it."""
     code: set[int] = set()
     titles: dict[int, tuple[int, str]] = {}
-    for token, following in itertools.pairwise([*tokens(text), None]):
-        if token is None or token.map is None:
-            continue
-        if token.type in {"fence", "code_block"}:
+    for at, token in enumerate(tokens(text)):
+        if token.map is not None and token.type in {"fence", "code_block"}:
             code.update(range(*token.map))
-        elif token.type == "heading_open" and following is not None:
-            titles[token.map[0]] = int(token.tag[1:]), following.content
+        elif token.map is not None and token.type == "heading_open":
+            titles[token.map[0]] = int(token.tag[1:]), tokens(text)[at + 1].content
     above: list[tuple[int, str]] = []
     shown: tuple[str, ...] = ()
     for number, line in enumerate(_lines(text)):
@@ -111,14 +109,12 @@ def rows(text: str) -> Iterator[TableRow]:
     header: list[str] = []
     held: list[str] = []
     first, in_head = 0, False
-    for token, inner in itertools.pairwise([*tokens(text), None]):
-        if token is None:
-            return
+    for token, inner in itertools.pairwise(tokens(text)):
         if token.type == "thead_open":
             header, held, in_head = [], [], True
         elif token.type == "thead_close":
             in_head = False
-        elif token.type == "th_open" and in_head and inner is not None:
+        elif token.type == "th_open" and in_head:
             header.append(inner.content.strip())
         elif token.type == "tr_open" and not in_head and token.map is not None:
             first, held = (first, held) if held else (token.map[0] + 1, [])

@@ -61,9 +61,9 @@ class NarBody:
         if self.trouble:
             return
         try:
-            for stage in (self._outer, self._decoder):
-                if stage is not None:
-                    stage.finish()
+            if self._outer is not None:
+                self._outer.finish()
+            self._decoder.finish()
         except (zstd.Malformed, Malformed) as wrong:
             self.trouble = f"the compressed body is malformed: {wrong}"
             return

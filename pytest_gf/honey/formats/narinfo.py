@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -17,20 +16,9 @@ MOST_SIGNATURES = 100
 COMPRESSIONS = ("none", "br", "xz", "zstd", "bzip2", "gzip", "lzip", "lz4")
 
 Kind = Literal[
-    "text",
-    "line",
-    "duplicate",
-    "missing",
-    "path",
-    "url",
-    "compression",
-    "hash",
-    "size",
-    "references",
-    "signature",
-    "deriver",
-    "ca",
-]
+    "text", "line", "duplicate", "missing", "path", "url", "compression", "hash", "size", "references", "signature",
+    "deriver", "ca",
+]  # fmt: skip
 
 # A name begins with a dot where Nix 2.8 and 2.26 both take it: "." and "..", alone or before a dash, 2.26 refuses.
 _BASE = r"[0-9abcdfghijklmnpqrsvwxyz]{32}-(?!\.{1,2}(?:-|$|\s))[0-9A-Za-z+\-._?=]{1,211}"
@@ -41,19 +29,10 @@ _URL = re.compile(r"[!-~]+")
 """No blank and no control character: curl asks for no such URL."""
 _NO_DERIVER = "unknown-deriver"
 _KEY_BYTES, _SIGNATURE_BYTES, _HASH_BYTES = 32, 64, 32
-_HEX, _BASE64 = 64, 44
-_KNOWN = {
-    "StorePath",
-    "URL",
-    "Compression",
-    "NarHash",
-    "NarSize",
-    "References",
-    "Deriver",
-    "CA",
-    "FileHash",
-    "FileSize",
-}
+_BASE64 = 44
+"""Characters of a SHA-256 in base 64."""
+_NEEDED = ("StorePath", "URL", "NarHash", "NarSize")
+_KNOWN = {*_NEEDED, "Compression", "References", "Deriver", "CA", "FileHash", "FileSize"}
 
 
 class Malformed(ValueError):
@@ -164,7 +143,7 @@ class NarInfo:
 def parse(data: bytes) -> NarInfo:
     """Return what a narinfo says. Fields that Nix does not know are passed over, as Nix does. Raises Malformed."""
     fields, signatures = _fields(data)
-    for name in ("StorePath", "URL", "NarHash", "NarSize"):
+    for name in _NEEDED:
         if name not in fields:
             raise Malformed("missing", f"no {name}")
     if _PATH.fullmatch(fields["StorePath"]) is None:
@@ -176,7 +155,10 @@ def parse(data: bytes) -> NarInfo:
         raise Malformed("compression", f"{compression[:50]!r}")
     if _SIZE.fullmatch(fields["NarSize"]) is None or not int(fields["NarSize"]):
         raise Malformed("size", f"NarSize {fields['NarSize'][:50]!r}")
-    _check_file(fields)
+    if "FileHash" in fields:  # Of the compressed file: Nix reads it, and looks no further.
+        nar_hash(fields["FileHash"])
+    if _SIZE.fullmatch(fields.get("FileSize", "0")) is None:
+        raise Malformed("size", f"FileSize {fields['FileSize'][:50]!r}")
     return NarInfo(
         store_path=fields["StorePath"],
         url=fields["URL"],
@@ -195,19 +177,12 @@ def nar_hash(text: str) -> bytes:
 
     Raises Malformed.
     """
-    kind, colon, value = text.partition(":")
-    if not colon:
-        kind, _, value = text.partition("-")
-    try:
-        if len(value) == _BASE64 or not colon:
-            data = base64.b64decode(value, validate=True)
-        else:
-            data = binascii.unhexlify(value) if len(value) == _HEX else nixbase32.decode(value)
-    except ValueError:
-        data = b""
-    if kind != "sha256" or len(data) != _HASH_BYTES:
+    kind, mark, value = text.partition(":" if ":" in text else "-")
+    good = kind == "sha256" and (mark == ":" or len(value) == _BASE64)
+    digest = contentaddress.digest_of(value, _HASH_BYTES) if good else None
+    if digest is None:
         raise Malformed("hash", f"{text[:100]!r} is no SHA-256")
-    return data
+    return digest
 
 
 def _fields(data: bytes) -> tuple[dict[str, str], list[str]]:
@@ -237,14 +212,6 @@ def _fields(data: bytes) -> tuple[dict[str, str], list[str]]:
     if len(signatures) > MOST_SIGNATURES:
         raise Malformed("signature", f"{len(signatures)} of them")
     return fields, signatures
-
-
-def _check_file(fields: dict[str, str]) -> None:
-    """Look at what is said of the compressed file: Nix reads it, and looks no further."""
-    if "FileHash" in fields:
-        nar_hash(fields["FileHash"])
-    if _SIZE.fullmatch(fields.get("FileSize", "0")) is None:
-        raise Malformed("size", f"FileSize {fields['FileSize'][:50]!r}")
 
 
 def _deriver(text: str) -> str:

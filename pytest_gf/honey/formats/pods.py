@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Document = Mapping[str, Any]
 Documents = tuple[Document, ...]
+Place = tuple[str, str]
+"""Namespace and name."""
 FINISHED = ("Failed", "Succeeded")
 """Phases of a pod that runs no more: an evicted one stays listed beside the one that took its place."""
 REPLICA_SET, JOB = "ReplicaSet", "Job"
@@ -45,6 +47,21 @@ def name_of(document: Document) -> str:
     return str(meta(document).get("name") or "")
 
 
+def place_of(document: Document) -> Place:
+    """Return an object's namespace and name."""
+    return str(meta(document).get("namespace") or ""), name_of(document)
+
+
+def labels_of(document: Document) -> Mapping[str, str]:
+    """Return an object's labels."""
+    return meta(document).get("labels") or {}
+
+
+def annotations_of(document: Document) -> Mapping[str, str]:
+    """Return an object's annotations."""
+    return meta(document).get("annotations") or {}
+
+
 def controller(document: Document) -> Owner | None:
     """Return what made an object and looks after it, None for an object of its own."""
     for owner in meta(document).get("ownerReferences") or ():
@@ -58,19 +75,16 @@ def pods_of(owner: Owner, pods: Documents, replica_sets: Documents) -> Documents
     if owner.kind != "Deployment":
         return tuple(pod for pod in pods if _owned(owner, pod))
     mine = {
-        (name_of(replica_set), str(meta(replica_set).get("uid") or ""))
+        Owner(REPLICA_SET, name_of(replica_set), str(meta(replica_set).get("uid") or ""))
         for replica_set in replica_sets
         if _owned(owner, replica_set)
     }
-    return tuple(
-        pod for pod in pods if (of := controller(pod)) and of.kind == REPLICA_SET and (of.name, of.uid) in mine
-    )
+    return tuple(pod for pod in pods if controller(pod) in mine)
 
 
 def _owned(owner: Owner, document: Document) -> bool:
     maker = controller(document)
-    same = maker is not None and (maker.kind, maker.name) == (owner.kind, owner.name)
-    return same and (not owner.uid or (maker is not None and maker.uid == owner.uid))
+    return maker is not None and owner in {maker, replace(maker, uid="")}
 
 
 def running_since(pod: Document) -> str:
@@ -158,13 +172,11 @@ def container_of(pod_spec: Document, word: str, path: str) -> Document | None:
     ]
     mounting = [container for container in containers if mounted(pod_spec, container, path) is not None]
     both = [container for container in named if container in mounting]
-    if both or named:
-        return (both or named)[0]
-    serving = [
-        container for container in mounting if container.get("ports")
-    ]  # A backup sidecar mounts it too, and offers no port.
+    # A backup sidecar mounts it too, and offers no port.
+    serving = [container for container in mounting if container.get("ports")]
     called = [container for container in containers if container.get("name") == word]
-    return next((group[0] for group in (mounting, serving, called, containers) if len(group) == 1), None)
+    alone = (group for group in (mounting, serving, called, containers) if len(group) == 1)
+    return next((group[0] for group in (both, named, *alone) if group), None)
 
 
 def mounted(pod_spec: Document, container: Document, path: str) -> Document | None:

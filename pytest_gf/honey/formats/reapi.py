@@ -65,6 +65,20 @@ v2.FileNode: 1 name string, 2 digest v2.Digest
 v2.DirectoryNode: 1 name string, 2 digest v2.Digest
 v2.ExecuteRequest: 1 instance_name string, 6 action_digest v2.Digest
 """
+# A method and its messages; `write` where the client streams, `read` where the server does.
+_METHODS = """
+v2.Capabilities/GetCapabilities v2.GetCapabilitiesRequest v2.ServerCapabilities
+v2.ContentAddressableStorage/FindMissingBlobs v2.FindMissingBlobsRequest v2.FindMissingBlobsResponse
+v2.ContentAddressableStorage/BatchUpdateBlobs v2.BatchUpdateBlobsRequest v2.BatchUpdateBlobsResponse
+v2.ContentAddressableStorage/BatchReadBlobs v2.BatchReadBlobsRequest v2.BatchReadBlobsResponse
+v2.ActionCache/GetActionResult v2.GetActionResultRequest v2.ActionResult
+v2.ActionCache/UpdateActionResult v2.UpdateActionResultRequest v2.ActionResult
+v2.Execution/Execute v2.ExecuteRequest google.rpc.Status read
+google.bytestream.ByteStream/Read google.bytestream.ReadRequest google.bytestream.ReadResponse read
+google.bytestream.ByteStream/Write google.bytestream.WriteRequest google.bytestream.WriteResponse write
+google.bytestream.ByteStream/QueryWriteStatus google.bytestream.QueryWriteStatusRequest google.bytestream.QueryWriteStatusResponse
+grpc.health.v1.Health/Check grpc.health.v1.HealthCheckRequest grpc.health.v1.HealthCheckResponse
+"""
 _TYPES = {"int32": 5, "int64": 3, "bool": 8, "string": 9, "bytes": 12}
 """FieldDescriptorProto.Type."""
 _MESSAGE, _OPTIONAL, _REPEATED = 11, 1, 3
@@ -78,51 +92,17 @@ class Method:
     path: str
     request: str
     response: str
-    client_streams: bool = False
-    server_streams: bool = False
+    client_streams: bool
+    server_streams: bool
+
+
+def _full(name: str) -> str:
+    return re.sub(r"^v2\b", V2, name)
 
 
 METHODS: Mapping[str, Method] = {
-    method.path.rpartition("/")[2]: method
-    for method in (
-        Method(f"/{V2}.Capabilities/GetCapabilities", "v2.GetCapabilitiesRequest", "v2.ServerCapabilities"),
-        Method(
-            f"/{V2}.ContentAddressableStorage/FindMissingBlobs",
-            "v2.FindMissingBlobsRequest",
-            "v2.FindMissingBlobsResponse",
-        ),
-        Method(
-            f"/{V2}.ContentAddressableStorage/BatchUpdateBlobs",
-            "v2.BatchUpdateBlobsRequest",
-            "v2.BatchUpdateBlobsResponse",
-        ),
-        Method(
-            f"/{V2}.ContentAddressableStorage/BatchReadBlobs", "v2.BatchReadBlobsRequest", "v2.BatchReadBlobsResponse"
-        ),
-        Method(f"/{V2}.ActionCache/GetActionResult", "v2.GetActionResultRequest", "v2.ActionResult"),
-        Method(f"/{V2}.ActionCache/UpdateActionResult", "v2.UpdateActionResultRequest", "v2.ActionResult"),
-        Method(f"/{V2}.Execution/Execute", "v2.ExecuteRequest", "google.rpc.Status", server_streams=True),
-        Method(
-            "/google.bytestream.ByteStream/Read",
-            "google.bytestream.ReadRequest",
-            "google.bytestream.ReadResponse",
-            server_streams=True,
-        ),
-        Method(
-            "/google.bytestream.ByteStream/Write",
-            "google.bytestream.WriteRequest",
-            "google.bytestream.WriteResponse",
-            client_streams=True,
-        ),
-        Method(
-            "/google.bytestream.ByteStream/QueryWriteStatus",
-            "google.bytestream.QueryWriteStatusRequest",
-            "google.bytestream.QueryWriteStatusResponse",
-        ),
-        Method(
-            "/grpc.health.v1.Health/Check", "grpc.health.v1.HealthCheckRequest", "grpc.health.v1.HealthCheckResponse"
-        ),
-    )
+    path.rpartition("/")[2]: Method(f"/{_full(path)}", request, response, "write" in streams, "read" in streams)
+    for path, request, response, *streams in map(str.split, _METHODS.strip().splitlines())
 }
 """The methods by their last name."""
 
@@ -165,7 +145,3 @@ def _describe(made: Any, fields: str) -> None:
             type=_TYPES.get(kind, _MESSAGE),
             type_name=None if kind in _TYPES else f".{_full(kind)}",
         )
-
-
-def _full(name: str) -> str:
-    return re.sub(r"^v2\b", V2, name)

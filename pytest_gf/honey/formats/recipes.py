@@ -91,12 +91,9 @@ class Recipes:
 
     def rendered(self, recipe: Recipe, arguments: Sequence[str]) -> Rendered:
         """Return a recipe's body as a shell gets it; what only a run would know is an unknown word."""
-        known = {"MAKE": "make", **self.variables, **self.over} if self.is_makefile else {**self.variables, **self.over}
-        for at, (name, default) in enumerate(recipe.parameters):
-            value = arguments[at] if at < len(arguments) else default
-            known.pop(name, None)
-            if value is not None:
-                known[name] = value
+        given = dict(zip((name for name, _ in recipe.parameters), arguments, strict=False))
+        make = {"MAKE": "make"} if self.is_makefile else {}
+        known = {**make, **self.variables, **self.over, **dict(recipe.parameters), **given}
         body = "\n".join(_PREFIX.sub(r"\1", line) for line in recipe.body.splitlines())
         if not self.is_makefile:
             return rendered(body, (JUST,), lambda text: known.get(text.strip()))
@@ -136,7 +133,8 @@ def _read(text: str, *, is_makefile: bool) -> Recipes:
         elif imported := _IMPORT.match(line):
             imports.append(imported[2])
         elif not is_makefile and line.startswith("set shell"):
-            shell = _shell_of(line)
+            quoted = _LITERAL.search(line)
+            shell = _interpreter(f"#!{quoted[2]}") if quoted else ""
         elif assigned := _ASSIGNED.match(line):
             _assign(variables, weak, assigned, is_makefile=is_makefile, is_sure=at - 1 not in branches)
         elif header := (_TARGET if is_makefile else _RECIPE).match(line):
@@ -290,31 +288,25 @@ def _just_recipe(header: re.Match[str], lines: Sequence[str], at: int, end: int,
         name, sign, default = word.partition("=")
         literal = _LITERAL.fullmatch(default.strip())
         parameters.append((name.strip().lstrip("*+$"), literal[2] if sign and literal else None))
-    body = lines[at:end]
-    interpreter = shell
-    if body and body[0].strip().startswith("#!"):
-        interpreter = _interpreter(body[0].strip())
+    first = lines[at].strip() if at < end else ""
+    interpreter = _interpreter(first) if first.startswith("#!") else shell
     needs = tuple(
         Need(need[1] or need[3], tuple(argument[2] for argument in _LITERAL.finditer(need[2] or "")))
         for need in _NEED.finditer(header[3])
     )
-    yield Recipe(header[1], at + 1, tuple(parameters), needs, "\n".join(body), interpreter)
+    yield Recipe(header[1], at + 1, tuple(parameters), needs, "\n".join(lines[at:end]), interpreter)
 
 
 def _target(header: re.Match[str], lines: Sequence[str], at: int, end: int) -> Iterator[Recipe]:
     if _OF_TARGET.match(header[2]):
         return
-    needs, _, first = header[2].partition(";")
-    body = "\n".join(lines[at:end])
+    names, _, command = header[2].partition(";")
+    first = command.strip()
+    needs = tuple(map(Need, names.split("#")[0].split()))
+    body = (f"{first}\n" if first else "") + "\n".join(lines[at:end])
     for name in header[1].split():
         if name != ".PHONY":
-            yield Recipe(
-                name,
-                at + (not first.strip()),
-                (),
-                tuple(Need(need) for need in needs.split("#")[0].split()),
-                f"{first.strip()}\n{body}" if first.strip() else body,
-            )
+            yield Recipe(name, at + (not first), (), needs, body)
 
 
 def _interpreter(shebang: str) -> str:
@@ -323,11 +315,6 @@ def _interpreter(shebang: str) -> str:
     if name == "env" and len(words) > 1:
         name = words[1].rpartition("/")[2]
     return "" if name in {"bash", "sh", "dash", "ash"} else name
-
-
-def _shell_of(line: str) -> str:
-    quoted = _LITERAL.search(line)
-    return _interpreter(f"#!{quoted[2]}") if quoted else ""
 
 
 def interpreter(text: str) -> str:

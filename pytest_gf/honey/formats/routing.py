@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pytest_gf.honey.formats import routing_custom
-from pytest_gf.honey.formats.routing_custom import Place, place_of
-
-Document = Mapping[str, Any]
-Documents = tuple[Document, ...]
-"""Namespace and name."""
+from pytest_gf.honey.formats.pods import Document, Documents, Place, annotations_of, labels_of, place_of, status
+from pytest_gf.honey.formats.pods import spec as spec_of
 
 KINDS = {
     "ingresses": "Ingress",
@@ -23,11 +19,7 @@ KINDS = {
 }
 """What routes to Services, by resource."""
 OTHERS = {
-    "traefik.io": {
-        "ingressroutes": "IngressRoute",
-        "ingressroutetcps": "IngressRouteTCP",
-        "traefikservices": "TraefikService",
-    },
+    "traefik.io": {**routing_custom.TRAEFIK, routing_custom.CHAINED: "TraefikService"},
     "networking.istio.io": {"virtualservices": "VirtualService"},
 }
 """What routes to Services where a cluster serves these groups, by resource."""
@@ -74,21 +66,19 @@ class Behind:
     @property
     def labels(self) -> tuple[Mapping[str, str], ...]:
         """The labels of each, and at least those of the selector: a Service leads there also when no pod is up."""
-        every = (*self.pods, *((self.template,) if self.template else ()))
-        return (self.selector, *((pod.get("metadata") or {}).get("labels") or {} for pod in every))
+        return (self.selector, *map(labels_of, filter(None, (*self.pods, self.template))))
 
     @property
     def addresses(self) -> frozenset[str]:
         """Where the pods listen."""
-        return frozenset(ip for pod in self.pods if (ip := str((pod.get("status") or {}).get("podIP") or "")))
+        return frozenset(ip for pod in self.pods if (ip := str(status(pod).get("podIP") or "")))
 
 
 def behind(service: Document, pods: Documents, template: Document) -> Behind:
     """Return what a Service leads to: the pods that it selects, and the template where it selects what comes of it."""
     namespace, _ = place_of(service)
-    mine = tuple(pod for pod in pods if place_of(pod)[0] == namespace and _selects(service, pod))
-    selector = (service.get("spec") or {}).get("selector") or {}
-    return Behind(namespace, mine, template if _selects(service, template) else {}, selector)
+    mine = tuple(pod for pod in pods if place_of(pod)[0] == namespace and _selects(service, labels_of(pod)))
+    return Behind(namespace, mine, template if _selects(service, labels_of(template)) else {}, _selector(service))
 
 
 def services_to(service: Document, services: Documents, led_to: Behind, slices: Documents = ()) -> Documents:
@@ -101,41 +91,27 @@ def services_to(service: Document, services: Documents, led_to: Behind, slices: 
 
 
 def _leads_to(service: Document, led_to: Behind) -> bool:
-    selector = (service.get("spec") or {}).get("selector") or {}
     near = place_of(service)[0] == led_to.namespace
-    return near and bool(selector) and any(selector.items() <= labels.items() for labels in led_to.labels)
+    return near and any(_selects(service, labels) for labels in led_to.labels)
 
 
 def _leads_on(service: Document, leading: list[Document], slices: Documents, led_to: Behind) -> bool:
     """Tell whether a Service is an alias of one of these, or has an EndpointSlice with an address of theirs."""
     if _alias(service) in {f"{name}.{space}.svc" for space, name in map(place_of, leading)}:
         return True
-    if (service.get("spec") or {}).get("selector"):
+    if _selector(service):
         return False
-    places = {place_of(other) for other in leading}
-    known = {*led_to.addresses, *(str((other.get("spec") or {}).get("clusterIP") or "") for other in leading)}
-    known |= {
-        address
-        for endpoint_slice in slices
-        if _slice_of(endpoint_slice) in places
-        for address in _addresses(endpoint_slice)
-    }
-    known -= {"", "None"}
-    return any(
-        known.intersection(_addresses(endpoint_slice))
-        for endpoint_slice in slices
-        if _slice_of(endpoint_slice) == place_of(service)
-    )
+    known = {*led_to.addresses, *(str(spec_of(other).get("clusterIP") or "") for other in leading)}
+    known = known.union(*(_addresses(other, slices) for other in leading)) - {"", "None"}
+    return not known.isdisjoint(_addresses(service, slices))
 
 
-def _slice_of(document: Document) -> Place:
-    labels = (document.get("metadata") or {}).get("labels") or {}
-    return place_of(document)[0], str(labels.get(SLICE_OF) or "")
-
-
-def _addresses(document: Document) -> Iterator[str]:
-    for endpoint in document.get("endpoints") or ():
-        yield from map(str, endpoint.get("addresses") or ())
+def _addresses(service: Document, slices: Documents) -> set[str]:
+    """Return what the EndpointSlices of a Service lead to."""
+    namespace, name = place_of(service)
+    own = [found for found in slices if (place_of(found)[0], labels_of(found).get(SLICE_OF)) == (namespace, name)]
+    endpoints = [endpoint for found in own for endpoint in found.get("endpoints") or ()]
+    return {str(address) for endpoint in endpoints for address in endpoint.get("addresses") or ()}
 
 
 def ways_in(services: Documents, routes: Mapping[str, Documents], led_to: Behind | None = None) -> tuple[WayIn, ...]:
@@ -153,20 +129,20 @@ def ways_in(services: Documents, routes: Mapping[str, Documents], led_to: Behind
     return tuple(ways)
 
 
-def _selects(service: Document, pod: Document) -> bool:
-    selector = (service.get("spec") or {}).get("selector") or {}
-    labels = (pod.get("metadata") or {}).get("labels") or {}
-    return bool(selector) and selector.items() <= labels.items()
+def _selector(service: Document) -> Mapping[str, str]:
+    return spec_of(service).get("selector") or {}
+
+
+def _selects(service: Document, labels: Mapping[str, str]) -> bool:
+    return bool(_selector(service)) and _selector(service).items() <= labels.items()
 
 
 def _alias(service: Document) -> str:
-    name = str((service.get("spec") or {}).get("externalName") or "").rstrip(".")
-    return ".".join(name.split(".")[:3])
+    return ".".join(str(spec_of(service).get("externalName") or "").split(".")[:3])
 
 
 def _own(service: Document) -> Iterator[WayIn]:
-    spec, place = service.get("spec") or {}, place_of(service)
-    annotations = (service.get("metadata") or {}).get("annotations") or {}
+    spec, place, annotations = spec_of(service), place_of(service), annotations_of(service)
     tailnets = spec.get("loadBalancerClass") == TAILSCALE
     internal = any(str(annotations.get(name, "")).lower() == value for name, value in INTERNAL.items())
     if spec.get("type") in OPEN_TYPES:
@@ -183,29 +159,24 @@ def _own(service: Document) -> Iterator[WayIn]:
 
 def _of_pod(pod: Document, led_to: Behind) -> Iterator[WayIn]:
     """Yield what a pod, or the template of pods, opens on its node."""
-    spec = pod.get("spec") or {}
-    labels = (pod.get("metadata") or {}).get("labels") or {}
-    name = str(next(iter(labels.values()), "")) if pod is led_to.template else place_of(pod)[1]
-    ports = [
-        port
-        for container in spec.get("containers") or ()
-        for port in container.get("ports") or ()
-        if port.get("hostPort")
-    ]
+    spec = spec_of(pod)
+    name = str(next(iter(labels_of(pod).values()), "")) if pod is led_to.template else place_of(pod)[1]
+    offered = [port for container in spec.get("containers") or () for port in container.get("ports") or ()]
+    ports = tuple(str(port["hostPort"]) for port in offered if port.get("hostPort"))
     if spec.get("hostNetwork"):
         yield WayIn("network of the node, of pod", (led_to.namespace, name))
     elif ports:
-        yield WayIn("host port of pod", (led_to.namespace, name), tuple(str(port["hostPort"]) for port in ports))
+        yield WayIn("host port of pod", (led_to.namespace, name), ports)
 
 
 def _is_tailnets(document: Document) -> bool:
-    annotations = (document.get("metadata") or {}).get("annotations") or {}
-    named = (document.get("spec") or {}).get("ingressClassName") or annotations.get("kubernetes.io/ingress.class")
+    annotations = annotations_of(document)
+    named = spec_of(document).get("ingressClassName") or annotations.get("kubernetes.io/ingress.class")
     return named == TAILSCALE and str(annotations.get(FUNNEL, "")).lower() != "true"
 
 
 def _ingress(document: Document) -> Iterator[Place]:
-    spec, (namespace, _) = document.get("spec") or {}, place_of(document)
+    spec, (namespace, _) = spec_of(document), place_of(document)
     paths = [path for rule in spec.get("rules") or () for path in (rule.get("http") or {}).get("paths") or ()]
     for backend in (spec.get("defaultBackend"), *(path.get("backend") for path in paths)):
         yield namespace, str(((backend or {}).get("service") or {}).get("name") or "")
@@ -213,7 +184,7 @@ def _ingress(document: Document) -> Iterator[Place]:
 
 def _route(document: Document) -> Iterator[Place]:
     """Yield a gateway route's backends; a route of a Service's own is a mesh's, and comes from nowhere outside."""
-    spec, (namespace, _) = document.get("spec") or {}, place_of(document)
+    spec, (namespace, _) = spec_of(document), place_of(document)
     parents = spec.get("parentRefs") or ()
     if parents and all(parent.get("kind") == "Service" for parent in parents):
         return
@@ -227,6 +198,6 @@ def _route(document: Document) -> Iterator[Place]:
 
 
 def _hosts(document: Document) -> tuple[str, ...]:
-    spec = document.get("spec") or {}
+    spec = spec_of(document)
     named = [str(rule["host"]) for rule in spec.get("rules") or () if rule.get("host")]
     return tuple(dict.fromkeys((*named, *map(str, spec.get("hostnames") or ()))))

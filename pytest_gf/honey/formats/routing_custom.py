@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-Document = Mapping[str, Any]
-Documents = tuple[Document, ...]
-Place = tuple[str, str]
+from pytest_gf.honey.formats.pods import Document, Documents, Place, place_of
+from pytest_gf.honey.formats.pods import spec as spec_of
+
 TRAEFIK = {"ingressroutes": "IngressRoute", "ingressroutetcps": "IngressRouteTCP"}
 CHAINED = "traefikservices"
 MESH = "mesh"
@@ -31,7 +31,7 @@ def leading(
             if _leads(route, backends, mine):
                 yield kind, route, tuple(_HOST.findall(str(route.get("spec"))))
     for service in routes.get("virtualservices", ()):
-        spec = service.get("spec") or {}
+        spec = spec_of(service)
         gateways = spec.get("gateways") or [MESH]
         if any(gateway != MESH for gateway in gateways) and backends_of(service) & set(backends):
             yield "VirtualService", service, tuple(map(str, spec.get("hosts") or ()))
@@ -48,7 +48,7 @@ def backends_of(document: Document) -> set[Place]:
     """Return the Services that a VirtualService sends to: every ``host`` of a destination or a mirror in it."""
     namespace, _ = place_of(document)
     places = set()
-    for key, mapping in _mappings(document.get("spec") or {}):
+    for key, mapping in _mappings(spec_of(document)):
         if key in {"destination", "mirror"} and mapping.get("host"):
             parts = str(mapping["host"]).removesuffix(".cluster.local").removesuffix(".svc").split(".")
             places.add((parts[1] if len(parts) > 1 else namespace, parts[0]))
@@ -57,7 +57,7 @@ def backends_of(document: Document) -> set[Place]:
 
 def _leads(document: Document, backends: Collection[Place], chained: Collection[Place]) -> bool:
     namespace, _ = place_of(document)
-    for key, mapping in _mappings(document.get("spec") or {}):
+    for key, mapping in _mappings(spec_of(document)):
         if key in {"services", "mirroring", "mirrors"} and mapping.get("name"):
             place = str(mapping.get("namespace") or namespace), str(mapping["name"]).partition("@")[0]
             if place in (chained if mapping.get("kind") == "TraefikService" else backends):
@@ -74,9 +74,3 @@ def _mappings(value: Any, key: str = "") -> Iterator[tuple[str, Document]]:
     elif isinstance(value, list):
         for item in value:
             yield from _mappings(item, key)
-
-
-def place_of(document: Document) -> Place:
-    """Return an object's namespace and name."""
-    metadata = document.get("metadata") or {}
-    return str(metadata.get("namespace") or ""), str(metadata.get("name") or "")

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_gf.honey.formats.bash import DEEPEST, Unread, is_test, parsed, program_of, text_of, unfit
-from pytest_gf.honey.formats.commands import Command, Redirect, Script, Word
-from pytest_gf.honey.formats.shell_scope import Scope as _Scope
+from pytest_gf.honey.formats.commands import Command, Redirect, Scope, Script, Word
 from pytest_gf.honey.formats.shell_words import LEAVES, MOVES, moved, unescaped, written_names
 from pytest_gf.honey.formats.templates import HOLE, Rendered, rendered
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_STATEMENTS = frozenset({"program", "compound_statement", "do_group", "else_clause", "case_item"})
-_APART = frozenset({"subshell", "command_substitution", "process_substitution"})
-_WRITTEN_OUT = frozenset({"redirected_statement", "negated_command"})
-_LOOPS = frozenset({"while_statement", "for_statement", "c_style_for_statement"})
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_IN_QUOTES = '"$`\\'
+"""What a backslash takes its meaning from within double quotes."""
 _REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
 
 
@@ -32,7 +31,7 @@ def read_rendered(given: Rendered, known: Mapping[str, str] | None = None) -> Sc
     source = given.text.encode("utf-8", "surrogatepass")
     reader = _Reader(source, given, known or {})
     root = parsed(source)
-    reader.sequence(root.children, _Scope())
+    reader.sequence(root.children, Scope())
     return Script(tuple(reader.commands), tuple(unfit(root, source)) if root.has_error else ())
 
 
@@ -62,7 +61,7 @@ class _Reader:
 
     # Statements. Each returns None where the script goes on, "" where it ended, or the condition behind which it ended.
 
-    def sequence(self, nodes: Sequence[Node], scope: _Scope) -> str | None:
+    def sequence(self, nodes: Sequence[Node], scope: Scope) -> str | None:
         """Go through statements; what follows an exit behind a condition stands behind that condition too."""
         left: str | None = None
         for node in nodes:
@@ -76,79 +75,60 @@ class _Reader:
                 scope = scope.behind(ended)
         return left
 
-    def statement(self, node: Node, scope: _Scope) -> str | None:
+    def statement(self, node: Node, scope: Scope) -> str | None:
         if scope.depth > DEEPEST:
             raise Unread(f"commands stand in one another deeper than {DEEPEST}")
         unfit = node.is_error or any(child.is_missing for child in node.children)
         scope = replace(scope, depth=scope.depth + 1, broken=scope.broken or unfit)
-        kind = node.type
-        if kind == "command":
-            return self.command(node, scope)
         if is_test(node):
             self.within(node, scope)
             return None if scope.conditional else self.raw(node)
-        if kind in _STATEMENTS or node.is_error:
-            return self.sequence(node.children, scope)
-        if kind in _APART:
-            self.apart(node.children, scope)
-            return None
-        return self.compound(node, scope)
+        return _KINDS.get(node.type, _Reader.simple)(self, node, scope)
 
-    def apart(self, nodes: Sequence[Node], scope: _Scope) -> None:
-        """Go through statements of a shell of their own: where it goes to does not move this one."""
+    def block(self, node: Node, scope: Scope) -> str | None:
+        return self.sequence(node.children, scope)
+
+    def apart(self, node: Node, scope: Scope) -> str | None:
+        """Go through a shell of its own: where it goes to does not move this one, and its end is not this one's."""
         before = self.directory
-        self.sequence(nodes, scope)
+        self.sequence(node.children, scope)
         self.directory = before
+        return None
 
-    def compound(self, node: Node, scope: _Scope) -> str | None:  # noqa: PLR0911  # One for each kind of statement.
-        kind = node.type
-        if kind == "list":
-            return self.chain(node, scope)
-        if kind == "pipeline":
-            return self.pipeline(node, scope)
-        if kind in _WRITTEN_OUT:
-            return self.redirected(node, scope)
-        if kind in {"if_statement", "elif_clause"}:
-            return self.branches(node, scope)
-        if kind in _LOOPS:
-            return self.loop(node, scope)
-        if kind == "case_statement":
-            text = self.raw(node).splitlines()[0]
-            ends = [self.statement(item, scope.behind(text)) for item in node.children if item.type == "case_item"]
-            return next((end for end in ends if end), text if "" in ends else None)
-        if kind == "function_definition":
-            name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
-            if body is not None:
-                before, self.directory = self.directory, ""
-                self.statement(body, _Scope(function=self.raw(name) if name else "?", depth=scope.depth))
-                self.directory = before
-            return None
-        if kind in {"variable_assignment", "variable_assignments", "declaration_command", "unset_command"}:
-            self.assignments(node, scope)
+    def simple(self, node: Node, scope: Scope) -> str | None:
+        """Go through what holds no statements but in substitutions."""
         self.within(node, scope)
         return None
 
-    def chain(self, node: Node, scope: _Scope) -> str | None:
+    def cases(self, node: Node, scope: Scope) -> str | None:
+        text = self.raw(node).splitlines()[0]
+        ends = [self.statement(item, scope.behind(text)) for item in node.children if item.type == "case_item"]
+        return next((end for end in ends if end), text if "" in ends else None)
+
+    def function(self, node: Node, scope: Scope) -> str | None:
+        name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+        if body is not None:
+            before, self.directory = self.directory, ""
+            self.statement(body, Scope(function=self.raw(name) if name else "?", depth=scope.depth))
+            self.directory = before
+        return None
+
+    def chain(self, node: Node, scope: Scope) -> str | None:
         """``a && b``, ``a || b``: where the left side tests something, the right side stands behind it."""
         left, right = node.children[0], node.children[-1]
         condition = self.tested((left,))
         before = self.statement(left, replace(scope, conditional=True))
         inner = scope.behind(condition) if condition else replace(scope, conditional=True)
         after = self.statement(right, inner)
-        return _ended(before) or (condition if after == "" and condition else _ended(after))
+        return before or (condition if after == "" else after) or None
 
-    def branches(self, node: Node, scope: _Scope) -> str | None:
-        conditions: list[Node] = []
-        body: list[Node] = []
-        rest: list[Node] = []
-        into = conditions
-        for child in node.children:
-            if child.type == "then":
-                into = body
-            elif child.type in {"elif_clause", "else_clause"}:
-                rest.append(child)
-            elif child.type not in {"if", "elif", "fi", ";", "\n"}:
-                into.append(child)
+    def branches(self, node: Node, scope: Scope) -> str | None:
+        kinds = [child.type for child in node.children]
+        then = kinds.index("then") if "then" in kinds else len(kinds)
+        rest = [child for child in node.children if child.type in {"elif_clause", "else_clause"}]
+        parts = [child for child in node.children[:then] if child.type not in {"if", "elif", ";", "\n"}]
+        conditions = [part for part in parts if part not in rest]
+        body = [part for part in node.children[then + 1 :] if part not in rest]
         for condition in conditions:
             self.statement(condition, replace(scope, conditional=True))
         text = self.tested(conditions)
@@ -156,7 +136,7 @@ class _Reader:
         ends = [self.sequence(body, inner), *(self.statement(clause, inner) for clause in rest)]
         return next((end for end in ends if end), text if "" in ends and text else None)
 
-    def loop(self, node: Node, scope: _Scope) -> str | None:
+    def loop(self, node: Node, scope: Scope) -> str | None:
         body = node.child_by_field_name("body")
         head = [child for child in node.children if body is None or child.id != body.id]
         name = node.child_by_field_name("variable")
@@ -165,18 +145,19 @@ class _Reader:
         for part in head:
             self.statement(part, replace(scope, conditional=True))
         text = self.tested(head) if node.type == "while_statement" else ""
-        return _ended(self.statement(body, scope.behind(text))) if body is not None else None
+        return (self.statement(body, scope.behind(text)) or None) if body is not None else None
 
-    def pipeline(self, node: Node, scope: _Scope) -> str | None:
+    def pipeline(self, node: Node, scope: Scope) -> str | None:
         fed = scope.fed
         for child in node.children:
             if child.is_named:
-                count = len(self.commands)
-                self.apart((child,), replace(scope, fed=fed, conditional=True))
+                count, before = len(self.commands), self.directory
+                self.statement(child, replace(scope, fed=fed, conditional=True))
+                self.directory = before
                 fed = self.commands[-1] if len(self.commands) > count else fed
         return None
 
-    def redirected(self, node: Node, scope: _Scope) -> str | None:
+    def redirected(self, node: Node, scope: Scope) -> str | None:
         made = [self.redirect(child, scope) for child in node.children if child.type in _REDIRECTS]
         body = [child for child in node.children if child.type not in _REDIRECTS and child.is_named]
         count = len(self.commands)
@@ -187,7 +168,7 @@ class _Reader:
                 self.behind_heredoc(child, replace(scope, fed=fed))
         return ended
 
-    def behind_heredoc(self, node: Node, scope: _Scope) -> None:
+    def behind_heredoc(self, node: Node, scope: Scope) -> None:
         """Go through what stands on the line of ``<<``, and through the substitutions in the text below it."""
         for child in node.children:
             if child.type in {"heredoc_body", "file_redirect", "herestring_redirect"}:
@@ -195,7 +176,7 @@ class _Reader:
             elif child.is_named and child.type not in {"heredoc_start", "heredoc_end"}:
                 self.statement(child, scope)
 
-    def redirect(self, node: Node, scope: _Scope) -> Redirect:
+    def redirect(self, node: Node, scope: Scope) -> Redirect:
         if node.type == "heredoc_redirect":
             body = next((child for child in node.children if child.type == "heredoc_body"), None)
             start = next((child for child in node.children if child.type == "heredoc_start"), None)
@@ -214,7 +195,7 @@ class _Reader:
             self.within(node, scope)
         return Redirect(sign, self.word(target) if target is not None else Word("", "", self.line(node)))
 
-    def command(self, node: Node, scope: _Scope) -> str | None:
+    def command(self, node: Node, scope: Scope) -> str | None:
         words: list[Word] = []
         assigned: dict[str, Word] = {}
         redirects = list(scope.redirects)
@@ -229,19 +210,13 @@ class _Reader:
             elif child.is_named and child.type != "comment":
                 words += self.words(child)
         self.within(node, scope)
-        made = Command(
-            self.line(node),
-            tuple(words),
-            self.raw(node),
-            scope.guard,
-            scope.function,
-            assigned,
-            tuple(redirects),
-            scope.fed,
-            scope.broken,
-            self.directory,
-        )
-        self.commands.append(made)
+        given: dict[str, Any] = {
+            "assigned": assigned,
+            "redirects": tuple(redirects),
+            "fed": scope.fed,
+            "directory": self.directory,
+        }
+        self.enter(node, scope, self.line(node), tuple(words), **given)
         first = words[0].text if words else ""
         if first in MOVES:
             self.directory = moved(self.directory, words)
@@ -254,7 +229,11 @@ class _Reader:
             return self.raw(node)
         return None
 
-    def within(self, node: Node, scope: _Scope) -> None:
+    def enter(self, node: Node, scope: Scope, line: int, words: tuple[Word, ...] = (), **given: Any) -> None:
+        given |= {"guard": scope.guard, "function": scope.function, "broken": scope.broken}
+        self.commands.append(Command(line, words, self.raw(node), **given))
+
+    def within(self, node: Node, scope: Scope) -> None:
         """Go through the substitutions in a node, at any depth of strings and words."""
         pending = list(reversed(node.children))
         while pending:
@@ -266,12 +245,12 @@ class _Reader:
 
     # Values.
 
-    def forget(self, names: Sequence[str], scope: _Scope) -> None:
+    def forget(self, names: Sequence[str], scope: Scope) -> None:
         """Take it that only a run knows what these variables are from here on."""
         self.values.update(dict.fromkeys(names, HOLE))
         self.loose.update(names if scope.function else ())
 
-    def assignments(self, node: Node, scope: _Scope) -> None:
+    def assignments(self, node: Node, scope: Scope) -> str | None:
         if node.type == "unset_command":
             self.forget([self.raw(child) for child in node.children if child.is_named], scope)
         nodes = [node] if node.type == "variable_assignment" else node.children
@@ -282,17 +261,8 @@ class _Reader:
                     self.loose.add(name)
                 sure = value.known and scope.is_sure and name not in self.loose and "+=" not in value.raw
                 self.values[name] = value.text if sure or self.values.get(name) == value.text else HOLE
-                self.commands.append(
-                    Command(
-                        self.line(node),
-                        (),
-                        self.raw(child),
-                        scope.guard,
-                        scope.function,
-                        {name: value},
-                        broken=scope.broken,
-                    )
-                )
+                self.enter(child, scope, self.line(node), assigned={name: value})
+        return self.simple(node, scope)
 
     def assignment(self, node: Node, *, is_sure: bool = True) -> tuple[str, Word]:
         name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
@@ -355,18 +325,12 @@ class _Reader:
         text = self.given.holed(raw, node.start_byte)
         if "\\" not in text:
             return text
-        made, at = [], 0
-        while at < len(text):
-            if text[at] == "\\" and at + 1 < len(text):
-                at += 1
-                if text[at] == "\n":
-                    at += 1
-                    continue
-                if node.type == "string_content" and text[at] not in '"$`\\':
-                    made.append("\\")
-            made.append(text[at])
-            at += 1
-        return "".join(made)
+        kept = "\\" if node.type == "string_content" else ""
+
+        def one(escaped: re.Match[str]) -> str:
+            return "" if escaped[1] == "\n" else f"{kept if escaped[1] not in _IN_QUOTES else ''}{escaped[1]}"
+
+        return _ESCAPED.sub(one, text)
 
     def raw(self, node: Node) -> str:
         return self.given.original(text_of(node, self.source), node.start_byte)
@@ -388,6 +352,17 @@ class _Reader:
         return ""
 
 
-def _ended(condition: str | None) -> str | None:
-    """Return the condition behind which something ended; an end that only may come says nothing."""
-    return condition or None
+_KINDS: Mapping[str, Callable[[_Reader, Node, Scope], str | None]] = {
+    "command": _Reader.command,
+    "list": _Reader.chain,
+    "pipeline": _Reader.pipeline,
+    "case_statement": _Reader.cases,
+    "function_definition": _Reader.function,
+    **dict.fromkeys(("program", "compound_statement", "do_group", "else_clause", "case_item", "ERROR"), _Reader.block),
+    **dict.fromkeys(("subshell", "command_substitution", "process_substitution"), _Reader.apart),
+    **dict.fromkeys(("redirected_statement", "negated_command"), _Reader.redirected),
+    **dict.fromkeys(("if_statement", "elif_clause"), _Reader.branches),
+    **dict.fromkeys(("while_statement", "for_statement", "c_style_for_statement"), _Reader.loop),
+    **dict.fromkeys(("variable_assignment", "variable_assignments"), _Reader.assignments),
+    **dict.fromkeys(("declaration_command", "unset_command"), _Reader.assignments),
+}

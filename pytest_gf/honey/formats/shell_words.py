@@ -22,11 +22,12 @@ _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "e": "\x1b", "a": "\a", "b": "\b", 
 def unescaped(text: str) -> str:
     """Return what ``$'…'`` says."""
 
-    def one(found: re.Match[str]) -> str:
-        code = found[1] or found[2]
-        if code or found[3]:
-            return chr(int(code, 16) if code else int(found[3], 8) & 0xFF) if (code or found[3]).strip("0") else ""
-        return _LETTERS.get(found[4], found[4] if found[4] in "\\'\"?" else f"\\{found[4]}")
+    def one(escape: re.Match[str]) -> str:
+        short, long, octal, letter = escape.groups()
+        if letter is not None:
+            return _LETTERS.get(letter, letter if letter in "\\'\"?" else f"\\{letter}")
+        code = int(octal, 8) if octal else int(short or long, 16)
+        return chr(code & 0xFF if octal else code) if code else ""
 
     return _ESCAPED.sub(one, text)
 
@@ -35,7 +36,7 @@ def written_names(words: Sequence[Word]) -> list[str]:
     """Return the variables that a builtin changes to what only a run would know."""
     first = words[0].text if words else ""
     if first in _WRITES_NAMES:
-        return [each.text.partition("=")[0] for each in words[1:] if not each.text.startswith("-")]
+        return [word.text.partition("=")[0] for word in words[1:] if not word.text.startswith("-")]
     if first == "printf" and len(words) > 2 and words[1].text == "-v":  # noqa: PLR2004  # printf -v NAME.
         return [words[2].text]
     return []
@@ -60,25 +61,24 @@ def from_subcommand(words: Sequence[Word]) -> Sequence[Word]:
     return words[next((at for at, word in enumerate(words) if word.text in _SUBCOMMANDS), 0) :]
 
 
+_LENGTHS = {
+    **dict.fromkeys(("--option", "--override-input", "--arg", "--argstr"), 3),
+    **dict.fromkeys(("-I", "-f", "--file", "--inputs-from", "--extra-experimental-features", "--profile"), 2),
+}
+"""Words of an option of ``nix run`` with its values."""
+
+
 def installable(words: Sequence[Word]) -> tuple[Word | None, Sequence[Word]]:
     """Return what `nix run` runs, and the words that it is given."""
-    values = {"--option", "--override-input", "--arg", "--argstr"}
     at = 0
     while at < len(words):
         text = words[at].text
         if text == "--":
             return None, words[at + 1 :]
         if not text.startswith("-"):
-            rest = words[at + 1 :]
-            mark = next((index for index, word in enumerate(rest) if word.text == "--"), None)
-            return words[at], rest if mark is None else rest[mark + 1 :]
-        at += (
-            3
-            if text in values
-            else 2
-            if text in {"-I", "-f", "--file", "--inputs-from", "--extra-experimental-features", "--profile"}
-            else 1
-        )
+            mark = next((index for index in range(at + 1, len(words)) if words[index].text == "--"), at)
+            return words[at], words[mark + 1 :]
+        at += _LENGTHS.get(text, 1)
     return None, ()
 
 
@@ -113,19 +113,12 @@ def echoed(words: Sequence[Word]) -> str:
     if program(words[0]) == "printf" and rest:
         head, *values = rest
         text = head.replace("\\n", "\n").replace("\\t", "\t")
-        if "%" not in text:
-            return text
-        count = text.count("%s") + text.count("%b") + text.count("%q")
-        return (
-            HOLE if count == 0 else "\n".join(values) if count == 1 and text.strip() == "%s" else _filled(text, values)
-        )
+        if text.strip() == "%s":
+            return "\n".join(values)
+        for value in values if any(sign in text for sign in ("%s", "%b", "%q")) else ():
+            text = text.replace("%s", value, 1)
+        return text if "%" not in text else HOLE
     return " ".join(rest)
-
-
-def _filled(text: str, values: Sequence[str]) -> str:
-    for value in values:
-        text = text.replace("%s", value, 1)
-    return text if "%" not in text else HOLE
 
 
 def text_of(given: Command) -> Word | None:

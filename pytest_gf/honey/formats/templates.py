@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ HOLE = "\0"
 GITHUB = ("${{", "}}")
 GITLAB = ("$[[", "]]")
 JUST = ("{{", "}}")
+_UTF8 = ("utf-8", "surrogatepass")
 Fill = Callable[[str], str | None]
 """From an expression to its text; None where only a run would know it."""
 
@@ -33,40 +34,27 @@ class Rendered:
 
     def holed(self, text: str, start: int) -> str:
         """Return a part of the text that begins at this byte, with `HOLE` in the place of each unknown word."""
-        if not self.spans:
-            return text
-        data = text.encode("utf-8", "surrogatepass")
-        made, at = b"", 0
-        for span in self._within(start, start + len(data)):
-            first, last = max(span.start - start, 0), min(span.end - start, len(data))
-            made += data[at:first] + HOLE.encode()
-            at = max(at, last)
-        return (made + data[at:]).decode("utf-8", "replace")
+        return self._with(lambda _: HOLE, text, start)
 
     def original(self, text: str, start: int) -> str:
         """Return a part of the text as it stood before."""
+        return self._with(lambda span: span.original, text, start)
+
+    def _with(self, put: Callable[[_Span], str], text: str, start: int) -> str:
         if not self.spans:
             return text
-        data = text.encode("utf-8", "surrogatepass")
+        data = text.encode(*_UTF8)
+        first = bisect.bisect_right(self.spans, start, key=lambda span: span.end)
+        last = bisect.bisect_left(self.spans, start + len(data), key=lambda span: span.start)
         made, at = b"", 0
-        for span in self._within(start, start + len(data)):
-            made += data[at : max(span.start - start, 0)] + span.original.encode("utf-8", "surrogatepass")
-            at = max(at, min(span.end - start, len(data)))
+        for span in self.spans[first:last]:
+            made += data[at : max(span.start - start, 0)] + put(span).encode(*_UTF8)
+            at = min(span.end - start, len(data))
         return (made + data[at:]).decode("utf-8", "replace")
 
     def line(self, at: int, row: int) -> int:
         """Return the line of a place in the text as it stood before."""
         return row - sum(more for end, more in self.filled if end <= at)
-
-    def _within(self, start: int, end: int) -> Sequence[_Span]:
-        first = bisect.bisect_left(self.spans, start, key=lambda span: span.end)
-        spans = []
-        for span in self.spans[first:]:
-            if span.start >= end:
-                break
-            if span.end > start:
-                spans.append(span)
-        return spans
 
 
 def rendered(text: str, marks: Sequence[tuple[str, str]], fill: Fill = lambda _: None) -> Rendered:
@@ -78,12 +66,11 @@ def rendered(text: str, marks: Sequence[tuple[str, str]], fill: Fill = lambda _:
     grown: list[tuple[int, int]] = []
     at, size = 0, 0
     for start, end, inner in _templates(text, marks):
-        before, whole = text[at:start], text[start:end]
-        known = fill(inner)
-        put = known if known is not None else "_" * len(whole.encode("utf-8", "surrogatepass"))
-        parts += [before, put]
-        size += len(before.encode("utf-8", "surrogatepass"))
-        length = len(put.encode("utf-8", "surrogatepass"))
+        whole, known = text[start:end], fill(inner)
+        put = known if known is not None else "_" * len(whole.encode(*_UTF8))
+        parts += [text[at:start], put]
+        size += len(text[at:start].encode(*_UTF8))
+        length = len(put.encode(*_UTF8))
         if known is None:
             spans.append(_Span(size, size + length, whole))
         size += length
@@ -95,16 +82,12 @@ def rendered(text: str, marks: Sequence[tuple[str, str]], fill: Fill = lambda _:
     return Rendered("".join(parts), tuple(spans), tuple(grown))
 
 
-def _templates(text: str, marks: Sequence[tuple[str, str]]) -> Sequence[tuple[int, int, str]]:
-    templates: list[tuple[int, int, str]] = []
+def _templates(text: str, marks: Sequence[tuple[str, str]]) -> Iterator[tuple[int, int, str]]:
     at = 0
-    while True:
-        starts = [(place, opening, closing) for opening, closing in marks if (place := text.find(opening, at)) >= 0]
-        if not starts:
-            return templates
+    while starts := [(place, *mark) for mark in marks if (place := text.find(mark[0], at)) >= 0]:
         start, opening, closing = min(starts)
         end = text.find(closing, start + len(opening))
         if end < 0:
-            return templates
-        templates.append((start, end + len(closing), text[start + len(opening) : end].strip()))
+            return
         at = end + len(closing)
+        yield start, at, text[start + len(opening) : end].strip()

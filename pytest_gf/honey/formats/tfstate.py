@@ -14,7 +14,7 @@ from itertools import pairwise
 from pytest_gf.honey.formats import address, gojson, tfstate_old
 from pytest_gf.honey.formats.ctyjson import DYNAMIC, Values
 from pytest_gf.honey.formats.effect import CHANGES, NOTHING_MANAGED, READS, TofuEffect, plan_fails, refused
-from pytest_gf.honey.formats.gojson import Kind, Malformed, Text, TypeWrong, struct
+from pytest_gf.honey.formats.gojson import Kind, Malformed, Members, Text, TypeWrong, struct
 from pytest_gf.honey.formats.jsontext import Place, TooMuch
 
 __all__ = ["LARGEST", "Kind", "Malformed", "State", "read"]
@@ -57,7 +57,6 @@ _ENVELOPE = struct(meta={"*": "bytes"}, encrypted_data="bytes", encryption_versi
 _PASSED_ON = struct(serial="int", lineage="string")
 _VERSIONED = struct(version="uint")
 _STEP = struct(type="string", value="any")
-Members = dict[str, list[Place]]
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ def _shown(lineage: str) -> str:
 
 
 def _effect(text: Text, tally: _Tally) -> TofuEffect:
-    versions = text.struct([text.start], _VERSIONED, "the state").get("version", [])
+    versions = text.struct([text.start], _VERSIONED, "the state")["version"]
     tally.version = text.integer(versions, "its version")
     if tally.version is None:
         return _encrypted(text, tally)
@@ -161,19 +160,19 @@ def _effect(text: Text, tally: _Tally) -> TofuEffect:
     if tally.version != 4:  # noqa: PLR2004  # The version that OpenTofu writes.
         return refused(f"its format version is {tally.version}, not 4")
     top = text.struct([text.start], _STATE, "the state")
-    tally.serial = text.integer(top.get("serial", []), "its serial") or 0
-    tally.lineage = text.string(top.get("lineage", []), "its lineage")
+    tally.serial = text.integer(top["serial"], "its serial") or 0
+    tally.lineage = text.string(top["lineage"], "its lineage")
     text.conforms(text.start, _STATE, "its")
-    version = text.string(top.get("terraform_version", []), "its terraform_version")
+    version = text.string(top["terraform_version"], "its terraform_version")
     if version and not address.is_version(version):
         raise TypeWrong("its terraform_version is no version number")
     tally.terraform_version = version if len(version) <= _LONGEST_VERSION else ""
-    for number, places in enumerate(text.slice(top.get("resources", []), "resources"), 1):
+    for number, places in enumerate(text.slice(top["resources"], "resources"), 1):
         _Resource(text, tally, places, f"resource {number}").read()
     if any(first == second for first, second in pairwise(sorted(tally.all))):
         raise TypeWrong("an instance stands in it twice")
-    tally.outputs = _outputs(text, top.get("outputs", []), tally)
-    _check_results(text, top.get("check_results", []))
+    tally.outputs = _outputs(text, top["outputs"], tally)
+    _check_results(text, top["check_results"])
     if not tally.managed:
         return NOTHING_MANAGED
     if tally.fails:
@@ -194,23 +193,22 @@ def _encrypted(text: Text, tally: _Tally) -> TofuEffect:
     """Judge what has no version: an encrypted state, or nothing that OpenTofu takes for a state."""
     text.conforms(text.start, _ENVELOPE, "its")
     top = text.struct([text.start], _ENVELOPE | _PASSED_ON | _STATE, "the state")
-    method = text.string(top.get("encryption_version", []), "its encryption_version")
+    method = text.string(top["encryption_version"], "its encryption_version")
     if not method:
         raise TypeWrong("it has no version")
     tally.encrypted = True
     text.conforms(text.start, _PASSED_ON, "its")
-    tally.serial = text.integer(top.get("serial", []), "its serial", -(2**63), 2**63 - 1) or 0
-    tally.lineage = text.string(top.get("lineage", []), "its lineage")
-    length = text.byte_count(top.get("encrypted_data", []), "its encrypted_data")
-    wrong = {
-        "it is encrypted in another way than v0": method != "v0",
-        f"its encrypted_data has {length} bytes, and nonce and tag alone have {LEAST_ENCRYPTED}": length
-        < LEAST_ENCRYPTED,
-        "it is encrypted, and has no meta, without which no key is found": "meta" not in top,
-        "it is encrypted, and has resources in clear, which OpenTofu never writes": "resources" in top,
-    }
-    for why in (why for why, is_so in wrong.items() if is_so):
-        raise TypeWrong(why)
+    tally.serial = text.integer(top["serial"], "its serial", -(2**63), 2**63 - 1) or 0
+    tally.lineage = text.string(top["lineage"], "its lineage")
+    length = text.byte_count(top["encrypted_data"], "its encrypted_data")
+    if method != "v0":
+        raise TypeWrong("it is encrypted in another way than v0")
+    if length < LEAST_ENCRYPTED:
+        raise TypeWrong(f"its encrypted_data has {length} bytes, and nonce and tag alone have {LEAST_ENCRYPTED}")
+    if not top["meta"]:
+        raise TypeWrong("it is encrypted, and has no meta, without which no key is found")
+    if top["resources"]:
+        raise TypeWrong("it is encrypted, and has resources in clear, which OpenTofu never writes")
     return TofuEffect("reads", "encrypted, contents not proved; OpenTofu reads it with its key")
 
 
@@ -221,7 +219,7 @@ class _Resource:
         self._text, self._tally, self._what = text, tally, what
         self._members = text.struct(places, _RESOURCE, what)
         self._mode, self._type, self._name, self._module, self._each, self._provider = (
-            text.string(self._members.get(name, []), f"{what}'s {name}")
+            text.string(self._members[name], f"{what}'s {name}")
             for name in ("mode", "type", "name", "module", "each", "provider")
         )
 
@@ -237,7 +235,7 @@ class _Resource:
             except TypeWrong:
                 address.legacy_provider(self._provider)
         providers: set[tuple[object, ...]] = set()
-        for number, places in enumerate(self._text.slice(self._members.get("instances", []), "instances"), 1):
+        for number, places in enumerate(self._text.slice(self._members["instances"], "instances"), 1):
             self._instance(
                 places, f"instance {number} of {self._what}", (module, self._mode, self._type, self._name), providers
             )
@@ -250,19 +248,19 @@ class _Resource:
         text, tally = self._text, self._tally
         members = text.struct(places, _INSTANCE, what)
         tally.instances += 1
-        key = _index(text, members.get("index_key", []), what)
-        provider = text.string(members.get("provider", []), f"the provider of {what}")
+        key = _index(text, members["index_key"], what)
+        provider = text.string(members["provider"], f"the provider of {what}")
         if provider:
             providers.add(address.provider(provider, instance=True)[:3])
         elif not self._provider:
             raise TypeWrong(f"{what} has no provider")
-        status = text.string(members.get("status", []), f"the status of {what}")
-        deposed = text.string(members.get("deposed", []), f"the deposed key of {what}")
+        status = text.string(members["status"], f"the status of {what}")
+        deposed = text.string(members["deposed"], f"the deposed key of {what}")
         if status not in {"", "tainted"}:
             raise TypeWrong(f"{what} has no status that an instance has")
         if deposed and len(deposed.encode(errors="replace")) != DIGEST:
             raise TypeWrong(f"{what} has a deposed key that is not valid")
-        attributes = members.get("attributes", [])[-1:]
+        attributes = members["attributes"][-1:]
         if self._mode == "managed":
             tally.fails = tally.fails or self._fails(attributes, what)
         _references(text, members, what)
@@ -309,16 +307,16 @@ def _index(text: Text, places: list[Place], what: str) -> str | int | None:
 
 def _references(text: Text, members: Members, what: str) -> None:
     """Check what an instance says of others, and of its own attributes."""
-    for dependency in text.strings(members.get("dependencies", []), f"dependencies of {what}"):
+    for dependency in text.strings(members["dependencies"], f"dependencies of {what}"):
         address.resource(dependency)
-    for path in text.slice(members.get("sensitive_attributes", [])[-1:], f"sensitive_attributes of {what}"):
+    for path in text.slice(members["sensitive_attributes"][-1:], f"sensitive_attributes of {what}"):
         for step in text.slice(path, f"sensitive_attributes of {what}"):
             _path_step(text, step, f"sensitive_attributes of {what}")
 
 
 def _path_step(text: Text, places: list[Place], what: str) -> None:
     members = text.struct(places, _STEP, what)
-    kind, value = text.string(members.get("type", []), what), members.get("value", [])[-1:]
+    kind, value = text.string(members["type"], what), members["value"][-1:]
     if kind not in {"index", "get_attr"} or not value:
         raise TypeWrong(f"{what} has a step that is not valid")
     if kind == "index":
@@ -342,10 +340,10 @@ def _outputs(text: Text, places: list[Place], tally: _Tally) -> int:
 def _check_results(text: Text, places: list[Place]) -> None:
     for result in text.slice(places, "check_results"):
         members = text.struct(result, _CHECKS, "a check result")
-        kind = text.string(members.get("object_kind", []), "a check result's object_kind")
+        kind = text.string(members["object_kind"], "a check result's object_kind")
         if kind not in address.CHECKABLE:
             continue
-        address.checkable(kind, text.string(members.get("config_addr", []), "config_addr"), config=True)
-        for item in text.slice(members.get("objects", []), "a check result's objects"):
+        address.checkable(kind, text.string(members["config_addr"], "config_addr"), config=True)
+        for item in text.slice(members["objects"], "a check result's objects"):
             checked = text.struct(item, _CHECKED, "a checked object")
-            address.checkable(kind, text.string(checked.get("object_addr", []), "object_addr"), config=False)
+            address.checkable(kind, text.string(checked["object_addr"], "object_addr"), config=False)

@@ -31,12 +31,10 @@ def effect(text: Text, version: int) -> TofuEffect:
         shape = struct(version="int", serial="int", modules=[module])
     text.conforms(text.start, shape, "its")
     top = text.struct([text.start], shape, "the state")
-    text.integer(top.get("serial", []), "its serial", 0, 2**63 - 1)
-    if (made := text.string(top.get("terraform_version", []), "its terraform_version")) and not address.is_version(
-        made
-    ):
+    text.integer(top["serial"], "its serial", 0, 2**63 - 1)
+    if (made := text.string(top["terraform_version"], "its terraform_version")) and not address.is_version(made):
         raise TypeWrong("its terraform_version is no version number")
-    managed = sum(_managed(text, places, version) for places in text.slice(top.get("modules", []), "modules"))
+    managed = sum(_managed(text, places, version) for places in text.slice(top["modules"], "modules"))
     if managed:
         return plan_fails(
             f"it is of format version {version}, written by Terraform 0.x; OpenTofu upgrades it ({managed} managed instances),"
@@ -49,10 +47,10 @@ def effect(text: Text, version: int) -> TofuEffect:
 def _managed(text: Text, places: list[Place], version: int) -> int:
     """Return how many managed instances a module has."""
     module = text.struct(places, _MODULE, "a module")
-    path = list(text.strings(module.get("path", []), "a module's path"))
+    path = list(text.strings(module["path"], "a module's path"))
     if (path or version > 1) and (path[:1] != ["root"] or not all(address.is_name(name) for name in path[1:])):
         raise TypeWrong("a module's path is not valid")
-    resources = text.map(module.get("resources", []), "a module's resources")
+    resources = text.map(module["resources"], "a module's resources")
     return sum(_resource(text, name, place) for name, place in resources.items())
 
 
@@ -63,5 +61,5 @@ def _resource(text: Text, name: str, place: Place) -> bool:
     index = parts[2 + data :]
     if not 2 <= len(parts) - data <= 3 or not all(map(_INDEX.fullmatch, index)):  # noqa: PLR2004  # Type, name, index.
         raise TypeWrong("a resource's address is not valid")
-    primary = text.struct([place], _RESOURCE, "a resource").get("primary", [])
+    primary = text.struct([place], _RESOURCE, "a resource")["primary"]
     return bool(primary) and text.kind(primary[-1]) != "null" and not data

@@ -104,15 +104,12 @@ def workflow_of(top: Table) -> Workflow:
     jobs = _entries(top.get("jobs"))
     if not jobs:
         raise Malformed(top.line, "a workflow without jobs")
-    inputs: dict[str, Input] = {}
-    for event in ("workflow_dispatch", "workflow_call"):
-        below = triggers.get(event)
-        inputs |= _inputs(below.get("inputs")) if isinstance(below, Table) else {}
+    given = (_below(triggers.get(event)).get("inputs") for event in ("workflow_dispatch", "workflow_call"))
     return Workflow(
         name=_text(top.get("name")),
         triggers=triggers,
         trigger_lines=lines,
-        inputs=inputs,
+        inputs={name: made for node in given for name, made in _inputs(node).items()},
         env=_scalars(top.get("env")),
         jobs=tuple(_job(key, _table(node, key.line, "a job")) for key, node in jobs),
         permissions=top.get("permissions"),
@@ -123,10 +120,8 @@ def workflow_of(top: Table) -> Workflow:
 def action(text: str) -> Action:
     """Read an ``action.yml``. Raises Malformed."""
     top = _table(read(text), 1, "an action")
-    runs = top.get("runs")
-    steps = steps_of(runs.get("steps")) if isinstance(runs, Table) else ()
-    using = _text(runs.get("using")) if isinstance(runs, Table) else ""
-    main = _text(runs.get("main")) if isinstance(runs, Table) else ""
+    runs = _below(top.get("runs"))
+    using, main, steps = _text(runs.get("using")), _text(runs.get("main")), steps_of(runs.get("steps"))
     return Action(_text(top.get("name")), using, main, _inputs(top.get("inputs")), steps)
 
 
@@ -142,12 +137,7 @@ def steps_of(node: Node | None) -> tuple[Step, ...]:
 def _triggers(top: Table) -> tuple[dict[str, Node | None], dict[str, int]]:
     """Return the events of ``on``: a word, a list or a mapping. The runner reads it as a word, never as true."""
     node = top.get("on")
-    if isinstance(node, Scalar):
-        return {node.text: None}, {node.text: node.line}
-    if isinstance(node, Items):
-        words = [item for item in node.nodes if isinstance(item, Scalar)]
-        return {word.text: None for word in words}, {word.text: word.line for word in words}
-    events = _entries(node)
+    events = _entries(node) or [(item, None) for item in _listed(node)]
     return {key.text: below for key, below in events}, {key.text: key.line for key, _ in events}
 
 
@@ -188,10 +178,7 @@ def _step(table: Table) -> Step:
 
 
 def _defaults(table: Table) -> Defaults:
-    defaults = table.get("defaults")
-    run = defaults.get("run") if isinstance(defaults, Table) else None
-    if not isinstance(run, Table):
-        return Defaults()
+    run = _below(_below(table.get("defaults")).get("run"))
     return Defaults(_scalar(run.get("shell")), _scalar(run.get("working-directory")))
 
 
@@ -204,7 +191,7 @@ def _labels(node: Node | None) -> tuple[Scalar, ...]:
 
 def _matrix(strategy: Node | None) -> dict[str, frozenset[str | bool]] | None:
     """Return the values of each axis of a matrix, ``include`` counted in; None where an expression makes it."""
-    matrix = strategy.get("matrix") if isinstance(strategy, Table) else None
+    matrix = _below(strategy).get("matrix")
     if matrix is None:
         return {}
     if not isinstance(matrix, Table):
@@ -225,13 +212,13 @@ def _matrix(strategy: Node | None) -> dict[str, frozenset[str | bool]] | None:
     return {name: frozenset(words) for name, words in axes.items()}
 
 
-def _laid(found: dict[str, set[str | bool]], path: str, *nodes: Node) -> None:
+def _laid(axes: dict[str, set[str | bool]], path: str, *nodes: Node) -> None:
     """Note values of a matrix; one that is a mapping by the paths of its members: ``matrix.target.name``."""
     for node in nodes:
         if isinstance(node, Scalar):
-            found.setdefault(path, set()).add(_typed(node))
+            axes.setdefault(path, set()).add(_typed(node))
         for key, below in _entries(node):
-            _laid(found, f"{path}.{key.text.lower()}", below)
+            _laid(axes, f"{path}.{key.text.lower()}", below)
 
 
 def _typed(node: Scalar) -> str | bool:
@@ -250,11 +237,10 @@ def _excluded(node: Node | None) -> Iterator[tuple[str, str | bool]]:
 def _inputs(node: Node | None) -> dict[str, Input]:
     inputs: dict[str, Input] = {}
     for key, below in _entries(node):
-        table = below if isinstance(below, Table) else Table((), key.line)
-        options = tuple(option.value for option in _listed(table.get("options")))
-        inputs[key.text.lower()] = Input(
-            key.line, _scalar(table.get("default")), _text(table.get("type")) or "string", options
-        )
+        table = _below(below)
+        kind, options = _text(table.get("type")) or "string", _listed(table.get("options"))
+        default = _scalar(table.get("default"))
+        inputs[key.text.lower()] = Input(key.line, default, kind, tuple(option.value for option in options))
     return inputs
 
 
@@ -264,8 +250,13 @@ def _table(node: Node | None, line: int, what: str) -> Table:
     return node
 
 
+def _below(node: Node | None) -> Table:
+    """Return a mapping, an empty one where there is none."""
+    return node if isinstance(node, Table) else Table((), 0)
+
+
 def _entries(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:
-    return node.entries if isinstance(node, Table) else ()
+    return _below(node).entries
 
 
 def _scalars(node: Node | None) -> dict[str, Scalar]:

@@ -16,6 +16,8 @@ from pytest_gf.honey.formats.commands import Word
 
 _LONGEST_NAME = 3
 """Words of a program and its subcommands."""
+_WITH_VALUE = frozenset({"-H", "--context", "-n", "--namespace", "-L", "-f", "--extra-experimental-features"})
+"""Options before a subcommand that have a value."""
 
 
 class Wrapper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,8 +88,7 @@ def program(word: Word) -> str:
 
 def inner(words: Sequence[Word]) -> Inner | None:
     """Return what these words run beside their own program; None where the program is no wrapper of the table."""
-    named = _named(words)
-    if named is None:
+    if (named := _named(words)) is None:
         return None
     wrapper, rest = named
     if wrapper.never and any(word.text in wrapper.never for word in rest[:2]):
@@ -97,29 +98,17 @@ def inner(words: Sequence[Word]) -> Inner | None:
 
 def _named(words: Sequence[Word]) -> tuple[Wrapper, Sequence[Word]] | None:
     """Return the wrapper by its longest name, options between a program and its subcommand passed over."""
-    if not words:
-        return None
-    at = [0]
-    names = [program(words[0])]
-    skip = False
+    at, skip = [0], False
     for index, word in enumerate(words[1:], 1):
-        if len(names) == _LONGEST_NAME:
+        if len(at) == _LONGEST_NAME:
             break
         if skip or word.text.startswith("-"):
-            skip = not skip and word.text in {
-                "-H",
-                "--context",
-                "-n",
-                "--namespace",
-                "-L",
-                "-f",
-                "--extra-experimental-features",
-            }
+            skip = not skip and word.text in _WITH_VALUE
             if word.text == "--option":
                 break
             continue
-        names.append(word.text)
         at.append(index)
+    names = [program(word) for word in words[:1]] + [words[index].text for index in at[1:]]
     for count in range(len(names), 0, -1):
         wrapper = table().get(" ".join(names[:count]))
         if wrapper is not None:
@@ -185,16 +174,12 @@ def _passed(wrapper: Wrapper, word: Word, name: str, given: Word | None) -> int:
 
 
 def _ended(wrapper: Wrapper, words: tuple[Word, ...], scripts: list[Word]) -> Inner:
-    end = _end(words, 0, wrapper.ends)
-    words = words[:end]
+    words = words[: _end(words, 0, wrapper.ends)]
     if not words:
         return Inner((), tuple(scripts), None, wrapper.stdin)
     if wrapper.file:
-        return (
-            Inner((), tuple(scripts), words[0])
-            if words[0].text != "-"
-            else Inner((), tuple(scripts), None, wrapper.stdin)
-        )
+        file = words[0] if words[0].text != "-" else None
+        return Inner((), tuple(scripts), file, wrapper.stdin and file is None)
     if wrapper.first:
         return Inner((), (*scripts, words[0]))
     if wrapper.joined:
@@ -203,9 +188,7 @@ def _ended(wrapper: Wrapper, words: tuple[Word, ...], scripts: list[Word]) -> In
             for index, word in enumerate(words)
         )
         return Inner((), (*scripts, Word(text, " ".join(word.raw for word in words), words[0].offset)))
-    if scripts:
-        return Inner((), tuple(scripts))
-    return Inner((words,), tuple(scripts))
+    return Inner(() if scripts else (words,), tuple(scripts))
 
 
 def _spaced(text: str) -> bool:

@@ -14,7 +14,10 @@ DEEPEST = 60
 MOST_ANCHORS = 200
 MOST_NODES = 100_000
 """Nodes of one document, an alias counted as all that it stands for."""
-_CONSTANTS = {word: name for name in ("true", "false", "null") for word in (name, name.title(), name.upper())}
+_CONSTANTS = {
+    **{word: said for said in ("true", "false") for word in (said, said.title(), said.upper())},
+    **dict.fromkeys(("null", "Null", "NULL", "~"), ""),
+}
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -41,10 +44,7 @@ class Scalar:
     @property
     def value(self) -> str:
         """The text that an action's input gets: a plain True is ``true``, a plain null is empty."""
-        constant = _CONSTANTS.get(self.text) if self.plain else None
-        if constant == "null" or (self.plain and self.text == "~"):
-            return ""
-        return self.text if constant is None else constant
+        return _CONSTANTS.get(self.text, self.text) if self.plain else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,7 @@ Node: TypeAlias = Scalar | Items | Table
 
 def read(text: str) -> Node | None:
     """Return the one document in a text; None for an empty one. Raises Malformed, before anything is expanded."""
-    documents = list(_documents(text, most=1))
-    return documents[0] if documents else None
+    return next(iter(read_all(text, most=1)), None)
 
 
 def read_all(text: str, *, most: int = 200) -> list[Node]:
@@ -89,21 +88,17 @@ def read_all(text: str, *, most: int = 200) -> list[Node]:
 def _documents(text: str, *, most: int) -> Iterator[Node]:
     if len(text) > LONGEST:
         raise Malformed(1, f"{len(text)} characters; at most {LONGEST} are read")
-    reader, count = _Reader(), 0
+    reader = _Reader(most)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
-            document = reader.take(event)
-            if document is not None:
-                count += 1
-                if count > most:
-                    raise Malformed(document.line, f"more than {most} document(s) in one file")
+            if (document := reader.take(event)) is not None:
                 yield document
+    except Malformed:
+        raise
     except yaml.MarkedYAMLError as wrong:
         mark = wrong.problem_mark
         raise Malformed(mark.line + 1 if mark is not None else 1, f"no YAML: {wrong.problem}") from None
-    except (yaml.YAMLError, UnicodeError, ValueError) as wrong:
-        if isinstance(wrong, Malformed):
-            raise
+    except (yaml.YAMLError, ValueError) as wrong:
         raise Malformed(1, f"no YAML: {' '.join(str(wrong).split())[:200]}") from None
 
 
@@ -140,9 +135,9 @@ class _Open:
 
 def _tables(node: Node) -> list[Table]:
     """Return the mappings that a merge key names, the one that counts first. Raises Malformed."""
-    found = node.nodes if isinstance(node, Items) else (node,)
-    tables = [table for table in found if isinstance(table, Table)]
-    if len(tables) != len(found):
+    named = node.nodes if isinstance(node, Items) else (node,)
+    tables = [table for table in named if isinstance(table, Table)]
+    if len(tables) != len(named):
         raise Malformed(node.line, "a merge key names what is no mapping")
     return tables
 
@@ -150,18 +145,14 @@ def _tables(node: Node) -> list[Table]:
 class _Reader:
     """Builds nodes from events, holding the limits as they come."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self.most, self.documents = most, 0
         self.open: list[_Open] = []
         self.anchors: dict[str, tuple[Node, int]] = {}
 
-    @staticmethod
-    def line_of(event: Any) -> int:
-        """Return the line (from 1) on which an event begins."""
-        return int(event.start_mark.line) + 1
-
     def take(self, event: Any) -> Node | None:
         """Take the next event; return the document that it ends."""
-        line = self.line_of(event)
+        line = event.start_mark.line + 1
         if isinstance(event, yaml.DocumentStartEvent):
             self.anchors.clear()
         elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
@@ -177,15 +168,18 @@ class _Reader:
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in self.anchors:
                 raise Malformed(line, f"the alias *{event.anchor} has no anchor before it")
-            return self._place(*self.anchors[event.anchor], None)
+            return self._place(*self.anchors[event.anchor], event)
         return None
 
     def _place(self, node: Node, weight: int, event: Any) -> Node | None:
-        if event is not None and event.anchor is not None:
+        if event.anchor is not None:
             self.anchors[event.anchor] = node, weight
             if len(self.anchors) > MOST_ANCHORS:
                 raise Malformed(node.line, f"more than {MOST_ANCHORS} anchors")
         if not self.open:
+            self.documents += 1
+            if self.documents > self.most:
+                raise Malformed(node.line, f"more than {self.most} document(s) in one file")
             return node
         above = self.open[-1]
         above.nodes.append(node)

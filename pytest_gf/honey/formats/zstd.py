@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -20,8 +19,8 @@ MOST_WINDOW = 128 * 1024 * 1024
 """Bytes. zstd's level 22 asks for so many, and decoders give as much; more is refused before it is allocated."""
 MOST_BLOCK = 128 * 1024
 """Bytes that one block may decode to (RFC 8878, 3.1.1.2.4)."""
-SMALL = 16
-"""Blocks. A frame of so many, 2 MiB decoded, is held and decoded at once."""
+AT_ONCE = 16
+"""Blocks, 2 MiB decoded."""
 
 Kind = Literal["magic", "header", "dictionary", "window", "block", "corrupt", "cut", "too-long", "extra"]
 
@@ -43,23 +42,11 @@ class Malformed(ValueError):
         self.kind = kind
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """A frame as far as its bytes are here: where its header ends, and where it does itself (0: not here, or long)."""
-
-    header_end: int
-    end: int
-    blocks: int
-    checksum: bool
-    content: int | None
-
-
 class Decoder:
     """Decodes frames that are fed in pieces of any size: one (``single``), or one after another as Attic sends them.
 
     ``most`` bounds the decoded bytes of all frames together. Dictionaries are refused, and skippable frames too, unless
-    ``skips`` is set: what a cache sends may hold them. A frame of at most `SMALL` blocks is decoded at once, which is
-    faster; a longer one block by block, so that memory stays flat.
+    ``skips`` is set: what a cache sends may hold them. At most `AT_ONCE` blocks are decoded at once, so that memory stays flat.
     """
 
     def __init__(
@@ -68,10 +55,12 @@ class Decoder:
         import zstandard
 
         self._error = zstandard.ZstdError
-        self._context = _context()
-        self._long: zstandard.ZstdDecompressionObj | None = None
-        self._checksum = False
+        self._context = _made_context()  # Its own: another decoder of this thread may come between two pieces.
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._checksum = 0
+        """Bytes of the open frame's checksum."""
         self._last = False
+        """Whether the open frame's last block was decoded."""
         self._pending = b""
         self._single, self._most, self._most_window = single, most, most_window
         self._skips, self._skipped, self._skipping = skips, 0, 0
@@ -85,32 +74,20 @@ class Decoder:
         data = self._pending + data if self._pending else data
         at = 0
         while at < len(data):
-            if self._skipping or (self._long is None and self._skips and _is_skippable(data, at)):
-                end = self._skip(data, at)
-                if end == at:
-                    break
-                decoded = b""
-            elif self._long is None:
-                frame = self._look(data, at)
-                if frame is None or (not frame.end and frame.blocks <= SMALL):
-                    break
-                end = frame.end or frame.header_end
-                decoded = (
-                    self._at_once(memoryview(data)[at:end], frame) if frame.end else self._begin(data[at:end], frame)
-                )
+            if self._skipping or (self._frame is None and self._skips and _is_skippable(data, at)):
+                end, decoded = self._skip(data, at), b""
             else:
-                end = self._next(data, at)
-                if not end:
-                    break
-                decoded = self._push(data[at:end])
-            at = end
+                end, decoded = self._decode(data, at)
             if decoded:
                 yield decoded
+            if end == at:
+                break
+            at = end
         self._pending = data[at:]
 
     def finish(self) -> None:
         """Raise Malformed where the bytes end inside of a frame, or where there was none."""
-        if self._long is not None or self._pending or self._skipping or not self.frames:
+        if self._frame is not None or self._pending or self._skipping or not self.frames:
             raise Malformed("cut", f"the bytes end inside of frame {self.frames + 1}")
 
     def _skip(self, data: bytes, at: int) -> int:
@@ -128,84 +105,60 @@ class Decoder:
         self._skipping -= end - at
         return end
 
-    def _look(self, data: bytes, at: int) -> _Frame | None:
-        """Return the frame that begins here, None where its header is not whole yet."""
+    def _decode(self, data: bytes, start: int) -> tuple[int, bytes]:
+        """Decode what is here of a frame as a whole: its header, its blocks, its checksum. Return also where that ends."""
+        at = start
+        if self._frame is None:
+            at = self._begin(data, start)
+            if at == start:
+                return start, b""
+        at = self._blocks(data, at)
+        ends = self._last and at + self._checksum <= len(data)
+        at += self._checksum if ends else 0
+        try:
+            decoded: bytes = self._frame.decompress(memoryview(data)[start:at]) if self._frame and at > start else b""
+        except self._error as wrong:
+            raise Malformed("corrupt", f"frame {self.frames + 1}: {wrong}") from None
+        self._bound(len(decoded))
+        self.size += len(decoded)
+        if self._frame is not None and self._frame.eof != ends:
+            raise Malformed("corrupt", f"frame {self.frames + 1} does not end where its blocks do")
+        if ends:
+            self._frame = None
+            self.frames += 1
+        return at, decoded
+
+    def _begin(self, data: bytes, at: int) -> int:
+        """Open the frame that begins here, and return where its header ends; its beginning where that is not whole yet."""
         if self._single and self.frames:
             raise Malformed("extra", "bytes follow the frame")
         start = data[at : at + len(MAGIC)]
         if not MAGIC.startswith(start):
             raise Malformed("magic", f"frame {self.frames + 1} begins {start.hex()}")
         if len(data) - at <= len(MAGIC):
-            return None
-        header_end = at + _header_size(data[at + len(MAGIC)])
-        if header_end > len(data):
-            return None
-        checksum, content = _check_header(data[at:header_end], self._most_window)
-        at, blocks, last = header_end, 0, False
-        while not last and blocks <= SMALL and at + _BLOCK_HEADER <= len(data):
+            return at
+        end = at + _header_size(data[at + len(MAGIC)])
+        if end > len(data):
+            return at
+        checksum, content = _check_header(data[at:end], self._most_window)
+        self._bound(content or 0)
+        self._frame, self._checksum, self._last = self._context.decompressobj(), _CHECKSUM * checksum, False
+        return end
+
+    def _blocks(self, data: bytes, at: int) -> int:
+        """Return where the open frame's blocks end that are here as a whole, `AT_ONCE` of them at most."""
+        for _ in range(AT_ONCE):
+            if self._last or at + _BLOCK_HEADER > len(data):
+                break
             last, size = _block(data, at)
-            at += _BLOCK_HEADER + size
-            blocks += 1
-        end = at + (_CHECKSUM if checksum else 0)
-        whole = last and end <= len(data) and blocks <= SMALL
-        return _Frame(header_end, end if whole else 0, blocks, checksum, content)
+            if at + _BLOCK_HEADER + size > len(data):
+                break
+            at, self._last = at + _BLOCK_HEADER + size, last
+        return at
 
-    def _at_once(self, data: memoryview, frame: _Frame) -> bytes:
-        most = frame.blocks * MOST_BLOCK
-        if frame.content is not None:
-            if frame.content > most:
-                raise Malformed("header", f"{frame.content} bytes promised, where its blocks hold {most} at most")
-            self._count(frame.content, ahead=True)
-        try:
-            if frame.content == 0:  # `decompress` looks no further then.
-                decoded: bytes = self._context.decompressobj().decompress(data)
-            else:
-                decoded = self._context.decompress(data, max_output_size=most, allow_extra_data=False)
-        except self._error as wrong:
-            raise Malformed("corrupt", f"frame {self.frames + 1}: {wrong}") from None
-        self._count(len(decoded))
-        self.frames += 1
-        return decoded
-
-    def _begin(self, header: bytes, frame: _Frame) -> bytes:
-        context = _made_context()  # Its own: another decoder of this thread may come between two pieces.
-        self._long, self._checksum, self._last = context.decompressobj(), frame.checksum, False
-        return self._push(header)
-
-    def _next(self, data: bytes, at: int) -> int:
-        """Return where the long frame's next block, or its checksum, ends; 0 where not all of it is here."""
-        if self._last:
-            end = at + _CHECKSUM
-        elif at + _BLOCK_HEADER > len(data):
-            return 0
-        else:
-            last, size = _block(data, at)
-            end = at + _BLOCK_HEADER + size
-            self._last = last and end <= len(data)
-        return end if end <= len(data) else 0
-
-    def _push(self, piece: bytes) -> bytes:
-        """Decode the long frame's next piece; it must end where its blocks do."""
-        if self._long is None:
-            raise AssertionError("no frame is open")
-        closing = self._last and (not self._checksum or len(piece) == _CHECKSUM)
-        try:
-            decoded: bytes = self._long.decompress(piece)
-        except self._error as wrong:
-            raise Malformed("corrupt", f"frame {self.frames + 1}: {wrong}") from None
-        self._count(len(decoded))
-        if self._long.eof:
-            self._long = None
-            self.frames += 1
-        elif closing and not self._checksum:
-            raise Malformed("corrupt", f"frame {self.frames + 1} does not end where its blocks do")
-        return decoded
-
-    def _count(self, size: int, *, ahead: bool = False) -> None:
+    def _bound(self, size: int) -> None:
         if self._most is not None and self.size + size > self._most:
             raise Malformed("too-long", f"more than {self._most} bytes")
-        if not ahead:
-            self.size += size
 
 
 def _is_skippable(data: bytes, at: int) -> bool:
