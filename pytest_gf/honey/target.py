@@ -14,7 +14,8 @@ import msgspec
 from pytest_gf.engine import target as targets
 from pytest_gf.engine.house import Section
 from pytest_gf.engine.target import TargetError, Unset
-from pytest_gf.honey.formats import endpoint, narinfo, nixbase32
+from pytest_gf.honey import endpoint
+from pytest_gf.honey.formats import narinfo, nixbase32
 
 __all__ = ["Target", "TargetError", "Unset"]
 

@@ -316,9 +316,9 @@ def _refused(response: httpx.Response, url: str) -> Transfer:
     if location:
         return Transfer(response.status_code, location=location)
     body = bounded(response, MOST_BODY)[:MOST_BODY]
-    said = refusal(body, response.headers.get("Server", ""))
+    by, code = refusal(body, response.headers.get("Server", ""))
     again = not_now(response.status_code, body, response.headers)
-    return Transfer(response.status_code, code=said.code, by=said.by, again=again)
+    return Transfer(response.status_code, code=code, by=by, again=again)
 
 
 def _location(response: httpx.Response, url: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http
 import json
 import re
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from pytest_gf.engine.redaction import redact
-from pytest_gf.honey.probes.again import NotNow, retry_after
+from pytest_gf.honey.probes.again import NotNow, later, retry_after
 from pytest_gf.honey.probes.exchange import Route
 
 INCOMPLETE = "IncompleteNar"
@@ -103,24 +102,16 @@ class Sink(Protocol):
         """Take the next bytes."""
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """What the body of an answer that is no success says: whose it is, by its form, and the name of the error."""
-
-    by: str
-    code: str = ""
-
-
-def refusal(body: bytes, server: str) -> Refusal:
-    """Return what a refusal's body says; ``server`` is the header of that name."""
+def refusal(body: bytes, server: str) -> tuple[str, str]:
+    """Return whose refusal a body is, by its form, and the name of its error; ``server`` is the header of that name."""
     match = _CODE.search(body)
     if match:
-        return Refusal("S3", match[1].decode())
+        return "S3", match[1].decode()
     error = error_of(body)
     if error:
-        return Refusal("Attic", error)
+        return "Attic", error
     named = f", which calls itself {redact(server)[:60]!r}" if server.isprintable() and server else ""
-    return Refusal(f"something between that is neither Attic nor S3{named}")
+    return f"something between that is neither Attic nor S3{named}", ""
 
 
 def error_of(body: bytes) -> str:
@@ -139,11 +130,7 @@ def not_now(status: int, body: bytes, headers: Mapping[str, str]) -> NotNow | No
     code = match[1].decode() if match else error_of(body)
     pause = retry_after(headers.get("Retry-After"))
     says = code in _THROTTLED or pause is not None or b"not ready" in body.lower()
-    if status == http.HTTPStatus.TOO_MANY_REQUESTS or (
-        status == http.HTTPStatus.SERVICE_UNAVAILABLE and code != INCOMPLETE and says
-    ):
-        return NotNow(f"{status} {code}".strip(), pause)
-    return None
+    return later(status, f"{status} {code}".strip(), pause, says_so=says and code != INCOMPLETE)
 
 
 def authority(url: str) -> str:

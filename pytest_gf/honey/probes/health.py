@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http
 import json
 import re
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pytest_gf.engine.errors import ProbeError
-from pytest_gf.honey.probes.again import NotNow, retry_after
+from pytest_gf.honey.probes.again import NotNow, later, retry_after
 from pytest_gf.honey.probes.exchange import Route, asked
 from pytest_gf.honey.probes.http_client import answer, bounded, failure
 
@@ -43,10 +42,7 @@ class Health:
 
     def not_now(self) -> NotNow | None:
         """Tell whether it asks to come again. A 503 is an answer, because RustFS speaks of itself, unless S3's code says more."""
-        throttled = self.status == http.HTTPStatus.SERVICE_UNAVAILABLE and self.code
-        if throttled or self.status == http.HTTPStatus.TOO_MANY_REQUESTS:
-            return NotNow(f"{self.status} {self.code}".rstrip(), self.pause or None)
-        return None
+        return later(self.status, f"{self.status} {self.code}".rstrip(), self.pause or None, says_so=bool(self.code))
 
 
 def ask(section: S3Section, path: str, *, deadline: float, route: Route | None = None) -> Health:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.errors import ProbeError, Unanswered
-from pytest_gf.honey.formats.endpoint import is_loopback
+from pytest_gf.honey.endpoint import is_loopback
 from pytest_gf.honey.probes.deadline import too_slow
 from pytest_gf.honey.probes.exchange import Route, said
 

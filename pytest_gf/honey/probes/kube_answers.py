@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pytest_gf.engine.errors import IdentityRejected, NotUnderstood
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.visible import visible
-from pytest_gf.honey.probes.again import NotNow, retry_after
+from pytest_gf.honey.probes.again import NotNow, later, retry_after
 
 STRANGE = "is this the API server of the cluster, or a proxy before it?"
 REACH = "is the address right, the VPN up, the CA the cluster's own?"
@@ -62,9 +62,8 @@ class KubeAnswer:
 
         Kubernetes API 1.36: TooManyRequests, ServiceUnavailable.
         """
-        if self.status not in {http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.SERVICE_UNAVAILABLE}:
-            return None
-        return NotNow(f"{self.status} {message_of(self.data)}".rstrip(), retry_after(self.headers.get("Retry-After")))
+        said = f"{self.status} {message_of(self.data)}".rstrip()
+        return later(self.status, said, retry_after(self.headers.get("Retry-After")), says_so=True)
 
 
 def message_of(data: bytes) -> str:

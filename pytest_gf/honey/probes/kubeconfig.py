@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.engine.redaction import redactor
-from pytest_gf.honey.formats.endpoint import is_loopback
+from pytest_gf.honey.endpoint import is_loopback
 from pytest_gf.honey.probes.deadline import within
 from pytest_gf.honey.probes.exchange import said
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pytest_gf.engine.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, ProbeError, Unanswered
 from pytest_gf.engine.redaction import redact
-from pytest_gf.honey.formats.endpoint import is_loopback
+from pytest_gf.honey.endpoint import is_loopback
 from pytest_gf.honey.probes.again import FIRST_PAUSE, NotNow
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, Unanswered,
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.answers import Answer, Listing, Versions
 from pytest_gf.honey.formats.checksums import CHECKSUMS
-from pytest_gf.honey.probes.again import NotNow, retry_after, settled
+from pytest_gf.honey.probes.again import NotNow, later, retry_after, settled
 from pytest_gf.honey.probes.deadline import within
 from pytest_gf.honey.probes.exchange import Route, recorded
 from pytest_gf.honey.probes.s3_client import SAID, s3_client, s3_transport
@@ -41,7 +41,7 @@ BUSY = frozenset({"", "SlowDown", "ServiceUnavailable", "ServerNotInitialized", 
 """The codes of a 503 that is to be asked again; a HEAD's and a proxy's carry none."""
 _BUSY_WORDS = ("not ready", "reduce your request rate")  # In the message of a 503 with another code.
 _REACH = "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?"
-NOT_FOUND, TOO_MANY, UNAVAILABLE = 404, 429, 503
+NOT_FOUND, TOO_MANY = 404, 429
 
 
 @dataclass(frozen=True)
@@ -315,11 +315,9 @@ def _refusal(operation: str, response: Mapping[str, Any]) -> Answer:
 def not_now(answer: Answer) -> NotNow | None:
     """Return whether an answer asks to come again: 429, or a 503 that says busy or not ready, or says nothing."""
     says_so = answer.code in BUSY or any(words in answer.message.lower() for words in _BUSY_WORDS)
-    if answer.status == TOO_MANY or (answer.status == UNAVAILABLE and says_so):
-        said = f"{answer}: {answer.message}" if answer.message else str(answer)
-        # Where Retry-After is 0, our own pauses hold, so that a busy server is not hammered.
-        return NotNow(said, answer.retry_after or None)
-    return None
+    said = f"{answer}: {answer.message}" if answer.message else str(answer)
+    # Where Retry-After is 0, our own pauses hold, so that a busy server is not hammered.
+    return later(answer.status, said, answer.retry_after or None, says_so=says_so)
 
 
 def _read(stream: Any, most: int) -> tuple[bytes, str]:

@@ -11,11 +11,12 @@ import urllib.parse
 import xml.etree.ElementTree as ET  # See _check_root.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unanswered
 from pytest_gf.engine.redaction import redact
-from pytest_gf.honey.formats.endpoint import is_loopback
+from pytest_gf.honey.endpoint import is_loopback
 from pytest_gf.honey.probes.bounds import check_xml
 from pytest_gf.honey.probes.deadline import too_slow
 from pytest_gf.honey.probes.exchange import Route, said
@@ -195,7 +196,7 @@ def _send(session: Any, transport: Transport, request: Any, event_name: str, **_
         )
     if not streamed or response.status_code >= 300:  # noqa: PLR2004  # A refusal is read whole too: boundedly.
         length = "" if _is_bodiless(request, response) else str(response.headers.get("Content-Length", ""))
-        body = _Bounded(response.raw, length, transport.service)
+        body = SimpleNamespace(stream=functools.partial(_bounded, response.raw, length, transport.service))
         response = AWSResponse(response.url, response.status_code, response.headers, body)
         content = response.content
         transport.check(event_name.rpartition(".")[2], response.status_code, content)
@@ -227,22 +228,16 @@ def _say(response: Any, content: bytes) -> None:
         response.headers[SAID] = redact(" ".join(content[:200].decode("ascii", "replace").split()))
 
 
-class _Bounded:
-    def __init__(self, raw: Any, length: str, service: str) -> None:
-        self._raw, self._tried, self._service = raw, f"reading {service}'s answer", service
-        self._length = int(length) if length.isdecimal() else 0
-
-    def stream(self) -> Iterator[bytes]:
-        size = 0
-        for chunk in self._raw.stream():
-            size += len(chunk)
-            if size > MOST_ANSWER:
-                raise NotUnderstood(
-                    self._tried, f"more than {MOST_ANSWER} bytes came", f"is this {self._service}'s address?"
-                )
-            yield chunk
-        if size < self._length:
-            raise Unanswered(self._tried, f"cut: {size} of {self._length} bytes came", "is a proxy down?")
+def _bounded(raw: Any, length: str, service: str) -> Iterator[bytes]:
+    """Yield an answer's body. Raises NotUnderstood for one that is too long, Unanswered for one that was cut."""
+    tried, size = f"reading {service}'s answer", 0
+    for chunk in raw.stream():
+        size += len(chunk)
+        if size > MOST_ANSWER:
+            raise NotUnderstood(tried, f"more than {MOST_ANSWER} bytes came", f"is this {service}'s address?")
+        yield chunk
+    if length.isdecimal() and size < int(length):
+        raise Unanswered(tried, f"cut: {size} of {length} bytes came", "is a proxy down?")
 
 
 def _check(operation: str, status: int, body: bytes) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import http
-
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.answers import Answer
-from pytest_gf.honey.probes.again import NotNow, retry_after
+from pytest_gf.honey.probes.again import NotNow, later, retry_after
 from pytest_gf.honey.probes.exchange import asked
 from pytest_gf.honey.probes.http_client import answer, failure
 
@@ -31,7 +29,4 @@ def answers(url: str, *, deadline: float) -> Answer:
 
 
 def _not_now(given: Answer) -> NotNow | None:
-    later = given.status == http.HTTPStatus.SERVICE_UNAVAILABLE and given.retry_after is not None
-    if later or given.status == http.HTTPStatus.TOO_MANY_REQUESTS:
-        return NotNow(str(given.status), given.retry_after)
-    return None
+    return later(given.status, str(given.status), given.retry_after, says_so=given.retry_after is not None)
