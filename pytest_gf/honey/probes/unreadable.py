@@ -72,8 +72,7 @@ def read(
     throttled counts for nothing, and is asked again. Raises `NotRead` where ``seconds`` pass before it is clear.
     """
     began = time.monotonic()
-    witnessed, tries = 0, 0
-    pause = min(FIRST_PAUSE, seconds / (2 * TRIES))
+    witnessed, tries, pause = 0, 0, min(FIRST_PAUSE, seconds / (2 * TRIES))
     while True:
         tries += 1
         refused = None
