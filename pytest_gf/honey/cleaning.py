@@ -124,6 +124,7 @@ def where(target: Target) -> dict[str, str]:
 def client(target: Target, deadline: float) -> Iterator[S3]:
     """Give the client that may delete on this target, through its route if it has one. Raises TargetError where it has none."""
     from pytest_gf.honey.probes.s3 import S3
+    from pytest_gf.honey.routes import routed
 
     if target.s3 is None:
         raise TargetError(f"target {target.name!r} has no [s3] section, so nothing can be deleted there")
@@ -132,15 +133,10 @@ def client(target: Target, deadline: float) -> Iterator[S3]:
     except Unset as unset:
         raise TargetError(f"{unset}: it is needed to delete what was left") from None
     redactor().learn(target.secrets())
-    if "s3" not in target.routes or target.kubernetes is None:
-        yield S3(target.s3, credentials, deadline=deadline)
-        return
-    from pytest_gf.honey.probes.kube import Kube
-    from pytest_gf.honey.routes import open_route
-
-    try:
-        route = open_route(Kube(target.kubernetes, deadline=deadline), target.routes["s3"])
-    except (ProbeError, Unproven) as wrong:
-        raise TargetError(redact(f"the route to S3 can't be opened: {wrong}")) from None
-    with contextlib.closing(route):
+    with contextlib.ExitStack() as closing:
+        try:
+            way = routed(target.kubernetes, target.routes.get("s3"), deadline=deadline)
+            route = closing.enter_context(way)
+        except (ProbeError, Unproven) as wrong:
+            raise TargetError(redact(f"the route to S3 can't be opened: {wrong}")) from None
         yield S3(target.s3, credentials, deadline=deadline, route=route)

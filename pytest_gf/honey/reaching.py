@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,17 +38,12 @@ def _s3(section: sections.S3Section, target: Target) -> Endpoints:
 
 
 def _s3_identity(section: sections.S3Section, target: Target, seconds: float) -> Iterator[str]:
-    from pytest_gf.honey.probes.kube import Kube
     from pytest_gf.honey.probes.s3 import S3
-    from pytest_gf.honey.routes import open_route
+    from pytest_gf.honey.routes import routed
 
-    credentials = keys(section, target)
-    known, way = honeys(target), honeys(target).routes.get("s3")
-    with contextlib.ExitStack() as closing:
-        route = None
-        if way is not None and known.kubernetes is not None:
-            route = open_route(Kube(known.kubernetes, deadline=seconds), way)
-            closing.callback(route.close)
+    credentials, known = keys(section, target), honeys(target)
+    with routed(known.kubernetes, known.routes.get("s3"), deadline=seconds) as route:
+        if route is not None:
             yield f"the route reaches pod {route.pod}"
         answer = S3(section, credentials, deadline=seconds, route=route).list_buckets().answer
     yield f"access key {credentials[0]} of {section.access_key_env} is accepted"
@@ -61,8 +56,11 @@ def keys(section: sections.S3Section | sections.DynamoDBSection, target: Target)
     return target.credential(section.access_key_env), target.credential(section.secret_key_env)
 
 
-def _dynamodb(section: sections.DynamoDBSection, _: Target) -> Endpoints:
-    return {"endpoint": Endpoint(section.endpoint, section.ca_file)}
+def _addresses(*names: str) -> Callable[[Any, Target], Endpoints]:
+    """Return what gives those of a section's keys that name an address."""
+    return lambda section, _: {
+        name: Endpoint(getattr(section, name), section.ca_file) for name in names if getattr(section, name) is not None
+    }
 
 
 def _dynamodb_identity(section: sections.DynamoDBSection, target: Target, seconds: float) -> Iterator[str]:
@@ -91,39 +89,24 @@ def _kubernetes_identity(section: sections.KubernetesSection, _: Target, seconds
     yield f"{section.kubeconfig or 'the ServiceAccount of this pod'} is accepted"
 
 
-def _attic(section: sections.AtticSection, _: Target) -> Endpoints:
-    named = {"api": section.api, "https": section.https}
-    return {key: Endpoint(url, section.ca_file) for key, url in named.items() if url is not None}
-
-
 def _attic_identity(section: sections.AtticSection, target: Target, _: float) -> Iterator[str]:
     """Read what the token says, and send it nowhere: Attic answers a token that it doesn't know as if there were none."""
     if section.token_env is None:
         yield "none is named: Attic is read by anybody"
         return
     tried = f"reading the token in {section.token_env}"
+    step = "make a new one with atticadm make-token"
     try:
         token = jwt.read(target.credential(section.token_env))
     except jwt.Malformed as wrong:
-        raise NotUnderstood(
-            tried, f"the token in {section.token_env}: {wrong}", "make one with atticadm make-token"
-        ) from None
-    ends = (
-        "has no end"
-        if token.expires is None
-        else f"ends {datetime.datetime.fromtimestamp(token.expires, datetime.UTC):%Y-%m-%d}"
-    )
-    if token.expires is not None and token.expires < time.time():
-        raise ProbeError(
-            tried, f"the token in {section.token_env} ended: it {ends}", "make a new one with atticadm make-token"
-        )
+        raise NotUnderstood(tried, f"the token in {section.token_env}: {wrong}", step) from None
+    ends = "has no end"
+    if token.expires is not None:
+        ends = f"ends {datetime.datetime.fromtimestamp(token.expires, datetime.UTC):%Y-%m-%d}"
+        if token.expires < time.time():
+            raise ProbeError(tried, f"the token in {section.token_env} ended: it {ends}", step)
     yield f"the token in {section.token_env} {ends}, for caches {', '.join(sorted(token.caches)) or '(none)'}"
     yield "and is sent only by -m gate and -m publication"
-
-
-def _bazel(section: sections.BazelSection, _: Target) -> Endpoints:
-    named = {"grpc": section.grpc, "http": section.http}
-    return {key: Endpoint(url, section.ca_file) for key, url in named.items() if url is not None}
 
 
 def _bazel_identity(section: sections.BazelSection, target: Target, seconds: float) -> Iterator[str]:
@@ -148,30 +131,22 @@ def cache_identity(section: sections.BazelSection, target: Target) -> Identity:
     return Identity(login, certificate)
 
 
-def _repository(section: sections.RepositorySection, _: Target) -> Endpoints:
-    return {"path": Path(section.path).absolute().as_uri()}
-
-
-def _flakehub(section: sections.FlakeHubSection, _: Target) -> Endpoints:
-    return {"page": section.page}
+def _words(way: sections.PortForward) -> str:
+    return f"port-forward:{way.namespace}/svc/{way.service}:{way.port}"
 
 
 def _routes(section: sections.Routes, _: Target) -> Endpoints:
     return {name: Endpoint(_words(way), about=f"see [{name}]") for name, way in section.ways.items()}
 
 
-def _words(way: sections.PortForward) -> str:
-    return f"port-forward:{way.namespace}/svc/{way.service}:{way.port}"
-
-
 _LOOKS: Mapping[str, Mapping[str, Any]] = {
     "s3": {"endpoints": _s3, "identity": _s3_identity},
     "kubernetes": {"endpoints": _kubernetes, "identity": _kubernetes_identity},
-    "attic": {"endpoints": _attic, "identity": _attic_identity},
-    "bazel": {"endpoints": _bazel, "identity": _bazel_identity},
-    "repository": {"endpoints": _repository},
-    "flakehub": {"endpoints": _flakehub},
-    "dynamodb": {"endpoints": _dynamodb, "identity": _dynamodb_identity},
+    "attic": {"endpoints": _addresses("api", "https"), "identity": _attic_identity},
+    "bazel": {"endpoints": _addresses("grpc", "http"), "identity": _bazel_identity},
+    "repository": {"endpoints": lambda section, _: {"path": Path(section.path).absolute().as_uri()}},
+    "flakehub": {"endpoints": lambda section, _: {"page": section.page}},
+    "dynamodb": {"endpoints": _addresses("endpoint"), "identity": _dynamodb_identity},
     "routes": {"endpoints": _routes},
 }
 SECTIONS = tuple(replace(section, **_LOOKS[section.name]) for section in sections.SECTIONS)

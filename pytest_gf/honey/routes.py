@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unproven
@@ -17,7 +17,7 @@ from pytest_gf.honey.probes.upgrade import Upgrade, upgrade
 
 if TYPE_CHECKING:
     from pytest_gf.honey.probes.kube import Kube
-    from pytest_gf.honey.target import PortForward
+    from pytest_gf.honey.target import KubernetesSection, PortForward
 
 LIFETIME = 900.0
 """Seconds after which a route closes by itself."""
@@ -249,6 +249,20 @@ def open_route(kube: Kube, wanted: PortForward) -> Forward:
     made = Forward(kube, wanted.namespace, pod, port, find=lambda: _found(kube, wanted))
     made.start()
     return made
+
+
+@contextlib.contextmanager
+def routed(
+    cluster: KubernetesSection | None, wanted: PortForward | None, *, deadline: float
+) -> Iterator[Forward | None]:
+    """Give the route that a target wants, None where it wants none. Raises as `open_route` does."""
+    if cluster is None or wanted is None:
+        yield None
+        return
+    from pytest_gf.honey.probes.kube import Kube
+
+    with contextlib.closing(open_route(Kube(cluster, deadline=deadline), wanted)) as route:
+        yield route
 
 
 def _found(kube: Kube, wanted: PortForward) -> tuple[str, int]:

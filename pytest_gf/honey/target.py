@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import ssl
-import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ import msgspec
 from pytest_gf.engine import target as targets
 from pytest_gf.engine.house import Section
 from pytest_gf.engine.target import TargetError, Unset
+from pytest_gf.honey import endpoint
 from pytest_gf.honey.formats import narinfo, nixbase32
 
 __all__ = ["Target", "TargetError", "Unset"]
@@ -194,32 +193,37 @@ class Target(targets.Target):
         return tuple(name for name, address in addresses.items() if address is not None)
 
 
+def _wrong(path: Path, key: str, said: str) -> TargetError:
+    return TargetError(f"{path}: key '{key}': {said}")
+
+
 def _kubernetes(section: KubernetesSection, path: Path, _read: Mapping[str, Any]) -> KubernetesSection:
+    if section.kubeconfig is None and section.context is not None:
+        raise _wrong(path, "kubernetes.context", "expected a kubeconfig beside it")
     if section.kubeconfig is None:
-        if section.context is not None:
-            raise TargetError(f"{path}: key 'kubernetes.context': expected a kubeconfig beside it")
         return section
-    kubeconfig = path.absolute().parent / Path(section.kubeconfig).expanduser()
-    return msgspec.structs.replace(section, kubeconfig=str(kubeconfig))
+    return msgspec.structs.replace(section, kubeconfig=_beside(path, section.kubeconfig))
+
+
+def _beside(path: Path, name: str) -> str:
+    return str(path.absolute().parent / Path(name).expanduser())
 
 
 def _routes(table: dict[str, str], path: Path, read: Mapping[str, Any]) -> Routes:
     ways = {name: _route(name, text, path) for name, text in table.items()}
     if ways and "kubernetes" not in read:
-        raise TargetError(f"{path}: key 'routes': a port-forward needs a [kubernetes] section")
+        raise _wrong(path, "routes", "a port-forward needs a [kubernetes] section")
     if "s3" in ways and ("s3" not in read or not read["s3"].endpoint.startswith("http://")):
-        raise TargetError(
-            f"{path}: key 'routes.s3': expected an [s3] endpoint with http://, which a port-forward reaches"
-        )
+        raise _wrong(path, "routes.s3", "expected an [s3] endpoint with http://, which a port-forward reaches")
     return Routes(ways)
 
 
 def _route(name: str, text: str, path: Path) -> PortForward:
     if name not in ROUTED:
-        raise TargetError(f"{path}: key 'routes.{name}': unknown system; expected one of {', '.join(ROUTED)}")
+        raise _wrong(path, f"routes.{name}", f"unknown system; expected one of {', '.join(ROUTED)}")
     match = _ROUTE.fullmatch(text)
     if match is None or not 0 < int(match["port"]) <= HIGHEST_PORT:
-        raise TargetError(f"{path}: key 'routes.{name}': expected port-forward:NAMESPACE/svc/NAME:PORT, not {text!r}")
+        raise _wrong(path, f"routes.{name}", f"expected port-forward:NAMESPACE/svc/NAME:PORT, not {text!r}")
     return PortForward(match["namespace"], match["service"], int(match["port"]))
 
 
@@ -238,60 +242,40 @@ def _attic(section: AtticSection, path: Path, _read: Mapping[str, Any]) -> Attic
         if url is not None:
             _check_endpoint(url, f"attic.{name}", path)
     if section.https is not None and not section.https.startswith("https://"):
-        raise TargetError(f"{path}: key 'attic.https': expected https://")
+        raise _wrong(path, "attic.https", "expected https://")
     if not _CACHE.fullmatch(section.cache):
-        raise TargetError(f"{path}: key 'attic.cache': expected the name of a cache, not {section.cache!r}")
+        raise _wrong(path, "attic.cache", f"expected the name of a cache, not {section.cache!r}")
     for name, value in section.nar_paths.items():
         if not is_store_hash(value):
-            raise TargetError(f"{path}: key 'attic.nar_paths.{name}': expected a store hash of 32 characters")
+            raise _wrong(path, f"attic.nar_paths.{name}", "expected a store hash of 32 characters")
     if section.public_key is not None:
         try:
             narinfo.PublicKey.parse(section.public_key)
         except narinfo.Malformed:
-            raise TargetError(f"{path}: key 'attic.public_key': expected NAME:BASE64 of 32 bytes") from None
+            raise _wrong(path, "attic.public_key", "expected NAME:BASE64 of 32 bytes") from None
     return msgspec.structs.replace(section, ca_file=_file(section.ca_file, "attic.ca_file", path))
 
 
 def _bazel(section: BazelSection, path: Path, _read: Mapping[str, Any]) -> BazelSection:
-    parts = _split(section.grpc)
-    good = parts is not None and parts.scheme in {"grpc", "grpcs"} and parts.hostname and parts.port
-    if not good or parts.username or parts.query or parts.fragment or parts.path not in {"", "/"}:
-        raise TargetError(
-            f"{path}: key 'bazel.grpc': expected grpc(s)://host:port without user, path, query or fragment"
-        )
+    address = endpoint.parts(section.grpc)
+    if address is None or not address.port or not endpoint.is_bare(section.grpc, {"grpc", "grpcs"}):
+        raise _wrong(path, "bazel.grpc", "expected grpc(s)://host:port without user, path, query or fragment")
     if section.http is not None:
         _check_endpoint(section.http, "bazel.http", path)
-    _bazel_identity(section, path)
+    for one, other in (("username_env", "password_env"), ("client_cert", "client_key")):
+        if (getattr(section, one) is None) != (getattr(section, other) is None):
+            raise _wrong(path, f"bazel.{one}", f"expected {other} beside it, or neither")
+    # An identity that could be read on its way is none.
+    tls = section.grpc.startswith("grpcs://")
+    if section.username_env is not None and not tls and not endpoint.is_loopback(section.grpc):
+        raise _wrong(path, "bazel.username_env", "expected grpcs://, or an address of this machine, for a password")
+    if section.client_cert is not None and not tls:
+        raise _wrong(path, "bazel.client_cert", "expected grpcs:// for a client's certificate")
     prefix = section.prefix.strip("/")
     files = {
         name: _file(getattr(section, name), f"bazel.{name}", path) for name in ("ca_file", "client_cert", "client_key")
     }
     return msgspec.structs.replace(section, prefix=f"{prefix}/" if prefix else "", **files)
-
-
-def _bazel_identity(section: BazelSection, path: Path) -> None:
-    """Raise TargetError for half of an identity, and for one that could be read on its way."""
-    for one, other in (("username_env", "password_env"), ("client_cert", "client_key")):
-        if (getattr(section, one) is None) != (getattr(section, other) is None):
-            raise TargetError(f"{path}: key 'bazel.{one}': expected {other} beside it, or neither")
-    tls = section.grpc.startswith("grpcs://")
-    if (
-        section.username_env is not None
-        and not tls
-        and not _is_loopback(urllib.parse.urlsplit(section.grpc).hostname or "")
-    ):
-        raise TargetError(
-            f"{path}: key 'bazel.username_env': expected grpcs://, or an address of this machine, for a password"
-        )
-    if section.client_cert is not None and not tls:
-        raise TargetError(f"{path}: key 'bazel.client_cert': expected grpcs:// for a client's certificate")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def is_store_hash(text: str) -> bool:
@@ -300,41 +284,33 @@ def is_store_hash(text: str) -> bool:
 
 
 def _file(name: str | None, key: str, path: Path) -> str | None:
-    if name is not None and not (path.parent / name).is_file():
-        raise TargetError(f"{path}: key '{key}': no such file: {path.parent / name}")
-    if name is not None and key.endswith("ca_file"):
+    if name is None:
+        return None
+    file = path.parent / name
+    if not file.is_file():
+        raise _wrong(path, key, f"no such file: {file}")
+    if key.endswith("ca_file"):
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path.parent / name)
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
         except OSError:  # ssl.SSLError is one, and so is a file that can't be opened.
-            raise TargetError(f"{path}: key '{key}': expected certificates as PEM in {path.parent / name}") from None
-    return None if name is None else str(path.parent / name)
+            raise _wrong(path, key, f"expected certificates as PEM in {file}") from None
+    return str(file)
 
 
 def _check_endpoint(url: str, key: str, path: Path) -> None:
-    parts = _split(url)
-    good = parts is not None and parts.scheme in {"http", "https"} and parts.hostname
-    if not good or parts.username or parts.password or parts.query or parts.fragment or parts.path not in {"", "/"}:
-        raise TargetError(f"{path}: key '{key}': expected http(s)://host[:port] without user, path, query or fragment")
+    if not endpoint.is_bare(url, {"http", "https"}):
+        raise _wrong(path, key, "expected http(s)://host[:port] without user, path, query or fragment")
 
 
 def _repository(section: RepositorySection, path: Path, _read: Mapping[str, Any]) -> RepositorySection:
-    return RepositorySection(str(path.absolute().parent / Path(section.path).expanduser()))
+    return RepositorySection(_beside(path, section.path))
 
 
 def _flakehub(section: FlakeHubSection, path: Path, _read: Mapping[str, Any]) -> FlakeHubSection:
-    parts = _split(section.page)
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-        raise TargetError(f"{path}: key 'flakehub.page': expected http(s)://host/path without user")
+    page = endpoint.parts(section.page)
+    if page is None or page.scheme not in {"http", "https"}:
+        raise _wrong(path, "flakehub.page", "expected http(s)://host/path without user")
     return section
-
-
-def _split(url: str) -> Any:
-    try:
-        parts = urllib.parse.urlsplit(url)
-        parts.port  # noqa: B018  # Raises ValueError for a port that is no number.
-    except ValueError:
-        return None
-    return parts
 
 
 def honeys(target: targets.Target) -> Target:

@@ -15,9 +15,9 @@ from pytest_gf.lab import faults
 from pytest_gf.lab.bends import Bends, Undo
 from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Journal
+from pytest_gf.lab.wire import Port
 
 TOKEN = "X-Lab-Token"  # noqa: S105  # The header's name, not its value.
-LOOPBACK = "127.0.0.1"
 
 Command = Callable[[str], Awaitable[object]]
 
@@ -25,14 +25,16 @@ Command = Callable[[str], Awaitable[object]]
 class Server(Protocol):
     """One emulated service."""
 
-    address: str
+    @property
+    def address(self) -> str:
+        """Where it listens, once it is started."""
 
     @property
     def name(self) -> str:
         """The service's name in addresses and exchanges."""
 
     async def start(self) -> None:
-        """Listen; ``address`` is known from then on."""
+        """Listen."""
 
     async def stop(self) -> None:
         """Close everything."""
@@ -48,7 +50,6 @@ class Control:
     """The control server over all services. ``port`` and ``token`` are for whoever started the lab."""
 
     def __init__(self, servers: tuple[Server, ...], bends: Bends, journal: Journal, contract: Contract) -> None:
-        self.port = 0
         self.token = secrets.token_urlsafe(24)
         self._servers = servers
         self._bends = bends
@@ -63,18 +64,20 @@ class Control:
         }
         app = web.Application()
         app.router.add_post("/{command}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+        self._port = Port(app)
+
+    @property
+    def port(self) -> int:
+        """The port that the kernel chose."""
+        return self._port.number
 
     async def start(self) -> None:
         """Listen on a port that the kernel chooses."""
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, LOOPBACK, 0)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        await self._port.open()
 
     async def stop(self) -> None:
         """Close the port."""
-        await self._runner.cleanup()
+        await self._port.stop()
 
     async def bend(self, text: str) -> None:
         """Turn a fault on. Raises ValueError for an unknown one, or where there is nothing to bend."""

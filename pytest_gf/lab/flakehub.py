@@ -9,7 +9,7 @@ from aiohttp import web
 from pytest_gf.lab.bends import Bends, Undo, nothing
 from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Exchange, Journal
-from pytest_gf.lab.wire import LOOPBACK, Port
+from pytest_gf.lab.wire import Port
 
 PATH = "/f/tinyland-inc/GloriousFlywheel/*"
 DRIP = 0.05
@@ -22,29 +22,29 @@ class FlakeHub:
     name = "flakehub"
 
     def __init__(self, bends: Bends, journal: Journal) -> None:
-        self.address = ""
         self._bends, self._journal = bends, journal
         self._seen = False
         app = web.Application()
         app.router.add_get("/{tail:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
-        self._port = Port(self._runner)
+        self._port = Port(app)
 
     @property
     def page(self) -> str:
         """The URL of the published flake's page."""
         return f"{self.address}{PATH}"
 
+    @property
+    def address(self) -> str:
+        """Where it listens, "" before it is started."""
+        return self._port.address
+
     async def start(self) -> None:
         """Listen on a port that the kernel chooses."""
-        await self._runner.setup()
         await self._port.open()
-        self.address = f"http://{LOOPBACK}:{self._port.number}"
 
     async def stop(self) -> None:
         """Close the port and every connection."""
-        self._port.close()
-        await self._runner.cleanup()
+        await self._port.stop()
 
     async def bend(self, _: Bend) -> Undo:
         """Begin anew: the next question is the first."""

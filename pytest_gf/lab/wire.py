@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 import struct
-from typing import cast
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -18,9 +18,10 @@ LONGEST_WAIT = 3_600
 class Port:
     """Where an application listens. ``number`` is known from the first `open` on, and stays."""
 
-    def __init__(self, runner: web.AppRunner, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, app: web.Application, *, tls: ssl.SSLContext | None = None, **options: Any) -> None:
         self.number = 0
-        self._runner, self._tls = runner, tls
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0, **options)
+        self._tls = tls
         self._listener: asyncio.Server | None = None
 
     @property
@@ -28,12 +29,17 @@ class Port:
         """Whether somebody may connect."""
         return self._listener is not None
 
+    @property
+    def address(self) -> str:
+        """``http://127.0.0.1:PORT`` or ``https://…``, "" before the first `open`."""
+        return f"http{'s' if self._tls else ''}://{LOOPBACK}:{self.number}" if self.number else ""
+
     async def open(self) -> None:
-        """Listen; the runner is set up. Raises OSError where another has taken the port meanwhile."""
-        server = self._runner.server
-        if server is None:
-            raise RuntimeError("the server was not set up before it was to listen")
-        loop = asyncio.get_running_loop()
+        """Listen. Raises OSError where another has taken the port meanwhile."""
+        if self._runner.server is None:
+            await self._runner.setup()
+        server, loop = self._runner.server, asyncio.get_running_loop()
+        assert server is not None
         self._listener = await loop.create_server(server, LOOPBACK, self.number, ssl=self._tls, backlog=512)
         self.number = cast("tuple[str, int]", self._listener.sockets[0].getsockname())[1]
 
@@ -45,6 +51,11 @@ class Port:
         for connection in self._runner.server.connections if self._runner.server else ():
             if connection.transport is not None:
                 connection.transport.abort()
+
+    async def stop(self) -> None:
+        """Close it for good."""
+        self.close()
+        await self._runner.cleanup()
 
 
 def reset(request: web.Request) -> None:

@@ -79,7 +79,7 @@ def test_a_connection_that_is_reset_in_the_middle_of_an_answer_is_asked_again(
     ask: Callable[..., str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = [ProtocolError("Connection broken", ConnectionResetError(104, "Connection reset by peer"))]
-    once = dynamodb._client
+    once = s3_client.Transport.client
 
     def made(*given: Any) -> Any:
         client = once(*given)
@@ -93,6 +93,6 @@ def test_a_connection_that_is_reset_in_the_middle_of_an_answer_is_asked_again(
         monkeypatch.setattr(client, "get_item", get_item)
         return client
 
-    monkeypatch.setattr(dynamodb, "_client", made)
+    monkeypatch.setattr(s3_client.Transport, "client", made)
     assert ask((200, {}, ITEM)) == "held"
     assert not broken

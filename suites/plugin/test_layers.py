@@ -95,12 +95,12 @@ PUBLIC = {
 }
 """What honey may import of the engine."""
 HONEY: dict[str, set[str]] = {
-    **{part: set() for part in ("answers", "causes", "formats", "stored", "vantage")},
+    **{part: set() for part in ("answers", "causes", "endpoint", "formats", "stored", "vantage")},
     "behind": {"contract"},
     "contract": {"formats"},
     "observed": {"answers", "causes", "formats"},
-    "probes": {"answers", "formats"},
-    "target": {"formats"},
+    "probes": {"answers", "endpoint", "formats"},
+    "target": {"endpoint", "formats"},
     "routes": {"formats", "probes"},
     "reading": {"formats", "observed", "probes"},
     "rights": {"probes", "target"},

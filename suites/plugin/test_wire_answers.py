@@ -101,7 +101,6 @@ def test_a_success_without_a_listing_is_no_empty_listing(status: int, s3: Callab
         client.list_buckets()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # botocore leaves the body unread.
 @pytest.mark.parametrize("headers", [{"Last-Modified": "garbage"}, {"x-amz-mp-parts-count": "z"}])
 def test_a_header_that_can_not_be_read_is_a_probe_error(headers: dict[str, str], s3: Callable[[Script], S3]) -> None:
     client = s3(lambda _: (200, headers, b"abc"))

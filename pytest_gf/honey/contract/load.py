@@ -11,27 +11,8 @@ import msgspec
 
 from pytest_gf.engine.house import BadInput
 from pytest_gf.engine.target import meant_key, parse_toml
-from pytest_gf.honey.contract.model import (
-    HA,
-    Artifact,
-    Attic,
-    Bazel,
-    Bucket,
-    Cluster,
-    Contract,
-    Disclaimer,
-    InventoryRules,
-    Limit,
-    Reminder,
-    Scratch,
-    Stack,
-    Statement,
-    StateRules,
-    Together,
-    Waiver,
-    Workload,
-)
-from pytest_gf.honey.contract.repository import Repository, refused
+from pytest_gf.honey.contract.model import Contract, Disclaimer, Promises, Statement
+from pytest_gf.honey.contract.repository import refused
 
 HERE = Path(__file__).parent
 DEFAULT = HERE / "gloriousflywheel.toml"
@@ -53,26 +34,7 @@ class _Disclaimer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     statements: str
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: str
-    scratch: Scratch
-    buckets: dict[str, Bucket]
-    stacks: dict[str, Stack]
-    cluster: Cluster | None = None
-    rustfs: Workload | None = None
-    attic: Attic | None = None
-    artifacts: dict[str, Artifact] = {}
-    bazel: Bazel | None = None
-    state: StateRules = StateRules()
-    ha: HA | None = None
-    inventory: InventoryRules | None = None
-    waivers: tuple[Waiver, ...] = ()
-    together: tuple[Together, ...] = ()
-    reminders: tuple[Reminder, ...] = ()
-    commands: dict[str, str] = {}
-    limits: dict[str, Limit] = {}
-    repository: Repository = Repository()
-    tickets: dict[str, str] = {}
+class _File(Promises, frozen=True, kw_only=True):
     does_not_prove: tuple[_Disclaimer, ...] = ()
     statements: str = ""
 
@@ -87,28 +49,10 @@ def load(path: Path | None = None) -> Contract:
     named = (file.parent / read.statements) if read.statements else STATEMENTS
     sections = parse_toml(named, ContractError).get("section", {})
     contract = Contract(
-        name=read.name,
-        buckets=read.buckets,
-        stacks=read.stacks,
-        scratch=read.scratch,
-        cluster=read.cluster,
-        rustfs=read.rustfs,
-        attic=read.attic,
-        artifacts=read.artifacts,
-        bazel=read.bazel,
-        state=read.state,
-        ha=read.ha,
-        inventory=read.inventory,
-        waivers=read.waivers,
-        together=read.together,
-        reminders=read.reminders,
-        commands=read.commands,
-        limits=read.limits,
-        tickets=read.tickets,
+        **{name: getattr(read, name) for name in Promises.__struct_fields__},
         does_not_prove=tuple(Disclaimer(given.text, tuple(given.statements.split())) for given in read.does_not_prove),
         statements=_statements(named, sections),
         sections={name: str(table.get("title", name)) for name, table in sections.items()},
-        repository=read.repository,
     )
     _check(contract, file)
     return contract
@@ -165,21 +109,14 @@ def _check(contract: Contract, path: Path) -> None:
 
 
 def _check_statements(contract: Contract, path: Path) -> None:
-    named = {f"stacks.{name}.proves": stack.proves.replace("~", "").split() for name, stack in contract.stacks.items()}
-    named |= {
-        f"together[{index}].statements": entry.statements.split() for index, entry in enumerate(contract.together)
-    }
-    named |= {
-        f"reminders[{index}].statements": reminder.statements.split()
-        for index, reminder in enumerate(contract.reminders)
-    }
-    named |= {f"limits.{name}.proves": limit.proves.replace("~", "").split() for name, limit in contract.limits.items()}
-    named |= {
-        f"does_not_prove[{index}].statements": list(disclaimer.statements)
-        for index, disclaimer in enumerate(contract.does_not_prove)
-    }
+    named = {f"stacks.{name}.proves": stack.proves for name, stack in contract.stacks.items()}
+    named |= {f"limits.{name}.proves": limit.proves for name, limit in contract.limits.items()}
+    named |= {f"together[{index}].statements": given.statements for index, given in enumerate(contract.together)}
+    named |= {f"reminders[{index}].statements": given.statements for index, given in enumerate(contract.reminders)}
+    for index, disclaimer in enumerate(contract.does_not_prove):
+        named[f"does_not_prove[{index}].statements"] = " ".join(disclaimer.statements)
     for key, statements in named.items():
-        for statement in statements:
+        for statement in statements.replace("~", "").split():
             if statement not in contract.statements:
                 raise ContractError(f"{path}: key {key!r}: unknown statement {statement}")
 

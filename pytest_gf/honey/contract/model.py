@@ -200,18 +200,13 @@ class Reminder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str
 
 
-class Contract(msgspec.Struct, frozen=True, kw_only=True):
-    """What is promised. Axis values stand in the order of the file."""
+class Promises(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a contract's file says in the words that clauses read. Axis values stand in the order of the file."""
 
     name: str
+    scratch: Scratch
     buckets: Mapping[str, Bucket]
     stacks: Mapping[str, Stack]
-    scratch: Scratch
-    tickets: Mapping[str, str]
-    does_not_prove: tuple[Disclaimer, ...]
-    statements: Mapping[str, Statement]
-    sections: Mapping[str, str] = {}
-    """The titles of the statements' sections."""
     cluster: Cluster | None = None
     rustfs: Workload | None = None
     attic: Attic | None = None
@@ -227,6 +222,16 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """By an old name that the team used, the command of today."""
     limits: Mapping[str, Limit] = {}
     repository: Repository = Repository()
+    tickets: Mapping[str, str] = {}
+
+
+class Contract(Promises, frozen=True, kw_only=True):
+    """What is promised, with the statements that its clauses prove."""
+
+    does_not_prove: tuple[Disclaimer, ...]
+    statements: Mapping[str, Statement]
+    sections: Mapping[str, str] = {}
+    """The titles of the statements' sections."""
 
     def waiver(self, clause: str) -> Waiver | None:
         """Return what waives this clause, if anything does."""

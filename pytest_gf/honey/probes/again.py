@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +42,13 @@ class NotNow:
 
     said: str
     pause: float | None = None
+
+
+def later(status: int, said: str, pause: float | None, *, says_so: bool) -> NotNow | None:
+    """Return what an HTTP answer asks for: to come again, where it is a 429, or a 503 that says so; None for any other."""
+    if status == http.HTTPStatus.TOO_MANY_REQUESTS or (status == http.HTTPStatus.SERVICE_UNAVAILABLE and says_so):
+        return NotNow(said, pause)
+    return None
 
 
 def settled(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import json
-import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from pytest_gf.engine import evidence
-from pytest_gf.engine.errors import DeadlineExceeded, ProbeError, Unanswered
+from pytest_gf.engine.errors import DeadlineExceeded, Unanswered
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.formats import packed
 from pytest_gf.honey.probes.again import settled
@@ -28,8 +25,9 @@ from pytest_gf.honey.probes.attic_answers import (
     not_now,
     refusal,
 )
-from pytest_gf.honey.probes.deadline import Pace, paced, within
-from pytest_gf.honey.probes.s3_client import is_loopback
+from pytest_gf.honey.probes.deadline import Pace, paced
+from pytest_gf.honey.probes.exchange import Route, asked, recorded, said
+from pytest_gf.honey.probes.http_client import answer, bounded, failure
 
 if TYPE_CHECKING:
     import httpx
@@ -48,6 +46,7 @@ BEGINS_WITHIN = 60.0
 _KEPT = ("x-attic-cache-visibility",)
 _SUCCESS, _REDIRECT, _FAILURE = 200, 300, 400  # RFC 9110, 15.
 _SAME_METHOD = (307, 308)
+_REACH = "is Attic's pod up? is the address in [attic] right, its certificate trusted (ca_file)?"
 
 
 @dataclass(frozen=True)
@@ -99,10 +98,10 @@ class Attic:
 
     def missing_paths(self, *store_hashes: str, token: str = "") -> AtticReply:
         """Ask which of these store hashes are missing. That needs the right to push, and changes nothing."""
-        asked = json.dumps({"cache": self.cache, "store_path_hashes": store_hashes}).encode()
+        content = json.dumps({"cache": self.cache, "store_path_hashes": store_hashes}).encode()
         url = f"{self.base}/_api/v1/get-missing-paths"
         headers = {"Content-Type": "application/json", **_bearer(token)}
-        return self._small(_Question("get-missing-paths", "POST", url, headers, asked))
+        return self._small(_Question("get-missing-paths", "POST", url, headers, content))
 
     def upload(self, token: str, path: Upload) -> AtticReply:
         """PUT a path. It is sent once: a push without an answer may have been stored."""
@@ -137,17 +136,15 @@ class Attic:
         A redirect is followed on the same server (also to its HTTPS), and to ``s3``, without a token. At any other redirect the hops end.
         """
         hops: list[Transfer] = []
-        asked, to_s3 = self._absolute(url), False
+        own = {authority(self.base), authority(f"https://{urlsplit(self.base).hostname}")}
+        address, to_s3 = self._absolute(url), False
         while len(hops) <= REDIRECTS:
-            hop = self._stream(_ArchiveRequest(asked, promised, sink, s3 if to_s3 else None), self._ca_file)
+            hop = self._stream(_ArchiveRequest(address, promised, sink, s3 if to_s3 else None))
             hops.append(hop)
             if not hop.location or to_s3:
                 break
-            asked, to_s3 = hop.location, s3 is not None and authority(s3.endpoint) == hop.host
-            if not to_s3 and hop.host not in {
-                authority(self.base),
-                authority(f"https://{urlsplit(self.base).hostname}"),
-            }:
+            address, to_s3 = hop.location, s3 is not None and authority(s3.endpoint) == hop.host
+            if not to_s3 and hop.host not in own:
                 break
         return tuple(hops)
 
@@ -160,17 +157,16 @@ class Attic:
 
     def _small(self, question: _Question) -> AtticReply:
         tried = f"Attic {question.operation} at {self.base}"
-
-        def ask(left: float) -> AtticReply:
-            with _recorded(question.operation, self.base) as noted:
-                reply = within(left, tried, lambda: self._followed(tried, question))
-                noted["answer"] = {"status": reply.status, "error": reply.error, "bytes": len(reply.body)}
-                if reply.moved:
-                    noted["redirects"] = list(reply.moved)
-            return reply
-
-        return settled(
-            tried, ask, seconds=self._deadline, not_now=lambda reply: reply.again, reads=question.method != "PUT"
+        return asked(
+            "Attic",
+            question.operation,
+            tried,
+            lambda _: self._followed(tried, question),
+            seconds=self._deadline,
+            shown=AtticReply.shown,
+            not_now=lambda reply: reply.again,
+            reads=question.method != "PUT",
+            address=self.base,
         )
 
     def _followed(self, tried: str, question: _Question) -> AtticReply:
@@ -192,57 +188,48 @@ class Attic:
         """Make one exchange, and return where a redirect points beside the answer."""
         import httpx
 
-        headers = {"Accept-Encoding": "identity", **question.headers}
-        content = question.content or None
         try:
-            with (
-                self._client(url, self._ca_file, self._deadline) as client,
-                client.stream(question.method, url, headers=headers, content=content) as response,
-            ):
-                body = _bounded(response)
+            with answer(
+                url,
+                self._deadline,
+                method=question.method,
+                ca_file=self._ca_file,
+                headers=question.headers,
+                content=question.content or None,
+            ) as response:
+                body = bounded(response, MOST_BODY)[:MOST_BODY]
         except httpx.InvalidURL as wrong:  # Where a redirect points.
             return AtticReply(0, trouble=f"no URL: {redact(str(wrong))[:100]}"), ""
         except httpx.HTTPError as broken:
-            raise _unanswered(tried, broken) from None
+            raise failure(tried, broken, self._deadline, _REACH) from None
         return _reply(response, body), _location(response, url)
 
-    def _stream(self, request: _ArchiveRequest, ca_file: str | None) -> Transfer:
+    def _stream(self, request: _ArchiveRequest) -> Transfer:
         shown = request.url.partition("?")[0]
         tried = f"Attic nar at {shown}"
 
         def ask(_: float) -> Transfer:
             # S3 itself answers or does not; it is Attic that waits for it.
             pace = Pace(max(BEGINS_WITHIN, self._deadline) if request.s3 is None else self._deadline)
-            with _recorded("nar", shown) as noted:
-                transfer = paced(pace.allowed, tried, lambda: self._transfer(tried, request, ca_file, pace))
-                noted["answer"] = {
-                    "status": transfer.status,
-                    "code": transfer.code,
-                    "bytes": transfer.received,
-                    "cut": transfer.cut,
-                    "refused": transfer.refused,
-                    "redirect": transfer.location.partition("?")[0],
-                }
+            with recorded("Attic", "nar", address=shown) as noted:
+                transfer = paced(pace.allowed, tried, lambda: self._transfer(tried, request, pace))
+                noted.update(transfer.shown())
             return transfer
 
         try:
             return settled(tried, ask, seconds=self._deadline, not_now=lambda transfer: transfer.again)
         except Unanswered as silent:
-            if request.s3 is None or (request.s3.route is not None and request.s3.route.broken):
+            if request.s3 is None or request.route_broke:
                 raise
             return Transfer(0, refused=silent.came_back)  # Nobody where Attic redirects to: Nix meets it too.
 
-    def _transfer(self, tried: str, request: _ArchiveRequest, ca_file: str | None, pace: Pace) -> Transfer:
+    def _transfer(self, tried: str, request: _ArchiveRequest, pace: Pace) -> Transfer:
         import httpx
 
-        url, headers = request.reached, {"Host": request.host, "Accept-Encoding": "identity"}
         began, head = time.monotonic(), False
-        trusted = ca_file if request.s3 is None else request.s3.ca_file
+        trusted = self._ca_file if request.s3 is None else request.s3.ca_file
         try:
-            with (
-                self._client(url, trusted, pace.allowed()) as client,
-                client.stream("GET", url, headers=headers) as came,
-            ):
+            with answer(request.reached, pace.allowed(), ca_file=trusted, headers={"Host": request.host}) as came:
                 head = True
                 if came.status_code != _SUCCESS:
                     return _refused(came, request.url)
@@ -258,18 +245,10 @@ class Attic:
         except httpx.InvalidURL as wrong:  # A narinfo's URL that nobody can ask for.
             return Transfer(0, refused=f"no URL: {wrong}")
         except httpx.HTTPError as broken:
-            return _broken(tried, broken, request.s3, pace.received if head else None)
+            if not head or request.route_broke or isinstance(broken, httpx.TimeoutException):
+                raise failure(tried, broken, pace.allowed(), _REACH, request.route) from None
+            return Transfer(200, received=pace.received, cut=said(broken), reset=_is_reset(broken))
         return Transfer(200, received=pace.received)
-
-    def _client(self, url: str, ca_file: str | None, timeout: float) -> httpx.Client:
-        import httpx
-
-        verify: Any = ssl.create_default_context(cafile=ca_file) if ca_file is not None else True
-        trust_env = not is_loopback(url)
-        hooks = {"response": [_set_apart]}
-        return httpx.Client(
-            timeout=timeout, verify=verify, trust_env=trust_env, follow_redirects=False, event_hooks=hooks
-        )
 
 
 @dataclass(frozen=True)
@@ -292,28 +271,23 @@ class _ArchiveRequest:
         return urlsplit(self.url).netloc.rpartition("@")[2]
 
     @property
+    def route(self) -> Route | None:
+        """The route to that S3."""
+        return self.s3.route if self.s3 is not None else None
+
+    @property
+    def route_broke(self) -> bool:
+        """Whether it was our route that failed."""
+        return self.route is not None and bool(self.route.broken)
+
+    @property
     def reached(self) -> str:
         """The URL to connect to. Where there is a route, it is the route's."""
-        if self.s3 is None or self.s3.route is None:
-            return self.url
-        return urlsplit(self.url)._replace(netloc=self.s3.route.address).geturl()
+        return self.url if self.route is None else urlsplit(self.url)._replace(netloc=self.route.address).geturl()
 
 
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token else {}
-
-
-@contextlib.contextmanager
-def _recorded(operation: str, where: str) -> Iterator[dict[str, Any]]:
-    started = time.monotonic()
-    noted: dict[str, Any] = {"address": where}
-    try:
-        yield noted
-    except ProbeError as broken:
-        noted["failed"] = broken.came_back
-        raise
-    finally:
-        evidence.record("Attic", operation, seconds=time.monotonic() - started, **noted)
 
 
 def _reply(response: httpx.Response, body: bytes) -> AtticReply:
@@ -326,21 +300,6 @@ def _reply(response: httpx.Response, body: bytes) -> AtticReply:
     shown = {name: value for name, value in response.headers.items() if name in _KEPT}
     error = error_of(body) if status >= _REDIRECT else ""
     return AtticReply(status, body, error, shown, trouble=trouble, again=not_now(status, body, response.headers))
-
-
-def _broken(tried: str, broken: httpx.HTTPError, s3: S3Endpoint | None, received: int | None) -> Transfer:
-    """Return what a transfer that broke shows of the cache; ``received`` is None where no answer had begun.
-
-    Raises `DeadlineExceeded` for a stall, and `Unanswered` where it was our route, or nobody answered.
-    """
-    import httpx
-
-    if s3 is not None and s3.route is not None and s3.route.broken:
-        raise Unanswered(tried, f"the route broke: {s3.route.broken}", "run again; see the pod") from None
-    if isinstance(broken, httpx.TimeoutException) or received is None:
-        raise _unanswered(tried, broken) from None
-    said = redact(str(broken))[:300] or type(broken).__name__
-    return Transfer(200, received=received, cut=said, reset=_is_reset(broken))
 
 
 def _is_reset(broken: BaseException | None) -> bool:
@@ -356,16 +315,10 @@ def _refused(response: httpx.Response, url: str) -> Transfer:
     location = _location(response, url)
     if location:
         return Transfer(response.status_code, location=location)
-    body = _bounded(response)
-    said = refusal(body, response.headers.get("Server", ""))
+    body = bounded(response, MOST_BODY)[:MOST_BODY]
+    by, code = refusal(body, response.headers.get("Server", ""))
     again = not_now(response.status_code, body, response.headers)
-    return Transfer(response.status_code, code=said.code, by=said.by, again=again)
-
-
-def _set_apart(response: httpx.Response) -> None:
-    """Take the Location out of the headers: httpx parses it even where it follows none, and breaks on a malformed one."""
-    if "Location" in response.headers:
-        response.extensions["location"] = response.headers.pop("Location")
+    return Transfer(response.status_code, code=code, by=by, again=again)
 
 
 def _location(response: httpx.Response, url: str) -> str:
@@ -377,24 +330,3 @@ def _location(response: httpx.Response, url: str) -> str:
         return urljoin(url, str(response.extensions["location"]))
     except ValueError:  # No URL: it names no host, and is followed nowhere.
         return "nowhere:"
-
-
-def _bounded(response: httpx.Response) -> bytes:
-    """Return a small body as it came, still packed, up to what is read of it."""
-    body = b""
-    for piece in response.iter_raw():
-        body += piece
-        if len(body) > MOST_BODY:
-            return body[:MOST_BODY]
-    return body
-
-
-def _unanswered(tried: str, broken: httpx.HTTPError) -> ProbeError:
-    import httpx
-
-    said = redact(str(broken))[:300] or type(broken).__name__
-    if isinstance(broken, httpx.TimeoutException):
-        return DeadlineExceeded(tried, f"no answer: {said}", "is Attic overloaded? --gf-deadline sets the limit")
-    return Unanswered(
-        tried, said, "is Attic's pod up? is the address in [attic] right, its certificate trusted (ca_file)?"
-    )

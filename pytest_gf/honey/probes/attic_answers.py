@@ -6,16 +6,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from pytest_gf.engine.redaction import redact
-from pytest_gf.honey.probes.again import NotNow, retry_after
+from pytest_gf.honey.probes.again import NotNow, later, retry_after
+from pytest_gf.honey.probes.exchange import Route
 
-if TYPE_CHECKING:
-    from pytest_gf.honey.probes.s3 import Route
-
-TOO_MANY, UNAVAILABLE = 429, 503
 INCOMPLETE = "IncompleteNar"
 """Attic's code for a chunk that its database lost. It comes with status 503, and is judged as an answer (docs/systems.md)."""
 
@@ -47,6 +44,11 @@ class AtticReply:
         """Whether the status is a 200."""
         return self.status == 200  # noqa: PLR2004  # RFC 9110, 15.3.1.
 
+    def shown(self) -> Mapping[str, Any]:
+        """Return what is kept of it."""
+        answer = {"status": self.status, "error": self.error, "bytes": len(self.body)}
+        return {"answer": answer} | ({"redirects": list(self.moved)} if self.moved else {})
+
     def __str__(self) -> str:
         moved = f", redirects to {self.moved[-1]}" if self.moved and 300 <= self.status < 400 else ""  # noqa: PLR2004
         return f"{self.status} {self.error}".strip() + moved + (f", and {self.trouble}" if self.trouble else "")
@@ -75,6 +77,11 @@ class Transfer:
         """The host and port that a redirect names, "" where there is none."""
         return (authority(self.location) or "nowhere") if self.location else ""
 
+    def shown(self) -> Mapping[str, Any]:
+        """Return what is kept of it."""
+        answer = {"bytes": self.received, "redirect": self.location.partition("?")[0]}
+        return {"answer": answer | {name: getattr(self, name) for name in ("status", "code", "cut", "refused")}}
+
 
 @dataclass(frozen=True)
 class S3Endpoint:
@@ -95,24 +102,16 @@ class Sink(Protocol):
         """Take the next bytes."""
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """What the body of an answer that is no success says: whose it is, by its form, and the name of the error."""
-
-    by: str
-    code: str = ""
-
-
-def refusal(body: bytes, server: str) -> Refusal:
-    """Return what a refusal's body says; ``server`` is the header of that name."""
+def refusal(body: bytes, server: str) -> tuple[str, str]:
+    """Return whose refusal a body is, by its form, and the name of its error; ``server`` is the header of that name."""
     match = _CODE.search(body)
     if match:
-        return Refusal("S3", match[1].decode())
+        return "S3", match[1].decode()
     error = error_of(body)
     if error:
-        return Refusal("Attic", error)
+        return "Attic", error
     named = f", which calls itself {redact(server)[:60]!r}" if server.isprintable() and server else ""
-    return Refusal(f"something between that is neither Attic nor S3{named}")
+    return f"something between that is neither Attic nor S3{named}", ""
 
 
 def error_of(body: bytes) -> str:
@@ -131,9 +130,7 @@ def not_now(status: int, body: bytes, headers: Mapping[str, str]) -> NotNow | No
     code = match[1].decode() if match else error_of(body)
     pause = retry_after(headers.get("Retry-After"))
     says = code in _THROTTLED or pause is not None or b"not ready" in body.lower()
-    if status == TOO_MANY or (status == UNAVAILABLE and code != INCOMPLETE and says):
-        return NotNow(f"{status} {code}".strip(), pause)
-    return None
+    return later(status, f"{status} {code}".strip(), pause, says_so=says and code != INCOMPLETE)
 
 
 def authority(url: str) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.engine import evidence
-from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, ProbeError, Unanswered, Unproven
+from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, Unproven
 from pytest_gf.engine.redaction import redact
-from pytest_gf.honey.probes.again import NotNow, settled
+from pytest_gf.honey.probes.again import NotNow
 from pytest_gf.honey.probes.bounds import check_json
-from pytest_gf.honey.probes.deadline import too_slow, within
-from pytest_gf.honey.probes.s3_client import Transport, boto_session, shielded
+from pytest_gf.honey.probes.exchange import asked
+from pytest_gf.honey.probes.s3_client import Transport
 
 if TYPE_CHECKING:
     from pytest_gf.honey.target import DynamoDBSection
@@ -31,21 +29,17 @@ def lock_of(section: DynamoDBSection, credentials: tuple[str, str], lock_id: str
     Throttled, IdentityRejected, Unanswered, DeadlineExceeded, NotUnderstood.
     """
     tried = f"DynamoDB GetItem {section.table} {lock_id} at {section.endpoint}"
-    client = _client(section, credentials, deadline)
-
-    def ask(seconds: float) -> tuple[str, Any]:
-        begun = time.monotonic()
-        try:
-            code, item = within(seconds, tried, lambda: _exchange(client, section.table, lock_id, tried, deadline))
-        except ProbeError as broken:
-            evidence.record("DynamoDB", "GetItem", seconds=time.monotonic() - begun, failed=broken.came_back)
-            raise
-        seen = {"code": code, "item": bool(item)}
-        evidence.record("DynamoDB", "GetItem", seconds=time.monotonic() - begun, lock=lock_id, answer=seen)
-        return code, item
-
-    code, item = settled(
-        tried, ask, seconds=deadline, not_now=lambda outcome: NotNow(outcome[0]) if outcome[0] in BUSY else None
+    transport = Transport("DynamoDB", section, deadline, _check)
+    client = transport.client(credentials)
+    code, item = asked(
+        "DynamoDB",
+        "GetItem",
+        tried,
+        lambda _: _exchange(transport, client, section.table, lock_id, tried),
+        seconds=deadline,
+        shown=lambda outcome: {"answer": {"code": outcome[0], "item": bool(outcome[1])}},
+        not_now=lambda outcome: NotNow(outcome[0]) if outcome[0] in BUSY else None,
+        lock=lock_id,
     )
     if code in REJECTED:
         raise IdentityRejected(tried, code, "check the two variables that the target names for [dynamodb]")
@@ -57,24 +51,6 @@ def lock_of(section: DynamoDBSection, credentials: tuple[str, str], lock_id: str
     if not isinstance(info, str):
         raise NotUnderstood(tried, "an item without a text in Info", "who else writes into this table?")
     return info
-
-
-def _client(section: DynamoDBSection, credentials: tuple[str, str], deadline: float) -> Any:
-    from botocore.config import Config
-
-    transport = Transport("DynamoDB", section.endpoint, section.ca_file, deadline, _check)
-    with shielded():
-        client = boto_session().client(
-            "dynamodb",
-            endpoint_url=section.endpoint,
-            region_name=section.region,
-            aws_access_key_id=credentials[0],
-            aws_secret_access_key=credentials[1],
-            verify=transport.verify,
-            config=Config(retries={"total_max_attempts": 1}),
-        )
-    transport.carry(client, "before-send.dynamodb")
-    return client
 
 
 def _check(operation: str, status: int, body: bytes) -> None:
@@ -94,22 +70,14 @@ def _check(operation: str, status: int, body: bytes) -> None:
         raise NotUnderstood(tried, came_back, "does DynamoDB stand at this address? a proxy's page looks so")
 
 
-def _exchange(client: Any, table: str, lock_id: str, tried: str, deadline: float) -> tuple[str, Any]:
-    from botocore import exceptions
-    from botocore.parsers import ResponseParserError
-    from urllib3.exceptions import HTTPError
+def _exchange(transport: Transport, client: Any, table: str, lock_id: str, tried: str) -> tuple[str, Any]:
+    from botocore.exceptions import ClientError
 
-    try:
-        response = client.get_item(TableName=table, Key={"LockID": {"S": lock_id}}, ConsistentRead=True)
-    except exceptions.ClientError as refused:
-        said = refused.response
-        return str(said.get("Error", {}).get("Code") or said["ResponseMetadata"]["HTTPStatusCode"]), None
-    except (ResponseParserError, ValueError, AttributeError, TypeError) as strange:  # Of JSON that is another's.
-        raise NotUnderstood(tried, redact(str(strange))[:300], "does DynamoDB stand at this address?") from None
-    except exceptions.ReadTimeoutError:  # The library's clock may be a moment ahead of `within`.
-        raise too_slow(tried, deadline) from None
-    except (exceptions.HTTPClientError, exceptions.ConnectionError, HTTPError) as unanswered:
-        raise Unanswered(
-            tried, redact(str(unanswered))[:300], "is the address right, and reachable from here?"
-        ) from None
-    return "", response.get("Item")
+    strange = NotUnderstood, "does DynamoDB stand at this address?"
+    with transport.exchange(tried, strange, "is the address right, and reachable from here?"):
+        try:
+            given = client.get_item(TableName=table, Key={"LockID": {"S": lock_id}}, ConsistentRead=True)
+        except ClientError as refused:
+            answer = refused.response
+            return str(answer.get("Error", {}).get("Code") or answer["ResponseMetadata"]["HTTPStatusCode"]), None
+    return "", given.get("Item")

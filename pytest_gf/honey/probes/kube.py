@@ -5,19 +5,16 @@ from __future__ import annotations
 import contextlib
 import http
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlencode
 
-from pytest_gf.engine import evidence
-from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, ProbeError, Unanswered, Unproven
+from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unanswered, Unproven
 from pytest_gf.engine.redaction import redact, redactor
 from pytest_gf.honey.formats import kube_shapes
-from pytest_gf.honey.probes.again import settled
 from pytest_gf.honey.probes.bounds import check_json
-from pytest_gf.honey.probes.deadline import within
-from pytest_gf.honey.probes.kube_answers import KubeAnswer, message_of
+from pytest_gf.honey.probes.exchange import asked, said
+from pytest_gf.honey.probes.kube_answers import REACH, STRANGE, KubeAnswer, message_of
 from pytest_gf.honey.probes.kube_places import EVERYWHERE, PLACES, rule
 from pytest_gf.honey.probes.kubeconfig import access
 
@@ -52,28 +49,22 @@ class Kube:
 
     def get(self, resource: str, name: str, namespace: str = "") -> Mapping[str, Any] | None:
         """Return one object, None where there is none of that name."""
-        asked = self._path(resource, namespace, name)
-        status, document = self._call(f"get {resource}", namespace, name, self._exchanging("GET", asked))
+        status, document = self._call(f"get {resource}", namespace, name, self._path(resource, namespace, name))
         item: Mapping[str, Any] | None = self._read(status, document, "get", resource, namespace, name)
-        if item is not None:
-            came = kube_shapes.wrong(resource, item)
-            if not came and item["metadata"]["name"] != name:
-                came = "another object"
-            if came:
-                kind = str(item.get("kind"))[:60]
-                raise NotUnderstood(
-                    f"Kubernetes get {resource} {name} at {self.address}", f"200 with a {kind}: {came}", _STRANGE
-                )
+        if item is None:
+            return None
+        came = kube_shapes.wrong(resource, item)
+        if came or item["metadata"]["name"] != name:
+            kind = str(item.get("kind"))[:60]
+            raise self._strange(f"get {resource} {name}", f"200 with a {kind}: {came or 'another object'}")
         return item
 
     def served(self) -> frozenset[str]:
         """Return the API groups that the cluster serves, by discovery, which every accepted identity may ask."""
-        status, document = self._call("get apis", "", "", self._exchanging("GET", "/apis"))
+        status, document = self._call("get apis", "", "", "/apis")
         groups = document.get("groups")
         if status != http.HTTPStatus.OK or not isinstance(groups, list):
-            raise NotUnderstood(
-                f"Kubernetes discovery at {self.address}", f"{status} {_said(document) or 'without groups'}", _STRANGE
-            )
+            raise self._strange("discovery", f"{status} {_message(document) or 'without groups'}")
         return frozenset(str(group.get("name")) for group in groups if isinstance(group, Mapping))
 
     def list(self, resource: str, namespace: str = "") -> tuple[Mapping[str, Any], ...]:
@@ -94,8 +85,8 @@ class Kube:
         for _ in range(MOST_PAGES):
             query = {"limit": PAGE} | ({"continue": token} if token else {})
             query |= {"fieldSelector": f"metadata.name={place.named}"} if place.named else {}
-            asked = f"{self._path(resource, namespace, version=version)}?{urlencode(query)}"
-            status, document = self._call(operation, namespace, place.named, self._exchanging("GET", asked))
+            path = f"{self._path(resource, namespace, version=version)}?{urlencode(query)}"
+            status, document = self._call(operation, namespace, place.named, path)
             if status == http.HTTPStatus.NOT_FOUND and place.is_custom:
                 return None
             if status == http.HTTPStatus.GONE and token and not again:
@@ -106,24 +97,20 @@ class Kube:
             token = str((page.get("metadata") or {}).get("continue") or "")
             if not token:
                 return tuple(items)
-        raise NotUnderstood(
-            f"Kubernetes list {resource} at {self.address}",
-            f"more than {MOST_PAGES * PAGE} objects",
-            "is this the namespace that the target means?",
-        )
+        step = "is this the namespace that the target means?"
+        raise self._strange(f"list {resource}", f"more than {MOST_PAGES * PAGE} objects", step)
 
     def _items(self, resource: str, page: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
         """Return the objects of a page. Raises NotUnderstood for what is no list, and for an object of another shape."""
         wrong = "404" if page is None else kube_shapes.wrong_list(page)
         if page is None or wrong or not str(page["kind"]).endswith("List"):
             kind = str(page.get("kind"))[:60] if page is not None else ""
-            came = f"200 with what is no list: {kind} {wrong}".rstrip()
-            raise NotUnderstood(f"Kubernetes list {resource} at {self.address}", came, _STRANGE)
-        for item in page["items"] or ():
+            raise self._strange(f"list {resource}", f"200 with what is no list: {kind} {wrong}".rstrip())
+        items: Sequence[Mapping[str, Any]] = page["items"] or ()
+        for item in items:
             wrong = kube_shapes.wrong(resource, item)
             if wrong:
-                raise NotUnderstood(f"Kubernetes list {resource} at {self.address}", f"an object: {wrong}", _STRANGE)
-        items: Sequence[Mapping[str, Any]] = page["items"] or ()
+                raise self._strange(f"list {resource}", f"an object: {wrong}")
         return items
 
     def log(self, pod: str, namespace: str, container: str, *, since: int | None, previous: bool) -> str:
@@ -134,21 +121,22 @@ class Kube:
         query: dict[str, Any] = {"container": container, "timestamps": "true", "tailLines": MOST_LINES}
         query |= {"sinceSeconds": since} if since is not None else {}
         query |= {"previous": "true"} if previous else {}
-        asked = f"{self._path('pods', namespace, pod)}/log?{urlencode(query)}"
-        tried = f"Kubernetes get pods/log {pod} in {namespace} at {self.address}"
+        path = f"{self._path('pods', namespace, pod)}/log?{urlencode(query)}"
+        what = f"get pods/log {pod} in {namespace}"
         request = {"namespace": namespace, "name": pod, "previous": previous}
-        status, data = self._settled("get pods/log", tried, request, self._exchanging("GET", asked, accept="*/*"))
-        if status == http.HTTPStatus.FORBIDDEN:
+        tried = f"Kubernetes {what} at {self.address}"
+        answer = self._answer("get pods/log", tried, request, path, accept="*/*")
+        if answer.status == http.HTTPStatus.FORBIDDEN:
             self.lack(("get",), "pods/log", namespace, "403", pod)
-        if status == http.HTTPStatus.OK:
-            return data[-MOST_LOG:].decode("utf-8", "replace")
-        if status in {http.HTTPStatus.BAD_REQUEST, http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_FOUND}:
+        if answer.status == http.HTTPStatus.OK:
+            return answer.data[-MOST_LOG:].decode("utf-8", "replace")
+        words = redact(answer.data[:300].decode(errors="replace"))
+        if answer.status in {http.HTTPStatus.BAD_REQUEST, http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_FOUND}:
             # Nothing ran before, or nothing runs yet: the answer names the reason.
-            return "" if previous else f"no log: {status} {redact(data[:300].decode(errors='replace'))}"
-        if status == http.HTTPStatus.INTERNAL_SERVER_ERROR:
-            said = redact(data[:300].decode(errors="replace"))
-            raise Unproven(f"no log of {pod}: its kubelet does not give it: {said}", "is its node up?")
-        raise NotUnderstood(tried, str(status), _STRANGE)
+            return "" if previous else f"no log: {answer.status} {words}"
+        if answer.status == http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Unproven(f"no log of {pod}: its kubelet does not give it: {words}", "is its node up?")
+        raise self._strange(what, str(answer.status))
 
     def allowed(self, verb: str, resource: str, namespace: str = "", name: str = "") -> bool:
         """Ask a SelfSubjectAccessReview: with the name, since a right may be to that one object alone.
@@ -162,21 +150,16 @@ class Kube:
         attributes |= {"name": name or place.named, "namespace": namespace if place.namespaced else ""}
         spec = {"resourceAttributes": {key: value for key, value in attributes.items() if value or key == "group"}}
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
-        call = self._exchanging("POST", REVIEWS, body)
-        status, document = self._call("create selfsubjectaccessreviews", namespace, f"{verb} {resource}", call)
+        status, document = self._call("create selfsubjectaccessreviews", namespace, f"{verb} {resource}", REVIEWS, body)
         if status == http.HTTPStatus.FORBIDDEN:
             raise Unproven(
-                f"the rights of the token are unknown, since it may not ask for access reviews: {_said(document)}",
+                f"the rights of the token are unknown, since it may not ask for access reviews: {_message(document)}",
                 "bind the ClusterRole system:basic-user, which Kubernetes gives every identity",
             )
         answered = document.get("status")
         allowed = answered.get("allowed") if isinstance(answered, Mapping) else None
         if status != http.HTTPStatus.CREATED or not isinstance(allowed, bool):
-            raise NotUnderstood(
-                f"Kubernetes access review of {verb} {resource} at {self.address}",
-                f"{status} {_said(document)}",
-                _STRANGE,
-            )
+            raise self._strange(f"access review of {verb} {resource}", f"{status} {_message(document)}")
         return allowed
 
     def lack(self, verbs: tuple[str, ...], resource: str, namespace: str, said: str, name: str = "") -> NoReturn:
@@ -215,11 +198,6 @@ class Kube:
         inside = f"/namespaces/{namespace}" if place.namespaced and namespace else ""
         return f"{base}{inside}/{resource}{f'/{name}' if name else ''}"
 
-    def _exchanging(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, accept: str = "application/json"
-    ) -> Callable[[float], KubeAnswer]:
-        return lambda seconds: self._exchange(method, path, body, accept=accept, seconds=seconds)
-
     def _exchange(
         self, method: str, path: str, body: Mapping[str, Any] | None, *, accept: str, seconds: float
     ) -> KubeAnswer:
@@ -252,87 +230,77 @@ class Kube:
                 "is this the API server of the cluster? docs/targets.md has the limits",
             )
         if raw.headers.get("Content-Encoding", "identity") != "identity":
-            raise NotUnderstood(f"Kubernetes {method} {path}", "an encoded body, which nobody asked for", _STRANGE)
+            raise NotUnderstood(f"Kubernetes {method} {path}", "an encoded body, which nobody asked for", STRANGE)
         return KubeAnswer(int(raw.status), data, dict(raw.headers))
 
     def _call(
-        self, operation: str, namespace: str, name: str, exchange: Callable[[float], KubeAnswer]
+        self, operation: str, namespace: str, name: str, path: str, body: Mapping[str, Any] | None = None
     ) -> tuple[int, Mapping[str, Any]]:
-        tried = " ".join(
-            filter(None, (f"Kubernetes {operation}", name, namespace and f"in {namespace}", f"at {self.address}"))
-        )
-        status, data = self._settled(operation, tried, {"namespace": namespace, "name": name}, exchange)
-        return status, _decoded(tried, status, data)
+        """Return the status and the document that answer: to GET, or to POST of a ``body``."""
+        place = namespace and f"in {namespace}"
+        tried = " ".join(filter(None, (f"Kubernetes {operation}", name, place, f"at {self.address}")))
+        answer = self._answer(operation, tried, {"namespace": namespace, "name": name}, path, body)
+        return answer.status, _decoded(tried, answer)
 
-    def _settled(
-        self, operation: str, tried: str, asked: Mapping[str, Any], exchange: Callable[[float], KubeAnswer]
-    ) -> tuple[int, bytes]:
-        """Return the status and the body of an exchange, with each attempt recorded. Raises IdentityRejected, and what `settled` raises."""
-
-        def once(seconds: float) -> KubeAnswer:
-            started = time.monotonic()
-            try:
-                answer = self._within(tried, seconds, exchange)
-            except (ProbeError, Unproven) as broken:
-                came = broken.came_back if isinstance(broken, ProbeError) else broken.reason
-                evidence.record("Kubernetes", operation, seconds=time.monotonic() - started, request=asked, failed=came)
-                raise
-            seen = {"status": answer.status, "bytes": len(answer.data), **answer.message, **answer.audit_id}
-            evidence.record("Kubernetes", operation, seconds=time.monotonic() - started, request=asked, answer=seen)
-            return answer
-
-        answer = settled(tried, once, seconds=self.deadline, not_now=KubeAnswer.not_now)
-        if answer.status == http.HTTPStatus.UNAUTHORIZED:
-            raise IdentityRejected(
-                tried, "401 Unauthorized", "is the kubeconfig's token expired, or of another cluster?"
-            )
-        if http.HTTPStatus.MULTIPLE_CHOICES <= answer.status < http.HTTPStatus.BAD_REQUEST:
-            raise NotUnderstood(tried, f"{answer.status}: {answer.leads}", _STRANGE)
-        return answer.status, answer.data
-
-    def _within(self, tried: str, seconds: float, exchange: Callable[[float], KubeAnswer]) -> KubeAnswer:
+    def _answer(
+        self,
+        operation: str,
+        tried: str,
+        request: Mapping[str, Any],
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        accept: str = "application/json",
+    ) -> KubeAnswer:
+        """Return what is answered, with each attempt recorded. Raises IdentityRejected, and what `asked` raises."""
         from urllib3.exceptions import HTTPError
 
-        try:
-            return within(seconds, tried, lambda: exchange(seconds))
-        except (HTTPError, OSError) as broken:
-            came_back = redact(str(broken))[:300] or type(broken).__name__
-            raise Unanswered(tried, came_back, "is the address right, the VPN up, the CA the cluster's own?") from None
+        def once(seconds: float) -> KubeAnswer:
+            try:
+                return self._exchange("GET" if body is None else "POST", path, body, accept=accept, seconds=seconds)
+            except (HTTPError, OSError) as broken:
+                raise Unanswered(tried, said(broken), REACH) from None
+
+        answer = asked(
+            "Kubernetes",
+            operation,
+            tried,
+            once,
+            seconds=self.deadline,
+            shown=KubeAnswer.shown,
+            not_now=KubeAnswer.not_now,
+            request=request,
+        )
+        answer.check_accepted(tried)
+        return answer
 
     def _read(  # noqa: PLR0917  # One call site a verb, each naming its parts.
-        self,
-        status: int,
-        document: Mapping[str, Any],
-        verb: str,
-        resource: str,
-        namespace: str,
-        name: str,
+        self, status: int, document: Mapping[str, Any], verb: str, resource: str, namespace: str, name: str
     ) -> Any:
         if status == http.HTTPStatus.OK:
             return document
         if status == http.HTTPStatus.NOT_FOUND and name and document.get("kind") == "Status":
             return None
         if status == http.HTTPStatus.FORBIDDEN:
-            self.lack((verb,), resource, namespace, _said(document), name)
-        raise NotUnderstood(
-            f"Kubernetes {verb} {resource} {name} at {self.address}", f"{status} {_said(document)}", _STRANGE
-        )
+            self.lack((verb,), resource, namespace, _message(document), name)
+        raise self._strange(f"{verb} {resource} {name}", f"{status} {_message(document)}")
+
+    def _strange(self, what: str, came: str, step: str = STRANGE) -> NotUnderstood:
+        return NotUnderstood(f"Kubernetes {what} at {self.address}", came, step)
 
 
-_STRANGE = "is this the API server of the cluster, or a proxy before it?"
-
-
-def _said(document: Mapping[str, Any]) -> str:
+def _message(document: Mapping[str, Any]) -> str:
     return redact(str(document.get("message") or document.get("reason") or ""))[:300]
 
 
-def _decoded(tried: str, status: int, data: bytes) -> Mapping[str, Any]:
-    check_json(data, tried)
+def _decoded(tried: str, answer: KubeAnswer) -> Mapping[str, Any]:
+    check_json(answer.data, tried)
     document: Any = None
     with contextlib.suppress(ValueError, RecursionError):
-        document = json.loads(data)
+        document = json.loads(answer.data)
     if isinstance(document, Mapping):
         return document
-    if status >= http.HTTPStatus.BAD_REQUEST:  # The kubelet and proxies refuse in plain text.
-        return {"message": message_of(data)}
-    raise NotUnderstood(tried, f"{status} with what is no JSON object, beginning {redact(repr(data[:60]))}", _STRANGE)
+    if answer.status >= http.HTTPStatus.BAD_REQUEST:  # The kubelet and proxies refuse in plain text.
+        return {"message": message_of(answer.data)}
+    begins = redact(repr(answer.data[:60]))
+    raise NotUnderstood(tried, f"{answer.status} with what is no JSON object, beginning {begins}", STRANGE)

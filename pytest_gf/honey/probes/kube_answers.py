@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from pytest_gf.engine.errors import IdentityRejected, NotUnderstood
 from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.visible import visible
-from pytest_gf.honey.probes.again import NotNow, retry_after
+from pytest_gf.honey.probes.again import NotNow, later, retry_after
 
+STRANGE = "is this the API server of the cluster, or a proxy before it?"
+REACH = "is the address right, the VPN up, the CA the cluster's own?"
 MOST_SAID = 2_000
 """Bytes of a refusal in plain text."""
 MOST_STATUS = 64 * 1024
@@ -30,10 +33,10 @@ class KubeAnswer:
     data: bytes
     headers: Mapping[str, str]
 
-    @property
-    def message(self) -> Mapping[str, str]:
-        """What a refusal says, for the evidence."""
-        return {} if self.status < http.HTTPStatus.BAD_REQUEST else {"message": message_of(self.data)}
+    def shown(self) -> Mapping[str, Any]:
+        """Return what is kept of it: what a refusal says among it."""
+        message = {} if self.status < http.HTTPStatus.BAD_REQUEST else {"message": message_of(self.data)}
+        return {"answer": {"status": self.status, "bytes": len(self.data), **message, **self.audit_id}}
 
     @property
     def audit_id(self) -> Mapping[str, str]:
@@ -41,14 +44,26 @@ class KubeAnswer:
         named = visible(self.headers.get("Audit-Id", ""), MOST_OF_AN_ID)
         return {"audit_id": named} if named else {}
 
-    @property
-    def leads(self) -> str:
-        """Where a redirect leads, in words."""
-        return redirect_of(self.headers.get("Location", ""))
+    def check_accepted(self, tried: str) -> None:
+        """Raise IdentityRejected for 401, and NotUnderstood for a redirect: a credential is for one host."""
+        if self.status == http.HTTPStatus.UNAUTHORIZED:
+            step = "is the kubeconfig's token expired, or of another cluster?"
+            raise IdentityRejected(tried, "401 Unauthorized", step)
+        if http.HTTPStatus.MULTIPLE_CHOICES <= self.status < http.HTTPStatus.BAD_REQUEST:
+            try:
+                host = urlsplit(self.headers.get("Location", "")).netloc.rpartition("@")[2]
+            except ValueError:
+                host = ""
+            leads = f"it redirects to {redact(host)[:100] or 'another place'}, which is not followed with a credential"
+            raise NotUnderstood(tried, f"{self.status}: {leads}", STRANGE)
 
     def not_now(self) -> NotNow | None:
-        """Tell whether it is a request to come again: 429, or a 503 of an API server that starts or is overloaded."""
-        return not_now(self.status, self.data, self.headers.get("Retry-After"))
+        """Tell whether it is a request to come again: 429, or a 503 of an API server that starts or is overloaded.
+
+        Kubernetes API 1.36: TooManyRequests, ServiceUnavailable.
+        """
+        said = f"{self.status} {message_of(self.data)}".rstrip()
+        return later(self.status, said, retry_after(self.headers.get("Retry-After")), says_so=True)
 
 
 def message_of(data: bytes) -> str:
@@ -58,19 +73,3 @@ def message_of(data: bytes) -> str:
         document = json.loads(data) if len(data) <= MOST_STATUS else None
     said = document.get("message") if isinstance(document, Mapping) else data[:MOST_SAID].decode(errors="replace")
     return redact(str(said or "").strip())[:300]
-
-
-def redirect_of(location: str) -> str:
-    """Return in words where a redirect leads, which is not followed: a credential is for one host."""
-    try:
-        host = urlsplit(location).netloc.rpartition("@")[2]
-    except ValueError:
-        host = ""
-    return f"it redirects to {redact(host)[:100] or 'another place'}, which is not followed with a credential"
-
-
-def not_now(status: int, data: bytes, retry: str | None) -> NotNow | None:
-    """Tell whether an answer is a request to come again (Kubernetes API 1.36: TooManyRequests, ServiceUnavailable)."""
-    if status not in {http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.SERVICE_UNAVAILABLE}:
-        return None
-    return NotNow(f"{status} {message_of(data)}".rstrip(), retry_after(retry))

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from pytest_gf.engine import evidence
-from pytest_gf.engine.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered, Unproven
+from pytest_gf.engine.errors import DeadlineExceeded, NotUnderstood, Unanswered, Unproven
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.probes.again import settled
 from pytest_gf.honey.probes.deadline import within
+from pytest_gf.honey.probes.exchange import recorded
 from pytest_gf.honey.probes.kube import Kube
-from pytest_gf.honey.probes.upgrade import Upgrade, upgrade
+from pytest_gf.honey.probes.upgrade import NODE, POD_DOWN, Upgrade, upgrade
 
 STDOUT, STDERR, STATUS = 1, 2, 3
 MOST_OUTPUT = 16 * 1024 * 1024
@@ -92,33 +91,21 @@ def run(kube: Kube, namespace: str, pod: str, container: str, command: Sequence[
 def _once(  # noqa: PLR0917  # One call site.
     kube: Kube, tried: str, namespace: str, pod: str, container: str, command: Sequence[str]
 ) -> Output:
-    started = time.monotonic()
     streams = _Streams()
-    failed = ""
-    try:
-        within(kube.deadline, tried, lambda: _exchange(kube, namespace, pod, container, command, streams))
-        return _output(tried, streams)
-    except DeadlineExceeded as late:
-        failed = late.came_back
-        raise _Hung(late, bytes(streams.channels[STDOUT])) from None
-    except (ProbeError, Unproven) as broken:
-        failed = broken.came_back if isinstance(broken, ProbeError) else broken.reason
-        raise
-    finally:
-        streams.end()
-        out, err = streams.channels[STDOUT], streams.channels[STDERR]
-        evidence.record(
-            "Kubernetes",
-            "create pods/exec",
-            seconds=time.monotonic() - started,
-            request={"namespace": namespace, "name": pod, "container": container, "command": list(command)},
-            answer={
-                "stdout_bytes": len(out),
-                "stderr": bytes(err[:500]).decode(errors="replace"),
+    request = {"namespace": namespace, "name": pod, "container": container, "command": list(command)}
+    with recorded("Kubernetes", "create pods/exec", request=request) as noted:
+        try:
+            within(kube.deadline, tried, lambda: _exchange(kube, namespace, pod, container, command, streams))
+            return _output(tried, streams)
+        except DeadlineExceeded as late:
+            raise _Hung(late, bytes(streams.channels[STDOUT])) from None
+        finally:
+            streams.end()
+            noted["answer"] = {
+                "stdout_bytes": len(streams.channels[STDOUT]),
+                "stderr": bytes(streams.channels[STDERR][:500]).decode(errors="replace"),
                 "status": msgspec.to_builtins(streams.status),
-            },
-            **({"failed": failed} if failed else {}),
-        )
+            }
 
 
 def run_marked(kube: Kube, namespace: str, pod: str, container: str, script: str, *arguments: str) -> Output:
@@ -140,7 +127,7 @@ def run_marked(kube: Kube, namespace: str, pod: str, container: str, script: str
         raise Unanswered(
             tried,
             f"{len(output.stdout)} bytes without their end mark: the node side died in the middle",
-            "is the node up? kubectl get nodes",
+            NODE,
         )
     return Output(output.stdout[len(BEGIN) : -len(END)], output.stderr)
 
@@ -180,7 +167,7 @@ def _read(connection: Upgrade, streams: _Streams) -> None:
             return
         if channel in streams.channels:
             streams.channels[channel] += data
-    raise Unanswered(connection.tried, "closed before the command's status came", "is the node up? kubectl get nodes")
+    raise Unanswered(connection.tried, "closed before the command's status came", NODE)
 
 
 def _status(tried: str, data: bytes) -> ExecStatus:
@@ -207,7 +194,5 @@ def _output(tried: str, streams: _Streams) -> Output:
             f"the container could not run the command: {said}", "does the image have a shell? kubectl describe pod"
         )
     if "container not found" in said:
-        raise Unproven(
-            f"its container does not run: {said}", "see rustfs.workload-ready; kubectl describe pod says why"
-        )
-    raise Unanswered(tried, said, "is the node up? kubectl get nodes")
+        raise Unproven(f"its container does not run: {said}", POD_DOWN)
+    raise Unanswered(tried, said, NODE)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from pytest_gf.engine.errors import ProbeError, Unproven
-from pytest_gf.engine.redaction import redact, redactor
+from pytest_gf.engine.redaction import redactor
+from pytest_gf.honey.endpoint import is_loopback
 from pytest_gf.honey.probes.deadline import within
-from pytest_gf.honey.probes.s3_client import is_loopback
+from pytest_gf.honey.probes.exchange import said
 
 if TYPE_CHECKING:
     from pytest_gf.honey.target import KubernetesSection
@@ -51,10 +52,12 @@ def access(section: KubernetesSection, *, deadline: float) -> KubeAccess:
     except (ProbeError, Unproven):
         raise
     except Exception as wrong:  # noqa: BLE001  # The library raises whatever a strange file makes it raise.
-        said = redact(str(wrong)).splitlines() or [type(wrong).__name__]
-        raise ProbeError(
-            f"reading kubeconfig {path}", said[0][:300], "does the file name that context? kubectl config view"
-        ) from None
+        first = said(wrong).splitlines()[0]
+        raise _unread(path, first, "does the file name that context? kubectl config view") from None
+
+
+def _unread(path: Path, came_back: str, step: str) -> ProbeError:
+    return ProbeError(f"reading kubeconfig {path}", came_back, step)
 
 
 def _of_this_pod() -> KubeAccess:
@@ -79,7 +82,7 @@ def _of_file(path: Path, context: str | None, deadline: float) -> KubeAccess:
 
     document = yaml.safe_load(path.read_text())
     if not isinstance(document, dict):
-        raise ProbeError(f"reading kubeconfig {path}", "it holds no kubeconfig", "kubectl config view")
+        raise _unread(path, "it holds no kubeconfig", "kubectl config view")
     chosen = _entry(path, document, "contexts", "context", context or document.get("current-context"))
     cluster = _entry(path, document, "clusters", "cluster", chosen.get("cluster"))
     name = chosen.get("user")
@@ -110,15 +113,11 @@ def _of_file(path: Path, context: str | None, deadline: float) -> KubeAccess:
 def _entry(path: Path, document: Mapping[str, Any], many: str, one: str, name: object) -> Mapping[str, Any]:
     """Return the named entry of one of a kubeconfig's three lists. Raises ProbeError."""
     listed = document.get(many)
-    entries = listed if isinstance(listed, list) else []
-    for entry in entries:
-        if isinstance(entry, dict) and entry.get("name") == name and name:
-            inner = entry.get(one) or {}
-            if isinstance(inner, dict):
-                return inner
-    raise ProbeError(
-        f"reading kubeconfig {path}", f"it names no {one} {name!r}", "kubectl config get-contexts shows what it names"
-    )
+    for entry in listed if name and isinstance(listed, list) else ():
+        inner = (entry.get(one) or {}) if isinstance(entry, dict) and entry.get("name") == name else None
+        if isinstance(inner, dict):
+            return inner
+    raise _unread(path, f"it names no {one} {name!r}", "kubectl config get-contexts shows what it names")
 
 
 def _impersonated(path: Path, user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -129,17 +128,11 @@ def _impersonated(path: Path, user: Mapping[str, Any]) -> tuple[tuple[str, str],
     headers += [(f"Impersonate-Extra-{quote(str(key))}", value) for key in extra for value in _several(extra[key])]
     for header, value in headers:
         if not isinstance(value, str) or not (header + value).isprintable() or not (header + value).isascii():
-            raise ProbeError(
-                f"reading kubeconfig {path}",
-                f"{header} is not one line of text",
-                "kubectl config view shows whom it impersonates",
-            )
+            step = "kubectl config view shows whom it impersonates"
+            raise _unread(path, f"{header} is not one line of text", step)
     if headers and not user.get("as"):
-        raise ProbeError(
-            f"reading kubeconfig {path}",
-            "it names groups or a uid to act as, and no user (`as`)",
-            "add `as`: Kubernetes refuses the rest without it",
-        )
+        came_back = "it names groups or a uid to act as, and no user (`as`)"
+        raise _unread(path, came_back, "add `as`: Kubernetes refuses the rest without it")
     return tuple(headers)
 
 
@@ -152,11 +145,8 @@ def _refused(path: Path, name: str, user: Mapping[str, Any]) -> None:
     provider = user.get("auth-provider")
     if provider:
         kind = provider.get("name") if isinstance(provider, dict) else None
-        raise ProbeError(
-            f"reading kubeconfig {path}",
-            f"user {name!r} authenticates by the auth provider {kind!r}, which is not honoured here",
-            "give that user a token, a client certificate or an exec plugin",
-        )
+        came_back = f"user {name!r} authenticates by the auth provider {kind!r}, which is not honoured here"
+        raise _unread(path, came_back, "give that user a token, a client certificate or an exec plugin")
 
 
 class _Plugin:
@@ -183,8 +173,7 @@ class _Plugin:
         except ProbeError:
             raise
         except Exception as failed:  # noqa: BLE001  # The library's own errors, and the system's.
-            said = redact(str(failed)).strip()[:300] or type(failed).__name__
-            raise ProbeError(tried, said, "run it by hand; log in again") from None
+            raise ProbeError(tried, said(failed), "run it by hand; log in again") from None
         return self._read(tried, status)
 
     def _read(self, tried: str, status: Any) -> dict[str, str]:
@@ -213,11 +202,8 @@ def _through(path: Path, made: Any, url: str) -> None:
 
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname:
-        raise ProbeError(
-            f"reading kubeconfig {path}",
-            f"proxy-url is a proxy of kind {parts.scheme!r}, which is not honoured here",
-            "name an http:// proxy",
-        )
+        came_back = f"proxy-url is a proxy of kind {parts.scheme!r}, which is not honoured here"
+        raise _unread(path, came_back, "name an http:// proxy")
     made.proxy, made.no_proxy = url, ""
     if parts.username:
         redactor().learn([unquote(parts.password or "")])

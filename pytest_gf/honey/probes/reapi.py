@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_gf.engine import evidence
 from pytest_gf.engine.errors import Unanswered
 from pytest_gf.honey.formats import reapi, zstd
 from pytest_gf.honey.probes.again import NotNow, settled
 from pytest_gf.honey.probes.deadline import for_body
+from pytest_gf.honey.probes.exchange import recorded
 from pytest_gf.honey.probes.reapi_wire import (
     ANONYMOUS,
     OK,
@@ -113,7 +112,7 @@ class Cache:
         request, answers = _request("Execute"), "it answers"
 
         def once(left: float) -> tuple[Status, str]:
-            status, cut = self._stream("Execute", request, left, lambda _: answers)
+            status, _, cut = self._made("Execute", request, left, {}, lambda _: answers)
             if cut and cut != answers:
                 raise Unanswered(f"REAPI Execute at {self.endpoint}", cut, "ask again")
             return status, cut
@@ -137,7 +136,8 @@ class Cache:
 
         def once(_: float) -> tuple[Status, str, _Sink]:
             sink = _Sink(size, compressor)
-            return *self._stream("Read", request, seconds, sink.take, digest=digest), sink
+            status, _, cut = self._made("Read", request, seconds, {"digest": digest}, sink.take)
+            return status, cut, sink
 
         for _ in range(READ_ATTEMPTS):
             status, cut, sink = self._settled("Read", once)
@@ -203,7 +203,8 @@ class Cache:
         """
 
         def once(left: float) -> tuple[Status, Any]:
-            return self._answered(name, request() if callable(request) else request, left, shown)
+            status, answer, _ = self._made(name, request() if callable(request) else request, left, shown)
+            return status, answer
 
         def refused(got: tuple[Status, Any]) -> NotNow | None:
             status, answer = got
@@ -219,56 +220,35 @@ class Cache:
     ) -> Answered:
         return settled(f"REAPI {name} at {self.endpoint}", once, seconds=self._deadline, not_now=refused)
 
-    def _answered(self, name: str, request: Any, seconds: float, shown: Mapping[str, Any]) -> tuple[Status, Any]:
-        grpc = library()
-        method = self._method(name)
-        started, status, answer = time.monotonic(), Status(OK), None
-        try:
-            answer = method(request, timeout=seconds, metadata=self._identity.metadata)
-        except grpc.RpcError as refused:
-            status = status_of_error(refused)
-        self._keep(name, time.monotonic() - started, seconds, status, shown)
-        return status, answer
+    def _made(
+        self,
+        name: str,
+        request: Any,
+        seconds: float,
+        shown: Mapping[str, Any],
+        feed: Callable[[Any], str] | None = None,
+    ) -> tuple[Status, Any, str]:
+        """Make one call; return its status, its one message (None where the status is not OK), and how its stream was cut.
 
-    def _stream(
-        self, name: str, request: Any, seconds: float, feed: Callable[[Any], str], **shown: Any
-    ) -> tuple[Status, str]:
-        """Make one call that is answered by a stream; return its status, and how it was cut.
-
-        ``feed`` takes each message and may return why no more is wanted.
+        ``feed`` takes each message of a stream, and may return why no more is wanted. Raises a ProbeError where the status
+        says nothing about the cache: made here, or by a proxy.
         """
-        grpc = library()
+        grpc, tried = library(), f"REAPI {name} at {self.endpoint}"
         method = self._method(name)
-        started, status, cut = time.monotonic(), Status(OK), ""
-        call = method(request, timeout=seconds, metadata=self._identity.metadata)
-        try:
-            for message in call:
-                cut = feed(message)
-                if cut:
-                    call.cancel()
-                    break
-        except grpc.RpcError as refused:
-            status = status_of_error(refused)
-        if lost(status):
-            cut, status = f"the stream ends early: {status.details}", Status(OK)
-        self._keep(name, time.monotonic() - started, seconds, status, shown, cut)
-        return status, cut
-
-    def _keep(  # noqa: PLR0917  # Called twice, above.
-        self, name: str, took: float, seconds: float, status: Status, shown: Mapping[str, Any], cut: str = ""
-    ) -> None:
-        """Record the call. Raises a ProbeError where its status says nothing about the cache: made here, or by a proxy."""
-        broken = error(
-            name,
-            f"REAPI {name} at {self.endpoint}",
-            status,
-            seconds,
-            step(self.endpoint, self._identity, status.details),
-        )
-        said = {"failed": str(status)} if broken else {"answer": {"status": str(status), "cut": cut}}
-        evidence.record("REAPI", name, seconds=took, address=self.endpoint, request=dict(shown), **said)
-        if broken is not None:
-            raise broken
+        status, answer, cut = Status(OK), None, ""
+        with recorded("REAPI", name, address=self.endpoint, request=dict(shown)) as noted:
+            try:
+                answer = method(request, timeout=seconds, metadata=self._identity.metadata)
+                cut = _fed(answer, feed) if feed is not None else ""
+            except grpc.RpcError as refused:
+                status = status_of_error(refused)
+            if feed is not None and lost(status):
+                cut, status = f"the stream ends early: {status.details}", Status(OK)
+            noted["answer"] = {"status": str(status), "cut": cut}
+            broken = error(name, tried, status, seconds, step(self.endpoint, self._identity, status.details))
+            if broken is not None:
+                raise broken
+        return status, answer, cut
 
     def _method(self, name: str) -> Any:
         method = reapi.METHODS[name]
@@ -327,6 +307,15 @@ class _Sink:
         except zstd.Malformed as wrong:
             return f"the stream ends early: {wrong}"
         return "" if self.size == self._promised else f"the stream ends after {self.size} bytes of {self._promised}"
+
+
+def _fed(messages: Any, feed: Callable[[Any], str]) -> str:
+    for message in messages:
+        enough = feed(message)
+        if enough:
+            messages.cancel()
+            return enough
+    return ""
 
 
 def _request(name: str, **fields: Any) -> Any:

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from pytest_gf.engine.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, ProbeError, Unanswered
 from pytest_gf.engine.redaction import redact
+from pytest_gf.honey.endpoint import is_loopback
 from pytest_gf.honey.probes.again import FIRST_PAUSE, NotNow
-from pytest_gf.honey.probes.s3_client import is_loopback
 
 if TYPE_CHECKING:
     import grpc

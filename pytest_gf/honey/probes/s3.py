@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import email.utils
+import hashlib
 import itertools
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, ProbeError, Unanswered, Unproven
+from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, Unanswered, Unproven
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.answers import Answer, Listing, Versions
 from pytest_gf.honey.formats.checksums import CHECKSUMS
-from pytest_gf.honey.probes.again import NotNow, retry_after, settled
-from pytest_gf.honey.probes.deadline import too_slow, within
-from pytest_gf.honey.probes.s3_client import SAID, make_client
-from pytest_gf.honey.probes.s3_evidence import keep
+from pytest_gf.honey.probes.again import NotNow, later, retry_after, settled
+from pytest_gf.honey.probes.deadline import within
+from pytest_gf.honey.probes.exchange import Route, recorded
+from pytest_gf.honey.probes.s3_client import SAID, s3_client, s3_transport
 
 if TYPE_CHECKING:
     from pytest_gf.honey.target import S3Section
@@ -41,8 +41,7 @@ BUSY = frozenset({"", "SlowDown", "ServiceUnavailable", "ServerNotInitialized", 
 """The codes of a 503 that is to be asked again; a HEAD's and a proxy's carry none."""
 _BUSY_WORDS = ("not ready", "reduce your request rate")  # In the message of a 503 with another code.
 _REACH = "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?"
-_TLS = "does it speak TLS there, and does ca_file of [s3] name who signed its certificate? --gf-plan looks at both"
-NOT_FOUND, TOO_MANY, UNAVAILABLE = 404, 429, 503
+NOT_FOUND, TOO_MANY = 404, 429
 
 
 @dataclass(frozen=True)
@@ -69,17 +68,6 @@ class Head:
     """Whether the object lies encrypted under a key of its own: its ETag is then no digest of its bytes."""
     date: float | None = None
     """The server's clock as it answered, in Unix seconds."""
-
-
-class Route(Protocol):
-    """A way to the endpoint that is not the endpoint: what it breaks says nothing about S3."""
-
-    address: str
-    """``127.0.0.1:PORT``."""
-
-    @property
-    def broken(self) -> str:
-        """Why it failed the exchange that just ended, "" where it did not."""
 
 
 @dataclass(frozen=True)
@@ -110,17 +98,15 @@ class S3:
     def __init__(
         self, section: S3Section, credentials: tuple[str, str] | None, *, deadline: float, route: Route | None = None
     ) -> None:
-        self.endpoint = section.endpoint
-        self.deadline = deadline
-        self._made = (section, credentials)
-        self._route = route
+        self.endpoint, self.deadline = section.endpoint, deadline
+        self._section, self._credentials, self._route = section, credentials, route
         self._patient = True
-        self._client = make_client(section, credentials, deadline, route.address if route is not None else "")
+        self._transport = s3_transport(section, deadline, route)
+        self._client = s3_client(self._transport, credentials)
 
     def anew(self) -> S3:
         """Return a client of the same server and identity with a connection of its own, which asks each thing once."""
-        section, credentials = self._made
-        other = S3(section, credentials, deadline=self.deadline, route=self._route)
+        other = S3(self._section, self._credentials, deadline=self.deadline, route=self._route)
         other._patient = False
         return other
 
@@ -212,14 +198,10 @@ class S3:
         where, attempts = f"{tried} at {self.endpoint}", itertools.count(1)
 
         def ask(seconds: float) -> tuple[Answer, Mapping[str, Any]]:
-            attempt, started = next(attempts), time.monotonic()
-            try:
-                answer, parsed = within(seconds, where, lambda: self._exchange(operation, asked, tried, most))
-            except ProbeError as broken:
-                keep(operation, shown, attempt, time.monotonic() - started, failed=broken.came_back)
-                raise
-            keep(operation, shown, attempt, time.monotonic() - started, answer=answer, parsed=parsed)
-            return answer, parsed
+            with recorded("s3", operation, request=shown, attempt=next(attempts)) as noted:
+                outcome = within(seconds, where, lambda: self._exchange(operation, asked, where, most))
+                noted["answer"] = _kept(*outcome)
+            return outcome
 
         outcome = settled(
             where,
@@ -235,54 +217,45 @@ class S3:
     def _exchange(
         self, operation: str, asked: Mapping[str, Any], tried: str, most: int
     ) -> tuple[Answer, Mapping[str, Any]]:
-        from botocore import exceptions
-        from botocore.parsers import ResponseParserError
-        from urllib3.exceptions import HTTPError
+        from botocore import xform_name
+        from botocore.exceptions import ClientError
 
-        where = f"{tried} at {self.endpoint}"
-        try:
-            parsed: dict[str, Any] = getattr(self._client, _METHODS[operation])(**asked)
+        with self._transport.exchange(tried, _CUT_HEAD if operation.startswith("Head") else _NO_S3, _REACH):
+            try:
+                parsed: dict[str, Any] = getattr(self._client, xform_name(operation))(**asked)
+            except ClientError as refused:
+                return _refusal(operation, refused.response), {}
             _check_members(operation, parsed)
             if operation == "GetObject":
                 parsed["Data"], parsed["Cut"] = _read(parsed.pop("Body"), most)
                 if parsed["Cut"] and self._route is not None and self._route.broken:
-                    raise Unanswered(
-                        where, f"the route broke: {self._route.broken}", "ask again; see the cluster's nodes"
-                    )
-        except exceptions.ClientError as refused:
-            return _refusal(operation, refused.response), {}
-        except (ResponseParserError, ValueError) as strange:  # ValueError: of a date or number that it can't read.
-            if operation.startswith("Head"):  # Nothing but its head came, so that a cut in it looks so.
-                raise Unanswered(where, redact(str(strange))[:300], "is a proxy down? ask again") from None
-            raise NotUnderstood(
-                where, redact(str(strange))[:300], "is this an S3 server? a proxy's page answers so"
-            ) from None
-        except exceptions.ReadTimeoutError:  # The library's clock may be a moment ahead of `within`.
-            raise too_slow(where, self.deadline) from None
-        except (exceptions.HTTPClientError, exceptions.ConnectionError, HTTPError) as unanswered:
-            came_back = redact(str(unanswered))[:300]
-            if self._route is not None and self._route.broken:
-                came_back = f"the route broke: {self._route.broken}"
-            raise Unanswered(
-                where, came_back, _TLS if isinstance(unanswered, exceptions.SSLError) else _REACH
-            ) from None
+                    came_back = f"the route broke: {self._route.broken}"
+                    raise Unanswered(tried, came_back, "ask again; see the cluster's nodes")
         metadata = parsed["ResponseMetadata"]
         return Answer(int(metadata["HTTPStatusCode"]), request_id=str(metadata.get("RequestId", ""))), parsed
 
 
 _SHOWN = frozenset({"Bucket", "Key", "Prefix", "MaxKeys", "VersionId", "StartAfter", "IfNoneMatch"})
-_METHODS = {
-    "ListBuckets": "list_buckets",
-    "HeadBucket": "head_bucket",
-    "ListObjectsV2": "list_objects_v2",
-    "ListObjectVersions": "list_object_versions",
-    "HeadObject": "head_object",
-    "GetObject": "get_object",
-    "CreateBucket": "create_bucket",
-    "PutObject": "put_object",
-    "DeleteObject": "delete_object",
-    "DeleteBucket": "delete_bucket",
-}
+_NO_S3 = NotUnderstood, "is this an S3 server? a proxy's page answers so"
+_CUT_HEAD = Unanswered, "is a proxy down? ask again"
+"""Nothing but its head came of a HEAD, so that a cut in it looks strange."""
+
+
+def _kept(answer: Answer, parsed: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is kept of an answer: counts, identifiers and digests; bodies never."""
+    seen: dict[str, Any] = {"status": answer.status, "code": answer.code, "message": answer.message}
+    if answer.request_id:
+        seen["request_id"] = answer.request_id
+    if "Buckets" in parsed:
+        seen["buckets"] = [bucket["Name"] for bucket in parsed["Buckets"]]
+    if "Contents" in parsed:
+        seen["keys"] = {entry["Key"]: entry["Size"] for entry in parsed["Contents"][:100]}
+    if "ETag" in parsed:
+        seen |= {"etag": parsed["ETag"], "length": parsed.get("ContentLength")}
+    if "Data" in parsed:
+        digest = hashlib.sha256(parsed["Data"]).hexdigest()
+        seen |= {"received": len(parsed["Data"]), "sha256": digest, "cut": parsed["Cut"]}
+    return seen
 
 
 _MEMBERS = {
@@ -342,11 +315,9 @@ def _refusal(operation: str, response: Mapping[str, Any]) -> Answer:
 def not_now(answer: Answer) -> NotNow | None:
     """Return whether an answer asks to come again: 429, or a 503 that says busy or not ready, or says nothing."""
     says_so = answer.code in BUSY or any(words in answer.message.lower() for words in _BUSY_WORDS)
-    if answer.status == TOO_MANY or (answer.status == UNAVAILABLE and says_so):
-        said = f"{answer}: {answer.message}" if answer.message else str(answer)
-        # Where Retry-After is 0, our own pauses hold, so that a busy server is not hammered.
-        return NotNow(said, answer.retry_after or None)
-    return None
+    said = f"{answer}: {answer.message}" if answer.message else str(answer)
+    # Where Retry-After is 0, our own pauses hold, so that a busy server is not hammered.
+    return later(answer.status, said, answer.retry_after or None, says_so=says_so)
 
 
 def _read(stream: Any, most: int) -> tuple[bytes, str]:
@@ -361,7 +332,6 @@ def _read(stream: Any, most: int) -> tuple[bytes, str]:
             chunks.append(chunk)
             size += len(chunk)
             if size > most:
-                stream.close()
                 raise Unproven(
                     f"the object has more than {most} bytes, and is read no further", "is the right object at this key?"
                 )

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
-import ipaddress
 import os
 import threading
 import urllib.parse
 import xml.etree.ElementTree as ET  # See _check_root.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.engine.errors import NotUnderstood, Unanswered
+from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unanswered
 from pytest_gf.engine.redaction import redact
+from pytest_gf.honey.endpoint import is_loopback
 from pytest_gf.honey.probes.bounds import check_xml
+from pytest_gf.honey.probes.deadline import too_slow
+from pytest_gf.honey.probes.exchange import Route, said
 
 if TYPE_CHECKING:
-    from pytest_gf.honey.target import S3Section
+    from pytest_gf.honey.target import DynamoDBSection, S3Section
 
 CONNECT = 5.0
 """Seconds for a TCP connection; shorter where the deadline is."""
@@ -31,50 +35,105 @@ SAID = "x-gf-said"
 
 _ROOTS = {"ListBuckets": "ListAllMyBucketsResult", "ListObjectsV2": "ListBucketResult"}
 _making = threading.Lock()
+_received: contextvars.ContextVar[contextlib.ExitStack] = contextvars.ContextVar("gf_received")
+"""What closes the bodies of this exchange's answers."""
 
 
 @dataclass(frozen=True)
 class Transport:
-    """How a client's requests go to the ``service`` of an endpoint. Exchanges end by ``deadline`` seconds.
+    """How requests go to a ``service`` (``S3``, ``DynamoDB``), whose section has its name in lower case.
 
-    ``check`` takes an operation, a status and the bytes of an answer that is no object's body, and raises NotUnderstood.
-    ``via`` (``127.0.0.1:PORT``) is where a route to the endpoint listens: requests go there as they are, Host and all.
+    Exchanges end by ``deadline`` seconds. ``check`` takes an operation, a status and the bytes of an answer that is no
+    object's body, and raises NotUnderstood. Through a ``route`` requests go as they are, Host and all.
     """
 
     service: str
-    endpoint: str
-    ca_file: str | None
+    section: S3Section | DynamoDBSection
     deadline: float
     check: Callable[[str, int, bytes], None]
-    via: str = ""
+    route: Route | None = None
+
+    def client(self, credentials: tuple[str, str] | None, **config: Any) -> Any:
+        """Return boto3's client of the service, which sends in this way; without credentials it is anonymous."""
+        from botocore.config import Config
+
+        access, secret = credentials or (None, None)
+        name, section = self.service.lower(), self.section
+        with shielded():
+            client = boto_session().client(
+                name,
+                endpoint_url=section.endpoint,
+                region_name=section.region,
+                aws_access_key_id=access,
+                aws_secret_access_key=secret,
+                config=Config(retries={"total_max_attempts": 1}, **config),
+                verify=self._verify,
+            )
+        client.meta.events.register(f"before-send.{name}", functools.partial(_send, self._session(), self))
+        return client
+
+    @contextlib.contextmanager
+    def exchange(self, tried: str, strange: tuple[type[ProbeError], str], reach: str) -> Iterator[None]:
+        """Turn what botocore raises of an exchange into a ProbeError, and close its answer's body, read or not.
+
+        ``strange`` is what an answer means that can't be read, ``reach`` what to look at where none came.
+        """
+        from botocore import exceptions
+        from botocore.parsers import ResponseParserError
+        from urllib3.exceptions import HTTPError
+
+        with contextlib.ExitStack() as received:
+            _received.set(received)
+            try:
+                yield
+            except (ResponseParserError, ValueError, TypeError, AttributeError) as wrong:  # Of what it can't read.
+                kind, step = strange
+                raise kind(tried, said(wrong), step) from None
+            except exceptions.ReadTimeoutError:  # The library's clock may be a moment ahead of `within`.
+                raise too_slow(tried, self.deadline) from None
+            except exceptions.SSLError as untrusted:
+                trust = f"does it speak TLS there, and does ca_file of [{self.service.lower()}] name who signed its certificate?"
+                raise Unanswered(tried, said(untrusted, self.route), f"{trust} --gf-plan looks at both") from None
+            except (exceptions.HTTPClientError, exceptions.ConnectionError, HTTPError) as silent:
+                raise Unanswered(tried, said(silent, self.route), reach) from None
 
     @property
-    def verify(self) -> Any:
-        """What a certificate is checked by: a file of authorities, or the system's."""
-        return str(self.ca_file) if self.ca_file is not None else True
+    def _verify(self) -> Any:
+        return self.section.ca_file if self.section.ca_file is not None else True
 
-    def carry(self, client: Any, event: str) -> None:
-        """Let a client of botocore send in this way; ``event`` is what botocore calls its sending."""
+    def _session(self) -> Any:
         from botocore.httpsession import URLLib3Session
         from botocore.utils import get_environ_proxies
 
-        direct = self.via or is_loopback(self.endpoint)
-        session = URLLib3Session(
-            verify=self.verify,
-            proxies={} if direct else get_environ_proxies(self.endpoint),
+        direct = self.route is not None or is_loopback(self.section.endpoint)
+        return URLLib3Session(
+            verify=self._verify,
+            proxies={} if direct else get_environ_proxies(self.section.endpoint),
             timeout=(min(CONNECT, self.deadline), self.deadline),  # type: ignore[arg-type]  # botocore's stubs forget the pair.
             max_pool_connections=CONNECTIONS,
         )
-        client.meta.events.register(event, functools.partial(_send, session, self))
 
 
-def make_client(section: S3Section, credentials: tuple[str, str] | None, deadline: float, via: str = "") -> Any:
-    """Return a client for the section's endpoint; ``credentials`` None makes it anonymous. Exchanges end by ``deadline`` s.
+def s3_transport(section: S3Section, deadline: float, route: Route | None = None) -> Transport:
+    """Return how requests go to an S3."""
+    return Transport("S3", section, deadline, _check, route)
 
-    ``via`` (``127.0.0.1:PORT``) is where a route to the endpoint listens: requests go there as they are, Host and all.
-    """
-    with shielded():
-        return _made(section, credentials, deadline, via)
+
+def s3_client(transport: Transport, credentials: tuple[str, str] | None) -> Any:
+    """Return boto3's client of an S3; ``credentials`` None makes it anonymous."""
+    from botocore import UNSIGNED
+
+    client = transport.client(
+        credentials,
+        signature_version=UNSIGNED if credentials is None else "s3v4",
+        s3={"addressing_style": "path"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    client.meta.events.register("before-call.s3", _stay)
+    for operation in ("GetObject", "HeadObject"):
+        client.meta.events.register(f"before-sign.s3.{operation}", _ask_for_checksums)
+    return client
 
 
 @contextlib.contextmanager
@@ -92,35 +151,6 @@ def shielded() -> Iterator[None]:
         finally:
             del os.environ["AWS_CONFIG_FILE"], os.environ["AWS_SHARED_CREDENTIALS_FILE"]
             os.environ |= held | {"AWS_EC2_METADATA_DISABLED": "true"}
-
-
-def _made(section: S3Section, credentials: tuple[str, str] | None, deadline: float, via: str) -> Any:
-    from botocore import UNSIGNED
-    from botocore.config import Config
-
-    access, secret = credentials or (None, None)
-    transport = Transport("S3", section.endpoint, section.ca_file, deadline, _check, via)
-    config = Config(
-        signature_version=UNSIGNED if credentials is None else "s3v4",
-        retries={"total_max_attempts": 1},
-        s3={"addressing_style": "path"},
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    client = boto_session().client(
-        "s3",
-        endpoint_url=section.endpoint,
-        region_name=section.region,
-        aws_access_key_id=access,
-        aws_secret_access_key=secret,
-        config=config,
-        verify=transport.verify,
-    )
-    transport.carry(client, "before-send.s3")
-    client.meta.events.register("before-call.s3", _stay)
-    for operation in ("GetObject", "HeadObject"):
-        client.meta.events.register(f"before-sign.s3.{operation}", _ask_for_checksums)
-    return client
 
 
 def _stay(params: Any, **_: Any) -> None:
@@ -148,16 +178,16 @@ def _send(session: Any, transport: Transport, request: Any, event_name: str, **_
     """Send as botocore does, but read an answer that is no object's body only up to `MOST_ANSWER`."""
     from botocore.awsrequest import AWSResponse
 
-    if transport.via:  # The signature is over the endpoint's own Host, so that is what arrives.
+    if transport.route is not None:  # The signature is over the endpoint's own Host, so that is what arrives.
         parts = urllib.parse.urlsplit(request.url)
         request.headers["Host"] = parts.netloc
-        request.url = parts._replace(netloc=transport.via).geturl()
+        request.url = parts._replace(netloc=transport.route.address).geturl()
     request.headers.pop("Expect", None)  # botocore reads for ever where its answer, 100 Continue, is cut.
     streamed, request.stream_output = request.stream_output, True
     response = session.send(request)
+    _received.get().callback(response.raw.close)
     _check_head(request, response, transport.service)
     if 300 <= response.status_code < 400 and response.status_code != 304:  # noqa: PLR2004  # RFC 9110, 15.4.
-        response.raw.close()
         to = redact(response.headers.get("Location", "nowhere"))[:300]
         raise NotUnderstood(
             f"{request.method} {redact(request.url)}",
@@ -166,7 +196,7 @@ def _send(session: Any, transport: Transport, request: Any, event_name: str, **_
         )
     if not streamed or response.status_code >= 300:  # noqa: PLR2004  # A refusal is read whole too: boundedly.
         length = "" if _is_bodiless(request, response) else str(response.headers.get("Content-Length", ""))
-        body = _Bounded(response.raw, length, transport.service)
+        body = SimpleNamespace(stream=functools.partial(_bounded, response.raw, length, transport.service))
         response = AWSResponse(response.url, response.status_code, response.headers, body)
         content = response.content
         transport.check(event_name.rpartition(".")[2], response.status_code, content)
@@ -187,7 +217,6 @@ def _check_head(request: Any, response: Any, service: str) -> None:
     is_length = str(length).strip().isdecimal() if length is not None else coding.lower() == "chunked"
     has_length = is_length or (length is None and _is_bodiless(request, response))
     if defects or not has_length:
-        response.raw.close()
         came_back = f"{response.status_code} and a head that was cut: {defects or 'it says no length of its body'}"
         raise Unanswered(f"reading {service}'s answer", came_back, "is a proxy down? ask again")
 
@@ -199,24 +228,16 @@ def _say(response: Any, content: bytes) -> None:
         response.headers[SAID] = redact(" ".join(content[:200].decode("ascii", "replace").split()))
 
 
-class _Bounded:
-    def __init__(self, raw: Any, length: str, service: str) -> None:
-        self._raw, self._tried, self._service = raw, f"reading {service}'s answer", service
-        self._length = int(length) if length.isdecimal() else 0
-
-    def stream(self) -> Iterator[bytes]:
-        size = 0
-        for chunk in self._raw.stream():
-            size += len(chunk)
-            if size > MOST_ANSWER:
-                self._raw.close()
-                raise NotUnderstood(
-                    self._tried, f"more than {MOST_ANSWER} bytes came", f"is this {self._service}'s address?"
-                )
-            yield chunk
-        if size < self._length:
-            self._raw.close()
-            raise Unanswered(self._tried, f"cut: {size} of {self._length} bytes came", "is a proxy down?")
+def _bounded(raw: Any, length: str, service: str) -> Iterator[bytes]:
+    """Yield an answer's body. Raises NotUnderstood for one that is too long, Unanswered for one that was cut."""
+    tried, size = f"reading {service}'s answer", 0
+    for chunk in raw.stream():
+        size += len(chunk)
+        if size > MOST_ANSWER:
+            raise NotUnderstood(tried, f"more than {MOST_ANSWER} bytes came", f"is this {service}'s address?")
+        yield chunk
+    if length.isdecimal() and size < int(length):
+        raise Unanswered(tried, f"cut: {size} of {length} bytes came", "is a proxy down?")
 
 
 def _check(operation: str, status: int, body: bytes) -> None:
@@ -235,12 +256,3 @@ def _check(operation: str, status: int, body: bytes) -> None:
         raise NotUnderstood(
             f"S3 {operation}", came_back, "is this an S3 server? a proxy's page, or an answer cut short, looks so"
         )
-
-
-def is_loopback(endpoint: str) -> bool:
-    """Return whether the endpoint is this machine, which no proxy can reach."""
-    host = urllib.parse.urlsplit(endpoint).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

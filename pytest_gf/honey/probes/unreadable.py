@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from pytest_gf.engine.errors import ProbeError, Unanswered
 from pytest_gf.honey.probes.again import FIRST_PAUSE, LONGEST_PAUSE, NotNow
@@ -72,14 +72,20 @@ def read(
     throttled counts for nothing, and is asked again. Raises `NotRead` where ``seconds`` pass before it is clear.
     """
     began = time.monotonic()
-    witnessed, tries, doubt = 0, 0, ""
-    pause = min(FIRST_PAUSE, seconds / (2 * TRIES))
+    witnessed, tries, pause = 0, 0, min(FIRST_PAUSE, seconds / (2 * TRIES))
     while True:
         tries += 1
-        said, refused = _tried(get, failed, not_now)
-        if not isinstance(said, str):
-            return said.value
-        doubt = f"it said {refused.said}" if refused is not None else _doubt(witnesses)
+        refused = None
+        try:
+            value = get()
+        except Unanswered as broken:
+            said = broken.came_back
+        else:
+            refused = not_now(value)
+            said = refused.said if refused is not None else failed(value)
+            if not said:
+                return value
+        doubt = f"it said {said}" if refused is not None else _doubt(witnesses)
         witnessed += not doubt
         passed = time.monotonic() - began
         if witnessed >= TRIES:
@@ -90,25 +96,6 @@ def read(
             raise NotRead(tried, came_back, "see S3's log and the way to it; ask again when it is quiet")
         time.sleep(wait + random.uniform(0, pause / 4))  # noqa: S311  # Jitter, no secret.
         pause = min(2 * pause, LONGEST_PAUSE, seconds / (2 * TRIES))
-
-
-@dataclass(frozen=True)
-class _Read(Generic[Value]):
-    value: Value
-
-
-def _tried(
-    get: Callable[[], Value], failed: Callable[[Value], str], not_now: Callable[[Value], NotNow | None]
-) -> tuple[_Read[Value] | str, NotNow | None]:
-    """Return what was read, or in words what came instead, and whether that was a refusal to answer now."""
-    try:
-        value = get()
-    except Unanswered as broken:
-        return broken.came_back, None
-    refused = not_now(value)
-    if refused is not None:
-        return refused.said, refused
-    return failed(value) or _Read(value), None
 
 
 def _doubt(witnesses: Witnesses) -> str:

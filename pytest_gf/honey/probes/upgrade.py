@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote, urlencode, urlsplit
 
-from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, Unanswered, Unproven
-from pytest_gf.engine.redaction import redact
+from pytest_gf.engine.errors import NotUnderstood, Unanswered, Unproven
 from pytest_gf.honey.probes.again import NotNow, settled
-from pytest_gf.honey.probes.kube_answers import KubeAnswer, message_of
+from pytest_gf.honey.probes.exchange import said
+from pytest_gf.honey.probes.kube_answers import REACH, KubeAnswer, message_of
 
 if TYPE_CHECKING:
     from pytest_gf.honey.probes.kube import Kube
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 V4 = "v4.channel.k8s.io"
 """With v5 a node side that dies is answered by Success and a clean close: the output is just short (docs/systems.md)."""
 
-
+NODE = "is the node up? kubectl get nodes"
+POD_DOWN = "see rustfs.workload-ready; kubectl describe pod says why"
+_KUBELET = "is this a kubelet, or a proxy before it?"
 MOST_MESSAGE = 1024 * 1024
 """Bytes of one message; a kubelet sends 32 KiB at most."""
 
@@ -52,20 +54,14 @@ class Upgrade:
                 if frame.opcode == ABNF.OPCODE_PING:
                     self._sock.pong(frame.data)
             except _TooLong as long:
-                raise NotUnderstood(self.tried, str(long), "is this a kubelet, or a proxy before it?") from None
+                raise NotUnderstood(self.tried, str(long), _KUBELET) from None
             except (WebSocketException, OSError, AttributeError) as broken:  # AttributeError: it was ended meanwhile.
-                raise Unanswered(
-                    self.tried,
-                    f"cut: {redact(str(broken)) or type(broken).__name__}",
-                    "is the node up? kubectl get nodes",
-                ) from None
+                raise Unanswered(self.tried, f"cut: {said(broken)}", NODE) from None
             if frame.opcode not in {ABNF.OPCODE_BINARY, ABNF.OPCODE_TEXT, ABNF.OPCODE_CONT}:
                 continue
             held += frame.data if isinstance(frame.data, bytes) else frame.data.encode()
             if len(held) > MOST_MESSAGE:
-                raise NotUnderstood(
-                    self.tried, f"a message of more than {MOST_MESSAGE} bytes", "is this a kubelet, or a proxy?"
-                )
+                raise NotUnderstood(self.tried, f"a message of more than {MOST_MESSAGE} bytes", _KUBELET)
             if frame.fin and held:
                 return bytes(held)
 
@@ -76,7 +72,7 @@ class Upgrade:
         try:
             self._sock.send_binary(frame)
         except (WebSocketException, OSError, AttributeError) as broken:
-            raise Unanswered(self.tried, f"cut: {redact(str(broken))}", "is the node up?") from None
+            raise Unanswered(self.tried, f"cut: {said(broken)}", NODE) from None
 
     def end(self) -> None:
         """Shut the connection down; a thread that waits in it is freed, and closes it. From any thread, and twice too."""
@@ -129,8 +125,7 @@ def _opened(kube: Kube, tried: str, url: str) -> Upgrade | KubeAnswer:
         response = getattr(made, "handshake_response", None)
         if response is not None and "redirect" in str(broken).lower():
             return KubeAnswer(int(response.status), b"", {"Location": str(response.headers.get("location"))})
-        said = redact(str(broken))[:300] or type(broken).__name__
-        raise Unanswered(tried, said, "is the address right, the VPN up, the CA the cluster's own?") from None
+        raise Unanswered(tried, said(broken), REACH) from None
     made.settimeout(None)
     return Upgrade(tried, made)
 
@@ -183,21 +178,14 @@ def _bounded(buffer: Any) -> Any:
 def _refused(  # noqa: PLR0917  # One call site.
     kube: Kube, tried: str, namespace: str, pod: str, kind: str, refused: KubeAnswer
 ) -> NoReturn:
-    status, said = refused.status, message_of(refused.data)
-    if http.HTTPStatus.MULTIPLE_CHOICES <= status < http.HTTPStatus.BAD_REQUEST:
-        raise NotUnderstood(tried, f"{status}: {refused.leads}", "is this the API server, or a proxy before it?")
-    if status == http.HTTPStatus.UNAUTHORIZED:
-        raise IdentityRejected(tried, "401 Unauthorized", "is the kubeconfig's token expired, or of another cluster?")
+    status, words = refused.status, message_of(refused.data)
+    refused.check_accepted(tried)
     if status == http.HTTPStatus.FORBIDDEN:
-        kube.lack(("get", "create"), f"pods/{kind}", namespace, said, pod)
-    if status == http.HTTPStatus.BAD_REQUEST and "does not have a host assigned" in said:
-        raise Unproven(f"the pod has no node: {said}", "see rustfs.workload-ready; kubectl describe pod says why")
-    if "container not found" in said:
-        raise Unproven(
-            f"its container does not run: {said}", "see rustfs.workload-ready; kubectl describe pod says why"
-        )
+        kube.lack(("get", "create"), f"pods/{kind}", namespace, words, pod)
+    if status == http.HTTPStatus.BAD_REQUEST and "does not have a host assigned" in words:
+        raise Unproven(f"the pod has no node: {words}", POD_DOWN)
+    if "container not found" in words:
+        raise Unproven(f"its container does not run: {words}", POD_DOWN)
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise Unanswered(
-            tried, f"{status} {said}", "the API server can't reach the kubelet: is the node up? kubectl get nodes"
-        )
-    raise NotUnderstood(tried, f"{status} {said}", "does the pod still stand? kubectl get pods")
+        raise Unanswered(tried, f"{status} {words}", f"the API server can't reach the kubelet: {NODE}")
+    raise NotUnderstood(tried, f"{status} {words}", "does the pod still stand? kubectl get pods")

@@ -25,7 +25,7 @@ from pytest_gf.lab.bends import Undo
 from pytest_gf.lab.faults import Bend
 from pytest_gf.lab.journal import Exchange, Journal
 from pytest_gf.lab.rustfs.bucket_client import BucketClient, Unavailable
-from pytest_gf.lab.wire import LOOPBACK, Port, reset
+from pytest_gf.lab.wire import Port, reset
 
 CHUNK = 256 * 1024
 """Bytes of an archive that one object holds."""
@@ -42,7 +42,7 @@ Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 
 
 class AtticServer:
-    """The emulated Attic. ``addresses`` are known by surface once it is started; ``address`` is the API's."""
+    """The emulated Attic."""
 
     name = "attic"
 
@@ -56,8 +56,6 @@ class AtticServer:
         tls: ssl.SSLContext,
         s3: Callable[[str], str],
     ) -> None:
-        self.address = ""
-        self.addresses: dict[str, str] = {}
         self.database = Database(folder / "attic.json")
         self.taken = 0
         """How many paths were pushed since the last bend."""
@@ -68,28 +66,32 @@ class AtticServer:
         self.gateway = Gateway(self.bends)
         self._rights = Rights(Issuer(secret, folder), self.bends)
         self._writing = Writing(self, self._rights)
-        self._runners = {surface: self._runner(surface) for surface in SURFACES}
         self._ports = {
-            surface: Port(runner, tls=tls if surface.endswith("https") else None)
-            for surface, runner in self._runners.items()
+            surface: Port(self._app(surface), tls=tls if surface.endswith("https") else None) for surface in SURFACES
         }
 
-    def _runner(self, surface: str) -> web.AppRunner:
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where it listens, by surface."""
+        return {surface: port.address for surface, port in self._ports.items()}
+
+    @property
+    def address(self) -> str:
+        """Where the API's surface listens."""
+        return self.addresses["api"]
+
+    def _app(self, surface: str) -> web.Application:
         async def serve(request: web.Request) -> web.StreamResponse:
             return await self._serve(request, surface)
 
         app = web.Application(client_max_size=LONGEST_BODY)
         app.router.add_route("*", "/{tail:(?s:.*)}", serve)
-        return web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
+        return app
 
     async def start(self) -> None:
         """Listen on ports that the kernel chooses."""
-        for surface, port in self._ports.items():
-            await self._runners[surface].setup()
+        for port in self._ports.values():
             await port.open()
-            scheme = "https" if surface.endswith("https") else "http"
-            self.addresses[surface] = f"{scheme}://{LOOPBACK}:{port.number}"
-        self.address = self.addresses["api"]
 
     def seed(self) -> None:
         """Put the seeded paths in the cache."""
@@ -99,9 +101,8 @@ class AtticServer:
 
     async def stop(self) -> None:
         """Close the ports and every connection."""
-        for surface, port in self._ports.items():
-            port.close()
-            await self._runners[surface].cleanup()
+        for port in self._ports.values():
+            await port.stop()
 
     async def bend(self, bend: Bend) -> Undo:
         """Make what the fault changes at once. Raises ValueError where there is nothing to bend."""

@@ -32,12 +32,11 @@ STATUS = {"NOT_FOUND": 404, "INVALID_ARGUMENT": 400}
 
 
 class BazelServer:
-    """The emulated bazel-remote. ``address`` is ``grpc://127.0.0.1:PORT``, ``http`` the other, once it is started."""
+    """The emulated bazel-remote."""
 
     name = "bazel"
 
     def __init__(self, blobs: Blobs, journal: Journal) -> None:
-        self.address = self.http = ""
         self.blobs, self._bends, self._journal = blobs, blobs.bends, journal
         self._methods = Methods(blobs).by_name
         self._grpc: grpc.aio.Server | None = None
@@ -48,20 +47,26 @@ class BazelServer:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/cas/{digest:[0-9a-f]{64}}", self._get)
         app.router.add_put("/cas/{digest:[0-9a-f]{64}}", self._put)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
-        self._port = Port(self._runner)
+        self._port = Port(app)
+
+    @property
+    def address(self) -> str:
+        """Where it listens by gRPC, "" before it is started."""
+        return f"grpc://{LOOPBACK}:{self._number}" if self._number else ""
+
+    @property
+    def http(self) -> str:
+        """Where it listens by HTTP."""
+        return self._port.address
 
     async def start(self) -> None:
         """Listen on ports that the kernel chooses."""
-        await self._runner.setup()
         await self._open()
-        self.address = f"grpc://{LOOPBACK}:{self._number}"
-        self.http = f"http://{LOOPBACK}:{self._port.number}"
 
     async def stop(self) -> None:
         """Close the ports and every connection."""
         await self._close()
-        await self._runner.cleanup()
+        await self._port.stop()
 
     async def bend(self, bend: Bend) -> Undo:
         """Make what the fault changes at once. Raises ValueError where there is nothing to bend."""

@@ -41,6 +41,12 @@ class Cluster:
         self.workload: Workload | None = contract.rustfs
 
     @property
+    def _rustfs(self) -> Workload:
+        """The workload, where the contract has one: without it nothing but nodes and namespaces stands."""
+        assert self.workload is not None
+        return self.workload
+
+    @property
     def nodes(self) -> tuple[str, ...]:
         """The names of the nodes."""
         if self._bends.on("wrong-cluster"):
@@ -62,10 +68,12 @@ class Cluster:
 
     def objects(self, resource: str) -> list[Object]:
         """Return every object of a resource, sorted by namespace and name."""
-        made: list[Object] = getattr(self, f"_{resource}", list)()
+        made: list[Object] = []
+        if self.workload is not None or resource in {"nodes", "namespaces"}:
+            made += getattr(self, f"_{resource}", list)()
         if self.workload is not None:
             made += stores.objects(resource, self._bends, self._contract, self.nodes)
-            made += exposing.objects(resource, self._bends, self.workload.namespace, self._backends(self.workload))
+            made += exposing.objects(resource, self._bends, self.workload.namespace, self._backends())
         kind = RESOURCES[resource]
         objects = [{"kind": kind.kind, "apiVersion": kind.group_version, **document} for document in made]
         return sorted(
@@ -98,27 +106,23 @@ class Cluster:
         }
 
     def _persistentvolumes(self) -> list[Object]:
-        workload = self.workload
-        if workload is None or self._bends.on("claim-pending"):
+        workload = self._rustfs
+        if self._bends.on("claim-pending"):
             return []
         node = self._other_node() if self._bends.on("volume-elsewhere") else workload.node
-        claim = self._claim(workload)
-        return volumes.persistent(self._bends, claim, node=node, other=self._other_node(), size=self._size())
+        return volumes.persistent(self._bends, self._claim(), node=node, other=self._other_node(), size=self._size())
 
     def _storageclasses(self) -> list[Object]:
-        if self.workload is None or self._bends.on("storage-class-missing"):
+        if self._bends.on("storage-class-missing"):
             return []
         provisioner = "rancher.io/local-path" if self._bends.on("storage-class-strange") else PROVISIONER
         made = {"provisioner": provisioner, "reclaimPolicy": "Retain", "volumeBindingMode": "WaitForFirstConsumer"}
-        return [{"metadata": meta(self.workload.storage_class), **made}]
+        return [{"metadata": meta(self._rustfs.storage_class), **made}]
 
     def _persistentvolumeclaims(self) -> list[Object]:
-        workload = self.workload
-        if workload is None:
-            return []
-        return [self._claim(workload), *volumes.beside(self._bends, self._claim(workload))]
+        return [self._claim(), *volumes.beside(self._bends, self._claim())]
 
-    def _claim(self, workload: Workload) -> Object:
+    def _claim(self) -> Object:
         spec: dict[str, Any] = {
             "accessModes": [self._mode()],
             "storageClassName": self._class(),
@@ -128,11 +132,11 @@ class Cluster:
         if not self._bends.on("claim-pending"):
             spec["volumeName"] = VOLUME
             status = {"phase": "Bound", "accessModes": [self._mode()], "capacity": {"storage": self._size()}}
-        return {"metadata": meta(workload.claim, workload.namespace), "spec": spec, "status": status}
+        return {"metadata": meta(self._rustfs.claim, self._rustfs.namespace), "spec": spec, "status": status}
 
     def _deployments(self) -> list[Object]:
-        workload = self.workload
-        if workload is None or self._missing():
+        workload = self._rustfs
+        if self._missing():
             return []
         wanted, ready = len(self._pod_names()), 0 if self._unready() else len(self._pod_names())
         spec = {
@@ -146,10 +150,10 @@ class Cluster:
         return [{"metadata": self._meta(workload.deployment) | {"generation": 7}, "spec": spec, "status": status}]
 
     def _replicasets(self) -> list[Object]:
-        if self.workload is None or self._missing():
+        if self._missing():
             return []
-        name = f"{self.workload.deployment}-{REPLICA_SET}"
-        owner = owned("apps/v1", "Deployment", self._meta(self.workload.deployment))
+        name = f"{self._rustfs.deployment}-{REPLICA_SET}"
+        owner = owned("apps/v1", "Deployment", self._meta(self._rustfs.deployment))
         wanted = len(self._pod_names())
         template = {"metadata": {"labels": self._labels()}, "spec": self._pod_spec()}
         spec = {"replicas": wanted, "selector": {"matchLabels": self._labels()}, "template": template}
@@ -157,17 +161,16 @@ class Cluster:
         return [{"metadata": self._meta(name) | owner, "spec": spec, "status": status}]
 
     def _pods(self) -> list[Object]:
-        if self.workload is None or self._bends.on("namespace-empty"):
+        if self._bends.on("namespace-empty"):
             return []
-        return [*self._pods_of_rustfs(), *rustfs_pods.beside(self._bends, self._given(self.workload))]
+        return [*self._pods_of_rustfs(), *rustfs_pods.beside(self._bends, self._given())]
 
     def _pods_of_rustfs(self) -> list[Object]:
-        if self.workload is None:
-            return []
-        given = self._given(self.workload)
+        given = self._given()
         return [rustfs_pods.pod(self._bends, given, name, at) for at, name in enumerate(self._pod_names())]
 
-    def _given(self, workload: Workload) -> rustfs_pods.Given:
+    def _given(self) -> rustfs_pods.Given:
+        workload = self._rustfs
         return rustfs_pods.Given(
             workload=workload,
             labels=self._labels(),
@@ -179,36 +182,28 @@ class Cluster:
         )
 
     def _services(self) -> list[Object]:
-        if self.workload is None:
-            return []
-        ports = [{"name": "s3", "port": self.workload.port, "targetPort": "s3", "protocol": "TCP"}]
+        ports = [{"name": "s3", "port": self._rustfs.port, "targetPort": "s3", "protocol": "TCP"}]
         spec = {"type": "ClusterIP", "clusterIP": "10.43.17.4", "selector": self._labels(), "ports": ports}
-        return [{"metadata": self._meta(self.workload.service), "spec": spec}]
+        return [{"metadata": self._meta(self._rustfs.service), "spec": spec}]
 
     def _endpoints(self) -> list[Object]:
-        if self.workload is None:
-            return []
         addresses = [{"ip": pod["status"]["podIP"]} for pod in self._pods_of_rustfs() if "podIP" in pod["status"]]
-        ports = [{"name": "s3", "port": self.workload.port}]
+        ports = [{"name": "s3", "port": self._rustfs.port}]
         ready = [] if self._unready() else [{"addresses": addresses, "ports": ports}]
-        return [{"metadata": self._meta(self.workload.service), "subsets": ready}]
+        return [{"metadata": self._meta(self._rustfs.service), "subsets": ready}]
 
     def _endpointslices(self) -> list[Object]:
-        if self.workload is None:
-            return []
         ips = [pod["status"]["podIP"] for pod in self._pods_of_rustfs() if "podIP" in pod["status"]]
-        labels = {"labels": {"kubernetes.io/service-name": self.workload.service}}
+        labels = {"labels": {"kubernetes.io/service-name": self._rustfs.service}}
         endpoints = [{"addresses": [ip], "conditions": {"ready": not self._unready()}} for ip in ips]
-        ports = [{"name": "s3", "port": self.workload.port}]
+        ports = [{"name": "s3", "port": self._rustfs.port}]
         made = {"addressType": "IPv4", "endpoints": endpoints, "ports": ports}
-        return [{"metadata": self._meta(f"{self.workload.service}-8xk2l") | labels, **made}]
+        return [{"metadata": self._meta(f"{self._rustfs.service}-8xk2l") | labels, **made}]
 
     def _events(self) -> list[Object]:
-        if self.workload is None:
-            return []
         pod = self._pod_names()[0]
         uid = self._meta(pod)["uid"]
-        about = {"kind": "Pod", "namespace": self.workload.namespace, "name": pod, "uid": uid}
+        about = {"kind": "Pod", "namespace": self._rustfs.namespace, "name": pod, "uid": uid}
         said = {"type": "Normal", "reason": "Started", "message": f"Started container {CONTAINER}"}
         if self._bends.on("pod-pending"):
             said = {"type": "Warning", "reason": "FailedScheduling", "message": rustfs_pods.SCHEDULER}
@@ -221,18 +216,14 @@ class Cluster:
         return [{"metadata": self._meta(f"{pod}.18a1"), "involvedObject": about, **dated, **said}]
 
     def _secrets(self) -> list[Object]:
-        return [] if self.workload is None else secret.objects(self._bends, self._held, self.workload.namespace)
+        return secret.objects(self._bends, self._held, self._rustfs.namespace)
 
     def _jobs(self) -> list[Object]:
-        if self.workload is None:
-            return []
-        names = (f"{self.workload.deployment}-bucket-bootstrap", f"{self.workload.deployment}-lifecycle")
+        names = (f"{self._rustfs.deployment}-bucket-bootstrap", f"{self._rustfs.deployment}-lifecycle")
         spec = finished_job({"containers": [{"name": "s3", "image": f"docker.io/amazon/aws-cli@{rustfs_pods.DIGEST}"}]})
         return [{"metadata": self._meta(name), "spec": spec, "status": FINISHED} for name in names]
 
     def _ingresses(self) -> list[Object]:
-        if self.workload is None:
-            return []
         backend = {"service": {"name": "attic", "port": {"number": 80}}}
         paths = {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}
         return [
@@ -241,38 +232,33 @@ class Cluster:
 
     # The pieces
 
-    def _backends(self, workload: Workload) -> Mapping[str, exposing.Backend]:
+    def _backends(self) -> Mapping[str, exposing.Backend]:
         """Return what the faults expose, by the first word of each."""
-        mine = exposing.Backend(workload.service, workload.port, self._labels(), "10.42.1.20")
+        mine = exposing.Backend(self._rustfs.service, self._rustfs.port, self._labels(), "10.42.1.20")
         cache = exposing.Backend("bazel-cache", bazel.PORT, {"app": "bazel-cache"}, stores.address("bazel-cache"))
         return {"rustfs": mine, "bazel": cache}
 
     def _meta(self, name: str) -> dict[str, Any]:
-        workload = self.workload
-        return meta(name, workload.namespace if workload else "", labels=self._labels())
+        return meta(name, self._rustfs.namespace, labels=self._labels())
 
     def _labels(self) -> dict[str, str]:
-        return {"app.kubernetes.io/name": self.workload.deployment if self.workload else ""}
+        return {"app.kubernetes.io/name": self._rustfs.deployment}
 
     def _pod_names(self) -> list[str]:
-        if self.workload is None:
-            return []
         replicas = 2 if self._bends.on("two-replicas") else 1
         suffixes = POD_SUFFIXES[1:] if self._bends.on("pod-replaced") else POD_SUFFIXES
-        return [f"{self.workload.deployment}-{REPLICA_SET}-{suffix}" for suffix in suffixes[:replicas]]
+        return [f"{self._rustfs.deployment}-{REPLICA_SET}-{suffix}" for suffix in suffixes[:replicas]]
 
     def _pod_node(self, at: int) -> str:
-        if self.workload is None or self._bends.on("wrong-cluster") or self._bends.on("cluster-mixed"):
+        if self._bends.on("wrong-cluster") or self._bends.on("cluster-mixed"):
             return STRANGE_NODES[0]
-        return self._other_node() if at or self._bends.on("pod-elsewhere") else self.workload.node
+        return self._other_node() if at or self._bends.on("pod-elsewhere") else self._rustfs.node
 
     def _other_node(self) -> str:
-        return next(
-            (name for name in reversed(self.nodes) if self.workload and name != self.workload.node), "elsewhere"
-        )
+        return next((name for name in reversed(self.nodes) if name != self._rustfs.node), "elsewhere")
 
     def _pod_spec(self) -> dict[str, Any]:
-        return rustfs_pods.spec(self._bends, self.workload) if self.workload is not None else {}
+        return rustfs_pods.spec(self._bends, self._rustfs)
 
     def _missing(self) -> bool:
         return (
@@ -287,7 +273,7 @@ class Cluster:
         return "ReadWriteMany" if self._bends.on("claim-shared") else "ReadWriteOnce"
 
     def _size(self) -> str:
-        return "20Gi" if self._bends.on("claim-small") or self.workload is None else self.workload.size
+        return "20Gi" if self._bends.on("claim-small") else self._rustfs.size
 
     def _class(self) -> str:
-        return "local-path" if self._bends.on("claim-class") or self.workload is None else self.workload.storage_class
+        return "local-path" if self._bends.on("claim-class") else self._rustfs.storage_class

@@ -29,7 +29,7 @@ from pytest_gf.lab.kube.resources import (
 )
 from pytest_gf.lab.kube.rights import Attributes, Identity, Rights
 from pytest_gf.lab.kube.rustfs_pods import CONTAINER
-from pytest_gf.lab.wire import LONGEST_WAIT, LOOPBACK, Port
+from pytest_gf.lab.wire import LONGEST_WAIT, Port
 
 LONGEST_BODY = 1024 * 1024
 VERSION = {"major": "1", "minor": "36", "gitVersion": "v1.36.3", "platform": "linux/amd64"}
@@ -48,7 +48,7 @@ class Refused(Exception):
 
 
 class KubeServer:
-    """The emulated API server. ``address`` is ``https://127.0.0.1:PORT`` once it is started."""
+    """The emulated API server."""
 
     name = "kubernetes"
 
@@ -62,26 +62,26 @@ class KubeServer:
         channels: Channels,
         held: secret.Values,
     ) -> None:
-        self.address = ""
         self.cluster = Cluster(contract, bends, held)
         self._rights = Rights(tokens, bends)
         self._bends, self._journal, self._channels = bends, journal, channels
         self._asked: dict[str, int] = {}
         app = web.Application(client_max_size=LONGEST_BODY)
         app.router.add_route("*", "/{tail:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
-        self._port = Port(self._runner, tls=tls.context(folder))
+        self._port = Port(app, tls=tls.context(folder))
+
+    @property
+    def address(self) -> str:
+        """Where it listens, "" before it is started."""
+        return self._port.address
 
     async def start(self) -> None:
         """Listen on a port that the kernel chooses."""
-        await self._runner.setup()
         await self._port.open()
-        self.address = f"https://{LOOPBACK}:{self._port.number}"
 
     async def stop(self) -> None:
         """Close the port and every connection."""
-        self._port.close()
-        await self._runner.cleanup()
+        await self._port.stop()
 
     async def bend(self, bend: Bend) -> Undo:
         """Close the port if the fault says so. Earlier requests do not count for the fault."""

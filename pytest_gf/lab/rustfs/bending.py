@@ -51,28 +51,25 @@ def _stalled(service: Service, milliseconds: str) -> Undo:
         while disk.freed:
             disk.freed.pop()()
 
-    timer = threading.Timer(int(milliseconds) / 1000, undo)
-    timer.daemon = True
-    timer.start()
-
-    def free() -> None:
-        timer.cancel()
-        undo()
-
-    return free
+    return _until(milliseconds, undo)
 
 
 def _starting(service: Service, milliseconds: str) -> Undo:
     service.starting = True
-    timer = threading.Timer(int(milliseconds) / 1000, setattr, (service, "starting", False))
+    return _until(milliseconds, partial(setattr, service, "starting", False))  # noqa: FBT003  # As above.
+
+
+def _until(milliseconds: str, undo: Undo) -> Undo:
+    """Undo a bend after so long by itself, or earlier."""
+    timer = threading.Timer(int(milliseconds) / 1000, undo)
     timer.daemon = True
     timer.start()
 
-    def undo() -> None:
+    def early() -> None:
         timer.cancel()
-        service.starting = False
+        undo()
 
-    return undo
+    return early
 
 
 def _closed(service: Service, bucket: str) -> Undo:

@@ -33,12 +33,16 @@ def check_conditions(service: Service, call: Call) -> None:
     unwanted = call.header("if-none-match").strip('"')
     equal = unwanted == "*" or (current is not None and unwanted == current.etag)
     if unwanted and equal and exists and not service.bends.on("if-none-match-ignored"):
-        raise Refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+        raise _unmet()
     wanted = call.header("if-match").strip('"')
     if wanted and not exists:
         raise Refusal(404, "NoSuchKey", "The specified key does not exist.")
     if wanted and current is not None and wanted not in {"*", current.etag}:
-        raise Refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+        raise _unmet()
+
+
+def _unmet() -> Refusal:
+    return Refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
 
 
 def put(service: Service, call: Call) -> Reply:
@@ -96,7 +100,7 @@ def delete(service: Service, call: Call) -> Reply:
     service.disk.folder(call.bucket)
     wanted, current = call.header("if-match").strip('"'), service.store.find(call.bucket, call.key)
     if wanted and (current is None or wanted not in {"*", current.etag}):
-        raise Refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+        raise _unmet()
     gone = service.store.delete(call.bucket, call.key, call.params.get("versionId", ""))
     service.listing_fails = service.bends.on("object-delete-breaks-list")
     if service.bends.on("object-delete-empties-list"):
@@ -146,7 +150,7 @@ def _existing(service: Service, call: Call) -> Version:
 def _described(call: Call, version: Version) -> Reply:
     wanted, unwanted = (call.header(name).strip('"') for name in ("if-match", "if-none-match"))
     if wanted and wanted not in {"*", version.etag}:
-        raise Refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+        raise _unmet()
     headers = {
         "content-type": "application/octet-stream",
         **version.headers,

@@ -16,7 +16,7 @@ from pytest_gf.lab.rustfs.call import XML, Call, Refusal, Reply
 from pytest_gf.lab.rustfs.operations import operation
 from pytest_gf.lab.rustfs.service import BUSY, Service
 from pytest_gf.lab.rustfs.store import CHUNK, Version
-from pytest_gf.lab.wire import LONGEST_WAIT, LOOPBACK, Port, reset
+from pytest_gf.lab.wire import LONGEST_WAIT, Port, reset
 
 LONGEST_BODY = 128 * 1024 * 1024
 """Bytes of one request."""
@@ -26,22 +26,18 @@ _CUT = -10
 
 
 class S3Server:
-    """The emulated RustFS on its port. ``address`` is ``http://127.0.0.1:PORT`` once it is started."""
+    """The emulated RustFS on its port."""
 
     name = "s3"
 
     def __init__(self, service: Service, journal: Journal) -> None:
         self.service = service
-        self.address = ""
         self._journal = journal
         self._bends = service.bends
         app = web.Application()
         app.router.add_route("*", "/{tail:(?s:.*)}", self._serve)
         app.on_response_prepare.append(_without_server)
-        self._runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, auto_decompress=False, shutdown_timeout=0
-        )
-        self._port = Port(self._runner)
+        self._port = Port(app, auto_decompress=False)
 
     @property
     def port(self) -> int:
@@ -53,11 +49,14 @@ class S3Server:
         """Whether it listens."""
         return self._port.is_open
 
+    @property
+    def address(self) -> str:
+        """Where it listens, "" before it is started."""
+        return self._port.address
+
     async def start(self) -> None:
         """Listen on a port that the kernel chooses."""
-        await self._runner.setup()
         await self._port.open()
-        self.address = f"http://{LOOPBACK}:{self.port}"
 
     def seed(self, bodies: dict[tuple[str, str], bytes]) -> None:
         """Make the contract's buckets and put these bodies, (bucket, key) → bytes; what is there already stays."""
@@ -78,8 +77,7 @@ class S3Server:
 
     async def stop(self) -> None:
         """Close the port and every connection."""
-        self._port.close()
-        await self._runner.cleanup()
+        await self._port.stop()
 
     async def bend(self, bend: Bend) -> Undo:
         """Make what the fault changes at once. Raises ValueError where there is nothing to bend."""

@@ -133,16 +133,8 @@ def _claim_in_header(call: Call, header: str) -> _Claim:
         raise Refusal(400, "AuthorizationHeaderMalformed", "The authorization header is malformed.")
     payload = call.header("x-amz-content-sha256") or hashlib.sha256(call.body).hexdigest()
     headers = fields.get("SignedHeaders", "").split(";")
-    return _Claim(
-        credential[1],
-        credential[2],
-        credential[3],
-        date,
-        headers,
-        fields.get("Signature", ""),
-        payload,
-        presigned=False,
-    )
+    access_key, day, region = credential.groups()
+    return _Claim(access_key, day, region, date, headers, fields.get("Signature", ""), payload, presigned=False)
 
 
 def _claim_in_query(call: Call, now: float) -> _Claim:
@@ -162,16 +154,8 @@ def _claim_in_query(call: Call, now: float) -> _Claim:
         raise Refusal(403, "AccessDenied", "Request has expired.")
     payload = call.header("x-amz-content-sha256") or UNSIGNED
     headers = said.get("X-Amz-SignedHeaders", "").split(";")
-    return _Claim(
-        credential[1],
-        credential[2],
-        credential[3],
-        date,
-        headers,
-        said.get("X-Amz-Signature", ""),
-        payload,
-        presigned=True,
-    )
+    access_key, day, region = credential.groups()
+    return _Claim(access_key, day, region, date, headers, said.get("X-Amz-Signature", ""), payload, presigned=True)
 
 
 def _once(encoded: str, safe: str = "") -> str:
