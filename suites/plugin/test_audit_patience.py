@@ -22,8 +22,9 @@ from pytest_gf.honey.audit.state import State
 from pytest_gf.honey.audit.sweep import READERS, Audit, Scope
 from pytest_gf.honey.observed.s3 import BucketListed
 from pytest_gf.honey.probes import http_bulk
+from pytest_gf.honey.probes.http_bulk import Place
 from pytest_gf.honey.probes.s3 import Access
-from pytest_gf.honey.probes.s3_bulk import AHEAD, LATENCY, LOOKS, Place, Reader
+from pytest_gf.honey.probes.s3_bulk import AHEAD, LATENCY, LOOKS, Reader
 from pytest_gf.honey.probes.unreadable import NotRead
 from pytest_gf.honey.target import S3Section
 

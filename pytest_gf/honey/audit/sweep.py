@@ -27,8 +27,8 @@ from pytest_gf.honey.formats import casblob
 from pytest_gf.honey.observed.audit import GONE, MISPLACED, Finding, Judged, ShardAudit
 from pytest_gf.honey.observed.blobs import CASBLOBS, StoredBlob, judged
 from pytest_gf.honey.observed.s3 import BucketListed
-from pytest_gf.honey.probes.http_bulk import Cut
-from pytest_gf.honey.probes.s3_bulk import Page, Place, Reader
+from pytest_gf.honey.probes.http_bulk import Cut, Place
+from pytest_gf.honey.probes.s3_bulk import Page, Reader
 from pytest_gf.honey.probes.unreadable import NotRead, Unreadable
 
 READERS = 4

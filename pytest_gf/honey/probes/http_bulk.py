@@ -126,7 +126,8 @@ class Connection:
         self._place, self._buffer, self._view = place, buffer, memoryview(buffer)
         self._first = self._view[:MOST_HEAD]
         self._socket: socket.socket | None = None
-        self._wire, self._response = _Wire(b"", self._receive), None
+        self._wire = _Wire(b"", self._receive)
+        self._response: http.client.HTTPResponse | None = None
         self._request, self._named, self._tries = b"", tuple[str, ...](), 0
         self.free = True
         """Whether what was asked is answered, and that was read to its end. Who is done with a `plain` body says so."""
