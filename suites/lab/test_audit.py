@@ -20,8 +20,8 @@ from pytest_gf.honey.audit.progress import Progress
 from pytest_gf.honey.audit.state import State
 from pytest_gf.honey.audit.sweep import FAILURES, Audit, Scope
 from pytest_gf.honey.observed.s3 import BucketListed
+from pytest_gf.honey.probes.http_bulk import Place
 from pytest_gf.honey.probes.s3 import Access
-from pytest_gf.honey.probes.s3_bulk import Place
 from pytest_gf.honey.target import S3Section
 from pytest_gf.lab import Lab
 from pytest_gf.lab.bazel import content

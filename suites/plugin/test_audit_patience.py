@@ -21,8 +21,10 @@ from pytest_gf.honey.audit.progress import Progress
 from pytest_gf.honey.audit.state import State
 from pytest_gf.honey.audit.sweep import READERS, Audit, Scope
 from pytest_gf.honey.observed.s3 import BucketListed
+from pytest_gf.honey.probes import http_bulk
+from pytest_gf.honey.probes.http_bulk import Place
 from pytest_gf.honey.probes.s3 import Access
-from pytest_gf.honey.probes.s3_bulk import AHEAD, LATENCY, LOOKS, Place, Reader
+from pytest_gf.honey.probes.s3_bulk import AHEAD, LATENCY, LOOKS, Reader
 from pytest_gf.honey.probes.unreadable import NotRead
 from pytest_gf.honey.target import S3Section
 
@@ -270,20 +272,30 @@ def test_the_number_of_connections_follows_the_latency(place: Callable[[Store], 
         assert reader.ahead == 1
 
 
-def test_what_comes_at_once_is_given_again_until_it_is_taken(place: Callable[[Store], Place]) -> None:
-    """A judge who does not take it for whole reads the same bytes, of the same answer."""
-    store = Store({"a": b"first", "b": b"second", "c": b"third"}, gets={"b": (404, "NoSuchKey")})
+def test_an_object_that_is_not_whole_at_once_is_judged_by_the_same_answer(place: Callable[[Store], Place]) -> None:
+    """To ask again would hide what S3 gives wrongly now and then."""
+    store = Store({"a": b"first", "b": b"second", "c": b"third", "d": b"4"}, gets={"b": (404, "NoSuchKey")})
     with reading(place(store), ahead=3) as reader:
         turns = reader.in_turn((key, 1) for key in store.objects)
-        assert (next(turns)[0], bytes(reader.at_once("a") or b"")) == ("a", b"first")
-        assert bytes(reader.at_once("a") or b"") == b"first"
+        assert (next(turns)[0], reader.whole(key_of(b"other")[-64:], memoryview)) == ("a", None)
+        assert reader.whole(key_of(b"first")[-64:], lambda _: None) is None, "it does not unpack"
         assert bytes(reader.get("a")[1].up_to(9)) == b"first"
-        assert (next(turns)[0], reader.at_once("b"), str(reader.get("b")[0])) == ("b", None, "404 NoSuchKey")
-        assert (next(turns)[0], bytes(reader.at_once("c") or b"")) == ("c", b"third")
-        reader.taken("c")
-        assert reader.at_once("c") is None, "it was not asked for again"
+        assert (next(turns)[0], reader.whole("", memoryview), str(reader.get("b")[0])) == ("b", None, "404 NoSuchKey")
+        assert (next(turns)[0], reader.whole(key_of(b"third")[-64:], memoryview)) == ("c", 5)
+        assert reader.whole(key_of(b"third")[-64:], memoryview) is None, "it was not asked for again"
         assert bytes(reader.get("c")[1].up_to(9)) == b"third"
-    assert store.asked == {"GET a": 1, "GET b": 1, "GET c": 2}
+        assert (next(turns)[0], list(turns)) == ("d", []), "nobody reads the last"
+        assert [(key, bytes(reader.get(key)[1].up_to(9))) for key, _ in reader.in_turn([("a", 1)])] == [("a", b"first")]
+    assert store.asked == {"GET a": 2, "GET b": 1, "GET c": 2, "GET d": 1}
+
+
+@pytest.mark.parametrize(
+    "status", [b"200", b"200 OK\r\nTransfer-Encoding: chunked", b"200 OK\r\nContent-Length: 4", b"2000"]
+)
+def test_only_a_plain_head_is_read_in_one_step(status: bytes) -> None:
+    """Any other is http.client's: it knows which of two lengths counts."""
+    assert http_bulk._PLAIN.match(b"HTTP/1.1 200 OK\r\nDate: now\r\ncontent-length: 5\r\nServer: x\r\n\r\nhello")
+    assert not http_bulk._PLAIN.match(b"HTTP/1.1 %b\r\nContent-Length: 5\r\n\r\nhello" % status)
 
 
 def test_a_whole_blob_in_another_folder_is_misplaced(audit_of: Callable[..., Audit]) -> None:

@@ -13,8 +13,9 @@ from pytest_gf.honey.audit.results import Results
 from pytest_gf.honey.formats import casblob, pieces, reapi
 from pytest_gf.honey.observed.audit import Finding
 from pytest_gf.honey.observed.blobs import StoredBlob
+from pytest_gf.honey.probes.http_bulk import Place
 from pytest_gf.honey.probes.s3 import Access
-from pytest_gf.honey.probes.s3_bulk import Place, Reader
+from pytest_gf.honey.probes.s3_bulk import Reader
 from pytest_gf.honey.target import S3Section
 
 Objects = Mapping[str, tuple[int, int, bytes]]

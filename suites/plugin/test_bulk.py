@@ -17,9 +17,9 @@ import pytest
 from pytest_gf.engine.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, ProbeError, Unanswered
 from pytest_gf.honey.formats import casblob, pieces
 from pytest_gf.honey.probes.deadline import LEAST_RATE
-from pytest_gf.honey.probes.http_bulk import BUFFER, IDLE, TICK, Connection, Cut
+from pytest_gf.honey.probes.http_bulk import BUFFER, IDLE, TICK, Connection, Cut, Place
 from pytest_gf.honey.probes.s3 import Access
-from pytest_gf.honey.probes.s3_bulk import AHEAD, PAGE, Place, Reader
+from pytest_gf.honey.probes.s3_bulk import AHEAD, PAGE, Reader
 from pytest_gf.honey.target import S3Section
 from pytest_gf.lab.kube import tls
 

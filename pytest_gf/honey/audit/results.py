@@ -96,7 +96,7 @@ class Results:
     def _in_tree(self, reader: Reader, tree: Reference) -> Iterator[Reference]:
         """Yield the files of a tree. Raises Malformed, and Unread where the tree is there and is not given."""
         for area in self._areas:
-            key, beside = self._key(area, tree.digest), reader.beside()
+            key, beside = self._key(area, tree.digest), reader.beside
             answer, body = steadily(key, beside, partial(beside.get, key))
             if answer.ok:
                 try:

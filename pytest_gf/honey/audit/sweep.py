@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
@@ -28,8 +27,8 @@ from pytest_gf.honey.formats import casblob
 from pytest_gf.honey.observed.audit import GONE, MISPLACED, Finding, Judged, ShardAudit
 from pytest_gf.honey.observed.blobs import CASBLOBS, StoredBlob, judged
 from pytest_gf.honey.observed.s3 import BucketListed
-from pytest_gf.honey.probes.http_bulk import Cut
-from pytest_gf.honey.probes.s3_bulk import Page, Place, Reader
+from pytest_gf.honey.probes.http_bulk import Cut, Place
+from pytest_gf.honey.probes.s3_bulk import Page, Reader
 from pytest_gf.honey.probes.unreadable import NotRead, Unreadable
 
 READERS = 4
@@ -119,11 +118,25 @@ class Audit:
             try:
                 left = self._again(reader, name, mark)
                 blobs, limited = not name.startswith("ac/"), self._asked.objects or self._asked.bytes
+                below = f"{self._scope.prefix}{name}/"
+                begins, digest = f"{below}{name[-2:]}", slice(len(below), None)
+                unpack = casblob.plain if name.startswith(CASBLOBS) else memoryview
+                begun = time.monotonic()
                 for key, size in reader.in_turn(self._objects(reader, name, mark)):
-                    if not blobs or not self._whole(reader, name, mark, key, size):
+                    # Nearly all objects are whole, and come at once; of any other `_one` tells what it is.
+                    whole = reader.whole(key[digest], unpack) if blobs and key.startswith(begins) else None
+                    if whole is None:
                         self._one(reader, name, mark, key, size, left)
+                    else:
+                        mark.passed(key, size, whole)
+                        self._others.saw(key, size)
+                    if time.monotonic() - begun > SLOW:
+                        self._more()
                     if limited:
                         self._wait(size)
+                    begun = time.monotonic()
+                if reader.far:
+                    self._more()
             except Refused as refused:
                 return refused.answer, self._relisted(reader, name)
         if not left:
@@ -131,26 +144,10 @@ class Audit:
             mark.keep()
         return Answer(200), self._scope.bucket
 
-    def _whole(self, reader: Reader, name: str, mark: Mark, key: str, size: int) -> bool:
-        """Take in an object that came at once and is whole, as nearly all are; of any other `_one` tells what it is."""
-        payload: bytes | memoryview | None = reader.at_once(key)
-        if payload is not None and name.startswith(CASBLOBS):
-            payload = casblob.plain(payload)
-        if payload is None:
-            return False
-        digest = sha256(payload).hexdigest()
-        if key != f"{self._scope.prefix}{name}/{digest}" or digest[:2] != name[-2:]:
-            return False
-        reader.taken(key)
-        mark.passed(key, size, len(payload))
-        self._others.saw(key, size)
-        return True
-
     def _one(  # noqa: PLR0917  # Called in one place.
         self, reader: Reader, name: str, mark: Mark, key: str, size: int, left: list[tuple[str, int]]
     ) -> None:
         """Judge one object; one that S3 does not give while it gives others is left, and the mark moves past it."""
-        begun = time.monotonic()
         try:
             blob = self._judge(reader, name, key, size)
         except NotRead:
@@ -162,11 +159,11 @@ class Audit:
             self._note(mark, blob, key, size)
         mark.after = key
         mark.keep()
-        if self._asked.readers is None and (reader.far or time.monotonic() - begun > SLOW):
-            self._more()
 
     def _more(self) -> None:
-        """Let shards be read side by side."""
+        """Let shards be read side by side, unless the number of connections is given."""
+        if self._asked.readers is not None:
+            return
         with self._lock:
             missing, self._made = READERS - self._made, READERS
         for _ in range(missing):
@@ -275,9 +272,10 @@ class Audit:
         after, more = mark.after, True
         while more:
             page = listed(reader, below, after)
-            for key, size in _blobs(page):
-                if sample is None or sampling.chosen(key, sample.fraction, self._scope.seed):
-                    yield key, size
+            blobs, seed = _blobs(page), self._scope.seed
+            yield from (
+                blobs if sample is None else (blob for blob in blobs if sampling.chosen(blob[0], sample.fraction, seed))
+            )
             more = page.truncated
             after = page.objects[-1][0] if page.objects else after
 

@@ -35,10 +35,11 @@ DEADLY: frozenset[Kind] = frozenset({"chunk-size", "offset-count"})
 _HEADER = struct.Struct("<IIqBIq")
 HEAD = _HEADER.size
 """Bytes before the offsets."""
-_ONE_CHUNK = struct.Struct("<IIqBIqqq")
+_ONE_CHUNK = struct.Struct("<QqBIqqq")
 """The header of an object of one chunk, and its two offsets."""
 _BEFORE_FRAME = 8
 """Bytes that the frame size does not count: magic and itself."""
+_ONE_CHUNK_BEGINS = MAGIC | (_ONE_CHUNK.size - _BEFORE_FRAME) << 32
 _FEWEST_OFFSETS = 2
 _AT_ONCE = 64 * 1024
 """Offsets that are read at once."""
@@ -97,18 +98,19 @@ def decode_stream(source: Source) -> Iterator[bytes]:
         raise
 
 
-def plain(data: bytes | memoryview) -> bytes | None:
-    """Return the payload of a whole object of one zstd chunk, as nearly all are; None for any other: `decode` judges it.
+def plain(data: memoryview) -> bytes | memoryview | None:
+    """Return the payload of a whole object of one chunk, as nearly all are; None for any other: `decode` judges it.
 
     It takes nothing that `decode` refuses.
     """
     if len(data) <= _ONE_CHUNK.size:
         return None
-    magic, frame, logical, compression, chunk_size, count, first, end = _ONE_CHUNK.unpack_from(data)
-    size = _ONE_CHUNK.size
-    if (magic, frame, compression, count, first, end) != (MAGIC, size - _BEFORE_FRAME, ZSTD, 2, size, len(data)):
+    begins, logical, compression, chunk_size, count, first, end = _ONE_CHUNK.unpack_from(data)
+    if begins != _ONE_CHUNK_BEGINS or count != 2 or first != _ONE_CHUNK.size or end != len(data):  # noqa: PLR2004  # Offsets.
         return None
-    return zstd.whole(data[first:], logical, MOST_WINDOW) if 0 < logical <= min(chunk_size, HELD) else None
+    if compression == ZSTD:
+        return zstd.whole(data[first:], logical, MOST_WINDOW) if 0 < logical <= chunk_size and logical <= HELD else None
+    return data[first:] if compression == IDENTITY and logical == end - first and chunk_size else None
 
 
 def payload_size(head: bytes | memoryview) -> int | None:

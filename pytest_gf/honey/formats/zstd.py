@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import zstandard
@@ -172,14 +172,13 @@ def whole(data: bytes | memoryview, size: int, most_window: int) -> bytes | None
 
     It takes nothing that `Decoder` refuses, and says no reason: whoever gets None asks the Decoder.
     """
-    import zstandard
-
+    parameters, context, error = _tools()
     try:
-        head = zstandard.get_frame_parameters(data)
+        head = parameters(data)
         if head.content_size != size or head.dict_id or head.window_size > most_window:
             return None
-        decoded: bytes = _context().decompress(data, max_output_size=size, allow_extra_data=False)
-    except zstandard.ZstdError:
+        decoded: bytes = context.decompress(data, size, False, False)  # noqa: FBT003  # Names would cost as much as a small frame.
+    except error:
         return None
     return decoded
 
@@ -187,12 +186,15 @@ def whole(data: bytes | memoryview, size: int, most_window: int) -> bytes | None
 _made = threading.local()
 
 
-def _context() -> zstandard.ZstdDecompressor:
-    """Return this thread's decompressor: making one costs as much as decoding a small frame."""
-    context: zstandard.ZstdDecompressor | None = getattr(_made, "context", None)
-    if context is None:
-        context = _made.context = _made_context()
-    return context
+def _tools() -> Any:
+    """Return what reads a frame's header, this thread's decompressor, and what they raise: making one costs as much as a small frame."""
+    try:
+        return _made.tools
+    except AttributeError:
+        import zstandard
+
+        _made.tools = zstandard.get_frame_parameters, _made_context(), zstandard.ZstdError
+        return _made.tools
 
 
 def _made_context() -> zstandard.ZstdDecompressor:

@@ -1,326 +1,279 @@
-"""HTTP/1.1 for thousands of small answers: one kept connection, one buffer that is used again, a deadline that holds."""
+"""HTTP/1.1 for thousands of small answers: one kept connection, one buffer that is used again, a deadline that holds.
+
+Nearly every answer is plain: a head that says a length, and a body that came whole. One match reads such a head, and nothing
+else is done with it. Any other answer is http.client's to read, from the bytes that came.
+"""
 
 from __future__ import annotations
 
+import functools
+import http.client
+import io
 import re
 import socket
 import struct
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pytest_gf.engine.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered
-from pytest_gf.honey.formats.pieces import PIECE, Pieces, Source, joined
+from pytest_gf.honey.formats.pieces import joined
 from pytest_gf.honey.probes.deadline import LEAST_RATE
+from pytest_gf.honey.probes.s3 import Access
 from pytest_gf.honey.probes.s3_client import CONNECT
 
 if TYPE_CHECKING:
     import ssl
 
-BUFFER = 2 * 1024 * 1024
-"""Bytes of a body that can be had in one: a chunk of a casblob that is held to be decoded at once."""
-MOST_HEAD = 64 * 1024
-TICK = 0.2
-"""Seconds by which a deadline may be overrun: so seldom is the kernel told another limit."""
-IDLE = 1.0
-"""Seconds after which a connection is looked at before it is used again: an idle one may have been told to end."""
+    from _typeshed import WriteableBuffer
+
+BUFFER, MOST_HEAD = 2 * 1024 * 1024, 64 * 1024
+"""Bytes of a body that can be had in one, which a chunk of a casblob is that is decoded at once; and of a head."""
+TICK, IDLE = 0.2, 1.0
+"""Seconds: so late may a deadline be, since the kernel is seldom told another; and so old a connection that is used again."""
 ATTEMPTS = 2
 """A request that was never answered is made once more: its connection may have been stale."""
-
-_OK = 200
-_CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?")
-_LONGEST_LINE = 4_096
-_NEVER = float("inf")
-_LEAST = 0.01
-"""Seconds: to the kernel, a limit of 0 is none."""
+_NEVER, _LEAST = float("inf"), 0.01  # Seconds: to the kernel, a limit of 0 is none.
+_PORTS = {"http": 80, "https": 443}
+_LINE = rb"(?:(?!content-length:|transfer-encoding:|connection: *close)[^\r]+\r\n)*+"
+_PLAIN = re.compile(rb"HTTP/1\.1 (20[06]) %bcontent-length: *(\d{1,8})\r\n%b\r\n" % (_LINE, _LINE), re.IGNORECASE)
+"""A head that says once how long the body is, and nothing that changes how it is read."""
 
 
 class Cut(Exception):  # It is no error of the probe: what was cut is a finding.
     """An answer that began and did not come to its end."""
 
 
-class _Lost(Exception):
-    """The connection ended."""
-
-
 @dataclass(frozen=True)
-class Address:
-    """Where connections go: ``host`` and ``port`` to dial, ``tls`` and the name its certificate must have ("" for plain).
+class Place:
+    """A bucket of a server, as one identity sees it. No proxy is asked. An exchange ends by ``deadline`` seconds."""
 
-    ``broken`` says why the route there broke, "" while it stands: what comes through a broken one is no answer of the system.
-    """
+    access: Access
+    bucket: str
+    deadline: float
 
-    host: str
-    port: int
-    tls: ssl.SSLContext | None = None
-    name: str = ""
-    broken: Callable[[], str] = str
+    @functools.cached_property
+    def tls(self) -> ssl.SSLContext | None:
+        """What a certificate is checked by, None for plain HTTP. Raises Unanswered."""
+        if self.access.section.endpoint.startswith("http:"):
+            return None
+        import ssl
+
+        try:
+            return ssl.create_default_context(cafile=self.access.section.ca_file)
+        except OSError as wrong:
+            step = "ca_file of [s3] names the certificate authority"
+            raise Unanswered(f"reading {self.access.section.ca_file}", str(wrong), step) from None
+
+    def dialled(self) -> socket.socket:
+        """Return a new connection to the endpoint, or to where a route to it listens. Raises OSError, Unanswered."""
+        tls, parts, route = self.tls, urlsplit(self.access.section.endpoint), self.access.route
+        host, port = parts.hostname or "", str(parts.port or _PORTS[parts.scheme])
+        if route is not None:
+            host, _, port = route.address.rpartition(":")
+        made = socket.create_connection((host, int(port)), timeout=min(CONNECT, self.deadline))
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            return tls.wrap_socket(made, server_hostname=parts.hostname)
+        made.settimeout(None)  # The kernel is given the limit: Python's costs a poll for each read.
+        return made
+
+
+class _Wire(io.RawIOBase):
+    """What http.client reads one answer from: the bytes ``held``, which came already, then what ``receive`` gives."""
+
+    def __init__(self, held: bytes, receive: Callable[[memoryview], int]) -> None:
+        self.held, self._receive = held, receive
+        self.most: float = MOST_HEAD
+        """Bytes of lines that may still be read."""
+
+    def makefile(self, _: str) -> _Wire:
+        return self
+
+    def readline(self, _: int | None = -1) -> bytes:
+        while (end := self.held.find(b"\n") + 1) == 0 and len(self.held) <= MOST_HEAD:
+            piece = memoryview(bytearray(8_192))
+            self.held += piece[: self._receive(piece)]
+        self.most -= end or len(self.held)
+        if self.most < 0:
+            raise http.client.HTTPException(f"a head of more than {MOST_HEAD} bytes")
+        line, self.held = self.held[:end], self.held[end:]
+        return line
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        begins, self.held = self.held[: len(view)], self.held[len(view) :]
+        view[: len(begins)], left = begins, view[len(begins) :]
+        while left:
+            left = left[self._receive(left) :]
+        return len(view)
+
+    def close(self) -> None:
+        """Do nothing: the connection is kept."""
 
 
 class Connection:
     """One connection, made when it is first needed and again when it broke. For one thread at a time.
 
-    ``send`` sends a request; ``answer`` reads the head of its answer, whose time begins then. After that ``body`` must be
-    read to its end, or the connection is made anew. They raise `Unanswered`, `DeadlineExceeded`, `NotUnderstood`; a body that
-    breaks raises `Cut`. Connections of one thread may share a ``buffer`` if one answer is read after the other.
+    ``send`` sends a request; ``plain`` or ``answer`` reads what it was answered, whose time begins then. A body that is not
+    read to its end ends the connection. They raise `Unanswered`, `DeadlineExceeded`, `NotUnderstood`; a body that breaks
+    raises `Cut`. Connections of one thread may share a ``buffer`` if one answer is read after the other.
     """
 
-    def __init__(self, address: Address, deadline: float, buffer: bytearray | None = None) -> None:
-        self._address, self._deadline = address, deadline
+    def __init__(self, place: Place, buffer: bytearray) -> None:
+        self._place, self._buffer, self._view = place, buffer, memoryview(buffer)
+        self._first = self._view[:MOST_HEAD]
         self._socket: socket.socket | None = None
-        self._buffer = buffer if buffer is not None else bytearray(BUFFER)
-        self._view = memoryview(self._buffer)
-        self._at = self._end = self._left = self._status = 0
-        self._answered = self._request = b""
-        self._lost: _Lost | None = None
-        self.tried = ""
+        self._wire = _Wire(b"", self._receive)
+        self._response: http.client.HTTPResponse | None = None
+        self._request, self._named, self._tries = b"", tuple[str, ...](), 0
+        self.free = True
+        """Whether what was asked is answered, and that was read to its end. Who is done with a `plain` body says so."""
+        self._came = 0
+        """Bytes of the answer that `plain` received to the buffer's beginning."""
         # Seconds for which this answer may still be waited for: what its reader does with it meanwhile is not its time.
         self._spare = self._used = self._limit = 0.0
-        self._closes = self._chunked = False
-        self.length: int | None = None
-        """The Content-Length of the last answer, None where it has none."""
 
-    def send(self, request: bytes, tried: str) -> None:
-        """Send a request, whose answer is for later. ``tried`` names it to people. What fails here `answer` tells."""
-        idle = time.monotonic() - self._used > IDLE
-        if self._left or self._at != self._end or self._closes or (idle and self._stale()):
+    @property
+    def tried(self) -> str:
+        """What was asked for last, for people."""
+        return f"S3 {' '.join(self._named)} at {self._place.access.section.endpoint}"
+
+    def send(self, request: bytes, *named: str) -> None:
+        """Send a request, whose answer is for later. It is ``named`` to people. What fails here `answer` tells."""
+        if not self.free or monotonic() - self._used > IDLE:
             self.close()
-        self._request, self.tried, self._status, self._spare = request, tried, 0, self._deadline
+        self._request, self._named, self._spare = request, named, self._place.deadline
+        self.free, self._tries, self._came = False, 0, 0
         try:
             self._send()
-        except _Lost as lost:
-            self._lost = lost
+        except OSError:
+            self.close()
+
+    def plain(self, status: bytes = b"200") -> memoryview | None:
+        """Return the body of an answer with this status that came whole and alone, and fits the buffer. Else None: `answer` tells.
+
+        `answer` gives it once more, unless the connection is `free`.
+        """
+        try:
+            self._came = self._came or self._receive(self._first)
+            head = _PLAIN.match(self._buffer, 0, self._came)
+            if head is None or head[1] != status:
+                return None
+            whole = head.end() + int(head[2])
+            while self._came < whole <= BUFFER:
+                self._came += self._receive(self._view[self._came : whole])
+        except OSError:  # It fails again where `answer` reads it.
+            return None
+        return self._view[head.end() : whole] if self._came == whole else None
 
     def answer(self) -> int:
         """Return the status of the answer to what was sent; what was never answered is sent once more."""
-        for attempt in range(1, ATTEMPTS + 1):
+        while True:
             try:
-                return self._status or self._head()
-            except _Lost as lost:
-                trouble = self._trouble()
-                if trouble is None and attempt == ATTEMPTS:
-                    step = "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?"
-                    trouble = Unanswered(self.tried, str(lost), step)
-                if trouble is not None:
+                if self._socket is None:
+                    self._send()
+                return self._head()
+            except OSError as lost:
+                if (trouble := self._trouble()) is not None:
                     raise trouble from None
-        raise AssertionError("unreachable: there is at least one attempt")
+                if self._tries >= ATTEMPTS:
+                    step = "is the pod up (rustfs.workload-ready)? is the address right, and reachable from here?"
+                    raise Unanswered(self.tried, f"{type(lost).__name__}: {lost}", step) from None
 
-    def at_once(self) -> memoryview | None:
-        """Return the whole body of a plain 200 that fits the buffer, else None; `body` gives it again unless it is `taken`."""
-        if self.answer() != _OK or self._chunked or self._at + self._left > BUFFER:
-            return None
-        try:
-            whole = self._take(self._left)
-        except _Lost as lost:
-            raise self._cut(lost) from None
-        self._at -= self._left
-        return whole
-
-    def taken(self) -> None:
-        """End an answer whose body came `at_once`."""
-        self._at, self._left = self._at + self._left, 0
-
-    @property
-    def retry_after(self) -> float | None:
-        """The seconds of the last answer's Retry-After, None where it has none, or names a date."""
-        return self._number(b"\r\nretry-after:", 5)
-
-    def _field(self, name: bytes) -> bytes:
-        """Return a field of the last answer's head, "" where it has none. ``name`` stands in small letters as on the wire."""
-        return self._answered.partition(name)[2].partition(b"\r\n")[0].strip(b" \t")
-
-    def _number(self, name: bytes, most: int) -> int | None:
-        digits = self._field(name)
-        return int(digits) if digits.isdigit() and len(digits) <= most else None
-
-    def _stale(self) -> bool:
-        """Tell whether a connection that was idle has ended, or sent what nobody asked for."""
-        if self._socket is None or self._address.tls is not None:
-            return False  # TLS sends tickets of its own accord.
-        try:
-            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            pass
-        return True
-
-    def body(self) -> Source:
-        """Return the answer's body."""
-        return Pieces(self._chunks()) if self._chunked else self
+    def number(self, field: str, most: int) -> int | None:
+        """Return a number of so many digits at most in the last answer's head, None where it has none there."""
+        digits = self._response.getheader(field, "") if self._response is not None else ""
+        return int(digits) if digits.isdecimal() and len(digits) <= most else None
 
     def some(self, most: int) -> memoryview:
-        """Return so many bytes of a body that isn't in chunks, fewer where it ends or the buffer does."""
+        """Return so many bytes of the answer's body, fewer where it ends or the buffer does."""
         return self.up_to(min(most, BUFFER))
 
     def up_to(self, count: int) -> memoryview:
-        """Return so many bytes of a body that isn't in chunks, in one, fewer where it ends."""
+        """Return so many bytes of the answer's body in one, fewer where it ends."""
         if count > BUFFER:
             return joined(self, count)
         try:
-            piece = self._take(min(count, self._left))
-        except _Lost as lost:
-            raise self._cut(lost) from None
-        self._left -= len(piece)
-        return piece
-
-    def skip_body(self) -> None:
-        """Expect no body: the answer was one to HEAD."""
-        self._left, self._chunked = 0, False
+            got = self._response.readinto(self._view[:count]) if self._response is not None else 0
+        except (OSError, ValueError, http.client.HTTPException) as wrong:
+            raise self._trouble() or Cut(f"the body was cut: {wrong}") from None
+        self.free = self._over()
+        return self._view[:got]
 
     def close(self) -> None:
         """End the connection. Safe to call twice."""
         if self._socket is not None:
             self._socket.close()
-        self._socket = self._lost = None
-        self._at = self._end = self._left = 0
-        self._closes = False
-
-    def _trouble(self) -> ProbeError | None:
-        """End the connection, and return what broke it where it was not the system that did."""
-        broken = self._address.broken()
-        self.close()
-        return (
-            Unanswered(self.tried, f"the route broke: {broken}", "ask again; see the cluster's nodes")
-            if broken
-            else None
-        )
-
-    def _cut(self, why: Exception) -> Exception:
-        return self._trouble() or Cut(f"the body was cut: {why}")
-
-    def _send(self) -> None:
-        begun = time.monotonic()
-        connected = self._socket or self._connected()
-        self._at = self._end = 0
-        try:
-            connected.sendall(self._request)
-        except OSError as wrong:
-            raise _Lost(f"the request could not be sent: {wrong}") from None
-        self._used = time.monotonic()
-        self._spare -= self._used - begun
-
-    def _head(self) -> int:
-        if self._lost is not None:
-            raise self._lost
-        if self._socket is None:
-            self._send()
-        while (end := self._buffer.find(b"\r\n\r\n", 0, self._end)) < 0:
-            if self._end >= MOST_HEAD:
-                raise self.strange(f"a head of more than {MOST_HEAD} bytes")
-            self._receive(MOST_HEAD)
-        self._at, self._answered = end + 4, bytes(self._view[: end + 2]).lower()
-        status, self.length = self._answered[9:13], self._number(b"\r\ncontent-length:", 18)
-        self._chunked = b"chunked" in self._answered and self._field(b"\r\ntransfer-encoding:") == b"chunked"
-        self._closes = b"close" in self._answered and self._field(b"\r\nconnection:") == b"close"
-        spoken = (
-            self._answered.startswith((b"http/1.1 ", b"http/1.0 ")) and status[:3].isdigit() and status[3:] in b" \r"
-        )
-        bodiless = self._request.startswith(b"HEAD ")  # Such an answer may lack a length (RFC 9110, 9.3.2).
-        if not spoken or (self.length is None and not self._chunked and not bodiless):
-            raise self.strange(f"no answer of HTTP/1.1 with a length: {bytes(self._view[: min(end, 60)])!r}")
-        self._left = -1 if self._chunked else self.length or 0
-        self._status = int(status[:3])
-        return self._status
+        self._socket, self._came = None, 0
 
     def strange(self, came_back: str) -> NotUnderstood:
         """End the connection, and return what to raise for an answer that is none of S3's."""
         self.close()
         return NotUnderstood(self.tried, came_back, "is this an S3 server?")
 
-    def _connected(self) -> socket.socket:
-        where, tls = (self._address.host, self._address.port), self._address.tls
+    def _trouble(self) -> ProbeError | None:
+        """End the connection, and return what broke it where it was not the system that did: what a broken route gives is no answer."""
+        self.close()
+        broken = self._place.access.route.broken if self._place.access.route is not None else ""
+        step = "ask again; see the cluster's nodes"
+        return Unanswered(self.tried, f"the route broke: {broken}", step) if broken else None
+
+    def _over(self) -> bool:
+        """Tell whether an answer was read to its end, and nothing came behind it."""
+        read = self._response
+        return read is not None and not (read.will_close or self._wire.held) and (read.isclosed() or read.length == 0)
+
+    def _send(self) -> None:
+        self._tries += 1
+        if self._socket is None:
+            self._socket, self._limit = self._place.dialled(), _NEVER
+        self._socket.sendall(self._request)
+
+    def _head(self) -> int:
+        head, came = _PLAIN.match(self._buffer, 0, self._came), bytes(self._view[: self._came])
+        self._wire, self._came = _Wire(came[head.end() if head else 0 :], self._receive), 0
+        method = self._request.partition(b" ")[0].decode()
+        read = self._response = http.client.HTTPResponse(self._wire, method=method)  # type: ignore[arg-type]  # It makes a file of it.
+        if head is not None:  # It is read already.
+            read.status, read.length, read.headers = int(head[1]), int(head[2]), http.client.HTTPMessage()
+            read.chunked = read.will_close = False
         try:
-            made = socket.create_connection(where, timeout=min(CONNECT, self._deadline))
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if tls is None:
-                made.settimeout(None)  # `_bound` gives the kernel the limit: Python's costs a poll for each read.
-            self._socket = made if tls is None else tls.wrap_socket(made, server_hostname=self._address.name)
-        except OSError as wrong:
-            raise _Lost(f"{type(wrong).__name__}: {wrong}") from None
-        self._limit = _NEVER
-        return self._socket
+            read.begin()
+        except (http.client.HTTPException, ValueError) as wrong:
+            raise self.strange(f"no answer of HTTP/1.1: {wrong}") from None
+        if read.length is None and not read.chunked:
+            raise self.strange(f"no answer of HTTP/1.1 with a length: {read.status} {read.reason}")
+        self._wire.most, self.free = _NEVER, self._over()
+        return read.status
 
     def _bound(self, connected: socket.socket) -> None:
         """Let no read wait longer than there is time to spare; one that ends before is made again."""
         self._limit = limit = max(self._spare, _LEAST)
-        if self._address.tls is not None:
-            connected.settimeout(limit)
-        else:
-            seconds = struct.pack("ll", int(limit), int(limit % 1 * 1e6))
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
+        if self._place.tls is not None:
+            return connected.settimeout(limit)
+        seconds = struct.pack("ll", int(limit), int(limit % 1 * 1e6))
+        return connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
 
-    def _receive(self, most: int, *, all_of_it: bool = False) -> None:
-        """Read into the buffer behind what is there, and take what was waited from what may be; bytes that come earn time."""
-        connected, begun = self._socket, time.monotonic()
+    def _receive(self, view: memoryview) -> int:
+        """Read into a view, and take what was waited from what may be; bytes that come earn time. 0 where none came yet."""
+        connected, begun = self._socket, monotonic()
         if connected is None:
-            raise _Lost("the connection was closed")
+            raise ConnectionError("the connection was closed")
         if not self._spare / 8 < self._limit < self._spare + TICK:
             self._bound(connected)
-        view = self._view[self._end : self._end + most]
-        flags = socket.MSG_WAITALL if all_of_it and self._address.tls is None else 0
         try:
-            got = connected.recv_into(view, len(view), flags)
-            if not got:
-                raise _Lost("the connection was closed")
+            got = connected.recv_into(view)
         except (BlockingIOError, TimeoutError):
-            got = 0  # Whether the time is up is told below.
-        except OSError as wrong:
-            raise _Lost(f"{type(wrong).__name__}: {wrong}") from None
-        finally:
-            self._used = time.monotonic()
-            self._spare -= self._used - begun
-        self._end += got
-        self._spare += got / LEAST_RATE
+            got = -1  # Whether the time is up is told below.
+        self._used = ended = monotonic()
+        self._spare += got / LEAST_RATE + begun - ended
         if self._spare <= 0:
             self.close()
-            came_back = f"no whole answer within {self._deadline:.3g} s and the time that its length allows"
+            came_back = f"no whole answer within {self._place.deadline:.3g} s and the time that its length allows"
             raise DeadlineExceeded(self.tried, came_back, "is the system overloaded? --gf-deadline sets the limit")
-
-    def _take(self, count: int) -> memoryview:
-        """Return so many bytes that come next."""
-        if self._at == self._end:
-            self._at = self._end = 0
-        elif self._at + count > BUFFER:
-            self._compact()
-        while (missing := count - (self._end - self._at)) > 0:
-            self._receive(missing, all_of_it=True)
-        self._at += count
-        return self._view[self._at - count : self._at]
-
-    def _compact(self) -> None:
-        """Move what was received and not taken to the buffer's beginning."""
-        held = bytes(self._view[self._at : self._end])
-        self._buffer[: len(held)] = held
-        self._at, self._end = 0, len(held)
-
-    def _chunks(self) -> Iterator[memoryview]:
-        """Yield a body in chunks (RFC 9112, 7.1)."""
-        try:
-            size = -1
-            while size:
-                begins = _CHUNK_SIZE.fullmatch(self._line())
-                if begins is None:
-                    raise ValueError("no chunk begins where one should")  # noqa: TRY301  # The same cut as of a long line.
-                size = left = int(begins[1], 16)
-                while left:
-                    piece = self._take(min(left, PIECE))
-                    left -= len(piece)
-                    yield piece
-                while self._line():  # Trailers, which nobody asked for.
-                    if size:
-                        raise ValueError("a chunk is longer than it says")  # noqa: TRY301  # As above.
-        except (_Lost, ValueError) as lost:
-            raise self._cut(lost) from None
-        self._left = 0
-
-    def _line(self) -> bytes:
-        while (end := self._buffer.find(b"\r\n", self._at, self._end)) < 0:
-            if self._end - self._at > _LONGEST_LINE:
-                raise ValueError("a line of a body in chunks does not end")
-            self._compact()
-            self._receive(MOST_HEAD)
-        line = bytes(self._view[self._at : end])
-        self._at = end + 2
-        return line
+        if not got:
+            raise ConnectionError("the connection was closed")
+        return max(got, 0)

@@ -5,41 +5,36 @@ from __future__ import annotations
 import functools
 import html
 import re
-import time
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import chain, repeat
+from time import monotonic
 from urllib.parse import urlsplit
 
 from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, Unanswered
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.answers import Answer
 from pytest_gf.honey.formats.pieces import Pieces, Source
-from pytest_gf.honey.probes.http_bulk import BUFFER, Address, Connection, Cut
-from pytest_gf.honey.probes.s3 import REJECTED, Access
+from pytest_gf.honey.probes.http_bulk import BUFFER, Connection, Cut, Place
+from pytest_gf.honey.probes.s3 import REJECTED
 from pytest_gf.honey.probes.sigv4 import Signer, encoded
 
-PAGE = 1_000
-"""Keys of one answer."""
-MOST_PAGE, MOST_REFUSAL = 4 * 1024 * 1024, 64 * 1024
-"""Bytes of an answer that is no object."""
-AHEAD = range(8, 17)
-"""How many objects one reader asks for ahead, each on a connection of its own: few of a near server, many of a far one."""
-LATENCY = 0.00075
-"""Seconds of latency for each object that is asked for ahead: so a reader is given one in about this time."""
+PAGE, MOST_PAGE, MOST_REFUSAL = 1_000, 4 * 1024 * 1024, 64 * 1024
+"""Keys of one answer; bytes of it, and of a refusal."""
+AHEAD, LATENCY = range(8, 17), 0.00075
+"""How many objects one reader asks for ahead, each on a connection of its own: one for so many seconds of latency."""
 LOOK, LOOKS, SURE = 256, 8, 3
 """Every so many objects one is asked for alone, which measures the latency. The least of the last `LOOKS` counts; `SURE` make it certain."""
-_OK, _PART = Answer(200), 206
-_PORTS = {"http": 80, "https": 443}
-_CONTENTS = re.compile(rb"<Contents>(.*?)</Contents>", re.DOTALL)
-_KEY, _SIZE = re.compile(rb"<Key>([^<]*)</Key>"), re.compile(rb"<Size>(\d{1,18})</Size>")
+_OK, _PART = Answer(200), Answer(206)
+_KEY, _SIZE = re.compile("<Key>([^<]*)</Key>"), re.compile("<Size>([0-9]{1,18})</Size>")
 _CODE, _MESSAGE = re.compile(rb"<Code>([^<]{1,100})</Code>"), re.compile(rb"<Message>([^<]{1,300})</Message>")
-_TRUNCATED = re.compile(rb"<IsTruncated>\s*true\s*</IsTruncated>")
-_KEY_COUNT = re.compile(rb"<KeyCount>(\d{1,9})</KeyCount>")
-_PREFIXES = re.compile(rb"<CommonPrefixes>\s*<Prefix>([^<]*)</Prefix>\s*</CommonPrefixes>")
-_BEGINS = re.compile(rb"\s*(?:<\?xml[^>]*\?>\s*)?<ListBucketResult[\s>]")
-_ENDS = b"</ListBucketResult>"
+_TRUNCATED = re.compile(r"<IsTruncated>\s*true\s*</IsTruncated>")
+_KEY_COUNT = re.compile("<KeyCount>([0-9]{1,9})</KeyCount>")
+_PREFIXES = re.compile(r"<CommonPrefixes>\s*<Prefix>([^<]*)</Prefix>\s*</CommonPrefixes>")
+_BEGINS = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?<ListBucketResult[\s>]")
+_ENDS = "</ListBucketResult>"
 
 
 @dataclass(frozen=True)
@@ -53,35 +48,6 @@ class Page:
     """Where the listing was by delimiter: the beginnings of all other keys, up to it."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """A bucket of a server, as one identity sees it; ``make`` gives clients of it. No proxy is asked."""
-
-    access: Access
-    bucket: str
-    deadline: float
-
-    @functools.cached_property
-    def address(self) -> Address:
-        """Return where connections go: the endpoint, or the port where a route to it listens."""
-        parts, route = urlsplit(self.access.section.endpoint), self.access.route
-        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-        if route is not None:
-            host, _, listening = route.address.rpartition(":")
-            port = int(listening)
-        address = Address(host, port, broken=lambda: route.broken if route is not None else "")
-        if parts.scheme == "http":
-            return address
-        import ssl
-
-        try:
-            context = ssl.create_default_context(cafile=self.access.section.ca_file)
-        except OSError as wrong:
-            step = "ca_file of [s3] names the certificate authority"
-            raise Unanswered(f"reading {self.access.section.ca_file}", str(wrong), step) from None
-        return replace(address, tls=context, name=parts.hostname or "")
-
-
 class Reader:
     """Reads a bucket: over one connection, and objects `in_turn` over some. For one thread at a time; `close` it.
 
@@ -91,34 +57,62 @@ class Reader:
 
     def __init__(self, place: Place, ahead: int | None = None) -> None:
         self._place, self._buffer, self.deadline = place, bytearray(BUFFER), place.deadline
-        self._connection = self._own = self._connected()
+        self._connection = self._own = Connection(place, self._buffer)
         self.ahead, self._fixed = ahead or AHEAD[0], ahead is not None
         self._lanes: list[Connection] = []
-        self._sent: dict[str, Connection] = {}
+        self._turn: tuple[str, Connection] | None = None
+        """The object whose turn it is, and where it was asked for, until that is read."""
         self._latencies: deque[float] = deque(maxlen=LOOKS)
-        self._beside: Reader | None = None
-        self._signer = Signer(
-            place.access.credentials, place.access.section.region, urlsplit(place.access.section.endpoint).netloc
-        )
+        section, self._path = place.access.section, f"/{place.bucket}"
+        self._signer = Signer(place.access.credentials, section.region, urlsplit(section.endpoint).netloc)
 
+    @functools.cached_property
     def beside(self) -> Reader:
-        """Return a reader with a connection of its own, for a body that is read while this one is asked; they close together."""
-        if self._beside is None:
-            self._beside = Reader(self._place)
-        return self._beside
+        """A reader with a connection of its own, for a body that is read while this one is asked; they close together."""
+        return Reader(self._place)
 
     def in_turn(self, objects: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-        """Yield objects to be read by `get`, each once those after it are asked for: as many as the latency wants."""
-        waiting: deque[tuple[str, int]] = deque()
-        for at, (key, size) in enumerate(objects):
-            while len(waiting) >= self.ahead:
-                yield waiting.popleft()
-            if at % LOOK or self._fixed:
-                lane = self._lanes.pop() if self._lanes else self._connected()
-                lane.send(*self._request("GET", "GetObject", key))
-                self._sent[key] = lane
-            waiting.append((key, size))
-        yield from waiting
+        """Yield objects to be read, each once those after it are asked for: as many as the latency wants.
+
+        Half of them are asked for in a row and given in a row, so that one wait is for several answers.
+        """
+        free, waiting = [*self._lanes], deque[tuple[str, int, Connection, bool]]()
+        for at, one in enumerate(chain(objects, (None,))):
+            left = 0 if one is None else self.ahead // 2 if len(waiting) >= self.ahead else self.ahead
+            while len(waiting) > left:
+                key, size, lane, sent = waiting.popleft()
+                if not sent:
+                    begun = monotonic()
+                    self._send(lane, ("GET", "GetObject", key))
+                    lane.plain()
+                    self.measured(monotonic() - begun)
+                self._turn = key, lane
+                yield key, size
+                self._turn = None
+                free.append(lane)
+            if one is not None:
+                if not free:
+                    free.append(Connection(self._place, self._buffer))
+                    self._lanes += free
+                lane, sent = free.pop(), self._fixed or at % LOOK > 0
+                if sent:
+                    self._send(lane, ("GET", "GetObject", one[0]))
+                waiting.append((*one, lane, sent))
+
+    def whole(self, digest: str, unpack: Callable[[memoryview], bytes | memoryview | None]) -> int | None:
+        """Return how long the payload is that ``unpack`` makes of the object in its turn, if that came plainly, and the digest is right.
+
+        Else None: `get` gives what came.
+        """
+        if self._turn is None:
+            return None
+        lane = self._turn[1]
+        body = lane.plain()
+        payload = unpack(body) if body is not None else None
+        if payload is None or sha256(payload).hexdigest() != digest:
+            return None
+        lane.free, self._turn = True, None
+        return len(payload)
 
     def measured(self, latency: float) -> None:
         """Take in the seconds of an exchange that waited for nothing else."""
@@ -131,129 +125,97 @@ class Reader:
         """Whether S3 is so far away that one reader alone would mostly wait."""
         return not self._fixed and self.ahead > AHEAD[0] and len(self._latencies) >= SURE
 
-    def _connected(self) -> Connection:
-        return Connection(self._place.address, self._place.deadline, self._buffer)
-
     def anew(self) -> None:
         """Make the next exchange on a fresh connection. What was asked for ahead on others stands."""
         self._own.close()
-        if self._beside is not None:
-            self._beside.close()
+        if "beside" in vars(self):
+            self.beside.close()
 
     def close(self) -> None:
         """End the connections. What was asked for ahead is asked again when its turn comes."""
-        for connection in (self._own, *self._lanes, *self._sent.values()):
-            connection.close()
-        self._lanes += self._sent.values()
-        self._sent.clear()
-        if self._beside is not None:
-            self._beside.close()
+        self.anew()
+        for lane in self._lanes:
+            lane.close()
 
     @property
     def retry_after(self) -> float | None:
         """The seconds after which the last answer asks to come again, None where it names none."""
-        return self._connection.retry_after
+        return self._connection.number("Retry-After", 5)
 
     def list(self, prefix: str, *, after: str = "", most: int = PAGE, delimiter: str = "") -> Page:
         """Return the first keys below ``prefix`` that come after ``after``, in the server's own order."""
         query = f"delimiter={encoded(delimiter)}&" if delimiter else ""
         query += f"list-type=2&max-keys={most}&prefix={encoded(prefix)}"
         query += f"&start-after={encoded(after)}" if after else ""
-        tried = f"S3 ListObjectsV2 {self._place.bucket} {prefix} at {self._place.access.section.endpoint}"
-        self._connection = self._own
-        self._connection.send(self._request("GET", "ListObjectsV2", "", query)[0], tried)
-        answer = self._answer()
+        answer, source = self._ask("GET", "ListObjectsV2", prefix, query=query)
         if not answer.ok:
             return Page(answer)
-        body = self._whole(MOST_PAGE)
-        if not _BEGINS.match(body) or not body.rstrip().endswith(_ENDS):
-            begins = redact(body[:60].decode(errors="replace"))
-            raise self._own.strange(f"200 with no whole listing, beginning {begins!r}")
-        entries = [
-            (_KEY.search(entry[1]), _SIZE.search(entry[1])) for entry in islice(_CONTENTS.finditer(body), most + 1)
-        ]
-        objects = tuple((_text(key[1]), int(size[1])) for key, size in entries if key and size)
-        folders = tuple(_text(folder[1]) for folder in islice(_PREFIXES.finditer(body), most + 1))
-        if len(objects) < len(entries):
-            raise self._own.strange("an entry without key or size")
-        count, named = _KEY_COUNT.search(body), len(objects) + len(folders)
-        if named > most or (count is not None and int(count[1]) != named):
-            told = "no count of them" if count is None else f"a count of {count[1].decode()}"
-            raise self._own.strange(f"{named} keys of {most} at most, and {told}")
-        keys = [*(key for key, _ in objects), *folders]
+        text = self._bytes(source, MOST_PAGE).decode("utf-8", "replace")
+        if not _BEGINS.match(text) or not text.rstrip().endswith(_ENDS):
+            raise self._own.strange(f"200 with no whole listing, beginning {redact(text[:60])!r}")
+        keys, sizes, folders = _names(_KEY, text), _SIZE.findall(text), _names(_PREFIXES, text)
+        names, count, truncated = [*keys, *folders], _KEY_COUNT.search(text), _TRUNCATED.search(text) is not None
+        wrong = ""
+        if not len(keys) == len(sizes) == text.count("<Contents>"):
+            wrong = "an entry without key or size"
+        elif len(names) > most or (count is not None and int(count[1]) != len(names)):
+            wrong = (
+                f"{len(names)} keys of {most} at most, and {f'a count of {count[1]}' if count else 'no count of them'}"
+            )
         # Servers have orders of their own (SeaweedFS: x/1 before x-1), but none gives a key twice, or one that was had.
-        if any(not key.startswith(prefix) for key in keys) or len({after, *keys}) <= named:
-            raise self._own.strange("its keys repeat, or are not those asked for")
-        truncated = _TRUNCATED.search(body) is not None
-        if truncated and not keys:
-            raise self._own.strange("an empty page, and more to come")
-        return Page(answer, objects, truncated, folders)
+        elif len({after, *names}) <= len(names) or not all(map(str.startswith, names, repeat(prefix))):
+            wrong = "its keys repeat, or are not those asked for"
+        elif truncated and not names:
+            wrong = "an empty page, and more to come"
+        if wrong:
+            raise self._own.strange(wrong)
+        return Page(answer, tuple(zip(keys, map(int, sizes), strict=True)), truncated, tuple(folders))
 
     def get(self, key: str) -> tuple[Answer, Source]:
         """Return the answer, and the object's body. A cut body raises `Cut` where it is read."""
-        lane = self._sent.pop(key, None)
-        if lane is not None:
-            self._connection = lane
-            self._lanes.append(lane)
-            answer = self._answer()
-        else:
-            begun = time.monotonic()
-            answer = self._ask("GET", "GetObject", key)
-            self.measured(time.monotonic() - begun)
-        return answer, self._connection.body() if answer.ok else Pieces(())
-
-    def at_once(self, key: str) -> memoryview | None:
-        """Return the whole body of an object that was asked for ahead, where it came plainly; else None, and `get` tells.
-
-        `get` gives the same bytes, unless they are `taken`.
-        """
-        try:
-            return self._sent[key].at_once() if key in self._sent else None
-        except (Unanswered, Cut):
-            self._lanes.append(self._sent.pop(key))  # It is asked for again.
-            return None
-
-    def taken(self, key: str) -> None:
-        """Be done with an object that came `at_once`."""
-        lane = self._sent.pop(key)
-        lane.taken()
-        self._lanes.append(lane)
+        turn, self._turn = self._turn, None
+        if turn is None or turn[0] != key:
+            return self._ask("GET", "GetObject", key)
+        self._connection = turn[1]
+        return self._answer()
 
     def head(self, key: str) -> tuple[Answer, int | None]:
         """Return whether a key is there, and its length in bytes; without a code, so that a lost bucket looks like a lost key."""
-        answer = self._ask("HEAD", "HeadObject", key)
-        return answer, self._connection.length if answer.ok else None
+        answer, _ = self._ask("HEAD", "HeadObject", key)
+        return answer, self._connection.number("Content-Length", 18) if answer.ok else None
 
     def first(self, key: str, count: int) -> tuple[Answer, bytes]:
         """Return the first bytes of an object, fewer where it is shorter. A cut answer raises `Unanswered`."""
-        answer = self._ask("GET", "GetObject", key, headers=f"Range: bytes=0-{count - 1}\r\n")
-        return answer, self._bytes(count) if answer.ok else b""
+        answer, body = self._ask("GET", "GetObject", key, headers=f"Range: bytes=0-{count - 1}\r\n")
+        return answer, self._bytes(body, count, whole=False) if answer.ok else b""
 
-    def _ask(self, method: str, operation: str, key: str, headers: str = "") -> Answer:
+    def _ask(self, *asked: str, query: str = "", headers: str = "") -> tuple[Answer, Source]:
         self._connection = self._own
-        self._connection.send(*self._request(method, operation, key, headers=headers))
-        return self._answer(part=bool(headers), bodiless=method == "HEAD")
+        self._send(self._own, asked, query, headers)
+        return self._answer(part=bool(headers), bodiless=asked[0] == "HEAD")
 
-    def _request(self, method: str, operation: str, key: str, query: str = "", headers: str = "") -> tuple[bytes, str]:
-        path = f"/{self._place.bucket}/{encoded(key, safe='/')}" if key else f"/{self._place.bucket}"
-        tried = f"S3 {operation} {self._place.bucket} {key} at {self._place.access.section.endpoint}"
-        return self._signer.request(method, path, query, headers), tried
+    def _send(self, to: Connection, asked: tuple[str, ...], query: str = "", headers: str = "") -> None:
+        method, operation, key = asked
+        path = self._path if query else f"{self._path}/{encoded(key, safe='/')}"
+        to.send(self._signer.request(method, path, query, headers), operation, self._place.bucket, key)
 
-    def _answer(self, *, part: bool = False, bodiless: bool = False) -> Answer:
-        status = self._connection.answer()
-        if bodiless:
-            self._connection.skip_body()
-        if status == _OK.status:
-            return _OK
-        if status == _PART and part:
-            return Answer(status)
+    def _answer(self, *, part: bool = False, bodiless: bool = False) -> tuple[Answer, Source]:
+        """Return what the current connection is answered, and the body of what is no refusal."""
+        connection, wanted = self._connection, _PART if part else _OK
+        body = connection.plain(b"%d" % wanted.status) if not bodiless else None
+        if body is not None:
+            connection.free = True
+            return wanted, Pieces((body,))
+        status = connection.answer()
+        if status in {_OK.status, wanted.status}:
+            return Answer(status), connection
         if 200 <= status < 400:  # noqa: PLR2004  # RFC 9110, 15.3 and 15.4: a part, another's version, a redirect.
             step = "does the endpoint name the S3 server itself?"
-            raise NotUnderstood(self._connection.tried, f"{status}, neither what was asked for nor a refusal", step)
-        return Answer(status) if bodiless else self._refusal(status)
+            raise NotUnderstood(connection.tried, f"{status}, neither what was asked for nor a refusal", step)
+        return Answer(status) if bodiless else self._refusal(status), Pieces(())
 
     def _refusal(self, status: int) -> Answer:
-        body = self._whole(MOST_REFUSAL)
+        body = self._bytes(self._connection, MOST_REFUSAL)
         code, message = _CODE.search(body), _MESSAGE.search(body)
         answer = Answer(status, *(redact(said[1].decode(errors="replace")) if said else "" for said in (code, message)))
         if answer.code in REJECTED:
@@ -261,19 +223,16 @@ class Reader:
             raise IdentityRejected(self._connection.tried, f"{answer}: {answer.message}", step)
         return answer
 
-    def _whole(self, most: int) -> bytes:
-        """Return a body that is no object's. Raises NotUnderstood where it is too long, Unanswered where it is cut."""
-        whole = self._bytes(most + 1)
-        if len(whole) > most:
-            raise self._connection.strange(f"more than {most} bytes came")
-        return whole
-
-    def _bytes(self, count: int) -> bytes:
+    def _bytes(self, body: Source, most: int, *, whole: bool = True) -> bytes:
+        """Return a body that is no object's, or its first bytes. Raises NotUnderstood if it is too long, Unanswered if it is cut."""
         try:
-            return bytes(self._connection.body().up_to(count))
+            came = bytes(body.up_to(most + whole))
         except Cut as cut:
             raise Unanswered(self._connection.tried, str(cut), "does a proxy between cut it?") from None
+        if len(came) > most:
+            raise self._connection.strange(f"more than {most} bytes came")
+        return came
 
 
-def _text(escaped: bytes) -> str:
-    return html.unescape(escaped.decode("utf-8", "replace"))
+def _names(kind: re.Pattern[str], text: str) -> list[str]:
+    return [html.unescape(name) if "&" in name else name for name in kind.findall(text)]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hmac
-import re
-import time
+import string
 from hashlib import sha256
+from time import gmtime, strftime, time
 from urllib.parse import quote
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _UNSIGNED = "UNSIGNED-PAYLOAD"
-_UNRESERVED = re.compile(r"[\w.~/-]*", re.ASCII)
+_UNRESERVED = f"{string.ascii_letters}{string.digits}-_.~".encode()
 _SIGNED = "host;x-amz-content-sha256;x-amz-date"
 
 
@@ -20,40 +20,31 @@ class Signer:
     def __init__(self, credentials: tuple[str, str], region: str, host: str) -> None:
         self._access_key, self._secret = credentials
         self._region, self._host = region, host
-        self._second, self._day, self._text = 0, "", b""
-        self._inner = self._outer = sha256()
+        self._second, self._inner, self._outer = 0, sha256(), sha256()
         self._canonical = self._head = ""
 
     def request(self, method: str, path: str, query: str = "", headers: str = "") -> bytes:
-        """Return the request line and headers. ``path`` and ``query`` are encoded, the query's names sorted.
-
-        ``headers`` are whole lines, which are not signed.
-        """
-        now = int(time.time())
+        """Return the request line and headers, of an encoded path and a query whose names are sorted. ``headers`` are not signed."""
+        now = int(time())
         if now != self._second:
             self._turn(now)
-        inner, outer = self._inner.copy(), self._outer.copy()  # RFC 2104, for half of what `hmac.digest` takes.
-        inner.update(self._text + sha256(f"{method}\n{path}\n{query}\n{self._canonical}".encode()).hexdigest().encode())
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(sha256(f"{method}\n{path}\n{query}{self._canonical}".encode()).hexdigest().encode())
         outer.update(inner.digest())
         target = f"{path}?{query}" if query else path
         return f"{method} {target}{self._head}{outer.hexdigest()}\r\n{headers}\r\n".encode()
 
     def _turn(self, now: int) -> None:
         """Make what all requests of one second share."""
-        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-        day = date[:8]
-        if day != self._day:
-            key = f"AWS4{self._secret}".encode()
-            for part in (day, self._region, "s3", "aws4_request"):
-                key = hmac.digest(key, part.encode(), "sha256")
-            self._day = day
-            self._inner, self._outer = (
-                sha256(bytes(byte ^ pad for byte in key.ljust(64, b"\0"))) for pad in (0x36, 0x5C)
-            )
-        scope = f"{day}/{self._region}/s3/aws4_request"
-        self._text = f"{_ALGORITHM}\n{date}\n{scope}\n".encode()
+        date = strftime("%Y%m%dT%H%M%SZ", gmtime(now))
+        scope, key = f"{date[:8]}/{self._region}/s3/aws4_request", f"AWS4{self._secret}".encode()
+        for part in scope.split("/"):
+            key = hmac.digest(key, part.encode(), "sha256")
+        # RFC 2104, whose first blocks all requests share: half of what `hmac.digest` takes.
+        self._inner, self._outer = (sha256(bytes(byte ^ pad for byte in key.ljust(64, b"\0"))) for pad in (0x36, 0x5C))
+        self._inner.update(f"{_ALGORITHM}\n{date}\n{scope}\n".encode())
         headers = f"host:{self._host}\nx-amz-content-sha256:{_UNSIGNED}\nx-amz-date:{date}\n"
-        self._canonical = f"{headers}\n{_SIGNED}\n{_UNSIGNED}"
+        self._canonical = f"\n{headers}\n{_SIGNED}\n{_UNSIGNED}"
         self._head = (
             f" HTTP/1.1\r\nHost: {self._host}\r\nAccept-Encoding: identity\r\nX-Amz-Date: {date}\r\nX-Amz-Content-Sha256: {_UNSIGNED}\r\n"
             f"Authorization: {_ALGORITHM} Credential={self._access_key}/{scope}, SignedHeaders={_SIGNED}, Signature="
@@ -63,4 +54,4 @@ class Signer:
 
 def encoded(text: str, *, safe: str = "") -> str:
     """Return a text as the signature wants it encoded: everything but RFC 3986's unreserved characters and ``safe``."""
-    return text if _UNRESERVED.fullmatch(text) and (safe or "/" not in text) else quote(text, safe=f"{safe}-_.~")
+    return text if not text.encode().translate(None, _UNRESERVED + safe.encode()) else quote(text, safe=f"{safe}-_.~")
