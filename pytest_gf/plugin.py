@@ -12,6 +12,7 @@ from pytest_gf.engine.catalog import select
 from pytest_gf.engine.clauses import clause_of
 from pytest_gf.engine.facts import FOLDER
 from pytest_gf.engine.nothing import nothing_selected
+from pytest_gf.engine.reports import terminal
 from pytest_gf.engine.session import SESSION, ContractSession
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 NO_NEWS = "ignore:SOCKS support in urllib3"
 """A warning that the import of requests causes. requests silences it, but pytest undoes that if a test begins meanwhile: facts
 import their clients in threads. Where warnings are errors, all facts of the cluster would be errors."""
+MOMENT = 0.5
+"""Seconds that an interrupted run spends on each thing that it made."""
 Result = TypeVar("Result")
 Wrapper: TypeAlias = Generator[None, Result, Result]
 
@@ -101,17 +104,14 @@ class Hooks:
     def __init__(self, session: ContractSession) -> None:
         self.session = session
 
-    @pytest.hookimpl
     def pytest_plugin_registered(self, plugin: object) -> None:
         folder = getattr(plugin, FOLDER, None)
         if folder is not None:
             self.session.add_facts(folder)
 
-    @pytest.hookimpl
     def pytest_report_header(self) -> list[str]:
-        return self.session.header()
+        return terminal.header(self.session.run)
 
-    @pytest.hookimpl
     def pytest_report_collectionfinish(self) -> list[str]:
         return self.session.after_collection()
 
@@ -121,7 +121,6 @@ class Hooks:
         self.session.clean_collect_report(report, collector)
         return report
 
-    @pytest.hookimpl
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         self.session.add_keywords(item)
 
@@ -137,11 +136,8 @@ class Hooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Wrapper[object]:
-        self.session.before(item)
-        try:
+        with self.session.judging(item):
             return (yield)
-        finally:
-            self.session.after(item)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Wrapper[None]:
@@ -166,29 +162,23 @@ class Hooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Wrapper[None]:
-        when = self.session.begin_report(report)
-        try:
+        with self.session.reporting(report):
             yield
-        finally:
-            self.session.end_report(report, when)
 
-    @pytest.hookimpl
     def pytest_gf_verdict(self, verdict: dict[str, Any]) -> None:
         self.session.show(verdict)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_warning_recorded(self, warning_message: Any) -> None:
-        self.session.clean_warning(warning_message)
+        warning_message.message = output_redaction.redact_warning(warning_message.message)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excrepr: object) -> None:
         output_redaction.redact_within(excrepr)
 
-    @pytest.hookimpl
     def pytest_keyboard_interrupt(self) -> None:
-        self.session.interrupted()
+        self.session.tidy(MOMENT)
 
-    @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         self.session.write_ending(terminalreporter)
 
@@ -204,7 +194,6 @@ class Hooks:
             yield
         self.session.finished(session)
 
-    @pytest.hookimpl
     def pytest_unconfigure(self) -> None:
         self.session.close()
 

@@ -53,7 +53,7 @@ def params_of(item: pytest.Item) -> dict[str, str]:
 
 def _candidate(item: pytest.Item, facts: Facts) -> Candidate:
     known = [name for name in parameter_names(item) if name in facts.facts]
-    changes = any(fact.changes for name in known for fact in facts.closure(name).values())
+    changes = any(fact.changes for fact in facts.closure(*known).values())
     clause = clause_of(item)
     markers = frozenset(mark.name for mark in item.iter_markers())
     return Candidate(markers, params_of(item), changes, clause.id if clause is not None else "")

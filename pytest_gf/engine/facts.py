@@ -133,10 +133,10 @@ class Facts:
             self._axes[name] = tuple(axis for axis in self.axes if axis in varied)
         return self._axes[name]
 
-    def closure(self, name: str) -> dict[str, Fact]:
-        """Return the fact and all that it needs, transitively, by name."""
+    def closure(self, *names: str) -> dict[str, Fact]:
+        """Return these facts and all that they need, transitively, by name."""
         needed: dict[str, Fact] = {}
-        pending = [name]
+        pending = [*reversed(names)]
         while pending:
             current = pending.pop()
             if current in self.facts and current not in needed:
