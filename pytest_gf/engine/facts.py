@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import sys
 import types
@@ -16,6 +15,7 @@ import pytest
 
 from pytest_gf.engine.errors import Unproven
 from pytest_gf.engine.load_errors import line_of
+from pytest_gf.engine.loading import module_at
 
 ATTRIBUTE = "__gf_fact__"
 GIVENS = ("contract", "target", "run")
@@ -205,19 +205,7 @@ def _facts_of(module: ModuleType) -> dict[str, Fact]:
 
 def _load(path: Path) -> ModuleType:
     name = f"gf_facts_{abs(hash(path.parent.resolve())):x}.{path.stem}"
-    if name in sys.modules:  # A conftest names the folder that the House names too.
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise pytest.UsageError(f"{path}: cannot be imported as a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and get_type_hints look a function's module up here.
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
+    return sys.modules.get(name) or module_at(path, name)  # A conftest names the folder that the House names too.
 
 
 def _fact(name: str, function: Callable[..., Any]) -> Fact:

@@ -99,14 +99,11 @@ def _lint_clause(collected: _Collected, facts: Facts, settings: Settings, marker
     if not inspect.getdoc(clause.function):
         yield f"{where}: no docstring; say in a sentence what the contract claims"
     unknown = list(_unknown_parameters(collected, facts))
-    yield from (f"{where}: {line}" for line in unknown)
-    if not unknown:  # A misspelt fact has no axes, so its title would be blamed too.
-        yield from (f"{where}: {line}" for line in _lint_title(clause, facts))
-        yield from (f"{where}: {line}" for line in _lint_statements(clause, facts, settings))
-    yield from (f"{where}: {line}" for line in _lint_markers(collected, settings.house.markers, markers))
-    yield from (f"{where}: {line}" for line in _lint_body(clause))
-    yield from (f"{where}: {line}" for line in _lint_parameters(clause, facts))
-    yield from (f"{where}: {line}" for line in _lint_truth(clause, facts))
+    # A misspelt fact has no axes, so its title would be blamed too.
+    named = () if unknown else (_lint_title(clause, facts), _lint_statements(clause, facts, settings))
+    marked = _lint_markers(collected, settings.house.markers, markers)
+    for line in itertools.chain(unknown, *named, marked, _lint_body(clause, facts), _lint_parameters(clause, facts)):
+        yield f"{where}: {line}"
 
 
 def _unknown_parameters(collected: _Collected, facts: Facts) -> Iterator[str]:
@@ -160,58 +157,42 @@ def _lint_statements(clause: Clause, facts: Facts, settings: Settings) -> Iterat
             yield f"unknown statement {number}{suggestion(number, settings.contract.statements)}"
 
 
-def _lint_body(clause: Clause) -> Iterator[str]:
+def _lint_body(clause: Clause, facts: Facts) -> Iterator[str]:
     tree = _definitions(clause.function.__code__.co_filename).get(clause.function.__name__)
     if tree is None:
         return
     lines = (tree.end_lineno or tree.lineno) - tree.lineno + 1
     if lines > LONGEST_CLAUSE:
         yield f"{lines} lines long; a clause has at most {LONGEST_CLAUSE}, the rest belongs into a fact"
-    nodes = list(ast.walk(tree))
-    for node in nodes:
+    idle: list[str] = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.If | ast.Try | ast.IfExp):
             yield f"line {node.lineno}: a clause has no if or try; it judges one observed value"
-        if (
-            isinstance(node, ast.Attribute | ast.Name)
-            and (getattr(node, "attr", "") or getattr(node, "id", "")) == "skip"
-        ):
+        elif isinstance(node, ast.Attribute | ast.Name) and "skip" in {
+            getattr(node, "attr", ""),
+            getattr(node, "id", ""),
+        }:
             yield f"line {node.lineno}: a clause doesn't skip; the fact raises Unproven"
-    idle = _idle(nodes)
-    yield from _lint_asserts(idle)
-    if not any(isinstance(node, ast.Assert) for node in nodes):
+        elif isinstance(node, ast.Assert):
+            idle += [f"line {node.lineno}: it asserts {what}" for what in _idle(node.test, facts)]
+    yield from idle
+    if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
         yield "it asserts nothing, so it can't fail"
     elif not idle and not asserts(clause.function):
         yield "its assertion was compiled away, so it can't fail"
 
 
-def _idle(nodes: Sequence[ast.AST]) -> list[ast.Assert]:
-    """Return the asserts that look at nothing, or at a tuple that is never empty."""
-    return [
-        node
-        for node in nodes
-        if isinstance(node, ast.Assert)
-        and (isinstance(node.test, ast.Tuple) or not any(isinstance(part, ast.Name) for part in ast.walk(node.test)))
-    ]
-
-
-def _lint_asserts(idle: Sequence[ast.Assert]) -> Iterator[str]:
-    for node in idle:
-        if isinstance(node.test, ast.Tuple):
-            yield f"line {node.lineno}: it asserts a tuple, which is always true; write `assert value, text` without brackets"
-        else:
-            yield f"line {node.lineno}: it asserts a constant, not what a fact observed"
-
-
-def _lint_truth(made: Clause, facts: Facts) -> Iterator[str]:
-    """Yield the asserts of a value itself that has no truth of its own, and so is always true."""
-    tree = _definitions(made.function.__code__.co_filename).get(made.function.__name__)
-    for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, ast.Assert):
-            for name in _judged(node.test):
-                kind = facts.returns(name) if name in facts.facts else None
-                if isinstance(kind, type) and not hasattr(kind, "__bool__") and not hasattr(kind, "__len__"):
-                    wanted = f"{name}.holds" if hasattr(kind, "holds") else f"what is promised of {name}"
-                    yield f"line {node.lineno}: it asserts {name} itself, which is always true; assert {wanted}"
+def _idle(test: ast.expr, facts: Facts) -> Iterator[str]:
+    """Yield what makes an assert look at nothing: a tuple, a constant, or a value that has no truth of its own."""
+    if isinstance(test, ast.Tuple):
+        yield "a tuple, which is always true; write `assert value, text` without brackets"
+    elif not any(isinstance(part, ast.Name) for part in ast.walk(test)):
+        yield "a constant, not what a fact observed"
+    for name in _judged(test):
+        kind = facts.returns(name) if name in facts.facts else None
+        if isinstance(kind, type) and not hasattr(kind, "__bool__") and not hasattr(kind, "__len__"):
+            wanted = f"{name}.holds" if hasattr(kind, "holds") else f"what is promised of {name}"
+            yield f"{name} itself, which is always true; assert {wanted}"
 
 
 def _judged(test: ast.expr) -> Iterator[str]:

@@ -12,9 +12,6 @@ from typing import Any
 from pytest_gf.engine.facts import GIVENS, Fact, Facts
 from pytest_gf.engine.suggestion import suggestion
 
-_PYTESTS_OWN = "request"
-"""pytest's fixture that every fact is made with."""
-
 
 def where_of(function: Any) -> str:
     """Return the file and line of a function."""
@@ -26,8 +23,8 @@ def lint_facts(facts: Facts, guard: str, allows: Sequence[str]) -> Iterator[str]
     """Yield what is wrong with the facts, a line each. ``allows`` are the words that a target may allow."""
     for fact in facts.facts.values():
         where = f"fact {fact.name!r} at {where_of(fact.function)}"
-        yield from (f"{where}: {line}" for line in _lint_fact(fact, facts))
-        yield from (f"{where}: {line}" for line in _lint_changes(fact, facts, guard, allows))
+        for line in (*_lint_fact(fact, facts), *_lint_changes(fact, facts, guard, allows)):
+            yield f"{where}: {line}"
     for file in dict.fromkeys(fact.function.__code__.co_filename for fact in facts.facts.values()):
         source = Path(file).read_text(encoding="utf-8")
         names = re.findall(r"^def (\w+)", source, re.MULTILINE)
@@ -39,7 +36,7 @@ def _lint_fact(fact: Fact, facts: Facts) -> Iterator[str]:
     known = (*facts.facts, *facts.axes, *GIVENS)
     if not inspect.getdoc(fact.function):
         yield "no docstring; say in a sentence what it observes"
-    if fact.name in {*facts.axes, *GIVENS, _PYTESTS_OWN}:
+    if fact.name in {*facts.axes, *GIVENS, "request"}:  # The last is pytest's own.
         kind = "an axis" if fact.name in facts.axes else "a given thing"
         yield f"it has the name of {kind}, and would shadow it; rename it"
     for need in fact.needs:
@@ -49,7 +46,7 @@ def _lint_fact(fact: Fact, facts: Facts) -> Iterator[str]:
     for need in fact.every:
         if need in facts.facts and len(facts.axes_of(need)) != 1:
             yield f"Every[...] of {need!r} needs a fact of exactly one axis"
-    if fact.name in {name for need in fact.needs for name in facts.closure(need)}:
+    if fact.name in facts.closure(*fact.needs):
         yield f"it needs itself, through {', '.join(fact.needs)}"
     if facts.returns(fact.name) is None:
         yield "no return annotation"
@@ -68,9 +65,7 @@ def _lint_file(tree: ast.Module) -> Iterator[str]:
     """Yield what only the source shows: a fact that a later one of its name hides, and a print."""
     seen: dict[str, int] = {}
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and any(
-            "fact" in ast.unparse(decorator) for decorator in node.decorator_list
-        ):
+        if isinstance(node, ast.FunctionDef) and any("fact" in ast.unparse(by) for by in node.decorator_list):
             if node.name in seen:
                 yield f"{node.lineno}: fact {node.name!r} is defined twice (line {seen[node.name]} too); rename one"
             seen[node.name] = node.lineno

@@ -48,7 +48,7 @@ ENGINE: dict[str, set[str]] = {
     "loading": {"house"},
     "target": {"errors", "house", "suggestion", "variables"},
     "evidence": {"redaction", "visible"},
-    "facts": {"errors", "load_errors"},
+    "facts": {"errors", "load_errors", "loading"},
     "nodes": {"errors", "evidence", "facts"},
     "graph": {"errors", "evidence", "facts", "nodes"},
     "suggestion": set(),
