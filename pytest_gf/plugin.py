@@ -11,7 +11,7 @@ from pytest_gf.engine import commands, hookspecs, options, output_redaction
 from pytest_gf.engine.catalog import select
 from pytest_gf.engine.clauses import clause_of
 from pytest_gf.engine.facts import FOLDER
-from pytest_gf.engine.nothing import nothing_selected
+from pytest_gf.engine.load_errors import nothing_selected
 from pytest_gf.engine.reports import terminal
 from pytest_gf.engine.session import SESSION, ContractSession
 
@@ -64,8 +64,6 @@ def pytest_configure(config: pytest.Config) -> None:
     session = ContractSession(config, settings)
     config.stash[SESSION] = session
     config.pluginmanager.register(Hooks(session), "gf")
-    if config.pluginmanager.hasplugin("xdist"):
-        config.pluginmanager.register(XdistHooks(session), "gf-xdist")
     session.load_facts()
 
 
@@ -82,8 +80,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)  # Before pytest selects by -m.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if SESSION in config.stash:
-        session = config.stash[SESSION]
-        select(config, items, session.facts, session.run)
+        select(config, items, config.stash[SESSION].run)
     clauses = [clause for item in items if (clause := clause_of(item))]
     if clauses and SESSION not in config.stash:
         where = clauses[0].function.__code__.co_filename
@@ -94,7 +91,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-        line = nothing_selected(config, collected="deselected" in terminalreporter.stats)
+        collected = "deselected" in terminalreporter.stats
+        line = nothing_selected(config, ours=options.HOUSE in config.stash, collected=collected)
         terminalreporter.write(f"{line}\n" if line else "")
 
 
@@ -113,7 +111,7 @@ class Hooks:
         return terminal.header(self.session.run)
 
     def pytest_report_collectionfinish(self) -> list[str]:
-        return self.session.after_collection()
+        return self.session.banner()
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Wrapper[pytest.CollectReport]:
@@ -197,12 +195,7 @@ class Hooks:
     def pytest_unconfigure(self) -> None:
         self.session.close()
 
-
-class XdistHooks:
-    """The hooks of a contract run that only xdist calls."""
-
-    def __init__(self, session: ContractSession) -> None:
-        self.session = session
+    # Under xdist
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool | None:

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pytest_gf.engine.run import Run
 
 
-def select(config: pytest.Config, items: list[pytest.Item], facts: Facts, run: Run) -> None:
+def select(config: pytest.Config, items: list[pytest.Item], run: Run) -> None:
     """Give rows the markers of the selections that take them. Deselect the clauses over an axis that has no values."""
     empty = {axis for axis in run.axes.names if not run.axes.values(axis)}
     clauses = [item for item in items if clause_of(item) is not None]
     left_out = [item for item in clauses if empty & set(params_of(item))]
     for item in clauses:
-        candidate = _candidate(item, facts)
+        candidate = _candidate(item, run.graph.facts)
         for selection in run.house.selections:
             if item not in left_out and selection.takes(candidate, run):
                 item.add_marker(selection.marker)

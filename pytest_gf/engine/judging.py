@@ -78,8 +78,6 @@ def account(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, ro
 
 def _seen(item: pytest.Item, row: Row, run: Run) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the record's facts and evidence of a clause; clauses of the same facts share them."""
-    if run.graph is None:
-        return [], []
     direct = tuple(_direct(item, row, run.graph))
     if direct in run.seen:
         return run.seen[direct]
@@ -109,7 +107,7 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
     lines = [("requirement", row.title)]
     lines += [(name, run.contract.statements[name].text) for name in row.statements]
     if is_judgement(item, call.excinfo):
-        seen = [value for value in _arguments(item) if hasattr(value, "promised") and hasattr(value, "seen")]
+        seen = [value for value in _arguments(item) if isinstance(value, Observed)]
         for value in seen:
             lines += [
                 ("expected", value.promised),
@@ -185,20 +183,17 @@ def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: 
 
 
 def _why_red(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> _Why:
-    """Return what the first judged value says of itself. A clause without such a value has its assertion."""
-    values = _arguments(item)
-    troubles = (value.trouble() for value in values if isinstance(value, Observed))
-    trouble = next((trouble for trouble in troubles if trouble is not None), None)
-    cause, because = (trouble.cause, trouble.because) if trouble is not None else (None, ())
-    judged = next((value for value in values if getattr(value, "diagnosis", "")), None)
-    if judged is None:
-        return _Why(_assertion(call.excinfo) if call.excinfo is not None else "", "", cause, because)
+    """Return what the first value that does not hold says of itself. A clause without one has its assertion."""
+    troubles = ((value, value.trouble()) for value in _arguments(item) if isinstance(value, Observed))
+    value, trouble = next(((value, trouble) for value, trouble in troubles if trouble is not None), (None, None))
+    if value is None or trouble is None:
+        return _Why(_assertion(call.excinfo) if call.excinfo is not None else "")
     due = item.stash.get(EXPIRED, "")
     waived = item.get_closest_marker("xfail") if verdict is Verdict.INTERIM else None
-    reason = f"{judged.diagnosis}{due and f'; {due}'}\nobserved: {judged.seen}"
+    reason = f"{trouble.says}{due and f'; {due}'}\nobserved: {value.seen}"
     reason += f"\nwaived: {waived.kwargs['reason']}" if waived is not None else ""
-    step = f"review the waiver; {judged.next_step}" if due else judged.next_step
-    return _Why(reason, step, cause, because)
+    step = f"review the waiver; {trouble.next_step}" if due else trouble.next_step
+    return _Why(reason, step, trouble.cause, trouble.because)
 
 
 def _why_broken(raised: BaseException, nodes: Sequence[Node], row: Row, run: Run) -> _Why:
@@ -268,9 +263,9 @@ def _direct(item: pytest.Item, row: Row, graph: Graph) -> list[Node]:
     return [node for node in nodes if node is not None]
 
 
-def _nodes(item: pytest.Item, row: Row, graph: Graph | None) -> list[Node]:
+def _nodes(item: pytest.Item, row: Row, graph: Graph) -> list[Node]:
     """Return these facts and all that they need, each once, needs first."""
-    return graph.with_needs(*_direct(item, row, graph)) if graph is not None else []
+    return graph.with_needs(*_direct(item, row, graph))
 
 
 def _labelled(label: str, text: str) -> str:

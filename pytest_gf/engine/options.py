@@ -250,8 +250,7 @@ def _check_early(config: pytest.Config, house: House, known: argparse.Namespace 
     folder = config.invocation_params.dir
     sources = {"the rootdir": config.rootpath, "the working folder": folder}
     sources |= {"the ini file": config.inipath} if config.inipath is not None else {}
-    for path in getattr(known, "file_or_dir", ()):
-        sources |= {f"the path {path},": Path(os.path.abspath(folder / str(path).split("::")[0]))}
+    sources |= {f"the path {path},": _path_of(path, config) for path in getattr(known, "file_or_dir", ())}
     target = str(known.gf_target or os.environ.get("GF_TARGET") or config.getini("gf_target") or "")
     for selection in house.selections:
         selection.early(Early(known, sources, folder, target))
@@ -266,12 +265,14 @@ def suites_of(config: pytest.Config) -> list[Path]:
 
 def holds_clauses(config: pytest.Config) -> bool:
     """Return whether the paths of this run hold clauses: whether it is a contract run, with reports of its own."""
-    suites = suites_of(config)
-    for arg in config.args if HOUSE in config.stash else ():
-        path = Path(os.path.abspath(config.invocation_params.dir / str(arg).split("::")[0]))
-        if any(path == suite or suite in path.parents or path in suite.parents for suite in suites if suite.exists()):
-            return True
-    return False
+    suites = [suite for suite in suites_of(config) if suite.exists()]
+    paths = [_path_of(arg, config) for arg in config.args] if HOUSE in config.stash else []
+    return any(path.is_relative_to(suite) or suite.is_relative_to(path) for path in paths for suite in suites)
+
+
+def _path_of(arg: object, config: pytest.Config) -> Path:
+    """Return the path of a test that the command line names."""
+    return Path(os.path.abspath(config.invocation_params.dir / str(arg).split("::")[0]))
 
 
 @refused(BadInput)

@@ -14,12 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_gf.engine import ledger as ledgers
 from pytest_gf.engine import target as targets
 from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.engine.evidence import instant
+from pytest_gf.engine.facts import Facts
 from pytest_gf.engine.graph import Graph
 from pytest_gf.engine.house import BadInput
 from pytest_gf.engine.nodes import Node
@@ -27,22 +28,12 @@ from pytest_gf.engine.redaction import redact, redactor
 from pytest_gf.engine.visible import MOST_OF_A_TEXT, visible_lines, visible_within
 
 if TYPE_CHECKING:
-    from pytest_gf.engine.facts import Facts
     from pytest_gf.engine.options import Settings
+    from pytest_gf.engine.reports.live import Live
     from pytest_gf.engine.target import Target
     from pytest_gf.engine.trouble import Trouble
 
 Asked = TypeVar("Asked")
-
-
-class Listener(Protocol):
-    """Shows a person how a run goes on."""
-
-    def news(self, line: str) -> None:
-        """Show how a long fact goes on. Any thread may call this."""
-
-    def waits(self, line: str) -> None:
-        """Show what the run waits for; "" when it waits no more."""
 
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=@:-]|^\.+|\.+$")
@@ -75,7 +66,6 @@ class Run:
         """Shows a line to the person who waits, if anybody does."""
         self.is_live = True
         """True if a selected clause asks the target. Files and variables are no target."""
-        self.graph: Graph | None = None
         self.seen: dict[tuple[Node, ...], tuple[list[dict[str, Any]], list[str]]] = {}
         """What the record says of a clause's facts, kept because many clauses have the same facts."""
         self.unwritten: list[str] = []
@@ -87,6 +77,7 @@ class Run:
         self._stopped: Trouble | None = None
         self._lock = threading.RLock()
         self._endings: list[Callable[[], None]] = []
+        self.graph = self.begin(Facts({}, self.axes.names))
         if self._target is not None:
             redactor().learn(self._target.secrets())
 
@@ -173,21 +164,17 @@ class Run:
         )
         return self.graph
 
-    def listen(self, live: Listener) -> None:
+    def listen(self, live: Live) -> None:
         """Show to the person who waits what the run waits for, and the news of long facts."""
         self.progress = live.news
-        if self.graph is not None:
-            self.graph.waits = live.waits
+        self.graph.waits = live.waits
 
     def needs_target(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> bool:
         """Tell whether one of these facts needs the target, directly or through other facts."""
-        known = self.graph.facts.closure(*(name for name, _ in wanted)) if self.graph is not None else {}
-        return any("target" in fact.needs for fact in known.values())
+        return any("target" in fact.needs for fact in self.graph.facts.closure(*(name for name, _ in wanted)).values())
 
     def observe(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> None:
         """Begin to observe these facts. Start the lab before, if one of them needs the target."""
-        if self.graph is None:
-            return
         wanted = list(wanted)
         if self.needs_target(wanted):
             with contextlib.suppress(ProbeError):  # Each fact that needs the target raises it again.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +22,6 @@ from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports import claims, github, monitoring, pages, places, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.run import Run, new_id
-from pytest_gf.engine.sigterm import interrupt_on_sigterm
 from pytest_gf.engine.verdict import Exit, Verdict
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class ContractSession:
         self.run = Run(settings, worker["gf_run"] if worker is not None else new_id())
         self.rows: dict[str, Row] = {}
         self.record: Record | None = None
-        self.facts = Facts({}, self.run.axes.names)
+        self.facts = self.run.graph.facts
         self._folders: dict[Path, Folder] = {}
         self._broken: list[str] = []
         self._whole: dict[str, Any] | None = None
@@ -61,7 +63,7 @@ class ContractSession:
         self.every: list[pytest.Item] = []
         self._endings: list[str] = []
         self._allure: AllureHooks | None = None
-        self._undo = output_redaction.redact_outputs(config.trace.root)
+        self._undo: list[Callable[[], object]] = [*output_redaction.redact_outputs(config.trace.root)]
         option = config.option
         self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan or instead)
         if not self.looks_only:
@@ -114,10 +116,9 @@ class ContractSession:
                 self.run.listen(terminal.voice(reporter))
                 reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
 
-    def after_collection(self) -> list[str]:
-        reporter = pytest_state.terminal(self.config)
-        shown = self.rows and not self.config.option.gf_explain
-        return terminal.banner(self.run, reporter) if shown and reporter is not None else []
+    def banner(self) -> list[str]:
+        reporter = pytest_state.terminal(self.config) if self.rows and not self.config.option.gf_explain else None
+        return terminal.banner(self.run, reporter) if reporter is not None else []
 
     def scheduler(self, config: pytest.Config, log: Any) -> Any:
         """Return xdist's scheduler for a run that judges clauses; None lets xdist choose."""
@@ -259,8 +260,7 @@ class ContractSession:
     def finish(self, session: pytest.Session) -> None:
         """Delete what the run made. Give every row its verdict, and the run its exit code, before pytest reports."""
         self.tidy()
-        if self.run.graph is not None:
-            self.run.graph.write()
+        self.run.graph.write()
         if self.is_worker:
             self.config.workeroutput |= {"gf_left": self.left, "gf_unwritten": self.run.unwritten}  # type: ignore[attr-defined]  # xdist's.
         if self._lacking and self.run.settings.strict:
@@ -373,3 +373,20 @@ class ContractSession:
 def _properties(row: Row) -> list[tuple[str, object]]:
     """Return what JUnit shows of a row beside its verdict."""
     return [("clause", row.clause), ("statements", " ".join(row.statements))]
+
+
+def interrupt_on_sigterm() -> Callable[[], object]:
+    """Let SIGTERM end a run as Ctrl-C does, if nobody else handles it. Return how to undo that.
+
+    What the run made on the target is deleted then, and every row has its verdict.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        return lambda: None
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Once is enough: the run is ending.
+        raise KeyboardInterrupt("SIGTERM")
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+    return partial(signal.signal, signal.SIGTERM, signal.SIG_DFL)

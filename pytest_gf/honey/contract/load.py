@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_gf.engine.contract import Disclaimer, Reminder, Statement, Together, Waiver
 from pytest_gf.engine.house import BadInput
 from pytest_gf.engine.target import meant_key, parse_toml
 from pytest_gf.honey.contract.model import (
@@ -19,16 +20,11 @@ from pytest_gf.honey.contract.model import (
     Bucket,
     Cluster,
     Contract,
-    Disclaimer,
     InventoryRules,
     Limit,
-    Reminder,
     Scratch,
     Stack,
-    Statement,
     StateRules,
-    Together,
-    Waiver,
     Workload,
 )
 from pytest_gf.honey.contract.repository import Repository, refused
