@@ -107,11 +107,6 @@ class Folder:
     facts: Mapping[str, Fact]
     wrong: str = ""
 
-    def check(self) -> None:
-        """Raise `pytest.UsageError` where the facts can't be read."""
-        if self.wrong:
-            raise pytest.UsageError(self.wrong)
-
 
 class Facts:
     """All facts of a run, by name. ``axes`` are the House's axes, in order."""
@@ -232,5 +227,4 @@ def _fixture(name: str, facts: Facts, graph: Callable[[], Any]) -> Any:
     observe.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     observe.__name__ = name
     observe.__doc__ = facts.facts[name].function.__doc__
-    setattr(observe, ATTRIBUTE, facts.facts[name])
     return pytest.fixture(observe)

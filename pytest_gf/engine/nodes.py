@@ -85,7 +85,7 @@ class Node:
     def begin(self) -> None:
         """Note that its observation begins now."""
         self.started, self.began = time.monotonic(), time.time()
-        self.evidence = evidence.Evidence(self.key[0], self.params)
+        self.evidence = evidence.Evidence()
 
     @property
     def asked_last(self) -> str:

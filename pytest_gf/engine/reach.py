@@ -202,14 +202,16 @@ class Look:
 
     def _secured(self, connection: socket.socket) -> tuple[socket.socket, str]:
         """Return the connection after TLS's handshake, and how long the certificate is good."""
-        if self.endpoint.unchecked:
-            return _unchecked().wrap_socket(connection, server_hostname=self.host), "TLS unchecked, as the target says"
         import certifi
 
-        authorities = self.endpoint.ca_file or certifi.where()  # As the probes check.
         try:
-            checked = ssl.create_default_context(cafile=authorities)
-            secured = checked.wrap_socket(connection, server_hostname=self.host)
+            authorities = (
+                None if self.endpoint.unchecked else self.endpoint.ca_file or certifi.where()
+            )  # As the probes.
+            context = ssl.create_default_context(cafile=authorities)
+            if self.endpoint.unchecked:
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            secured = context.wrap_socket(connection, server_hostname=self.host)
         except ssl.SSLCertVerificationError as wrong:
             raise Wrong("TLS", *self._why(wrong)) from None
         except OSError as wrong:
@@ -217,6 +219,8 @@ class Look:
             raise Wrong(
                 "TLS", f"no handshake ({problem})", "does this port speak TLS? does a proxy stand before it?"
             ) from None
+        if self.endpoint.unchecked:
+            return secured, "TLS unchecked, as the target says"
         ends = ssl.cert_time_to_seconds(str((secured.getpeercert() or {})["notAfter"]))
         return secured, f"TLS good until {_days(ends)}"
 
@@ -238,12 +242,8 @@ class Look:
         from cryptography import x509
 
         try:
-            address = (self.host, self.port)
-            with (
-                socket.create_connection(address, timeout=self.seconds) as plain,
-                _unchecked().wrap_socket(plain, server_hostname=self.host) as secured,
-            ):
-                read = x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
+            pem = ssl.get_server_certificate((self.host, self.port), timeout=self.seconds)
+            read = x509.load_pem_x509_certificate(pem.encode())
         except (OSError, ValueError):
             return "", (), False
         try:
@@ -302,9 +302,3 @@ def _days(ends: float) -> str:
     left = int((ends - time.time()) // DAY)
     far = f"{left} days: renew it" if 0 <= left < SOON else f"{left} days" if left >= 0 else f"{-left} days ago"
     return f"{datetime.datetime.fromtimestamp(ends, datetime.UTC):%Y-%m-%d} ({far})"
-
-
-def _unchecked() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context

@@ -83,7 +83,8 @@ class ContractSession:
         """Add a folder of facts, once. A fact takes the place of an earlier one of its name."""
         if folder.path in self._folders:
             return
-        folder.check()
+        if folder.wrong:
+            raise pytest.UsageError(folder.wrong)
         self._folders[folder.path] = folder
         self.facts = Facts({**self.facts.facts, **folder.facts}, self.run.axes.names)
         self.run.begin(self.facts)
@@ -173,13 +174,9 @@ class ContractSession:
         """Give a red clause its text, and strike secrets out of whatever pytest made, before any other plugin sees it."""
         row = self.rows.get(item.nodeid)
         if row is not None and report.failed:
-            text = judging.failure_text(item, call, row, self.run)
-            if text is not None:
-                report.longrepr = text
-        if report.longrepr is not None:
-            report.longrepr = output_redaction.redact_within(report.longrepr)
-        if report.sections:
-            report.sections = output_redaction.redact_within(report.sections)
+            report.longrepr = judging.failure_text(item, call, row, self.run) or report.longrepr
+        report.longrepr = output_redaction.redact_within(report.longrepr)
+        report.sections = output_redaction.redact_within(report.sections)
 
     def judge(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Put a clause's verdict for this phase on its report, on which it travels to the process that reports."""
@@ -215,7 +212,7 @@ class ContractSession:
     @contextlib.contextmanager
     def reporting(self, report: pytest.TestReport) -> Iterator[None]:
         """Let pytest's plugins report a phase, then write it into the record. After the last phase, settle the clause."""
-        if self.is_worker or self.looks_only or report.nodeid not in self.rows:
+        if self.record is None or report.nodeid not in self.rows:
             self._plain_failures += report.failed
             yield
             return
@@ -228,22 +225,19 @@ class ContractSession:
         finally:
             self._reporting_phase = False
             report.when = when
-            self._note(report, account)
+            self._note(self.record, report, account)
 
-    def _note(self, report: pytest.TestReport, account: dict[str, Any] | None) -> None:
-        if self.record is None:
-            return
-        crashed = str(report.when) == "???"  # xdist names the row that a crashed worker judged, or had just settled.
-        if crashed:
+    def _note(self, record: Record, report: pytest.TestReport, account: dict[str, Any] | None) -> None:
+        if str(report.when) == "???":  # xdist names the row that a crashed worker judged, or had just settled.
             account = empty_account(Verdict.ERROR, CRASHED, "run it again; if it crashes again, run it without -n")
-        elif report.nodeid in self.record.verdicts:
-            return
-        self.record.phase(report.nodeid, account, report)
-        if crashed or report.when == "teardown":
-            self.config.hook.pytest_gf_verdict(verdict=self.record.close(report.nodeid))
-        if crashed and account is not None:
+            record.phase(report.nodeid, account, report)
+            self.config.hook.pytest_gf_verdict(verdict=record.close(report.nodeid))
             self._write_unseen(report.nodeid, account, ran=True)
             self._end(report, account)
+        elif report.nodeid not in record.verdicts:
+            record.phase(report.nodeid, account, report)
+            if report.when == "teardown":
+                self.config.hook.pytest_gf_verdict(verdict=record.close(report.nodeid))
 
     def show(self, verdict: dict[str, Any]) -> None:
         """Write the line of a row that has its verdict. With -q pytest writes a letter instead."""
