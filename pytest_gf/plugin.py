@@ -9,7 +9,7 @@ import pytest
 
 from pytest_gf.engine import commands, hookspecs, options, output_redaction
 from pytest_gf.engine.catalog import select
-from pytest_gf.engine.clauses import clause_of
+from pytest_gf.engine.clauses import clause_of, clauses_among
 from pytest_gf.engine.facts import FOLDER
 from pytest_gf.engine.load_errors import nothing_selected
 from pytest_gf.engine.reports import terminal
@@ -81,11 +81,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if SESSION in config.stash:
         select(config, items, config.stash[SESSION].run)
-    clauses = [clause for item in items if (clause := clause_of(item))]
-    if clauses and SESSION not in config.stash:
-        where = clauses[0].function.__code__.co_filename
+        return
+    for _, clause in clauses_among(items):
         raise pytest.UsageError(
-            f"{where} holds clauses, and its folder is not in gf_suites: add it to gf_suites in pytest's ini file, or to a House"
+            f"{clause.function.__code__.co_filename} holds clauses, and its folder is not in gf_suites: "
+            "add it to gf_suites in pytest's ini file, or to a House"
         )
 
 

@@ -119,11 +119,9 @@ class _Explainer:
             dict.fromkeys(kind for name in self.collection.judged(clause) for kind in kinds_of(facts.returns(name)))
         )
 
-    def _proved_by(self, clause: Clause) -> Iterator[tuple[str, str]]:
-        seen: dict[tuple[str, str], None] = {}
-        for statement, rows in proving([clause], self.run.axes).items():
-            seen.update({(statement, how): None for _, how in rows})
-        yield from seen
+    def _proved_by(self, clause: Clause) -> Iterable[tuple[str, str]]:
+        proofs = proving([clause], self.run.axes)
+        return dict.fromkeys((statement, how) for statement, rows in proofs.items() for _, how in rows)
 
     def _needs(self, clause: Clause) -> Iterator[str]:
         house, facts = self.run.house, self.collection.behind(clause).values()

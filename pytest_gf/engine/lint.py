@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from pytest_gf.engine.clauses import LONGEST_TITLE, Clause, clause_of, title_fields
+from pytest_gf.engine.clauses import LONGEST_TITLE, Clause, clauses_among, title_fields
 from pytest_gf.engine.facts import GIVENS, Fact, Facts
 from pytest_gf.engine.load_errors import marker_names
 from pytest_gf.engine.redaction import redactor
@@ -51,19 +51,17 @@ def lint(items: Sequence[pytest.Item], facts: Facts, settings: Settings) -> list
     lines = [line for collected in clauses.values() for line in _lint_clause(collected, facts, settings, known)]
     lines += _lint_ids([collected.clause for collected in clauses.values()])
     lines += lint_facts(facts, settings.house.guard, settings.house.allows)
-    ours = (item.nodeid for item in items if clause_of(item) is not None)
+    ours = (item.nodeid for item, _ in clauses_among(items))
     return [*lines, *([_NOT_SHOWN] if any(map(redactor().shows, ours)) else [])]
 
 
 def _clauses(items: Sequence[pytest.Item]) -> dict[Callable[..., None], _Collected]:
     clauses: dict[Callable[..., None], _Collected] = {}
-    for item in items:
-        clause = clause_of(item)
-        if clause is not None:
-            collected = clauses.setdefault(clause.function, _Collected(clause))
-            collected.markers |= {mark.name for mark in item.iter_markers()}
-            collected.fixtures |= set(getattr(item, "_fixtureinfo").name2fixturedefs)  # noqa: B009  # Private, and mypy says so.
-            collected.fixtures |= set(getattr(getattr(item, "callspec", None), "params", ()))
+    for item, clause in clauses_among(items):
+        collected = clauses.setdefault(clause.function, _Collected(clause))
+        collected.markers |= {mark.name for mark in item.iter_markers()}
+        collected.fixtures |= set(getattr(item, "_fixtureinfo").name2fixturedefs)  # noqa: B009  # Private, and mypy says so.
+        collected.fixtures |= set(getattr(getattr(item, "callspec", None), "params", ()))
     return clauses
 
 
