@@ -9,9 +9,10 @@ import pytest
 
 from pytest_gf.engine import commands, hookspecs, options, output_redaction
 from pytest_gf.engine.catalog import select
-from pytest_gf.engine.clauses import clause_of
+from pytest_gf.engine.clauses import clause_of, clauses_among
 from pytest_gf.engine.facts import FOLDER
-from pytest_gf.engine.nothing import nothing_selected
+from pytest_gf.engine.load_errors import nothing_selected
+from pytest_gf.engine.reports import terminal
 from pytest_gf.engine.session import SESSION, ContractSession
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 NO_NEWS = "ignore:SOCKS support in urllib3"
 """A warning that the import of requests causes. requests silences it, but pytest undoes that if a test begins meanwhile: facts
 import their clients in threads. Where warnings are errors, all facts of the cluster would be errors."""
+MOMENT = 0.5
+"""Seconds that an interrupted run spends on each thing that it made."""
 Result = TypeVar("Result")
 Wrapper: TypeAlias = Generator[None, Result, Result]
 
@@ -61,8 +64,6 @@ def pytest_configure(config: pytest.Config) -> None:
     session = ContractSession(config, settings)
     config.stash[SESSION] = session
     config.pluginmanager.register(Hooks(session), "gf")
-    if config.pluginmanager.hasplugin("xdist"):
-        config.pluginmanager.register(XdistHooks(session), "gf-xdist")
     session.load_facts()
 
 
@@ -79,19 +80,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)  # Before pytest selects by -m.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if SESSION in config.stash:
-        session = config.stash[SESSION]
-        select(config, items, session.facts, session.run)
-    clauses = [clause for item in items if (clause := clause_of(item))]
-    if clauses and SESSION not in config.stash:
-        where = clauses[0].function.__code__.co_filename
+        select(config, items, config.stash[SESSION].run)
+        return
+    for _, clause in clauses_among(items):
         raise pytest.UsageError(
-            f"{where} holds clauses, and its folder is not in gf_suites: add it to gf_suites in pytest's ini file, or to a House"
+            f"{clause.function.__code__.co_filename} holds clauses, and its folder is not in gf_suites: "
+            "add it to gf_suites in pytest's ini file, or to a House"
         )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-        line = nothing_selected(config, collected="deselected" in terminalreporter.stats)
+        collected = "deselected" in terminalreporter.stats
+        line = nothing_selected(config, ours=options.HOUSE in config.stash, collected=collected)
         terminalreporter.write(f"{line}\n" if line else "")
 
 
@@ -101,19 +102,16 @@ class Hooks:
     def __init__(self, session: ContractSession) -> None:
         self.session = session
 
-    @pytest.hookimpl
     def pytest_plugin_registered(self, plugin: object) -> None:
         folder = getattr(plugin, FOLDER, None)
         if folder is not None:
             self.session.add_facts(folder)
 
-    @pytest.hookimpl
     def pytest_report_header(self) -> list[str]:
-        return self.session.header()
+        return terminal.header(self.session.run)
 
-    @pytest.hookimpl
     def pytest_report_collectionfinish(self) -> list[str]:
-        return self.session.after_collection()
+        return self.session.banner()
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Wrapper[pytest.CollectReport]:
@@ -121,7 +119,6 @@ class Hooks:
         self.session.clean_collect_report(report, collector)
         return report
 
-    @pytest.hookimpl
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         self.session.add_keywords(item)
 
@@ -137,11 +134,8 @@ class Hooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Wrapper[object]:
-        self.session.before(item)
-        try:
+        with self.session.judging(item):
             return (yield)
-        finally:
-            self.session.after(item)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Wrapper[None]:
@@ -166,29 +160,23 @@ class Hooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Wrapper[None]:
-        when = self.session.begin_report(report)
-        try:
+        with self.session.reporting(report):
             yield
-        finally:
-            self.session.end_report(report, when)
 
-    @pytest.hookimpl
     def pytest_gf_verdict(self, verdict: dict[str, Any]) -> None:
         self.session.show(verdict)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_warning_recorded(self, warning_message: Any) -> None:
-        self.session.clean_warning(warning_message)
+        warning_message.message = output_redaction.redact_warning(warning_message.message)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excrepr: object) -> None:
         output_redaction.redact_within(excrepr)
 
-    @pytest.hookimpl
     def pytest_keyboard_interrupt(self) -> None:
-        self.session.interrupted()
+        self.session.tidy(MOMENT)
 
-    @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         self.session.write_ending(terminalreporter)
 
@@ -204,16 +192,10 @@ class Hooks:
             yield
         self.session.finished(session)
 
-    @pytest.hookimpl
     def pytest_unconfigure(self) -> None:
         self.session.close()
 
-
-class XdistHooks:
-    """The hooks of a contract run that only xdist calls."""
-
-    def __init__(self, session: ContractSession) -> None:
-        self.session = session
+    # Under xdist
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool | None:

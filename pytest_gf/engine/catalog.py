@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_gf.engine.clauses import Row, clause_of, row_of
+from pytest_gf.engine.clauses import Clause, Row, clauses_among, row_of
 from pytest_gf.engine.house import Candidate
 from pytest_gf.engine.pytest_state import parameter_names
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pytest_gf.engine.run import Run
 
 
-def select(config: pytest.Config, items: list[pytest.Item], facts: Facts, run: Run) -> None:
+def select(config: pytest.Config, items: list[pytest.Item], run: Run) -> None:
     """Give rows the markers of the selections that take them. Deselect the clauses over an axis that has no values."""
     empty = {axis for axis in run.axes.names if not run.axes.values(axis)}
-    clauses = [item for item in items if clause_of(item) is not None]
-    left_out = [item for item in clauses if empty & set(params_of(item))]
-    for item in clauses:
-        candidate = _candidate(item, facts)
+    clauses = list(clauses_among(items))
+    left_out = [item for item, _ in clauses if empty & set(params_of(item))]
+    for item, clause in clauses:
+        candidate = _candidate(item, clause, run.graph.facts)
         for selection in run.house.selections:
             if item not in left_out and selection.takes(candidate, run):
                 item.add_marker(selection.marker)
@@ -36,12 +36,10 @@ def select(config: pytest.Config, items: list[pytest.Item], facts: Facts, run: R
 def rows_of(items: Iterable[pytest.Item], settings: Settings) -> dict[str, Row]:
     """Return the row of each item that is a clause, by node id, in the order of collection."""
     rows: dict[str, Row] = {}
-    for item in items:
-        clause = clause_of(item)
-        if clause is not None:
-            row = row_of(clause, params_of(item), settings.axes)
-            note = settings.note(tuple(row.params))
-            rows[item.nodeid] = replace(row, title=f"{row.title} ({note})") if note else row
+    for item, clause in clauses_among(items):
+        row = row_of(clause, params_of(item), settings.axes)
+        note = settings.note(tuple(row.params))
+        rows[item.nodeid] = replace(row, title=f"{row.title} ({note})") if note else row
     return rows
 
 
@@ -51,9 +49,8 @@ def params_of(item: pytest.Item) -> dict[str, str]:
     return {name: str(value) for name, value in callspec.params.items()} if callspec else {}
 
 
-def _candidate(item: pytest.Item, facts: Facts) -> Candidate:
+def _candidate(item: pytest.Item, clause: Clause, facts: Facts) -> Candidate:
     known = [name for name in parameter_names(item) if name in facts.facts]
-    changes = any(fact.changes for name in known for fact in facts.closure(name).values())
-    clause = clause_of(item)
+    changes = any(fact.changes for fact in facts.closure(*known).values())
     markers = frozenset(mark.name for mark in item.iter_markers())
-    return Candidate(markers, params_of(item), changes, clause.id if clause is not None else "")
+    return Candidate(markers, params_of(item), changes, clause.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -75,6 +75,11 @@ def clause_of(test: object) -> Clause | None:
     """Return the clause of a test function, or of an item that pytest made of one. None for any other test."""
     mark = getattr(getattr(test, "function", test), ATTRIBUTE, None)
     return mark if isinstance(mark, Clause) else None
+
+
+def clauses_among(items: Iterable[pytest.Item]) -> Iterator[tuple[pytest.Item, Clause]]:
+    """Yield the items that are clauses, each with its clause."""
+    return ((item, clause) for item in items if (clause := clause_of(item)) is not None)
 
 
 def row_of(clause: Clause, params: Mapping[str, str], axes: Axes) -> Row:

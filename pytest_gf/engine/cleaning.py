@@ -14,7 +14,6 @@ from pytest_gf.engine.ledger import Left, Thing
 from pytest_gf.engine.redaction import redact
 
 if TYPE_CHECKING:
-    from pytest_gf.engine.house import Remove
     from pytest_gf.engine.options import Settings
     from pytest_gf.engine.target import Target
 
@@ -31,15 +30,9 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
             yield f"{left.parent.name}: still running, so its things stay", False
             continue
         yield from ((redact(f"{left.run}: {problem}"), True) for problem in left.problems)
-        yield from (
-            (
-                redact(
-                    f"{left.run}: {thing.kind} {thing.name} stays: it was left on purpose, and nothing here deletes it"
-                ),
-                False,
-            )
-            for thing in left.stays
-        )
+        for thing in left.stays:
+            stays = f"{thing.kind} {thing.name} stays: it was left on purpose, and nothing here deletes it"
+            yield redact(f"{left.run}: {stays}"), False
         if not left.things:
             continue
         if settings.target is None and "folder" in left.where:
@@ -48,10 +41,7 @@ def clean(settings: Settings) -> Iterator[tuple[str, bool]]:
             yield from _clean_on(settings.target, left, settings)
         else:
             where = left.where.get("target", "an unknown target")
-            yield (
-                f"{left.path.parent.name}: left {len(left.things)} things on {where}: run --gf-clean with that target",
-                True,
-            )
+            yield f"{left.run}: left {len(left.things)} things on {where}: run --gf-clean with that target", True
     if not any_left:
         yield f"nothing is left: no open ledger below {settings.reports}", False
 
@@ -70,7 +60,7 @@ def _clean_lab(left: Left, settings: Settings) -> Iterator[tuple[str, bool]]:
     if not folder.is_dir():
         for thing in left.things:
             ledgers.settle(left, thing)
-        yield f"{left.path.parent.name}: its lab's folder is gone, and all in it", False
+        yield f"{left.run}: its lab's folder is gone, and all in it", False
         return
     with importlib.import_module(settings.house.lab).Lab.start(folder, contract=settings.contract_file) as lab:
         target = targets.load(settings.house, lab.target_file, environment=lab.environment)
@@ -79,18 +69,12 @@ def _clean_lab(left: Left, settings: Settings) -> Iterator[tuple[str, bool]]:
 
 def _clean_on(target: Target, left: Left, settings: Settings) -> Iterator[tuple[str, bool]]:
     if settings.house.removers is None:
-        yield f"{left.path.parent.name}: the House has nothing that removes what is left", True
+        yield f"{left.run}: the House has nothing that removes what is left", True
         return
-    with settings.house.removers(target, settings.deadline, settings.contract) as remove:
-        yield from _clean_run(left, remove)
-
-
-def _clean_run(left: Left, remove: Remove) -> Iterator[tuple[str, bool]]:
-    run = left.path.parent.name
     gone: list[Thing] = []
-    lines = list(remove(left.things, gone.append))
-    for thing in gone:
-        ledgers.settle(left, thing)
-    yield from ((f"{run}: {line}", True) for line in lines)
-    for thing in gone:
-        yield f"{run}: {thing.kind} {thing.name} is gone", False
+    with settings.house.removers(target, settings.deadline, settings.contract) as remove:
+        lines = list(remove(left.things, gone.append))
+        for thing in gone:
+            ledgers.settle(left, thing)
+        yield from ((f"{left.run}: {line}", True) for line in lines)
+        yield from ((f"{left.run}: {thing.kind} {thing.name} is gone", False) for thing in gone)

@@ -49,7 +49,7 @@ class Collection:
 
     def behind(self, clause: Clause) -> dict[str, Fact]:
         """Return all facts that a clause needs, directly or through other facts."""
-        return {name: fact for need in self.judged(clause) for name, fact in self.facts.closure(need).items()}
+        return self.facts.closure(*self.judged(clause))
 
     def axes_of(self, clause: Clause) -> list[str]:
         """Return the axes over which a clause has rows."""

@@ -34,12 +34,10 @@ def clean(config: pytest.Config) -> int:
     """Delete what killed runs left on the target. Exit with 1 if something is left. Raises `pytest.UsageError`."""
     lab = importlib.import_module(config.stash[options.HOUSE].whole().lab)
     failed = False
-    try:
+    with options.refused(BadInput, lab.LabError, ProbeError, OSError):
         for line, failure in cleaning.clean(options.read(config)):
             failed = failed or failure
             _say(line)
-    except (BadInput, lab.LabError, ProbeError, OSError) as wrong:
-        raise pytest.UsageError(str(wrong)) from None
     return pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK
 
 
@@ -53,10 +51,8 @@ def plan_or_explanation(contract: ContractSession, items: Iterable[pytest.Item])
     """Return the explanation or the plan, or None if neither is asked for. Raises `pytest.UsageError` for an unknown name."""
     option, run = contract.config.option, contract.run
     if option.gf_explain is not None:
-        try:
+        with options.refused(BadInput):
             explanation = explain(option.gf_explain, Collection.of(contract.every, contract.facts), run)
-        except BadInput as wrong:
-            raise pytest.UsageError(str(wrong)) from None
         return [(line, False) for line in explanation]
     if option.gf_plan and contract.rows:
         rows = {row.name: list(contract.wanted([item])) for item in items if (row := contract.rows.get(item.nodeid))}

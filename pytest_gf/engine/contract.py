@@ -1,92 +1,71 @@
-"""What the engine reads of a contract. Facts and clauses know their own contract's type."""
+"""What the engine reads of a contract. A House's contract has more, which its facts and clauses know."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+
+import msgspec
 
 
-class Statement(Protocol):
-    """One checkable sentence of a contract."""
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """One checkable sentence of the contract. ``how``: what can show it (see statements.toml)."""
 
-    @property
-    def id(self) -> str: ...
-    @property
-    def how(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def section(self) -> str: ...
+    id: str
+    how: str
+    text: str
+    section: str
 
 
-class Claim(Protocol):
-    """One thing that a green run does not prove, with the statements that say so."""
+class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Clauses that are known to be red until a ticket closes: why, until when (an instant), and what closes it."""
 
-    @property
-    def text(self) -> str: ...
-    @property
-    def statements(self) -> tuple[str, ...]: ...
-
-
-class Together(Protocol):
-    """Statements, separated by spaces, that only all these clauses together prove whole."""
-
-    @property
-    def statements(self) -> str: ...
-    @property
-    def clauses(self) -> tuple[str, ...]: ...
+    clauses: tuple[str, ...]
+    ticket: str
+    reason: str
+    review: datetime
+    closes: str
 
 
-class Reminder(Protocol):
-    """A text that every report shows where one of these clauses is red, and the statements that it comes from."""
+class Disclaimer(msgspec.Struct, frozen=True):
+    """One thing that a green run doesn't prove, with the statements that say so."""
 
-    @property
-    def statements(self) -> str: ...
-    @property
-    def clauses(self) -> tuple[str, ...]: ...
-    @property
-    def text(self) -> str: ...
+    text: str
+    statements: tuple[str, ...]
 
 
-class Waiver(Protocol):
-    """Clauses that are known to be red until a ticket closes."""
+class Together(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Statements (ids, separated by spaces) that clauses show whole together: ids, or single rows such as ``a.b[value]``."""
 
-    @property
-    def clauses(self) -> tuple[str, ...]: ...
-    @property
-    def ticket(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def review(self) -> datetime: ...
-    @property
-    def closes(self) -> str: ...
+    statements: str
+    clauses: tuple[str, ...]
 
 
-class Contract(Protocol):
-    """What is promised, as far as the engine reads it; facts know their own contract's type.
+class Reminder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What every report says where one of these clauses is red, and the statements that say so."""
 
-    ``sections`` has the titles of the statements' sections. ``readiness`` names the clauses whose red no waiver covers.
-    ``renamed`` tells which old names stand in a text.
-    """
+    statements: str
+    clauses: tuple[str, ...]
+    text: str
+
+
+class Contract(msgspec.Struct, frozen=True, kw_only=True):
+    """What is promised, as far as the engine reads it. ``sections`` has the titles of the statements' sections."""
+
+    name: str
+    statements: Mapping[str, Statement]
+    sections: Mapping[str, str] = {}
+    tickets: Mapping[str, str]
+    does_not_prove: tuple[Disclaimer, ...]
+    waivers: tuple[Waiver, ...] = ()
+    together: tuple[Together, ...] = ()
+    reminders: tuple[Reminder, ...] = ()
 
     @property
-    def name(self) -> str: ...
-    @property
-    def statements(self) -> Mapping[str, Statement]: ...
-    @property
-    def sections(self) -> Mapping[str, str]: ...
-    @property
-    def tickets(self) -> Mapping[str, str]: ...
-    @property
-    def does_not_prove(self) -> tuple[Claim, ...]: ...
-    @property
-    def waivers(self) -> tuple[Waiver, ...]: ...
-    @property
-    def together(self) -> tuple[Together, ...]: ...
-    @property
-    def reminders(self) -> tuple[Reminder, ...]: ...
-    @property
-    def readiness(self) -> tuple[str, ...]: ...
-    def renamed(self, text: str) -> str: ...
+    def readiness(self) -> tuple[str, ...]:
+        """The clauses whose red no waiver covers."""
+        return ()
+
+    def renamed(self, text: str) -> str:  # noqa: ARG002  # A contract that renamed nothing finds nothing in it.
+        """Return which old names stand in a text, with today's; "" where there is none."""
+        return ""

@@ -6,7 +6,6 @@ import contextvars
 import datetime
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +22,6 @@ _current: contextvars.ContextVar[Evidence | None] = contextvars.ContextVar("gf_e
 class Evidence:
     """The exchanges of one fact, in the order in which they ended."""
 
-    fact: str
-    params: Mapping[str, str]
     exchanges: list[dict[str, Any]] = field(default_factory=list)
     left_out: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

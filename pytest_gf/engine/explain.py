@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import functools
 import importlib
+import inspect
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.engine.cause_kinds import kinds_of
 from pytest_gf.engine.clauses import Clause
 from pytest_gf.engine.collection import Collection, proving, says
 from pytest_gf.engine.house import BadInput
@@ -116,11 +119,9 @@ class _Explainer:
             dict.fromkeys(kind for name in self.collection.judged(clause) for kind in kinds_of(facts.returns(name)))
         )
 
-    def _proved_by(self, clause: Clause) -> Iterator[tuple[str, str]]:
-        seen: dict[tuple[str, str], None] = {}
-        for statement, rows in proving([clause], self.run.axes).items():
-            seen.update({(statement, how): None for _, how in rows})
-        yield from seen
+    def _proved_by(self, clause: Clause) -> Iterable[tuple[str, str]]:
+        proofs = proving([clause], self.run.axes)
+        return dict.fromkeys((statement, how) for statement, rows in proofs.items() for _, how in rows)
 
     def _needs(self, clause: Clause) -> Iterator[str]:
         house, facts = self.run.house, self.collection.behind(clause).values()
@@ -155,3 +156,51 @@ def _line(label: str, text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False) or [
         first.rstrip()
     ]
+
+
+def kinds(source: str) -> Iterator[str]:
+    """Yield the kind of each cause that a source makes, "" where the kind is no literal word."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Cause":
+            yield from _words(node.args[0]) if node.args else ("",)
+
+
+def _words(kind: ast.expr) -> Iterator[str]:
+    """Yield the word that this is, or the words between which it chooses."""
+    if isinstance(kind, ast.IfExp):
+        yield from (*_words(kind.body), *_words(kind.orelse))
+    else:
+        yield kind.value if isinstance(kind, ast.Constant) and isinstance(kind.value, str) else ""
+
+
+def kinds_of(value: Any) -> tuple[str, ...]:
+    """Return the kinds that values of this type may name, also through functions and types of its package that it uses."""
+    package = str(getattr(value, "__module__", "")).rpartition(".")[0]
+    named: dict[str, None] = {}
+    seen: set[Any] = set()
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        if current not in seen:
+            seen.add(current)
+            own, used = _of(current, package)
+            named.update(dict.fromkeys(own))
+            pending += used
+    return tuple(named)
+
+
+@functools.cache
+def _of(value: Any, package: str) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    """Return the kinds in the source of a class or a function, and the classes and functions of a package that it uses."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(value)))
+    except (OSError, TypeError):
+        return (), ()
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    known = vars(sys.modules[value.__module__])
+    used = [
+        known[name] for name in sorted(names) if inspect.isclass(known.get(name)) or inspect.isfunction(known.get(name))
+    ]
+    used += value.__mro__[1:] if inspect.isclass(value) else []
+    ours = tuple(thing for thing in used if thing.__module__.startswith(package))
+    return tuple(filter(None, kinds(ast.unparse(tree)))), ours

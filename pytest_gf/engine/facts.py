@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import sys
 import types
@@ -16,6 +15,7 @@ import pytest
 
 from pytest_gf.engine.errors import Unproven
 from pytest_gf.engine.load_errors import line_of
+from pytest_gf.engine.loading import module_at
 
 ATTRIBUTE = "__gf_fact__"
 GIVENS = ("contract", "target", "run")
@@ -107,11 +107,6 @@ class Folder:
     facts: Mapping[str, Fact]
     wrong: str = ""
 
-    def check(self) -> None:
-        """Raise `pytest.UsageError` where the facts can't be read."""
-        if self.wrong:
-            raise pytest.UsageError(self.wrong)
-
 
 class Facts:
     """All facts of a run, by name. ``axes`` are the House's axes, in order."""
@@ -133,10 +128,10 @@ class Facts:
             self._axes[name] = tuple(axis for axis in self.axes if axis in varied)
         return self._axes[name]
 
-    def closure(self, name: str) -> dict[str, Fact]:
-        """Return the fact and all that it needs, transitively, by name."""
+    def closure(self, *names: str) -> dict[str, Fact]:
+        """Return these facts and all that they need, transitively, by name."""
         needed: dict[str, Fact] = {}
-        pending = [name]
+        pending = [*reversed(names)]
         while pending:
             current = pending.pop()
             if current in self.facts and current not in needed:
@@ -205,19 +200,7 @@ def _facts_of(module: ModuleType) -> dict[str, Fact]:
 
 def _load(path: Path) -> ModuleType:
     name = f"gf_facts_{abs(hash(path.parent.resolve())):x}.{path.stem}"
-    if name in sys.modules:  # A conftest names the folder that the House names too.
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise pytest.UsageError(f"{path}: cannot be imported as a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and get_type_hints look a function's module up here.
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
+    return sys.modules.get(name) or module_at(path, name)  # A conftest names the folder that the House names too.
 
 
 def _fact(name: str, function: Callable[..., Any]) -> Fact:
@@ -244,5 +227,4 @@ def _fixture(name: str, facts: Facts, graph: Callable[[], Any]) -> Any:
     observe.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     observe.__name__ = name
     observe.__doc__ = facts.facts[name].function.__doc__
-    setattr(observe, ATTRIBUTE, facts.facts[name])
     return pytest.fixture(observe)

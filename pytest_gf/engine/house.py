@@ -297,6 +297,4 @@ class House:
 
 def _merged(below: Sequence[Any], above: Sequence[Any]) -> tuple[Any, ...]:
     """Return the entries of both. One of ``above`` replaces the one of ``below`` that has its name or marker."""
-    merged = {getattr(entry, "marker", None) or entry.name: entry for entry in below}
-    merged.update({getattr(entry, "marker", None) or entry.name: entry for entry in above})
-    return tuple(merged.values())
+    return tuple({getattr(entry, "marker", None) or entry.name: entry for entry in (*below, *above)}.values())

@@ -5,16 +5,16 @@ from __future__ import annotations
 import errno
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unproven
-from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.facts import UNPROVEN
 from pytest_gf.engine.options import options_of
 from pytest_gf.engine.pytest_state import parameter_names
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.run import evidence_path, outcome
+from pytest_gf.engine.run import as_data, evidence_path
 from pytest_gf.engine.trouble import Cause, Observed, failing, is_failing
 from pytest_gf.engine.verdict import Verdict, worst
 from pytest_gf.engine.visible import visible_lines
@@ -63,13 +63,14 @@ def keep_worst(properties: list[tuple[str, object]], verdict: Verdict) -> None:
 
 def account(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> dict[str, Any]:
     """Return the record's account of a clause: verdict, reason, next_step, cause, because, facts, evidence (all redacted)."""
-    reason, next_step = _why(item, call, verdict) or _broken(call, _nodes(item, row, run.graph))
+    why = _why(item, call, verdict, row, run)
     facts, evidence = _seen(item, row, run)
     return {
         "verdict": str(verdict),
-        "reason": visible_lines(redact(reason)),
-        "next_step": visible_lines(redact(next_step)),
-        **_causes(item, call, verdict, row, run),
+        "reason": visible_lines(redact(why.reason)),
+        "next_step": visible_lines(redact(why.next_step)),
+        "cause": _shown(why.cause) if why.cause is not None else None,
+        "because": [_shown(cause) for cause in why.because],
         "facts": facts,
         "evidence": evidence,
     }
@@ -80,20 +81,16 @@ def _seen(item: pytest.Item, row: Row, run: Run) -> tuple[list[dict[str, Any]], 
     direct = tuple(_direct(item, row, run.graph))
     if direct in run.seen:
         return run.seen[direct]
-    nodes = _nodes(item, row, run.graph)
+    nodes = run.graph.with_needs(*direct)
     facts = [
         {
-            "fact": node.key[0],
-            "params": node.params,
-            "outcome": outcome(node),
-            "started": instant(node.began) if node.began else None,
-            "seconds": round(node.seconds, 6),
+            **as_data(node),
             "after": waited_for.name if (waited_for := node.waited_for()) is not None else None,
             "exchanges": len(node.evidence.exchanges) + node.evidence.left_out if node.evidence is not None else 0,
         }
         for node in nodes
     ]
-    shown = facts, [evidence_path(node) for node in nodes if node.evidence is not None and node.evidence.exchanges]
+    shown = facts, [evidence_path(node) for node in nodes if node.asked_last]
     if all(node.done for node in nodes):
         run.seen[direct] = shown
     return shown
@@ -110,7 +107,7 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
     lines = [("requirement", row.title)]
     lines += [(name, run.contract.statements[name].text) for name in row.statements]
     if is_judgement(item, call.excinfo):
-        seen = [value for value in _arguments(item) if hasattr(value, "promised") and hasattr(value, "seen")]
+        seen = [value for value in _arguments(item) if isinstance(value, Observed)]
         for value in seen:
             lines += [
                 ("expected", value.promised),
@@ -127,11 +124,10 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
     else:
         return None
     lines.append(("repeat", repeat(item, row, run)))
-    nodes = _nodes(item, row, run.graph)
     lines += [
         ("evidence", str(run.shown_folder / evidence_path(node)))
-        for node in nodes
-        if node.evidence is not None and node.evidence.exchanges
+        for node in _nodes(item, row, run.graph)
+        if node.asked_last
     ]
     text = "\n".join(_labelled(label, text) for label, text in lines if text)
     return visible_lines(redact(text), most=len(text) * 2)
@@ -158,57 +154,66 @@ def repeat(item: pytest.Item, row: Row, run: Run) -> str:
     return " ".join(words)
 
 
-def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> tuple[str, str] | None:
-    """Return reason and next step of a verdict; None where something broke that is no probe's error."""
-    raised = call.excinfo.value if call.excinfo is not None else None
-    if verdict is Verdict.UNPROVEN:
-        unproven = getattr(raised, UNPROVEN, None) or Unproven(str(raised))
-        return unproven.reason, unproven.next_step
-    if verdict in {Verdict.VIOLATED, Verdict.INTERIM}:
-        judged = [value for value in _arguments(item) if getattr(value, "diagnosis", "")]
-        due = item.stash.get(EXPIRED, "")
-        if judged:
-            waived = item.get_closest_marker("xfail") if verdict is Verdict.INTERIM else None
-            seen = f"\nobserved: {judged[0].seen}" + (
-                f"\nwaived: {waived.kwargs['reason']}" if waived is not None else ""
-            )
-            step = judged[0].next_step
-            return f"{judged[0].diagnosis}{due and f'; {due}'}{seen}", f"review the waiver; {step}" if due else step
-        return _assertion(call.excinfo) if call.excinfo is not None else "", ""
-    if verdict is Verdict.HOLDS:
-        # What holds may have to be read with a note: judged earlier, say, or with something left out.
-        return "; ".join(note for argument in _arguments(item) if (note := getattr(argument, "note", ""))), ""
-    if verdict is Verdict.FIXED:
-        return (
-            "it holds, and is still waived",
-            "remove it from the waiver in the contract; what else does the waiver wait for?",
-        )
-    return (str(raised), raised.next_step) if isinstance(raised, ProbeError) else None
+@dataclass(frozen=True)
+class _Why:
+    """Why a row has its verdict, what to do, the cause, and the causes that would explain it."""
 
-
-def _causes(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> dict[str, Any]:
-    """Return the cause of a row, and the causes that would explain it. The cause of an error is what broke, and where."""
+    reason: str = ""
+    next_step: str = ""
     cause: Cause | None = None
     because: tuple[Cause, ...] = ()
+
+
+def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> _Why:
     raised = call.excinfo.value if call.excinfo is not None else None
     if verdict in {Verdict.VIOLATED, Verdict.INTERIM}:
-        troubles = (argument.trouble() for argument in _arguments(item) if isinstance(argument, Observed))
-        trouble = next((trouble for trouble in troubles if trouble is not None), None)
-        if trouble is not None:
-            cause, because = trouble.cause, trouble.because
-    elif verdict is Verdict.UNPROVEN:
-        because = getattr(getattr(raised, UNPROVEN, None), "because", ())
-    elif verdict is Verdict.FIXED:
+        return _why_red(item, call, verdict)
+    if verdict is Verdict.UNPROVEN:
+        unproven = getattr(raised, UNPROVEN, None) or Unproven(str(raised))
+        return _Why(unproven.reason, unproven.next_step, because=unproven.because)
+    if verdict is Verdict.HOLDS:
+        # What holds may have to be read with a note: judged earlier, say, or with something left out.
+        return _Why("; ".join(note for argument in _arguments(item) if (note := getattr(argument, "note", ""))))
+    if verdict is Verdict.FIXED:
         waiver = waiver_of(row, run)
         cause = Cause("still-waived", waiver.ticket) if waiver is not None else None
-    elif verdict is Verdict.ERROR and raised is not None:
-        nodes = _nodes(item, row, run.graph)
-        cause = _breakage(raised, nodes, row)
-        because = _behind(cause, _failed(raised, nodes), run)
-    return {
-        "cause": _shown(cause) if cause is not None else None,
-        "because": [_shown(explaining) for explaining in because],
-    }
+        step = "remove it from the waiver in the contract; what else does the waiver wait for?"
+        return _Why("it holds, and is still waived", step, cause)
+    return _why_broken(raised, _nodes(item, row, run.graph), row, run) if raised is not None else _Why()
+
+
+def _why_red(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> _Why:
+    """Return what the first value that does not hold says of itself. A clause without one has its assertion."""
+    troubles = ((value, value.trouble()) for value in _arguments(item) if isinstance(value, Observed))
+    value, trouble = next(((value, trouble) for value, trouble in troubles if trouble is not None), (None, None))
+    if value is None or trouble is None:
+        return _Why(_assertion(call.excinfo) if call.excinfo is not None else "")
+    due = item.stash.get(EXPIRED, "")
+    waived = item.get_closest_marker("xfail") if verdict is Verdict.INTERIM else None
+    reason = f"{trouble.says}{due and f'; {due}'}\nobserved: {value.seen}"
+    reason += f"\nwaived: {waived.kwargs['reason']}" if waived is not None else ""
+    step = f"review the waiver; {trouble.next_step}" if due else trouble.next_step
+    return _Why(reason, step, trouble.cause, trouble.because)
+
+
+def _why_broken(raised: BaseException, nodes: Sequence[Node], row: Row, run: Run) -> _Why:
+    """Return what broke, and where. This machine, a probe, an answer that was not understood, or the suite is at fault."""
+    failed = next(
+        (node for node in nodes if node.failure is raised), None
+    )  # None where the clause or pytest raised it.
+    cause = _breakage(raised, failed, row)
+    because = _behind(cause, failed, run)
+    if isinstance(raised, ProbeError):
+        return _Why(str(raised), raised.next_step, cause, because)
+    text = f"{type(raised).__name__}: {raised}"
+    if _is_of_this_machine(raised):
+        step = "make room on this machine, or let this user write there, and run again"
+    elif failed is not None and failed.asked_last:
+        text = f"observing {failed.name}: what was answered was not understood ({text})"
+        step = "the evidence holds the answer: if it is what this system should say, report it as a gap of the suite"
+    else:
+        step = "this is a fault of the suite: its traceback says where"
+    return _Why(text, step, cause, because)
 
 
 def _shown(cause: Cause) -> dict[str, str]:
@@ -224,15 +229,14 @@ def _behind(cause: Cause, failed: Node | None, run: Run) -> tuple[Cause, ...]:
     if not is_failing(cause):
         return ()
     needs = failed.needs.values() if failed is not None else ()
-    seen = tuple(explaining for need in needs for explaining in getattr(need.value, "because", ()))
+    seen = (explaining for need in needs for explaining in getattr(need.value, "because", ()))
     return (*run.house.behind(run.contract, cause.subject), *seen, *failing(cause.subject, cause.kind))
 
 
-def _breakage(raised: BaseException, nodes: Sequence[Node], row: Row) -> Cause:
+def _breakage(raised: BaseException, failed: Node | None, row: Row) -> Cause:
     """Return what broke, and where: at the system that was asked last, in the fact if it asked none, or in the row itself."""
     if _is_of_this_machine(raised):
         return Cause("this-machine")
-    failed = _failed(raised, nodes)
     system = failed.asked_last if failed is not None else ""
     where = system or (failed.key[0] if failed is not None else row.name)
     if isinstance(raised, ProbeError):
@@ -240,30 +244,8 @@ def _breakage(raised: BaseException, nodes: Sequence[Node], row: Row) -> Cause:
     return Cause(NotUnderstood.kind if system else "suite-broken", where)
 
 
-def _failed(raised: BaseException, nodes: Sequence[Node]) -> Node | None:
-    """Return the fact that raised this; None where the clause or pytest did."""
-    return next((node for node in nodes if node.failure is raised), None)
-
-
 def _is_of_this_machine(raised: BaseException) -> bool:
     return isinstance(raised, OSError) and raised.errno in _OF_THIS_MACHINE
-
-
-def _broken(call: pytest.CallInfo[None], nodes: Sequence[Node]) -> tuple[str, str]:
-    """Return reason and next step of an exception. This machine, an answer that was not understood, or the suite is at fault."""
-    if call.excinfo is None:
-        return "", ""
-    raised = call.excinfo.value
-    text = f"{type(raised).__name__}: {raised}"
-    if _is_of_this_machine(raised):
-        return text, "make room on this machine, or let this user write there, and run again"
-    failed = _failed(raised, nodes)
-    if failed is not None and failed.evidence is not None and failed.evidence.exchanges:
-        return (
-            f"observing {failed.name}: what was answered was not understood ({text})",
-            "the evidence holds the answer: if it is what this system should say, report it as a gap of the suite",
-        )
-    return text, "this is a fault of the suite: its traceback says where"
 
 
 def _assertion(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
@@ -275,20 +257,15 @@ def _arguments(item: pytest.Item) -> list[Any]:
     return [values[name] for name in parameter_names(item) if name in values]
 
 
-def _direct(item: pytest.Item, row: Row, graph: Graph | None) -> list[tuple[str, Node]]:
+def _direct(item: pytest.Item, row: Row, graph: Graph) -> list[Node]:
     """Return the facts that a clause asks for by name."""
-    if graph is None:
-        return []
-    names = [name for name in parameter_names(item) if name in graph.facts.facts]
-    nodes = [(name, graph.find(name, row.params)) for name in names]
-    return [(name, node) for name, node in nodes if node is not None]
+    nodes = (graph.find(name, row.params) for name in parameter_names(item) if name in graph.facts.facts)
+    return [node for node in nodes if node is not None]
 
 
-def _nodes(item: pytest.Item, row: Row, graph: Graph | None) -> list[Node]:
+def _nodes(item: pytest.Item, row: Row, graph: Graph) -> list[Node]:
     """Return these facts and all that they need, each once, needs first."""
-    if graph is None:
-        return []
-    return list(dict.fromkeys(node for _, direct in _direct(item, row, graph) for node in graph.with_needs(direct)))
+    return graph.with_needs(*_direct(item, row, graph))
 
 
 def _labelled(label: str, text: str) -> str:

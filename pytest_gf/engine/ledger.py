@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
+
 NAME = "ledger.jsonl"
 RECORD = "record.json"
 """What a run that ended has beside its ledger."""
@@ -181,10 +183,8 @@ def _left(path: Path, text: str, why_not: WhyNot) -> Left:
 def _entry(line: str) -> tuple[str, Thing | dict[str, str]] | None:
     """Return the entry in a line, None if there is none."""
     try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(entry, dict) or not all(isinstance(value, str) for value in entry.values()):
+        entry = msgspec.convert(json.loads(line), dict[str, str])
+    except (ValueError, RecursionError, msgspec.ValidationError):
         return None
     event = entry.pop("event", "")
     if event == "run":

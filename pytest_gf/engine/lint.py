@@ -1,4 +1,4 @@
-"""The lint at collection: what every clause must be. A mistake is one line, and nothing is run."""
+"""The lint at collection: what every clause and every fact must be. A mistake is one line, and nothing is run."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from pytest_gf.engine.clauses import LONGEST_TITLE, Clause, clause_of, title_fields
-from pytest_gf.engine.facts import Facts
-from pytest_gf.engine.lint_facts import lint_facts, where_of
+from pytest_gf.engine.clauses import LONGEST_TITLE, Clause, clauses_among, title_fields
+from pytest_gf.engine.facts import GIVENS, Fact, Facts
 from pytest_gf.engine.load_errors import marker_names
 from pytest_gf.engine.redaction import redactor
 from pytest_gf.engine.suggestion import suggestion
@@ -52,19 +51,17 @@ def lint(items: Sequence[pytest.Item], facts: Facts, settings: Settings) -> list
     lines = [line for collected in clauses.values() for line in _lint_clause(collected, facts, settings, known)]
     lines += _lint_ids([collected.clause for collected in clauses.values()])
     lines += lint_facts(facts, settings.house.guard, settings.house.allows)
-    ours = (item.nodeid for item in items if clause_of(item) is not None)
+    ours = (item.nodeid for item, _ in clauses_among(items))
     return [*lines, *([_NOT_SHOWN] if any(map(redactor().shows, ours)) else [])]
 
 
 def _clauses(items: Sequence[pytest.Item]) -> dict[Callable[..., None], _Collected]:
     clauses: dict[Callable[..., None], _Collected] = {}
-    for item in items:
-        clause = clause_of(item)
-        if clause is not None:
-            collected = clauses.setdefault(clause.function, _Collected(clause))
-            collected.markers |= {mark.name for mark in item.iter_markers()}
-            collected.fixtures |= set(getattr(item, "_fixtureinfo").name2fixturedefs)  # noqa: B009  # Private, and mypy says so.
-            collected.fixtures |= set(getattr(getattr(item, "callspec", None), "params", ()))
+    for item, clause in clauses_among(items):
+        collected = clauses.setdefault(clause.function, _Collected(clause))
+        collected.markers |= {mark.name for mark in item.iter_markers()}
+        collected.fixtures |= set(getattr(item, "_fixtureinfo").name2fixturedefs)  # noqa: B009  # Private, and mypy says so.
+        collected.fixtures |= set(getattr(getattr(item, "callspec", None), "params", ()))
     return clauses
 
 
@@ -99,14 +96,11 @@ def _lint_clause(collected: _Collected, facts: Facts, settings: Settings, marker
     if not inspect.getdoc(clause.function):
         yield f"{where}: no docstring; say in a sentence what the contract claims"
     unknown = list(_unknown_parameters(collected, facts))
-    yield from (f"{where}: {line}" for line in unknown)
-    if not unknown:  # A misspelt fact has no axes, so its title would be blamed too.
-        yield from (f"{where}: {line}" for line in _lint_title(clause, facts))
-        yield from (f"{where}: {line}" for line in _lint_statements(clause, facts, settings))
-    yield from (f"{where}: {line}" for line in _lint_markers(collected, settings.house.markers, markers))
-    yield from (f"{where}: {line}" for line in _lint_body(clause))
-    yield from (f"{where}: {line}" for line in _lint_parameters(clause, facts))
-    yield from (f"{where}: {line}" for line in _lint_truth(clause, facts))
+    # A misspelt fact has no axes, so its title would be blamed too.
+    named = () if unknown else (_lint_title(clause, facts), _lint_statements(clause, facts, settings))
+    marked = _lint_markers(collected, settings.house.markers, markers)
+    for line in itertools.chain(unknown, *named, marked, _lint_body(clause, facts), _lint_parameters(clause, facts)):
+        yield f"{where}: {line}"
 
 
 def _unknown_parameters(collected: _Collected, facts: Facts) -> Iterator[str]:
@@ -160,58 +154,42 @@ def _lint_statements(clause: Clause, facts: Facts, settings: Settings) -> Iterat
             yield f"unknown statement {number}{suggestion(number, settings.contract.statements)}"
 
 
-def _lint_body(clause: Clause) -> Iterator[str]:
+def _lint_body(clause: Clause, facts: Facts) -> Iterator[str]:
     tree = _definitions(clause.function.__code__.co_filename).get(clause.function.__name__)
     if tree is None:
         return
     lines = (tree.end_lineno or tree.lineno) - tree.lineno + 1
     if lines > LONGEST_CLAUSE:
         yield f"{lines} lines long; a clause has at most {LONGEST_CLAUSE}, the rest belongs into a fact"
-    nodes = list(ast.walk(tree))
-    for node in nodes:
+    idle: list[str] = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.If | ast.Try | ast.IfExp):
             yield f"line {node.lineno}: a clause has no if or try; it judges one observed value"
-        if (
-            isinstance(node, ast.Attribute | ast.Name)
-            and (getattr(node, "attr", "") or getattr(node, "id", "")) == "skip"
-        ):
+        elif isinstance(node, ast.Attribute | ast.Name) and "skip" in {
+            getattr(node, "attr", ""),
+            getattr(node, "id", ""),
+        }:
             yield f"line {node.lineno}: a clause doesn't skip; the fact raises Unproven"
-    idle = _idle(nodes)
-    yield from _lint_asserts(idle)
-    if not any(isinstance(node, ast.Assert) for node in nodes):
+        elif isinstance(node, ast.Assert):
+            idle += [f"line {node.lineno}: it asserts {what}" for what in _idle(node.test, facts)]
+    yield from idle
+    if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
         yield "it asserts nothing, so it can't fail"
     elif not idle and not asserts(clause.function):
         yield "its assertion was compiled away, so it can't fail"
 
 
-def _idle(nodes: Sequence[ast.AST]) -> list[ast.Assert]:
-    """Return the asserts that look at nothing, or at a tuple that is never empty."""
-    return [
-        node
-        for node in nodes
-        if isinstance(node, ast.Assert)
-        and (isinstance(node.test, ast.Tuple) or not any(isinstance(part, ast.Name) for part in ast.walk(node.test)))
-    ]
-
-
-def _lint_asserts(idle: Sequence[ast.Assert]) -> Iterator[str]:
-    for node in idle:
-        if isinstance(node.test, ast.Tuple):
-            yield f"line {node.lineno}: it asserts a tuple, which is always true; write `assert value, text` without brackets"
-        else:
-            yield f"line {node.lineno}: it asserts a constant, not what a fact observed"
-
-
-def _lint_truth(made: Clause, facts: Facts) -> Iterator[str]:
-    """Yield the asserts of a value itself that has no truth of its own, and so is always true."""
-    tree = _definitions(made.function.__code__.co_filename).get(made.function.__name__)
-    for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, ast.Assert):
-            for name in _judged(node.test):
-                kind = facts.returns(name) if name in facts.facts else None
-                if isinstance(kind, type) and not hasattr(kind, "__bool__") and not hasattr(kind, "__len__"):
-                    wanted = f"{name}.holds" if hasattr(kind, "holds") else f"what is promised of {name}"
-                    yield f"line {node.lineno}: it asserts {name} itself, which is always true; assert {wanted}"
+def _idle(test: ast.expr, facts: Facts) -> Iterator[str]:
+    """Yield what makes an assert look at nothing: a tuple, a constant, or a value that has no truth of its own."""
+    if isinstance(test, ast.Tuple):
+        yield "a tuple, which is always true; write `assert value, text` without brackets"
+    elif not any(isinstance(part, ast.Name) for part in ast.walk(test)):
+        yield "a constant, not what a fact observed"
+    for name in _judged(test):
+        kind = facts.returns(name) if name in facts.facts else None
+        if isinstance(kind, type) and not hasattr(kind, "__bool__") and not hasattr(kind, "__len__"):
+            wanted = f"{name}.holds" if hasattr(kind, "holds") else f"what is promised of {name}"
+            yield f"{name} itself, which is always true; assert {wanted}"
 
 
 def _judged(test: ast.expr) -> Iterator[str]:
@@ -243,3 +221,64 @@ def _lint_parameters(clause: Clause, facts: Facts) -> Iterator[str]:
 
 def _name(annotation: Any) -> str:
     return getattr(annotation, "__name__", str(annotation))
+
+
+def where_of(function: Any) -> str:
+    """Return the file and line of a function."""
+    code = function.__code__
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
+
+
+def lint_facts(facts: Facts, guard: str, allows: Sequence[str]) -> Iterator[str]:
+    """Yield what is wrong with the facts, a line each. ``allows`` are the words that a target may allow."""
+    for fact in facts.facts.values():
+        where = f"fact {fact.name!r} at {where_of(fact.function)}"
+        for line in (*_lint_fact(fact, facts), *_lint_changes(fact, facts, guard, allows)):
+            yield f"{where}: {line}"
+    for file in dict.fromkeys(fact.function.__code__.co_filename for fact in facts.facts.values()):
+        source = Path(file).read_text(encoding="utf-8")
+        names = re.findall(r"^def (\w+)", source, re.MULTILINE)
+        if "print" in source or len({*names}) < len(names):  # No other can be wrong, and to parse it takes long.
+            yield from (f"{Path(file).name}:{line}" for line in _lint_file(ast.parse(source)))
+
+
+def _lint_fact(fact: Fact, facts: Facts) -> Iterator[str]:
+    known = (*facts.facts, *facts.axes, *GIVENS)
+    if not inspect.getdoc(fact.function):
+        yield "no docstring; say in a sentence what it observes"
+    if fact.name in {*facts.axes, *GIVENS, "request"}:  # The last is pytest's own.
+        kind = "an axis" if fact.name in facts.axes else "a given thing"
+        yield f"it has the name of {kind}, and would shadow it; rename it"
+    for need in fact.needs:
+        if need not in known:
+            among = ", ".join((*facts.axes, *GIVENS))
+            yield f"unknown parameter {need!r}; expected another fact or one of {among}{suggestion(need, known)}"
+    for need in fact.every:
+        if need in facts.facts and len(facts.axes_of(need)) != 1:
+            yield f"Every[...] of {need!r} needs a fact of exactly one axis"
+    if fact.name in facts.closure(*fact.needs):
+        yield f"it needs itself, through {', '.join(fact.needs)}"
+    if facts.returns(fact.name) is None:
+        yield "no return annotation"
+
+
+def _lint_changes(fact: Fact, facts: Facts, guard: str, allows: Sequence[str]) -> Iterator[str]:
+    if fact.changes is None:
+        return
+    if fact.changes not in allows:
+        yield f"changes={fact.changes!r} is no word that a target may allow{suggestion(fact.changes, allows)}"
+    if guard and guard not in facts.closure(fact.name):
+        yield f"it changes something and doesn't need {guard!r}, so it could destroy evidence"
+
+
+def _lint_file(tree: ast.Module) -> Iterator[str]:
+    """Yield what only the source shows: a fact that a later one of its name hides, and a print."""
+    seen: dict[str, int] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and any("fact" in ast.unparse(by) for by in node.decorator_list):
+            if node.name in seen:
+                yield f"{node.lineno}: fact {node.name!r} is defined twice (line {seen[node.name]} too); rename one"
+            seen[node.name] = node.lineno
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print":
+            yield f"{call.lineno}: a fact doesn't print; what it saw belongs into the value that it returns"

@@ -1,4 +1,4 @@
-"""One line, instead of a traceback, about a file of facts or clauses that can't be loaded."""
+"""One line about a file of facts or clauses that can't be loaded, and about a run that selected nothing."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import pytest
 
+_OPERATORS = {"and", "or", "not", "True", "False"}
+_ADD_GF = "gf: no clause is here. Add --gf to run those that come with the package, such as pytest --gf -m canary"
 _NO_MARKER = re.compile(r"'(\w+)' not found in `?markers`?")
 
 
@@ -50,3 +52,17 @@ def take_failure(report: pytest.CollectReport, collector: pytest.Collector, suit
 def marker_names(config: pytest.Config) -> list[str]:
     """Return the names of the markers that pytest knows."""
     return [re.split(r"[:(]", line)[0].strip() for line in config.getini("markers")]
+
+
+def nothing_selected(config: pytest.Config, *, ours: bool, collected: bool) -> str:
+    """Return the line about a run without a test, "" for none; ``ours``: a House was loaded. ``collected``: all were deselected."""
+    if collected and ours:
+        known = marker_names(config)
+        names = re.findall(
+            r"\w+", re.sub(r"\([^)]*\)", " ", config.option.markexpr)
+        )  # Without an argument list's words.
+        unknown = [name for name in names if name not in {*known, *_OPERATORS}]
+        return f"gf: -m: unknown marker {unknown[0]!r}{suggestion(unknown[0], known)}" if unknown else ""
+    named = config.getini("gf_house") or config.getini("gf_suites") or config.known_args_namespace.file_or_dir
+    asked = config.option.markexpr or config.option.keyword or ours
+    return "" if collected or named or not asked or config.getoption("gf", default=False) else _ADD_GF

@@ -7,7 +7,7 @@ import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 from pytest_gf.engine.house import BadInput, House
 
@@ -21,7 +21,7 @@ def load(given: str, base: Path) -> House:
     if not where or not name.isidentifier():
         raise BadInput(f"gf_house = {given}: expected FILE.py:NAME or package.module:NAME")
     try:
-        module = _module(base / where) if where.endswith(".py") else importlib.import_module(where)
+        module = _house_file(base / where) if where.endswith(".py") else importlib.import_module(where)
     except BadInput:
         raise
     except (Exception, SystemExit) as wrong:  # noqa: BLE001  # Whatever the file raises, it is one line for the person who wrote it.
@@ -59,14 +59,22 @@ def located(house: House, file: Path) -> House:
     return replace(house, file=house.file or file, **paths)
 
 
-def _module(path: Path) -> Any:
+def _house_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise BadInput(f"gf_house: {path}: no such file")
-    name = f"gf_house_{path.stem}_{abs(hash(path)):x}"
+    return module_at(path, f"gf_house_{path.stem}_{abs(hash(path)):x}")
+
+
+def module_at(path: Path, name: str) -> ModuleType:
+    """Return what stands in a ``.py`` file, as a module of this name. Raises what the file raises."""
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise BadInput(f"gf_house: {path}: is no Python file")
+    assert spec is not None
+    assert spec.loader is not None, "the path ends in .py"
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look a class's module up here.
-    spec.loader.exec_module(module)
+    sys.modules[name] = module  # dataclasses and get_type_hints look a module up here.
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module

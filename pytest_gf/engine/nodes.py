@@ -85,7 +85,7 @@ class Node:
     def begin(self) -> None:
         """Note that its observation begins now."""
         self.started, self.began = time.monotonic(), time.time()
-        self.evidence = evidence.Evidence(self.key[0], self.params)
+        self.evidence = evidence.Evidence()
 
     @property
     def asked_last(self) -> str:
@@ -124,28 +124,11 @@ class Plan:
 
     def with_needs(self, *nodes: Node) -> list[Node]:
         """Return these nodes and all their needs, each once. Needs come first."""
-        ordered: dict[Node, None] = {}
-
-        def visit(node: Node) -> None:
-            if node not in ordered:
-                for need in node.all_needs():
-                    visit(need)
-                ordered[node] = None
-
-        for node in nodes:
-            visit(node)
-        return list(ordered)
+        return _reached(nodes, Node.all_needs)
 
     def required(self, nodes: Iterable[Node]) -> list[Node]:
-        """Return these nodes and the needs that they can't do without."""
-        needed: dict[Node, None] = {}
-        pending = list(nodes)
-        while pending:
-            node = pending.pop()
-            if node not in needed:
-                needed[node] = None
-                pending += node.hard_needs()
-        return list(needed)
+        """Return these nodes and the needs that they can't do without, in the same order."""
+        return _reached(nodes, Node.hard_needs)
 
     def measure(self) -> None:
         """Give every node its height."""
@@ -169,3 +152,17 @@ class Plan:
             elif need in self.facts.facts:
                 node.needs[need] = self._node(need, params)
         return node
+
+
+def _reached(nodes: Iterable[Node], needs_of: Callable[[Node], Iterable[Node]]) -> list[Node]:
+    ordered: dict[Node, None] = {}
+
+    def visit(node: Node) -> None:
+        if node not in ordered:
+            for need in needs_of(node):
+                visit(need)
+            ordered[node] = None
+
+    for node in nodes:
+        visit(node)
+    return list(ordered)

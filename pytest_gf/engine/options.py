@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import os
 import re
@@ -19,7 +20,7 @@ from pytest_gf.engine import lab_options, loading
 from pytest_gf.engine import target as targets
 from pytest_gf.engine.axes import Axes
 from pytest_gf.engine.contract import Contract
-from pytest_gf.engine.house import BadInput, Early, Given, House, Option
+from pytest_gf.engine.house import BadInput, Early, Given, House, Option, Selection
 from pytest_gf.engine.reports import monitoring
 
 if TYPE_CHECKING:
@@ -80,21 +81,18 @@ class Settings:
 
     def part(self) -> str | None:
         """Return the share of the whole that this run has, as ``3/8``. None where it has all."""
-        parts = (
-            selection.part(self.selected[selection.marker])
-            for selection in self.house.selections
-            if selection.marker in self.selected
-        )
-        return next(filter(None, parts), None)
+        return next(filter(None, (known.part(value) for known, value in self._asked())), None)
 
     def note(self, axes: Sequence[str]) -> str:
         """Return the note in the titles of rows over these axes, "" for none."""
-        notes = (
-            selection.note(self.selected[selection.marker])
-            for selection in self.house.selections
-            if selection.fills in axes and selection.marker in self.selected
-        )
+        notes = (known.note(value) for known, value in self._asked() if known.fills in axes)
         return next(filter(None, notes), "")
+
+    def _asked(self) -> Iterator[tuple[Selection, Any]]:
+        """Yield each selection that the command line asked something, and what it read."""
+        yield from (
+            (known, self.selected[known.marker]) for known in self.house.selections if known.marker in self.selected
+        )
 
 
 _TARGET = "The system under test: the embedded lab (default) or a TOML file. Takes precedence over GF_TARGET and the ini option gf_target."
@@ -170,15 +168,22 @@ def add_options(parser: pytest.Parser, config: pytest.Config) -> None:
     if not spec and not config.getini("gf_suites") and not _asks_for_us(config):
         return
     base = config.inipath.parent if config.inipath is not None else Path.cwd()
-    try:
+    with refused(BadInput):
         if ".py:" in spec:  # The file is code: what must not be loaded is refused before it.
             _check_early(config, loading.load(DEFAULT_HOUSE, base), None)
         config.stash[HOUSE] = loading.load(spec or DEFAULT_HOUSE, base)
-    except BadInput as wrong:
-        raise pytest.UsageError(str(wrong)) from None
     group = parser.getgroup("gf", config.stash[HOUSE].name)
     for option in options_of(config.stash[HOUSE].whole()):
         group.addoption(option.name, **option.words)
+
+
+@contextlib.contextmanager
+def refused(*errors: type[Exception]) -> Iterator[None]:
+    """Raise `pytest.UsageError` in the place of one of these errors: one line, and exit 4."""
+    try:
+        yield
+    except errors as wrong:
+        raise pytest.UsageError(str(wrong)) from None
 
 
 def options_of(house: House) -> Iterator[Option]:
@@ -214,16 +219,15 @@ def place_suites(config: pytest.Config, args: list[str]) -> None:
     house = config.stash[HOUSE].whole()
     _refuse_spaced_paths(config, house)
     known = config.known_args_namespace
-    try:
+    with refused(BadInput):
         _check_early(config, house, known)
-    except BadInput as wrong:
-        raise pytest.UsageError(str(wrong)) from None
     if known.file_or_dir or config.stash[_IN_WORKER]:
         return
     suites = [str(path) for path in suites_of(config)]
     named = bool(config.getini("gf_house") or config.getini("gf_suites"))
+    chooses = {"clause", *house.markers} & set(re.findall(r"\w+", known.markexpr))
     placed: list[str] = []
-    if known.gf or known.gf_explain or (named and _names_a_marker(known.markexpr, house)):
+    if known.gf or known.gf_explain or (named and chooses):
         placed = suites
     elif named and known.keyword:
         placed = [*(str(config.rootpath / path) for path in config.getini("testpaths")), *suites]
@@ -246,8 +250,7 @@ def _check_early(config: pytest.Config, house: House, known: argparse.Namespace 
     folder = config.invocation_params.dir
     sources = {"the rootdir": config.rootpath, "the working folder": folder}
     sources |= {"the ini file": config.inipath} if config.inipath is not None else {}
-    for path in getattr(known, "file_or_dir", ()):
-        sources |= {f"the path {path},": Path(os.path.abspath(folder / str(path).split("::")[0]))}
+    sources |= {f"the path {path},": _path_of(path, config) for path in getattr(known, "file_or_dir", ())}
     target = str(known.gf_target or os.environ.get("GF_TARGET") or config.getini("gf_target") or "")
     for selection in house.selections:
         selection.early(Early(known, sources, folder, target))
@@ -262,24 +265,20 @@ def suites_of(config: pytest.Config) -> list[Path]:
 
 def holds_clauses(config: pytest.Config) -> bool:
     """Return whether the paths of this run hold clauses: whether it is a contract run, with reports of its own."""
-    suites = suites_of(config)
-    for arg in config.args if HOUSE in config.stash else ():
-        path = Path(os.path.abspath(config.invocation_params.dir / str(arg).split("::")[0]))
-        if any(path == suite or suite in path.parents or path in suite.parents for suite in suites if suite.exists()):
-            return True
-    return False
+    suites = [suite for suite in suites_of(config) if suite.exists()]
+    paths = [_path_of(arg, config) for arg in config.args] if HOUSE in config.stash else []
+    return any(path.is_relative_to(suite) or suite.is_relative_to(path) for path in paths for suite in suites)
 
 
+def _path_of(arg: object, config: pytest.Config) -> Path:
+    """Return the path of a test that the command line names."""
+    return Path(os.path.abspath(config.invocation_params.dir / str(arg).split("::")[0]))
+
+
+@refused(BadInput)
 def read(config: pytest.Config) -> Settings:
     """Return the run's settings. Raises `pytest.UsageError` with one line for whatever is wrong."""
-    try:
-        return _read(config, config.stash[HOUSE].whole())
-    except BadInput as wrong:
-        raise pytest.UsageError(str(wrong)) from None
-
-
-def _read(config: pytest.Config, house: House) -> Settings:
-    option = config.option
+    house, option = config.stash[HOUSE].whole(), config.option
     if not 0 < option.gf_deadline <= LONGEST_DEADLINE:
         raise BadInput(f"--gf-deadline={option.gf_deadline:g}: expected seconds between 0 and 3600")
     assert house.read_contract is not None
@@ -289,12 +288,8 @@ def _read(config: pytest.Config, house: House) -> Settings:
     target = _target(config, house)
     given = _given(config, contract, target)
     selected = {selection.marker: selection.read(given) for selection in house.selections}
-    filled = {
-        selection.fills: selection.values(selected[selection.marker])
-        for selection in house.selections
-        if selection.fills
-    }
-    chosen = {axis.name: getattr(option, Option(axis.option, {}).attribute) for axis in house.axes if axis.option}
+    filled = {known.fills: known.values(selected[known.marker]) for known in house.selections if known.fills}
+    chosen = {known.axis: getattr(option, known.attribute) for known in house.options() if known.axis}
     return Settings(
         house=house,
         contract=contract,
@@ -350,10 +345,6 @@ def _refuse_spaced_paths(config: pytest.Config, house: House) -> None:
             raise pytest.UsageError(
                 f"{option} {value}: write {option}={value} (pytest takes a path that stands alone for tests)"
             )
-
-
-def _names_a_marker(expression: str, house: House) -> bool:
-    return bool({"clause", *house.markers} & set(re.findall(r"\w+", expression)))
 
 
 def _target(config: pytest.Config, house: House) -> Target | None:

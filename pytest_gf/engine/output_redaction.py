@@ -8,6 +8,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pytest_gf.engine.redaction import redact
@@ -70,7 +71,7 @@ def redact_log_records() -> Callable[[], None]:
         return record
 
     logging.setLogRecordFactory(make)
-    return lambda: logging.setLogRecordFactory(before)
+    return partial(logging.setLogRecordFactory, before)
 
 
 def redact_shown_warnings() -> Callable[[], None]:
@@ -84,11 +85,7 @@ def redact_shown_warnings() -> Callable[[], None]:
         before(redact_warning(message), *args, **kwargs)
 
     warnings.showwarning = show
-
-    def undo() -> None:
-        warnings.showwarning = before
-
-    return undo
+    return partial(setattr, warnings, "showwarning", before)
 
 
 def redact_warning(warning: Warning | str) -> Warning | str:

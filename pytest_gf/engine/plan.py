@@ -24,8 +24,6 @@ def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
     Nothing is changed. It sends a HEAD request to each address, a request that shows whether an identity is accepted, and
     access reviews. A right that can't be reviewed is said to be unknown, not lacking.
     """
-    if run.graph is None:
-        return
     try:
         target = run.target
     except ProbeError as failed:

@@ -35,9 +35,6 @@ SOON = 21
 MOST_SKEW = 60.0
 """Seconds that two clocks may differ."""
 PORTS = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443}
-SECURE = ("https", "grpcs")
-DATED = ("http", "https")
-"""What answers with a Date."""
 Value = TypeVar("Value")
 _AGE = re.compile(r"[0-9]{1,9}")
 
@@ -118,32 +115,26 @@ def _begin(work: Callable[[], Value]) -> Future[Value]:
 def _line(label: str, look: Future[str], left: float, seconds: float) -> PlanLine:
     try:
         return f"  good   {label}: {look.result(left)}", False
-    except NotLookedAt as unseen:
-        return f"  unseen {label}: {unseen}", False
-    except Unproven as unseen:
-        return f"  unseen {label}: {_with(unseen.reason, unseen.next_step)}", False
+    except (NotLookedAt, Unproven) as unseen:
+        return f"  unseen {label}: {_told(unseen, seconds)}", False
     except Exception as wrong:  # noqa: BLE001  # A plan has a line, never a traceback.
         return _failed(label, wrong, seconds)
 
 
 def _failed(label: str, wrong: Exception, seconds: float) -> PlanLine:
+    return f"  FAILS  {label}: {visible(redact(_told(wrong, seconds)), 1_000)}", True
+
+
+def _told(wrong: Exception, seconds: float) -> str:
+    """Return what is wrong, and the mend if there is one."""
     if isinstance(wrong, TimeoutError):
-        text = f"no answer within {seconds:g} s: a firewall between, or a name server that is silent? (--gf-deadline)"
-    elif isinstance(wrong, Unset):
-        text = f"{wrong}: set it in the environment of this run"
-    elif isinstance(wrong, ProbeError):
-        text = _with(wrong.came_back, wrong.next_step)
-    elif isinstance(wrong, Unproven):
-        text = _with(wrong.reason, wrong.next_step)
-    elif isinstance(wrong, Wrong):
-        text = str(wrong)
-    else:
-        text = f"{type(wrong).__name__}: {wrong}"
-    return f"  FAILS  {label}: {visible(redact(text), 1_000)}", True
-
-
-def _with(problem: str, mend: str) -> str:
-    return f"{problem}: {mend}" if mend else problem
+        return f"no answer within {seconds:g} s: a firewall between, or a name server that is silent? (--gf-deadline)"
+    if isinstance(wrong, Unset):
+        return f"{wrong}: set it in the environment of this run"
+    if isinstance(wrong, ProbeError | Unproven):
+        problem = wrong.came_back if isinstance(wrong, ProbeError) else wrong.reason
+        return ": ".join(filter(None, (problem, wrong.next_step)))
+    return str(wrong) if isinstance(wrong, Wrong | NotLookedAt) else f"{type(wrong).__name__}: {wrong}"
 
 
 class Look:
@@ -168,11 +159,11 @@ class Look:
         with contextlib.ExitStack() as closing:
             connection = closing.enter_context(self._connected(addresses))
             steps = [f"DNS {connection.getpeername()[0]}", f"TCP {(time.monotonic() - begun) * 1000:.0f} ms"]
-            if self.scheme in SECURE:
+            if self.scheme in {"https", "grpcs"}:
                 connection, words = self._secured(connection)
                 closing.enter_context(connection)  # It took the plain one's place.
                 steps.append(words)
-            if self.scheme in DATED:
+            if self.scheme in {"http", "https"}:  # gRPC tells no Date.
                 steps.append(self._clock(connection))
         return ", ".join(steps)
 
@@ -211,10 +202,16 @@ class Look:
 
     def _secured(self, connection: socket.socket) -> tuple[socket.socket, str]:
         """Return the connection after TLS's handshake, and how long the certificate is good."""
-        if self.endpoint.unchecked:
-            return _unchecked().wrap_socket(connection, server_hostname=self.host), "TLS unchecked, as the target says"
+        import certifi
+
         try:
-            secured = _checked(self.endpoint.ca_file).wrap_socket(connection, server_hostname=self.host)
+            authorities = (
+                None if self.endpoint.unchecked else self.endpoint.ca_file or certifi.where()
+            )  # As the probes.
+            context = ssl.create_default_context(cafile=authorities)
+            if self.endpoint.unchecked:
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            secured = context.wrap_socket(connection, server_hostname=self.host)
         except ssl.SSLCertVerificationError as wrong:
             raise Wrong("TLS", *self._why(wrong)) from None
         except OSError as wrong:
@@ -222,6 +219,8 @@ class Look:
             raise Wrong(
                 "TLS", f"no handshake ({problem})", "does this port speak TLS? does a proxy stand before it?"
             ) from None
+        if self.endpoint.unchecked:
+            return secured, "TLS unchecked, as the target says"
         ends = ssl.cert_time_to_seconds(str((secured.getpeercert() or {})["notAfter"]))
         return secured, f"TLS good until {_days(ends)}"
 
@@ -243,12 +242,8 @@ class Look:
         from cryptography import x509
 
         try:
-            address = (self.host, self.port)
-            with (
-                socket.create_connection(address, timeout=self.seconds) as plain,
-                _unchecked().wrap_socket(plain, server_hostname=self.host) as secured,
-            ):
-                read = x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
+            pem = ssl.get_server_certificate((self.host, self.port), timeout=self.seconds)
+            read = x509.load_pem_x509_certificate(pem.encode())
         except (OSError, ValueError):
             return "", (), False
         try:
@@ -265,10 +260,10 @@ class Look:
         begun = time.time()
         try:
             connection.settimeout(self.seconds)
-            head = f"HEAD / HTTP/1.1\r\nHost: {self.authority}\r\nUser-Agent: pytest-gf\r\nConnection: close\r\n\r\n"
-            connection.sendall(head.encode("ascii", "replace"))
-            with contextlib.closing(http.client.HTTPResponse(connection, method="HEAD")) as answer:
-                answer.begin()
+            client = http.client.HTTPConnection(self.authority)
+            client.sock = connection
+            client.request("HEAD", "/", headers={"User-Agent": "pytest-gf", "Connection": "close"})
+            with client.getresponse() as answer:
                 date, age = answer.headers.get("Date", ""), answer.headers.get("Age", "")
         except TimeoutError:
             raise Wrong(
@@ -307,16 +302,3 @@ def _days(ends: float) -> str:
     left = int((ends - time.time()) // DAY)
     far = f"{left} days: renew it" if 0 <= left < SOON else f"{left} days" if left >= 0 else f"{-left} days ago"
     return f"{datetime.datetime.fromtimestamp(ends, datetime.UTC):%Y-%m-%d} ({far})"
-
-
-def _checked(ca_file: str | None) -> ssl.SSLContext:
-    """Return what the probes check by: the target's file of authorities, or else certifi's."""
-    import certifi
-
-    return ssl.create_default_context(cafile=ca_file or certifi.where())
-
-
-def _unchecked() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context

@@ -11,7 +11,7 @@ from pytest_gf.engine.spelling import FRAGMENT, Needles
 
 MARK = "[redacted]"
 SHORTEST = 4
-"""A shorter "secret" would strike out half of every text, and hides nothing. A target's must have `LEAST_SECRET` (variables.py)."""
+"""A shorter "secret" would strike out half of every text, and hides nothing. A target's must have `LEAST_SECRET` (target.py)."""
 
 _PATTERNS = (
     # The query of any URL: presigned signatures, tokens in redirects. RFC 3986, 3.4.

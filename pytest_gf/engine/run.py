@@ -14,12 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_gf.engine import ledger as ledgers
 from pytest_gf.engine import target as targets
 from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.engine.evidence import instant
+from pytest_gf.engine.facts import Facts
 from pytest_gf.engine.graph import Graph
 from pytest_gf.engine.house import BadInput
 from pytest_gf.engine.nodes import Node
@@ -27,24 +28,12 @@ from pytest_gf.engine.redaction import redact, redactor
 from pytest_gf.engine.visible import MOST_OF_A_TEXT, visible_lines, visible_within
 
 if TYPE_CHECKING:
-    from pytest_gf.engine.axes import Axes
-    from pytest_gf.engine.facts import Facts
-    from pytest_gf.engine.house import House
     from pytest_gf.engine.options import Settings
+    from pytest_gf.engine.reports.live import Live
     from pytest_gf.engine.target import Target
     from pytest_gf.engine.trouble import Trouble
 
 Asked = TypeVar("Asked")
-
-
-class Listener(Protocol):
-    """Shows a person how a run goes on."""
-
-    def news(self, line: str) -> None:
-        """Show how a long fact goes on. Any thread may call this."""
-
-    def waits(self, line: str) -> None:
-        """Show what the run waits for; "" when it waits no more."""
 
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=@:-]|^\.+|\.+$")
@@ -61,22 +50,23 @@ def new_id() -> str:
 class Run:
     """What facts may ask of the run that they belong to.
 
-    ``id`` is the run's name, ``folder`` where it writes, ``deadline`` the longest time for one exchange in seconds,
-    ``seed`` what samples are chosen by.
+    ``id`` is the run's name, ``folder`` where it writes. ``house`` is the whole House, ``contract`` what is promised, of the type
+    that the House reads. ``axes`` has all values, and those that this run looks at. ``deadline`` is the longest time for one exchange
+    in seconds, ``seed`` what samples are chosen by.
     """
 
     def __init__(self, settings: Settings, run_id: str) -> None:
         self.settings = settings
         self.id = run_id
         self.folder = settings.reports / run_id
-        self.deadline = settings.deadline
-        self.seed = settings.seed
+        self.house, self.axes = settings.house, settings.axes
+        self.contract: Any = settings.contract
+        self.deadline, self.seed = settings.deadline, settings.seed
         self.progress: Callable[[str], None] = _unheard
         """Shows a line to the person who waits, if anybody does."""
         self.is_live = True
         """True if a selected clause asks the target. Files and variables are no target."""
-        self.graph: Graph | None = None
-        self.seen: dict[tuple[tuple[str, Node], ...], tuple[list[dict[str, Any]], list[str]]] = {}
+        self.seen: dict[tuple[Node, ...], tuple[list[dict[str, Any]], list[str]]] = {}
         """What the record says of a clause's facts, kept because many clauses have the same facts."""
         self.unwritten: list[str] = []
         """The parts of the reports that could not be written, and why."""
@@ -87,23 +77,9 @@ class Run:
         self._stopped: Trouble | None = None
         self._lock = threading.RLock()
         self._endings: list[Callable[[], None]] = []
+        self.graph = self.begin(Facts({}, self.axes.names))
         if self._target is not None:
             redactor().learn(self._target.secrets())
-
-    @property
-    def house(self) -> House:
-        """The run's House, with all that it extends."""
-        return self.settings.house
-
-    @property
-    def contract(self) -> Any:
-        """What is promised; of the type that the House reads."""
-        return self.settings.contract
-
-    @property
-    def axes(self) -> Axes:
-        """The axes' values: all, and those that this run looks at."""
-        return self.settings.axes
 
     @property
     def is_lab(self) -> bool:
@@ -191,19 +167,19 @@ class Run:
         )
         return self.graph
 
-    def listen(self, live: Listener) -> None:
+    def listen(self, live: Live) -> None:
         """Show to the person who waits what the run waits for, and the news of long facts."""
         self.progress = live.news
-        if self.graph is not None:
-            self.graph.waits = live.waits
+        self.graph.waits = live.waits
+
+    def needs_target(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> bool:
+        """Tell whether one of these facts needs the target, directly or through other facts."""
+        return any("target" in fact.needs for fact in self.graph.facts.closure(*(name for name, _ in wanted)).values())
 
     def observe(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> None:
         """Begin to observe these facts. Start the lab before, if one of them needs the target."""
-        if self.graph is None:
-            return
         wanted = list(wanted)
-        needed = {need for name, _ in wanted for fact in self.graph.facts.closure(name).values() for need in fact.needs}
-        if "target" in needed:
+        if self.needs_target(wanted):
             with contextlib.suppress(ProbeError):  # Each fact that needs the target raises it again.
                 self.target  # noqa: B018  # Started here, so that no fact's seconds hold the lab's start.
         self.graph.start(wanted)
@@ -304,13 +280,8 @@ class Run:
     def _keep_evidence(self, node: Node) -> None:
         if node.evidence is None:
             return
-        kept: dict[str, Any] = {
-            "fact": node.key[0],
-            "params": node.params,
-            "outcome": outcome(node),
-            "started": instant(node.began or 0.0),
+        kept = as_data(node) | {
             "ended": instant((node.began or 0.0) + node.seconds),
-            "seconds": round(node.seconds, 6),
             "exchanges": list(node.evidence.exchanges),
             "left_out": node.evidence.left_out,
         }
@@ -343,16 +314,22 @@ def evidence_path(node: Node) -> str:
     return safe_path(f"evidence/{node.name.replace(os.sep, '_')}.json")
 
 
+def as_data(node: Node) -> dict[str, Any]:
+    """Return what record and evidence say of a fact."""
+    return {
+        "fact": node.key[0],
+        "params": node.params,
+        "outcome": outcome(node),
+        "started": instant(node.began) if node.began else None,
+        "seconds": round(node.seconds, 6),
+    }
+
+
 def outcome(node: Node) -> str:
     """Return in one line what became of a fact."""
-    if not node.done and node.failure is None and node.started is None:
-        return "not observed"
-    if isinstance(node.failure, Unproven):
-        said = f"unproven: {node.failure.reason}"
-    elif isinstance(node.failure, ProbeError):
-        said = f"error: {node.failure}"
-    elif node.failure is not None:
-        said = f"error: {type(node.failure).__name__}: {node.failure}"
-    else:
-        return "observed"
-    return visible_lines(redact(said))
+    failure = node.failure
+    if failure is None:
+        return "observed" if node.done or node.started is not None else "not observed"
+    kind = "unproven" if isinstance(failure, Unproven) else "error"
+    said = str(failure) if isinstance(failure, Unproven | ProbeError) else f"{type(failure).__name__}: {failure}"
+    return visible_lines(redact(f"{kind}: {said}"))

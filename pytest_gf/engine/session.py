@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
-from collections.abc import Iterator, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +22,6 @@ from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports import github, monitoring, places, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.run import Run, new_id
-from pytest_gf.engine.sigterm import interrupt_on_sigterm
 from pytest_gf.engine.verdict import Exit, Verdict
 
 if TYPE_CHECKING:
@@ -28,11 +31,7 @@ if TYPE_CHECKING:
 ACCOUNT = "gf_account"
 """The attribute of a report on which a clause's verdict travels between processes."""
 
-_MOMENT = 0.5
-"""Seconds that an interrupted run spends on each thing that it made."""
-
 SESSION = pytest.StashKey["ContractSession"]()
-Phase = Literal["setup", "call", "teardown"]
 _OURS = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """The exit codes that verdicts may replace; the others say that pytest itself could not go on."""
 
@@ -51,7 +50,7 @@ class ContractSession:
         self.run = Run(settings, worker["gf_run"] if worker is not None else new_id())
         self.rows: dict[str, Row] = {}
         self.record: Record | None = None
-        self.facts = Facts({}, self.run.axes.names)
+        self.facts = self.run.graph.facts
         self._folders: dict[Path, Folder] = {}
         self._broken: list[str] = []
         self._whole: dict[str, Any] | None = None
@@ -62,7 +61,7 @@ class ContractSession:
         self.every: list[pytest.Item] = []
         self._endings: list[str] = []
         self._allure: AllureHooks | None = None
-        self._undo = output_redaction.redact_outputs(config.trace.root)
+        self._undo: list[Callable[[], object]] = [*output_redaction.redact_outputs(config.trace.root)]
         option = config.option
         self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan or instead)
         if not self.looks_only:
@@ -82,15 +81,13 @@ class ContractSession:
         """Add a folder of facts, once. A fact takes the place of an earlier one of its name."""
         if folder.path in self._folders:
             return
-        folder.check()
+        if folder.wrong:
+            raise pytest.UsageError(folder.wrong)
         self._folders[folder.path] = folder
         self.facts = Facts({**self.facts.facts, **folder.facts}, self.run.axes.names)
         self.run.begin(self.facts)
         fixtures = self.facts.fixtures(lambda: self.run.graph)
         self.config.pluginmanager.register(fixtures, f"gf-facts-{len(self._folders)}")
-
-    def header(self) -> list[str]:
-        return terminal.header(self.run)
 
     def add_keywords(self, item: pytest.Item) -> None:
         """Let -k select a clause by its id and by its values."""
@@ -108,7 +105,7 @@ class ContractSession:
             if lines:
                 raise pytest.UsageError(*map(redact, lines))
         self.rows = catalog.rows_of(selected, self.run.settings)
-        self.run.is_live = any("target" in needs for needs in self._needs(selected))
+        self.run.is_live = self.run.needs_target(self.wanted(selected))
         if self.rows and not self.is_worker and not self.looks_only:
             self.record = Record(self.run, self.rows, pytest_state.command_line(self.config))
             self._undo.append(interrupt_on_sigterm())
@@ -118,15 +115,9 @@ class ContractSession:
                 self.run.listen(terminal.voice(reporter))
                 reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
 
-    def _needs(self, items: list[pytest.Item]) -> Iterator[set[str]]:
-        """Yield what the facts of each selected clause need, transitively."""
-        for name, _ in self.wanted(items):
-            yield {need for fact in self.facts.closure(name).values() for need in fact.needs}
-
-    def after_collection(self) -> list[str]:
-        reporter = pytest_state.terminal(self.config)
-        shown = self.rows and not self.config.option.gf_explain
-        return terminal.banner(self.run, reporter) if shown and reporter is not None else []
+    def banner(self) -> list[str]:
+        reporter = pytest_state.terminal(self.config) if self.rows and not self.config.option.gf_explain else None
+        return terminal.banner(self.run, reporter) if reporter is not None else []
 
     def scheduler(self, config: pytest.Config, log: Any) -> Any:
         """Return xdist's scheduler for a run that judges clauses; None lets xdist choose."""
@@ -150,40 +141,40 @@ class ContractSession:
 
     # In the process that judges
 
-    def before(self, item: pytest.Item) -> None:
-        """Start observing what the selected clauses need, before the first of them."""
+    @contextlib.contextmanager
+    def judging(self, item: pytest.Item) -> Iterator[None]:
+        """Run an item. What the selected clauses need is observed from the first of them on."""
         row = self.rows.get(item.nodeid)
         if row is None:
+            yield
             return
         if not self._started and not self.looks_only:
             self._started = True
             self.run.observe(self.wanted(item.session.items))
-        if self._allure is not None:
-            from pytest_gf.engine.reports.allure import Current
+        item.user_properties += _properties(row)
+        if self._allure is None:
+            yield
+            return
+        from pytest_gf.engine.reports.allure import Current
 
-            self._allure.current = Current(row)
-        item.user_properties += [("clause", row.clause), ("statements", " ".join(row.statements))]
+        self._allure.current = Current(row)
+        try:
+            yield
+        finally:
+            self._allure.current = None
 
     def ready(self, item: pytest.Item) -> None:
         """Waive what is known to be red, once the item's values are there."""
         if item.nodeid in self.rows:
             waivers.waive(item, self.rows[item.nodeid], self.run)
 
-    def after(self, item: pytest.Item) -> None:
-        if self._allure is not None and item.nodeid in self.rows:
-            self._allure.current = None
-
     def clean_report(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Give a red clause its text, and strike secrets out of whatever pytest made, before any other plugin sees it."""
         row = self.rows.get(item.nodeid)
         if row is not None and report.failed:
-            text = judging.failure_text(item, call, row, self.run)
-            if text is not None:
-                report.longrepr = text
-        if report.longrepr is not None:
-            report.longrepr = output_redaction.redact_within(report.longrepr)
-        if report.sections:
-            report.sections = output_redaction.redact_within(report.sections)
+            report.longrepr = judging.failure_text(item, call, row, self.run) or report.longrepr
+        report.longrepr = output_redaction.redact_within(report.longrepr)
+        report.sections = output_redaction.redact_within(report.sections)
 
     def judge(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Put a clause's verdict for this phase on its report, on which it travels to the process that reports."""
@@ -210,48 +201,41 @@ class ContractSession:
         if not isinstance(report, pytest.TestReport) or report.nodeid not in self.rows or self.looks_only:
             return None
         account = getattr(report, ACCOUNT, None)
-        if account is None and report.failed:
-            return ("error", "E", "ERROR")
         if account is None:
-            return ("", "", "")
+            return ("error", "E", "ERROR") if report.failed else ("", "", "")
         category, letter, word = terminal.PYTEST_WORDS[Verdict(account["verdict"])]
         silent = self._reporting_phase and self.config.option.verbose >= 0
         return (category, "", "") if silent else (category, letter, word)
 
-    def begin_report(self, report: pytest.TestReport) -> Phase:
-        """Prepare the report of a phase for pytest's plugins. Return the phase's true name, for `end_report`."""
-        when = report.when
-        if self.is_worker or self.looks_only:
-            return when
-        if report.nodeid not in self.rows:
+    @contextlib.contextmanager
+    def reporting(self, report: pytest.TestReport) -> Iterator[None]:
+        """Let pytest's plugins report a phase, then write it into the record. After the last phase, settle the clause."""
+        if self.record is None or report.nodeid not in self.rows:
             self._plain_failures += report.failed
-            return when
-        self._reporting_phase = True
-        if when == "call" and (getattr(report, ACCOUNT, None) or {}).get("verdict") == Verdict.ERROR:
+            yield
+            return
+        when, account = report.when, getattr(report, ACCOUNT, None)
+        if when == "call" and account is not None and account["verdict"] == Verdict.ERROR:
             report.when = "setup"  # JUnit knows an error only in set-up; a broken probe is never its <failure>.
-        return when
-
-    def end_report(self, report: pytest.TestReport, when: Phase) -> None:
-        """Write the phase into the record, after pytest's plugins. After the last phase, settle the clause."""
-        if self._reporting_phase:
+        self._reporting_phase = True
+        try:
+            yield
+        finally:
             self._reporting_phase = False
             report.when = when
-            self._note(report, getattr(report, ACCOUNT, None))
+            self._note(self.record, report, account)
 
-    def _note(self, report: pytest.TestReport, account: dict[str, Any] | None) -> None:
-        if self.record is None:
-            return
-        crashed = str(report.when) == "???"  # xdist names the row that a crashed worker judged, or had just settled.
-        if crashed:
+    def _note(self, record: Record, report: pytest.TestReport, account: dict[str, Any] | None) -> None:
+        if str(report.when) == "???":  # xdist names the row that a crashed worker judged, or had just settled.
             account = empty_account(Verdict.ERROR, CRASHED, "run it again; if it crashes again, run it without -n")
-        elif report.nodeid in self.record.verdicts:
-            return
-        self.record.phase(report.nodeid, account, report)
-        if crashed or report.when == "teardown":
-            self.config.hook.pytest_gf_verdict(verdict=self.record.close(report.nodeid))
-        if crashed and account is not None:
+            record.phase(report.nodeid, account, report)
+            self.config.hook.pytest_gf_verdict(verdict=record.close(report.nodeid))
             self._write_unseen(report.nodeid, account, ran=True)
             self._end(report, account)
+        elif report.nodeid not in record.verdicts:
+            record.phase(report.nodeid, account, report)
+            if report.when == "teardown":
+                self.config.hook.pytest_gf_verdict(verdict=record.close(report.nodeid))
 
     def show(self, verdict: dict[str, Any]) -> None:
         """Write the line of a row that has its verdict. With -q pytest writes a letter instead."""
@@ -263,20 +247,12 @@ class ContractSession:
         self._broken += load_errors.take_failure(report, collector, suites_of(self.config))
         report.longrepr = output_redaction.redact_within(report.longrepr)
 
-    def clean_warning(self, recorded: Any) -> None:
-        recorded.message = output_redaction.redact_warning(recorded.message)
-
     # At the end
-
-    def interrupted(self) -> None:
-        """Delete what the run made, within a moment. Facts are daemon threads, and nobody waits for them."""
-        self._tidy(_MOMENT)
 
     def finish(self, session: pytest.Session) -> None:
         """Delete what the run made. Give every row its verdict, and the run its exit code, before pytest reports."""
-        self._tidy()
-        if self.run.graph is not None:
-            self.run.graph.write()
+        self.tidy()
+        self.run.graph.write()
         if self.is_worker:
             self.config.workeroutput |= {"gf_left": self.left, "gf_unwritten": self.run.unwritten}  # type: ignore[attr-defined]  # xdist's.
         if self._lacking and self.run.settings.strict:
@@ -309,11 +285,11 @@ class ContractSession:
         if self.record is not None and self.config.option.verbose < 1:
             terminal.fold(pytest_state.terminal(self.config), ACCOUNT)
 
-    def _tidy(self, deadline: float | None = None) -> None:
-        if self._tidied:
-            return
-        self._tidied = True
-        self.left += self.run.tidy(deadline=deadline)
+    def tidy(self, deadline: float | None = None) -> None:
+        """Delete what the run made, once. Facts are daemon threads, and nobody waits for them."""
+        if not self._tidied:
+            self._tidied = True
+            self.left += self.run.tidy(deadline=deadline)
 
     def take_left(self, workeroutput: dict[str, Any]) -> None:
         """Note what a worker could not delete."""
@@ -354,11 +330,9 @@ class ContractSession:
 
     def _end(self, report: pytest.TestReport, account: dict[str, Any]) -> None:
         """Report the teardown of a row that never had one. Without it JUnit drops the row's properties."""
-        row = self.rows[report.nodeid]
         ending = pytest.TestReport(report.nodeid, report.location, {}, "passed", None, "teardown")
         vars(ending).update({name: value for name, value in vars(report).items() if name in {"node", "worker_id"}})
-        statements = " ".join(row.statements)
-        ending.user_properties = [("clause", row.clause), ("statements", statements), ("verdict", account["verdict"])]
+        ending.user_properties = [*_properties(self.rows[report.nodeid]), ("verdict", account["verdict"])]
         self.config.hook.pytest_runtest_logreport(report=ending)
 
     def _write_unseen(self, nodeid: str, account: dict[str, Any], *, ran: bool) -> None:
@@ -380,3 +354,25 @@ class ContractSession:
                 for name in pytest_state.parameter_names(item):
                     if name in self.facts.facts:
                         yield name, self.rows[item.nodeid].params
+
+
+def _properties(row: Row) -> list[tuple[str, object]]:
+    """Return what JUnit shows of a row beside its verdict."""
+    return [("clause", row.clause), ("statements", " ".join(row.statements))]
+
+
+def interrupt_on_sigterm() -> Callable[[], object]:
+    """Let SIGTERM end a run as Ctrl-C does, if nobody else handles it. Return how to undo that.
+
+    What the run made on the target is deleted then, and every row has its verdict.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        return lambda: None
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Once is enough: the run is ending.
+        raise KeyboardInterrupt("SIGTERM")
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+    return partial(signal.signal, signal.SIGTERM, signal.SIG_DFL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -15,12 +15,18 @@ import msgspec
 from pytest_gf.engine.errors import ProbeError
 from pytest_gf.engine.house import BadInput
 from pytest_gf.engine.suggestion import suggestion
-from pytest_gf.engine.variables import Wrong, check_lengths, named
 
 if TYPE_CHECKING:
     from pytest_gf.engine.house import House, Section
 
 Kind = TypeVar("Kind")
+LEAST_SECRET = 8
+"""The fewest characters of a password, key or token. Striking out a shorter one would strike out plain words too."""
+_SHOWN = ("access_key_env", "username_env")
+"""Keys whose variables hold a name that may be shown. The variables of all other ``…_env`` keys hold secrets."""
+_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+_KEY_ID = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}")
+"""An access key id is spelt as a variable's name is."""
 _UNKNOWN_KEY = re.compile("Object contains unknown field `([^`]*)`")
 """What msgspec says of a key of the table itself; of one further in it says where."""
 
@@ -117,13 +123,9 @@ def load(house: House, path: Path, environment: Mapping[str, str] | None = None)
     for section in house.sections:
         if section.name in tables:
             sections[section.name] = _section(section, tables[section.name], path, sections)
-    variables = os.environ if environment is None else environment
-    try:
-        known = named({section.name: sections.get(section.name) for section in house.sections}, top.expects)
-        credentials = {variable.name: variables.get(variable.name, "") for variable in known}
-        check_lengths(credentials, known)
-    except Wrong as wrong:
-        raise TargetError(f"{path}: {wrong}") from None
+    _check_expected(path, [section.name for section in house.sections], sections, top.expects)
+    known = list(_variables(path, sections))
+    credentials = _credentials(path, os.environ if environment is None else environment, known)
     make = house.target or Target
     return make(
         top.name,
@@ -145,6 +147,63 @@ class TopLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vantage: str
     allow: tuple[str, ...] = ()
     expects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Variable:
+    """One variable that a section of a target names."""
+
+    section: str
+    key: str
+    name: str
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether its value is a name, and no secret."""
+        return self.key.rpartition(".")[2] in _SHOWN
+
+
+def _check_expected(path: Path, known: Collection[str], present: Collection[str], expects: Collection[str]) -> None:
+    for section in expects:
+        if section not in known:
+            raise TargetError(
+                f"{path}: key 'expects': unknown section {section!r}; expected some of {', '.join(known)}"
+            )
+        if section not in present:
+            raise TargetError(f"{path}: key 'expects': the target expects [{section}], and has no such section")
+
+
+def _variables(path: Path, sections: Mapping[str, Any]) -> Iterator[_Variable]:
+    """Yield the variables that these sections name. A text that can't be a variable's name is refused, and not shown."""
+    for section, table in sections.items():
+        for key, name in _texts(table):
+            if key.endswith("_env"):
+                if not _NAME.fullmatch(name) or _KEY_ID.fullmatch(name):
+                    raise TargetError(
+                        f"{path}: key '{section}.{key}': expected the name of a variable (capitals, digits, _);"
+                        " what stands there is not shown, since it may be the credential itself"
+                    )
+                yield _Variable(section, key, name)
+
+
+def _texts(table: object, above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the keys of a table that hold texts, those of a table below it as ``BELOW.KEY``."""
+    for key, value in msgspec.structs.asdict(table).items() if isinstance(table, msgspec.Struct) else ():
+        if isinstance(value, str):
+            yield f"{above}{key}", value
+        yield from _texts(value, f"{above}{key}.")
+
+
+def _credentials(path: Path, environment: Mapping[str, str], known: Collection[_Variable]) -> dict[str, str]:
+    """Return the values of these variables. An empty one is unset. A secret that is too short to be struck out is refused."""
+    credentials = {variable.name: environment.get(variable.name, "") for variable in known}
+    for variable in known:
+        length = len(credentials[variable.name])
+        if not variable.is_shown and 0 < length < LEAST_SECRET:
+            raise TargetError(
+                f"{path}: variable {variable.name}: expected a secret of at least {LEAST_SECRET} characters, and it has {length}"
+            )
+    return credentials
 
 
 def _top(house: House, path: Path, tables: Mapping[str, Any]) -> TopLevel:

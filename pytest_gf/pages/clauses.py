@@ -15,7 +15,7 @@ from pytest_gf.lab.drills import Drill, drills
 from pytest_gf.pages import code, destination
 
 if TYPE_CHECKING:
-    from pytest_gf.honey.contract import Contract
+    from pytest_gf.engine.contract import Contract
 
 _HOW = {
     "live": "only a running system can show it",

@@ -190,7 +190,6 @@ def _account(item: pytest.Function, row: Row, run: Run) -> dict[str, Any]:
     """Return a clause's account in the record, of its set-up or its call, as `engine.session` makes it."""
     graph, function = run.graph, item.function
     values: dict[str, Any] = dict(row.params)
-    assert graph is not None
     item.funcargs = values
 
     def set_up() -> None:

@@ -43,7 +43,7 @@ def behind(cause: Cause, node: Node | None = None) -> tuple[Cause, ...]:
 
 
 def ended(failure: BaseException, *asked: str) -> Node:
-    node = Node(("asked", ()), FACT, evidence=Evidence("asked", {}))
+    node = Node(("asked", ()), FACT, evidence=Evidence())
     assert node.evidence is not None
     for system in asked:
         node.evidence.exchanges.append({"system": system})

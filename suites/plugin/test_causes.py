@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import pytest_gf.honey
-from pytest_gf.engine.cause_kinds import kinds
+from pytest_gf.engine.explain import kinds
 from pytest_gf.honey import contract
 from pytest_gf.honey.causes import KINDS, read
 

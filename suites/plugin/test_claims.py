@@ -11,10 +11,10 @@ import pytest
 
 from pytest_gf.engine.axes import Axes
 from pytest_gf.engine.clauses import Row
+from pytest_gf.engine.contract import Reminder, Together
 from pytest_gf.engine.reports.claims import claims
 from pytest_gf.honey import HOUSE
 from pytest_gf.honey import contract as contracts
-from pytest_gf.honey.contract.model import Reminder, Together
 
 CONTRACT = contracts.load()
 AXES = Axes(HOUSE, CONTRACT, {}, {})

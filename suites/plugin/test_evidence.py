@@ -11,7 +11,7 @@ from pytest_gf.engine import evidence
 
 def test_no_detail_takes_the_place_of_what_every_exchange_has() -> None:
     """REAPI's own `at`, an address, stood where its instant belongs: no log could be laid beside it."""
-    kept = evidence.Evidence("fact", {})
+    kept = evidence.Evidence()
 
     def record() -> None:
         evidence.collect_into(kept)

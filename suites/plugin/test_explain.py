@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_gf.engine import cause_kinds
+from pytest_gf.engine.explain import kinds, kinds_of
 from pytest_gf.honey import HOUSE, contract
 from pytest_gf.lab import drills
 
@@ -167,8 +167,8 @@ def test_it_is_made_in_one_process(run_pytest: Any) -> None:
 
 def test_kinds_are_found_in_a_source_and_in_what_it_uses() -> None:
     source = "A = Cause('a', b)\nif x:\n    y = Trouble(Cause('c' if x else 'd'), Cause(kind, 'e'), Cause(kind='f'))\n"
-    assert sorted(cause_kinds.kinds(source)) == ["", "", "a", "c", "d"]
+    assert sorted(kinds(source)) == ["", "", "a", "c", "d"]
     from pytest_gf.honey.observed.publication import BucketsAfter
 
-    assert set(cause_kinds.kinds_of(BucketsAfter)) == {"bucket-index-loss", "s3-fails"}
-    assert cause_kinds.kinds_of(int) == ()
+    assert set(kinds_of(BucketsAfter)) == {"bucket-index-loss", "s3-fails"}
+    assert kinds_of(int) == ()

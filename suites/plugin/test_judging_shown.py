@@ -98,7 +98,6 @@ def test_facts_that_are_not_observed_yet_are_looked_at_again(judged: Any) -> Non
 
 def test_a_run_without_facts(judged: Any) -> None:
     run = judged.run_of()
-    run.graph = None
     made = judging.account(judged.item(3), judged.call(), Verdict.HOLDS, ROW, run)
     assert (made["facts"], made["evidence"]) == ([], [])
 

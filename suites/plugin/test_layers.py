@@ -26,7 +26,7 @@ CLIENTS |= {"prometheus_client"}
 INPUT_OUTPUT = {"asyncio", "http", "io", "os", "pathlib", "shutil", "socket", "subprocess", "tempfile", "urllib"}
 
 # What each part of the package may import of ours. A part that is not here fails a test: give it its place.
-_HOOKS = "catalog clauses commands facts hookspecs nothing options output_redaction session"
+_HOOKS = "catalog clauses commands facts hookspecs load_errors options output_redaction reports session"
 _PAGES = "axes clauses evidence collection facts options reports session target trouble"
 ENGINE: dict[str, set[str]] = {
     "contract": set(),
@@ -35,36 +35,32 @@ ENGINE: dict[str, set[str]] = {
     "ledger": set(),
     "spelling": set(),
     "redaction": {"spelling"},
-    "variables": set(),
     "trouble": set(),
     "verdict": set(),
     "hookspecs": set(),
     "scheduling": set(),
-    "sigterm": set(),
     "pytest_state": set(),
     "clauses": set(),
     "house": {"ledger", "trouble"},
     "axes": {"contract", "house"},
     "loading": {"house"},
-    "target": {"errors", "house", "suggestion", "variables"},
+    "target": {"errors", "house", "suggestion"},
     "evidence": {"redaction", "visible"},
-    "facts": {"errors", "load_errors"},
+    "facts": {"errors", "load_errors", "loading"},
     "nodes": {"errors", "evidence", "facts"},
     "graph": {"errors", "evidence", "facts", "nodes"},
     "suggestion": set(),
     "load_errors": {"suggestion"},
     "catalog": {"clauses", "house", "pytest_state"},
-    "lint_facts": {"facts", "suggestion"},
-    "lint": {"clauses", "facts", "lint_facts", "load_errors", "redaction", "suggestion"},
+    "lint": {"clauses", "facts", "load_errors", "redaction", "suggestion"},
     "cleaning": {"ledger", "redaction", "target"},
     "reach": {"errors", "house", "redaction", "target", "visible"},
     "plan": {"errors", "reach"},
     "lab_options": {"contract", "house"},
-    "cause_kinds": set(),
     "collection": {"clauses", "facts"},
-    "explain": {"cause_kinds", "clauses", "collection", "house"},
+    "explain": {"clauses", "collection", "house"},
     "options": {"axes", "contract", "house", "lab_options", "loading", "reports", "target"},
-    "run": {"errors", "evidence", "graph", "house", "ledger", "nodes", "redaction", "target", "visible"},
+    "run": {"errors", "evidence", "facts", "graph", "house", "ledger", "nodes", "redaction", "target", "visible"},
     "waivers": set(),
     "judging": {
         *("errors", "evidence", "facts", "options", "redaction", "run"),
@@ -72,15 +68,15 @@ ENGINE: dict[str, set[str]] = {
     },
     "output_redaction": {"redaction", "visible"},
     "reports": {"clauses", "evidence", "house", "output_redaction", "redaction", "trouble", "verdict", "visible"},
-    "nothing": {"load_errors", "options", "suggestion"},
     "commands": {"cleaning", "collection", "errors", "explain", "house", "options", "plan"},
     "session": {
         *("catalog", "clauses", "commands", "facts", "house", "judging", "lint", "load_errors", "options"),
-        *("output_redaction", "pytest_state", "redaction", "reports", "run", "scheduling", "sigterm"),
+        *("output_redaction", "pytest_state", "redaction", "reports", "run", "scheduling"),
         *("verdict", "waivers"),
     },
 }
 PUBLIC = {
+    "contract",
     "errors",
     "evidence",
     "house",

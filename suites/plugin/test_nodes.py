@@ -165,7 +165,7 @@ def test_what_a_node_notes_at_its_end() -> None:
     begun = node("x", done=False)
     begun.begin()
     assert begun.evidence is not None
-    assert (begun.evidence.fact, begun.evidence.params, begun.asked_last) == ("x", {}, "")
+    assert (begun.evidence.exchanges, begun.asked_last) == ([], "")
     assert begun.started is not None
     assert begun.began is not None
     begun.started -= 1_000

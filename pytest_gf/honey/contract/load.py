@@ -9,10 +9,25 @@ from typing import Any
 
 import msgspec
 
+from pytest_gf.engine.contract import Disclaimer, Reminder, Statement, Together, Waiver
 from pytest_gf.engine.house import BadInput
 from pytest_gf.engine.target import meant_key, parse_toml
-from pytest_gf.honey.contract.model import Contract, Disclaimer, Promises, Statement
-from pytest_gf.honey.contract.repository import refused
+from pytest_gf.honey.contract.model import (
+    HA,
+    Artifact,
+    Attic,
+    Bazel,
+    Bucket,
+    Cluster,
+    Contract,
+    InventoryRules,
+    Limit,
+    Scratch,
+    Stack,
+    StateRules,
+    Workload,
+)
+from pytest_gf.honey.contract.repository import Repository, refused
 
 HERE = Path(__file__).parent
 DEFAULT = HERE / "gloriousflywheel.toml"
@@ -34,7 +49,26 @@ class _Disclaimer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     statements: str
 
 
-class _File(Promises, frozen=True, kw_only=True):
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    scratch: Scratch
+    buckets: dict[str, Bucket]
+    stacks: dict[str, Stack]
+    cluster: Cluster | None = None
+    rustfs: Workload | None = None
+    attic: Attic | None = None
+    artifacts: dict[str, Artifact] = {}
+    bazel: Bazel | None = None
+    state: StateRules = StateRules()
+    ha: HA | None = None
+    inventory: InventoryRules | None = None
+    waivers: tuple[Waiver, ...] = ()
+    together: tuple[Together, ...] = ()
+    reminders: tuple[Reminder, ...] = ()
+    commands: dict[str, str] = {}
+    limits: dict[str, Limit] = {}
+    repository: Repository = Repository()
+    tickets: dict[str, str] = {}
     does_not_prove: tuple[_Disclaimer, ...] = ()
     statements: str = ""
 
@@ -49,7 +83,11 @@ def load(path: Path | None = None) -> Contract:
     named = (file.parent / read.statements) if read.statements else STATEMENTS
     sections = parse_toml(named, ContractError).get("section", {})
     contract = Contract(
-        **{name: getattr(read, name) for name in Promises.__struct_fields__},
+        **{
+            name: getattr(read, name)
+            for name in _File.__struct_fields__
+            if name not in {"does_not_prove", "statements"}
+        },
         does_not_prove=tuple(Disclaimer(given.text, tuple(given.statements.split())) for given in read.does_not_prove),
         statements=_statements(named, sections),
         sections={name: str(table.get("title", name)) for name, table in sections.items()},

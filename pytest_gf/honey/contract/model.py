@@ -8,16 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from pytest_gf.engine import contract
 from pytest_gf.honey.contract.repository import Repository
-
-
-class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """One checkable sentence of the contract. ``how``: what can show it (see statements.toml)."""
-
-    id: str
-    how: str
-    text: str
-    section: str
 
 
 class Bucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -160,16 +152,6 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
 
 
-class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Clauses that are known to be red until a ticket closes: why, until when (an instant), and what closes it."""
-
-    clauses: tuple[str, ...]
-    ticket: str
-    reason: str
-    review: datetime
-    closes: str
-
-
 class InventoryRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """By what the inventory knows workloads: words in the names of images, and the storage classes of one node."""
 
@@ -178,35 +160,12 @@ class InventoryRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     local_classes: tuple[str, ...] = ()
 
 
-class Disclaimer(msgspec.Struct, frozen=True):
-    """One thing that a green run doesn't prove, with the statements that say so."""
+class Contract(contract.Contract, frozen=True, kw_only=True):
+    """What is promised. Axis values stand in the order of the file."""
 
-    text: str
-    statements: tuple[str, ...]
-
-
-class Together(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Statements (ids, separated by spaces) that clauses show whole together: ids, or single rows such as ``a.b[value]``."""
-
-    statements: str
-    clauses: tuple[str, ...]
-
-
-class Reminder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What every report says where one of these clauses is red, and the statements that say so."""
-
-    statements: str
-    clauses: tuple[str, ...]
-    text: str
-
-
-class Promises(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a contract's file says in the words that clauses read. Axis values stand in the order of the file."""
-
-    name: str
-    scratch: Scratch
     buckets: Mapping[str, Bucket]
     stacks: Mapping[str, Stack]
+    scratch: Scratch
     cluster: Cluster | None = None
     rustfs: Workload | None = None
     attic: Attic | None = None
@@ -215,25 +174,12 @@ class Promises(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     state: StateRules = StateRules()
     ha: HA | None = None
     inventory: InventoryRules | None = None
-    waivers: tuple[Waiver, ...] = ()
-    together: tuple[Together, ...] = ()
-    reminders: tuple[Reminder, ...] = ()
     commands: Mapping[str, str] = {}
     """By an old name that the team used, the command of today."""
     limits: Mapping[str, Limit] = {}
     repository: Repository = Repository()
-    tickets: Mapping[str, str] = {}
 
-
-class Contract(Promises, frozen=True, kw_only=True):
-    """What is promised, with the statements that its clauses prove."""
-
-    does_not_prove: tuple[Disclaimer, ...]
-    statements: Mapping[str, Statement]
-    sections: Mapping[str, str] = {}
-    """The titles of the statements' sections."""
-
-    def waiver(self, clause: str) -> Waiver | None:
+    def waiver(self, clause: str) -> contract.Waiver | None:
         """Return what waives this clause, if anything does."""
         return next((waiver for waiver in self.waivers if clause in waiver.clauses), None)
 
