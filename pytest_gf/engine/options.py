@@ -289,7 +289,7 @@ def read(config: pytest.Config) -> Settings:
     given = _given(config, contract, target)
     selected = {selection.marker: selection.read(given) for selection in house.selections}
     filled = {known.fills: known.values(selected[known.marker]) for known in house.selections if known.fills}
-    chosen = {known.axis: getattr(option, known.attribute) for known in house.options() if known.axis}
+    chosen = {axis.name: getattr(option, Option(axis.option, {}).attribute) for axis in house.axes if axis.option}
     return Settings(
         house=house,
         contract=contract,
