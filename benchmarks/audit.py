@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pytest_gf.honey.audit.asked import SHARDS, Asked
+from pytest_gf.honey.audit.options import SHARDS, AuditOptions
 from pytest_gf.honey.audit.progress import Progress
 from pytest_gf.honey.audit.state import State
 from pytest_gf.honey.audit.sweep import READERS, Audit, Scope
@@ -147,7 +147,7 @@ def ours(where: Where, readers: int | None = None) -> Measured:
     place = Place(Access(section, (where.access_key, where.secret_key)), BUCKET, 30.0)
     scope = Scope(place, BucketListed(BUCKET, listed=True), "", ("cas.v2",), "benchmark")
     with tempfile.TemporaryDirectory() as folder, Measured() as measured:
-        audit = Audit(scope, Asked(readers=readers), State(Path(folder), {}), Progress(SHARDS, print))
+        audit = Audit(scope, AuditOptions(readers=readers), State(Path(folder), {}), Progress(SHARDS, print))
         with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
             for seen in pool.map(audit.shard, SHARDS[: where.folders]):
                 if not seen.holds:

@@ -124,7 +124,7 @@ class Selection:
     """A set of clauses that a marker names, with the options that belong to it.
 
     ``read`` makes the selection's own settings of the command line and raises `BadInput`; facts get them by
-    ``run.asked(TYPE)``. ``early`` refuses, by `BadInput`, what must not even be loaded. ``fills`` names the axis whose
+    ``run.options_of(TYPE)``. ``early`` refuses, by `BadInput`, what must not even be loaded. ``fills`` names the axis whose
     values are ``values(settings)``. ``confirm`` maps words of a target's ``allow`` to the word that --gf-confirm must say
     for them. ``words`` are further words that it may say. ``read`` judges what they confirm. ``takes`` says which other rows
     belong to this selection. ``note`` is appended to the titles of rows over the axis it fills. ``part`` names one run's share

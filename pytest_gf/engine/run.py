@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_gf.engine.target import Target
     from pytest_gf.engine.trouble import Trouble
 
-Asked = TypeVar("Asked")
+Options = TypeVar("Options")
 
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=@:-]|^\.+|\.+$")
@@ -148,7 +148,7 @@ class Run:
         """Tell whether the change is confirmed by the command line, or needs no such word."""
         return self.house.confirm.get(word) in {None, self.settings.confirmed}
 
-    def asked(self, kind: type[Asked]) -> Asked:
+    def options_of(self, kind: type[Options]) -> Options:
         """Return what a selection of the House read of the command line, by its type. Raises KeyError."""
         for settings in self.settings.selected.values():
             if isinstance(settings, kind):

@@ -97,7 +97,7 @@ def chosen(option: Any, target: Target | None) -> LocalInputs:
 
 def banner(run: Run) -> list[str]:
     """Return what a run says first where it judges the lab's model of a checkout and a machine."""
-    if not run.asked(LocalInputs).is_model:
+    if not run.options_of(LocalInputs).is_model:
         return []
     return ["gf: the checkout and the machine are the lab's model (--gf-repository=PATH for a real checkout)"]
 

@@ -15,7 +15,8 @@ import yaml
 from pytest_gf.engine import options
 from pytest_gf.engine.errors import ProbeError
 from pytest_gf.honey import HOUSE
-from pytest_gf.honey.audit import asked, sampling
+from pytest_gf.honey.audit import options as audit_options
+from pytest_gf.honey.audit import sampling
 from pytest_gf.honey.audit.progress import Progress
 from pytest_gf.honey.audit.state import State
 from pytest_gf.honey.audit.sweep import FAILURES, Audit, Scope
@@ -117,8 +118,8 @@ def test_every_report_says_the_sample(text: str, lab: Lab, run_pytest: Any) -> N
 
 
 def test_the_same_seed_chooses_the_same() -> None:
-    sample = asked.sample("1000")
-    one, again, two = (sampling.quotas(sample, asked.SHARDS, seed) for seed in ("one", "one", "two"))
+    sample = audit_options.sample("1000")
+    one, again, two = (sampling.quotas(sample, audit_options.SHARDS, seed) for seed in ("one", "one", "two"))
     assert one == again != two
     assert sum(one.values()) == sum(two.values()) == 1_000
     keys = [f"cas.v2/{content.digest(str(at).encode())}" for at in range(5_000)]
@@ -182,9 +183,11 @@ def nowhere() -> Scope:
 
 def test_an_audit_stops_where_shard_after_shard_is_never_answered(nowhere: Scope, tmp_path: Path) -> None:
     """The system is gone then, and each of hundreds of shards would wait for its own deadline."""
-    audit = Audit(nowhere, asked.Asked(), State(tmp_path, {}), Progress(asked.SHARDS, lambda _: None))
+    audit = Audit(
+        nowhere, audit_options.AuditOptions(), State(tmp_path, {}), Progress(audit_options.SHARDS, lambda _: None)
+    )
     said = []
-    for shard in asked.SHARDS[: FAILURES + 2]:
+    for shard in audit_options.SHARDS[: FAILURES + 2]:
         with pytest.raises(ProbeError) as failed:
             audit.shard(shard)
         said.append("(the audit stopped there)" in str(failed.value))
@@ -192,9 +195,9 @@ def test_an_audit_stops_where_shard_after_shard_is_never_answered(nowhere: Scope
     assert said == [False] * FAILURES + [True] * 2
 
 
-@pytest.mark.parametrize("rate", [asked.Asked(objects=40), asked.Asked(bytes=40_000)])
-def test_an_audit_keeps_to_its_rate(rate: asked.Asked, nowhere: Scope, tmp_path: Path) -> None:
-    audit = Audit(nowhere, rate, State(tmp_path, {}), Progress(asked.SHARDS, lambda _: None))
+@pytest.mark.parametrize("rate", [audit_options.AuditOptions(objects=40), audit_options.AuditOptions(bytes=40_000)])
+def test_an_audit_keeps_to_its_rate(rate: audit_options.AuditOptions, nowhere: Scope, tmp_path: Path) -> None:
+    audit = Audit(nowhere, rate, State(tmp_path, {}), Progress(audit_options.SHARDS, lambda _: None))
     begun = time.monotonic()
     for _ in range(10):
         audit._wait(1_000)
@@ -206,8 +209,10 @@ def test_the_job_asks_for_what_there_is() -> None:
     job = yaml.safe_load((ROOT / "deploy" / "overlays" / "audit" / "job.yaml").read_text())
     (container,) = job["spec"]["template"]["spec"]["containers"]
     given = dict(argument.split("=", 1) for argument in container["args"] if argument.startswith("--gf-"))
-    assert asked.part(given["--gf-shard"], {asked.INDEX: "15"}) == asked.Part(15, job["spec"]["completions"])
-    assert asked.rate(given["--gf-rate"])
+    assert audit_options.part(given["--gf-shard"], {audit_options.INDEX: "15"}) == audit_options.Part(
+        15, job["spec"]["completions"]
+    )
+    assert audit_options.rate(given["--gf-rate"])
     known = {option.name for option in options.options_of(HOUSE)}
     assert {argument.partition("=")[0] for argument in container["args"] if argument.startswith("--gf")} <= known
     assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never", "backoffLimitPerIndex asks for it"

@@ -25,7 +25,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from pytest_gf.honey.audit.asked import MOST_READERS
+from pytest_gf.honey.audit.options import MOST_READERS
 from pytest_gf.honey.audit.state import Mark
 from pytest_gf.lab.bazel import bulk
 from pytest_gf.lab.mischief import Mischief, Rates

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_gf import Unproven
 from pytest_gf.engine.errors import ProbeError
-from pytest_gf.honey.audit import asked, sweep
+from pytest_gf.honey.audit import options, sweep
 from pytest_gf.honey.audit.places import outside
 from pytest_gf.honey.audit.progress import Progress
 from pytest_gf.honey.audit.state import State
@@ -104,7 +104,7 @@ def audit_of(place: Callable[[Store], Place], tmp_path: Path) -> Iterator[Callab
         made.clear()
         scope = Scope(place(store), BUCKET, "", ("cas",), "seed", run, lambda: relisted)
         state = State(tmp_path / "state", {})
-        made.append(Audit(scope, asked.Asked(state_age=age), state, Progress(asked.SHARDS, lambda _: None)))
+        made.append(Audit(scope, options.AuditOptions(state_age=age), state, Progress(options.SHARDS, lambda _: None)))
         return made[0]
 
     yield start

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_gf.engine.errors import ProbeError, Unanswered
 from pytest_gf.honey import target
-from pytest_gf.honey.audit import asked
+from pytest_gf.honey.audit import options
 from pytest_gf.honey.house import load_target
 from pytest_gf.honey.observed.audit import Finding, Judged, Outside, ShardAudit, Tally
 from pytest_gf.honey.observed.bazel import WrittenBlob, s3_words
@@ -139,20 +139,20 @@ def test_what_lies_outside_is_told_apart() -> None:
 
 @pytest.mark.parametrize(("text", "seconds"), [("90m", 5_400), ("12h", 43_200), ("7d", 604_800)])
 def test_an_age_is_read(text: str, seconds: int) -> None:
-    assert asked.read(None, None, None, "state", text).state_age == seconds
+    assert options.read(None, None, None, "state", text).state_age == seconds
 
 
 @pytest.mark.parametrize("text", ["0", "65", "-1", "x", "8 "])
 def test_a_strange_number_of_connections_is_one_line(text: str) -> None:
-    assert asked.read(None, None, None, None, None, "64").readers == 64
+    assert options.read(None, None, None, None, None, "64").readers == 64
     with pytest.raises(ValueError, match=f"--gf-readers={text}: expected a number of connections, 1 to 64"):
-        asked.read(None, None, None, None, None, text)
+        options.read(None, None, None, None, None, text)
 
 
 @pytest.mark.parametrize(("text", "state"), [("7", "s"), ("0d", "s"), ("7w", "s"), ("7d", None)])
 def test_a_strange_age_is_one_line(text: str, state: str | None) -> None:
     with pytest.raises(ValueError, match="--gf-audit-state-age="):
-        asked.read(None, None, None, state, text)
+        options.read(None, None, None, state, text)
 
 
 LOGIN = 'username_env = "U"\npassword_env = "P"\n'

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from pytest_gf.engine.errors import NotUnderstood, Unanswered
-from pytest_gf.honey.audit.asked import AREAS, SHARDS
+from pytest_gf.honey.audit.options import AREAS, SHARDS
 from pytest_gf.honey.audit.patience import failing
 from pytest_gf.honey.audit.refusals import Refused, check
 from pytest_gf.honey.observed.audit import Outside

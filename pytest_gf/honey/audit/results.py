@@ -72,20 +72,22 @@ class Results:
     def _lacks(self, reader: Reader, named: Iterable[Reference]) -> _Lacks:
         """Look for each blob as it is named: those of a tree while it is read, which may name millions."""
         lacks = _Lacks()
-        for each in named:
-            if not self._compare(reader, each, lacks) and each.tree:
-                for inside in self._in_tree(reader, each):
+        for reference in named:
+            if not self._compare(reader, reference, lacks) and reference.tree:
+                for inside in self._in_tree(reader, reference):
                     self._compare(reader, inside, lacks)
         return lacks
 
-    def _compare(self, reader: Reader, each: Reference, lacks: _Lacks) -> str:
+    def _compare(self, reader: Reader, reference: Reference, lacks: _Lacks) -> str:
         """Note whether a blob is there, with the size that it is named by; return what is wrong, "" for nothing."""
-        found = None if each.absent else self._size(reader, each)
+        size = None if reference.absent else self._size(reader, reference)
         lacks.count += 1
-        if found in {each.size, _UNKNOWN}:
+        if size in {reference.size, _UNKNOWN}:
             return ""
-        said = f"{each.what}, {each.digest}/{each.size}" + (f": {found} bytes" if found is not None else "")
-        if found is None:
+        said = f"{reference.what}, {reference.digest}/{reference.size}" + (
+            f": {size} bytes" if size is not None else ""
+        )
+        if size is None:
             lacks.first = said if not lacks.absent else lacks.first
             lacks.absent += 1
         else:
@@ -113,10 +115,9 @@ class Results:
     def _size(self, reader: Reader, reference: Reference) -> int | None:
         """Return the size of a blob's payload, `_UNKNOWN` where it does not say it, None where it is not there."""
         digest = bytes.fromhex(reference.digest)
-        found = self._known.get(digest)
-        if found == reference.size:
-            return found
-        found = None
+        if self._known.get(digest) == reference.size:
+            return reference.size
+        another = None
         sizes = (self._in(reader, area, reference.digest) for area in self._areas)
         for size in sizes:
             if size in {reference.size, _UNKNOWN}:
@@ -124,8 +125,8 @@ class Results:
                     self._known.clear()
                 self._known[digest] = reference.size
                 return size
-            found = size if size is not None else found
-        return found
+            another = size if size is not None else another
+        return another
 
     def _in(self, reader: Reader, area: str, digest: str) -> int | None:
         """Return a blob's size by what one area holds. One that HEAD finds and nobody can read is there."""

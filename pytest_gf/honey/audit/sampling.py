@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_gf.honey.audit.asked import Sample
+    from pytest_gf.honey.audit.options import Sample
 
 _WHOLE = 1 << 64
 

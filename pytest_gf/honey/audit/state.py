@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_gf.engine.errors import ProbeError
-from pytest_gf.honey.audit.asked import SHARDS
+from pytest_gf.honey.audit.options import SHARDS
 from pytest_gf.honey.observed.audit import Finding, Tally
 
 HEADER = "audit.json"

@@ -17,7 +17,7 @@ import msgspec
 from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.honey.answers import Answer
 from pytest_gf.honey.audit import patience, sampling
-from pytest_gf.honey.audit.asked import SHARDS, Asked
+from pytest_gf.honey.audit.options import SHARDS, AuditOptions
 from pytest_gf.honey.audit.places import in_place, listed
 from pytest_gf.honey.audit.progress import Progress
 from pytest_gf.honey.audit.refusals import Refused, Unread
@@ -63,18 +63,18 @@ class Scope:
 class Audit:
     """One audit of one bucket by one process. `shard` may be called from any number of threads; `close` it."""
 
-    def __init__(self, scope: Scope, asked: Asked, state: State, progress: Progress) -> None:
-        self._scope, self._asked, self._state = scope, asked, state
+    def __init__(self, scope: Scope, options: AuditOptions, state: State, progress: Progress) -> None:
+        self._scope, self._options, self._state = scope, options, state
         self.progress = progress
-        self.sample = asked.sample_of(scope.seed)
+        self.sample = options.sample_of(scope.seed)
         self._finished = state.finished()
         self._told_of: set[str] = set()
         self._results = Results(scope.prefix, scope.areas)
         self._others = patience.Others()
         self._readers: queue.LifoQueue[Reader] = queue.LifoQueue()
-        self._made = min(READERS, asked.readers or 1)
+        self._made = min(READERS, options.readers or 1)
         for number in range(self._made):
-            ahead = -(-(asked.readers - number) // READERS) if asked.readers is not None else None
+            ahead = -(-(options.readers - number) // READERS) if options.readers is not None else None
             self._readers.put(Reader(scope.place, ahead))
         self._lock, self._listing, self._losing = threading.Lock(), threading.Lock(), threading.Lock()
         self._pages: list[Page] | None = None
@@ -117,7 +117,7 @@ class Audit:
         with self._reader() as reader:
             try:
                 left = self._again(reader, name, mark)
-                blobs, limited = not name.startswith("ac/"), self._asked.objects or self._asked.bytes
+                blobs, limited = not name.startswith("ac/"), self._options.objects or self._options.bytes
                 below = f"{self._scope.prefix}{name}/"
                 begins, digest = f"{below}{name[-2:]}", slice(len(below), None)
                 unpack = casblob.plain if name.startswith(CASBLOBS) else memoryview
@@ -162,7 +162,7 @@ class Audit:
 
     def _more(self) -> None:
         """Let shards be read side by side, unless the number of connections is given."""
-        if self._asked.readers is not None:
+        if self._options.readers is not None:
             return
         with self._lock:
             missing, self._made = READERS - self._made, READERS
@@ -224,7 +224,7 @@ class Audit:
             return bucket
 
     def _note(self, mark: Mark, blob: StoredBlob | Finding, key: str, size: int) -> None:
-        """Take in what an object is. The mark is moved past it by who asked."""
+        """Take in what an object is. The mark is moved past it by who options."""
         mark.objects += 1
         if isinstance(blob, StoredBlob) and blob.state == "whole":
             mark.bytes += size
@@ -265,7 +265,7 @@ class Audit:
 
     def _objects(self, reader: Reader, name: str, mark: Mark) -> Iterator[tuple[str, int]]:
         """Yield the keys and sizes that are to be read, in their order, from the mark on."""
-        below, sample = f"{self._scope.prefix}{name}/", self._asked.sample
+        below, sample = f"{self._scope.prefix}{name}/", self._options.sample
         if sample is not None and sample.count is not None:
             yield from self._picked(reader, name, below, mark)
             return
@@ -281,15 +281,15 @@ class Audit:
 
     def _picked(self, reader: Reader, name: str, below: str, mark: Mark) -> Iterator[tuple[str, int]]:
         """Yield so many objects of a shard as its share of the sample is: of a few keys in all, those that were drawn."""
-        if self._asked.sample is None or name.partition("/")[0] not in self._scope.areas:
+        if self._options.sample is None or name.partition("/")[0] not in self._scope.areas:
             return
         seed, few = self._scope.seed, self._few(reader)
         if few is not None:
-            keys = sampling.picked(sorted(few), self._asked.sample.count or 0, "", seed)
+            keys = sampling.picked(sorted(few), self._options.sample.count or 0, "", seed)
             yield from ((key, few[key]) for key in sorted(keys) if key.startswith(below) and key > mark.after)
             return
         shards = [shard for shard in SHARDS if shard.partition("/")[0] in self._scope.areas]
-        count = sampling.quotas(self._asked.sample, shards, seed)[name]
+        count = sampling.quotas(self._options.sample, shards, seed)[name]
         page = listed(reader, below) if count else Page(Answer(200))
         sizes = dict(_blobs(page))
         if page.truncated:
@@ -311,7 +311,11 @@ class Audit:
     def _wait(self, size: int) -> None:
         """Keep to the rate that was asked for."""
         cost = (
-            1 / self._asked.objects if self._asked.objects else size / self._asked.bytes if self._asked.bytes else 0.0
+            1 / self._options.objects
+            if self._options.objects
+            else size / self._options.bytes
+            if self._options.bytes
+            else 0.0
         )
         if cost:
             with self._lock:
@@ -331,7 +335,7 @@ class Audit:
 
     def _stale(self, mark: Mark) -> bool:
         """Tell whether what the state says of a shard is of an audit that was over, and older than is allowed."""
-        allowed = self._asked.state_age
+        allowed = self._options.state_age
         return self._finished and (allowed is None or time.time() - mark.ended > allowed)
 
 

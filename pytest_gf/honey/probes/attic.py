@@ -26,7 +26,7 @@ from pytest_gf.honey.probes.attic_answers import (
     refusal,
 )
 from pytest_gf.honey.probes.deadline import Pace, paced
-from pytest_gf.honey.probes.exchange import Route, asked, recorded, said
+from pytest_gf.honey.probes.exchange import Route, judged_answer, recorded, said
 from pytest_gf.honey.probes.http_client import answer, bounded, failure
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Attic:
 
     def _small(self, question: _Question) -> AtticReply:
         tried = f"Attic {question.operation} at {self.base}"
-        return asked(
+        return judged_answer(
             "Attic",
             question.operation,
             tried,

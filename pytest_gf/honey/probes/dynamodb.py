@@ -9,7 +9,7 @@ from pytest_gf.engine.errors import IdentityRejected, NotUnderstood, Unproven
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.probes.again import NotNow
 from pytest_gf.honey.probes.bounds import check_json
-from pytest_gf.honey.probes.exchange import asked
+from pytest_gf.honey.probes.exchange import judged_answer
 from pytest_gf.honey.probes.s3_client import Transport
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def lock_of(section: DynamoDBSection, credentials: tuple[str, str], lock_id: str
     tried = f"DynamoDB GetItem {section.table} {lock_id} at {section.endpoint}"
     transport = Transport("DynamoDB", section, deadline, _check)
     client = transport.client(credentials)
-    code, item = asked(
+    code, item = judged_answer(
         "DynamoDB",
         "GetItem",
         tried,

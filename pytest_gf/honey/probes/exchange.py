@@ -47,7 +47,7 @@ def recorded(system: str, operation: str, **details: Any) -> Iterator[dict[str, 
         evidence.record(system, operation, seconds=time.monotonic() - began, **details)
 
 
-def asked(
+def judged_answer(
     system: str,
     operation: str,
     tried: str,

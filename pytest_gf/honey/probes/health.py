@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pytest_gf.engine.errors import ProbeError
 from pytest_gf.honey.probes.again import NotNow, later, retry_after
-from pytest_gf.honey.probes.exchange import Route, asked
+from pytest_gf.honey.probes.exchange import Route, judged_answer
 from pytest_gf.honey.probes.http_client import answer, bounded, failure
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def ask(section: S3Section, path: str, *, deadline: float, route: Route | None =
         return Health(response.status_code, _document(body), server, pause, code[1].decode() if code else "")
 
     try:
-        return asked("HTTP", f"GET {path}", tried, once, seconds=deadline, shown=Health.shown, not_now=Health.not_now)
+        return judged_answer(
+            "HTTP", f"GET {path}", tried, once, seconds=deadline, shown=Health.shown, not_now=Health.not_now
+        )
     except ProbeError as broken:
         broken.where = "s3"
         raise

@@ -13,7 +13,7 @@ from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unanswered, Unpro
 from pytest_gf.engine.redaction import redact, redactor
 from pytest_gf.honey.formats import kube_shapes
 from pytest_gf.honey.probes.bounds import check_json
-from pytest_gf.honey.probes.exchange import asked, said
+from pytest_gf.honey.probes.exchange import judged_answer, said
 from pytest_gf.honey.probes.kube_answers import REACH, STRANGE, KubeAnswer, message_of
 from pytest_gf.honey.probes.kube_places import EVERYWHERE, PLACES, rule
 from pytest_gf.honey.probes.kubeconfig import access
@@ -261,7 +261,7 @@ class Kube:
             except (HTTPError, OSError) as broken:
                 raise Unanswered(tried, said(broken), REACH) from None
 
-        answer = asked(
+        answer = judged_answer(
             "Kubernetes",
             operation,
             tried,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_gf.engine.redaction import redact
 from pytest_gf.honey.answers import Answer
 from pytest_gf.honey.probes.again import NotNow, later, retry_after
-from pytest_gf.honey.probes.exchange import asked
+from pytest_gf.honey.probes.exchange import judged_answer
 from pytest_gf.honey.probes.http_client import answer, failure
 
 
@@ -25,7 +25,7 @@ def answers(url: str, *, deadline: float) -> Answer:
     def shown(given: Answer) -> dict[str, str]:
         return {"answer": str(given)}
 
-    return asked("web", "GET", tried, once, seconds=deadline, shown=shown, not_now=_not_now, url=url)
+    return judged_answer("web", "GET", tried, once, seconds=deadline, shown=shown, not_now=_not_now, url=url)
 
 
 def _not_now(given: Answer) -> NotNow | None:

@@ -5,30 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pytest_gf.engine.house import BadInput, Given, Option, Selection
-from pytest_gf.honey.audit import asked as audits
+from pytest_gf.honey.audit import options as audits
 
 
 @dataclass(frozen=True)
-class AuditAsked:
+class AuditSettings:
     """What the command line asks of the audit, and the rows that it makes: hundreds, so none where no audit is named."""
 
-    options: audits.Asked
+    options: audits.AuditOptions
     shards: tuple[str, ...]
     sample: str
     """What a sampled audit reads, in words; "" for all."""
 
 
-def _read(given: Given) -> AuditAsked:
+def _read(given: Given) -> AuditSettings:
     option = given.option
     try:
         options = audits.read(*(getattr(option, f"gf_{name}") for name in audits.OPTIONS))
     except ValueError as wrong:
         raise BadInput(str(wrong)) from None
     named = bool(option.gf_shard or option.gf_sample or given.mentions("audit")) and given.contract.bazel is not None
-    return AuditAsked(options, options.shards if named else (), options.sample_of(given.seed))
+    return AuditSettings(options, options.shards if named else (), options.sample_of(given.seed))
 
 
-def _part(asked: AuditAsked) -> str | None:
+def _part(asked: AuditSettings) -> str | None:
     return str(asked.options.part) if asked.options.part is not None else None
 
 

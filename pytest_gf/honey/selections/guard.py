@@ -114,7 +114,7 @@ def _takes(row: Candidate, run: Run) -> bool:
 
 
 def _ends(run: Run, verdicts: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    guarded = run.asked(Guarded)
+    guarded = run.options_of(Guarded)
     return baselines.record(run.folder, guarded.record_to, guarded.baseline or {}, verdicts)
 
 

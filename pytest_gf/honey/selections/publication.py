@@ -101,7 +101,7 @@ def _closure(given: Given) -> tuple[tuple[closure.Member, ...], closures.Archive
 
 
 def _ends(run: Run, _: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    asked = run.asked(PushRequest)
+    asked = run.options_of(PushRequest)
     if asked.is_risky:
         yield f"{asked.profile}: a controlled reproduction tool, no restore path for default workflow writes (S037)"
     if asked.profile:

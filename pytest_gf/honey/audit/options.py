@@ -50,7 +50,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AuditOptions:
     """An audit's options. ``objects`` and ``bytes`` are at most so many a second, 0 for no limit."""
 
     part: Part | None = None
@@ -80,61 +80,61 @@ def read(  # noqa: PLR0917  # In the order of `OPTIONS`.
     state: str | None,
     state_age: str | None = None,
     readers_of: str | None = None,
-) -> Asked:
+) -> AuditOptions:
     """Read the options as they were given. Raises ValueError, which names the option."""
     readers: dict[str, tuple[Callable[[str], Any], str | None]] = {
         "--gf-shard": (part, shard), "--gf-sample": (sample, sample_of), "--gf-rate": (rate, rate_of),
         "--gf-audit-state-age": (age, state_age), "--gf-readers": (connections, readers_of),
     }  # fmt: skip
-    found = []
+    values = []
     for name, (reader, given) in readers.items():
         try:
-            found.append(None if given is None else reader(given))
+            values.append(None if given is None else reader(given))
         except ValueError as wrong:
             raise ValueError(f"{name}={given}: {wrong}") from None
-    objects, size = found[2] or (0, 0)
-    if found[3] is not None and state is None:
+    objects, size = values[2] or (0, 0)
+    if values[3] is not None and state is None:
         raise ValueError(
             f"--gf-audit-state-age={state_age}: it says how old the state of --gf-audit-state may be: name both"
         )
     folder = None if state is None else Path(os.path.abspath(state))
-    return Asked(found[0], found[1], objects, size, folder, found[3], found[4])
+    return AuditOptions(values[0], values[1], objects, size, folder, values[3], values[4])
 
 
 def part(text: str, environment: Mapping[str, str] = os.environ) -> Part:
     """Read ``I/N``, where I may be `INDEX`: that variable's value. Raises ValueError."""
-    found = _PART.fullmatch(text)
-    if found is None:
+    match = _PART.fullmatch(text)
+    if match is None:
         raise ValueError(f"expected I/N with 0 <= I < N, or {INDEX}/N")
-    index, parts = found["index"], int(found["parts"])
+    index, parts = match["index"], int(match["parts"])
     if index == INDEX:
         index = environment.get(INDEX, "")
         if not re.fullmatch(r"\d{1,4}", index):
             raise ValueError(f"variable {INDEX} is {'no number' if index else 'not set'}")
     if not 0 <= int(index) < parts <= MOST_PARTS:
-        where = f"variable {INDEX} is {index}: " if found["index"] == INDEX else ""
+        where = f"variable {INDEX} is {index}: " if match["index"] == INDEX else ""
         raise ValueError(f"{where}expected I/N with 0 <= I < N <= {MOST_PARTS}")
     return Part(int(index), parts)
 
 
 def sample(text: str) -> Sample:
     """Read ``N`` or ``P%``. Raises ValueError."""
-    found = _SAMPLE.fullmatch(text)
-    if found is not None and found["percent"]:
-        fraction = float(found["number"]) / 100
+    match = _SAMPLE.fullmatch(text)
+    if match is not None and match["percent"]:
+        fraction = float(match["number"]) / 100
         if 0 < fraction <= 1:
             return Sample(text, fraction=fraction)
-    elif found is not None and "." not in found["number"] and int(found["number"]):
-        return Sample(text, count=int(found["number"]))
+    elif match is not None and "." not in match["number"] and int(match["number"]):
+        return Sample(text, count=int(match["number"]))
     raise ValueError("expected a number of objects, or a percentage such as 5%")
 
 
 def age(text: str) -> float:
     """Read ``90m``, ``12h`` or ``7d``: seconds. Raises ValueError."""
-    found = _AGE.fullmatch(text)
-    if found is None or not int(found["number"]):
+    match = _AGE.fullmatch(text)
+    if match is None or not int(match["number"]):
         raise ValueError("expected minutes, hours or days, as 90m, 12h or 7d")
-    return float(int(found["number"]) * _SECONDS[found["unit"]])
+    return float(int(match["number"]) * _SECONDS[match["unit"]])
 
 
 def connections(text: str) -> int:
@@ -146,8 +146,8 @@ def connections(text: str) -> int:
 
 def rate(text: str) -> tuple[int, int]:
     """Read ``N/s`` or ``NMB/s``: objects and bytes a second, one of them 0. Raises ValueError."""
-    found = _RATE.fullmatch(text)
-    if found is None or not int(found["number"]):
+    match = _RATE.fullmatch(text)
+    if match is None or not int(match["number"]):
         raise ValueError("expected objects a second as 500/s, or bytes as 20MB/s")
-    number = int(found["number"])
-    return (0, number * _MEGABYTE) if found["unit"] else (number, 0)
+    number = int(match["number"])
+    return (0, number * _MEGABYTE) if match["unit"] else (number, 0)
