@@ -141,7 +141,10 @@ def test_one_chunk_is_taken_at_once_and_nothing_else() -> None:
         assert casblob.plain(memoryview(data[:size])) is None
     assert casblob.plain(memoryview(data + b"x")) is None
     assert casblob.plain(memoryview(encode(PAYLOAD, chunk_size=1000))) is None
-    assert casblob.plain(memoryview(encode(PAYLOAD, compression=IDENTITY))) is None
+    as_it_is = encode(PAYLOAD[:1000], compression=IDENTITY)
+    assert casblob.plain(memoryview(as_it_is)) == PAYLOAD[:1000]
+    assert casblob.plain(memoryview(as_it_is[:-1])) is None
+    assert casblob.plain(memoryview(as_it_is + b"x")) is None
     assert casblob.plain(memoryview(blob(packed(b"ab"), logical=2, chunk=2))) == b"ab"
     assert casblob.plain(memoryview(blob(packed(b"ab"), logical=2, chunk=1))) is None
     assert casblob.plain(memoryview(blob(packed(b""), logical=0, chunk=1))) is None
