@@ -39,11 +39,8 @@ class Graph(Plan):
         width: int = WIDTH,
     ) -> None:
         super().__init__(facts, axis_values)
-        self._givens = givens
-        self._permit = permit
-        self._finished = finished
-        self._deadline = deadline
-        self._width = width
+        self._givens, self._permit, self._finished = givens, permit, finished
+        self._deadline, self._width = deadline, width
         self._chain: list[Node] = []
         self._running: set[Node] = set()
         self._waiting: list[Node] = []
@@ -85,10 +82,9 @@ class Graph(Plan):
                 if not node.done:
                     self._state.wait(min(TICK, self._until_next_deadline()))
                 self._expire()
-            if not node.done and time.monotonic() - began >= TICK:
-                self.waits(
-                    self._progress(node, time.monotonic() - began)
-                )  # No lock is held: a terminal may stand still.
+            seconds = time.monotonic() - began
+            if not node.done and seconds >= TICK:
+                self.waits(self._progress(node, seconds))  # No lock is held: a terminal may stand still.
         self.waits("")
 
     def _progress(self, node: Node, seconds: float) -> str:
