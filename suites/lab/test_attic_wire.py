@@ -98,7 +98,7 @@ def test_what_says_come_again_is_asked_again_and_nothing_else(
     assert [asked.count(path) for path in dict.fromkeys(asked)] == [1 + again] * 2
     if again:
         with pytest.raises((Throttled, DeadlineExceeded)):
-            client(lambda _: refusal).cache_info()
+            client(lambda _: refusal, 6.0).cache_info()
 
 
 def test_a_503_is_what_it_says(client: Client) -> None:
