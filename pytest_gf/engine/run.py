@@ -124,11 +124,8 @@ class Run:
         """Raise Unproven if the target does not allow this change, if the vantage forbids all changes, or if this run must make no more."""
         target = self.target
         if self._stopped is not None:
-            says, because = (
-                f"{self._stopped.says}. Nothing more is changed, so that evidence is kept.",
-                (self._stopped.cause,),
-            )
-            raise Unproven(says, self._stopped.next_step, because=because)
+            says = f"{self._stopped.says}. Nothing more is changed, so that evidence is kept."
+            raise Unproven(says, self._stopped.next_step, because=(self._stopped.cause,))
         if target.vantage == target.read_only:
             raise Unproven(f"the vantage {target.vantage} changes nothing", "run it from another vantage")
         if not target.permits(word):

@@ -11,7 +11,7 @@ from pytest_gf.honey.answers import Answer, Folder, Listing
 from pytest_gf.honey.formats import tfstate
 from pytest_gf.honey.formats.effect import READS
 from pytest_gf.honey.observed.bazel import CacheSurface
-from pytest_gf.honey.observed.bucket import BucketOnDisk, BucketView, ListAfter, Surroundings
+from pytest_gf.honey.observed.bucket import BucketOnDisk, BucketView, ListAfter, Surroundings, disagreement
 from pytest_gf.honey.observed.disk import Disk
 from pytest_gf.honey.observed.exposure import Endpoint
 from pytest_gf.honey.observed.s3 import AnonymousView
@@ -131,6 +131,18 @@ def test_each_way_of_being_incoherent(change: dict[str, Any], says: str) -> None
     assert says in view.diagnosis
     assert view.next_step
     assert "attic" in repr(view)
+
+
+def test_a_refused_change_says_who_disagrees() -> None:
+    lost = replace(GONE, around=around("folder", "folder"))
+    gone = replace(GONE, around=Surroundings())
+    other = replace(WELL, bucket="bazel-cache", listed=("bazel-cache",), around=lost.around)  # No folder is its own.
+    assert disagreement((lost, other)) == "S3 and the disk disagree about attic and bazel-cache"
+    failing = replace(WELL, objects=Answer(500), around=around("folder", "folder"))
+    silent = replace(failing, listing=Answer(500), listed=(), objects=LOST)
+    for view in (gone, failing, silent):  # The disk was not seen, or S3 failed.
+        assert disagreement((view,)) == "S3 does not list, find and read attic as promised"
+        assert disagreement((lost, view)).startswith("S3 does not list")
 
 
 def test_scratch_values() -> None:

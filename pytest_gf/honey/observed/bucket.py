@@ -265,9 +265,10 @@ class BucketView(Observed):
 
 
 def disagreement(views: Sequence[BucketView]) -> str:
-    """Return in a phrase what is wrong with buckets that are not coherent: whether S3 contradicts the disk, or only itself."""
+    """Return in a phrase what is wrong with buckets that are not coherent. An S3 that fails does not contradict the disk."""
     names = " and ".join(view.bucket for view in views)
-    if all(view.markers is not None and not view.agrees_with_disk for view in views):
+    answered = all(view.listing.ok and view.objects.status < FAILS for view in views)
+    if answered and all(view.markers is not None and not view.agrees_with_disk for view in views):
         return f"S3 and the disk disagree about {names}"
     return f"S3 does not list, find and read {names} as promised"
 
