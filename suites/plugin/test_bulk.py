@@ -17,7 +17,7 @@ import pytest
 from pytest_gf.engine.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, ProbeError, Unanswered
 from pytest_gf.honey.formats import casblob, pieces
 from pytest_gf.honey.probes.deadline import LEAST_RATE
-from pytest_gf.honey.probes.http_bulk import BUFFER, IDLE, TICK, Connection, Cut, Place
+from pytest_gf.honey.probes.http_bulk import BUFFER, IDLE, TICK, Cut, Place
 from pytest_gf.honey.probes.s3 import Access
 from pytest_gf.honey.probes.s3_bulk import AHEAD, PAGE, Reader
 from pytest_gf.honey.target import S3Section
@@ -208,24 +208,6 @@ def test_the_deadline_holds_against_what_drips_or_is_silent(serve: Serve, reader
     with pytest.raises(DeadlineExceeded):
         whole(client)
     assert time.monotonic() - begun < 60
-
-
-def test_a_read_waits_no_longer_than_is_left(reader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow(connection: socket.socket, _: int) -> None:
-        for part in (b"HTTP/1.1 200 OK\r\n", b"Content-Length: 0\r\n\r\n"):
-            time.sleep(1.5 * TICK)
-            connection.sendall(part)
-        connection.recv(65_536)
-
-    limits, bound = list[float](), Connection._bound
-
-    def noted(connection: Connection, connected: socket.socket) -> None:
-        bound(connection, connected)
-        limits.append(connection._limit)
-
-    monkeypatch.setattr(Connection, "_bound", noted)
-    assert whole(reader(Scripted(slow), deadline=30.0)) == b""
-    assert limits[0] > 30.0 - 1.5 * TICK >= limits[-1]
 
 
 def test_what_its_reader_does_with_a_body_is_not_the_servers_time(reader: Any) -> None:

@@ -6,7 +6,6 @@ else is done with it. Any other answer is http.client's to read, from the bytes 
 
 from __future__ import annotations
 
-import functools
 import http.client
 import io
 import re
@@ -21,22 +20,19 @@ from urllib.parse import urlsplit
 from pytest_gf.engine.errors import DeadlineExceeded, NotUnderstood, ProbeError, Unanswered
 from pytest_gf.honey.formats.pieces import joined
 from pytest_gf.honey.probes.deadline import LEAST_RATE
+from pytest_gf.honey.probes.http_client import authorities
 from pytest_gf.honey.probes.s3 import Access
 from pytest_gf.honey.probes.s3_client import CONNECT
 
 if TYPE_CHECKING:
-    import ssl
-
     from _typeshed import WriteableBuffer
 
 BUFFER, MOST_HEAD = 2 * 1024 * 1024, 64 * 1024
 """Bytes of a body that can be had in one, which a chunk of a casblob is that is decoded at once; and of a head."""
 TICK, IDLE = 0.2, 1.0
-"""Seconds: so late may a deadline be, since the kernel is seldom told another; and so old a connection that is used again."""
+"""Seconds: so late may a deadline be, since a read waits no longer; and so old a connection that is used again."""
 ATTEMPTS = 2
 """A request that was never answered is made once more: its connection may have been stale."""
-_NEVER, _LEAST = float("inf"), 0.01  # Seconds: to the kernel, a limit of 0 is none.
-_PORTS = {"http": 80, "https": 443}
 _LINE = rb"(?:(?!content-length:|transfer-encoding:|connection: *close)[^\r]+\r\n)*+"
 _PLAIN = re.compile(rb"HTTP/1\.1 (20[06]) %bcontent-length: *(\d{1,8})\r\n%b\r\n" % (_LINE, _LINE), re.IGNORECASE)
 """A head that says once how long the body is, and nothing that changes how it is read."""
@@ -54,30 +50,20 @@ class Place:
     bucket: str
     deadline: float
 
-    @functools.cached_property
-    def tls(self) -> ssl.SSLContext | None:
-        """What a certificate is checked by, None for plain HTTP. Raises Unanswered."""
-        if self.access.section.endpoint.startswith("http:"):
-            return None
-        import ssl
-
-        try:
-            return ssl.create_default_context(cafile=self.access.section.ca_file)
-        except OSError as wrong:
-            step = "ca_file of [s3] names the certificate authority"
-            raise Unanswered(f"reading {self.access.section.ca_file}", str(wrong), step) from None
-
     def dialled(self) -> socket.socket:
         """Return a new connection to the endpoint, or to where a route to it listens. Raises OSError, Unanswered."""
-        tls, parts, route = self.tls, urlsplit(self.access.section.endpoint), self.access.route
-        host, port = parts.hostname or "", str(parts.port or _PORTS[parts.scheme])
+        parts, route = urlsplit(self.access.section.endpoint), self.access.route
+        tls = parts.scheme == "https"
+        host, port = parts.hostname or "", str(parts.port or (443 if tls else 80))
         if route is not None:
             host, _, port = route.address.rpartition(":")
         made = socket.create_connection((host, int(port)), timeout=min(CONNECT, self.deadline))
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if tls is not None:
-            return tls.wrap_socket(made, server_hostname=parts.hostname)
-        made.settimeout(None)  # The kernel is given the limit: Python's costs a poll for each read.
+        if tls:
+            made = authorities(self.access.section.ca_file).wrap_socket(made, server_hostname=parts.hostname)
+        # The kernel keeps the limit where it can: Python's costs a poll for each read.
+        made.settimeout(TICK if tls else None)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, int(TICK * 1e6)))
         return made
 
 
@@ -124,7 +110,6 @@ class Connection:
 
     def __init__(self, place: Place, buffer: bytearray) -> None:
         self._place, self._buffer, self._view = place, buffer, memoryview(buffer)
-        self._first = self._view[:MOST_HEAD]
         self._socket: socket.socket | None = None
         self._wire = _Wire(b"", self._receive)
         self._response: http.client.HTTPResponse | None = None
@@ -134,7 +119,7 @@ class Connection:
         self._came = 0
         """Bytes of the answer that `plain` received to the buffer's beginning."""
         # Seconds for which this answer may still be waited for: what its reader does with it meanwhile is not its time.
-        self._spare = self._used = self._limit = 0.0
+        self._spare = self._used = 0.0
 
     @property
     def tried(self) -> str:
@@ -158,7 +143,7 @@ class Connection:
         `answer` gives it once more, unless the connection is `free`.
         """
         try:
-            self._came = self._came or self._receive(self._first)
+            self._came = self._came or self._receive(self._view[:MOST_HEAD])
             head = _PLAIN.match(self._buffer, 0, self._came)
             if head is None or head[1] != status:
                 return None
@@ -229,47 +214,33 @@ class Connection:
     def _send(self) -> None:
         self._tries += 1
         if self._socket is None:
-            self._socket, self._limit = self._place.dialled(), _NEVER
+            self._socket = self._place.dialled()
         self._socket.sendall(self._request)
 
     def _head(self) -> int:
-        head, came = _PLAIN.match(self._buffer, 0, self._came), bytes(self._view[: self._came])
-        self._wire, self._came = _Wire(came[head.end() if head else 0 :], self._receive), 0
+        self._wire, self._came = _Wire(bytes(self._view[: self._came]), self._receive), 0
         method = self._request.partition(b" ")[0].decode()
         read = self._response = http.client.HTTPResponse(self._wire, method=method)  # type: ignore[arg-type]  # It makes a file of it.
-        if head is not None:  # It is read already.
-            read.status, read.length, read.headers = int(head[1]), int(head[2]), http.client.HTTPMessage()
-            read.chunked = read.will_close = False
         try:
             read.begin()
         except (http.client.HTTPException, ValueError) as wrong:
             raise self.strange(f"no answer of HTTP/1.1: {wrong}") from None
         if read.length is None and not read.chunked:
             raise self.strange(f"no answer of HTTP/1.1 with a length: {read.status} {read.reason}")
-        self._wire.most, self.free = _NEVER, self._over()
+        self._wire.most, self.free = float("inf"), self._over()
         return read.status
-
-    def _bound(self, connected: socket.socket) -> None:
-        """Let no read wait longer than there is time to spare; one that ends before is made again."""
-        self._limit = limit = max(self._spare, _LEAST)
-        if self._place.tls is not None:
-            return connected.settimeout(limit)
-        seconds = struct.pack("ll", int(limit), int(limit % 1 * 1e6))
-        return connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
 
     def _receive(self, view: memoryview) -> int:
         """Read into a view, and take what was waited from what may be; bytes that come earn time. 0 where none came yet."""
-        connected, begun = self._socket, monotonic()
-        if connected is None:
+        if self._socket is None:
             raise ConnectionError("the connection was closed")
-        if not self._spare / 8 < self._limit < self._spare + TICK:
-            self._bound(connected)
+        begun = monotonic()
         try:
-            got = connected.recv_into(view)
+            got = self._socket.recv_into(view)
         except (BlockingIOError, TimeoutError):
-            got = -1  # Whether the time is up is told below.
-        self._used = ended = monotonic()
-        self._spare += got / LEAST_RATE + begun - ended
+            got = -1  # Nothing came for a tick. Whether the time is up is told below.
+        self._used = monotonic()
+        self._spare += got / LEAST_RATE + begun - self._used
         if self._spare <= 0:
             self.close()
             came_back = f"no whole answer within {self._place.deadline:.3g} s and the time that its length allows"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import ssl
+import functools
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_gf.engine.errors import ProbeError, Unanswered
 from pytest_gf.honey.endpoint import is_loopback
@@ -13,7 +13,27 @@ from pytest_gf.honey.probes.deadline import too_slow
 from pytest_gf.honey.probes.exchange import Route, said
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
+
+
+@functools.cache
+def authorities(ca_file: str | None) -> ssl.SSLContext:
+    """Return what servers' certificates are checked by: the authorities in a file, else those that httpx trusts.
+
+    It is made once a process, since that takes longer than an exchange. Raises Unanswered.
+    """
+    import ssl
+
+    import httpx
+
+    if ca_file is None:
+        return httpx.create_ssl_context()
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as wrong:
+        raise Unanswered(f"reading {ca_file}", str(wrong), "ca_file names the certificate authority") from None
 
 
 @contextlib.contextmanager
@@ -33,10 +53,12 @@ def answer(
     """
     import httpx
 
-    verify: Any = ssl.create_default_context(cafile=ca_file) if ca_file is not None else True
     with (
         httpx.Client(
-            timeout=seconds, verify=verify, trust_env=not is_loopback(url), event_hooks={"response": [_set_apart]}
+            timeout=seconds,
+            verify=authorities(ca_file),
+            trust_env=not is_loopback(url),
+            event_hooks={"response": [_set_apart]},
         ) as client,
         client.stream(
             method, url, headers={"Accept-Encoding": "identity", **(headers or {})}, content=content

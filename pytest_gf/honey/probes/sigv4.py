@@ -20,19 +20,18 @@ class Signer:
     def __init__(self, credentials: tuple[str, str], region: str, host: str) -> None:
         self._access_key, self._secret = credentials
         self._region, self._host = region, host
-        self._second, self._inner, self._outer = 0, sha256(), sha256()
-        self._canonical = self._head = ""
+        self._turn(int(time()))
 
     def request(self, method: str, path: str, query: str = "", headers: str = "") -> bytes:
         """Return the request line and headers, of an encoded path and a query whose names are sorted. ``headers`` are not signed."""
         now = int(time())
         if now != self._second:
             self._turn(now)
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(sha256(f"{method}\n{path}\n{query}{self._canonical}".encode()).hexdigest().encode())
-        outer.update(inner.digest())
+        canonical = sha256(f"{method}\n{path}\n{query}{self._canonical}".encode()).hexdigest()
+        signature = self._signing.copy()
+        signature.update(canonical.encode())
         target = f"{path}?{query}" if query else path
-        return f"{method} {target}{self._head}{outer.hexdigest()}\r\n{headers}\r\n".encode()
+        return f"{method} {target}{self._head}{signature.hexdigest()}\r\n{headers}\r\n".encode()
 
     def _turn(self, now: int) -> None:
         """Make what all requests of one second share."""
@@ -40,9 +39,7 @@ class Signer:
         scope, key = f"{date[:8]}/{self._region}/s3/aws4_request", f"AWS4{self._secret}".encode()
         for part in scope.split("/"):
             key = hmac.digest(key, part.encode(), "sha256")
-        # RFC 2104, whose first blocks all requests share: half of what `hmac.digest` takes.
-        self._inner, self._outer = (sha256(bytes(byte ^ pad for byte in key.ljust(64, b"\0"))) for pad in (0x36, 0x5C))
-        self._inner.update(f"{_ALGORITHM}\n{date}\n{scope}\n".encode())
+        self._signing = hmac.new(key, f"{_ALGORITHM}\n{date}\n{scope}\n".encode(), "sha256")
         headers = f"host:{self._host}\nx-amz-content-sha256:{_UNSIGNED}\nx-amz-date:{date}\n"
         self._canonical = f"\n{headers}\n{_SIGNED}\n{_UNSIGNED}"
         self._head = (
