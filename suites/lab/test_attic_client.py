@@ -73,6 +73,7 @@ exit 1
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("nix") is None, reason="no nix here: apt-get install nix-bin")
 def test_what_it_says_is_kept_and_classed_and_no_secret_is_in_it(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
     (tmp_path / "attic").write_text(FAKE)

@@ -101,6 +101,7 @@ def with_token(lab: Lab) -> list[dict[str, object]]:
     return [exchange for exchange in lab.exchanges() if exchange["service"] == "attic" and exchange["authenticated"]]
 
 
+@pytest.mark.slow
 def test_no_part_of_a_token_is_shown(lab: Lab, run_pytest: Any) -> None:
     for fault in ("attic-token-strong", "attic-accepts-forged"):
         lab.bend(fault)

@@ -105,6 +105,7 @@ def test_a_narinfo_that_lies_is_violated(old: str, new: str, says: str, served: 
     assert says in archive.diagnosis
 
 
+@pytest.mark.slow
 def test_the_strongest_level_of_zstd_is_read() -> None:
     stream = zstandard.ZstdCompressor(level=22).compressobj()
     body = NarBody("zstd", len(NAR))

@@ -7,6 +7,8 @@ import json
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from pytest_gf.honey import contract
 from pytest_gf.lab import faults
 from pytest_gf.lab.bends import Bends, nothing
@@ -53,6 +55,7 @@ def test_the_healthy_cluster_is_a_real_ones() -> None:
 FAULTS = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())["fault"]
 
 
+@pytest.mark.slow
 def test_so_is_the_bent_one() -> None:
     bends = sorted({bend for name in FAULTS for bend in name.split(" + ")})
     wrong = {f"{bend}: {place}": text for bend in bends for place, text in held(bend).items() if text}

@@ -198,6 +198,7 @@ def test_a_folder_that_is_absent_or_a_file(kube: Kube, pod: str, lab: Lab) -> No
         (lab.folder / "data" / "plain").unlink()
 
 
+@pytest.mark.slow
 def test_a_disk_that_hangs_is_told_from_a_kubelet_that_does(lab: Lab, pod: str, kube: Kube) -> None:
     lab.bend("disk-stalled:600000")
     assert folder.look(client(lab, deadline=10), NAMESPACE, pod, "rustfs", "/data").state == "stalled"
@@ -354,6 +355,7 @@ def test_pages_are_read_to_the_last(kube: Kube, lab: Lab, monkeypatch: pytest.Mo
         kube.list("nodes")
 
 
+@pytest.mark.slow
 def test_the_token_never_shows(lab: Lab, kube: Kube, run_pytest: Any) -> None:
     token = kube.authorization().removeprefix("Bearer ")
     assert len(token) > 20

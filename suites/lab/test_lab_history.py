@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROWS = ["-m", "canary", "-k", "list-buckets or workload-ready"]
 LOST = "--gf-fault=bucket-index-lost:attic"
 
 
+@pytest.mark.slow
 def test_a_loss_that_a_restart_ends_is_gone_and_known_to_have_been_restarted(run_pytest: Any, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
 

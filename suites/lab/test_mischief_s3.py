@@ -81,6 +81,7 @@ def test_what_fails_for_all_was_not_read(lab: Lab, mischief: Before) -> None:
         read_object(client(proxy, lab, deadline=3.0), BUCKET, KEY)
 
 
+@pytest.mark.slow
 def test_several_rotten_objects_are_told_each(lab: Lab, mischief: Before) -> None:
     proxy = mischief(lab.addresses["s3"], dataclasses.replace(NOISE, slow=0.0), seed=5)
     keys = {f"{stack}/terraform.tfstate" for stack in ("attic", "arc-runners")}

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pytest_gf.lab import incidents
 from pytest_gf.pages import sample
 
@@ -31,6 +33,7 @@ def told(text: str) -> dict[str, Any]:
     return {"rows": rows, "incidents": incidents, "exit": record["exit"], "keys": sorted(record)}
 
 
+@pytest.mark.slow
 def test_the_sample_is_what_the_lab_makes(tmp_path: Path) -> None:
     made = sample.made()
     assert made.keys() == {*sample.FILES, "index.html"}

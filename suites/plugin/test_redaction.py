@@ -188,6 +188,7 @@ def test_the_canary_against_a_server_that_says_it(
     assert log.stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_gates_and_a_publication_show_none_of_all_secrets(lab: Lab, run_pytest: Any, tmp_path: Path) -> None:
     """Tokens and parts of them, the values of Secrets, presigned URLs, private keys: in no file and no stream."""
     log = tmp_path / "reports" / "log.txt"
