@@ -78,7 +78,7 @@ class Where:
     def keys(self) -> list[tuple[str, int]]:
         """Return all keys with their sizes."""
         pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-        return [(each["Key"], each["Size"]) for page in pages for each in page.get("Contents", ())]
+        return [(entry["Key"], entry["Size"]) for page in pages for entry in page.get("Contents", ())]
 
 
 class Measured:
@@ -104,7 +104,7 @@ class Measured:
 
 def _cpu() -> float:
     used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(each.ru_utime + each.ru_stime for each in used)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def _peak() -> float:
@@ -122,7 +122,7 @@ def _verify(key: str, body: bytes) -> None:
         raise SystemExit(f"{key} is not what its key says")
 
 
-def _spread(keys: Iterable[tuple[str, int]], threads: int, each: Callable[[str, int], None]) -> None:
+def _spread(keys: Iterable[tuple[str, int]], threads: int, read: Callable[[str, int], None]) -> None:
     """Do something with each key in so many threads."""
     left: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
     for item in keys:
@@ -134,7 +134,7 @@ def _spread(keys: Iterable[tuple[str, int]], threads: int, each: Callable[[str, 
                 item = left.get_nowait()
             except queue.Empty:
                 return
-            each(*item)
+            read(*item)
 
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(work) for _ in range(threads)]:
@@ -170,8 +170,8 @@ def suite(where: Where) -> Measured:
         command += [f"--gf-target={target}", f"--gf-reports={folder}", "-p", "no:cacheprovider"]
         subprocess.run(command, env=where.environment(), check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
         said = (Path(folder) / "latest" / "shown" / "audit.txt").read_text()
-        found = re.search(r"(\d+) objects, (\d+) MB", said)
-        measured.objects, megabytes = map(int, found.groups() if found else (0, 0))
+        line = re.search(r"(\d+) objects, (\d+) MB", said)
+        measured.objects, megabytes = map(int, line.groups() if line else (0, 0))
         measured.bytes = megabytes * 1_000_000
     return measured
 
@@ -181,11 +181,11 @@ def boto3(where: Where, threads: int, share: float = 1.0) -> Measured:
     keys, client = _part(where.keys(), share), where.client()
     with Measured() as measured:
 
-        def each(key: str, size: int) -> None:
+        def read(key: str, size: int) -> None:
             _verify(key, client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
             measured.add(size)
 
-        _spread(keys, threads, each)
+        _spread(keys, threads, read)
     return measured
 
 
@@ -198,15 +198,15 @@ def obstore(where: Where, *, verify: bool) -> Measured:
         BUCKET, endpoint=where.endpoint, client_options=allow, **options
     )
     with Measured() as measured:
-        keys = [(str(each["path"]), int(each["size"])) for page in library.list(store) for each in page]
+        keys = [(str(entry["path"]), int(entry["size"])) for page in library.list(store) for entry in page]
 
-        def each(key: str, size: int) -> None:
+        def read(key: str, size: int) -> None:
             body = library.get(store, key).bytes()
             if verify:
                 _verify(key, bytes(body))
             measured.add(size)
 
-        _spread(keys, READERS, each)
+        _spread(keys, READERS, read)
     return measured
 
 
@@ -260,7 +260,7 @@ def rclone(where: Where) -> Measured:
 
 def _part(keys: list[tuple[str, int]], share: float) -> list[tuple[str, int]]:
     """Return a share of the keys in the mix of all."""
-    ordered = sorted(keys, key=lambda each: each[1])
+    ordered = sorted(keys, key=lambda entry: entry[1])
     return ordered[:: round(1 / share)]
 
 
@@ -301,12 +301,12 @@ def main() -> int:
 def fill(server: Server, scale: float) -> None:
     """Make the bucket: of the same objects each time, those of the first folders."""
     filled = {shard.rpartition("/")[2] for shard in SHARDS[: _folders(scale)]}
-    kept = (each for each in bulk.objects(SMALL, LARGE) if each[0].split("/")[-2] in filled)
+    kept = (blob for blob in bulk.objects(SMALL, LARGE) if blob[0].split("/")[-2] in filled)
     client = server.client()
     client.create_bucket(Bucket=BUCKET)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for made in _in_batches(kept, 64):
-            list(pool.map(lambda each: client.put_object(Bucket=BUCKET, Key=each[0], Body=each[1]), made))
+            list(pool.map(lambda blob: client.put_object(Bucket=BUCKET, Key=blob[0], Body=blob[1]), made))
 
 
 def _folders(scale: float) -> int:
@@ -315,8 +315,8 @@ def _folders(scale: float) -> int:
 
 def _in_batches(objects: Iterator[tuple[str, bytes]], size: int) -> Iterator[list[tuple[str, bytes]]]:
     batch: list[tuple[str, bytes]] = []
-    for each in objects:
-        batch.append(each)
+    for blob in objects:
+        batch.append(blob)
         if len(batch) == size:
             yield batch
             batch = []
@@ -326,23 +326,23 @@ def _in_batches(objects: Iterator[tuple[str, bytes]], size: int) -> Iterator[lis
 def table(server: Server, folders: int) -> int:
     """Run each contender, print its line, and return 1 where a bar is missed."""
     head = ("objects", "objects/s", "MB/s", "client", "server", "peak MiB")
-    print(f"{'':26}" + "".join(f"{each:>11}" for each in head) + "   (client, server: CPU-s per 1,000 objects)")
-    found: dict[str, list[tuple[float, ...]]] = {}
+    print(f"{'':26}" + "".join(f"{word:>11}" for word in head) + "   (client, server: CPU-s per 1,000 objects)")
+    measured: dict[str, list[tuple[float, ...]]] = {}
     compared = [name for name in (OURS, FETCHING, MEMORY) if CONTENDERS[name][1]()]
     for name in compared * (REPEATS - 1) + [name for name, (_, installed) in CONTENDERS.items() if installed()]:
-        found.setdefault(name, []).append(run(server, name, folders))
+        measured.setdefault(name, []).append(run(server, name, folders))
     cost: dict[str, float] = {}
     for name in CONTENDERS:
-        if name not in found:
+        if name not in measured:
             print(f"{name:26} not installed")
             continue
-        objects, size, cpu, seconds, peak, served = min(found[name], key=lambda each: each[2])
+        objects, size, cpu, seconds, peak, served = min(measured[name], key=lambda run: run[2])
         cost[name] = cpu / objects * 1_000
         numbers = (objects / seconds, size / 1e6 / seconds)
         costs = (cost[name], served / objects * 1_000)
         print(
-            f"{name:26}{objects:>11.0f}" + "".join(f"{each:>11.0f}" for each in numbers)
-            + "".join(f"{each:>11.3f}" for each in costs) + f"{peak:>11.0f}"
+            f"{name:26}{objects:>11.0f}" + "".join(f"{number:>11.0f}" for number in numbers)
+            + "".join(f"{number:>11.3f}" for number in costs) + f"{peak:>11.0f}"
         )  # fmt: skip
     return bars(cost)
 

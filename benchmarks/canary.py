@@ -42,7 +42,7 @@ def main() -> int:
     facts = Facts(read_folder(ROOT / "fixtures").facts, HOUSE.axis_names)
     with tempfile.TemporaryDirectory() as folder, Lab.start(Path(folder) / "lab", [f"latency:{late}"]) as lab:
         runs = [(*measure(facts, observed), cost) for observed, cost in (run(lab, Path(folder)) for _ in range(many))]
-    elapsed, path, total, wall, exchanges, cost = sorted(runs, key=lambda each: each[0] / each[1])[many // 2]
+    elapsed, path, total, wall, exchanges, cost = sorted(runs, key=lambda run: run[0] / run[1])[many // 2]
     print(f"{exchanges} exchanges of reading facts, each {late} ms late; the median of {many} runs")
     print(f"elapsed          {elapsed:7.3f} s")
     print(f"critical path    {path:7.3f} s   elapsed is {elapsed / path:.2f} x this (at most {MOST_PATHS})")
@@ -58,17 +58,17 @@ def main() -> int:
 
 def measure(facts: Facts, observed: Observed) -> tuple[float, float, float, float, int]:
     """Return elapsed, critical path, sum and the whole canary in seconds, and the number of exchanges."""
-    exchanging = {key: each for key, each in observed.items() if each["exchanges"]}
-    reading = {key: each for key, each in exchanging.items() if not changes(facts, key[0])}
+    exchanging = {key: file for key, file in observed.items() if file["exchanges"]}
+    reading = {key: file for key, file in exchanging.items() if not changes(facts, key[0])}
     path = max(critical(facts, observed, key) for key in reading)
-    exchanges = [exchange for each in reading.values() for exchange in each["exchanges"]]
+    exchanges = [exchange for file in reading.values() for exchange in file["exchanges"]]
     total = sum(float(exchange["seconds"]) for exchange in exchanges)
     return lasted(reading), path, total, lasted(exchanging), len(exchanges)
 
 
 def lasted(observed: Observed) -> float:
     """Return the seconds from the start of the first of these facts to the end of the last."""
-    begun, ended = min(each["started"] for each in observed.values()), max(each["ended"] for each in observed.values())
+    begun, ended = min(file["started"] for file in observed.values()), max(file["ended"] for file in observed.values())
     return (datetime.datetime.fromisoformat(ended) - datetime.datetime.fromisoformat(begun)).total_seconds()
 
 
@@ -100,22 +100,22 @@ def run(lab: Lab, folder: Path) -> tuple[Observed, Cost]:
     subprocess.run(command, cwd=ROOT, env=os.environ | dict(lab.environment), check=True, stdout=subprocess.DEVNULL)
     seconds, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
     files = [json.loads(path.read_text()) for path in (reports / "latest" / "evidence").glob("*.json")]
-    asked = Counter(str(exchange["system"]) for each in files for exchange in each["exchanges"])
+    asked = Counter(str(exchange["system"]) for file in files for exchange in file["exchanges"])
     written = [path.stat().st_blocks * 512 for path in (reports / "latest" / "").rglob("*") if path.is_file()]
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    observed = {(each["fact"], "-".join(each["params"].values())): each for each in files}
+    observed = {(file["fact"], "-".join(file["params"].values())): file for file in files}
     return observed, Cost(seconds, cpu, asked, sum(written), len(written))
 
 
 def changes(facts: Facts, name: str) -> bool:
     """Return whether a fact changes something, or waits for one that does."""
-    return any(each.changes for each in facts.closure(name).values())
+    return any(fact.changes for fact in facts.closure(name).values())
 
 
 def busy(observed: dict[str, Any]) -> float:
     """Return a fact's own seconds: those in which at least one of its exchanges was on its way."""
     seconds, until = 0.0, 0.0
-    for exchange in sorted(observed["exchanges"], key=lambda each: each["at"]):
+    for exchange in sorted(observed["exchanges"], key=lambda exchange: exchange["at"]):
         begun = datetime.datetime.fromisoformat(exchange["at"]).timestamp()
         ended = begun + float(exchange["seconds"])
         seconds += max(0.0, ended - max(begun, until))
@@ -130,11 +130,9 @@ def critical(facts: Facts, observed: Observed, key: tuple[str, str]) -> float:
     for need in facts.facts[name].needs:
         if need in facts.facts:
             values = [
-                each
-                for each in observed
-                if each[0] == need and (need in facts.facts[name].every or each[1] in {value, ""})
+                key for key in observed if key[0] == need and (need in facts.facts[name].every or key[1] in {value, ""})
             ]
-            below += [critical(facts, observed, each) for each in values]
+            below += [critical(facts, observed, key) for key in values]
     return max(below) + busy(observed[key])
 
 

@@ -63,10 +63,10 @@ def main() -> None:
     shared = zstandard.ZstdDecompressor()
     for count, size in ((4000, 2_000), (400, 64_000), (40, 1_000_000), (4, 24_000_000)):
         made = payloads(count, size)
-        objects = [casblob.encode(each) for each in made]
-        chunks = [[each[at : at + casblob.CHUNK] for at in range(0, size, casblob.CHUNK)] for each in made]
+        objects = [casblob.encode(body) for body in made]
+        chunks = [[body[at : at + casblob.CHUNK] for at in range(0, size, casblob.CHUNK)] for body in made]
         compressor = zstandard.ZstdCompressor(write_checksum=True)
-        frames = [[compressor.compress(chunk) for chunk in each] for each in chunks]
+        frames = [[compressor.compress(chunk) for chunk in parts] for parts in chunks]
         works = (lambda frames=frames: bare(frames), lambda frames=frames: bare(frames, shared))
         took: list[list[float]] = [[], [], []]
         for _ in range(ROUNDS):  # In turns, so that a noisy moment meets all.

@@ -58,7 +58,7 @@ def test_number(number: int, index: int) -> None:
 
 def main() -> int:
     """Print the table and return 1 where the bar is missed."""
-    few, many = [int(each) for each in sys.argv[1:]] or [1_000, 10_000]
+    few, many = [int(count) for count in sys.argv[1:]] or [1_000, 10_000]
     print(f"{'clauses':>8} {'plain CPU-s':>12} {'ours CPU-s':>12} {'added CPU-s':>12}")
     added = {}
     for count in (few, many):

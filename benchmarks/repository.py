@@ -87,11 +87,11 @@ def grep_and_parse(root: Path) -> None:
         "attic",
     ]
     flags = [flag for word in words for flag in ("-e", word)]
-    found = grepped(root, "-IFl", *flags)
+    named = grepped(root, "-IFl", *flags)
     patterns = [*rules.topology.private.values(), *rules.publication.claims, "rotat"]
     flags = [flag for word in patterns for flag in ("-e", word)]
-    found |= grepped(root, "-IPil", *flags, "--", "*.md")
-    for name in sorted(found):
+    named |= grepped(root, "-IPil", *flags, "--", "*.md")
+    for name in sorted(named):
         text = (root / name).read_text()
         if name.endswith(".md"):
             markdown.tokens.__wrapped__(text)
@@ -108,8 +108,8 @@ def grep_and_parse(root: Path) -> None:
 
 def grepped(root: Path, *args: str) -> set[str]:
     """Return the files that git grep finds."""
-    found = subprocess.run([GIT, "grep", *args], cwd=root, check=False, capture_output=True, text=True)
-    return set(found.stdout.splitlines())
+    grep = subprocess.run([GIT, "grep", *args], cwd=root, check=False, capture_output=True, text=True)
+    return set(grep.stdout.splitlines())
 
 
 def seconds(work: Callable[[], None]) -> tuple[float, float]:

@@ -87,7 +87,7 @@ def row(index: int, statement: str) -> dict[str, Any]:
         "next_step": "keep the logs" if red else "",
         "cause": CAUSE if red else None,
         "because": [],
-        "evidence": [f"evidence/{each['fact']}-{index % 97}.json" for each in facts if each["exchanges"]],
+        "evidence": [f"evidence/{fact['fact']}-{index % 97}.json" for fact in facts if fact["exchanges"]],
     }
 
 
@@ -112,28 +112,28 @@ def filtered(page: str) -> float:
         metrics.send("Performance.enable", {"timeDomain": "threadTicks"})
         rounds = [[ask(view, metrics, word) for word in WORDS] for _ in range(REPEATS)]
         browser.close()
-    least = [{name: min(each[name] for each in of) for name in of[0]} for of in zip(*rounds, strict=True)]
+    least = [{name: min(run[name] for run in of) for name in of[0]} for of in zip(*rounds, strict=True)]
     for word, of in zip(WORDS, least, strict=True):
         print(
             f"  {word!r}: {of['work']:.0f} ms of work, {of['took']:.0f} ms by the clock; all rows after {of['settled']:.0f} ms"
         )
-    wrong = sum(each["wrong"] for of in rounds for each in of)
+    wrong = sum(run["wrong"] for of in rounds for run in of)
     return max(of["work"] for of in least) if not wrong else float("inf")
 
 
 def ask(view: Any, metrics: Any, word: str) -> dict[str, float]:
     """Filter by a word. Return the milliseconds that it took, and how many rows were in sight that should not be."""
     before = worked(metrics)
-    found: dict[str, float] = view.evaluate(FILTER, word)
+    filtered: dict[str, float] = view.evaluate(FILTER, word)
     after = worked(metrics)
     settled: dict[str, float] = view.evaluate(SETTLED)
-    return found | settled | {"work": (after - before) * 1000}
+    return filtered | settled | {"work": (after - before) * 1000}
 
 
 def worked(metrics: Any) -> float:
     """Return the seconds that the page's main thread has worked."""
     values = metrics.send("Performance.getMetrics")["metrics"]
-    return next(float(each["value"]) for each in values if each["name"] == "TaskDuration")
+    return next(float(metric["value"]) for metric in values if metric["name"] == "TaskDuration")
 
 
 FILTER = """async (word) => {
