@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pytest_gf.engine import spelling
 from pytest_gf.engine.spelling import FRAGMENT, Needles
 
 MARK = "[redacted]"
+SHORT = 100
+"""Characters. What became of shorter texts is kept: names of fields and verdicts come by the thousand."""
 SHORTEST = 4
 """A shorter "secret" would strike out half of every text, and hides nothing. A target's must have `LEAST_SECRET` (target.py)."""
 
@@ -42,6 +44,7 @@ class Redactor:
         self._secrets: set[str] = set()
         self._needles = Needles()
         self._shortest = 0
+        self._kept = self._keeping()
 
     def learn(self, secrets: Iterable[str]) -> None:
         """Strike these out from now on. Values shorter than `SHORTEST` are ignored."""
@@ -50,9 +53,16 @@ class Redactor:
             self._secrets |= new
             self._needles = Needles.of(self._secrets)
             self._shortest = min(FRAGMENT, *map(len, self._secrets))
+            self._kept = self._keeping()  # The last step: what is kept from now on was looked at with the new secrets.
 
     def redact(self, text: str) -> str:
         """Return the text without secrets."""
+        return self._kept(text) if len(text) <= SHORT else self._redacted(text)
+
+    def _keeping(self) -> Callable[[str], str]:
+        return functools.lru_cache(maxsize=2_048)(self._redacted)
+
+    def _redacted(self, text: str) -> str:
         if self._secrets and len(text) >= self._shortest:
             text = spelling.strike(text, self._needles, MARK)
         if any(hint in text for hint in _HINTS):

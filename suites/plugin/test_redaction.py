@@ -233,6 +233,14 @@ def test_a_secret_in_a_node_id_stops_the_run(lab: Lab, run_pytest: Any, tmp_path
 secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12, max_size=60)
 
 
+def test_a_text_that_was_clean_is_looked_at_again_once_a_secret_is_learned() -> None:
+    redactor, secret = Redactor(), "learned-late-4711"
+    texts = [f"it is {secret}", f"{'x' * 200} {secret}"]
+    assert [redactor.redact(text) for text in texts] == texts
+    redactor.learn([secret])
+    assert [secret in redactor.redact(text) for text in texts] == [False, False]
+
+
 @given(secrets, st.text(max_size=40), st.text(max_size=40), st.integers(0, 5), st.integers(0, 5))
 def test_whole_and_cut_secrets_are_struck_out(secret: str, before: str, after: str, head: int, tail: int) -> None:
     redactor = Redactor()
