@@ -150,9 +150,11 @@ def test_a_red_is_told_once_and_its_reason_is_the_short_summary(run_pytest: Any)
 
 @pytest.mark.upholds("S102")
 def test_the_scratch_probe_touches_no_state_object(green: Asked) -> None:
-    changing = [each for each in green.exchanges if str(each["operation"]).startswith(("Put", "Create", "Delete"))]
+    changing = [
+        exchange for exchange in green.exchanges if str(exchange["operation"]).startswith(("Put", "Create", "Delete"))
+    ]
     assert changing
-    assert {str(each["bucket"])[:7] for each in changing} == {"gf-rca-"}
+    assert {str(exchange["bucket"])[:7] for exchange in changing} == {"gf-rca-"}
 
 
 @pytest.mark.upholds("S107")

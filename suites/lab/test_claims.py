@@ -21,8 +21,8 @@ def run(lab: Lab, run_pytest: Any, *arguments: str) -> tuple[set[str], set[str],
     target = lab.target_file.with_name("elsewhere.toml")
     target.write_text(lab.target_file.read_text().replace('name = "lab"', 'name = "elsewhere"'))
     outcome = run_pytest(*arguments, f"--gf-target={target}", environment=dict(lab.environment))
-    found = [re.search(rf"^{words}: (.*)$", outcome.text, re.MULTILINE) for words in ("proved", "proved in part")]
-    whole, part = (set(each[1].split()) - {"nothing"} if each else set() for each in found)
+    lines = [re.search(rf"^{words}: (.*)$", outcome.text, re.MULTILINE) for words in ("proved", "proved in part")]
+    whole, part = (set(line[1].split()) - {"nothing"} if line else set() for line in lines)
     return whole, part, outcome
 
 

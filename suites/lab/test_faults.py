@@ -79,7 +79,7 @@ def catalog_rows(catalog: set[str]) -> set[str]:
 
 def test_every_fault_is_in_the_table() -> None:
     assert {
-        each.partition(":")[0]
+        bend.partition(":")[0]
         for name in (
             *TABLE["fault"],
             *TABLE["guard"],
@@ -92,7 +92,7 @@ def test_every_fault_is_in_the_table() -> None:
             *TABLE["gate"],
             *OF_THE_MODEL,
         )
-        for each in name.split(" + ")
+        for bend in name.split(" + ")
     } == set(FAULTS)
 
 
@@ -136,13 +136,15 @@ def check_the_rows(fault: str, verdicts: Mapping[str, dict[str, Any]], expand: E
     row = TABLE["fault"][fault]
     expected = {verdict: expand(row.get(verdict, []), set(verdicts)) for verdict in VERDICTS}
     expected["holds"] = set(verdicts).difference(*expected.values())
-    found = {verdict: {name for name, each in verdicts.items() if each["verdict"] == verdict} for verdict in expected}
-    assert found == expected
-    red = [each for each in verdicts.values() if each["verdict"] in {"violated", "error"}]
-    said = [f"{each['reason']} {each['next_step']}" for each in red]
-    assert not said or any(row["says"] in each for each in said), said
-    assert all(each["reason"] for each in verdicts.values() if each["verdict"] != "holds")
-    assert all(each["next_step"] for each in red)
+    by_verdict = {
+        verdict: {name for name, judged in verdicts.items() if judged["verdict"] == verdict} for verdict in expected
+    }
+    assert by_verdict == expected
+    red = [judged for judged in verdicts.values() if judged["verdict"] in {"violated", "error"}]
+    said = [f"{judged['reason']} {judged['next_step']}" for judged in red]
+    assert not said or any(row["says"] in text for text in said), said
+    assert all(judged["reason"] for judged in verdicts.values() if judged["verdict"] != "holds")
+    assert all(judged["next_step"] for judged in red)
 
 
 @pytest.mark.upholds("S091")

@@ -87,9 +87,9 @@ def test_several_rotten_objects_are_told_each(lab: Lab, mischief: Before) -> Non
     keys = {f"{stack}/terraform.tfstate" for stack in ("attic", "arc-runners")}
     proxy.rotten |= {f"/{BUCKET}/{key}" for key in keys}
     patient = client(proxy, lab, deadline=10.0)
-    found = {key: read_object(patient, BUCKET, key) for key in (*keys, "gitlab-runners/terraform.tfstate")}
-    assert {key for key, each in found.items() if isinstance(each, Unreadable)} == keys
-    assert all(isinstance(each, Unreadable) or (isinstance(each, Body) and not each.cut) for each in found.values())
+    read = {key: read_object(patient, BUCKET, key) for key in (*keys, "gitlab-runners/terraform.tfstate")}
+    assert {key for key, body in read.items() if isinstance(body, Unreadable)} == keys
+    assert all(isinstance(body, Unreadable) or (isinstance(body, Body) and not body.cut) for body in read.values())
 
 
 def test_a_read_that_comes_in_the_end_is_a_read(lab: Lab, mischief: Before) -> None:

@@ -26,7 +26,7 @@ def test_each_cause_is_told_apart(fault: str, lab: Lab, drill: Any, tmp_path: Pa
     for verdict in ("violated", "unproven", "error"):
         assert outcome.rows(verdict) == set(TABLE[fault].get(verdict, ())), (verdict, outcome.text)
     said = [row["reason"] for row in outcome.verdicts().values()]
-    assert any(TABLE[fault].get("says", "") in each for each in said), said
+    assert any(TABLE[fault].get("says", "") in text for text in said), said
     told_as(TABLE[fault].get("incident", []), outcome.verdicts())
     row = outcome.verdicts()["rca.cause"]
     page = (outcome.folder / "rca" / "README.md").read_text()
@@ -60,7 +60,7 @@ def test_the_evidence_is_whole_while_clauses_are_red_and_says_what_to_keep(lab: 
     assert "attic: bucket-index loss" in page
     assert "diagnosis: bucket-index loss" in (outcome.folder / "rca" / "s3-attic.txt").read_text()
     changing = {"PutObject", "DeleteObject", "CreateBucket", "DeleteBucket"}
-    assert not changing & {str(each["operation"]) for each in lab.exchanges()}
+    assert not changing & {str(exchange["operation"]) for exchange in lab.exchanges()}
     assert not [row for row in outcome.verdicts() if row.startswith("rustfs.scratch-") or "write-through" in row]
 
 
@@ -90,7 +90,7 @@ def test_one_bucket_is_looked_at_where_one_is_named(looked: Any) -> None:
 def test_no_value_of_a_pods_environment_is_kept(lab: Lab, looked: Any) -> None:
     outcome = looked("", "-k", "rca.cause")
     pods = json.loads((outcome.folder / "rca" / "pods.json").read_text())
-    names = [name for pod in pods for each in pod["spec"]["containers"] for name in each.get("env", ())]
+    names = [name for pod in pods for container in pod["spec"]["containers"] for name in container.get("env", ())]
     assert "RUSTFS_SECRET_KEY" in names
     text = "".join(path.read_text() for path in (outcome.folder / "rca").iterdir())
     assert "a-plain-value-in-the-pod" not in text

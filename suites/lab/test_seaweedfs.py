@@ -50,8 +50,8 @@ def honey(seaweedfs: Any) -> Iterator[Any]:
         client.put_object(Bucket=stack.bucket, Key=stack.key, Body=state())
     yield client
     for bucket in client.list_buckets()["Buckets"]:
-        for found in client.list_objects_v2(Bucket=bucket["Name"]).get("Contents", ()):
-            client.delete_object(Bucket=bucket["Name"], Key=found["Key"])
+        for entry in client.list_objects_v2(Bucket=bucket["Name"]).get("Contents", ()):
+            client.delete_object(Bucket=bucket["Name"], Key=entry["Key"])
         client.delete_bucket(Bucket=bucket["Name"])
 
 
@@ -155,7 +155,7 @@ def test_the_guard_is_green_and_leaves_nothing(honey: Any, seaweedfs: Any, run_p
     assert again.exit == 0, again.text
     of_a_checkout = ("stack.", "state.errored-absent", "state.locking-on")
     assert again.rows("unproven") == {row for row in again.verdicts() if row.startswith((*OF_HONEY, *of_a_checkout))}
-    keys = {found["Key"] for found in honey.list_objects_v2(Bucket="tofu-state")["Contents"]}
+    keys = {entry["Key"] for entry in honey.list_objects_v2(Bucket="tofu-state")["Contents"]}
     assert keys == {stack.key for stack in STACKS.values()}
 
 

@@ -108,7 +108,7 @@ class Item:
 
     @property
     def config(self) -> SimpleNamespace:
-        nothing: dict[str, Any] = {each.attribute: None for each in options_of(HOUSE)}
+        nothing: dict[str, Any] = {option.attribute: None for option in options_of(HOUSE)}
         return SimpleNamespace(option=SimpleNamespace(**nothing | {"gf_fault": []} | self.given))
 
     def get_closest_marker(self, name: str) -> pytest.Mark | None:
@@ -155,7 +155,7 @@ class Judged:
 
     def run_of(self, *nodes: Node) -> Run:
         """Return as much of a run with these facts as judging looks at."""
-        facts = Facts({each.fact.name: each.fact for each in nodes})
+        facts = Facts({node.fact.name: node.fact for node in nodes})
         graph = Graph(
             facts,
             givens={},
@@ -164,7 +164,7 @@ class Judged:
             finished=lambda _: None,
             deadline=60,
         )
-        graph.nodes |= {each.key: each for each in nodes}
+        graph.nodes |= {node.key: node for node in nodes}
         made = SimpleNamespace(graph=graph, seen={}, contract=contract.load(), house=HOUSE)
         made.settings, made.shown_folder = SimpleNamespace(house=HOUSE), Path("reports/now")
         return cast("Run", made)

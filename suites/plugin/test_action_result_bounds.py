@@ -31,7 +31,7 @@ def directory(**files: tuple[str, int]) -> bytes:
 
 
 def tree(root: bytes, *children: bytes) -> bytes:
-    fields = [b"\x0a" + varint(len(root)) + root, *(b"\x12" + varint(len(each)) + each for each in children)]
+    fields = [b"\x0a" + varint(len(root)) + root, *(b"\x12" + varint(len(child)) + child for child in children)]
     return b"".join(fields)
 
 

@@ -33,8 +33,8 @@ def dropped(source: str) -> Iterator[int]:
 
 
 def test_no_answer_of_a_listing_is_dropped() -> None:
-    found = [f"{path.relative_to(ROOT)}:{line}" for path in SOURCES for line in dropped(path.read_text())]
-    assert found == [], "a listing was taken without its answer"
+    places = [f"{path.relative_to(ROOT)}:{line}" for path in SOURCES for line in dropped(path.read_text())]
+    assert places == [], "a listing was taken without its answer"
 
 
 @pytest.mark.parametrize(

@@ -107,9 +107,9 @@ def test_one_line_and_exit_4(case: str, spread: bool, run_pytest: Any, refused: 
     for name, content in files.items():
         (tmp_path / name).write_text(content)
     run, workers = (run_pytest, ("-n", "2")) if spread else (refused, ())
-    outcome = run("-m", "canary", *workers, *(each.format(folder=tmp_path) for each in args))
+    outcome = run("-m", "canary", *workers, *(arg.format(folder=tmp_path) for arg in args))
     assert outcome.exit == 4, outcome.text
-    errors = [each for each in outcome.text.splitlines() if each.strip()]
+    errors = [line for line in outcome.text.splitlines() if line.strip()]
     assert len(errors) == 1, outcome.text
     assert errors[0].startswith("ERROR: ")
     assert line in errors[0]
@@ -156,15 +156,15 @@ def house(folder: Path, *clauses: dict[str, str], facts: str = FACTS) -> None:
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "fixtures" / "facts.py").write_text(facts)
     sources = [
-        CLAUSE.replace("{title}", each["title"]).format(**each) if "{" not in each["title"] else _clause(each)
-        for each in clauses
+        CLAUSE.replace("{title}", clause["title"]).format(**clause) if "{" not in clause["title"] else _clause(clause)
+        for clause in clauses
     ]
     (folder / "suite" / "test_clauses.py").write_text("\n".join(sources))
     (folder / "pytest.ini").write_text(f"[pytest]\ngf_house = {SMALL}:HOUSE\ngf_suites = suite\n")
 
 
-def _clause(each: dict[str, str]) -> str:
-    return CLAUSE.replace("{title}", "TITLE").format(**each).replace("TITLE", each["title"])
+def _clause(clause: dict[str, str]) -> str:
+    return CLAUSE.replace("{title}", "TITLE").format(**clause).replace("TITLE", clause["title"])
 
 
 LINT: dict[str, tuple[list[dict[str, str]], str, str]] = {
@@ -213,7 +213,7 @@ LINT: dict[str, tuple[list[dict[str, str]], str, str]] = {
 def test_lint_stops_the_run(case: str, refused: Any, tmp_path: Path) -> None:
     clauses, facts, line = LINT[case]
     if "unknown parameter" in case:
-        clauses = [each | {"title": "it has a number"} for each in clauses]
+        clauses = [clause | {"title": "it has a number"} for clause in clauses]
     house(tmp_path, *clauses, facts=facts)
     alone = refused("--gf", cwd=tmp_path)
     assert alone.exit == 4, alone.text
@@ -246,7 +246,7 @@ def test_where_no_clause_is_selected_a_line_names_the_option_or_the_marker(tmp_p
         subprocess.run([*ask, *args], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
         for args in ((), ("-m", "canary"), ("--gf", "-m", "canry and clause(id='a.b')"))
     )
-    assert {each.returncode for each in (bare, chosen, misspelt)} == {5}
+    assert {run.returncode for run in (bare, chosen, misspelt)} == {5}
     assert "gf: -m: unknown marker 'canry'; did you mean canary?" in misspelt.stdout
     assert "gf: no clause is here. Add --gf" in chosen.stdout
     assert "gf:" not in bare.stdout

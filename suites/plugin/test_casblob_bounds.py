@@ -101,7 +101,7 @@ def test_what_is_said_of_a_chunk(chunk: bytes, says: str) -> None:
 def test_a_payload_that_is_stored_as_it_is() -> None:
     for chunk in (1, 4, 5, 6, 1 << 20):
         assert b"".join(decode(blob(b"abcde", logical=5, compression=IDENTITY, chunk=chunk))) == b"abcde"
-    assert [len(each) for each in decode(blob(b"abcde", logical=5, compression=IDENTITY, chunk=2))] == [2, 2, 1]
+    assert [len(piece) for piece in decode(blob(b"abcde", logical=5, compression=IDENTITY, chunk=2))] == [2, 2, 1]
     says = "offsets: 5 bytes are stored of 4"
     assert refused(blob(b"abcde", logical=4, compression=IDENTITY))[0] == says
     assert refused(blob(b"abcde", logical=5, compression=IDENTITY)[:-2])[0] == "cut: 2 bytes of payload are missing"
@@ -115,7 +115,7 @@ def test_how_much_a_chunk_holds() -> None:
 
 def test_large_chunks_are_read_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encode(PAYLOAD, chunk_size=1000)
-    strict = [bytes(each) for each in decode(data)]
+    strict = [bytes(piece) for piece in decode(data)]
     assert list(map(len, strict)) == [1000, 1000, 500]
     for held in (1, 400, 999, 1000):
         monkeypatch.setattr(casblob, "HELD", held)

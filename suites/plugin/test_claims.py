@@ -23,9 +23,9 @@ STACKS = tuple(CONTRACT.stacks)
 
 
 def row(clause: str, *statements: str, stack: str = "", **also: Any) -> Row:
-    plain = tuple(each.rstrip("~!") for each in statements)
+    plain = tuple(statement.rstrip("~!") for statement in statements)
     in_part, when_red = (
-        frozenset(each.rstrip("~!") for each in statements if each.endswith(mark)) for mark in ("~", "!")
+        frozenset(statement.rstrip("~!") for statement in statements if statement.endswith(mark)) for mark in ("~", "!")
     )
     return Row(clause, "a title", {"stack": stack} if stack else {}, plain, in_part, when_red, **also)
 
@@ -142,10 +142,10 @@ def test_every_clause_that_the_contract_names_is_one() -> None:
     known = {name for source in sources for name in re.findall(r'@clause\(\s*"([^"]+)"', source.read_text())}
     assert CONTRACT.ha is not None
     named = [*CONTRACT.ha.readiness]
-    named += [each for group in CONTRACT.together for each in group.clauses]
-    named += [each for group in CONTRACT.waivers for each in group.clauses]
-    named += [each for group in CONTRACT.reminders for each in group.clauses]
-    assert {each.partition("[")[0] for each in named} - known == set()
+    named += [clause for group in CONTRACT.together for clause in group.clauses]
+    named += [clause for group in CONTRACT.waivers for clause in group.clauses]
+    named += [clause for group in CONTRACT.reminders for clause in group.clauses]
+    assert {clause.partition("[")[0] for clause in named} - known == set()
 
 
 OVERCLAIMED = (
@@ -159,4 +159,4 @@ def test_no_clause_proves_alone_what_it_looks_at_in_part(statement: str) -> None
     page = (Path(__file__).parents[2] / "docs" / "clauses.md").read_text()
     (cell,) = re.findall(rf"^\| {statement} \| ([^|]*) \|", page, re.MULTILINE)
     alone = re.findall(r"`[^`]+`(?: \([a-z ]+\))?", cell.partition("whole by all of")[0])
-    assert all(each.endswith(("(in part)", "(by its red)")) for each in alone), cell
+    assert all(clause.endswith(("(in part)", "(by its red)")) for clause in alone), cell

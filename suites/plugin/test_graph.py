@@ -242,7 +242,7 @@ def test_a_failure_goes_up_the_whole_chain_at_once() -> None:
     graph.start([("fact3", {})])
     with pytest.raises(ProbeError):
         graph.value("need", {})
-    assert [each.failure for each in graph.nodes.values()] == [refused] * 5, "nothing else would wake them"
+    assert [node.failure for node in graph.nodes.values()] == [refused] * 5, "nothing else would wake them"
 
 
 def test_what_waits_is_kept_when_more_is_asked_for() -> None:
@@ -256,7 +256,7 @@ def test_what_waits_is_kept_when_more_is_asked_for() -> None:
     graph = graph_of(*(fact(observe, name=name) for name in ("first", "second", "third")), width=1)
     graph.start([("first", {}), ("second", {})])
     graph.start([("third", {})])
-    assert [each.name for each in graph._waiting] == ["second", "third"]
+    assert [node.name for node in graph._waiting] == ["second", "third"]
     go.set()
     assert [graph.value(name, {}) for name in ("third", "second", "first")] == [True] * 3
     assert begun == [("first", True), ("second", True), ("third", True)]

@@ -157,7 +157,7 @@ def test_junit_has_every_verdict_and_allure_evidence_and_environment(built: Buil
         "lab.seen": "holds",
     }
     cases = [
-        {each.get("name"): each.get("value") for each in case.iter("property")}
+        {element.get("name"): element.get("value") for element in case.iter("property")}
         for case in ET.parse(outcome.folder / "junit.xml").iter("testcase")
     ]
     assert {case["clause"]: case["verdict"] for case in cases} == expected
@@ -175,7 +175,9 @@ def test_junit_has_every_verdict_and_allure_evidence_and_environment(built: Buil
     assert evidence["exchanges"][0]["at"] < evidence["ended"]
     allure = outcome.folder / "allure-results"
     assert "target=house\n" in (allure / "environment.properties").read_text()
-    results = {each["name"]: each for path in allure.glob("*-result.json") for each in [json.loads(path.read_text())]}
+    results = {
+        result["name"]: result for path in allure.glob("*-result.json") for result in [json.loads(path.read_text())]
+    }
     (attached,) = results["lab.seen: seen is as promised"]["attachments"]
     assert json.loads((allure / attached["source"]).read_text()) == evidence
 
@@ -238,7 +240,9 @@ def test_clean_says_in_a_line_what_is_not_set(run_pytest: Any, tmp_path: Path) -
     (tmp_path / "reports" / run).mkdir(parents=True)
     made = {"event": "made", "kind": "bucket", "bucket": "gf-rca-20261129183000-1a2b3c4d", "key": ""}
     where = {"event": "run", "target": "t", "endpoint": "http://127.0.0.1:9"}
-    (tmp_path / "reports" / run / "ledger.jsonl").write_text("".join(json.dumps(each) + "\n" for each in (where, made)))
+    (tmp_path / "reports" / run / "ledger.jsonl").write_text(
+        "".join(json.dumps(entry) + "\n" for entry in (where, made))
+    )
     for expects in ("", 'expects = ["s3"]\n'):
         (tmp_path / "t.toml").write_text(
             f'name = "t"\nvantage = "runner"\n{expects}[s3]\nendpoint = "http://127.0.0.1:9"\naccess_key_env = "GF_A"\n'
@@ -251,7 +255,7 @@ def test_clean_says_in_a_line_what_is_not_set(run_pytest: Any, tmp_path: Path) -
 
 def test_a_release_day_of_a_library_breaks_no_canary() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    assert [each for each in project["dependencies"] if "<" not in each] == []
+    assert [requirement for requirement in project["dependencies"] if "<" not in requirement] == []
 
 
 def test_a_plan_ends_at_the_deadline_of_a_run() -> None:

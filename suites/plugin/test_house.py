@@ -49,7 +49,7 @@ def fork(tmp_path: Path) -> Path:
 def test_its_clauses_and_the_packaged_ones(
     where: str, args: list[str], rows: set[str], fork: Path, run_pytest: Any
 ) -> None:
-    outcome = run_pytest(*(each.format(fork=fork) for each in args), cwd=fork / where)
+    outcome = run_pytest(*(arg.format(fork=fork) for arg in args), cwd=fork / where)
     assert outcome.exit == 0, outcome.text
     assert outcome.rows("holds") == rows
     assert f"gf: house ours ({fork / 'house.py'}), contract ours" in outcome.text
@@ -83,7 +83,7 @@ def test_a_fact_of_its_own_stands_in_the_place_of_a_packaged_one(fork: Path, run
         'def listed_buckets() -> Listing:\n    """Nothing."""\n    raise Unproven("our own fact")\n'
     )
     outcome = run_pytest("-m", "mirrors", cwd=fork)
-    assert {each["reason"] for each in outcome.verdicts().values()} == {"our own fact"}, outcome.text
+    assert {row["reason"] for row in outcome.verdicts().values()} == {"our own fact"}, outcome.text
 
 
 @pytest.mark.parametrize(
@@ -119,11 +119,11 @@ def test_what_lies_above_stands_before_what_lies_below() -> None:
     house = House("above", extends=HOUSE, axes=own, selections=(Selection("canary", "ours"),), allows=("more",)).whole()
     assert house.axis_names == (*HOUSE.axis_names, "extra")
     assert house.axis("bucket").values(None) == ("mine",)
-    assert {each.marker: each.about for each in house.selections}["canary"] == "ours"
+    assert {selection.marker: selection.about for selection in house.selections}["canary"] == "ours"
     assert house.markers == HOUSE.markers
     assert house.allows == (*HOUSE.allows, "more")
     assert (house.guard, house.lab, house.read_contract) == (HOUSE.guard, HOUSE.lab, HOUSE.read_contract)
-    assert [each.name for each in House("above", extends=HOUSE).layers()] == [HOUSE.name, "above"]
+    assert [layer.name for layer in House("above", extends=HOUSE).layers()] == [HOUSE.name, "above"]
 
 
 def test_a_chosen_value_that_the_contract_has_not() -> None:

@@ -79,14 +79,14 @@ def test_every_value_is_found(value: object, indent: int | None) -> None:
 
 def test_members_and_items() -> None:
     walk = Walk(b'{ "a" : [1 ,"x\\u00e9", {} ] , "a":{"b":-1.5e3}\n,"\\n":null }')
-    found = list(walk.members(walk.start))
-    assert [name for name, _ in found] == ["a", "a", "\n"]
-    assert [walk.kind(place) for _, place in found] == ["array", "object", "null"]
-    items = list(walk.items(found[0][1]))
-    assert [walk.kind(each) for each in items] == ["number", "string", "object"]
+    members = list(walk.members(walk.start))
+    assert [name for name, _ in members] == ["a", "a", "\n"]
+    assert [walk.kind(place) for _, place in members] == ["array", "object", "null"]
+    items = list(walk.items(members[0][1]))
+    assert [walk.kind(item) for item in items] == ["number", "string", "object"]
     assert (walk.number(items[0]), walk.text(items[1])) == ("1", "xé")
     assert (walk.text(items[0]), walk.number(items[1])) == ("", "")
-    ((_, inner),) = walk.members(found[1][1])
+    ((_, inner),) = walk.members(members[1][1])
     assert walk.number(inner) == "-1.5e3"
     assert list(walk.members(items[2])) == []
     assert list(Walk(b"[ ]").items(0)) == []
@@ -176,8 +176,8 @@ def test_the_most_members_and_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
         Text(b'{"a":1,"b":2,"c":3,"d":4}').map([0], "x")
     shape = gojson.struct(a="int", b="int")
     text = Text(b'{"a":1,"A":2,"b":3,"other":4}')
-    found = text.struct([0], shape, "x")
-    assert {name: [text.number(each) for each in places] for name, places in found.items()} == {
+    fields = text.struct([0], shape, "x")
+    assert {name: [text.number(place) for place in places] for name, places in fields.items()} == {
         "a": ["1", "2"],
         "b": ["3"],
     }
@@ -224,7 +224,7 @@ def test_slices_merge_as_gos_do() -> None:
     first, nothing, short, long, empty = text.items(0)
 
     def merged(*places: int) -> list[list[str]]:
-        return [[text.text(each) for each in found] for found in text.slice(places, "x")]
+        return [[text.text(item) for item in items] for items in text.slice(places, "x")]
 
     assert merged(first) == [["a"], ["b"]]
     assert merged(first, short) == [["a", "c"]]
@@ -262,5 +262,5 @@ def test_what_is_no_bytes(data: bytes) -> None:
 
 def test_names_fold_as_gos_do() -> None:
     assert [
-        gojson.folded(each) for each in ("id", "ID", "\N{LATIN SMALL LETTER LONG S}et", "\N{KELVIN SIGN}ey", "é", "É")
+        gojson.folded(name) for name in ("id", "ID", "\N{LATIN SMALL LETTER LONG S}et", "\N{KELVIN SIGN}ey", "é", "É")
     ] == [*("ID", "ID", "SET", "KEY", "é", "É")]

@@ -74,7 +74,7 @@ def test_rows_of_other_facts_share_nothing(judged: Any) -> None:
     run = judged.run_of(judged.node("one"), judged.node("two"))
     for name in ("one", "two", "one"):
         made = judging.account(judged.item(more=(name,)), judged.call(), Verdict.HOLDS, ROW, run)
-        assert [each["fact"] for each in made["facts"]] == [name]
+        assert [fact["fact"] for fact in made["facts"]] == [name]
 
 
 def test_facts_that_are_not_observed_yet_are_looked_at_again(judged: Any) -> None:

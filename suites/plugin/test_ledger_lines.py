@@ -85,8 +85,8 @@ def test_a_second_writer_is_refused(tmp_path: Path) -> None:
     first.enter(A)
     with pytest.raises(BlockingIOError):
         second.enter(B)
-    for each in (first, second):
-        each.close()
+    for ledger in (first, second):
+        ledger.close()
 
 
 def test_a_ledger_that_can_not_be_written_names_nothing(tmp_path: Path) -> None:
@@ -106,16 +106,16 @@ def test_every_ledger_is_looked_at_in_the_order_of_its_run(tmp_path: Path) -> No
         (tmp_path / run / NAME).write_text(text)
     (tmp_path / "latest").symlink_to(tmp_path / "1")
     (tmp_path / "0").mkdir()
-    found = list(unfinished(tmp_path, lambda thing, run: f"{run} is not its run" if thing == C else ""))
+    left = list(unfinished(tmp_path, lambda thing, run: f"{run} is not its run" if thing == C else ""))
     live.close()
-    assert [each if isinstance(each, Path) else each.run for each in found] == [
+    assert [entry if isinstance(entry, Path) else entry.run for entry in left] == [
         "1",
         tmp_path / "2" / NAME,
         "4",
         "5",
         "6",
     ]
-    last = found[-1]
+    last = left[-1]
     assert isinstance(last, Left)
     assert (last.things, last.foreign, last.path) == ((), ((C, "6 is not its run"),), tmp_path / "6" / NAME)
     assert list(last.problems) == ["bucket c is left: 6 is not its run"]

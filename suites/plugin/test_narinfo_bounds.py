@@ -53,7 +53,7 @@ def test_what_the_least_narinfo_says() -> None:
     assert parse(text()) == NarInfo(f"/nix/store/{BASE}", "nar/x.nar", "bzip2", HASH, 4711, (), (), "", None)
     assert parse(text(Deriver="unknown-deriver", References="", CA="")) == parse(text())
     assert parse(text(FileSize="0", FileHash=f"sha256:{HASH.hex()}", More="x", Else="")[:-7]) == parse(text())
-    assert [parse(text(Compression=each)).compression for each in COMPRESSIONS] == list(COMPRESSIONS)
+    assert [parse(text(Compression=kind)).compression for kind in COMPRESSIONS] == list(COMPRESSIONS)
 
 
 def test_the_longest_text() -> None:
@@ -188,7 +188,7 @@ def test_every_signature_under_the_own_name_is_tried() -> None:
     key = PublicKey("main", PUBLIC)
 
     def signed(*signatures: tuple[str, bytes]) -> bool:
-        return replace(info, signatures=tuple(Signature(*each) for each in signatures)).signed_by(key)
+        return replace(info, signatures=tuple(Signature(*pair) for pair in signatures)).signed_by(key)
 
     assert signed(("main", good))
     assert signed(("main", other), ("main", good))

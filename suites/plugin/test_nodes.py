@@ -33,13 +33,13 @@ def fact(
 
 
 def plan_of(*facts: Fact) -> Plan:
-    return Plan(Facts({each.name: each for each in facts}, tuple(AXES)), AXES.__getitem__)
+    return Plan(Facts({fact.name: fact for fact in facts}, tuple(AXES)), AXES.__getitem__)
 
 
 def graph_of(*facts: Fact, deadline: float = PATIENCE, **more: Any) -> Graph:
     given: dict[str, Any] = {"permit": lambda _: None, "finished": lambda _: None, "givens": {}} | more
     return Graph(
-        Facts({each.name: each for each in facts}, tuple(AXES)),
+        Facts({fact.name: fact for fact in facts}, tuple(AXES)),
         axis_values=AXES.__getitem__,
         deadline=deadline,
         **given,
@@ -87,18 +87,18 @@ def test_needs_of_every_kind() -> None:
     assert [need.name for need in half.hard_needs()] == ["all"]
     assert [need.name for need in every.all_needs()] == ["disk-a", "disk-b"]
     assert [need.name for need in every.hard_needs()] == ["disk-a", "disk-b"]
-    assert [each.name for each in plan.with_needs(top)] == ["disk-a", "disk-b", "all", "half-a", "pair-a-x", "top-a-x"]
-    assert [each.name for each in plan.with_needs(every, half)] == ["disk-a", "disk-b", "all", "half-a"]
+    assert [node.name for node in plan.with_needs(top)] == ["disk-a", "disk-b", "all", "half-a", "pair-a-x", "top-a-x"]
+    assert [node.name for node in plan.with_needs(every, half)] == ["disk-a", "disk-b", "all", "half-a"]
 
 
 def test_what_a_fact_can_do_without_is_not_required() -> None:
     plan = plan_of(DISK, fact("half", "disk", if_seen=("disk",)), fact("top", "half", "plain"), fact("plain"))
     (top,) = plan.plan([("top", {"bucket": "a"})])
-    assert {each.name for each in plan.required([top])} == {"top-a", "half-a", "plain"}
-    assert {each.name for each in plan.required(top.needs.values())} == {"half-a", "plain"}
+    assert {node.name for node in plan.required([top])} == {"top-a", "half-a", "plain"}
+    assert {node.name for node in plan.required(top.needs.values())} == {"half-a", "plain"}
     assert plan.required([]) == []
     twice = [*top.needs.values(), top]
-    assert len(plan.required(twice)) == len({each.name for each in plan.required(twice)}) == 3
+    assert len(plan.required(twice)) == len({node.name for node in plan.required(twice)}) == 3
 
 
 def test_what_follows_from_a_change_changes_too() -> None:
@@ -110,7 +110,7 @@ def test_the_height_is_the_longest_chain_that_waits() -> None:
     plan = plan_of(DISK, PAIR, ALL, HALF, TOP, fact("alone"))
     top, alone = plan.plan([("top", {"bucket": "a", "stack": "x"}), ("alone", {})])
     plan.measure()
-    heights = {each.name: each.height for each in plan.nodes.values()}
+    heights = {node.name: node.height for node in plan.nodes.values()}
     assert heights == {"top-a-x": 0, "half-a": 1, "pair-a-x": 1, "all": 2, "disk-a": 3, "disk-b": 3, "alone": 0}
     top.after = [alone]
     plan.measure()
@@ -216,7 +216,7 @@ def test_what_a_fact_is_called_with() -> None:
 def test_a_value_that_no_signature_asked_for() -> None:
     graph = graph_of(fact("late", observe=lambda: 4))
     assert graph.value("late", {}) == 4
-    assert [each.name for each in graph.nodes.values()] == ["late"]
+    assert [node.name for node in graph.nodes.values()] == ["late"]
 
 
 def test_the_first_traceback_is_raised_each_time() -> None:
@@ -228,8 +228,8 @@ def test_the_first_traceback_is_raised_each_time() -> None:
     for _ in range(2):
         with pytest.raises(KeyError) as raised:
             graph.value("broken", {})
-        assert [each.name for each in raised.traceback][-1] == "breaks"
-        assert sum(each.name == "breaks" for each in raised.traceback) == 1
+        assert [entry.name for entry in raised.traceback][-1] == "breaks"
+        assert sum(entry.name == "breaks" for entry in raised.traceback) == 1
 
 
 def test_the_highest_begin_first_and_no_more_than_the_width_at_once() -> None:
@@ -282,7 +282,7 @@ def test_who_waits_hears_what_he_waits_for(monkeypatch: pytest.MonkeyPatch) -> N
     told = {re.sub(r"\d+ s$", "N s", line) for line in lines[:-1]}
     assert "1 of 3 facts observed; waiting for need, N s" in told
     assert all(
-        re.fullmatch(r"[0-3] of 3 facts observed; waiting for (?:quick|need|top), [0-9] s", each) for each in lines[:-1]
+        re.fullmatch(r"[0-3] of 3 facts observed; waiting for (?:quick|need|top), [0-9] s", line) for line in lines[:-1]
     )
 
 
@@ -309,7 +309,7 @@ def test_nobody_hears_of_a_short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert graph.value("second", {}) is True
     assert lines == [""], "woken by another fact, and it waited less than a tick"
     assert len(looks) == 2, "it sleeps until something ends"
-    assert all(0 < each <= PATIENCE for each in looks)
+    assert all(0 < look <= PATIENCE for look in looks)
     assert graph.value("second", {}) is True
     assert lines == [""], "what is done is not waited for"
 
@@ -368,7 +368,7 @@ def test_a_change_waits_for_the_change_before_it() -> None:
     assert graph.value("both", {}) == 1
     one, two, both = (graph.nodes[name, ()] for name in ("one", "two", "both"))
     read = graph.nodes["read", ()]
-    assert [each.after for each in (read, one, two, both)] == [[], [read], [read, one], [read, two]]
+    assert [node.after for node in (read, one, two, both)] == [[], [read], [read, one], [read, two]]
     assert permitted == ["a", "b"]
     graph._ask(both)
     assert graph._chain == [one, two, both], "each is queued once"

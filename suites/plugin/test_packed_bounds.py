@@ -90,10 +90,10 @@ def test_streams_of_xz_one_after_another() -> None:
 def test_no_more_than_a_piece_at_once(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed, "PIECE", 100_000)
     data = PACK[kind](bytes(250_000))
-    found = list(decoder(kind, 250_000).feed(data))
-    assert sum(map(len, found)) == 250_000
-    assert len(found) > 1
-    assert max(map(len, found)) < 250_000
+    pieces = list(decoder(kind, 250_000).feed(data))
+    assert sum(map(len, pieces)) == 250_000
+    assert len(pieces) > 1
+    assert max(map(len, pieces)) < 250_000
 
 
 @pytest.mark.parametrize("size", [2_500_000, 5_000_001])

@@ -156,8 +156,8 @@ def test_what_was_before_comes_back() -> None:
     assert logging.getLogRecordFactory() is not factory
     assert warnings.showwarning is not show
     assert not {*hooks} & {sys.excepthook, threading.excepthook, sys.unraisablehook}
-    for each in undo:
-        each()
+    for step in undo:
+        step()
     assert logging.getLogRecordFactory() is factory
     assert warnings.showwarning is show
     assert hooks == (sys.excepthook, threading.excepthook, sys.unraisablehook)

@@ -42,8 +42,8 @@ UNSEEN = {
 
 @pytest.mark.parametrize("name", SEEN)
 def test_a_push_is_never_passed_over(name: str) -> None:
-    found = effects(SEEN[name], Around())
-    assert any(isinstance(one, Writes | Opaque) for one in found)
+    seen = effects(SEEN[name], Around())
+    assert any(isinstance(one, Writes | Opaque) for one in seen)
 
 
 @pytest.mark.parametrize("name", UNSEEN)
@@ -52,8 +52,8 @@ def test_no_push_is_seen_where_none_is(name: str) -> None:
 
 
 def test_a_hook_in_a_variable_is_followed() -> None:
-    found = effects("export NIX_CONFIG='post-build-hook = ./push.sh'\nnix build\n", Around())
-    assert [getattr(one, "target", "") for one in found] == ["./push.sh"]
+    seen = effects("export NIX_CONFIG='post-build-hook = ./push.sh'\nnix build\n", Around())
+    assert [getattr(one, "target", "") for one in seen] == ["./push.sh"]
 
 
 RUN = "on: pull_request\njobs:\n  a:\n    runs-on: x\n    env: {{ATTIC_TOKEN: '${{{{ secrets.ATTIC_TOKEN }}}}'}}\n{more}    steps:\n      - run: {run}\n"

@@ -93,13 +93,13 @@ def test_every_backend_of_an_ingress_and_a_route() -> None:
         return {"http": {"paths": [{"backend": {"service": {"name": "x"}}}, {"backend": {"service": {"name": name}}}]}}
 
     spec = {"defaultBackend": {"service": {"name": "d"}}, "rules": [{}, path("a"), path("b")]}
-    assert set(routing._ingress(placed(spec))) == {("ns", each) for each in "dxab"}
+    assert set(routing._ingress(placed(spec))) == {("ns", service) for service in "dxab"}
     mirror = {"requestMirror": {"backendRef": {"name": "mirrored", "namespace": "far"}}}
     rules = [
         {"backendRefs": [{"name": "a", "filters": [mirror]}, {"name": "b", "kind": "Other"}]},
         {"filters": [{"requestMirror": {"backendRef": {"name": "c", "kind": "Service"}}}, {"type": "x"}]},
     ]
-    assert [each for each in routing._route(placed({"rules": rules})) if each[1]] == [
+    assert [way for way in routing._route(placed({"rules": rules})) if way[1]] == [
         *(("ns", "a"), ("far", "mirrored"), ("ns", "c"))
     ]
     hosts = {"rules": [{"host": "a"}, {}, {"host": "b"}], "hostnames": ["c", "a"]}
@@ -111,14 +111,14 @@ def test_ways_stand_in_the_order_of_their_kinds() -> None:
     backend = {"defaultBackend": {"service": {"name": "cache"}}}
     rule = {"hostnames": ["h"], "rules": [{"backendRefs": [{"name": "cache"}]}]}
     istio = {"gateways": ["g"], "hosts": ["v"], "http": [{"route": [{"destination": {"host": "cache"}}]}]}
-    found = ways(
+    led = ways(
         service(type="NodePort"),
         virtualservices=placed(istio),
         httproutes=placed(rule),
         configmaps=placed(data={"9092": "ns/cache:9092"}),
         ingresses=placed(backend),
     )
-    assert found == [
+    assert led == [
         "NodePort Service ns/cache",
         "Ingress ns/r",
         "HTTPRoute ns/r (h)",
@@ -130,13 +130,13 @@ def test_ways_stand_in_the_order_of_their_kinds() -> None:
 
 def sliced(name: str, owner: str | None, *addresses: str, namespace: str = "ns") -> dict[str, Any]:
     labels = {routing.SLICE_OF: owner} if owner is not None else None
-    endpoints = [{"addresses": [each]} for each in addresses] + [{}]
+    endpoints = [{"addresses": [address]} for address in addresses] + [{}]
     return {"metadata": {"namespace": namespace, "name": name, "labels": labels}, "endpoints": endpoints}
 
 
 def test_services_that_lead_there_by_a_slice_of_their_own() -> None:
     mine = {"metadata": {"namespace": "ns", "name": "cache"}, "spec": {"selector": {"a": "b"}, "clusterIP": "10.0.0.1"}}
-    by_pod, by_service, by_slice, elsewhere = (service(each) for each in ("pod", "service", "slice", "elsewhere"))
+    by_pod, by_service, by_slice, elsewhere = (service(name) for name in ("pod", "service", "slice", "elsewhere"))
     selecting = service("selecting", selector={"x": "y"})
     pod = {"metadata": {"namespace": "ns", "name": "p", "labels": {"a": "b"}}, "status": {"podIP": "10.1.0.1"}}
     slices = (
@@ -170,9 +170,9 @@ def test_what_a_service_leads_to() -> None:
         )
     )
     template = {"metadata": {"labels": {"a": "b", "t": "u"}}}
-    found = routing.behind(mine, pods, template)
-    assert found == Behind("ns", pods[:1], template, {"a": "b"})
-    assert found.labels == ({"a": "b"}, {"a": "b", "c": "d"}, {"a": "b", "t": "u"})
+    behind = routing.behind(mine, pods, template)
+    assert behind == Behind("ns", pods[:1], template, {"a": "b"})
+    assert behind.labels == ({"a": "b"}, {"a": "b", "c": "d"}, {"a": "b", "t": "u"})
     assert routing.behind(mine, pods, {"metadata": {"labels": {"a": "x"}}}).template == {}
     assert routing.behind(service(), pods, template) == Behind("ns", (), {}, {})
     assert Behind().labels == ({},)
