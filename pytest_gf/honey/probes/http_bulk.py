@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import io
 import re
+import select
 import socket
 import struct
 from collections.abc import Callable
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 BUFFER, MOST_HEAD = 2 * 1024 * 1024, 64 * 1024
 """Bytes of a body that can be had in one, which a chunk of a casblob is that is decoded at once; and of a head."""
-TICK, IDLE = 0.2, 1.0
-"""Seconds: so late may a deadline be, since a read waits no longer; and so old a connection that is used again."""
+TICK = 0.2
+"""Seconds: so late may a deadline be, since a read waits no longer."""
 ATTEMPTS = 2
 """A request that was never answered is made once more: its connection may have been stale."""
 _LINE = rb"(?:(?!content-length:|transfer-encoding:|connection: *close)[^\r]+\r\n)*+"
@@ -111,6 +112,7 @@ class Connection:
     def __init__(self, place: Place, buffer: bytearray) -> None:
         self._place, self._buffer, self._view = place, buffer, memoryview(buffer)
         self._socket: socket.socket | None = None
+        self._readable = select.poll()
         self._wire = _Wire(b"", self._receive)
         self._response: http.client.HTTPResponse | None = None
         self._request, self._named, self._tries = b"", tuple[str, ...](), 0
@@ -119,7 +121,7 @@ class Connection:
         self._came = 0
         """Bytes of the answer that `plain` received to the buffer's beginning."""
         # Seconds for which this answer may still be waited for: what its reader does with it meanwhile is not its time.
-        self._spare = self._used = 0.0
+        self._spare = 0.0
 
     @property
     def tried(self) -> str:
@@ -128,7 +130,8 @@ class Connection:
 
     def send(self, request: bytes, *named: str) -> None:
         """Send a request, whose answer is for later. It is ``named`` to people. What fails here `answer` tells."""
-        if not self.free or monotonic() - self._used > IDLE:
+        # What stands to be read now is its end, or no answer to this request. RFC 9112, 9.3.
+        if not self.free or self._readable.poll(0):
             self.close()
         self._request, self._named, self._spare = request, named, self._place.deadline
         self.free, self._tries, self._came = False, 0, 0
@@ -192,7 +195,7 @@ class Connection:
         """End the connection. Safe to call twice."""
         if self._socket is not None:
             self._socket.close()
-        self._socket, self._came = None, 0
+        self._socket, self._readable, self._came = None, select.poll(), 0
 
     def strange(self, came_back: str) -> NotUnderstood:
         """End the connection, and return what to raise for an answer that is none of S3's."""
@@ -215,6 +218,7 @@ class Connection:
         self._tries += 1
         if self._socket is None:
             self._socket = self._place.dialled()
+            self._readable.register(self._socket, select.POLLIN)
         self._socket.sendall(self._request)
 
     def _head(self) -> int:
@@ -224,7 +228,7 @@ class Connection:
         try:
             read.begin()
         except (http.client.HTTPException, ValueError) as wrong:
-            raise self.strange(f"no answer of HTTP/1.1: {wrong}") from None
+            raise self.strange(f"no answer of HTTP/1.1: {str(wrong).strip()[:60]!r}") from None
         if read.length is None and not read.chunked:
             raise self.strange(f"no answer of HTTP/1.1 with a length: {read.status} {read.reason}")
         self._wire.most, self.free = float("inf"), self._over()
@@ -239,8 +243,7 @@ class Connection:
             got = self._socket.recv_into(view)
         except (BlockingIOError, TimeoutError):
             got = -1  # Nothing came for a tick. Whether the time is up is told below.
-        self._used = monotonic()
-        self._spare += got / LEAST_RATE + begun - self._used
+        self._spare += got / LEAST_RATE + begun - monotonic()
         if self._spare <= 0:
             self.close()
             came_back = f"no whole answer within {self._place.deadline:.3g} s and the time that its length allows"

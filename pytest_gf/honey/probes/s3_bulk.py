@@ -33,8 +33,7 @@ _CODE, _MESSAGE = re.compile(rb"<Code>([^<]{1,100})</Code>"), re.compile(rb"<Mes
 _TRUNCATED = re.compile(r"<IsTruncated>\s*true\s*</IsTruncated>")
 _KEY_COUNT = re.compile("<KeyCount>([0-9]{1,9})</KeyCount>")
 _PREFIXES = re.compile(r"<CommonPrefixes>\s*<Prefix>([^<]*)</Prefix>\s*</CommonPrefixes>")
-_BEGINS = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?<ListBucketResult[\s>]")
-_ENDS = "</ListBucketResult>"
+_LISTING = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?<ListBucketResult[\s>].*</ListBucketResult>\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ class Reader:
         if not answer.ok:
             return Page(answer)
         text = self._bytes(source, MOST_PAGE).decode("utf-8", "replace")
-        if not _BEGINS.match(text) or not text.rstrip().endswith(_ENDS):
+        if _LISTING.fullmatch(text) is None:
             raise self._own.strange(f"200 with no whole listing, beginning {redact(text[:60])!r}")
         keys, sizes, folders = _names(_KEY, text), _SIZE.findall(text), _names(_PREFIXES, text)
         names, count, truncated = [*keys, *folders], _KEY_COUNT.search(text), _TRUNCATED.search(text) is not None
@@ -159,9 +158,7 @@ class Reader:
         if not len(keys) == len(sizes) == text.count("<Contents>"):
             wrong = "an entry without key or size"
         elif len(names) > most or (count is not None and int(count[1]) != len(names)):
-            wrong = (
-                f"{len(names)} keys of {most} at most, and {f'a count of {count[1]}' if count else 'no count of them'}"
-            )
+            wrong = f"{len(names)} keys where {most} were asked for, and KeyCount {count[1] if count else 'absent'}"
         # Servers have orders of their own (SeaweedFS: x/1 before x-1), but none gives a key twice, or one that was had.
         elif len({after, *names}) <= len(names) or not all(map(str.startswith, names, repeat(prefix))):
             wrong = "its keys repeat, or are not those asked for"
@@ -209,7 +206,7 @@ class Reader:
         status = connection.answer()
         if status in {_OK.status, wanted.status}:
             return Answer(status), connection
-        if 200 <= status < 400:  # noqa: PLR2004  # RFC 9110, 15.3 and 15.4: a part, another's version, a redirect.
+        if status < 400:  # noqa: PLR2004  # RFC 9110, 15.2 to 15.4: an interim answer, a part, another's version, a redirect.
             step = "does the endpoint name the S3 server itself?"
             raise NotUnderstood(connection.tried, f"{status}, neither what was asked for nor a refusal", step)
         return Answer(status) if bodiless else self._refusal(status), Pieces(())
