@@ -54,6 +54,11 @@ def is_judgement(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]
     return excinfo.errisinstance(AssertionError) and Path(excinfo.traceback[-1].path) == item.path
 
 
+def properties(row: Row) -> list[tuple[str, object]]:
+    """Return what JUnit shows of a row beside its verdict."""
+    return [("clause", row.clause), ("statements", " ".join(row.statements))]
+
+
 def keep_worst(properties: list[tuple[str, object]], verdict: Verdict) -> None:
     """Put a phase's verdict into a row's properties, which JUnit shows. The worst one stays."""
     verdicts = [Verdict(str(value)) for name, value in properties if name == "verdict"]
