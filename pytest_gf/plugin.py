@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pytest_gf.engine import commands, hookspecs, options
-from pytest_gf.engine.catalog import select
-from pytest_gf.engine.clauses import clause_of, clauses_among
-from pytest_gf.engine.load_errors import nothing_selected
+from pytest_gf.engine.clauses import clauses_among
+from pytest_gf.engine.pytest_state import marker_names
 from pytest_gf.engine.session import SESSION, ContractSession
+from pytest_gf.engine.suggestion import suggestion
 
 NO_NEWS = "ignore:SOCKS support in urllib3"
 """A warning that the import of requests causes. requests silences it, but pytest undoes that if a test begins meanwhile: facts
 import their clients in threads. Where warnings are errors, all facts of the cluster would be errors."""
+_OPERATORS = {"and", "or", "not", "True", "False"}
+_ADD_GF = "gf: no clause is here. Add --gf to run those that come with the package, such as pytest --gf -m canary\n"
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -55,22 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
     session.load_facts()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if clause_of(metafunc.function) is None or SESSION not in metafunc.config.stash:
-        return
-    axes = metafunc.config.stash[SESSION].run.axes
-    for axis in axes.names:
-        if axis in metafunc.fixturenames:
-            metafunc.parametrize(axis, axes.values(axis))
-
-
-@pytest.hookimpl(tryfirst=True)  # Before pytest selects by -m.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if SESSION in config.stash:
-        select(config, items, config.stash[SESSION].run)
-        return
-    for _, clause in clauses_among(items):
+    for _, clause in () if SESSION in config.stash else clauses_among(items):
         raise pytest.UsageError(
             f"{clause.function.__code__.co_filename} holds clauses, and its folder is not in gf_suites: "
             "add it to gf_suites in pytest's ini file, or to a House"
@@ -79,6 +69,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-        collected = "deselected" in terminalreporter.stats
-        line = nothing_selected(config, ours=options.HOUSE in config.stash, collected=collected)
-        terminalreporter.write(f"{line}\n" if line else "")
+        terminalreporter.write(nothing_selected(config, collected="deselected" in terminalreporter.stats))
+
+
+def nothing_selected(config: pytest.Config, *, collected: bool) -> str:
+    """Return the line about a run without a test, "" for none. ``collected``: all were deselected."""
+    ours = options.HOUSE in config.stash
+    if collected and ours:
+        known = marker_names(config)
+        expression = re.sub(r"\([^)]*\)", " ", config.option.markexpr)  # Without an argument list's words.
+        unknown = [name for name in re.findall(r"\w+", expression) if name not in {*known, *_OPERATORS}]
+        return f"gf: -m: unknown marker {unknown[0]!r}{suggestion(unknown[0], known)}\n" if unknown else ""
+    named = config.getini("gf_house") or config.getini("gf_suites") or config.known_args_namespace.file_or_dir
+    asked = config.option.markexpr or config.option.keyword or ours
+    return "" if collected or named or not asked or config.getoption("gf", default=False) else _ADD_GF

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_gf.engine import cleaning, options
-from pytest_gf.engine.collection import Collection
+from pytest_gf.engine.catalog import Collection
 from pytest_gf.engine.errors import ProbeError
 from pytest_gf.engine.explain import explain
 from pytest_gf.engine.house import BadInput

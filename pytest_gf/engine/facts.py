@@ -14,8 +14,7 @@ from typing import Any, Generic, TypeVar, get_origin, get_type_hints, overload
 import pytest
 
 from pytest_gf.engine.errors import Unproven
-from pytest_gf.engine.load_errors import line_of
-from pytest_gf.engine.loading import module_at
+from pytest_gf.engine.loading import line_of, module_at
 
 ATTRIBUTE = "__gf_fact__"
 GIVENS = ("contract", "target", "run")

@@ -1,13 +1,16 @@
-"""From a phase of a pytest item to a verdict, with the texts that a person reads."""
+"""From a phase of a pytest item to a verdict, with the texts that a person reads. A waived row is expected to be red."""
 
 from __future__ import annotations
 
+import datetime
 import errno
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unproven
 from pytest_gf.engine.facts import UNPROVEN
@@ -18,17 +21,17 @@ from pytest_gf.engine.run import as_data, evidence_path
 from pytest_gf.engine.trouble import Cause, Observed, failing, is_failing
 from pytest_gf.engine.verdict import Verdict, worst
 from pytest_gf.engine.visible import visible_lines
-from pytest_gf.engine.waivers import EXPIRED, waiver_of
 
 if TYPE_CHECKING:
-    import pytest
-
     from pytest_gf.engine.clauses import Row
+    from pytest_gf.engine.contract import Waiver
     from pytest_gf.engine.graph import Graph
     from pytest_gf.engine.nodes import Node
     from pytest_gf.engine.run import Run
 
 LABEL = 12
+EXPIRED = pytest.StashKey[str]()
+"""Why a waiver of this item counts no more."""
 _OF_THIS_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EMFILE, errno.ENFILE}
 
 
@@ -47,6 +50,26 @@ def verdict_of(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Te
         if is_judgement(item, call.excinfo):
             return Verdict.VIOLATED
     return Verdict.ERROR
+
+
+def waiver_of(row: Row, run: Run) -> Waiver | None:
+    """Return the contract's waiver of this row or of its clause, if there is one."""
+    return next((waiver for waiver in run.contract.waivers if {row.clause, row.name} & set(waiver.clauses)), None)
+
+
+def waive(item: pytest.Item, row: Row, run: Run) -> None:
+    """Expect this row to be red, where a waiver of the contract says so; its values are there by now."""
+    waiver = waiver_of(row, run)
+    if waiver is None or not run.settings.expect_interim:
+        return
+    values = getattr(item, "funcargs", {}).values()
+    if not all(getattr(value, "waivable", True) for value in values):
+        return
+    if datetime.datetime.now(datetime.UTC) >= waiver.review:
+        item.stash[EXPIRED] = f"the waiver of {waiver.ticket} was due for review at {waiver.review.isoformat()}"
+        return
+    reason = f"{waiver.ticket}: {waiver.reason}; reviewed at {waiver.review.isoformat()}; closed by {waiver.closes}"
+    item.add_marker(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
 
 
 def is_judgement(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pytest_gf.engine.clauses import LONGEST_TITLE, Clause, clauses_among, title_fields
 from pytest_gf.engine.facts import GIVENS, Fact, Facts
-from pytest_gf.engine.load_errors import marker_names
+from pytest_gf.engine.pytest_state import marker_names
 from pytest_gf.engine.redaction import redactor
 from pytest_gf.engine.suggestion import suggestion
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pytest
 
-from pytest_gf.engine import catalog, commands, judging, load_errors, output_redaction, pytest_state, waivers
+from pytest_gf.engine import catalog, commands, judging, loading, output_redaction, pytest_state
 from pytest_gf.engine.clauses import Row, clause_of
 from pytest_gf.engine.facts import FOLDER, Facts, Folder, read_folder
 from pytest_gf.engine.lint import lint
@@ -105,9 +105,16 @@ class ContractSession:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Wrapper[pytest.CollectReport]:
         report = yield
-        self._broken += load_errors.take_failure(report, collector, suites_of(self.config))
+        self._broken += loading.take_failure(report, collector, suites_of(self.config))
         report.longrepr = output_redaction.redact_within(report.longrepr)
         return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make a row of a clause for each value of its axes that this run looks at."""
+        for axis in self.run.axes.names if clause_of(metafunc.function) is not None else ():
+            if axis in metafunc.fixturenames:
+                metafunc.parametrize(axis, self.run.axes.values(axis))
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Let -k select a clause by its id and by its values."""
@@ -120,6 +127,7 @@ class ContractSession:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Wrapper[None]:
         """Lint all clauses that were collected (in one process only), and note the rows that were selected."""
         self.every = list(items)
+        catalog.select(self.config, items, self.run)  # Before pytest selects by -m.
         yield
         gc.freeze()  # What was imported and collected stays: no later collection of garbage looks at it again.
         if not self.is_worker:
@@ -184,7 +192,7 @@ class ContractSession:
         """Waive what is known to be red, once the item's values are there."""
         yield
         if item.nodeid in self.rows:
-            waivers.waive(item, self.rows[item.nodeid], self.run)
+            judging.waive(item, self.rows[item.nodeid], self.run)
 
     @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_runtest_makereport")
     def pytest_gf_clean_report(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Wrapper[pytest.TestReport]:

@@ -26,8 +26,8 @@ CLIENTS |= {"prometheus_client"}
 INPUT_OUTPUT = {"asyncio", "http", "io", "os", "pathlib", "shutil", "socket", "subprocess", "tempfile", "urllib"}
 
 # What each part of the package may import of ours. A part that is not here fails a test: give it its place.
-_HOOKS = "catalog clauses commands hookspecs load_errors options session"
-_PAGES = "axes clauses evidence collection facts options reports session target trouble"
+_HOOKS = "clauses commands hookspecs options pytest_state session suggestion"
+_PAGES = "axes catalog clauses evidence facts options reports session target trouble"
 ENGINE: dict[str, set[str]] = {
     "contract": set(),
     "visible": set(),
@@ -43,36 +43,33 @@ ENGINE: dict[str, set[str]] = {
     "clauses": set(),
     "house": {"ledger", "trouble"},
     "axes": {"contract", "house"},
-    "loading": {"house"},
+    "loading": {"house", "pytest_state", "suggestion"},
     "target": {"errors", "house", "suggestion"},
     "evidence": {"redaction", "visible"},
-    "facts": {"errors", "load_errors", "loading"},
+    "facts": {"errors", "loading"},
     "nodes": {"errors", "evidence", "facts"},
     "graph": {"errors", "evidence", "facts", "nodes"},
     "suggestion": set(),
-    "load_errors": {"suggestion"},
-    "catalog": {"clauses", "house", "pytest_state"},
-    "lint": {"clauses", "facts", "load_errors", "redaction", "suggestion"},
+    "catalog": {"clauses", "facts", "house", "pytest_state"},
+    "lint": {"clauses", "facts", "pytest_state", "redaction", "suggestion"},
     "cleaning": {"ledger", "redaction", "target"},
     "reach": {"errors", "house", "redaction", "target", "visible"},
     "plan": {"errors", "reach"},
     "lab_options": {"contract", "house"},
-    "collection": {"clauses", "facts"},
-    "explain": {"clauses", "collection", "house"},
+    "explain": {"catalog", "clauses", "house"},
     "options": {"axes", "contract", "house", "lab_options", "loading", "reports", "target"},
     "run": {"errors", "evidence", "facts", "graph", "house", "ledger", "nodes", "redaction", "target", "visible"},
-    "waivers": set(),
     "judging": {
         *("errors", "evidence", "facts", "options", "redaction", "run"),
-        *("pytest_state", "trouble", "verdict", "visible", "waivers"),
+        *("pytest_state", "trouble", "verdict", "visible"),
     },
     "output_redaction": {"redaction", "visible"},
     "reports": {"clauses", "evidence", "house", "output_redaction", "redaction", "trouble", "verdict", "visible"},
-    "commands": {"cleaning", "collection", "errors", "explain", "house", "options", "plan"},
+    "commands": {"catalog", "cleaning", "errors", "explain", "house", "options", "plan"},
     "session": {
-        *("catalog", "clauses", "commands", "facts", "house", "judging", "lint", "load_errors", "options"),
+        *("catalog", "clauses", "commands", "facts", "house", "judging", "lint", "loading", "options"),
         *("output_redaction", "pytest_state", "redaction", "reporting", "reports", "run", "scheduling"),
-        *("verdict", "waivers"),
+        "verdict",
     },
     "reporting": {"judging", "pytest_state", "reports", "verdict"},
 }
