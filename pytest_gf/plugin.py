@@ -43,7 +43,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 def pytest_configure(config: pytest.Config) -> None:
     if options.HOUSE not in config.stash:
         return
-    for name, meaning in options.markers_of(config.stash[options.HOUSE].whole()).items():
+    for name, meaning in options.markers_of(config.stash[options.HOUSE]).items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
     if not options.holds_clauses(config):
         return

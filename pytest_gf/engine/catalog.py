@@ -93,9 +93,9 @@ class Collection:
         """Return all facts that a clause needs, directly or through other facts."""
         return self.facts.closure(*self.judged(clause))
 
-    def axes_of(self, clause: Clause) -> list[str]:
+    def axes_of(self, clause: Clause) -> tuple[str, ...]:
         """Return the axes over which a clause has rows."""
-        return list(dict.fromkeys(axis for need in self.judged(clause) for axis in self.facts.axes_of(need)))
+        return self.facts.axes_behind(inspect.signature(clause.function).parameters)
 
 
 def proving(clauses: Iterable[Clause], axes: Axes) -> dict[str, list[tuple[str, str]]]:

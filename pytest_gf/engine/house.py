@@ -254,7 +254,7 @@ class House:
         return replace(self, **merged)
 
     def layers(self) -> list[House]:
-        """Return this House and those that it extends, the lowest first."""
+        """Return this House and those that it extends, the lowest first. A whole House stands for itself as the last."""
         return [*(self.extends.layers() if self.extends is not None else ()), self]
 
     def axis(self, name: str) -> Axis:

@@ -26,7 +26,10 @@ _NO_MARKER = re.compile(r"'(\w+)' not found in `?markers`?")
 
 
 def load(given: str, base: Path) -> House:
-    """Return the House that ``file.py:NAME`` (relative to ``base``) or ``package.module:NAME`` names. Raises `BadInput`."""
+    """Return the House that ``file.py:NAME`` (relative to ``base``) or ``package.module:NAME`` names, merged with all that it extends.
+
+    Raises `BadInput`.
+    """
     where, _, name = given.rpartition(":")
     if not where or not name.isidentifier():
         raise BadInput(f"gf_house = {given}: expected FILE.py:NAME or package.module:NAME")
@@ -43,7 +46,7 @@ def load(given: str, base: Path) -> House:
     lack = _lack(loaded)
     if lack:
         raise BadInput(f"gf_house = {given}: {lack}")
-    return loaded
+    return loaded.whole()
 
 
 def _lack(house: House) -> str:

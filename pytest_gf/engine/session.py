@@ -13,7 +13,7 @@ import pytest
 
 from pytest_gf.engine import catalog, commands, judging, loading, output_redaction, pytest_state
 from pytest_gf.engine.clauses import Row, clause_of
-from pytest_gf.engine.facts import FOLDER, Facts, Folder, read_folder
+from pytest_gf.engine.facts import FOLDER, Facts, read_folder
 from pytest_gf.engine.lint import lint
 from pytest_gf.engine.options import HOUSE, suites_of
 from pytest_gf.engine.redaction import redact
@@ -54,7 +54,7 @@ class ContractSession:
         self.every: list[pytest.Item] = []
         """All items that were collected, also those that were not selected."""
         self.allure: AllureHooks | None = None
-        self._folders: dict[Path, Folder] = {}
+        self._folders: list[Path] = []
         self._broken: list[str] = []
         self._started = self._tidied = self._lacking = False
         for undo in output_redaction.redact_outputs(config.trace.root):
@@ -72,24 +72,21 @@ class ContractSession:
         """Read the facts of the House and of all that it extends."""
         for layer in self.config.stash[HOUSE].layers():
             if layer.facts is not None:
-                self._add_facts(read_folder(Path(layer.facts)))
+                self._add_facts(Path(layer.facts).resolve())
 
     def pytest_plugin_registered(self, plugin: object) -> None:
         folder = getattr(plugin, FOLDER, None)
         if folder is not None:
             self._add_facts(folder)
 
-    def _add_facts(self, folder: Folder) -> None:
+    def _add_facts(self, folder: Path) -> None:
         """Add a folder of facts, once. A fact takes the place of an earlier one of its name."""
-        if folder.path in self._folders:
-            return
-        if folder.wrong:
-            raise pytest.UsageError(folder.wrong)
-        self._folders[folder.path] = folder
-        self.facts = Facts({**self.facts.facts, **folder.facts}, self.run.axes.names)
-        self.run.begin(self.facts)
-        fixtures = self.facts.fixtures(lambda: self.run.graph)
-        self.config.pluginmanager.register(fixtures, f"gf-facts-{len(self._folders)}")
+        if folder not in self._folders:
+            self._folders.append(folder)
+            self.facts = Facts({**self.facts.facts, **read_folder(folder)}, self.run.axes.names)
+            self.run.begin(self.facts)
+            fixtures = self.facts.fixtures(lambda: self.run.graph)
+            self.config.pluginmanager.register(fixtures, f"gf-facts-{len(self._folders)}")
 
     def pytest_report_header(self) -> list[str]:
         return terminal.header(self.run)

@@ -52,7 +52,6 @@ ENGINE: dict[str, set[str]] = {
     "suggestion": set(),
     "catalog": {"clauses", "facts", "house", "pytest_state"},
     "lint": {"clauses", "facts", "pytest_state", "redaction", "suggestion"},
-    "cleaning": {"ledger", "redaction", "target"},
     "reach": {"errors", "house", "redaction", "target", "visible"},
     "plan": {"errors", "reach"},
     "lab_options": {"contract", "house"},
@@ -65,7 +64,7 @@ ENGINE: dict[str, set[str]] = {
     },
     "output_redaction": {"redaction", "visible"},
     "reports": {"clauses", "evidence", "house", "output_redaction", "redaction", "trouble", "verdict", "visible"},
-    "commands": {"catalog", "cleaning", "errors", "explain", "house", "options", "plan"},
+    "commands": {"catalog", "errors", "explain", "house", "ledger", "options", "plan", "redaction", "target"},
     "session": {
         *("catalog", "clauses", "commands", "facts", "house", "judging", "lint", "loading", "options"),
         *("output_redaction", "pytest_state", "redaction", "reporting", "reports", "run", "scheduling"),
