@@ -106,7 +106,7 @@ def cleaning(settings: Settings) -> Iterator[tuple[str, bool]]:
 
 def _is_there(left: Left, target: Target, settings: Settings) -> bool:
     """Tell whether this target is the one that the ledger names. The same name is not enough."""
-    known = settings.house.where(target) if settings.house.where is not None else {}
+    known = settings.house.where(target)
     return bool(known) and all(left.where.get(name) == value for name, value in known.items())
 
 
@@ -126,13 +126,9 @@ def _clean_lab(left: Left, settings: Settings) -> Iterator[tuple[str, bool]]:
 
 
 def _clean_on(target: Target, left: Left, settings: Settings) -> Iterator[tuple[str, bool]]:
-    if settings.house.removers is None:
-        yield f"{left.run}: the House has nothing that removes what is left", True
-        return
     gone: list[Thing] = []
-    with settings.house.removers(target, settings.deadline, settings.contract) as remove:
-        lines = list(remove(left.things, gone.append))
-        for thing in gone:
-            ledgers.settle(left, thing)
-        yield from ((f"{left.run}: {line}", True) for line in lines)
-        yield from ((f"{left.run}: {thing.kind} {thing.name} is gone", False) for thing in gone)
+    lines = settings.house.remove(left.things, target, settings.deadline, settings.contract, gone.append)
+    for thing in gone:
+        ledgers.settle(left, thing)
+    yield from ((f"{left.run}: {line}", True) for line in lines)
+    yield from ((f"{left.run}: {thing.kind} {thing.name} is gone", False) for thing in gone)
