@@ -145,7 +145,10 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
             ]
         # The value's own words say more than pytest's introspection of it, which is cut at some length.
         lines.append(
-            ("asserted", str(call.excinfo.traceback[-1].statement).strip() if seen else _assertion(call.excinfo))
+            (
+                "asserted",
+                str(call.excinfo.traceback[-1].statement).strip() if seen else call.excinfo.exconly(tryshort=True),
+            )
         )
     elif isinstance(raised, ProbeError):
         lines += [("tried", raised.tried), ("came back", raised.came_back), ("next step", raised.next_step)]
@@ -215,7 +218,7 @@ def _why_red(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -
     troubles = ((value, value.trouble()) for value in _arguments(item) if isinstance(value, Observed))
     value, trouble = next(((value, trouble) for value, trouble in troubles if trouble is not None), (None, None))
     if value is None or trouble is None:
-        return _Why(_assertion(call.excinfo) if call.excinfo is not None else "")
+        return _Why(call.excinfo.exconly(tryshort=True) if call.excinfo is not None else "")
     due = item.stash.get(EXPIRED, "")
     waived = item.get_closest_marker("xfail") if verdict is Verdict.INTERIM else None
     reason = f"{trouble.says}{due and f'; {due}'}\nobserved: {value.seen}"
@@ -274,10 +277,6 @@ def _breakage(raised: BaseException, failed: Node | None, row: Row) -> Cause:
 
 def _is_of_this_machine(raised: BaseException) -> bool:
     return isinstance(raised, OSError) and raised.errno in _OF_THIS_MACHINE
-
-
-def _assertion(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
-    return excinfo.exconly(tryshort=True)
 
 
 def _arguments(item: pytest.Item) -> list[Any]:

@@ -33,10 +33,12 @@ def load(given: str, base: Path) -> House:
     where, _, name = given.rpartition(":")
     if not where or not name.isidentifier():
         raise BadInput(f"gf_house = {given}: expected FILE.py:NAME or package.module:NAME")
+    path = base / where if where.endswith(".py") else None
+    if path is not None and not path.is_file():
+        raise BadInput(f"gf_house: {path}: no such file")
     try:
-        module = _house_file(base / where) if where.endswith(".py") else importlib.import_module(where)
-    except BadInput:
-        raise
+        own = f"gf_house_{path.stem}_{abs(hash(path)):x}" if path is not None else ""
+        module = module_at(path, own) if path is not None else importlib.import_module(where)
     except (Exception, SystemExit) as wrong:  # noqa: BLE001  # Whatever the file raises, it is one line for the person who wrote it.
         raise BadInput(f"gf_house = {given}: can't be loaded: {type(wrong).__name__}: {wrong}") from None
     house = getattr(module, name, None)
@@ -70,12 +72,6 @@ def located(house: House, file: Path) -> House:
     given = {name: getattr(house, name) for name in ("contract", "facts", "suites")}
     paths = {name: file.parent / value for name, value in given.items() if value is not None}
     return replace(house, file=house.file or file, **paths)
-
-
-def _house_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise BadInput(f"gf_house: {path}: no such file")
-    return module_at(path, f"gf_house_{path.stem}_{abs(hash(path)):x}")
 
 
 def module_at(path: Path, name: str) -> ModuleType:
