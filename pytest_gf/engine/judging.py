@@ -155,11 +155,7 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
     else:
         return None
     lines.append(("repeat", repeat(item, row, run)))
-    lines += [
-        ("evidence", str(run.shown_folder / evidence_path(node)))
-        for node in _nodes(item, row, run.graph)
-        if node.asked_last
-    ]
+    lines += [("evidence", str(run.shown_folder / path)) for path in _seen(item, row, run)[1]]
     text = "\n".join(_labelled(label, text) for label, text in lines if text)
     return visible_lines(redact(text), most=len(text) * 2)
 
@@ -210,7 +206,11 @@ def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: 
         cause = Cause("still-waived", waiver.ticket) if waiver is not None else None
         step = "remove it from the waiver in the contract; what else does the waiver wait for?"
         return _Why("it holds, and is still waived", step, cause)
-    return _why_broken(raised, _nodes(item, row, run.graph), row, run) if raised is not None else _Why()
+    return (
+        _why_broken(raised, run.graph.with_needs(*_direct(item, row, run.graph)), row, run)
+        if raised is not None
+        else _Why()
+    )
 
 
 def _why_red(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> _Why:
@@ -288,11 +288,6 @@ def _direct(item: pytest.Item, row: Row, graph: Graph) -> list[Node]:
     """Return the facts that a clause asks for by name."""
     nodes = (graph.find(name, row.params) for name in parameter_names(item) if name in graph.facts.facts)
     return [node for node in nodes if node is not None]
-
-
-def _nodes(item: pytest.Item, row: Row, graph: Graph) -> list[Node]:
-    """Return these facts and all that they need, each once, needs first."""
-    return graph.with_needs(*_direct(item, row, graph))
 
 
 def _labelled(label: str, text: str) -> str:
