@@ -129,11 +129,8 @@ class Reporting:
         self._whole = self._record.finish(code)
         places.write_pages(self._record, self._whole)
 
-    @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_sessionfinish")
-    def pytest_gf_reports_of_others(self, session: pytest.Session) -> Wrapper:
-        """Make a green exit code an error where a report could not be written, once pytest has written its own."""
-        with self.run.reporting():
-            yield
+    def finished(self, session: pytest.Session) -> None:
+        """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""
         if self._whole is not None:
             before, self._whole = self._whole, monitoring.write(self._record, self._whole)
             if self._whole is not before:
@@ -142,7 +139,8 @@ class Reporting:
         if self.config.option.verbose < 1:
             terminal.fold(self._terminal, ACCOUNT)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def write_ending(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write what the run proved and what is left of it, unless it ended before its record was written."""
         if self._whole is None:
             return
         terminal.ending(terminalreporter, self._whole, self.run)

@@ -54,6 +54,7 @@ class ContractSession:
         self.every: list[pytest.Item] = []
         """All items that were collected, also those that were not selected."""
         self.allure: AllureHooks | None = None
+        self.reporting: Reporting | None = None
         self._folders: list[Path] = []
         self._broken: list[str] = []
         self._started = self._tidied = self._lacking = False
@@ -135,7 +136,8 @@ class ContractSession:
         self.run.is_live = self.run.needs_target(self.wanted(items))
         if self.rows and not self.is_worker and not self.looks_only:
             interrupt_on_sigterm(self.config)
-            self.config.pluginmanager.register(Reporting(self), "gf-reporting")
+            self.reporting = Reporting(self)
+            self.config.pluginmanager.register(self.reporting, "gf-reporting")
 
     def pytest_report_collectionfinish(self) -> list[str]:
         reporter = pytest_state.terminal(self.config) if self.rows and not self.config.option.gf_explain else None
@@ -241,6 +243,19 @@ class ContractSession:
         if self._lacking and self.run.settings.strict:
             session.exitstatus = Exit.UNPROVEN
         yield
+
+    @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_sessionfinish")
+    def pytest_gf_reports_of_others(self, session: pytest.Session) -> Wrapper[None]:
+        """Go on where pytest can't write a report of its own. Whether anything is judged does not matter."""
+        with self.run.reporting():
+            yield
+        if self.reporting is not None:
+            self.reporting.finished(session)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write what the run proved. A plugin that is registered as late as `Reporting` would write before pytest's own."""
+        if self.reporting is not None:
+            self.reporting.write_ending(terminalreporter)
 
     def _tidy(self, deadline: float | None = None) -> None:
         """Delete what the run made, once. Facts are daemon threads, and nobody waits for them."""
