@@ -41,9 +41,8 @@ class Reporting:
         self._terminal = pytest_state.terminal(self.config)
         if self._terminal is not None:
             self.run.listen(terminal.voice(self._terminal))
-            self._terminal.showfspath = (
-                False  # Each clause has a line of its own, and its file's name would be another.
-            )
+            # Each clause has a line of its own, and its file's name would be another.
+            self._terminal.showfspath = False
 
     # Each phase of a row
 
