@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import errno
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,12 +143,8 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
                 ("next step", value.next_step),
             ]
         # The value's own words say more than pytest's introspection of it, which is cut at some length.
-        lines.append(
-            (
-                "asserted",
-                str(call.excinfo.traceback[-1].statement).strip() if seen else call.excinfo.exconly(tryshort=True),
-            )
-        )
+        statement = str(call.excinfo.traceback[-1].statement).strip()
+        lines.append(("asserted", statement if seen else call.excinfo.exconly(tryshort=True)))
     elif isinstance(raised, ProbeError):
         lines += [("tried", raised.tried), ("came back", raised.came_back), ("next step", raised.next_step)]
     else:
@@ -206,11 +201,7 @@ def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: 
         cause = Cause("still-waived", waiver.ticket) if waiver is not None else None
         step = "remove it from the waiver in the contract; what else does the waiver wait for?"
         return _Why("it holds, and is still waived", step, cause)
-    return (
-        _why_broken(raised, run.graph.with_needs(*_direct(item, row, run.graph)), row, run)
-        if raised is not None
-        else _Why()
-    )
+    return _why_broken(raised, item, row, run) if raised is not None else _Why()
 
 
 def _why_red(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> _Why:
@@ -227,11 +218,11 @@ def _why_red(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -
     return _Why(reason, step, trouble.cause, trouble.because)
 
 
-def _why_broken(raised: BaseException, nodes: Sequence[Node], row: Row, run: Run) -> _Why:
+def _why_broken(raised: BaseException, item: pytest.Item, row: Row, run: Run) -> _Why:
     """Return what broke, and where. This machine, a probe, an answer that was not understood, or the suite is at fault."""
-    failed = next(
-        (node for node in nodes if node.failure is raised), None
-    )  # None where the clause or pytest raised it.
+    nodes = run.graph.with_needs(*_direct(item, row, run.graph))
+    # None where the clause or pytest raised it.
+    failed = next((node for node in nodes if node.failure is raised), None)
     cause = _breakage(raised, failed, row)
     because = _behind(cause, failed, run)
     if isinstance(raised, ProbeError):
