@@ -39,7 +39,7 @@ def main() -> int:
     """Run the canary `RUNS` times, print the median run's table, and return 1 where a bar is missed."""
     late = sys.argv[1] if len(sys.argv) > 1 else "100"
     many = int(sys.argv[2]) if len(sys.argv) > 2 else RUNS
-    facts = Facts(read_folder(ROOT / "fixtures").facts, HOUSE.axis_names)
+    facts = Facts(read_folder(ROOT / "fixtures"), HOUSE.axis_names)
     with tempfile.TemporaryDirectory() as folder, Lab.start(Path(folder) / "lab", [f"latency:{late}"]) as lab:
         runs = [(*measure(facts, observed), cost) for observed, cost in (run(lab, Path(folder)) for _ in range(many))]
     elapsed, path, total, wall, exchanges, cost = sorted(runs, key=lambda run: run[0] / run[1])[many // 2]

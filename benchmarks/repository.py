@@ -48,7 +48,7 @@ def fill(folder: Path) -> None:
 
 def judge(root: Path, reports: Path) -> None:
     """Observe every fact of a checkout, as a run does."""
-    facts = Facts(read_folder(Path(__file__).parents[1] / "fixtures").facts, HOUSE.axis_names)
+    facts = Facts(read_folder(Path(__file__).parents[1] / "fixtures"), HOUSE.axis_names)
     contract = contracts.load()
     settings = Settings(
         house=HOUSE,

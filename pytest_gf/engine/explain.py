@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_gf.engine.catalog import Collection, proving, says
 from pytest_gf.engine.clauses import Clause
-from pytest_gf.engine.collection import Collection, proving, says
 from pytest_gf.engine.house import BadInput
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,8 +14,7 @@ from typing import Any, Generic, TypeVar, get_origin, get_type_hints, overload
 import pytest
 
 from pytest_gf.engine.errors import Unproven
-from pytest_gf.engine.load_errors import line_of
-from pytest_gf.engine.loading import module_at
+from pytest_gf.engine.loading import line_of, module_at
 
 ATTRIBUTE = "__gf_fact__"
 GIVENS = ("contract", "target", "run")
@@ -99,15 +98,6 @@ def fact(function: Any = None, *, changes: str | None = None, asks: tuple[str, .
     return decorate if function is None else decorate(function)
 
 
-@dataclass(frozen=True)
-class Folder:
-    """The facts of one folder, by name. ``wrong`` says in a line why they can't be read, "" where they can."""
-
-    path: Path
-    facts: Mapping[str, Fact]
-    wrong: str = ""
-
-
 class Facts:
     """All facts of a run, by name. ``axes`` are the House's axes, in order."""
 
@@ -121,12 +111,15 @@ class Facts:
         if name not in self._axes:
             self._axes[name] = ()  # A cycle ends here; the lint at collection names it.
             fact = self.facts[name]
-            varied = {need for need in fact.needs if need in self.axes}
-            for need in fact.needs:
-                if need in self.facts and need not in fact.every:
-                    varied.update(self.axes_of(need))
-            self._axes[name] = tuple(axis for axis in self.axes if axis in varied)
+            self._axes[name] = self.axes_behind(need for need in fact.needs if need not in fact.every)
         return self._axes[name]
+
+    def axes_behind(self, parameters: Iterable[str]) -> tuple[str, ...]:
+        """Return the axes among these parameters and behind the facts among them, in the House's order."""
+        varied: set[str] = set()
+        for name in parameters:
+            varied.update([name] if name in self.axes else self.axes_of(name) if name in self.facts else ())
+        return tuple(axis for axis in self.axes if axis in varied)
 
     def closure(self, *names: str) -> dict[str, Fact]:
         """Return these facts and all that they need, transitively, by name."""
@@ -154,18 +147,16 @@ class Facts:
 
 
 def facts_in(folder: Path) -> dict[str, Any]:
-    """Return the facts of ``folder/*.py``, for a conftest's ``globals().update``. A folder that the House names too is read once.
+    """Return what makes ``folder/*.py`` facts of a run, for a conftest's ``globals().update``.
 
-    A file that can't be read is reported in one line when a run uses the facts. Raised here, it would be pytest's traceback of a conftest.
+    The files are read when a run uses the facts, once, also where the House names the folder too. What is wrong with one is one line
+    then. Raised here, it would be pytest's traceback of a conftest.
     """
-    try:
-        return {FOLDER: read_folder(folder)}
-    except pytest.UsageError as wrong:
-        return {FOLDER: Folder(folder.resolve(), {}, str(wrong))}
+    return {FOLDER: folder.resolve()}
 
 
-def read_folder(path: Path) -> Folder:
-    """Return the facts of ``path/*.py``.
+def read_folder(path: Path) -> dict[str, Fact]:
+    """Return the facts of ``path/*.py``, by name.
 
     Raises `pytest.UsageError` where a file can't be loaded, and where two files define a fact of one name.
     """
@@ -181,7 +172,7 @@ def read_folder(path: Path) -> Folder:
             other = Path(facts[name].function.__code__.co_filename).name
             raise pytest.UsageError(f"{file}: fact {name!r} is defined twice ({other} has it too); rename one")
         facts |= of_file
-    return Folder(path.resolve(), facts)
+    return facts
 
 
 def _facts_of(module: ModuleType) -> dict[str, Fact]:

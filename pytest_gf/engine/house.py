@@ -229,9 +229,11 @@ class House:
     system: str = ""
     banner: Callable[[Run], list[str]] | None = None
     removers: Callable[[Any, float, Any], AbstractContextManager[Remove]] | None = None
-    where: Callable[[Any], dict[str, str]] | None = None
+    where: Callable[[Any], dict[str, str]] = lambda _target: {}
     why_not: Callable[[Any, Thing, str], str] = lambda _contract, _thing, _run: ""
-    plan: Callable[[Any, Mapping[str, Sequence[Node]], Mapping[str, Sequence[Node]]], Iterator[PlanLine]] | None = None
+    plan: Callable[[Any, Mapping[str, Sequence[Node]], Mapping[str, Sequence[Node]]], Iterable[PlanLine]] = (
+        lambda _run, _facts, _required: ()
+    )
     applies: Callable[[Any, Node], bool] = lambda _run, _node: True
     rights: Callable[[Any, Iterable[str]], Iterable[str]] = lambda _contract, _asks: ()
     behind: Callable[[Any, str], Iterable[Cause]] = lambda _contract, _system: ()
@@ -249,12 +251,14 @@ class House:
         }
         merged |= {name: (*getattr(below, name), *getattr(self, name)) for name in ("allows", "vantages")}
         merged["causes"] = {**below.causes, **self.causes}
-        plain = {attribute.name for attribute in fields(self)} - merged.keys() - {"name", "file", "extends"}
-        merged |= {name: getattr(self, name) or getattr(below, name) for name in plain}
+        for attribute in fields(self):
+            if attribute.name not in {"name", "file", "extends", *merged}:
+                own = getattr(self, attribute.name)
+                merged[attribute.name] = getattr(below, attribute.name) if own == attribute.default else own
         return replace(self, **merged)
 
     def layers(self) -> list[House]:
-        """Return this House and those that it extends, the lowest first."""
+        """Return this House and those that it extends, the lowest first. A whole House stands for itself as the last."""
         return [*(self.extends.layers() if self.extends is not None else ()), self]
 
     def axis(self, name: str) -> Axis:
@@ -265,6 +269,15 @@ class House:
     def axis_names(self) -> tuple[str, ...]:
         """The axes' names, in order."""
         return tuple(axis.name for axis in self.axes)
+
+    def remove(
+        self, things: Iterable[Thing], target: Any, seconds: float, contract: Any, gone: Callable[[Thing], None]
+    ) -> list[str]:
+        """Delete things of a ledger there. Call ``gone`` for each that is gone. Return a line for each that is left."""
+        if self.removers is None:
+            return [f"{thing.kind} {thing.name} is left: the House has nothing that removes it" for thing in things]
+        with self.removers(target, seconds, contract) as remove:
+            return list(remove(things, gone))
 
     @property
     def lab_banner(self) -> str:

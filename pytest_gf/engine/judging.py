@@ -1,13 +1,15 @@
-"""From a phase of a pytest item to a verdict, with the texts that a person reads."""
+"""From a phase of a pytest item to a verdict, with the texts that a person reads. A waived row is expected to be red."""
 
 from __future__ import annotations
 
+import datetime
 import errno
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from pytest_gf.engine.errors import NotUnderstood, ProbeError, Unproven
 from pytest_gf.engine.facts import UNPROVEN
@@ -18,17 +20,17 @@ from pytest_gf.engine.run import as_data, evidence_path
 from pytest_gf.engine.trouble import Cause, Observed, failing, is_failing
 from pytest_gf.engine.verdict import Verdict, worst
 from pytest_gf.engine.visible import visible_lines
-from pytest_gf.engine.waivers import EXPIRED, waiver_of
 
 if TYPE_CHECKING:
-    import pytest
-
     from pytest_gf.engine.clauses import Row
+    from pytest_gf.engine.contract import Waiver
     from pytest_gf.engine.graph import Graph
     from pytest_gf.engine.nodes import Node
     from pytest_gf.engine.run import Run
 
 LABEL = 12
+EXPIRED = pytest.StashKey[str]()
+"""Why a waiver of this item counts no more."""
 _OF_THIS_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EMFILE, errno.ENFILE}
 
 
@@ -49,9 +51,34 @@ def verdict_of(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Te
     return Verdict.ERROR
 
 
+def waiver_of(row: Row, run: Run) -> Waiver | None:
+    """Return the contract's waiver of this row or of its clause, if there is one."""
+    return next((waiver for waiver in run.contract.waivers if {row.clause, row.name} & set(waiver.clauses)), None)
+
+
+def waive(item: pytest.Item, row: Row, run: Run) -> None:
+    """Expect this row to be red, where a waiver of the contract says so; its values are there by now."""
+    waiver = waiver_of(row, run)
+    if waiver is None or not run.settings.expect_interim:
+        return
+    values = getattr(item, "funcargs", {}).values()
+    if not all(getattr(value, "waivable", True) for value in values):
+        return
+    if datetime.datetime.now(datetime.UTC) >= waiver.review:
+        item.stash[EXPIRED] = f"the waiver of {waiver.ticket} was due for review at {waiver.review.isoformat()}"
+        return
+    reason = f"{waiver.ticket}: {waiver.reason}; reviewed at {waiver.review.isoformat()}; closed by {waiver.closes}"
+    item.add_marker(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
+
+
 def is_judgement(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
     """Return whether this is an ``assert`` of the clause itself, not one in a library that it called."""
     return excinfo.errisinstance(AssertionError) and Path(excinfo.traceback[-1].path) == item.path
+
+
+def properties(row: Row) -> list[tuple[str, object]]:
+    """Return what JUnit shows of a row beside its verdict."""
+    return [("clause", row.clause), ("statements", " ".join(row.statements))]
 
 
 def keep_worst(properties: list[tuple[str, object]], verdict: Verdict) -> None:
@@ -116,19 +143,14 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
                 ("next step", value.next_step),
             ]
         # The value's own words say more than pytest's introspection of it, which is cut at some length.
-        lines.append(
-            ("asserted", str(call.excinfo.traceback[-1].statement).strip() if seen else _assertion(call.excinfo))
-        )
+        statement = str(call.excinfo.traceback[-1].statement).strip()
+        lines.append(("asserted", statement if seen else call.excinfo.exconly(tryshort=True)))
     elif isinstance(raised, ProbeError):
         lines += [("tried", raised.tried), ("came back", raised.came_back), ("next step", raised.next_step)]
     else:
         return None
     lines.append(("repeat", repeat(item, row, run)))
-    lines += [
-        ("evidence", str(run.shown_folder / evidence_path(node)))
-        for node in _nodes(item, row, run.graph)
-        if node.asked_last
-    ]
+    lines += [("evidence", str(run.shown_folder / path)) for path in _seen(item, row, run)[1]]
     text = "\n".join(_labelled(label, text) for label, text in lines if text)
     return visible_lines(redact(text), most=len(text) * 2)
 
@@ -179,7 +201,7 @@ def _why(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: 
         cause = Cause("still-waived", waiver.ticket) if waiver is not None else None
         step = "remove it from the waiver in the contract; what else does the waiver wait for?"
         return _Why("it holds, and is still waived", step, cause)
-    return _why_broken(raised, _nodes(item, row, run.graph), row, run) if raised is not None else _Why()
+    return _why_broken(raised, item, row, run) if raised is not None else _Why()
 
 
 def _why_red(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -> _Why:
@@ -187,7 +209,7 @@ def _why_red(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -
     troubles = ((value, value.trouble()) for value in _arguments(item) if isinstance(value, Observed))
     value, trouble = next(((value, trouble) for value, trouble in troubles if trouble is not None), (None, None))
     if value is None or trouble is None:
-        return _Why(_assertion(call.excinfo) if call.excinfo is not None else "")
+        return _Why(call.excinfo.exconly(tryshort=True) if call.excinfo is not None else "")
     due = item.stash.get(EXPIRED, "")
     waived = item.get_closest_marker("xfail") if verdict is Verdict.INTERIM else None
     reason = f"{trouble.says}{due and f'; {due}'}\nobserved: {value.seen}"
@@ -196,11 +218,11 @@ def _why_red(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict) -
     return _Why(reason, step, trouble.cause, trouble.because)
 
 
-def _why_broken(raised: BaseException, nodes: Sequence[Node], row: Row, run: Run) -> _Why:
+def _why_broken(raised: BaseException, item: pytest.Item, row: Row, run: Run) -> _Why:
     """Return what broke, and where. This machine, a probe, an answer that was not understood, or the suite is at fault."""
-    failed = next(
-        (node for node in nodes if node.failure is raised), None
-    )  # None where the clause or pytest raised it.
+    nodes = run.graph.with_needs(*_direct(item, row, run.graph))
+    # None where the clause or pytest raised it.
+    failed = next((node for node in nodes if node.failure is raised), None)
     cause = _breakage(raised, failed, row)
     because = _behind(cause, failed, run)
     if isinstance(raised, ProbeError):
@@ -248,10 +270,6 @@ def _is_of_this_machine(raised: BaseException) -> bool:
     return isinstance(raised, OSError) and raised.errno in _OF_THIS_MACHINE
 
 
-def _assertion(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
-    return excinfo.exconly(tryshort=True)
-
-
 def _arguments(item: pytest.Item) -> list[Any]:
     values = getattr(item, "funcargs", {})
     return [values[name] for name in parameter_names(item) if name in values]
@@ -261,11 +279,6 @@ def _direct(item: pytest.Item, row: Row, graph: Graph) -> list[Node]:
     """Return the facts that a clause asks for by name."""
     nodes = (graph.find(name, row.params) for name in parameter_names(item) if name in graph.facts.facts)
     return [node for node in nodes if node is not None]
-
-
-def _nodes(item: pytest.Item, row: Row, graph: Graph) -> list[Node]:
-    """Return these facts and all that they need, each once, needs first."""
-    return graph.with_needs(*_direct(item, row, graph))
 
 
 def _labelled(label: str, text: str) -> str:

@@ -34,14 +34,10 @@ def bends(option: argparse.Namespace, house: House, contract: Contract, target: 
     bent: dict[Any, None] = {}
     for name, value in given:
         try:
-            bent.update(dict.fromkeys(_faults(name, value, house, contract)))
+            if name == "--gf-fault":
+                bent[importlib.import_module(f"{house.lab}.faults").parse(value, contract)] = None
+            else:
+                bent.update(dict.fromkeys(importlib.import_module(f"{house.lab}.incidents").bends(value, contract)))
         except ValueError as unknown:
             raise BadInput(f"{name}: {unknown}") from None
     return tuple(bent)
-
-
-def _faults(name: str, value: str, house: House, contract: Contract) -> tuple[Any, ...]:
-    if name == "--gf-fault":
-        return (importlib.import_module(f"{house.lab}.faults").parse(value, contract),)
-    bent: tuple[Any, ...] = importlib.import_module(f"{house.lab}.incidents").bends(value, contract)
-    return bent

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pytest_gf.engine.clauses import LONGEST_TITLE, Clause, clauses_among, title_fields
 from pytest_gf.engine.facts import GIVENS, Fact, Facts
-from pytest_gf.engine.load_errors import marker_names
+from pytest_gf.engine.pytest_state import marker_names
 from pytest_gf.engine.redaction import redactor
 from pytest_gf.engine.suggestion import suggestion
 
@@ -118,20 +118,14 @@ def _lint_markers(collected: _Collected, selections: Sequence[str], known: Seque
         yield f"no marker of a selection, so -m never chooses it; expected one of {', '.join(selections)}"
 
 
-def _axes(clause: Clause, facts: Facts) -> set[str]:
-    names = inspect.signature(clause.function).parameters
-    return {
-        axis
-        for name in names
-        for axis in (facts.axes_of(name) if name in facts.facts else [name])
-        if axis in facts.axes
-    }
+def _axes(clause: Clause, facts: Facts) -> tuple[str, ...]:
+    return facts.axes_behind(inspect.signature(clause.function).parameters)
 
 
 def _lint_title(clause: Clause, facts: Facts) -> Iterator[str]:
     axes = _axes(clause, facts)
     try:
-        strange = title_fields(clause.title) - axes
+        strange = title_fields(clause.title).difference(axes)
     except ValueError as wrong:
         yield f"the title {clause.title!r} can't be formatted: {wrong}"
         return

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 DEFAULT_HOUSE = "pytest_gf.honey:HOUSE"
 HOUSE = pytest.StashKey[House]()
-"""The House of this process's run. It is absent where none was loaded."""
+"""The whole House of this process's run. It is absent where none was loaded."""
 _IN_WORKER = pytest.StashKey[bool]()
 LAB = "lab"
 DEADLINE = 10.0
@@ -173,7 +173,7 @@ def add_options(parser: pytest.Parser, config: pytest.Config) -> None:
             _check_early(config, loading.load(DEFAULT_HOUSE, base), None)
         config.stash[HOUSE] = loading.load(spec or DEFAULT_HOUSE, base)
     group = parser.getgroup("gf", config.stash[HOUSE].name)
-    for option in options_of(config.stash[HOUSE].whole()):
+    for option in options_of(config.stash[HOUSE]):
         group.addoption(option.name, **option.words)
 
 
@@ -216,7 +216,7 @@ def place_suites(config: pytest.Config, args: list[str]) -> None:
     """
     if HOUSE not in config.stash:
         return
-    house = config.stash[HOUSE].whole()
+    house = config.stash[HOUSE]
     _refuse_spaced_paths(config, house)
     known = config.known_args_namespace
     with refused(BadInput):
@@ -278,7 +278,7 @@ def _path_of(arg: object, config: pytest.Config) -> Path:
 @refused(BadInput)
 def read(config: pytest.Config) -> Settings:
     """Return the run's settings. Raises `pytest.UsageError` with one line for whatever is wrong."""
-    house, option = config.stash[HOUSE].whole(), config.option
+    house, option = config.stash[HOUSE], config.option
     if not 0 < option.gf_deadline <= LONGEST_DEADLINE:
         raise BadInput(f"--gf-deadline={option.gf_deadline:g}: expected seconds between 0 and 3600")
     assert house.read_contract is not None

@@ -42,7 +42,7 @@ def plan(run: Run, wanted: Mapping[str, Wanted]) -> Iterator[PlanLine]:
     yield from reach(run)
     yield from _asks(run, every)
     yield from _changes(run, every)
-    yield from run.house.plan(run, nodes, hard) if run.house.plan is not None else ()
+    yield from run.house.plan(run, nodes, hard)
 
 
 def _required(graph: Plan, direct: Sequence[Node]) -> Sequence[Node]:

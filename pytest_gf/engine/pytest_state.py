@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -46,3 +47,8 @@ def command_line(config: pytest.Config) -> dict[str, Any]:
         "selection": {"markers": option.markexpr, "keywords": option.keyword, "paths": paths},
         "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
     }
+
+
+def marker_names(config: pytest.Config) -> list[str]:
+    """Return the names of the markers that pytest knows."""
+    return [re.split(r"[:(]", line)[0].strip() for line in config.getini("markers")]

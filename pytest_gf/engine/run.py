@@ -118,7 +118,7 @@ class Run:
         """Return how a later ``--gf-clean`` finds the target that this run changed."""
         if self._lab is not None:
             return {"target": "lab", "folder": str(self._lab.folder)}
-        return {"target": self.target.name} | (self.house.where(self.target) if self.house.where is not None else {})
+        return {"target": self.target.name} | self.house.where(self.target)
 
     def permit(self, word: str) -> None:
         """Raise Unproven if the target does not allow this change, if the vantage forbids all changes, or if this run must make no more."""
@@ -192,12 +192,9 @@ class Run:
             left = self._ledger.open_things()
             if not left:
                 return []
-            remover = self.house.removers
-            if remover is None:
-                return [f"{thing.kind} {thing.name} is left: the House has nothing that removes it" for thing in left]
+            seconds = self.deadline if deadline is None else deadline
             try:
-                with remover(self.target, self.deadline if deadline is None else deadline, self.contract) as remove:
-                    return list(remove(left, self._ledger.gone))
+                return self.house.remove(left, self.target, seconds, self.contract, self._ledger.gone)
             except (BadInput, ProbeError, OSError) as wrong:  # The ledger's disk may be full.
                 return [str(wrong)]
 

@@ -1,43 +1,42 @@
-"""A contract run as pytest sees it: what each hook does, in the process that judges and in the one that reports."""
+"""A contract run as a plugin of pytest, in the process that judges and in xdist's controller. `reporting` is its other half."""
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pytest
 
-from pytest_gf.engine import catalog, commands, judging, load_errors, output_redaction, pytest_state, waivers
+from pytest_gf.engine import catalog, commands, judging, loading, output_redaction, pytest_state
 from pytest_gf.engine.clauses import Row, clause_of
-from pytest_gf.engine.facts import Facts, Folder, read_folder
+from pytest_gf.engine.facts import FOLDER, Facts, read_folder
 from pytest_gf.engine.lint import lint
 from pytest_gf.engine.options import HOUSE, suites_of
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports import github, monitoring, places, terminal
-from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
+from pytest_gf.engine.reporting import ACCOUNT, Reporting
+from pytest_gf.engine.reports import places, terminal
 from pytest_gf.engine.run import Run, new_id
-from pytest_gf.engine.verdict import Exit, Verdict
+from pytest_gf.engine.verdict import Exit
 
 if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
     from pytest_gf.engine.options import Settings
     from pytest_gf.engine.reports.allure import AllureHooks
 
-ACCOUNT = "gf_account"
-"""The attribute of a report on which a clause's verdict travels between processes."""
-
 SESSION = pytest.StashKey["ContractSession"]()
-_OURS = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
-"""The exit codes that verdicts may replace; the others say that pytest itself could not go on."""
+MOMENT = 0.5
+"""Seconds that an interrupted run spends on each thing that it made."""
+Result = TypeVar("Result")
+Wrapper: TypeAlias = Generator[None, Result, Result]
 
 
 class ContractSession:
-    """The state of one contract run in one process: the main one, xdist's controller, or one of its workers."""
+    """One contract run in one process: the main one, xdist's controller, or one of its workers."""
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         worker = getattr(config, "workerinput", None)
@@ -49,25 +48,24 @@ class ContractSession:
             raise pytest.UsageError(f"{instead} is made in one process: leave -n out")
         self.run = Run(settings, worker["gf_run"] if worker is not None else new_id())
         self.rows: dict[str, Row] = {}
-        self.record: Record | None = None
         self.facts = self.run.graph.facts
-        self._folders: dict[Path, Folder] = {}
-        self._broken: list[str] = []
-        self._whole: dict[str, Any] | None = None
-        self._plain_failures = 0
-        self._started = self._reporting_phase = self._tidied = self._lacking = False
-        self._failed_before: dict[str, Any] = {}
         self.left: list[str] = []
+        """What could not be deleted, a line each."""
         self.every: list[pytest.Item] = []
-        self._endings: list[str] = []
-        self._allure: AllureHooks | None = None
-        self._undo: list[Callable[[], object]] = [*output_redaction.redact_outputs(config.trace.root)]
+        """All items that were collected, also those that were not selected."""
+        self.allure: AllureHooks | None = None
+        self.reporting: Reporting | None = None
+        self._folders: list[Path] = []
+        self._broken: list[str] = []
+        self._started = self._tidied = self._lacking = False
+        for undo in output_redaction.redact_outputs(config.trace.root):
+            config.add_cleanup(undo)
         option = config.option
         self.looks_only = bool(option.collectonly or option.setuponly or option.setupplan or instead)
         if not self.looks_only:
             if not self.is_worker:
                 places.check(self.run)
-            self._allure = places.point(config, self.run)
+            self.allure = places.point(config, self.run)
 
     # Before anything runs
 
@@ -75,60 +73,79 @@ class ContractSession:
         """Read the facts of the House and of all that it extends."""
         for layer in self.config.stash[HOUSE].layers():
             if layer.facts is not None:
-                self.add_facts(read_folder(Path(layer.facts)))
+                self._add_facts(Path(layer.facts).resolve())
 
-    def add_facts(self, folder: Folder) -> None:
+    def pytest_plugin_registered(self, plugin: object) -> None:
+        folder = getattr(plugin, FOLDER, None)
+        if folder is not None:
+            self._add_facts(folder)
+
+    def _add_facts(self, folder: Path) -> None:
         """Add a folder of facts, once. A fact takes the place of an earlier one of its name."""
-        if folder.path in self._folders:
-            return
-        if folder.wrong:
-            raise pytest.UsageError(folder.wrong)
-        self._folders[folder.path] = folder
-        self.facts = Facts({**self.facts.facts, **folder.facts}, self.run.axes.names)
-        self.run.begin(self.facts)
-        fixtures = self.facts.fixtures(lambda: self.run.graph)
-        self.config.pluginmanager.register(fixtures, f"gf-facts-{len(self._folders)}")
+        if folder not in self._folders:
+            self._folders.append(folder)
+            self.facts = Facts({**self.facts.facts, **read_folder(folder)}, self.run.axes.names)
+            self.run.begin(self.facts)
+            fixtures = self.facts.fixtures(lambda: self.run.graph)
+            self.config.pluginmanager.register(fixtures, f"gf-facts-{len(self._folders)}")
 
-    def add_keywords(self, item: pytest.Item) -> None:
+    def pytest_report_header(self) -> list[str]:
+        return terminal.header(self.run)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> bool | None:
+        """Let xdist's controller collect too: it lints, and it must know the rows that a crashed worker never judged."""
+        if not self.is_controller:
+            return None
+        session.perform_collect()
+        return True
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Wrapper[pytest.CollectReport]:
+        report = yield
+        self._broken += loading.take_failure(report, collector, suites_of(self.config))
+        report.longrepr = output_redaction.redact_within(report.longrepr)
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make a row of a clause for each value of its axes that this run looks at."""
+        for axis in self.run.axes.names if clause_of(metafunc.function) is not None else ():
+            if axis in metafunc.fixturenames:
+                metafunc.parametrize(axis, self.run.axes.values(axis))
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Let -k select a clause by its id and by its values."""
         clause = clause_of(item)
         if clause is not None:
             values = catalog.params_of(item).values()
             item.extra_keyword_matches.update({clause.id, *values, f"{clause.id}[{'-'.join(values)}]"})
 
-    def collected(self, every: list[pytest.Item], selected: list[pytest.Item]) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Wrapper[None]:
         """Lint all clauses that were collected (in one process only), and note the rows that were selected."""
-        self.every = every
+        self.every = list(items)
+        catalog.select(self.config, items, self.run)  # Before pytest selects by -m.
+        yield
         gc.freeze()  # What was imported and collected stays: no later collection of garbage looks at it again.
         if not self.is_worker:
-            lines = [*self._broken, *lint(every, self.facts, self.run.settings)]
+            lines = [*self._broken, *lint(self.every, self.facts, self.run.settings)]
             if lines:
                 raise pytest.UsageError(*map(redact, lines))
-        self.rows = catalog.rows_of(selected, self.run.settings)
-        self.run.is_live = self.run.needs_target(self.wanted(selected))
+        self.rows = catalog.rows_of(items, self.run.settings)
+        self.run.is_live = self.run.needs_target(self.wanted(items))
         if self.rows and not self.is_worker and not self.looks_only:
-            self.record = Record(self.run, self.rows, pytest_state.command_line(self.config))
-            self._undo.append(interrupt_on_sigterm())
-            self._failed_before = {str(nodeid): nodeid for nodeid in pytest_state.last_failed(self.config)}
-            reporter = pytest_state.terminal(self.config)
-            if reporter is not None:
-                self.run.listen(terminal.voice(reporter))
-                reporter.showfspath = False  # Each clause has a line of its own, and its file's name would be another.
+            interrupt_on_sigterm(self.config)
+            self.reporting = Reporting(self)
+            self.config.pluginmanager.register(self.reporting, "gf-reporting")
 
-    def banner(self) -> list[str]:
+    def pytest_report_collectionfinish(self) -> list[str]:
         reporter = pytest_state.terminal(self.config) if self.rows and not self.config.option.gf_explain else None
         return terminal.banner(self.run, reporter) if reporter is not None else []
 
-    def scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Return xdist's scheduler for a run that judges clauses; None lets xdist choose."""
-        if not self.rows:
-            return None
-        from pytest_gf.engine.scheduling import ClausesTogether
-
-        return ClausesTogether(config, log, self.rows)
-
-    def instead(self, session: pytest.Session) -> bool | None:
-        """Write the plan or the explanation instead of running anything. None where neither is asked for."""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Write the plan or the explanation instead of running anything, where one is asked for."""
         lines = None if session.testsfailed else commands.plan_or_explanation(self, session.items)
         if lines is None:
             return None
@@ -141,238 +158,151 @@ class ContractSession:
 
     # In the process that judges
 
-    @contextlib.contextmanager
-    def judging(self, item: pytest.Item) -> Iterator[None]:
-        """Run an item. What the selected clauses need is observed from the first of them on."""
-        row = self.rows.get(item.nodeid)
-        if row is None:
-            yield
-            return
-        if not self._started and not self.looks_only:
-            self._started = True
-            self.run.observe(self.wanted(item.session.items))
-        item.user_properties += _properties(row)
-        if self._allure is None:
-            yield
-            return
-        from pytest_gf.engine.reports.allure import Current
-
-        self._allure.current = Current(row)
-        try:
-            yield
-        finally:
-            self._allure.current = None
-
-    def ready(self, item: pytest.Item) -> None:
-        """Waive what is known to be red, once the item's values are there."""
-        if item.nodeid in self.rows:
-            waivers.waive(item, self.rows[item.nodeid], self.run)
-
-    def clean_report(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
-        """Give a red clause its text, and strike secrets out of whatever pytest made, before any other plugin sees it."""
-        row = self.rows.get(item.nodeid)
-        if row is not None and report.failed:
-            report.longrepr = judging.failure_text(item, call, row, self.run) or report.longrepr
-        report.longrepr = output_redaction.redact_within(report.longrepr)
-        report.sections = output_redaction.redact_within(report.sections)
-
-    def judge(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
-        """Put a clause's verdict for this phase on its report, on which it travels to the process that reports."""
-        if item.nodeid not in self.rows or self.looks_only:
-            return
-        verdict = judging.verdict_of(item, call, report)
-        if verdict is None:
-            return
-        account = judging.account(item, call, verdict, self.rows[item.nodeid], self.run)
-        vars(report)[ACCOUNT] = account
-        for properties in (item.user_properties, report.user_properties):
-            judging.keep_worst(properties, verdict)
-        if self._allure is not None and self._allure.current is not None:
-            self._allure.current.account = account
-
-    # In the process that reports
-
-    def status(self, report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:
-        """Return pytest's category, letter and word.
-
-        pytest prints letter or word while it handles a report. Both are empty then, since `show` writes the line. With -q
-        pytest prints its letters.
-        """
-        if not isinstance(report, pytest.TestReport) or report.nodeid not in self.rows or self.looks_only:
-            return None
-        account = getattr(report, ACCOUNT, None)
-        if account is None:
-            return ("error", "E", "ERROR") if report.failed else ("", "", "")
-        category, letter, word = terminal.PYTEST_WORDS[Verdict(account["verdict"])]
-        silent = self._reporting_phase and self.config.option.verbose >= 0
-        return (category, "", "") if silent else (category, letter, word)
-
-    @contextlib.contextmanager
-    def reporting(self, report: pytest.TestReport) -> Iterator[None]:
-        """Let pytest's plugins report a phase, then write it into the record. After the last phase, settle the clause."""
-        if self.record is None or report.nodeid not in self.rows:
-            self._plain_failures += report.failed
-            yield
-            return
-        when, account = report.when, getattr(report, ACCOUNT, None)
-        if when == "call" and account is not None and account["verdict"] == Verdict.ERROR:
-            report.when = "setup"  # JUnit knows an error only in set-up; a broken probe is never its <failure>.
-        self._reporting_phase = True
-        try:
-            yield
-        finally:
-            self._reporting_phase = False
-            report.when = when
-            self._note(self.record, report, account)
-
-    def _note(self, record: Record, report: pytest.TestReport, account: dict[str, Any] | None) -> None:
-        if str(report.when) == "???":  # xdist names the row that a crashed worker judged, or had just settled.
-            account = empty_account(Verdict.ERROR, CRASHED, "run it again; if it crashes again, run it without -n")
-            record.phase(report.nodeid, account, report)
-            self.config.hook.pytest_gf_verdict(verdict=record.close(report.nodeid))
-            self._write_unseen(report.nodeid, account, ran=True)
-            self._end(report, account)
-        elif report.nodeid not in record.verdicts:
-            record.phase(report.nodeid, account, report)
-            if report.when == "teardown":
-                self.config.hook.pytest_gf_verdict(verdict=record.close(report.nodeid))
-
-    def show(self, verdict: dict[str, Any]) -> None:
-        """Write the line of a row that has its verdict. With -q pytest writes a letter instead."""
-        reporter = pytest_state.terminal(self.config)
-        if reporter is not None and self.config.option.verbose >= 0:
-            terminal.line(reporter, verdict, terminal.width(self.rows.values()), self.run)
-
-    def clean_collect_report(self, report: pytest.CollectReport, collector: pytest.Collector) -> None:
-        self._broken += load_errors.take_failure(report, collector, suites_of(self.config))
-        report.longrepr = output_redaction.redact_within(report.longrepr)
-
-    # At the end
-
-    def finish(self, session: pytest.Session) -> None:
-        """Delete what the run made. Give every row its verdict, and the run its exit code, before pytest reports."""
-        self.tidy()
-        self.run.graph.write()
-        if self.is_worker:
-            self.config.workeroutput |= {"gf_left": self.left, "gf_unwritten": self.run.unwritten}  # type: ignore[attr-defined]  # xdist's.
-        if self._lacking and self.run.settings.strict:
-            session.exitstatus = Exit.UNPROVEN
-        if self.record is None or self._whole is not None:
-            return
-        for nodeid in self.record.missing():
-            self._not_run(nodeid)
-        self._keep_last_failed()
-        code = int(session.exitstatus)
-        if code in _OURS or pytest_state.stopped_by_maxfail(self.config, code):
-            code = 1 if self._plain_failures else self.record.exit_code()
-            session.exitstatus = code
-        with self.run.reporting():
-            verdicts = list(self.record.verdicts.values())
-            ends = (selection.ends(self.run, verdicts) for selection in self.run.house.selections)
-            self._endings = [line for lines in ends for line in lines]
-        if self._allure is not None:
-            self._allure.write_environment()
-        self._whole = self.record.finish(code)
-        places.write_pages(self.record, self._whole)
-
-    def finished(self, session: pytest.Session) -> None:
-        """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""
-        if self.record is not None and self._whole is not None:
-            before, self._whole = self._whole, monitoring.write(self.record, self._whole)
-            if self._whole is not before:
-                session.exitstatus = self._whole["exit"] if session.exitstatus == Exit.GREEN else session.exitstatus
-                places.write_page(self.record, self._whole)
-        if self.record is not None and self.config.option.verbose < 1:
-            terminal.fold(pytest_state.terminal(self.config), ACCOUNT)
-
-    def tidy(self, deadline: float | None = None) -> None:
-        """Delete what the run made, once. Facts are daemon threads, and nobody waits for them."""
-        if not self._tidied:
-            self._tidied = True
-            self.left += self.run.tidy(deadline=deadline)
-
-    def take_left(self, workeroutput: dict[str, Any]) -> None:
-        """Note what a worker could not delete."""
-        self.left += workeroutput.get("gf_left", ())
-        self.run.unwritten += workeroutput.get("gf_unwritten", ())
-
-    def write_ending(self, reporter: pytest.TerminalReporter) -> None:
-        if self._whole is not None:
-            terminal.ending(reporter, self._whole, self.run)
-            terminal.shorten(reporter, ACCOUNT)
-            for line in github.lines(self._whole) if github.wanted() else ():
-                reporter.write_line(line)
-            reporter.write("".join(f"{line}\n" for line in self._endings))
-            for line in self.left:
-                reporter.write_line(f"left behind: {line} (pytest --gf-clean finishes it)", red=True)
-
-    def write_last_line(self) -> None:
-        reporter = pytest_state.terminal(self.config)
-        if reporter is not None and self._whole is not None:
-            if places.incomplete(self.run):
-                reporter.write_line(f"{places.incomplete(self.run)}; exit {int(self._whole['exit'])}", red=True)
-            terminal.last_lines(reporter, self._whole, self.run)
-
-    def close(self) -> None:
-        """Stop what the run started. Safe to call twice."""
-        self.run.close()
-        while self._undo:
-            self._undo.pop()()
-
-    def _not_run(self, nodeid: str) -> None:
-        account = empty_account(Verdict.UNPROVEN, NOT_RUN, "something stopped the run before it: see the red rows")
-        location = (nodeid.partition("::")[0], None, nodeid)
-        report = pytest.TestReport(nodeid, location, {}, "skipped", (location[0], 0, f"Skipped: {NOT_RUN}"), "setup")
-        vars(report)[ACCOUNT] = account
-        self.config.hook.pytest_runtest_logreport(report=report)
-        self._end(report, account)
-        self._write_unseen(nodeid, account, ran=False)
-
-    def _end(self, report: pytest.TestReport, account: dict[str, Any]) -> None:
-        """Report the teardown of a row that never had one. Without it JUnit drops the row's properties."""
-        ending = pytest.TestReport(report.nodeid, report.location, {}, "passed", None, "teardown")
-        vars(ending).update({name: value for name, value in vars(report).items() if name in {"node", "worker_id"}})
-        ending.user_properties = [*_properties(self.rows[report.nodeid]), ("verdict", account["verdict"])]
-        self.config.hook.pytest_runtest_logreport(report=ending)
-
-    def _write_unseen(self, nodeid: str, account: dict[str, Any], *, ran: bool) -> None:
-        if self._allure is not None:
-            from pytest_gf.engine.reports import allure
-
-            allure.write_unseen(self._allure, self.rows[nodeid], account, ran=ran)
-
-    def _keep_last_failed(self) -> None:
-        """Let --lf keep what was red and became unproven: pytest takes a skipped test for a mended one."""
-        if self.record is not None:
-            for nodeid, key in self._failed_before.items():
-                if self.record.verdicts.get(nodeid, {}).get("verdict") == Verdict.UNPROVEN:
-                    pytest_state.last_failed(self.config)[key] = True
-
     def wanted(self, items: list[pytest.Item]) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Yield the facts that the rows among these items ask for, each with its axes' values."""
         for item in items:
             if item.nodeid in self.rows:
                 for name in pytest_state.parameter_names(item):
                     if name in self.facts.facts:
                         yield name, self.rows[item.nodeid].params
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Wrapper[object]:
+        """Observe what the selected clauses need, from the first of them on."""
+        row = self.rows.get(item.nodeid)
+        if row is None:
+            return (yield)
+        if not self._started and not self.looks_only:
+            self._started = True
+            self.run.observe(self.wanted(item.session.items))
+        item.user_properties += judging.properties(row)
+        if self.allure is None:
+            return (yield)
+        from pytest_gf.engine.reports.allure import Current
 
-def _properties(row: Row) -> list[tuple[str, object]]:
-    """Return what JUnit shows of a row beside its verdict."""
-    return [("clause", row.clause), ("statements", " ".join(row.statements))]
+        self.allure.current = Current(row)
+        try:
+            return (yield)
+        finally:
+            self.allure.current = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Wrapper[None]:
+        """Waive what is known to be red, once the item's values are there."""
+        yield
+        if item.nodeid in self.rows:
+            judging.waive(item, self.rows[item.nodeid], self.run)
+
+    @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_runtest_makereport")
+    def pytest_gf_clean_report(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Wrapper[pytest.TestReport]:
+        """Give a red clause its text, and strike secrets out of whatever pytest made, before any other plugin sees it."""
+        report = yield
+        row = self.rows.get(item.nodeid)
+        if row is not None and report.failed:
+            report.longrepr = judging.failure_text(item, call, row, self.run) or report.longrepr
+        report.longrepr = output_redaction.redact_within(report.longrepr)
+        report.sections = output_redaction.redact_within(report.sections)
+        return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Wrapper[pytest.TestReport]:
+        """Put a clause's verdict for this phase on its report, on which it travels to the process that reports."""
+        report = yield
+        if item.nodeid not in self.rows or self.looks_only:
+            return report
+        verdict = judging.verdict_of(item, call, report)
+        if verdict is not None:
+            account = judging.account(item, call, verdict, self.rows[item.nodeid], self.run)
+            vars(report)[ACCOUNT] = account
+            for properties in (item.user_properties, report.user_properties):
+                judging.keep_worst(properties, verdict)
+            if self.allure is not None and self.allure.current is not None:
+                self.allure.current.account = account
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: Any) -> None:
+        warning_message.message = output_redaction.redact_warning(warning_message.message)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excrepr: object) -> None:
+        output_redaction.redact_within(excrepr)
+
+    # At the end
+
+    def pytest_keyboard_interrupt(self) -> None:
+        self._tidy(MOMENT)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Wrapper[None]:
+        """Delete what the run made, before anything is reported."""
+        self._tidy()
+        self.run.graph.write()
+        if self.is_worker:
+            self.config.workeroutput |= {"gf_left": self.left, "gf_unwritten": self.run.unwritten}  # type: ignore[attr-defined]  # xdist's.
+        if self._lacking and self.run.settings.strict:
+            session.exitstatus = Exit.UNPROVEN
+        yield
+
+    @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_sessionfinish")
+    def pytest_gf_reports_of_others(self, session: pytest.Session) -> Wrapper[None]:
+        """Go on where pytest can't write a report of its own. Whether anything is judged does not matter."""
+        with self.run.reporting():
+            yield
+        if self.reporting is not None:
+            self.reporting.finished(session)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write what the run proved. A plugin that is registered as late as `Reporting` would write before pytest's own."""
+        if self.reporting is not None:
+            self.reporting.write_ending(terminalreporter)
+
+    def _tidy(self, deadline: float | None = None) -> None:
+        """Delete what the run made, once. Facts are daemon threads, and nobody waits for them."""
+        if not self._tidied:
+            self._tidied = True
+            self.left += self.run.tidy(deadline=deadline)
+
+    def pytest_unconfigure(self) -> None:
+        self.run.close()
+
+    # Under xdist
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: WorkerController) -> None:
+        node.workerinput["gf_run"] = self.run.id
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: WorkerController) -> None:
+        """Note what a worker could not delete, and what it could not write."""
+        output = getattr(node, "workeroutput", {})
+        self.left += output.get("gf_left", ())
+        self.run.unwritten += output.get("gf_unwritten", ())
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Return the scheduler of a run that judges clauses. Without them xdist chooses."""
+        if not self.rows:
+            return None
+        from pytest_gf.engine.scheduling import ClausesTogether
+
+        return ClausesTogether(config, log, self.rows)
 
 
-def interrupt_on_sigterm() -> Callable[[], object]:
-    """Let SIGTERM end a run as Ctrl-C does, if nobody else handles it. Return how to undo that.
+def interrupt_on_sigterm(config: pytest.Config) -> None:
+    """Let SIGTERM end a run as Ctrl-C does, if nobody else handles it.
 
     What the run made on the target is deleted then, and every row has its verdict.
     """
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        return lambda: None
+        return
 
     def interrupt(*_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Once is enough: the run is ending.
         raise KeyboardInterrupt("SIGTERM")
 
-    signal.signal(signal.SIGTERM, interrupt)
+    def release() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-    return partial(signal.signal, signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, interrupt)
+    config.add_cleanup(release)

@@ -26,11 +26,12 @@ _ESCAPE = re.compile(
 )
 _DROPPED = b" \t\r\n\v\f\0\a\b\x1b\"'`\\"
 """What may stand between the characters of a secret: white space, quotes, what is left of escapes."""
-_HEX = b"0123456789abcdef"
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _AS_BASE64 = bytes.maketrans(b"-_", b"+/")
-_NO_HEX = bytes(byte for byte in range(256) if byte not in _HEX)
+_NO_HEX = bytes(byte for byte in range(256) if byte not in b"0123456789abcdef")
 _NO_BASE64 = bytes(byte for byte in range(256) if byte not in _BASE64 + b"-_" + b"=")
+_HEX_PREFIX = re.compile(rb"0[" + re.escape(_DROPPED) + rb"]*x")
+_View = tuple[bytes, bytes, tuple[bytes, ...], int]
 _HIGHEST = 0x10FFFF
 
 
@@ -42,9 +43,10 @@ class Needles:
     plain: tuple[bytes, ...] = ()
     base64: tuple[bytes, ...] = ()
     hex: tuple[bytes, ...] = ()
+    fragments: tuple[bytes, ...] = ()
+    """All parts of ``plain`` that have `FRAGMENT` characters."""
     probes: tuple[bytes, ...] = ()
-    """Parts of ``plain``, so chosen that a part of `FRAGMENT` and a few more characters holds one of them."""
-    fragments: re.Pattern[bytes] | None = None
+    """Some of them, so chosen that a part of `FRAGMENT` and a few more characters holds one of them."""
 
     @staticmethod
     def of(secrets: Iterable[str]) -> Needles:
@@ -60,10 +62,9 @@ class Needles:
             plain |= {form for form in bare if len(form) >= _LEAST}
             encoded |= set(_base64_cores(data))
             hexed.add(data.hex().encode())
+        fragments = {part for form in plain for part in _parts(form, 1)}
         probes = {part for form in plain for part in _parts(form, 4)}
-        parts = sorted({part for form in plain for part in _parts(form, 1)})
-        fragments = re.compile(b"(?=(" + b"|".join(map(re.escape, parts)) + b"))") if parts else None
-        return Needles(tuple(raw), tuple(plain), tuple(encoded), tuple(hexed), tuple(probes), fragments)
+        return Needles(*map(tuple, (raw, plain, encoded, hexed, fragments, probes)))
 
 
 def strike(text: str, needles: Needles, mark: str) -> str:
@@ -92,14 +93,21 @@ def strike(text: str, needles: Needles, mark: str) -> str:
 def _is_in(data: bytes, decoded: bytes, needles: Needles) -> bool:
     if any(needle in data for needle in needles.raw):
         return True
-    bare = _bare(decoded)
-    if any(needle in bare for needle in needles.plain) or any(probe in bare for probe in needles.probes):
-        return True
-    dense = decoded.translate(_AS_BASE64, _NO_BASE64)
-    if any(needle in dense for needle in needles.base64):
-        return True
-    digits = bare.lower().replace(b"0x", b"").translate(None, _NO_HEX)
-    return any(needle in digits for needle in needles.hex)
+    for text, dropped, wanted, _ in _views(decoded, needles, needles.probes):
+        rest = text.translate(None, dropped)
+        if any(needle in rest for needle in wanted):
+            return True
+    return False
+
+
+def _views(decoded: bytes, needles: Needles, parts: tuple[bytes, ...]) -> Iterator[_View]:
+    """Yield what is looked through: a text of the same length, the bytes that are dropped from it, and what is looked for in the rest.
+
+    The last is how many characters before and after one hold bits of it.
+    """
+    yield decoded, _DROPPED, (*needles.plain, *parts), 0
+    yield _HEX_PREFIX.sub(lambda match: b" " * len(match[0]), decoded.lower()), _NO_HEX, needles.hex, 0
+    yield decoded.translate(_AS_BASE64), _NO_BASE64, needles.base64, 2
 
 
 def _regions(data: bytes, needles: Needles) -> Iterator[tuple[int, int]]:
@@ -107,29 +115,13 @@ def _regions(data: bytes, needles: Needles) -> Iterator[tuple[int, int]]:
     for needle in needles.raw:
         yield from ((start, start + len(needle)) for start in _places(data, needle))
     decoded, spans = _decoded_with_spans(data)
-    kept = [index for index, byte in enumerate(decoded) if byte not in _DROPPED]
-    bare, where = bytes(decoded[index] for index in kept), [spans[index] for index in kept]
-    for needle in needles.plain:
-        yield from _spans(bare, needle, where)
-    if needles.fragments is not None:
-        for match in needles.fragments.finditer(bare):
-            yield where[match.start()][0], where[match.start() + len(match[1]) - 1][1]
-    lower = bare.lower().replace(b"0x", b"  ")
-    kept = [index for index, byte in enumerate(lower) if byte in _HEX]
-    for needle in needles.hex:
-        yield from _spans(bytes(lower[index] for index in kept), needle, [where[index] for index in kept])
-    dense = decoded.translate(_AS_BASE64)
-    kept = [index for index, byte in enumerate(dense) if byte not in _NO_BASE64]
-    dense, where = bytes(dense[index] for index in kept), [spans[index] for index in kept]
-    for needle in needles.base64:
-        yield from _spans(dense, needle, where, more=2)
-
-
-def _spans(view: bytes, needle: bytes, where: list[tuple[int, int]], more: int = 0) -> Iterator[tuple[int, int]]:
-    """Yield where a needle stands; ``more`` characters on both sides hold bits of it (base 64)."""
-    for place in _places(view, needle):
-        first, last = max(0, place - more), min(len(where), place + len(needle) + more) - 1
-        yield where[first][0], where[last][1]
+    for text, dropped, wanted, more in _views(decoded, needles, needles.fragments):
+        kept = [index for index, byte in enumerate(text) if byte not in dropped]
+        rest = bytes(text[index] for index in kept)
+        for needle in wanted:
+            for place in _places(rest, needle):
+                first, last = max(0, place - more), min(len(kept), place + len(needle) + more) - 1
+                yield spans[kept[first]][0], spans[kept[last]][1]
 
 
 def _places(view: bytes, needle: bytes) -> Iterator[int]:

@@ -44,6 +44,21 @@ class Unset(Exception):  # It is no error: the fact that meets it makes its clau
 
 
 @dataclass(frozen=True)
+class Variable:
+    """One variable that a section of a target names, with its value ("" where it is not set)."""
+
+    section: str
+    key: str
+    name: str
+    value: str
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether its value is a name, and no secret."""
+        return self.key.rpartition(".")[2] in _SHOWN
+
+
+@dataclass(frozen=True)
 class Target:
     """The system under test. Its credentials are never shown. ``sections`` are its checked tables, by name."""
 
@@ -53,11 +68,8 @@ class Target:
     sections: Mapping[str, Any] = field(default_factory=dict)
     read_only: str = ""
     _vantages: tuple[str, ...] = ()
-    _credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
-    _shown: frozenset[str] = frozenset()
-    """The variables that hold no secret."""
-    _expected: Mapping[str, str] = field(default_factory=dict)
-    """The section that the target expects, by each variable that it names."""
+    _expects: tuple[str, ...] = ()
+    _variables: tuple[Variable, ...] = field(default=(), repr=False)
 
     def section(self, kind: type[Kind]) -> Kind | None:
         """Return the section of this type, None where the target has none."""
@@ -69,20 +81,21 @@ class Target:
 
     def credential(self, name: str) -> str:
         """Return the value of a variable that the target names. Raises Unset, or ProbeError where it is expected."""
-        value = self._credentials.get(name, "")
-        if not value and name in self._expected:
-            raise ProbeError(
-                f"reading the credentials of [{self._expected[name]}]",
-                f"variable {name} is not set, and the target expects {self._expected[name]!r}",
-                "set it in the environment of this run",
-            )
-        if not value:
-            raise Unset(name)
-        return value
+        named = [variable for variable in self._variables if variable.name == name]
+        for variable in named:
+            if variable.value:
+                return variable.value
+            if variable.section in self._expects:
+                raise ProbeError(
+                    f"reading the credentials of [{variable.section}]",
+                    f"variable {name} is not set, and the target expects {variable.section!r}",
+                    "set it in the environment of this run",
+                )
+        raise Unset(name)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be shown."""
-        return tuple(value for name, value in self._credentials.items() if value and name not in self._shown)
+        return tuple(variable.value for variable in self._variables if variable.value and not variable.is_shown)
 
     def with_vantage(self, vantage: str) -> Self:
         """Return the target as seen from another vantage. Raises TargetError for an unknown one."""
@@ -124,20 +137,10 @@ def load(house: House, path: Path, environment: Mapping[str, str] | None = None)
         if section.name in tables:
             sections[section.name] = _section(section, tables[section.name], path, sections)
     _check_expected(path, [section.name for section in house.sections], sections, top.expects)
-    known = list(_variables(path, sections))
-    credentials = _credentials(path, os.environ if environment is None else environment, known)
+    variables = tuple(_variables(path, sections, os.environ if environment is None else environment))
     make = house.target or Target
-    return make(
-        top.name,
-        top.vantage,
-        frozenset(top.allow),
-        sections,
-        house.read_only,
-        house.vantages,
-        credentials,
-        frozenset(variable.name for variable in known if variable.is_shown),
-        {variable.name: variable.section for variable in known if variable.section in top.expects},
-    )
+    allow = frozenset(top.allow)
+    return make(top.name, top.vantage, allow, sections, house.read_only, house.vantages, top.expects, variables)
 
 
 class TopLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,20 +150,6 @@ class TopLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vantage: str
     allow: tuple[str, ...] = ()
     expects: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Variable:
-    """One variable that a section of a target names."""
-
-    section: str
-    key: str
-    name: str
-
-    @property
-    def is_shown(self) -> bool:
-        """Whether its value is a name, and no secret."""
-        return self.key.rpartition(".")[2] in _SHOWN
 
 
 def _check_expected(path: Path, known: Collection[str], present: Collection[str], expects: Collection[str]) -> None:
@@ -173,17 +162,25 @@ def _check_expected(path: Path, known: Collection[str], present: Collection[str]
             raise TargetError(f"{path}: key 'expects': the target expects [{section}], and has no such section")
 
 
-def _variables(path: Path, sections: Mapping[str, Any]) -> Iterator[_Variable]:
-    """Yield the variables that these sections name. A text that can't be a variable's name is refused, and not shown."""
+def _variables(path: Path, sections: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[Variable]:
+    """Yield the variables that these sections name. Raises TargetError.
+
+    A text that can't be a variable's name is refused, and not shown. So is a secret that is too short to be struck out.
+    """
     for section, table in sections.items():
         for key, name in _texts(table):
-            if key.endswith("_env"):
-                if not _NAME.fullmatch(name) or _KEY_ID.fullmatch(name):
-                    raise TargetError(
-                        f"{path}: key '{section}.{key}': expected the name of a variable (capitals, digits, _);"
-                        " what stands there is not shown, since it may be the credential itself"
-                    )
-                yield _Variable(section, key, name)
+            if not key.endswith("_env"):
+                continue
+            if not _NAME.fullmatch(name) or _KEY_ID.fullmatch(name):
+                raise TargetError(
+                    f"{path}: key '{section}.{key}': expected the name of a variable (capitals, digits, _);"
+                    " what stands there is not shown, since it may be the credential itself"
+                )
+            variable = Variable(section, key, name, environment.get(name, ""))
+            if not variable.is_shown and 0 < len(variable.value) < LEAST_SECRET:
+                least = f"expected a secret of at least {LEAST_SECRET} characters, and it has {len(variable.value)}"
+                raise TargetError(f"{path}: variable {name}: {least}")
+            yield variable
 
 
 def _texts(table: object, above: str = "") -> Iterator[tuple[str, str]]:
@@ -192,18 +189,6 @@ def _texts(table: object, above: str = "") -> Iterator[tuple[str, str]]:
         if isinstance(value, str):
             yield f"{above}{key}", value
         yield from _texts(value, f"{above}{key}.")
-
-
-def _credentials(path: Path, environment: Mapping[str, str], known: Collection[_Variable]) -> dict[str, str]:
-    """Return the values of these variables. An empty one is unset. A secret that is too short to be struck out is refused."""
-    credentials = {variable.name: environment.get(variable.name, "") for variable in known}
-    for variable in known:
-        length = len(credentials[variable.name])
-        if not variable.is_shown and 0 < length < LEAST_SECRET:
-            raise TargetError(
-                f"{path}: variable {variable.name}: expected a secret of at least {LEAST_SECRET} characters, and it has {length}"
-            )
-    return credentials
 
 
 def _top(house: House, path: Path, tables: Mapping[str, Any]) -> TopLevel:

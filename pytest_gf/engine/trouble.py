@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import ClassVar
+
+import msgspec
 
 
 class Severity(StrEnum):
@@ -45,86 +48,9 @@ class Kind:
     see: str = ""
 
 
-OWN_KINDS: Mapping[str, Kind] = {
-    "unreachable": Kind(
-        "a system does not answer",
-        Severity.UNKNOWN,
-        "No connection came about: refused, reset, no route, or TLS failed.",
-        ("Look whether the address in the target file is right, and whether the system runs.",),
-        ("Don't take this for a loss: nothing was seen.",),
-    ),
-    "too-slow": Kind(
-        "a system does not answer in time",
-        Severity.UNKNOWN,
-        "No whole answer came before the deadline.",
-        ("Look at the load of the system and of the network, and run again.",),
-        ("Don't raise the deadline until you know why it is slow.",),
-    ),
-    "identity-rejected": Kind(
-        "a system does not accept the identity of this run",
-        Severity.UNKNOWN,
-        "The credential is unknown there, or its signature is wrong.",
-        ("Look at the variables that the target file names: was the credential rotated?",),
-        ("Don't try other credentials in a row.",),
-    ),
-    "throttled": Kind(
-        "a system refuses for now",
-        Severity.UNKNOWN,
-        "It says that it is overloaded, or that it starts, for as long as the run waited.",
-        ("Run again when it is quiet.",),
-        ("Don't ask it in a loop: that adds to its load.",),
-    ),
-    "not-understood": Kind(
-        "something else answers than the system that was expected",
-        Severity.UNKNOWN,
-        "The answer is not of the expected protocol. A proxy or a login page may stand before the system.",
-        ("Read the answer in the evidence, and see what stands at the address.",),
-    ),
-    "wrong-cluster": Kind(
-        "this is another cluster than the contract's",
-        Severity.UNKNOWN,
-        "Nothing that was seen of it is judged, and nothing is made there.",
-        ("Name the right cluster in the target file.",),
-        ("Don't change anything in that cluster by this target.",),
-    ),
-    "probe-broken": Kind(
-        "a probe broke",
-        Severity.UNKNOWN,
-        "What was asked gave no answer that can be judged.",
-        ("Read what was tried and what came back, and run again.",),
-    ),
-    "suite-broken": Kind(
-        "the suite itself broke",
-        Severity.UNKNOWN,
-        "A fault of this suite. It says nothing about the system.",
-        ("Report it with the traceback.",),
-    ),
-    "this-machine": Kind(
-        "this machine has no room, or lets this user write nothing",
-        Severity.UNKNOWN,
-        "The run could not keep what it saw.",
-        ("Make room on this machine, or let this user write there, and run again.",),
-    ),
-    "still-waived": Kind(
-        "what a waiver covers holds",
-        Severity.MINOR,
-        "The row is expected to be red, and it holds.",
-        ("Take the row out of the waiver in the contract. Look what else the waiver waits for.",),
-        ("Don't close the ticket because of this row alone.",),
-    ),
-    "not-judged": Kind(
-        "a row could not be judged",
-        Severity.UNKNOWN,
-        "Something broke before the row was judged, and no cause is known.",
-        ("Read the row's own text, and run it again.",),
-    ),
-    "not-as-promised": Kind(
-        "something differs from the contract",
-        Severity.MAJOR,
-        "The row names no cause of its own.",
-        ("Read the row: what was promised, and what was seen.",),
-    ),
-}
+OWN_KINDS: Mapping[str, Kind] = msgspec.toml.decode(
+    Path(__file__).with_name("causes.toml").read_bytes(), type=dict[str, Kind]
+)
 """The kinds of causes that the engine names itself. A House adds its own."""
 
 

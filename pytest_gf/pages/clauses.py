@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_gf.engine.axes import Axes
-from pytest_gf.engine.collection import Collection, proving, says
+from pytest_gf.engine.catalog import Collection, proving, says
 from pytest_gf.engine.reports.templates import template
 from pytest_gf.lab.drills import Drill, drills
 from pytest_gf.pages import code, destination

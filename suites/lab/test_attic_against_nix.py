@@ -21,7 +21,7 @@ from pytest_gf.honey.observed.s3 import BucketListed
 from pytest_gf.honey.probes.attic import Attic
 from suites.lab.nix_cases import CASES, LENIENT, NEWER, NEWEST, PUBLIC, STORE, STRICTER, Case
 
-FACTS = read_folder(Path(__file__).parents[2] / "fixtures").facts
+FACTS = read_folder(Path(__file__).parents[2] / "fixtures")
 pytestmark = [
     pytest.mark.real,
     pytest.mark.slow,

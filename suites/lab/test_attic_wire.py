@@ -26,7 +26,7 @@ from pytest_gf.honey.probes.attic_answers import AtticReply, error_of
 from pytest_gf.honey.probes.deadline import LEAST_RATE, Pace
 from pytest_gf.honey.target import AtticSection, Target
 
-FACTS = read_folder(Path(__file__).parents[2] / "fixtures").facts
+FACTS = read_folder(Path(__file__).parents[2] / "fixtures")
 NAR = b"".join(write(Regular(b"hello\n" * 1000)))
 HASH = "c" * 32
 INFO = f"""StorePath: /nix/store/{HASH}-c

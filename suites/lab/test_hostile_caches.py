@@ -31,7 +31,7 @@ from pytest_gf.honey.probes.attic import Attic
 from pytest_gf.honey.probes.attic_answers import AtticReply, S3Endpoint
 from pytest_gf.honey.probes.reapi import Cache
 
-FACTS = read_folder(Path(__file__).parents[2] / "fixtures").facts
+FACTS = read_folder(Path(__file__).parents[2] / "fixtures")
 NAR = b"".join(write(Regular(os.urandom(3_000_000))))
 BASE = f"{'c' * 32}-c"
 INFO = f"""StorePath: /nix/store/{BASE}

@@ -143,7 +143,7 @@ def test_what_facts_say_they_ask_is_what_they_ask(run_pytest: Any, lab: Lab) -> 
         asked.setdefault(kept["fact"], set()).update(request[0].upper() + request[1:] for request in said)
     declared = {
         name: {ask for ask in value.asks if ask != "Kubernetes create pods/portforward"}
-        for name, value in read_folder(ROOT / "fixtures").facts.items()
+        for name, value in read_folder(ROOT / "fixtures").items()
         if name in asked
     }
     for name, asks in ONLY_WHERE_SOMETHING_IS_WRONG.items():

@@ -128,8 +128,8 @@ def test_a_kind_of_cause_names_the_clauses_that_may_show_it(every: Mapping[str, 
 def test_a_name_that_nobody_has_is_one_line_with_near_ones(name: str, near: str) -> None:
     import types
 
+    from pytest_gf.engine.catalog import Collection
     from pytest_gf.engine.clauses import Clause
-    from pytest_gf.engine.collection import Collection
     from pytest_gf.engine.explain import explain
     from pytest_gf.engine.house import BadInput
 

@@ -123,6 +123,8 @@ def test_what_lies_above_stands_before_what_lies_below() -> None:
     assert house.markers == HOUSE.markers
     assert house.allows == (*HOUSE.allows, "more")
     assert (house.guard, house.lab, house.read_contract) == (HOUSE.guard, HOUSE.lab, HOUSE.read_contract)
+    for name in ("applies", "behind", "plan", "removers", "rights", "where", "why_not"):
+        assert getattr(house, name) is getattr(HOUSE, name), "a function that it does not give is that of below"
     assert [layer.name for layer in House("above", extends=HOUSE).layers()] == [HOUSE.name, "above"]
 
 

@@ -15,7 +15,6 @@ from pytest_gf.engine.facts import UNPROVEN
 from pytest_gf.engine.nodes import Node
 from pytest_gf.engine.trouble import Cause
 from pytest_gf.engine.verdict import Verdict
-from pytest_gf.engine.waivers import EXPIRED
 from pytest_gf.honey import contract
 
 PROMISED = contract.load()
@@ -119,7 +118,7 @@ def test_the_reason_of_an_interim_row_names_its_waiver(judged: Any) -> None:
 
 def test_a_waiver_that_is_due_is_named(judged: Any) -> None:
     made = judged.item(judged.value())
-    made.stash[EXPIRED] = "the waiver of TIN-1 was due"
+    made.stash[judging.EXPIRED] = "the waiver of TIN-1 was due"
     assert why(judged, Verdict.VIOLATED, made, asserted_here()) == (
         "it is lost; the waiver of TIN-1 was due\nobserved: 404 [redacted]",
         "review the waiver; look for it",

@@ -79,7 +79,7 @@ def test_what_a_secret_is_looked_for_by() -> None:
     assert needles.plain == (b"abcdefgh",)
     assert needles.hex == (b"6162636465666768",)
     assert needles.probes == ()
-    assert needles.fragments is None
+    assert needles.fragments == ()
     assert set(needles.base64) == {b"YWJjZGVmZ2", b"FiY2RlZmdo", b"hYmNkZWZna"}
     assert Needles.of([]) == Needles()
 
@@ -140,12 +140,13 @@ def test_places_overlap() -> None:
 
 
 def test_what_stands_around_base_64_goes_too() -> None:
-    where = [(at * 10, at * 10 + 5) for at in range(6)]
-    assert list(spelling._spans(b"abcdef", b"cd", where)) == [(20, 35)]
-    assert list(spelling._spans(b"abcdef", b"cd", where, more=1)) == [(10, 45)]
-    assert list(spelling._spans(b"abcdef", b"cd", where, more=2)) == [(0, 55)]
-    assert list(spelling._spans(b"abcdef", b"ab", where, more=2)) == [(0, 35)]
-    assert list(spelling._spans(b"abcdef", b"ef", where, more=2)) == [(20, 55)]
+    def regions(needles: Needles) -> list[tuple[int, int]]:
+        return list(spelling._regions(b"abcdefgh", needles))
+
+    assert regions(Needles(plain=(b"de",))) == [(3, 5)]
+    assert regions(Needles(base64=(b"de",))) == [(1, 7)]
+    assert regions(Needles(base64=(b"ab",))) == [(0, 4)]
+    assert regions(Needles(base64=(b"gh",))) == [(4, 8)]
 
 
 def struck(text: str, *secrets: str) -> str:

@@ -65,7 +65,7 @@ def kube(serve: Callable[..., str], tmp_path: Path) -> Callable[[Script], Kube]:
 
 
 def observe(name: str, **needs: Any) -> Any:
-    return read_folder(HOME / "fixtures").facts[name].function(**needs)
+    return read_folder(HOME / "fixtures")[name].function(**needs)
 
 
 def listing(entries: str, more: str = "") -> bytes:
@@ -234,7 +234,7 @@ def test_a_folder_behind_one_that_may_not_be_entered_is_not_absent(closed: str, 
 
 
 def test_words_of_commands_are_not_kept() -> None:
-    without = read_folder(HOME / "fixtures").facts["rca"].function.__globals__["_without_values"]
+    without = read_folder(HOME / "fixtures")["rca"].function.__globals__["_without_values"]
     kept = without(
         {"command": ["mc", "alias", "set", "x"], "args": ["--secret-key=hush", "hush"], "env": [{"name": "A"}]}
     )
