@@ -19,7 +19,7 @@ from pytest_gf.engine.facts import Facts, Folder, read_folder
 from pytest_gf.engine.lint import lint
 from pytest_gf.engine.options import HOUSE, suites_of
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports import github, monitoring, places, terminal
+from pytest_gf.engine.reports import github, leaving, places, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.run import Run, new_id
 from pytest_gf.engine.verdict import Exit, Verdict
@@ -272,16 +272,13 @@ class ContractSession:
             self._endings = [line for lines in ends for line in lines]
         if self._allure is not None:
             self._allure.write_environment()
-        self._whole = self.record.finish(code)
-        places.write_pages(self.record, self._whole)
+        self._whole = leaving.write(self.record, code)
 
     def finished(self, session: pytest.Session) -> None:
         """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""
         if self.record is not None and self._whole is not None:
-            before, self._whole = self._whole, monitoring.write(self.record, self._whole)
-            if self._whole is not before:
-                session.exitstatus = self._whole["exit"] if session.exitstatus == Exit.GREEN else session.exitstatus
-                places.write_page(self.record, self._whole)
+            self._whole = leaving.write_last(self.record, self._whole)
+            session.exitstatus = self._whole["exit"] if session.exitstatus == Exit.GREEN else session.exitstatus
         if self.record is not None and self.config.option.verbose < 1:
             terminal.fold(pytest_state.terminal(self.config), ACCOUNT)
 
@@ -309,8 +306,8 @@ class ContractSession:
     def write_last_line(self) -> None:
         reporter = pytest_state.terminal(self.config)
         if reporter is not None and self._whole is not None:
-            if places.incomplete(self.run):
-                reporter.write_line(f"{places.incomplete(self.run)}; exit {int(self._whole['exit'])}", red=True)
+            if leaving.incomplete(self.run):
+                reporter.write_line(f"{leaving.incomplete(self.run)}; exit {int(self._whole['exit'])}", red=True)
             terminal.last_lines(reporter, self._whole, self.run)
 
     def close(self) -> None:
