@@ -152,16 +152,8 @@ class ContractSession:
             self._started = True
             self.run.observe(self.wanted(item.session.items))
         item.user_properties += _properties(row)
-        if self._allure is None:
+        with self._allure.judging(row) if self._allure is not None else contextlib.nullcontext():
             yield
-            return
-        from pytest_gf.engine.reports.allure import Current
-
-        self._allure.current = Current(row)
-        try:
-            yield
-        finally:
-            self._allure.current = None
 
     def ready(self, item: pytest.Item) -> None:
         """Waive what is known to be red, once the item's values are there."""
@@ -187,8 +179,8 @@ class ContractSession:
         vars(report)[ACCOUNT] = account
         for properties in (item.user_properties, report.user_properties):
             judging.keep_worst(properties, verdict)
-        if self._allure is not None and self._allure.current is not None:
-            self._allure.current.account = account
+        if self._allure is not None:
+            self._allure.account = account
 
     # In the process that reports
 
@@ -334,9 +326,7 @@ class ContractSession:
 
     def _write_unseen(self, nodeid: str, account: dict[str, Any], *, ran: bool) -> None:
         if self._allure is not None:
-            from pytest_gf.engine.reports import allure
-
-            allure.write_unseen(self._allure, self.rows[nodeid], account, ran=ran)
+            self._allure.write_unseen(self.rows[nodeid], account, ran=ran)
 
     def _keep_last_failed(self) -> None:
         """Let --lf keep what was red and became unproven: pytest takes a skipped test for a mended one."""
