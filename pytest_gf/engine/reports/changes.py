@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -18,6 +18,13 @@ _FALLS = 2
 """A row flaps if it went red at least so often among them. A loss that lasted and was mended went red once."""
 _IS_BAD = {Verdict.VIOLATED: True, Verdict.FIXED: True, Verdict.ERROR: True, Verdict.HOLDS: False}
 """Whether a verdict is bad. A verdict that is not here says nothing: unproven was not seen, and interim is waived."""
+_TURNS: Mapping[tuple[bool | None, bool | None], str] = {
+    (False, True): "new",
+    (True, False): "mended",
+    (True, True): "red in both",
+    (False, False): "hold in both",
+}
+"""What became of a row, by whether it was bad and whether it is."""
 
 
 class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,25 +80,12 @@ class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gone: list[Gone]
 
 
-class Step(msgspec.Struct, frozen=True):
-    """What became of each row from one run to another one, as ``diff`` says it. ``neither``: one of them did not judge it."""
-
-    new: tuple[str, ...]
-    mended: tuple[str, ...]
-    stays: tuple[str, ...]
-    well: tuple[str, ...]
-    neither: tuple[str, ...]
-
-
-def step(before: Past, after: Past) -> Step:
-    """Return what became of each row that either run has."""
-    turns: dict[tuple[bool | None, bool | None], list[str]] = {}
-    for row in sorted({**before.rows, **after.rows}):
-        turns.setdefault((_judged(before, row), _judged(after, row)), []).append(row)
-    new, mended, stays, well = (
-        tuple(turns.pop(turn, ())) for turn in ((False, True), (True, False), (True, True), (False, False))
-    )
-    return Step(new, mended, stays, well, neither=tuple(sorted(itertools.chain(*turns.values()))))
+def step(before: Past, after: Past) -> dict[str, list[str]]:
+    """Return what became of each row that either run has, as ``diff`` says it. "neither": one of them did not judge it."""
+    rows: dict[str, list[str]] = {word: [] for word in (*_TURNS.values(), "neither")}
+    for row in sorted(before.rows | after.rows):
+        rows[_TURNS.get((_judged(before, row), _judged(after, row)), "neither")].append(row)
+    return rows
 
 
 def changes(now: Past, history: History) -> Changes:
