@@ -9,8 +9,8 @@ import msgspec
 
 from pytest_gf.engine.reports import changes, history
 from pytest_gf.engine.reports.history import Past
-from pytest_gf.engine.reports.history_text import lines, listed, number, unread
-from pytest_gf.engine.reports.lines import WIDTH, cut, wrapped_all
+from pytest_gf.engine.reports.history_text import lines, listed, unread
+from pytest_gf.engine.reports.lines import WIDTH, cut, number, wrapped_all
 from pytest_gf.engine.reports.merge import NoRecord
 from pytest_gf.engine.reports.merge import read as read_record
 from pytest_gf.engine.reports.terminal import PYTEST_WORDS

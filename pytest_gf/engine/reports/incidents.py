@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_gf.engine.reports.claims import row_name
-from pytest_gf.engine.reports.lines import WIDTH, cut, wrapped
+from pytest_gf.engine.reports.lines import WIDTH, cut, number, wrapped
 from pytest_gf.engine.trouble import Severity
 from pytest_gf.engine.verdict import Verdict
 from pytest_gf.engine.visible import visible
@@ -110,10 +110,10 @@ def _headline(rows: Sequence[Mapping[str, Any]]) -> str:
     return visible(next(filter(None, lines), rows[0]["title"]))
 
 
-def block(number: int, incident: Mapping[str, Any], folder: str, width: int = WIDTH) -> Iterator[str]:
+def block(place: int, incident: Mapping[str, Any], folder: str, width: int = WIDTH) -> Iterator[str]:
     """Yield the lines of an incident for a terminal, none wider than ``width``, nor than `WIDTH`."""
     for index, text in enumerate(_said(incident, folder)):
-        begin, indent = ("   ", "      ") if index else (f"{number}. ", "   ")
+        begin, indent = ("   ", "      ") if index else (f"{place}. ", "   ")
         yield from wrapped(f"{begin}{text}", min(width, WIDTH), indent)
 
 
@@ -133,7 +133,7 @@ def _said(incident: Mapping[str, Any], folder: str) -> Iterator[str]:
     if more:
         yield f"more: {', '.join(more)}"
     if incident["evidence"]:
-        yield f"evidence: {folder}/evidence/ ({len(incident['evidence'])} file{'s' * (len(incident['evidence']) > 1)})"
+        yield f"evidence: {folder}/evidence/ ({number(len(incident['evidence']), 'file')})"
 
 
 def named(incident: Mapping[str, Any]) -> str:
@@ -158,7 +158,7 @@ def in_short(names: Sequence[str], most: int | None = None) -> str:
     for name in names:
         clause, _, values = name.partition("[")
         clauses.setdefault(clause, []).append(values.removesuffix("]"))
-    clause_names = [f"{clause}[{_first(values)}]" if values != [""] else clause for clause, values in clauses.items()]
+    clause_names = [clause if values == [""] else f"{clause}[{_first(values)}]" for clause, values in clauses.items()]
     more = f" and {len(clause_names) - most} more clauses" if most is not None and len(clause_names) > most else ""
     return f"{', '.join(clause_names[:most])}{more}"
 

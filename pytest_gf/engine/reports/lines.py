@@ -40,6 +40,11 @@ def _wrap(text: str, width: int, indent: str) -> Iterable[str]:
     return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
+def number(count: int, noun: str) -> str:
+    """Return ``1 run``, ``2 runs``."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def cut(text: str, width: int) -> str:
     """Return the first line of a text, cut to ``width`` columns."""
     first, *more = text.splitlines() or [""]

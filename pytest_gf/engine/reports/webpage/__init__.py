@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.reports import history_text
+from pytest_gf.engine.reports.lines import number
 from pytest_gf.engine.reports.summary import counts, interim, meaning, not_looked_at, tally
 from pytest_gf.engine.reports.templates import template
 from pytest_gf.engine.reports.webpage import history as histories
@@ -70,7 +71,7 @@ def headline(record: Mapping[str, Any]) -> str:
     """Return what the run found, in a line."""
     count = len(record["incidents"])
     if count:
-        return f"{count} incident{'s' * (count > 1)} on {record['target']}"
+        return f"{number(count, 'incident')} on {record['target']}"
     unproven = record["exit"] != 0 or any(row["verdict"] != Verdict.HOLDS for row in record["verdicts"])
     return f"{'Nothing is red' if unproven else 'All holds'} on {record['target']}: {counts(record['verdicts'])}"
 
