@@ -6,6 +6,7 @@ import datetime
 import ipaddress
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,38 +81,33 @@ def last_calm(now: Past, runs: Iterable[Past]) -> float | None:
 
 def families(record: Mapping[str, Any], kinds: Iterable[str], now: Past, calm: float | None) -> list[Metric]:
     """Return a run's metrics. ``kinds`` are the known kinds of incidents: those that don't stand are 0, and not absent."""
-    ended, rows = _seconds(record["finished"]), record["verdicts"]
-    standing = [str(incident["kind"]) for incident in record["incidents"]]
-    facts = {(fact["fact"], _params(fact["params"])): fact["seconds"] for row in rows for fact in row["facts"]}
-    verdicts = [
+    from prometheus_client.core import GaugeMetricFamily
+
+    run, rows, ended = _labels(now), record["verdicts"], _seconds(record["finished"])
+
+    def family(name: str, samples: Iterable[tuple[Sequence[str], float]], *labels: str) -> Metric:
+        made = GaugeMetricFamily(name, FAMILIES[name], labels=(*run, *labels))
+        for values, sample in samples:
+            made.add_metric([visible(label) for label in (*run.values(), *values)], float(sample))
+        return made
+
+    verdicts = (
         ((row["clause"], _params(row["params"]), str(verdict)), row["verdict"] == verdict)
         for row in rows
         for verdict in Verdict
+    )
+    standing = [str(incident["kind"]) for incident in record["incidents"]]
+    counts = [((kind,), standing.count(kind)) for kind in dict.fromkeys((*kinds, *standing))]
+    facts = {(fact["fact"], _params(fact["params"])): fact["seconds"] for row in rows for fact in row["facts"]}
+    return [
+        family("pytest_gf_verdict", verdicts, "clause", "params", "verdict"),
+        family("pytest_gf_incidents", counts, "kind"),
+        family("pytest_gf_fact_seconds", facts.items(), "fact", "params"),
+        family("pytest_gf_exit_code", [((), record["exit"])]),
+        family("pytest_gf_run_seconds", [((), round(ended - _seconds(record["started"]), 6))]),
+        family("pytest_gf_run_timestamp_seconds", [((), ended)]),
+        family(LAST_CALM, [((), calm)] if calm is not None else []),
     ]
-    samples: list[tuple[str, tuple[str, ...], Iterable[tuple[Sequence[str], float]]]] = [
-        ("pytest_gf_verdict", ("clause", "params", "verdict"), verdicts),
-        (
-            "pytest_gf_incidents",
-            ("kind",),
-            [((kind,), standing.count(kind)) for kind in dict.fromkeys((*kinds, *standing))],
-        ),
-        ("pytest_gf_fact_seconds", ("fact", "params"), facts.items()),
-        ("pytest_gf_exit_code", (), [((), record["exit"])]),
-        ("pytest_gf_run_seconds", (), [((), round(ended - _seconds(record["started"]), 6))]),
-        ("pytest_gf_run_timestamp_seconds", (), [((), ended)]),
-        (LAST_CALM, (), [((), calm)] if calm is not None else []),
-    ]
-    return [_family(name, labels, values, now) for name, labels, values in samples]
-
-
-def _family(name: str, labels: Sequence[str], samples: Iterable[tuple[Sequence[str], float]], now: Past) -> Metric:
-    from prometheus_client.core import GaugeMetricFamily
-
-    run = _labels(now)
-    family = GaugeMetricFamily(name, FAMILIES[name], labels=(*run, *labels))
-    for values, sample in samples:
-        family.add_metric([visible(label) for label in (*run.values(), *values)], float(sample))
-    return family
 
 
 def _labels(now: Past) -> dict[str, str]:
@@ -204,18 +200,18 @@ def _is_loopback(url: str) -> bool:
 
 def _within(seconds: float, call: Callable[[], None]) -> None:
     """Call this in a thread that is abandoned when its time is over: a socket's own timeout does not stop an answer that drips."""
-    failed: list[Exception] = []
+    outcome: Future[None] = Future()
 
     def run() -> None:
         try:
             call()
+            outcome.set_result(None)
         except Exception as wrong:  # noqa: BLE001  # Raised below, where the caller waits.
-            failed.append(wrong)
+            outcome.set_exception(wrong)
 
-    thread = threading.Thread(target=run, name="metrics", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
+    threading.Thread(target=run, name="metrics", daemon=True).start()
+    if not wait([outcome], seconds).done:
         raise OSError(f"no whole answer within {seconds:g} s")
-    if failed:
-        raise OSError(visible(redact(str(failed[0]) or type(failed[0]).__name__))) from None
+    failed = outcome.exception()
+    if failed is not None:
+        raise OSError(visible(redact(str(failed) or type(failed).__name__))) from None
