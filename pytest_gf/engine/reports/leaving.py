@@ -32,7 +32,7 @@ def write(record: Record, code: int) -> dict[str, Any]:
 
 def write_last(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
     """Write metrics and history. Return the record: a green exit becomes an error where a report is missing."""
-    folder = record.run.settings.monitoring.history
+    folder = record.run.settings.history
     settled = _settled(record, whole)
     _measure(record, settled)
     settled = _settled(record, settled)
@@ -58,7 +58,7 @@ def incomplete(run: Run) -> str:
 
 def _compare(record: Record, whole: dict[str, Any]) -> None:
     """Fill in ``history`` and each incident's ``since``, as earlier runs show them. Both stay null where none are kept."""
-    folder = record.run.settings.monitoring.history
+    folder = record.run.settings.history
     if folder is None:
         return
     with _noting(record.run, f"the history in {folder}"):
@@ -86,7 +86,7 @@ def _write_page(record: Record, whole: Mapping[str, Any]) -> None:
 
 def _measure(record: Record, whole: Mapping[str, Any]) -> None:
     """Write the metrics, if they are asked for."""
-    run, to = record.run, record.run.settings.monitoring.metrics
+    run, to = record.run, record.run.settings.metrics
     if to is None:
         return
     with _noting(run, f"metrics to {to}"):

@@ -52,10 +52,10 @@ class Gateway:
         return self.address
 
 
-def destination(given: str) -> Path | Gateway:
-    """Return where metrics go. Raises `BadInput` for an address that can't be one. Its credential is redacted from now on."""
-    if "://" not in given:
-        return Path(given).absolute()
+def destination(given: str | None) -> Path | Gateway | None:
+    """Return where metrics go, None if nowhere. Raises `BadInput` for an address that can't be one. Its credential is redacted from now on."""
+    if not given or "://" not in given:
+        return Path(given).absolute() if given else None
     try:
         parts = urlsplit(given)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")

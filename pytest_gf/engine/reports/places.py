@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_gf.engine.house import Option
-from pytest_gf.engine.reports import metrics
 
 if TYPE_CHECKING:
     import argparse
@@ -41,28 +39,16 @@ OPTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class Monitoring:
-    """Where the history is kept, and where the metrics go. None where they are not asked for."""
-
-    history: Path | None = None
-    metrics: Path | metrics.Gateway | None = None
-
-
-NOTHING = Monitoring()
-
-
-def read(option: argparse.Namespace, ini: str, file: Path | None) -> Monitoring:
-    """Return what was asked for; ``ini`` is what gf_history says, relative to the ini file. Raises `BadInput`."""
+def history_folder(option: argparse.Namespace, ini: str, file: Path | None) -> Path | None:
+    """Return where the history is kept, None if nowhere. ``ini`` is what gf_history says, relative to the ini file."""
+    named = option.gf_history or ini
     base = file.parent if file is not None and not option.gf_history else Path.cwd()
-    folder = os.path.abspath(base / (option.gf_history or ini)) if option.gf_history or ini else None
-    to = metrics.destination(option.gf_metrics) if option.gf_metrics else None
-    return Monitoring(Path(folder) if folder is not None else None, to)
+    return Path(os.path.abspath(base / named)) if named else None
 
 
 def check(run: Run) -> None:
     """Write to where reports, history and metrics go. Raises `pytest.UsageError` with one line where that fails."""
-    folder, file = run.settings.monitoring.history, run.settings.monitoring.metrics
+    folder, file = run.settings.history, run.settings.metrics
     _try_to_write("reports", run.settings.reports, "folder with --gf-reports=DIR")
     if folder is not None:
         _try_to_write("the history", folder, f"folder with {HISTORY}=DIR")
