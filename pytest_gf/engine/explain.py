@@ -18,7 +18,7 @@ from pytest_gf.engine.clauses import Clause
 from pytest_gf.engine.collection import Collection, proving, says
 from pytest_gf.engine.facts import Fact
 from pytest_gf.engine.house import BadInput
-from pytest_gf.engine.reports.templates import template
+from pytest_gf.engine.reports.templates import lines_of
 
 if TYPE_CHECKING:
     from pytest_gf.engine.run import Run
@@ -40,7 +40,9 @@ def explain(name: str, collection: Collection, run: Run) -> list[str]:
         near = near or [likely for likely in known if wanted and wanted.lower() in likely.lower()][:_NEAR]
         hint = f"did you mean {' or '.join(near)}?" if near else "docs/clauses.md lists clauses and statements"
         raise BadInput(f"--gf-explain={name} is neither a clause, a statement nor a kind of cause; {hint}")
-    text = template(_TEXT, says, finalize=_on_one_line).render(
+    heading, *lines = lines_of(
+        _TEXT,
+        says,
         name=wanted,
         clause=collection.clauses.get(wanted),
         statement=contract.statements.get(wanted),
@@ -51,7 +53,6 @@ def explain(name: str, collection: Collection, run: Run) -> list[str]:
         house=house,
         axes=run.axes,
     )
-    heading, *lines = text.removesuffix("\n").split("\n")
     return [heading, *(line for labelled in lines for line in _wrapped(labelled))]
 
 
@@ -106,10 +107,6 @@ class _About:
         except OSError:
             return ()
         return known
-
-
-def _on_one_line(value: object) -> object:
-    return value.replace("\n", " ") if isinstance(value, str) else value
 
 
 def _wrapped(labelled: str) -> list[str]:

@@ -19,12 +19,10 @@ from pytest_gf.engine.verdict import Verdict
 from pytest_gf.engine.visible import visible_lines
 
 if TYPE_CHECKING:
-    import jinja2
-
     from pytest_gf.engine.contract import Contract
 
 NAME = "index.html"
-_HERE = Path(__file__).parent
+_PAGE = Path(__file__).with_name("index.html.jinja")
 
 
 def page(
@@ -64,7 +62,8 @@ def page(
         "href": timeline.href if folder is not None else lambda _: "",
         "once": functools.cache,  # Many rows have the same facts and statements: what is made of them is made once.
     }
-    return _template().render(**view, **_incidents(record, verdicts), **_own())
+    made = template(_PAGE, timeline.took, timeline.instant, autoescape=True, finalize=_harmless)
+    return made.render(**view, **_incidents(record, verdicts), **_own())
 
 
 def headline(record: Mapping[str, Any]) -> str:
@@ -98,11 +97,6 @@ def _share(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         begin += width
 
 
-@functools.cache
-def _template() -> jinja2.Template:
-    return template(_HERE / "index.html.jinja", timeline.took, timeline.instant, autoescape=True, finalize=_harmless)
-
-
 def _harmless(value: Any) -> Any:
     """Return a text without what could turn it around or hide in it; Jinja makes what is left no markup."""
     return value if not isinstance(value, str) or hasattr(value, "__html__") else visible_lines(value)
@@ -113,7 +107,10 @@ def _own() -> Mapping[str, Any]:
     """Return our own style and script, and the policy under which a browser takes these and nothing else."""
     import markupsafe
 
-    own = {name: (_HERE / f"page.{ending}").read_text("utf-8") for name, ending in (("style", "css"), ("script", "js"))}
+    own = {
+        name: _PAGE.with_name(f"page.{ending}").read_text("utf-8")
+        for name, ending in (("style", "css"), ("script", "js"))
+    }
     sources = "; ".join(f"{name}-src '{_digest(text)}'" for name, text in own.items())
     policy = f"default-src 'none'; {sources}; base-uri 'none'; form-action 'none'"
     return {name: markupsafe.Markup(text) for name, text in own.items()} | {"policy": policy}  # noqa: S704  # Our own files.
