@@ -102,9 +102,9 @@ def changes(now: Past, history: History) -> Changes:
         later=sum(earlier.started > now.started for earlier in runs),
         last=_when(runs[-1]) if runs else None,
         green=_when(runs[green]) if green is not None else None,
-        new=[row for row in red if looks[row] and not looks[row][-1][1]],
+        new=[row for row in red if _as_of(len(runs), looks[row]) is False],
         new_since_green=[row for row in red if green is not None and _as_of(green, looks[row]) is False],
-        mended=[row for row in well if looks[row] and looks[row][-1][1]],
+        mended=[row for row in well if _as_of(len(runs), looks[row]) is True],
         since={row: _streak(looks[row], runs, now) for row in red},
         flaps=list(_flaps(now, looks)),
         gone=list(_gone(now, runs)),
@@ -137,6 +137,7 @@ def _judged(run: Past, row: str) -> bool | None:
 
 
 def _looks(row: str, runs: Sequence[Past]) -> Iterator[tuple[int, bool]]:
+    """Yield the places of the runs that judged a row, each with whether it was bad there."""
     for index, run in enumerate(runs):
         bad = _judged(run, row)
         if bad is not None:
@@ -144,6 +145,7 @@ def _looks(row: str, runs: Sequence[Past]) -> Iterator[tuple[int, bool]]:
 
 
 def _as_of(index: int, looks: Sequence[tuple[int, bool]]) -> bool | None:
+    """Return whether a row was bad when it was last looked at, as of this run; None where nobody had looked."""
     return next((bad for when, bad in reversed(looks) if when <= index), None)
 
 
