@@ -77,15 +77,12 @@ def headline(record: Mapping[str, Any]) -> str:
 
 def _incidents(record: Mapping[str, Any], verdicts: Mapping[str, str]) -> dict[str, Any]:
     """Return the incidents, each with whether all of its rows are errors, and the last incident that each row belongs to."""
-    incidents = record["incidents"]
-    verdicts_of = [{verdicts[name] for name in incident["rows"] if name in verdicts} for incident in incidents]
-    incident_of = {
-        name: index
-        for index, incident in enumerate(incidents)
-        for name in (*incident["rows"], *incident["consequences"])
-    }
-    broke = [of == {Verdict.ERROR} for of in verdicts_of]
-    return {"incidents": list(zip(incidents, broke, strict=True)), "incident_of": incident_of}
+    broke: list[bool] = []
+    incident_of: dict[str, int] = {}
+    for index, incident in enumerate(record["incidents"]):
+        broke.append({verdicts[name] for name in incident["rows"] if name in verdicts} == {Verdict.ERROR})
+        incident_of |= dict.fromkeys((*incident["rows"], *incident["consequences"]), index)
+    return {"incidents": list(zip(record["incidents"], broke, strict=True)), "incident_of": incident_of}
 
 
 def _share(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
