@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.clauses import Clause
 from pytest_gf.engine.collection import Collection, proving, says
-from pytest_gf.engine.facts import Fact
 from pytest_gf.engine.house import BadInput
 from pytest_gf.engine.reports.templates import lines_of
 
@@ -52,6 +51,7 @@ def explain(name: str, collection: Collection, run: Run) -> list[str]:
         contract=contract,
         house=house,
         axes=run.axes,
+        proving=proving,
     )
     return [heading, *(line for labelled in lines for line in _wrapped(labelled))]
 
@@ -73,21 +73,6 @@ class _About:
     def showing(self, kind: str) -> list[str]:
         """Return the clauses that may show a kind of cause."""
         return [clause.id for clause in self.collection.clauses.values() if kind in self.kinds(clause)]
-
-    def proved_by(self, clause: Clause) -> Iterable[tuple[str, str]]:
-        """Return the statements that a clause proves, and how: "", "in part", or "by its red"."""
-        proofs = proving([clause], self.run.axes)
-        return dict.fromkeys((statement, how) for statement, rows in proofs.items() for _, how in rows)
-
-    def proofs(self, statement: str) -> list[tuple[str, str, str]]:
-        """Return the clauses or rows that prove a statement, each with how, and with its clause's title."""
-        clauses = self.collection.clauses
-        proofs = proving(clauses.values(), self.run.axes).get(statement, [])
-        return [(row, how, clauses[row.partition("[")[0]].title) for row, how in proofs]
-
-    def rights(self, facts: Iterable[Fact]) -> Iterable[str]:
-        """Return the rights that these facts need."""
-        return self.run.house.rights(self.run.contract, (ask for fact in facts for ask in fact.asks))
 
     def reddening(self, clause: str) -> Iterable[str]:
         """Return the lab's faults that turn a clause red."""

@@ -58,7 +58,7 @@ ENGINE: dict[str, set[str]] = {
     "plan": {"errors", "reach"},
     "lab_options": {"contract", "house"},
     "collection": {"clauses", "facts"},
-    "explain": {"clauses", "collection", "facts", "house", "reports"},
+    "explain": {"clauses", "collection", "house", "reports"},
     "options": {"axes", "contract", "house", "lab_options", "loading", "reports", "target"},
     "run": {"errors", "evidence", "facts", "graph", "house", "ledger", "nodes", "redaction", "target", "visible"},
     "waivers": set(),

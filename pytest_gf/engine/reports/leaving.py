@@ -70,6 +70,7 @@ def _compare(record: Record, whole: dict[str, Any]) -> None:
 
 
 def _settled(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
+    """Return the record. One that was green ends with an error if something could not be written, and is written again."""
     if not record.run.unwritten or whole["exit"] != Exit.GREEN:
         return whole
     settled = whole | record.end(Exit.ERROR)
