@@ -195,9 +195,9 @@ class ContractSession:
         account = getattr(report, ACCOUNT, None)
         if account is None:
             return ("error", "E", "ERROR") if report.failed else ("", "", "")
-        category, letter, word = terminal.PYTEST_WORDS[Verdict(account["verdict"])]
+        category, letter, _ = terminal.LOOKS[Verdict(account["verdict"])]
         silent = self._reporting_phase and self.config.option.verbose >= 0
-        return (category, "", "") if silent else (category, letter, word)
+        return (category, "", "") if silent else (category, letter, account["verdict"].upper())
 
     @contextlib.contextmanager
     def reporting(self, report: pytest.TestReport) -> Iterator[None]:

@@ -10,14 +10,12 @@ import msgspec
 from msgspec import Meta
 
 from pytest_gf.engine.reports.history import History, Past, Stood
-from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.verdict import RED, Verdict
 
 WINDOW = 10
 """The last so many looks at a row, this run's included, among which it flaps or does not."""
 _FALLS = 2
 """A row flaps if it went red at least so often among them. A loss that lasted and was mended went red once."""
-_IS_BAD = {Verdict.VIOLATED: True, Verdict.FIXED: True, Verdict.ERROR: True, Verdict.HOLDS: False}
-"""Whether a verdict is bad. A verdict that is not here says nothing: unproven was not seen, and interim is waived."""
 _TURNS: Mapping[tuple[bool | None, bool | None], str] = {
     (False, True): "new",
     (True, False): "mended",
@@ -131,9 +129,9 @@ def stands(incident: Stood, run: Past) -> bool | None:
 
 
 def _judged(run: Past, row: str) -> bool | None:
-    """Tell whether a row is bad in a run; None where the run says nothing about it."""
+    """Tell whether a row is bad in a run; None where the run says nothing about it: unproven was not seen, and interim is waived."""
     verdict = run.rows.get(row)
-    return _IS_BAD.get(verdict) if verdict is not None else None
+    return verdict in RED if verdict in {*RED, Verdict.HOLDS} else None
 
 
 def _looks(row: str, runs: Sequence[Past]) -> Iterator[tuple[int, bool]]:

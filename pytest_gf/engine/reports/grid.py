@@ -13,7 +13,7 @@ from pytest_gf.engine.reports.history_text import lines, listed, unread
 from pytest_gf.engine.reports.lines import WIDTH, cut, number, wrapped_all
 from pytest_gf.engine.reports.merge import NoRecord
 from pytest_gf.engine.reports.merge import read as read_record
-from pytest_gf.engine.reports.terminal import PYTEST_WORDS
+from pytest_gf.engine.reports.terminal import LOOKS
 from pytest_gf.engine.verdict import Exit, Verdict
 from pytest_gf.engine.visible import visible
 
@@ -109,4 +109,4 @@ def _grid(runs: Sequence[Past], most: int) -> list[str]:
 
 
 def _letter(verdict: Verdict | None) -> str:
-    return PYTEST_WORDS[verdict][1] if verdict is not None else _NOT_SELECTED
+    return LOOKS[verdict][1] if verdict is not None else _NOT_SELECTED

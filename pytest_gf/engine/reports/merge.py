@@ -88,9 +88,9 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
     if len(targets) > 1:
         (one, _), (other, folder), *_ = targets.items()
         raise NoRecord(f"{folder}: it is of target {other!r}, and another of {one!r}")
-    missing = _missing([run.part for run in used if run.finished and run.part is not None])
-    missing += [run.part for run in used if not run.finished and run.part is not None and run.part not in missing]
-    unfinished = [run.name for run in used if not run.finished]
+    killed = [run for run in used if not run.finished]
+    missing = _missing([run.part for run in used if run.finished and run.part])
+    missing += [run.part for run in killed if run.part and run.part not in missing]
     rows = _rows(used)
     kinds = _joined(run.record["kinds"] for run in used)
     record = dict(used[0].record) | {
@@ -105,9 +105,9 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
         "does_not_prove": list(dict.fromkeys(claim for run in used for claim in run.record["does_not_prove"])),
         "merged": [run.name for run in used],
         "missing": sorted(missing, key=lambda part: int(part.partition("/")[0])),
-        "unfinished": unfinished,
+        "unfinished": [run.name for run in killed],
     }
-    return record | {"exit": _exit(used, rows, lacking=bool(missing or unfinished))}
+    return record | {"exit": _exit(used, rows, lacking=bool(missing or killed))}
 
 
 def join(folders: Sequence[Path], out: Path) -> tuple[int, str]:

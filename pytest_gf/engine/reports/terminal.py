@@ -26,24 +26,15 @@ if TYPE_CHECKING:
     from pytest_gf.engine.clauses import Row
     from pytest_gf.engine.run import Run
 
-PYTEST_WORDS: Mapping[Verdict, tuple[str, str, str]] = {
-    Verdict.HOLDS: ("passed", ".", "HOLDS"),
-    Verdict.VIOLATED: ("failed", "V", "VIOLATED"),
-    Verdict.FIXED: ("failed", "F", "FIXED"),
-    Verdict.ERROR: ("error", "E", "ERROR"),
-    Verdict.UNPROVEN: ("skipped", "u", "UNPROVEN"),
-    Verdict.INTERIM: ("xfailed", "i", "INTERIM"),
+LOOKS: Mapping[Verdict, tuple[str, str, dict[str, bool]]] = {
+    Verdict.HOLDS: ("passed", ".", {"green": True}),
+    Verdict.VIOLATED: ("failed", "V", {"red": True, "bold": True}),
+    Verdict.FIXED: ("failed", "F", {"red": True, "bold": True}),
+    Verdict.ERROR: ("error", "E", {"red": True}),
+    Verdict.UNPROVEN: ("skipped", "u", {"yellow": True}),
+    Verdict.INTERIM: ("xfailed", "i", {"yellow": True}),
 }
-"""Category, letter and word for pytest's own terminal."""
-
-_COLOURS: Mapping[Verdict, dict[str, bool]] = {
-    Verdict.HOLDS: {"green": True},
-    Verdict.VIOLATED: {"red": True, "bold": True},
-    Verdict.FIXED: {"red": True, "bold": True},
-    Verdict.ERROR: {"red": True},
-    Verdict.UNPROVEN: {"yellow": True},
-    Verdict.INTERIM: {"yellow": True},
-}
+"""pytest's category of each verdict, the letter for it, and the colour of its line."""
 _WIDEST_NAME = 48
 _LABEL = 12
 MOST_LINES = 6
@@ -93,7 +84,7 @@ def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any], name_wid
     width = columns(terminal)
     indent = " " * min(len(word) + name_width + 2, width // 3)
     first, *rest = wrapped(f"{word} {row_name(verdict):<{name_width}} {verdict['title']}{why}", width, indent)
-    terminal.write(first[: len(word)], **_COLOURS[kind])
+    terminal.write(first[: len(word)], **LOOKS[kind][2])
     terminal.write_line(first[len(word) :])
     for continued in rest:
         terminal.write_line(continued)
