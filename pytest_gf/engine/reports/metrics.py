@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -167,12 +168,10 @@ def push(metrics: Sequence[Metric], to: Gateway, now: Past, seconds: float) -> N
     key = {name: visible(value) for name, value in _labels(now).items()}
 
     def handler(**request: Any) -> Callable[[], None]:
-        return lambda: _send(to, **request)
+        return partial(_send, to, **request)
 
-    def send() -> None:
-        pushadd_to_gateway(to.address, JOB, _Registry(metrics), key, timeout=seconds, handler=handler)
-
-    _within(seconds, send)
+    registry = _Registry(metrics)
+    _within(seconds, lambda: pushadd_to_gateway(to.address, JOB, registry, key, timeout=seconds, handler=handler))
 
 
 def _send(to: Gateway, *, url: str, method: str, timeout: float, headers: list[tuple[str, str]], data: bytes) -> None:

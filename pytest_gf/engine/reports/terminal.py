@@ -35,6 +35,11 @@ LOOKS: Mapping[Verdict, tuple[str, str, dict[str, bool]]] = {
     Verdict.INTERIM: ("xfailed", "i", {"yellow": True}),
 }
 """pytest's category of each verdict, the letter for it, and the colour of its line."""
+_COLOURS: Mapping[str, dict[str, bool]] = {
+    "plain": {},
+    "yellow": {"yellow": True},
+    "warning": {"yellow": True, "bold": True},
+}
 _WIDEST_NAME = 48
 _LABEL = 12
 MOST_LINES = 6
@@ -100,30 +105,28 @@ def ending(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Ru
     claims, statements = record["claims"], len(run.contract.statements)
     part, held_back = " ".join(claims["part"]), claims["held_back"]
     left = statements - len({*claims["whole"], *claims["part"]})
-    terminal.section("the contract")
-    parts: list[tuple[dict[str, bool], list[str]]] = [
-        ({"yellow": True, "bold": True}, [interim(record)]),
+    parts = (
+        ("warning", [interim(record)]),
+        ("plain", [claims["gate"]]),
+        ("plain", history_text.lines(record["history"])),
+        ("plain", [f"proved: {' '.join(claims['whole']) or 'nothing'}"]),
+        ("plain", [f"proved in part: {part}" if part else ""]),
+        ("plain", [f"no live statement is proved whole: {held_back}" if held_back else ""]),
+        ("yellow", [f"{reason}: {rows}" for reason, rows in _by_reason(record).items()]),
+        ("plain", [f"not looked at, or not proved: {left} of {statements} statements (docs/clauses.md)"]),
+        ("plain", [f"{name}: {text}" for name, text in run.shown().items()]),
+        ("yellow", [f"remember: {reminder}" for reminder in claims["reminders"]]),
+        ("plain", [f"green does not prove: {claim}" for claim in record["does_not_prove"]]),
+        ("plain", [f"ticket {name}: {says}" for name, says in claims["tickets"].items()]),
         (
-            {},
-            [
-                claims["gate"],
-                *history_text.lines(record["history"]),
-                f"proved: {' '.join(claims['whole']) or 'nothing'}",
-                f"proved in part: {part}" if part else "",
-                f"no live statement is proved whole: {held_back}" if held_back else "",
-            ],
+            "plain",
+            [f"record: {run.shown_folder / 'record.json'} (also summary.md, junit.xml, allure-results/, evidence/)"],
         ),
-        ({"yellow": True}, [f"{reason}: {rows}" for reason, rows in _by_reason(record).items()]),
-        ({}, [f"not looked at, or not proved: {left} of {statements} statements (docs/clauses.md)"]),
-        ({}, [f"{name}: {text}" for name, text in run.shown().items()]),
-        ({"yellow": True}, [f"remember: {reminder}" for reminder in claims["reminders"]]),
-        ({}, [f"green does not prove: {claim}" for claim in record["does_not_prove"]]),
-        ({}, [f"ticket {name}: {says}" for name, says in claims["tickets"].items()]),
-        ({}, [f"record: {run.shown_folder}/record.json (also summary.md, junit.xml, allure-results/, evidence/)"]),
-    ]
+    )
+    terminal.section("the contract")
     for colour, texts in parts:
         for text in filter(None, texts):
-            _write(terminal, text, **colour)
+            _write(terminal, text, **_COLOURS[colour])
 
 
 def fold(terminal: pytest.TerminalReporter | None, account: str) -> None:
@@ -177,7 +180,7 @@ def last_lines(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run
             terminal.write_line(text, red=True)
     if not_looked_at(record):
         strict = "" if run.settings.strict else " (--gf-strict makes that exit 11)"
-        _write(terminal, f"{not_looked_at(record)}{strict}", yellow=True, bold=True)
+        _write(terminal, f"{not_looked_at(record)}{strict}", **_COLOURS["warning"])
     for text in ended(record, str(run.shown_folder), run.house.lab_banner if run.is_lab else "", columns(terminal)):
         terminal.write_line(text, yellow=run.is_lab, bold=run.is_lab)
 
