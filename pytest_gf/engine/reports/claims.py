@@ -68,17 +68,16 @@ def _gate(record: Mapping[str, Any], gate: Gate | None) -> tuple[str, str]:
 
     The line is "" if no row asked, or there is no gate. The reason is "" where nothing holds them back.
     """
-    line = missed = ""
-    if gate is not None:
-        facts = [fact for verdict in record["verdicts"] for fact in verdict["facts"] if fact["fact"] == gate.fact]
-        outcomes = {fact["outcome"] for fact in facts}
-        if outcomes == {"observed"}:
-            line = f"gate {gate.statement}: passed, {gate.passed}"
-        else:
-            missed = f"gate {gate.statement} did not pass"
-            failed = "; ".join(sorted(outcomes - {"observed"}))
-            line = f"gate {gate.statement}: not passed, {failed}" if failed else ""
-    return line, "the target is a lab" if record["target"] == "lab" else missed
+    lab = "the target is a lab" if record["target"] == "lab" else ""
+    if gate is None:
+        return "", lab
+    name = f"gate {gate.statement}"
+    facts = [fact for verdict in record["verdicts"] for fact in verdict["facts"] if fact["fact"] == gate.fact]
+    outcomes = {fact["outcome"] for fact in facts}
+    if outcomes == {"observed"}:
+        return f"{name}: passed, {gate.passed}", lab
+    failed = "; ".join(sorted(outcomes - {"observed"}))
+    return f"{name}: not passed, {failed}" if failed else "", lab or f"{name} did not pass"
 
 
 def _complete(seen: Seen, axes: Axes) -> frozenset[str]:

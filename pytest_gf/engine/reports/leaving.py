@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +36,7 @@ def write_last(record: Record, whole: dict[str, Any]) -> dict[str, Any]:
     _measure(record, settled)
     settled = _settled(record, settled)
     if folder is not None:
-        with _noting(record.run, f"the history in {folder}"):
+        with record.run.reporting(f"the history in {folder}"):
             history.store(folder, record.past(settled))
     ended = _settled(record, settled)
     if ended is not settled:  # The metrics said that it was green.
@@ -61,7 +60,7 @@ def _compare(record: Record, whole: dict[str, Any]) -> None:
     folder = record.run.settings.history
     if folder is None:
         return
-    with _noting(record.run, f"the history in {folder}"):
+    with record.run.reporting(f"the history in {folder}"):
         now = record.past(whole)
         record.earlier = history.read(folder).like(now)
         for incident, stood in zip(whole["incidents"], now.incidents, strict=True):
@@ -90,7 +89,7 @@ def _measure(record: Record, whole: Mapping[str, Any]) -> None:
     run, to = record.run, record.run.settings.metrics
     if to is None:
         return
-    with _noting(run, f"metrics to {to}"):
+    with run.reporting(f"metrics to {to}"):
         now = record.past(whole)
         calm = metrics.last_calm(now, record.earlier.runs)
         if calm is None and isinstance(to, Path):
@@ -100,12 +99,3 @@ def _measure(record: Record, whole: Mapping[str, Any]) -> None:
             metrics.write(families, to)
         else:
             metrics.push(families, to, now, run.settings.deadline)
-
-
-@contextlib.contextmanager
-def _noting(run: Run, what: str) -> Iterator[None]:
-    """Note for the end of the run that this could not be read or written, and go on."""
-    try:
-        yield
-    except OSError as wrong:
-        run.unwritten.append(f"{what}: {wrong.strerror or wrong}")
