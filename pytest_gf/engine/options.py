@@ -21,7 +21,7 @@ from pytest_gf.engine import target as targets
 from pytest_gf.engine.axes import Axes
 from pytest_gf.engine.contract import Contract
 from pytest_gf.engine.house import BadInput, Early, Given, House, Option, Selection
-from pytest_gf.engine.reports import monitoring
+from pytest_gf.engine.reports import metrics, places
 
 if TYPE_CHECKING:
     from pytest_gf.engine.target import Target
@@ -62,7 +62,10 @@ class Settings:
     expect_interim: bool = False
     confirmed: str | None = None
     """The word of --gf-confirm, if any."""
-    monitoring: monitoring.Monitoring = monitoring.NOTHING
+    history: Path | None = None
+    """Where the history is kept, None if nowhere."""
+    metrics: Path | metrics.Gateway | None = None
+    """Where the metrics go, None if nowhere."""
 
     @property
     def fact_deadline(self) -> float:
@@ -188,7 +191,7 @@ def refused(*errors: type[Exception]) -> Iterator[None]:
 
 def options_of(house: House) -> Iterator[Option]:
     """Yield every option: the engine's, then those of the House's axes and selections."""
-    yield from (*_OPTIONS, *monitoring.OPTIONS)
+    yield from (*_OPTIONS, *places.OPTIONS)
     yield from house.options()
 
 
@@ -305,7 +308,8 @@ def read(config: pytest.Config) -> Settings:
         selected={marker: value for marker, value in selected.items() if value is not None},
         expect_interim=option.gf_expect_interim,
         confirmed=_confirmed(given, house),
-        monitoring=monitoring.read(option, str(config.getini("gf_history")), config.inipath),
+        history=places.history_folder(option, str(config.getini("gf_history")), config.inipath),
+        metrics=metrics.destination(option.gf_metrics),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from pytest_gf.engine import judging, pytest_state
-from pytest_gf.engine.reports import github, monitoring, places, terminal
+from pytest_gf.engine.reports import github, leaving, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.verdict import Exit, Verdict
 
@@ -58,9 +58,9 @@ class Reporting:
         account = getattr(report, ACCOUNT, None)
         if account is None:
             return ("error", "E", "ERROR") if report.failed else ("", "", "")
-        category, letter, word = terminal.PYTEST_WORDS[Verdict(account["verdict"])]
+        category, letter, _ = terminal.LOOKS[Verdict(account["verdict"])]
         silent = self._reporting_phase and self.config.option.verbose >= 0
-        return (category, "", "") if silent else (category, letter, word)
+        return (category, "", "") if silent else (category, letter, account["verdict"].upper())
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Wrapper:
@@ -106,8 +106,8 @@ class Reporting:
             self._finish(session)
         yield
         if self._terminal is not None and self._whole is not None:
-            if places.incomplete(self.run):
-                line = f"{places.incomplete(self.run)}; exit {int(self._whole['exit'])}"
+            if leaving.incomplete(self.run):
+                line = f"{leaving.incomplete(self.run)}; exit {int(self._whole['exit'])}"
                 self._terminal.write_line(line, red=True)
             terminal.last_lines(self._terminal, self._whole, self.run)
 
@@ -125,16 +125,13 @@ class Reporting:
             self._endings = [line for lines in ends for line in lines]
         if self._allure is not None:
             self._allure.write_environment()
-        self._whole = self._record.finish(code)
-        places.write_pages(self._record, self._whole)
+        self._whole = leaving.write(self._record, code)
 
     def finished(self, session: pytest.Session) -> None:
         """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""
         if self._whole is not None:
-            before, self._whole = self._whole, monitoring.write(self._record, self._whole)
-            if self._whole is not before:
-                session.exitstatus = self._whole["exit"] if session.exitstatus == Exit.GREEN else session.exitstatus
-                places.write_page(self._record, self._whole)
+            self._whole = leaving.write_last(self._record, self._whole)
+            session.exitstatus = self._whole["exit"] if session.exitstatus == Exit.GREEN else session.exitstatus
         if self.config.option.verbose < 1:
             terminal.fold(self._terminal, ACCOUNT)
 
@@ -168,9 +165,7 @@ class Reporting:
 
     def _write_unseen(self, nodeid: str, account: dict[str, Any], *, ran: bool) -> None:
         if self._allure is not None:
-            from pytest_gf.engine.reports import allure
-
-            allure.write_unseen(self._allure, self.rows[nodeid], account, ran=ran)
+            self._allure.write_unseen(self.rows[nodeid], account, ran=ran)
 
     def _keep_last_failed(self) -> None:
         """Let --lf keep what was red and became unproven: pytest takes a skipped test for a mended one."""

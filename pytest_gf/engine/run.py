@@ -210,16 +210,16 @@ class Run:
             path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
     @contextlib.contextmanager
-    def reporting(self) -> Iterator[None]:
-        """Note for the end of the run what could not be written in this block, and go on."""
+    def reporting(self, what: str = "") -> Iterator[None]:
+        """Note for the end of the run what could not be written in this block, and go on. ``what`` names it, or else its file."""
         try:
             yield
         except OSError as wrong:
-            self.not_written(wrong)
+            self.not_written(wrong, what)
 
-    def not_written(self, wrong: OSError) -> None:
+    def not_written(self, wrong: OSError, what: str = "") -> None:
         """Note that a part of the reports could not be written, and why."""
-        self.unwritten.append(f"{wrong.filename or self.shown_folder}: {wrong.strerror or wrong}")
+        self.unwritten.append(f"{what or wrong.filename or self.shown_folder}: {wrong.strerror or wrong}")
 
     def show(self, name: str, text: str) -> None:
         """Keep a text that the terminal and the summary show at the end, and the run's folder as ``shown/NAME.txt``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import signal
 import threading
@@ -176,15 +177,8 @@ class ContractSession:
             self._started = True
             self.run.observe(self.wanted(item.session.items))
         item.user_properties += judging.properties(row)
-        if self.allure is None:
+        with self.allure.judging(row) if self.allure is not None else contextlib.nullcontext():
             return (yield)
-        from pytest_gf.engine.reports.allure import Current
-
-        self.allure.current = Current(row)
-        try:
-            return (yield)
-        finally:
-            self.allure.current = None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Wrapper[None]:
@@ -216,8 +210,8 @@ class ContractSession:
             vars(report)[ACCOUNT] = account
             for properties in (item.user_properties, report.user_properties):
                 judging.keep_worst(properties, verdict)
-            if self.allure is not None and self.allure.current is not None:
-                self.allure.current.account = account
+            if self.allure is not None:
+                self.allure.account = account
         return report
 
     @pytest.hookimpl(tryfirst=True)

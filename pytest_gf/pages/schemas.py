@@ -54,19 +54,12 @@ def record() -> Schema:
     return {"$schema": DRAFT, **whole, "title": "A record of pytest-gf", "$defs": parts}
 
 
-def _tables(schemas: list[Schema]) -> Iterator[Schema]:
+def _tables(schema: object) -> Iterator[Schema]:
     """Yield each schema of an object, wherever it stands."""
-    for schema in schemas:
-        if schema.get("type") == "object":
-            yield schema
-        yield from _tables([part for value in schema.values() for part in _inside(value)])
-
-
-def _inside(value: object) -> Iterator[Schema]:
-    if isinstance(value, dict):
-        yield value
-    elif isinstance(value, list):
-        yield from (item for item in value if isinstance(item, dict))
+    if isinstance(schema, dict) and schema.get("type") == "object":
+        yield schema
+    for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from _tables(part)
 
 
 SCHEMAS: Mapping[str, Callable[[], Schema]] = {

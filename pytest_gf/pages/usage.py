@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pytest_gf.engine import options
@@ -12,29 +12,24 @@ from pytest_gf.pages import destination
 if TYPE_CHECKING:
     from pytest_gf.engine.house import House, Option
 
-TABLES = ("options", "markers")
-
 
 def page(text: str, house: House) -> str:
     """Return the page with its tables made anew, each between its two comments. Raises ValueError where one is not there."""
-    tables = {"options": _options(options.options_of(house)), "markers": _markers(options.markers_of(house))}
-    for name in TABLES:
+    known = {_spelt(option): str(option.words["help"]) for option in options.options_of(house)}
+    marking = {name.partition("(")[0]: about for name, about in options.markers_of(house).items()}
+    tables = {"options": _table("option | meaning", known), "markers": _table("marker | clauses", marking)}
+    for name, table in tables.items():
         begin, end = f"<!-- {name}: generated -->\n", f"<!-- /{name} -->\n"
         if begin not in text or end not in text:
             raise ValueError(f"the page has no {begin.strip()} with {end.strip()} behind it")
         before, _, rest = text.partition(begin)
-        text = f"{before}{begin}{tables[name]}{end}{rest.partition(end)[2]}"
+        text = f"{before}{begin}{table}{end}{rest.partition(end)[2]}"
     return text
 
 
-def _options(known: Iterable[Option]) -> str:
-    rows = [f"| `{_spelt(option)}` | {_cell(str(option.words['help']))} |\n" for option in known]
-    return "".join(["| option | meaning |\n", "|---|---|\n", *rows])
-
-
-def _markers(known: dict[str, str]) -> str:
-    rows = [f"| `{name.partition('(')[0]}` | {_cell(about)} |\n" for name, about in known.items()]
-    return "".join(["| marker | clauses |\n", "|---|---|\n", *rows])
+def _table(head: str, rows: Mapping[str, str]) -> str:
+    lines = [f"| {head} |", "|---|---|", *(f"| `{name}` | {_cell(about)} |" for name, about in rows.items())]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _spelt(option: Option) -> str:

@@ -55,7 +55,7 @@ ENGINE: dict[str, set[str]] = {
     "reach": {"errors", "house", "redaction", "target", "visible"},
     "plan": {"errors", "reach"},
     "lab_options": {"contract", "house"},
-    "explain": {"catalog", "clauses", "house"},
+    "explain": {"catalog", "clauses", "house", "reports"},
     "options": {"axes", "contract", "house", "lab_options", "loading", "reports", "target"},
     "run": {"errors", "evidence", "facts", "graph", "house", "ledger", "nodes", "redaction", "target", "visible"},
     "judging": {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
 import shutil
 import time
 import uuid
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -38,28 +38,30 @@ STATUS: Mapping[Verdict, str] = {
 }
 
 
-@dataclass
-class Current:
-    """The clause that this process is judging, with its account once there is one."""
-
-    row: Row
-    account: Mapping[str, Any] | None = None
-
-
 class AllureHooks:
     """Registered with Allure around its file writer: what it passes on is what is written, and a full disk stops nothing."""
 
     def __init__(self, run: Run, folder: Path) -> None:
-        self.current: Current | None = None
+        self.account: Mapping[str, Any] | None = None
+        """The account of the clause that this process is judging, once there is one."""
+        self._row: Row | None = None
         self._run = run
         self._folder = folder
         self._attached: dict[str, str] = {}
 
+    @contextlib.contextmanager
+    def judging(self, row: Row) -> Iterator[None]:
+        """Let the result that Allure's listener writes meanwhile be this row's."""
+        self._row = row
+        try:
+            yield
+        finally:
+            self._row = self.account = None
+
     @allure_commons.hookimpl(hookwrapper=True, tryfirst=True)
     def report_result(self, result: TestResult) -> Outcome:
-        if self.current is not None and self.current.account is not None:
-            apply(result, self.current.row, self.current.account)
-            self.complete(result, self.current.account)
+        if self._row is not None and self.account is not None:
+            self._complete(result, self._row, self.account)
         redact_within(result)
         self._written((yield))
 
@@ -79,8 +81,9 @@ class AllureHooks:
             self._run.not_written(outcome.exception)
             outcome.force_result([])
 
-    def complete(self, result: TestResult, account: Mapping[str, Any]) -> None:
-        """Give a result what it needs to be read alone: the evidence, and the word LAB where no real system was judged."""
+    def _complete(self, result: TestResult, row: Row, account: Mapping[str, Any]) -> None:
+        """Give a result what it needs to be read alone: verdict, evidence, and the word LAB where no real system was judged."""
+        _apply(result, row, account)
         if self._run.is_lab:
             result.labels.append(Label(name="tag", value="LAB"))
             result.description = f"{self._run.house.lab_banner}. {result.description or ''}".strip()
@@ -108,8 +111,21 @@ class AllureHooks:
             text = "".join(f"{name}={visible(redact(value))}\n" for name, value in values.items() if value)
             (self._folder / "environment.properties").write_text(text, encoding="utf-8")
 
+    def write_unseen(self, row: Row, account: Mapping[str, Any], *, ran: bool) -> None:
+        """Write the result of a row that Allure's own listener never finished: it did not run, or its worker crashed.
 
-def apply(result: TestResult, row: Row, account: Mapping[str, Any]) -> None:
+        Allure's word for a clause that was selected and did not run is "unknown".
+        """
+        now = round(time.time() * 1000)
+        result = TestResult(uuid=str(uuid.uuid4()), start=now, stop=now)
+        result.parameters = [Parameter(name=name, value=value) for name, value in row.params.items()]
+        self._complete(result, row, account)
+        if not ran:
+            result.status = Status.UNKNOWN
+        allure_commons.plugin_manager.hook.report_result(result=result)
+
+
+def _apply(result: TestResult, row: Row, account: Mapping[str, Any]) -> None:
     """Put the verdict into Allure's words. Identify the row by clause and parameters, since node ids differ in the wheel."""
     verdict = Verdict(account["verdict"])
     result.name = f"{row.name}: {row.title}"
@@ -126,18 +142,3 @@ def apply(result: TestResult, row: Row, account: Mapping[str, Any]) -> None:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def write_unseen(hooks: AllureHooks, row: Row, account: Mapping[str, Any], *, ran: bool) -> None:
-    """Write the result of a row that Allure's own listener never finished: it did not run, or its worker crashed.
-
-    Allure's word for a clause that was selected and did not run is "unknown".
-    """
-    now = round(time.time() * 1000)
-    result = TestResult(uuid=str(uuid.uuid4()), name=row.name, start=now, stop=now)
-    result.parameters = [Parameter(name=name, value=value) for name, value in row.params.items()]
-    apply(result, row, account)
-    hooks.complete(result, account)
-    if not ran:
-        result.status = Status.UNKNOWN
-    allure_commons.plugin_manager.hook.report_result(result=result)

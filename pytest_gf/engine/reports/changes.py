@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from pytest_gf.engine.reports.history import History, Past, Stood
-from pytest_gf.engine.verdict import Verdict
+from pytest_gf.engine.verdict import RED, Verdict
 
 WINDOW = 10
 """The last so many looks at a row, this run's included, among which it flaps or does not."""
 _FALLS = 2
 """A row flaps if it went red at least so often among them. A loss that lasted and was mended went red once."""
-_IS_BAD = {Verdict.VIOLATED: True, Verdict.FIXED: True, Verdict.ERROR: True, Verdict.HOLDS: False}
-"""Whether a verdict is bad. A verdict that is not here says nothing: unproven was not seen, and interim is waived."""
+_TURNS: Mapping[tuple[bool | None, bool | None], str] = {
+    (False, True): "new",
+    (True, False): "mended",
+    (True, True): "red in both",
+    (False, False): "hold in both",
+}
+"""What became of a row, by whether it was bad and whether it is."""
 
 
 class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,25 +78,12 @@ class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gone: list[Gone]
 
 
-class Step(msgspec.Struct, frozen=True):
-    """What became of each row from one run to another one, as ``diff`` says it. ``neither``: one of them did not judge it."""
-
-    new: tuple[str, ...]
-    mended: tuple[str, ...]
-    stays: tuple[str, ...]
-    well: tuple[str, ...]
-    neither: tuple[str, ...]
-
-
-def step(before: Past, after: Past) -> Step:
-    """Return what became of each row that either run has."""
-    turns: dict[tuple[bool | None, bool | None], list[str]] = {}
-    for row in sorted({**before.rows, **after.rows}):
-        turns.setdefault((_judged(before, row), _judged(after, row)), []).append(row)
-    new, mended, stays, well = (
-        tuple(turns.pop(turn, ())) for turn in ((False, True), (True, False), (True, True), (False, False))
-    )
-    return Step(new, mended, stays, well, neither=tuple(sorted(itertools.chain(*turns.values()))))
+def step(before: Past, after: Past) -> dict[str, list[str]]:
+    """Return what became of each row that either run has, as ``diff`` says it. "neither": one of them did not judge it."""
+    rows: dict[str, list[str]] = {word: [] for word in (*_TURNS.values(), "neither")}
+    for row in sorted(before.rows | after.rows):
+        rows[_TURNS.get((_judged(before, row), _judged(after, row)), "neither")].append(row)
+    return rows
 
 
 def changes(now: Past, history: History) -> Changes:
@@ -108,9 +100,9 @@ def changes(now: Past, history: History) -> Changes:
         later=sum(earlier.started > now.started for earlier in runs),
         last=_when(runs[-1]) if runs else None,
         green=_when(runs[green]) if green is not None else None,
-        new=[row for row in red if looks[row] and not looks[row][-1][1]],
+        new=[row for row in red if _as_of(len(runs), looks[row]) is False],
         new_since_green=[row for row in red if green is not None and _as_of(green, looks[row]) is False],
-        mended=[row for row in well if looks[row] and looks[row][-1][1]],
+        mended=[row for row in well if _as_of(len(runs), looks[row]) is True],
         since={row: _streak(looks[row], runs, now) for row in red},
         flaps=list(_flaps(now, looks)),
         gone=list(_gone(now, runs)),
@@ -137,12 +129,13 @@ def stands(incident: Stood, run: Past) -> bool | None:
 
 
 def _judged(run: Past, row: str) -> bool | None:
-    """Tell whether a row is bad in a run; None where the run says nothing about it."""
+    """Tell whether a row is bad in a run; None where the run says nothing about it: unproven was not seen, and interim is waived."""
     verdict = run.rows.get(row)
-    return _IS_BAD.get(verdict) if verdict is not None else None
+    return verdict in RED if verdict in {*RED, Verdict.HOLDS} else None
 
 
 def _looks(row: str, runs: Sequence[Past]) -> Iterator[tuple[int, bool]]:
+    """Yield the places of the runs that judged a row, each with whether it was bad there."""
     for index, run in enumerate(runs):
         bad = _judged(run, row)
         if bad is not None:
@@ -150,6 +143,7 @@ def _looks(row: str, runs: Sequence[Past]) -> Iterator[tuple[int, bool]]:
 
 
 def _as_of(index: int, looks: Sequence[tuple[int, bool]]) -> bool | None:
+    """Return whether a row was bad when it was last looked at, as of this run; None where nobody had looked."""
     return next((bad for when, bad in reversed(looks) if when <= index), None)
 
 

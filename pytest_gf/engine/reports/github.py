@@ -10,6 +10,7 @@ import re2
 
 from pytest_gf.engine.reports.claims import row_name
 from pytest_gf.engine.reports.incidents import named
+from pytest_gf.engine.reports.lines import number
 from pytest_gf.engine.trouble import Severity
 from pytest_gf.engine.verdict import Verdict
 
@@ -43,7 +44,7 @@ def lines(record: Mapping[str, Any]) -> list[str]:
 def _of_incident(level: str, incident: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     findings = _findings(rows)
     count = len(incident["rows"]) + len(incident["consequences"])
-    message = [_said(findings) or incident["headline"], f"{count} row{'s' * (count > 1)}; {incident['title']}"]
+    message = [_said(findings) or incident["headline"], f"{number(count, 'row')}; {incident['title']}"]
     message += [f"Do first: {step}" for step in incident["next_steps"][:1]]
     return _command(level, findings, named(incident), "\n".join(message))
 

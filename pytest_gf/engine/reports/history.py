@@ -115,15 +115,20 @@ def _clean(text: str) -> str:
 
 
 def store(folder: Path, past: Past) -> None:
-    """Write a run's file, whole or not at all. A run that is stored twice has one file."""
+    """Write a run's file. A run that is stored twice has one file. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{past.run}.{os.getpid()}.part"
+    write_whole(folder / f"{past.run}.json", msgspec.json.encode(past))
+
+
+def write_whole(path: Path, encoded: bytes) -> None:
+    """Write JSON into a file, whole or not at all. Raises OSError."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(past), indent=1) + b"\n")
+            file.write(msgspec.json.format(encoded, indent=1) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        part.replace(folder / f"{past.run}.json")
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_gf.engine.reports.incidents import in_short, named
+from pytest_gf.engine.reports.lines import number
 
 MOST_CLAUSES = 12
 """Clauses of which one line names rows."""
@@ -67,8 +68,3 @@ def listed(what: str, rows: Sequence[str]) -> Iterator[str]:
     """Yield a line about these rows, none where there are none."""
     if rows:
         yield f"{what} ({len(rows)}): {in_short(rows, MOST_CLAUSES)}"
-
-
-def number(count: int, noun: str) -> str:
-    """Return ``1 run``, ``2 runs``."""
-    return f"{count} {noun}{'s' * (count != 1)}"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pytest_gf.engine.reports.claims import row_name
-from pytest_gf.engine.reports.lines import WIDTH, cut, wrapped
+from pytest_gf.engine.reports.lines import WIDTH, cut, number, wrapped
+from pytest_gf.engine.reports.templates import lines_of
 from pytest_gf.engine.trouble import Severity
 from pytest_gf.engine.verdict import Verdict
 from pytest_gf.engine.visible import visible
 
-_MOST_NAMES = 6
+_TEXT = Path(__file__).with_name("incident.txt.jinja")
 _MOST_VALUES = 6
 _MOST_OF_A_STEP = 200
 _UNNAMED: Mapping[Verdict, str] = {
@@ -110,30 +112,14 @@ def _headline(rows: Sequence[Mapping[str, Any]]) -> str:
     return visible(next(filter(None, lines), rows[0]["title"]))
 
 
-def block(number: int, incident: Mapping[str, Any], folder: str, width: int = WIDTH) -> Iterator[str]:
+def block(place: int, incident: Mapping[str, Any], folder: str, width: int = WIDTH) -> Iterator[str]:
     """Yield the lines of an incident for a terminal, none wider than ``width``, nor than `WIDTH`."""
-    for index, text in enumerate(_said(incident, folder)):
-        begin, indent = ("   ", "      ") if index else (f"{number}. ", "   ")
+    said = lines_of(
+        _TEXT, heading, cut, affected, in_short, number, incident=incident, folder=folder, most=_MOST_OF_A_STEP
+    )
+    for index, text in enumerate(said):
+        begin, indent = ("   ", "      ") if index else (f"{place}. ", "   ")
         yield from wrapped(f"{begin}{text}", min(width, WIDTH), indent)
-
-
-def _said(incident: Mapping[str, Any], folder: str) -> Iterator[str]:
-    """Yield what a person reads of an incident: what it is, what was seen, what to do and what not, how far it reaches."""
-    yield heading(incident)
-    yield f"seen: {incident['headline']}"
-    if incident["since"]:
-        yield f"since: {incident['since']}"
-    first, *then = incident["next_steps"] or [""]
-    yield f"do first: {cut(first, _MOST_OF_A_STEP)}"
-    yield from (f"then: {step}" for step in then[:1] if len(step) <= _MOST_OF_A_STEP)
-    yield from incident["avoid"]
-    for word, rows in affected(incident):
-        yield f"{word} ({len(rows)}): {in_short(rows, _MOST_NAMES)}"
-    more = [*incident["tickets"], *filter(None, [incident["page"]])]
-    if more:
-        yield f"more: {', '.join(more)}"
-    if incident["evidence"]:
-        yield f"evidence: {folder}/evidence/ ({len(incident['evidence'])} file{'s' * (len(incident['evidence']) > 1)})"
 
 
 def named(incident: Mapping[str, Any]) -> str:
@@ -158,7 +144,7 @@ def in_short(names: Sequence[str], most: int | None = None) -> str:
     for name in names:
         clause, _, values = name.partition("[")
         clauses.setdefault(clause, []).append(values.removesuffix("]"))
-    clause_names = [f"{clause}[{_first(values)}]" if values != [""] else clause for clause, values in clauses.items()]
+    clause_names = [clause if values == [""] else f"{clause}[{_first(values)}]" for clause, values in clauses.items()]
     more = f" and {len(clause_names) - most} more clauses" if most is not None and len(clause_names) > most else ""
     return f"{', '.join(clause_names[:most])}{more}"
 

@@ -27,7 +27,8 @@ def columns(terminal: pytest.TerminalReporter) -> int:
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """Return the lines of a text; ``indent`` stands before each that continues one."""
-    lines = [line for part in text.splitlines() or [""] for line in _wrap(part, width, indent) or [""]]
+    wrap = textwrap.TextWrapper(width, subsequent_indent=indent, break_on_hyphens=False).wrap
+    lines = [line for part in text.splitlines() or [""] for line in wrap(part) or [""]]
     return [visible(line, most=2 * len(line) + 1) for line in lines]
 
 
@@ -36,8 +37,9 @@ def wrapped_all(texts: Iterable[str]) -> list[str]:
     return [line for text in texts for line in wrapped(visible(text, 20_000), WIDTH, "  ")]
 
 
-def _wrap(text: str, width: int, indent: str) -> Iterable[str]:
-    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
+def number(count: int, noun: str) -> str:
+    """Return ``1 run``, ``2 runs``."""
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def cut(text: str, width: int) -> str:

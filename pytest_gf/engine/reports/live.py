@@ -30,28 +30,21 @@ class Live:
 
     def news(self, line: str) -> None:
         """Show how a long fact goes on."""
-        line = visible(line)
-        self._news, self._heard = line, self._now()
+        self._news, self._heard = visible(line), self._now()
         if self._width is None:
-            self._sparsely(line)
+            self._sparsely(self._news)
 
     def waits(self, line: str) -> None:
         """Show what the run waits for, or the news of it; "" takes the line away again."""
-        if not line:
-            self._clear()
-            return
-        if self._now() - self._heard < _FRESH:
+        if line and self._now() - self._heard < _FRESH:
             line = self._news
         if self._width is None:
-            self._sparsely(line)
-        else:
-            self._write(f"\r{cut(line, self._width - 1):<{self._width - 1}}")
-            self._shown = True
-
-    def _clear(self) -> None:
-        if self._shown and self._width is not None:
-            self._write(f"\r{'':<{self._width - 1}}\r")
-        self._shown = False
+            if line:
+                self._sparsely(line)
+        elif line or self._shown:
+            room = self._width - 1
+            self._write(f"\r{cut(line, room):<{room}}" if line else f"\r{'':<{room}}\r")
+            self._shown = bool(line)
 
     def _sparsely(self, line: str) -> None:
         if self._now() - self._said >= EVERY:

@@ -46,25 +46,27 @@ class Read:
 def read(folder: Path) -> Read:
     """Return the record in a run's folder. An unfinished ``record.jsonl`` has exit 10. Raises NoRecord."""
     try:
-        if (folder / "record.json").exists():
-            record = msgspec.json.decode((folder / "record.json").read_bytes(), type=dict[str, Any])
-            kept = Read(folder, record, finished=True)
-        else:
-            kept = Read(folder, _unfinished(folder / "record.jsonl"), finished=False)
-        if kept.record.get("schema") != SCHEMA:
-            schema = kept.record.get("schema")
+        path = folder / "record.json"
+        finished = path.exists()
+        record = _decoded(path.read_bytes()) if finished else _unfinished(folder / "record.jsonl")
+        schema = record.get("schema")
+        if schema != SCHEMA:
             raise NoRecord(f"{folder}: its record's schema is {schema!r}, and {SCHEMA!r} is expected")
-        form.check(kept.record)
+        form.check(record)
     except OSError as wrong:
         raise NoRecord(f"{folder}: no record of a run: {wrong.strerror}; expected the folder of a run") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as wrong:
         raise NoRecord(f"{folder}: its record is broken: {wrong}; run it again, or leave it out") from None
-    return kept
+    return Read(folder, record, finished)
+
+
+def _decoded(text: bytes) -> dict[str, Any]:
+    return msgspec.json.decode(text, type=dict[str, Any])
 
 
 def _unfinished(path: Path) -> dict[str, Any]:
     lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-    top, *rest = (msgspec.json.decode(line, type=dict[str, Any]) for line in lines or [b"{}"])
+    top, *rest = map(_decoded, lines or [b"{}"])
     kinds = msgspec.convert([entry.get("kinds", {}) for entry in rest], list[dict[str, Any]])
     verdicts = [entry for entry in rest if "verdict" in entry]
     unknown: dict[str, Any] = {"incidents": [], "history": None, "claims": None}
@@ -86,9 +88,9 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
     if len(targets) > 1:
         (one, _), (other, folder), *_ = targets.items()
         raise NoRecord(f"{folder}: it is of target {other!r}, and another of {one!r}")
-    missing = _missing([run.part for run in used if run.finished and run.part is not None])
-    missing += [run.part for run in used if not run.finished and run.part is not None and run.part not in missing]
-    unfinished = [run.name for run in used if not run.finished]
+    killed = [run for run in used if not run.finished]
+    missing = _missing([run.part for run in used if run.finished and run.part])
+    missing += [run.part for run in killed if run.part and run.part not in missing]
     rows = _rows(used)
     kinds = _joined(run.record["kinds"] for run in used)
     record = dict(used[0].record) | {
@@ -103,9 +105,9 @@ def merge(runs: Sequence[Read]) -> dict[str, Any]:
         "does_not_prove": list(dict.fromkeys(claim for run in used for claim in run.record["does_not_prove"])),
         "merged": [run.name for run in used],
         "missing": sorted(missing, key=lambda part: int(part.partition("/")[0])),
-        "unfinished": unfinished,
+        "unfinished": [run.name for run in killed],
     }
-    return record | {"exit": _exit(used, rows, lacking=bool(missing or unfinished))}
+    return record | {"exit": _exit(used, rows, lacking=bool(missing or killed))}
 
 
 def join(folders: Sequence[Path], out: Path) -> tuple[int, str]:
@@ -151,7 +153,7 @@ def _exit(runs: Sequence[Read], rows: Sequence[Mapping[str, Any]], *, lacking: b
     A run was strict that ended with exit 11 although not all of it was unproven.
     """
     codes = {int(run.record["exit"]) for run in runs}
-    broke = lacking or Exit.ERROR in codes or bool(codes - {int(code) for code in Exit})
+    broke = lacking or Exit.ERROR in codes or bool(codes - set(Exit))
     code = exit_code([Verdict(row["verdict"]) for row in rows] + [Verdict.ERROR] * broke, strict=False)
     strict = any(
         run.record["exit"] == Exit.UNPROVEN and any(row["verdict"] == Verdict.HOLDS for row in run.record["verdicts"])

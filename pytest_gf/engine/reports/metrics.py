@@ -6,7 +6,9 @@ import datetime
 import ipaddress
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -51,10 +53,10 @@ class Gateway:
         return self.address
 
 
-def destination(given: str) -> Path | Gateway:
-    """Return where metrics go. Raises `BadInput` for an address that can't be one. Its credential is redacted from now on."""
-    if "://" not in given:
-        return Path(given).absolute()
+def destination(given: str | None) -> Path | Gateway | None:
+    """Return where metrics go, None if nowhere. Raises `BadInput` for an address that can't be one. Its credential is redacted from now on."""
+    if not given or "://" not in given:
+        return Path(given).absolute() if given else None
     try:
         parts = urlsplit(given)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
@@ -80,38 +82,33 @@ def last_calm(now: Past, runs: Iterable[Past]) -> float | None:
 
 def families(record: Mapping[str, Any], kinds: Iterable[str], now: Past, calm: float | None) -> list[Metric]:
     """Return a run's metrics. ``kinds`` are the known kinds of incidents: those that don't stand are 0, and not absent."""
-    ended, rows = _seconds(record["finished"]), record["verdicts"]
-    standing = [str(incident["kind"]) for incident in record["incidents"]]
-    facts = {(fact["fact"], _params(fact["params"])): fact["seconds"] for row in rows for fact in row["facts"]}
-    verdicts = [
+    from prometheus_client.core import GaugeMetricFamily
+
+    run, rows, ended = _labels(now), record["verdicts"], _seconds(record["finished"])
+
+    def family(name: str, samples: Iterable[tuple[Sequence[str], float]], *labels: str) -> Metric:
+        made = GaugeMetricFamily(name, FAMILIES[name], labels=(*run, *labels))
+        for values, sample in samples:
+            made.add_metric([visible(label) for label in (*run.values(), *values)], float(sample))
+        return made
+
+    verdicts = (
         ((row["clause"], _params(row["params"]), str(verdict)), row["verdict"] == verdict)
         for row in rows
         for verdict in Verdict
+    )
+    standing = [str(incident["kind"]) for incident in record["incidents"]]
+    counts = [((kind,), standing.count(kind)) for kind in dict.fromkeys((*kinds, *standing))]
+    facts = {(fact["fact"], _params(fact["params"])): fact["seconds"] for row in rows for fact in row["facts"]}
+    return [
+        family("pytest_gf_verdict", verdicts, "clause", "params", "verdict"),
+        family("pytest_gf_incidents", counts, "kind"),
+        family("pytest_gf_fact_seconds", facts.items(), "fact", "params"),
+        family("pytest_gf_exit_code", [((), record["exit"])]),
+        family("pytest_gf_run_seconds", [((), round(ended - _seconds(record["started"]), 6))]),
+        family("pytest_gf_run_timestamp_seconds", [((), ended)]),
+        family(LAST_CALM, [((), calm)] if calm is not None else []),
     ]
-    samples: list[tuple[str, tuple[str, ...], Iterable[tuple[Sequence[str], float]]]] = [
-        ("pytest_gf_verdict", ("clause", "params", "verdict"), verdicts),
-        (
-            "pytest_gf_incidents",
-            ("kind",),
-            [((kind,), standing.count(kind)) for kind in dict.fromkeys((*kinds, *standing))],
-        ),
-        ("pytest_gf_fact_seconds", ("fact", "params"), facts.items()),
-        ("pytest_gf_exit_code", (), [((), record["exit"])]),
-        ("pytest_gf_run_seconds", (), [((), round(ended - _seconds(record["started"]), 6))]),
-        ("pytest_gf_run_timestamp_seconds", (), [((), ended)]),
-        (LAST_CALM, (), [((), calm)] if calm is not None else []),
-    ]
-    return [_family(name, labels, values, now) for name, labels, values in samples]
-
-
-def _family(name: str, labels: Sequence[str], samples: Iterable[tuple[Sequence[str], float]], now: Past) -> Metric:
-    from prometheus_client.core import GaugeMetricFamily
-
-    run = _labels(now)
-    family = GaugeMetricFamily(name, FAMILIES[name], labels=(*run, *labels))
-    for values, sample in samples:
-        family.add_metric([visible(label) for label in (*run.values(), *values)], float(sample))
-    return family
 
 
 def _labels(now: Past) -> dict[str, str]:
@@ -171,12 +168,10 @@ def push(metrics: Sequence[Metric], to: Gateway, now: Past, seconds: float) -> N
     key = {name: visible(value) for name, value in _labels(now).items()}
 
     def handler(**request: Any) -> Callable[[], None]:
-        return lambda: _send(to, **request)
+        return partial(_send, to, **request)
 
-    def send() -> None:
-        pushadd_to_gateway(to.address, JOB, _Registry(metrics), key, timeout=seconds, handler=handler)
-
-    _within(seconds, send)
+    registry = _Registry(metrics)
+    _within(seconds, lambda: pushadd_to_gateway(to.address, JOB, registry, key, timeout=seconds, handler=handler))
 
 
 def _send(to: Gateway, *, url: str, method: str, timeout: float, headers: list[tuple[str, str]], data: bytes) -> None:
@@ -204,18 +199,18 @@ def _is_loopback(url: str) -> bool:
 
 def _within(seconds: float, call: Callable[[], None]) -> None:
     """Call this in a thread that is abandoned when its time is over: a socket's own timeout does not stop an answer that drips."""
-    failed: list[Exception] = []
+    outcome: Future[None] = Future()
 
     def run() -> None:
         try:
             call()
+            outcome.set_result(None)
         except Exception as wrong:  # noqa: BLE001  # Raised below, where the caller waits.
-            failed.append(wrong)
+            outcome.set_exception(wrong)
 
-    thread = threading.Thread(target=run, name="metrics", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
+    threading.Thread(target=run, name="metrics", daemon=True).start()
+    if not wait([outcome], seconds).done:
         raise OSError(f"no whole answer within {seconds:g} s")
-    if failed:
-        raise OSError(visible(redact(str(failed[0]) or type(failed[0]).__name__))) from None
+    failed = outcome.exception()
+    if failed is not None:
+        raise OSError(visible(redact(str(failed) or type(failed).__name__))) from None

@@ -1,31 +1,83 @@
-"""Where a run's reports lie, and the pages among them. Before any system is asked, all must be writable."""
+"""Where a run's reports, its history and its metrics go. Before any system is asked, all these places must be writable."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
-from pytest_gf.engine.house import BadInput
-from pytest_gf.engine.reports import monitoring, summary, webpage
-from pytest_gf.engine.reports.history import SHOWN
+from pytest_gf.engine.house import Option
 
 if TYPE_CHECKING:
+    import argparse
+
     from pytest_gf.engine.reports.allure import AllureHooks
-    from pytest_gf.engine.reports.record import Record
     from pytest_gf.engine.run import Run
+
+TRIED = 64 * 1024
+"""Bytes that are written to see whether the disk takes any."""
+HISTORY = "--gf-history"
+OPTIONS = (
+    Option.value(
+        HISTORY,
+        "DIR",
+        "Keep a small file of this run there, and compare the run with the earlier ones of its target, contract and "
+        "vantage: since when an incident stands, what is new, what was mended, what flaps. Takes precedence over the ini option "
+        "gf_history.",
+        path=True,
+    ),
+    Option.value(
+        "--gf-metrics",
+        "FILE|URL",
+        "Write metrics for Prometheus: into a file for node_exporter's textfile collector (its name ends in .prom), or to the "
+        "Pushgateway at an http(s) address.",
+        path=True,
+    ),
+)
+
+
+def history_folder(option: argparse.Namespace, ini: str, file: Path | None) -> Path | None:
+    """Return where the history is kept, None if nowhere. ``ini`` is what gf_history says, relative to the ini file."""
+    named = option.gf_history or ini
+    base = file.parent if file is not None and not option.gf_history else Path.cwd()
+    return Path(os.path.abspath(base / named)) if named else None
 
 
 def check(run: Run) -> None:
     """Write to where reports, history and metrics go. Raises `pytest.UsageError` with one line where that fails."""
+    folder, file = run.settings.history, run.settings.metrics
+    _try_to_write("reports", run.settings.reports, "folder with --gf-reports=DIR")
+    if folder is not None:
+        _try_to_write("the history", folder, f"folder with {HISTORY}=DIR")
+        try:
+            next(folder.iterdir(), None)
+        except OSError as wrong:
+            raise pytest.UsageError(f"the history in {folder} can't be listed: {wrong.strerror}") from None
+    if isinstance(file, Path):
+        if file.exists() and not file.is_file():
+            raise pytest.UsageError(
+                f"--gf-metrics={file}: it is no file; expected one whose name ends in .prom, or a URL"
+            )
+        _try_to_write("metrics", file.parent, "file with --gf-metrics=FILE", make=False)
+
+
+def _try_to_write(what: str, folder: Path, other: str, *, make: bool = True) -> None:
+    """Write a file to a folder, and delete it. ``other`` is what a person may name instead. Raises `pytest.UsageError`."""
     try:
-        monitoring.try_to_write("reports", run.settings.reports, "folder with --gf-reports=DIR")
-        monitoring.check(run.settings.monitoring)
-    except BadInput as wrong:
-        raise pytest.UsageError(str(wrong)) from None
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".gf-") as file:
+            file.write(b"\0" * TRIED)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as wrong:
+        why = wrong.strerror or wrong
+        raise pytest.UsageError(
+            f"{what} can't be written to {folder}: {why}. Make room or name another {other}"
+        ) from None
 
 
 def point(config: pytest.Config, run: Run) -> AllureHooks | None:
@@ -44,30 +96,3 @@ def point(config: pytest.Config, run: Run) -> AllureHooks | None:
     allure_commons.plugin_manager.register(hooks)
     config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(hooks))
     return hooks
-
-
-def write_pages(record: Record, whole: Mapping[str, Any]) -> None:
-    """Write summary.md and index.html into the run's folder. What can't be written is noted for the end of the run."""
-    run = record.run
-    page = summary.page(whole, run.house.lab_banner, run.contract, run.shown())
-    run.write("summary.md", page)
-    with run.reporting():
-        summary.append_to_github(page)
-    write_page(record, whole)
-
-
-def write_page(record: Record, whole: Mapping[str, Any]) -> None:
-    """Write index.html. Call it again where the exit code changed."""
-    run, earlier = record.run, record.earlier.runs if record.earlier is not None else ()
-    runs = [msgspec.to_builtins(past) for past in earlier[-SHOWN:]]
-    page = webpage.page(whole, run.contract, folder=run.folder, shown=run.shown(), history=runs)
-    run.write(webpage.NAME, page)
-
-
-def incomplete(run: Run) -> str:
-    """Return in a line what of the reports could not be written; "" where all was."""
-    missing = list(dict.fromkeys(run.unwritten))
-    if not missing:
-        return ""
-    more = f", and {len(missing) - 1} more" if missing[1:] else ""
-    return f"reports are incomplete: {missing[0]}{more}"

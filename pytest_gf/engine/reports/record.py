@@ -13,7 +13,7 @@ import msgspec
 from pytest_gf.engine.clauses import Row, row_as_data
 from pytest_gf.engine.evidence import instant
 from pytest_gf.engine.redaction import redact
-from pytest_gf.engine.reports import history, monitoring
+from pytest_gf.engine.reports import history
 from pytest_gf.engine.reports.claims import claims, row_name
 from pytest_gf.engine.reports.form import SCHEMA
 from pytest_gf.engine.reports.incidents import cause_of, incidents
@@ -52,8 +52,8 @@ class Record:
         self.run = run
         self.rows = rows
         self.verdicts: dict[str, dict[str, Any]] = {}
-        self.earlier: history.History | None = None
-        """The runs before this one, known when it is finished; None where no history is kept."""
+        self.earlier = history.History()
+        """The runs before this one, known when it is finished; none where no history is kept."""
         self._phases: dict[str, list[dict[str, Any]]] = {}
         self._spans: dict[str, tuple[float, float, float]] = {}
         """When the first phase of a row began and its last one ended, 0 for a row that never began, and all their seconds."""
@@ -118,22 +118,27 @@ class Record:
         strict = settings.strict or (settings.expect_interim and unready(self.run.contract, rows))
         return int(exit_code((Verdict(row["verdict"]) for row in rows), strict=strict))
 
-    def finish(self, code: int) -> dict[str, Any]:
-        """Write ``record.json`` (in one rename) and return what stands in it."""
+    def end(self, code: int) -> dict[str, Any]:
+        """Note that the run ends now, with this exit code. Return what the record says of that."""
         ending = {"finished": instant(time.time()), "exit": int(code)}
         with self.run.reporting():
             self._append(ending)
-        verdicts = [self.verdicts[nodeid] for nodeid in self.rows if nodeid in self.verdicts]
-        gathered = incidents(verdicts, self._kinds)
-        whole = (
-            self._top | ending | {"kinds": self._kinds, "incidents": gathered, "history": None, "verdicts": verdicts}
-        )
+        return ending
+
+    def whole(self, code: int) -> dict[str, Any]:
+        """Return what stands in ``record.json`` when the run ends with this exit code. Nothing is compared with earlier runs yet."""
         run, waived = self.run, self.run.settings.expect_interim
-        whole["claims"] = claims(whole, self.rows.values(), run.contract, run.axes, run.house.gate, waived=waived)
-        whole = monitoring.compare(self, whole)
+        verdicts = [self.verdicts[nodeid] for nodeid in self.rows if nodeid in self.verdicts]
+        gathered = {"kinds": self._kinds, "incidents": incidents(verdicts, self._kinds)}
+        whole = self._top | self.end(code) | gathered | {"history": None, "verdicts": verdicts}
+        return whole | {
+            "claims": claims(whole, self.rows.values(), run.contract, run.axes, run.house.gate, waived=waived)
+        }
+
+    def write(self, whole: Mapping[str, Any]) -> None:
+        """Write ``record.json``. If that fails, the reports are incomplete."""
         with self.run.reporting():
             write(self.run.folder, whole)
-        return whole
 
     def past(self, whole: Mapping[str, Any]) -> history.Past:
         """Return what the history keeps of this run."""
@@ -146,9 +151,7 @@ class Record:
 
 def write(folder: Path, record: Mapping[str, Any]) -> None:
     """Write ``record.json`` into a folder, whole or not at all."""
-    path = folder / "record.json"
-    path.with_suffix(".json.part").write_bytes(msgspec.json.format(_encoded(record), indent=1) + b"\n")
-    path.with_suffix(".json.part").replace(path)
+    history.write_whole(folder / "record.json", _encoded(record))
 
 
 def _encoded(entry: Mapping[str, Any]) -> bytes:

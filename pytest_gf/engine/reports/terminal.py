@@ -26,30 +26,26 @@ if TYPE_CHECKING:
     from pytest_gf.engine.clauses import Row
     from pytest_gf.engine.run import Run
 
-PYTEST_WORDS: Mapping[Verdict, tuple[str, str, str]] = {
-    Verdict.HOLDS: ("passed", ".", "HOLDS"),
-    Verdict.VIOLATED: ("failed", "V", "VIOLATED"),
-    Verdict.FIXED: ("failed", "F", "FIXED"),
-    Verdict.ERROR: ("error", "E", "ERROR"),
-    Verdict.UNPROVEN: ("skipped", "u", "UNPROVEN"),
-    Verdict.INTERIM: ("xfailed", "i", "INTERIM"),
+LOOKS: Mapping[Verdict, tuple[str, str, dict[str, bool]]] = {
+    Verdict.HOLDS: ("passed", ".", {"green": True}),
+    Verdict.VIOLATED: ("failed", "V", {"red": True, "bold": True}),
+    Verdict.FIXED: ("failed", "F", {"red": True, "bold": True}),
+    Verdict.ERROR: ("error", "E", {"red": True}),
+    Verdict.UNPROVEN: ("skipped", "u", {"yellow": True}),
+    Verdict.INTERIM: ("xfailed", "i", {"yellow": True}),
 }
-"""Category, letter and word for pytest's own terminal."""
-
-_COLOURS: Mapping[Verdict, dict[str, bool]] = {
-    Verdict.HOLDS: {"green": True},
-    Verdict.VIOLATED: {"red": True, "bold": True},
-    Verdict.FIXED: {"red": True, "bold": True},
-    Verdict.ERROR: {"red": True},
-    Verdict.UNPROVEN: {"yellow": True},
-    Verdict.INTERIM: {"yellow": True},
+"""pytest's category of each verdict, the letter for it, and the colour of its line."""
+_COLOURS: Mapping[str, dict[str, bool]] = {
+    "plain": {},
+    "yellow": {"yellow": True},
+    "warning": {"yellow": True, "bold": True},
 }
 _WIDEST_NAME = 48
 _LABEL = 12
 MOST_LINES = 6
 """Lines of a red row's own block without -v."""
-_FIRST = ("requirement", "observed", "asserted", "tried", "came back", "diagnosis", "next step", "repeat")
-"""The labels of a red row's block that are shown without -v."""
+_FIRST = ("requirement", "observed", "asserted", "tried", "came back", "diagnosis", "next step")
+"""The labels of a red row's block that are shown without -v, above the command that repeats it."""
 _DROPPED = ("asserted", "observed", "tried", "requirement", "next step", "diagnosis")
 """Those that are left out where there is no room, in this order."""
 
@@ -93,7 +89,7 @@ def line(terminal: pytest.TerminalReporter, verdict: Mapping[str, Any], name_wid
     width = columns(terminal)
     indent = " " * min(len(word) + name_width + 2, width // 3)
     first, *rest = wrapped(f"{word} {row_name(verdict):<{name_width}} {verdict['title']}{why}", width, indent)
-    terminal.write(first[: len(word)], **_COLOURS[kind])
+    terminal.write(first[: len(word)], **LOOKS[kind][2])
     terminal.write_line(first[len(word) :])
     for continued in rest:
         terminal.write_line(continued)
@@ -106,42 +102,31 @@ def _write(terminal: pytest.TerminalReporter, text: str, **colour: bool) -> None
 
 def ending(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run) -> None:
     """Write what the run proved, what it did not and why, and what green does not prove."""
+    claims, statements = record["claims"], len(run.contract.statements)
+    part, held_back = " ".join(claims["part"]), claims["held_back"]
+    left = statements - len({*claims["whole"], *claims["part"]})
+    parts = (
+        ("warning", [interim(record)]),
+        ("plain", [claims["gate"]]),
+        ("plain", history_text.lines(record["history"])),
+        ("plain", [f"proved: {' '.join(claims['whole']) or 'nothing'}"]),
+        ("plain", [f"proved in part: {part}" if part else ""]),
+        ("plain", [f"no live statement is proved whole: {held_back}" if held_back else ""]),
+        ("yellow", [f"{reason}: {rows}" for reason, rows in _by_reason(record).items()]),
+        ("plain", [f"not looked at, or not proved: {left} of {statements} statements (docs/clauses.md)"]),
+        ("plain", [f"{name}: {text}" for name, text in run.shown().items()]),
+        ("yellow", [f"remember: {reminder}" for reminder in claims["reminders"]]),
+        ("plain", [f"green does not prove: {claim}" for claim in record["does_not_prove"]]),
+        ("plain", [f"ticket {name}: {says}" for name, says in claims["tickets"].items()]),
+        (
+            "plain",
+            [f"record: {run.shown_folder / 'record.json'} (also summary.md, junit.xml, allure-results/, evidence/)"],
+        ),
+    )
     terminal.section("the contract")
-    if interim(record):
-        _write(terminal, interim(record), yellow=True, bold=True)
-    claims = record["claims"]
-    if claims["gate"]:
-        _write(terminal, claims["gate"])
-    for text in history_text.lines(record.get("history")):
-        _write(terminal, text)
-    _write_claims(terminal, record, run)
-    for name, text in run.shown().items():
-        _write(terminal, f"{name}: {text}")
-    for reminder in claims["reminders"]:
-        _write(terminal, f"remember: {reminder}", yellow=True)
-    for claim in record["does_not_prove"]:
-        _write(terminal, f"green does not prove: {claim}")
-    for name, says in claims["tickets"].items():
-        _write(terminal, f"ticket {name}: {says}")
-    _write(
-        terminal, f"record: {run.shown_folder / 'record.json'} (also summary.md, junit.xml, allure-results/, evidence/)"
-    )
-
-
-def _write_claims(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run) -> None:
-    claims = record["claims"]
-    _write(terminal, f"proved: {' '.join(claims['whole']) or 'nothing'}")
-    if claims["part"]:
-        _write(terminal, f"proved in part: {' '.join(claims['part'])}")
-    if claims["held_back"]:
-        _write(terminal, f"no live statement is proved whole: {claims['held_back']}")
-    for reason, rows in _by_reason(record).items():
-        _write(terminal, f"{reason}: {rows}", yellow=True)
-    left = len(run.contract.statements) - len({*claims["whole"], *claims["part"]})
-    _write(
-        terminal,
-        f"not looked at, or not proved: {left} of {len(run.contract.statements)} statements (docs/clauses.md)",
-    )
+    for colour, texts in parts:
+        for text in filter(None, texts):
+            _write(terminal, text, **_COLOURS[colour])
 
 
 def fold(terminal: pytest.TerminalReporter | None, account: str) -> None:
@@ -149,8 +134,8 @@ def fold(terminal: pytest.TerminalReporter | None, account: str) -> None:
 
     ``account`` is as in `shorten`. Call it when the files are written, and before pytest writes its blocks.
     """
-    for report in _reports(terminal, account) if terminal is not None else ():
-        if terminal is not None and isinstance(report.longrepr, str):
+    if terminal is not None:
+        for report in _reports(terminal, account):
             report.longrepr = "\n".join(folded(report.longrepr, columns(terminal))) or report.longrepr
 
 
@@ -160,15 +145,14 @@ def folded(text: str, width: int) -> list[str]:
     for labelled in re.split(r"\n(?! )", text):
         label, _, rest = labelled.partition("  ")
         texts.setdefault(label, "\n".join(line.strip() for line in rest.splitlines()))
-    repeat = command(texts.get("repeat", ""), width - _LABEL - 1, " " * (_LABEL + 1)) if "repeat" in texts else []
+    repeat = command(texts["repeat"], width - _LABEL - 1, " " * (_LABEL + 1)) if "repeat" in texts else []
     if len(repeat) > MOST_LINES - 2:
         repeat = ["(it is long: -v shows it)"]
-    room = MOST_LINES - len(repeat)
-    wanted = [label for label in _FIRST if label in texts and label != "repeat"]
-    wanted = [label for label in wanted if label != "asserted" or "observed" not in texts]
-    dropped = [label for label in _DROPPED if label in wanted][: max(0, len(wanted) - room)]
+    wanted = [label for label in _FIRST if label in texts and (label != "asserted" or "observed" not in texts)]
+    too_many = max(0, len(wanted) + len(repeat) - MOST_LINES)
+    dropped = [label for label in _DROPPED if label in wanted][:too_many]
     lines = [f"{label:<{_LABEL}} {cut(texts[label], width - _LABEL - 1)}" for label in wanted if label not in dropped]
-    return [*lines, *(f"{'repeat':<{_LABEL}} {part}" if not index else part for index, part in enumerate(repeat))]
+    return [*lines, *(f"{'repeat':<{_LABEL}} {first}" for first in repeat[:1]), *repeat[1:]]
 
 
 def shorten(terminal: pytest.TerminalReporter, account: str) -> None:
@@ -178,25 +162,25 @@ def shorten(terminal: pytest.TerminalReporter, account: str) -> None:
     attribute of a report that holds its verdict.
     """
     for report in _reports(terminal, account):
-        if isinstance(report.longrepr, str):
-            report.longrepr = (getattr(report, account)["reason"].splitlines() or [report.longrepr])[0]
+        report.longrepr = (getattr(report, account)["reason"].splitlines() or [report.longrepr])[0]
 
 
 def _reports(terminal: pytest.TerminalReporter, account: str) -> list[Any]:
-    """Return the reports that pytest's terminal keeps of rows, each with its verdict."""
-    return [report for group in terminal.stats.values() for report in group if getattr(report, account, None)]
+    """Return the reports with a text that pytest's terminal keeps of rows, each with its verdict."""
+    reports = (report for group in terminal.stats.values() for report in group if getattr(report, account, None))
+    return [report for report in reports if isinstance(report.longrepr, str)]
 
 
 def last_lines(terminal: pytest.TerminalReporter, record: Mapping[str, Any], run: Run) -> None:
     """Write what must be read last: the incidents, the rows that nobody looked at, and in one line how the run ended."""
+    if record["incidents"]:
+        terminal.section(f"incidents: {len(record['incidents'])}")
     for number, incident in enumerate(record["incidents"], 1):
-        if number == 1:
-            terminal.section(f"incidents: {len(record['incidents'])}")
         for text in block(number, incident, str(run.shown_folder), columns(terminal)):
             terminal.write_line(text, red=True)
     if not_looked_at(record):
         strict = "" if run.settings.strict else " (--gf-strict makes that exit 11)"
-        _write(terminal, f"{not_looked_at(record)}{strict}", yellow=True, bold=True)
+        _write(terminal, f"{not_looked_at(record)}{strict}", **_COLOURS["warning"])
     for text in ended(record, str(run.shown_folder), run.house.lab_banner if run.is_lab else "", columns(terminal)):
         terminal.write_line(text, yellow=run.is_lab, bold=run.is_lab)
 
@@ -215,15 +199,12 @@ def voice(terminal: pytest.TerminalReporter) -> Live:
         kept = os.dup(sys.stdout.fileno())
     except (OSError, io.UnsupportedOperation):
         return Live(lambda _: None, None)
-    return Live(
-        lambda text: _write_all(kept, redact(text)),
-        columns(terminal) if terminal.isatty else None,
-    )
 
+    def write(text: str) -> None:
+        with contextlib.suppress(OSError):  # A terminal that went away is no failure of the run.
+            os.write(kept, redact(text).encode(errors="backslashreplace"))
 
-def _write_all(file: int, text: str) -> None:
-    with contextlib.suppress(OSError):  # A terminal that went away is no failure of the run.
-        os.write(file, text.encode(errors="backslashreplace"))
+    return Live(write, columns(terminal) if terminal.isatty else None)
 
 
 def _by_reason(record: Mapping[str, Any]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gf.engine.reports import history_text
+from pytest_gf.engine.reports.lines import number
 from pytest_gf.engine.reports.summary import counts, interim, meaning, not_looked_at, tally
 from pytest_gf.engine.reports.templates import template
 from pytest_gf.engine.reports.webpage import history as histories
@@ -18,12 +19,10 @@ from pytest_gf.engine.verdict import Verdict
 from pytest_gf.engine.visible import visible_lines
 
 if TYPE_CHECKING:
-    import jinja2
-
     from pytest_gf.engine.contract import Contract
 
 NAME = "index.html"
-_HERE = Path(__file__).parent
+_PAGE = Path(__file__).with_name("index.html.jinja")
 
 
 def page(
@@ -63,29 +62,27 @@ def page(
         "href": timeline.href if folder is not None else lambda _: "",
         "once": functools.cache,  # Many rows have the same facts and statements: what is made of them is made once.
     }
-    return _template().render(**view, **_incidents(record, verdicts), **_own())
+    made = template(_PAGE, timeline.took, timeline.instant, autoescape=True, finalize=_harmless)
+    return made.render(**view, **_incidents(record, verdicts), **_own())
 
 
 def headline(record: Mapping[str, Any]) -> str:
     """Return what the run found, in a line."""
     count = len(record["incidents"])
     if count:
-        return f"{count} incident{'s' * (count > 1)} on {record['target']}"
+        return f"{number(count, 'incident')} on {record['target']}"
     unproven = record["exit"] != 0 or any(row["verdict"] != Verdict.HOLDS for row in record["verdicts"])
     return f"{'Nothing is red' if unproven else 'All holds'} on {record['target']}: {counts(record['verdicts'])}"
 
 
 def _incidents(record: Mapping[str, Any], verdicts: Mapping[str, str]) -> dict[str, Any]:
     """Return the incidents, each with whether all of its rows are errors, and the last incident that each row belongs to."""
-    incidents = record["incidents"]
-    verdicts_of = [{verdicts[name] for name in incident["rows"] if name in verdicts} for incident in incidents]
-    incident_of = {
-        name: index
-        for index, incident in enumerate(incidents)
-        for name in (*incident["rows"], *incident["consequences"])
-    }
-    broke = [of == {Verdict.ERROR} for of in verdicts_of]
-    return {"incidents": list(zip(incidents, broke, strict=True)), "incident_of": incident_of}
+    broke: list[bool] = []
+    incident_of: dict[str, int] = {}
+    for index, incident in enumerate(record["incidents"]):
+        broke.append({verdicts[name] for name in incident["rows"] if name in verdicts} == {Verdict.ERROR})
+        incident_of |= dict.fromkeys((*incident["rows"], *incident["consequences"]), index)
+    return {"incidents": list(zip(record["incidents"], broke, strict=True)), "incident_of": incident_of}
 
 
 def _share(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -95,11 +92,6 @@ def _share(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         width = 100 * count / total
         yield verdict, f"{begin:.2f}", f"{width:.2f}"
         begin += width
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    return template(_HERE / "index.html.jinja", timeline.took, timeline.instant, autoescape=True, finalize=_harmless)
 
 
 def _harmless(value: Any) -> Any:
@@ -112,7 +104,10 @@ def _own() -> Mapping[str, Any]:
     """Return our own style and script, and the policy under which a browser takes these and nothing else."""
     import markupsafe
 
-    own = {name: (_HERE / f"page.{ending}").read_text("utf-8") for name, ending in (("style", "css"), ("script", "js"))}
+    own = {
+        name: _PAGE.with_name(f"page.{ending}").read_text("utf-8")
+        for name, ending in (("style", "css"), ("script", "js"))
+    }
     sources = "; ".join(f"{name}-src '{_digest(text)}'" for name, text in own.items())
     policy = f"default-src 'none'; {sources}; base-uri 'none'; form-action 'none'"
     return {name: markupsafe.Markup(text) for name, text in own.items()} | {"policy": policy}  # noqa: S704  # Our own files.

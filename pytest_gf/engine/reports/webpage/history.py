@@ -9,6 +9,7 @@ from pytest_gf.engine.verdict import RED, Verdict
 
 MOST_RUNS = 30
 MOST_ROWS = 300
+_WELL = frozenset({"", Verdict.HOLDS})
 
 
 def grid(runs: Sequence[Mapping[str, Any]], here: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -20,15 +21,15 @@ def grid(runs: Sequence[Mapping[str, Any]], here: Mapping[str, Any]) -> dict[str
         return None
     every = [*runs[-(MOST_RUNS - 1) :], here]
     names = dict.fromkeys(name for run in reversed(every) for name in run["rows"])
-    not_well = [name for name in names if any(run["rows"].get(name, Verdict.HOLDS) != Verdict.HOLDS for run in every)]
-    not_well.sort(key=lambda name: here["rows"].get(name, Verdict.HOLDS) == Verdict.HOLDS)
-    well = len(names) - len(not_well)
+    cells = {name: [str(run["rows"].get(name, "")) for run in every] for name in names}
+    not_well = [name for name, verdicts in cells.items() if not _WELL.issuperset(verdicts)]
+    not_well.sort(key=lambda name: cells[name][-1] in _WELL)
     left = f" {len(not_well) - MOST_ROWS} more rows are left out." if not_well[MOST_ROWS:] else ""
-    cells = {name: [str(run["rows"].get(name, "")) for run in every] for name in not_well[:MOST_ROWS]}
+    well = len(names) - len(not_well)
     return {
         "runs": [_short(run) for run in every],
         "said": f"The newest is the last column. {well} rows held in all of these runs and are not shown.{left}",
-        "rows": [(name, verdicts, _since(verdicts, every)) for name, verdicts in cells.items()],
+        "rows": [(name, cells[name], _since(cells[name], every)) for name in not_well[:MOST_ROWS]],
     }
 
 
