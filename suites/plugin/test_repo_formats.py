@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_gf.honey.contract.repository import Repository
 from pytest_gf.honey.formats import nixconf, recipes
 from pytest_gf.honey.formats.expression import Truth
 from pytest_gf.honey.formats.templates import GITHUB, GITLAB, HOLE, JUST, rendered
 from pytest_gf.honey.formats.yaml_nodes import read
 from pytest_gf.honey.observed.repository import branches, gitlab
-from pytest_gf.honey.observed.repository.calling import Known
 from pytest_gf.honey.observed.repository.searching import is_among
 
 
@@ -135,7 +135,7 @@ PUSH = "job:\n  script: [attic push main result]\n"
     ],
 )
 def test_which_pipeline_runs_a_job(text: str, merge: Truth, branch: Truth) -> None:
-    (push,) = gitlab.pushes(".gitlab-ci.yml", text, {}, Known())
+    (push,) = gitlab.pushes(".gitlab-ci.yml", text, {}, Repository())
     assert push.runs(gitlab.merge_request("main"))[0] is merge
     assert push.runs(gitlab.feature("main"))[0] is branch
 

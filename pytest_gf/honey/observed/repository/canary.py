@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from pytest_gf.honey.contract.repository import CanaryStep
 from pytest_gf.honey.formats.expression import Truth, condition
 from pytest_gf.honey.formats.workflow import Job, Step, Workflow
 from pytest_gf.honey.formats.yaml_nodes import Items, Scalar, Table
 from pytest_gf.honey.observed.repository import CANARY, FileFinding, Findings, Sources
-from pytest_gf.honey.observed.repository.canary_steps import Wanted, commands, elsewhere, observed, runs
+from pytest_gf.honey.observed.repository.canary_steps import commands, elsewhere, observed, runs
 from pytest_gf.honey.observed.repository.scene import Scene, View
 
 _PINNED = re.compile(r"@[0-9a-f]{40}$|@sha256:[0-9a-f]{64}$")
@@ -90,7 +91,7 @@ def _label_values(label: Scalar, job: Job) -> set[str] | None:
 def order(
     path: str,
     read: Workflow,
-    steps: Sequence[Wanted],
+    steps: Sequence[CanaryStep],
     ini: Mapping[str, str] | None = None,
     sources: Sources = _NOTHING,
 ) -> Findings:

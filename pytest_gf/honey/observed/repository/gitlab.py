@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
+from pytest_gf.honey.contract.repository import Repository
 from pytest_gf.honey.formats.expression import Truth
 from pytest_gf.honey.formats.templates import GITLAB, rendered
 from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table
 from pytest_gf.honey.observed.repository import Sources, gitlab_jobs
 from pytest_gf.honey.observed.repository.branches import words
-from pytest_gf.honey.observed.repository.calling import Known
+from pytest_gf.honey.observed.repository.calling import caches
 from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC, Opaque, Writes
 from pytest_gf.honey.observed.repository.following import Reader
 from pytest_gf.honey.observed.repository.gitlab_jobs import DEEPEST, GitLabJob, Pipeline, Placed
@@ -81,12 +82,12 @@ class JobPush:
         return (Truth.UNDECIDED, self.doubt) if self.doubt and truth is Truth.POSSIBLE else (truth, said)
 
 
-def pushes(path: str, text: str, sources: Sources, known: Known) -> Iterator[JobPush]:
+def pushes(path: str, text: str, sources: Sources, rules: Repository) -> Iterator[JobPush]:
     """Yield what the jobs of a pipeline can push that begins with this file. Raises Malformed.
 
     A hidden job that another one extends or refers to counts in that one, and not by itself.
     """
-    yield from _of(gitlab_jobs.pipeline(path, text, sources), sources, known)
+    yield from _of(gitlab_jobs.pipeline(path, text, sources), sources, rules)
 
 
 def files(path: str, text: str, sources: Sources) -> frozenset[str]:
@@ -102,7 +103,7 @@ def unknown_includes(path: str, text: str, sources: Sources) -> Iterator[tuple[s
     yield from gitlab_jobs.pipeline(path, text, sources).absent
 
 
-def _of(whole: Pipeline, sources: Sources, known: Known, depth: int = 0) -> Iterator[JobPush]:
+def _of(whole: Pipeline, sources: Sources, rules: Repository, depth: int = 0) -> Iterator[JobPush]:
     for job in whole.jobs():
         if job.hidden and job.used:
             continue
@@ -110,13 +111,13 @@ def _of(whole: Pipeline, sources: Sources, known: Known, depth: int = 0) -> Iter
         hooks = filter(None, (job.get("hooks"), job.get("run")))
         hooked = [Placed(hook.path, node) for hook in hooks for node in _texts(hook.node)]
         for entries in chain(shells, [hooked] if hooked else []):
-            for push in _pushed(entries, job, whole, sources, known):
+            for push in _pushed(entries, job, whole, sources, rules):
                 yield replace(push, doubt=job.unseen)
         trigger = job.get("trigger")
         if trigger is not None and isinstance(trigger.node, Table) and depth < _CHILDREN:
             for _, kind, where in gitlab_jobs.included(trigger.node.get("include")):
                 for path in gitlab_jobs.local(where, sources) if kind == "local" else ():
-                    yield from _below(path, job, whole, sources, known, depth)
+                    yield from _below(path, job, whole, sources, rules, depth)
 
 
 def _texts(node: Node) -> Iterator[Node]:
@@ -131,13 +132,13 @@ def _texts(node: Node) -> Iterator[Node]:
 
 
 def _below(  # noqa: PLR0917  # A pipeline, and what is around it.
-    path: str, job: GitLabJob, whole: Pipeline, sources: Sources, known: Known, depth: int
+    path: str, job: GitLabJob, whole: Pipeline, sources: Sources, rules: Repository, depth: int
 ) -> Iterator[JobPush]:
     """Yield what the pipeline below a job can push: the job's own rules say whether that runs, but for the rules in it."""
     try:
         below = gitlab_jobs.pipeline(path, sources[path], sources)
         below.budget = whole.budget
-        for push in _of(below, sources, known, depth + 1):
+        for push in _of(below, sources, rules, depth + 1):
             ruled = any(push.job.get(key) is not None for key in ("rules", "only", "except"))
             doubt = push.doubt or (f"whether {push.job.name} of {path} runs below {job.name}" if ruled else "")
             yield replace(push, job=job, whole=whole, doubt=doubt)
@@ -146,7 +147,7 @@ def _below(  # noqa: PLR0917  # A pipeline, and what is around it.
 
 
 def _pushed(
-    entries: Sequence[Placed], job: GitLabJob, whole: Pipeline, sources: Sources, known: Known
+    entries: Sequence[Placed], job: GitLabJob, whole: Pipeline, sources: Sources, rules: Repository
 ) -> Iterator[JobPush]:
     """Yield what commands of a job can push: GitLab hands them to one shell, one below the other."""
     texts: list[str] = []
@@ -163,7 +164,7 @@ def _pushed(
     variables = {**whole.top().table("variables"), **job.table("variables")}
     ruled = {name for rules in _all_rules(job, whole) for name in rules}
     literal = {name: text for name, text in _literal(variables).items() if name not in ruled}
-    reader, token = Reader(sources, known.caches, literal), TOKEN in variables
+    reader, token = Reader(sources, caches(rules), literal), TOKEN in variables
     for reached in reader.reached(rendered("\n".join(texts), (GITLAB,))) if texts else ():
         effect = reached.effect
         path, line = places[min(max(effect.offset, 0), len(places) - 1)]
