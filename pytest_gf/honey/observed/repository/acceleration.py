@@ -9,7 +9,7 @@ from pytest_gf.honey.contract.repository import Repository
 from pytest_gf.honey.formats import markdown, nixconf
 from pytest_gf.honey.formats.linear import Pattern, any_of, linear
 from pytest_gf.honey.formats.workflow import Workflow
-from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all
+from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all, within
 from pytest_gf.honey.observed.repository import CLAIMED, FLAKEHUB, RELEASED, ROTATION, FileFinding, Findings, Sources
 from pytest_gf.honey.observed.repository.searching import Lines, chosen, hits, shown
 
@@ -142,8 +142,7 @@ def _switches(node: Node | None) -> Iterator[tuple[int, str]]:
             pending += current.nodes
         elif isinstance(current, Table):
             pending += [below for _, below in current.entries]
-            uses, given = current.get("uses"), current.get("with")
-            switch = given.get(SWITCH) if isinstance(given, Table) else None
+            uses, switch = current.get("uses"), within(current, "with", SWITCH)
             if isinstance(uses, Scalar):
                 yield uses.line, switch.value if isinstance(switch, Scalar) else ""
 

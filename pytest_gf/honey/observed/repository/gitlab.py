@@ -11,9 +11,8 @@ from itertools import chain
 from pytest_gf.honey.contract.repository import Repository
 from pytest_gf.honey.formats.expression import Truth
 from pytest_gf.honey.formats.templates import GITLAB, rendered
-from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table
+from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, entries, items, within, words
 from pytest_gf.honey.observed.repository import Sources, gitlab_jobs
-from pytest_gf.honey.observed.repository.branches import words
 from pytest_gf.honey.observed.repository.calling import caches
 from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC, Opaque, Writes
 from pytest_gf.honey.observed.repository.following import Reader
@@ -110,25 +109,21 @@ def _of(whole: Pipeline, sources: Sources, rules: Repository, depth: int = 0) ->
         shells = ([entry for key in keys for entry in whole.listed(job.get(key))] for keys in _SHELLS)
         hooks = filter(None, (job.get("hooks"), job.get("run")))
         hooked = [Placed(hook.path, node) for hook in hooks for node in _texts(hook.node)]
-        for entries in chain(shells, [hooked] if hooked else []):
-            for push in _pushed(entries, job, whole, sources, rules):
+        for scripts in chain(shells, [hooked] if hooked else []):
+            for push in _pushed(scripts, job, whole, sources, rules):
                 yield replace(push, doubt=job.unseen)
         trigger = job.get("trigger")
-        if trigger is not None and isinstance(trigger.node, Table) and depth < _CHILDREN:
-            for _, kind, where in gitlab_jobs.included(trigger.node.get("include")):
+        if trigger is not None and depth < _CHILDREN:
+            for _, kind, where in gitlab_jobs.included(within(trigger.node, "include")):
                 for path in gitlab_jobs.local(where, sources) if kind == "local" else ():
                     yield from _below(path, job, whole, sources, rules, depth)
 
 
 def _texts(node: Node) -> Iterator[Node]:
     """Yield the scripts of a job's ``hooks``, or of the steps of its ``run``."""
-    if isinstance(node, Items):
-        for step in node.nodes:
-            script = step.get("script") if isinstance(step, Table) else None
-            yield from (script,) if script is not None else ()
-    elif isinstance(node, Table):
-        for _, below in node.entries:
-            yield from below.nodes if isinstance(below, Items) else (below,)
+    yield from filter(None, (within(step, "script") for step in items(node)))
+    for _, below in entries(node):
+        yield from below.nodes if isinstance(below, Items) else (below,)
 
 
 def _below(  # noqa: PLR0917  # A pipeline, and what is around it.
@@ -147,12 +142,12 @@ def _below(  # noqa: PLR0917  # A pipeline, and what is around it.
 
 
 def _pushed(
-    entries: Sequence[Placed], job: GitLabJob, whole: Pipeline, sources: Sources, rules: Repository
+    scripts: Sequence[Placed], job: GitLabJob, whole: Pipeline, sources: Sources, rules: Repository
 ) -> Iterator[JobPush]:
     """Yield what commands of a job can push: GitLab hands them to one shell, one below the other."""
     texts: list[str] = []
     places: list[tuple[str, int]] = []
-    for path, node in entries:
+    for path, node in scripts:
         if isinstance(node, Scalar):
             whole.budget.spend(len(node.text), node.line)
             lines = node.text.splitlines() or [""]
@@ -194,13 +189,12 @@ def _all_rules(job: GitLabJob, whole: Pipeline) -> Iterator[dict[str, Node]]:
     """Yield the variables that rules set, of the job and of the whole pipeline: which of them counts, a run alone knows."""
     for rules in (job.get("rules"), _workflow_rules(whole)):
         for _, rule in whole.listed(rules):
-            table = rule.get("variables") if isinstance(rule, Table) else None
-            yield {key.text: node for key, node in table.entries} if isinstance(table, Table) else {}
+            yield {key.text: node for key, node in entries(within(rule, "variables"))}
 
 
 def _workflow_rules(whole: Pipeline) -> Placed | None:
     workflow = whole.top().get("workflow")
-    rules = workflow.node.get("rules") if workflow is not None and isinstance(workflow.node, Table) else None
+    rules = within(workflow.node, "rules") if workflow is not None else None
     return Placed(workflow.path, rules) if workflow is not None and rules is not None else None
 
 
@@ -251,15 +245,13 @@ def _rules(whole: Pipeline, rules: Placed, trigger: PipelineTrigger) -> tuple[Tr
 
 def _only(node: Node, trigger: PipelineTrigger) -> tuple[Truth, str]:
     """Return whether ``only`` lets a job run: by its refs, branches and tags where it names none, and by each of its variables."""
-    table = node if isinstance(node, Table) else Table((), node.line)
-    named = words(table.get("refs")) if isinstance(node, Table) else words(node)
-    refs = named or ("branches", "tags")
+    refs = words(within(node, "refs") if isinstance(node, Table) else node) or ("branches", "tags")
     asks = trigger.is_merge_request
     fitting = {"merge_requests"} if asks else {"branches", "pushes"}
     if not fitting & set(refs):
         unclear = [ref for ref in refs if ref.startswith("/") or "$" in ref or "*" in ref]
         return (Truth.UNDECIDED, f"only: {', '.join(refs)}") if unclear and not asks else (Truth.NEVER, "")
-    fit = [fits(condition, trigger.variables) for condition in words(table.get("variables"))]
+    fit = [fits(condition, trigger.variables) for condition in words(within(node, "variables"))]
     if not fit or True in fit:
         return Truth.POSSIBLE, ""
     return (Truth.UNDECIDED, "only: variables") if None in fit else (Truth.NEVER, "")

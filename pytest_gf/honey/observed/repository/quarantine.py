@@ -10,9 +10,9 @@ from pytest_gf.honey.formats import workflow as workflows
 from pytest_gf.honey.formats.expression import Truth, condition, texts
 from pytest_gf.honey.formats.expression_values import UNKNOWN, Set
 from pytest_gf.honey.formats.workflow import Step, Workflow
-from pytest_gf.honey.formats.yaml_nodes import Malformed, Node, Table
+from pytest_gf.honey.formats.yaml_nodes import Malformed, Node, within, words
 from pytest_gf.honey.observed.repository import PUSHES, FileFinding, Findings, Sources, gitlab
-from pytest_gf.honey.observed.repository.branches import possible, words
+from pytest_gf.honey.observed.repository.branches import possible
 from pytest_gf.honey.observed.repository.calling import entry, last, local_action
 from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC, NAMES_PUSH
 from pytest_gf.honey.observed.repository.pushing import SWITCH, Push, pushes
@@ -215,8 +215,7 @@ def _pull_request_scenes(path: str, workflow: Workflow, known: Read) -> Iterator
 
 def _run_of(workflow: Workflow, known: Read) -> str | None:
     """Return what is in doubt about a workflow_run being a pull request's; None where it can't be one."""
-    below = workflow.triggers["workflow_run"]
-    names = words(below.get("workflows")) if isinstance(below, Table) else ()
+    names = words(within(workflow.triggers["workflow_run"], "workflows"))
     named = [other for other in known.workflows.values() if other.name in names]
     if any(set(other.triggers) & set(PULL_REQUEST_EVENTS) for other in named):
         return ""
@@ -244,8 +243,8 @@ def _scenes(path: str, workflow: Workflow, sources: Sources, rules: Repository) 
 
 def _named_refs(path: str, event: str, below: Node | None, sources: Sources, rules: Repository) -> Iterator[Set]:
     """Yield the other branches that expressions name and that an event may run on, as sets of a bounded size."""
-    filters = below if event == "push" and isinstance(below, Table) else Table((), 0)
-    only_tags = filters.get("tags") is not None and filters.get("branches") is None
+    filters = below if event == "push" else None
+    only_tags = within(filters, "tags") is not None and within(filters, "branches") is None
     if event not in {"push", "workflow_dispatch", "workflow_call"} or only_tags:
         return
     texts = _texts(path, sources, sources, ("ref",))
@@ -264,12 +263,11 @@ def _refs(event: str, below: Node | None, rules: Repository) -> tuple[str, ...]:
         return (_TAG,)
     if event != "push":
         return (default_ref(rules),)
-    filters = below if isinstance(below, Table) else Table((), 0)
-    branches, tags = words(filters.get("branches")), words(filters.get("tags"))
+    branches, tags = words(within(below, "branches")), words(within(below, "tags"))
     refs = [default_ref(rules)]
     refs += [f"refs/heads/{name}" for name in branches if name != rules.branch and not name.startswith("!")][:1]
     refs += [_FEATURE] if not branches and not tags else []
-    refs += [_TAG] if tags or (not branches and filters.get("branches-ignore") is None) else []
+    refs += [_TAG] if tags or (not branches and within(below, "branches-ignore") is None) else []
     return tuple(refs) if branches or not tags else (_TAG,)
 
 

@@ -12,7 +12,7 @@ from pytest_gf.honey.formats.expression import Truth
 from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.formats.markdown import Fence
 from pytest_gf.honey.formats.templates import GITHUB, GITLAB, rendered
-from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Table, read_all
+from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Table, read_all, within
 from pytest_gf.honey.observed.repository import DOCUMENTED, PUSHES, FileFinding, Findings, Sources, gitlab
 from pytest_gf.honey.observed.repository.calling import by_folder, caches
 from pytest_gf.honey.observed.repository.effect import NAMES_PUSH, Writes
@@ -128,7 +128,7 @@ def _example(path: str, text: str, above: int, sources: Sources, rules: Reposito
     try:
         documents = read_all(text)
         findings = [finding for top in documents for finding in _document(path, top, sources, rules)]
-        if not any(isinstance(top, Table) and isinstance(top.get("jobs"), Table) for top in documents):
+        if not any(isinstance(within(top, "jobs"), Table) for top in documents):
             findings += _gitlab(path, text, sources, rules)
     except Malformed as wrong:
         if NAMES_PUSH.search(text):

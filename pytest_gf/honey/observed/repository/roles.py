@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from pytest_gf.honey.contract.repository import Repository
 from pytest_gf.honey.formats.linear import linear
-from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all
+from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all, within
 from pytest_gf.honey.observed.repository import CREDENTIALS, FileFinding, Findings, Sources
 from pytest_gf.honey.observed.repository.quarantine import WORKFLOWS
 from pytest_gf.honey.observed.repository.searching import Lines, chosen
@@ -169,13 +169,11 @@ def _uses(node: Node, rules: Repository) -> Iterator[_Use]:
 
 def _of_action(table: Table, rules: Repository) -> Iterator[_Use]:
     """Yield the token that a step gives to an action that pushes."""
-    uses, given = table.get("uses"), table.get("with")
-    if not isinstance(uses, Scalar) or not isinstance(given, Table):
-        return
-    name = uses.text.partition("@")[0]
+    uses = table.get("uses")
+    name = uses.text.partition("@")[0] if isinstance(uses, Scalar) else ""
     for action in rules.quarantine.actions:
-        token = given.get(action.token_input) if action.uses == name and action.token_input else None
-        if isinstance(token, Scalar):
+        token = within(table, "with", action.token_input)
+        if action.token_input and action.uses == name and isinstance(token, Scalar):
             yield _Use(TOKEN, token.line, token.text)
 
 
