@@ -165,6 +165,6 @@ def test_each_clause_of_the_machine_is_behind_its_own_cause() -> None:
 
 def test_matches_beyond_the_bound_are_not_passed_over() -> None:
     pattern = linear(r"x")
-    assert len(list(searching.hits("x\n" * searching.MOST_HITS, pattern))) == searching.MOST_HITS
+    assert len(list(searching.hits(searching.Lines("x\n" * searching.MOST_HITS), pattern))) == searching.MOST_HITS
     with pytest.raises(Unproven, match=r"more than 1000 matches.*: x in line 1001 is the first that is not"):
-        list(searching.hits("x\n" * (searching.MOST_HITS + 1), pattern))
+        list(searching.hits(searching.Lines("x\n" * (searching.MOST_HITS + 1)), pattern))

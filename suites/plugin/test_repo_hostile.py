@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -67,7 +68,8 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except hcl.NoHcl as refused_hcl:
         assert str(refused_hcl)
     envrc.read(text)
-    list(shell.lines(text))
+    with contextlib.suppress(bash.Unread):
+        shell.read(text)
     recipes.just(text), recipes.make(text)
     list(nixconf.read("nix.conf", text, lambda _: None)), list(nixconf.files_by_variable(text))
     gitlab.fits(text, {"CI_COMMIT_BRANCH": "main"})

@@ -12,7 +12,7 @@ from pytest_gf.honey.contract.repository import Repository
 from pytest_gf.honey.formats.expression import Truth
 from pytest_gf.honey.formats.templates import GITLAB, rendered
 from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, entries, items, within, words
-from pytest_gf.honey.observed.repository import Sources, gitlab_jobs
+from pytest_gf.honey.observed.repository import gitlab_jobs
 from pytest_gf.honey.observed.repository.calling import caches
 from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC, Opaque, Writes
 from pytest_gf.honey.observed.repository.following import Reader
@@ -81,28 +81,11 @@ class JobPush:
         return (Truth.UNDECIDED, self.doubt) if self.doubt and truth is Truth.POSSIBLE else (truth, said)
 
 
-def pushes(path: str, text: str, sources: Sources, rules: Repository) -> Iterator[JobPush]:
-    """Yield what the jobs of a pipeline can push that begins with this file. Raises Malformed.
+def pushes(whole: Pipeline, rules: Repository, depth: int = 0) -> Iterator[JobPush]:
+    """Yield what the jobs of a pipeline, and of those that it starts, can push. Raises Malformed.
 
     A hidden job that another one extends or refers to counts in that one, and not by itself.
     """
-    yield from _of(gitlab_jobs.pipeline(path, text, sources), sources, rules)
-
-
-def files(path: str, text: str, sources: Sources) -> frozenset[str]:
-    """Return the files of a pipeline that begins with this one; none where it can't be read."""
-    try:
-        return frozenset(gitlab_jobs.pipeline(path, text, sources).files)
-    except Malformed:
-        return frozenset()
-
-
-def unknown_includes(path: str, text: str, sources: Sources) -> Iterator[tuple[str, int, str]]:
-    """Yield the files and lines that include what this checkout does not hold. Raises Malformed."""
-    yield from gitlab_jobs.pipeline(path, text, sources).absent
-
-
-def _of(whole: Pipeline, sources: Sources, rules: Repository, depth: int = 0) -> Iterator[JobPush]:
     for job in whole.jobs():
         if job.hidden and job.used:
             continue
@@ -110,13 +93,13 @@ def _of(whole: Pipeline, sources: Sources, rules: Repository, depth: int = 0) ->
         hooks = filter(None, (job.get("hooks"), job.get("run")))
         hooked = [Placed(hook.path, node) for hook in hooks for node in _texts(hook.node)]
         for scripts in chain(shells, [hooked] if hooked else []):
-            for push in _pushed(scripts, job, whole, sources, rules):
+            for push in _pushed(scripts, job, whole, rules):
                 yield replace(push, doubt=job.unseen)
         trigger = job.get("trigger")
         if trigger is not None and depth < _CHILDREN:
             for _, kind, where in gitlab_jobs.included(within(trigger.node, "include")):
-                for path in gitlab_jobs.local(where, sources) if kind == "local" else ():
-                    yield from _below(path, job, whole, sources, rules, depth)
+                for path in gitlab_jobs.local(where, whole.sources) if kind == "local" else ():
+                    yield from _below(path, job, whole, rules, depth)
 
 
 def _texts(node: Node) -> Iterator[Node]:
@@ -126,14 +109,12 @@ def _texts(node: Node) -> Iterator[Node]:
         yield from below.nodes if isinstance(below, Items) else (below,)
 
 
-def _below(  # noqa: PLR0917  # A pipeline, and what is around it.
-    path: str, job: GitLabJob, whole: Pipeline, sources: Sources, rules: Repository, depth: int
-) -> Iterator[JobPush]:
+def _below(path: str, job: GitLabJob, whole: Pipeline, rules: Repository, depth: int) -> Iterator[JobPush]:
     """Yield what the pipeline below a job can push: the job's own rules say whether that runs, but for the rules in it."""
     try:
-        below = gitlab_jobs.pipeline(path, sources[path], sources)
+        below = gitlab_jobs.pipeline(path, whole.sources[path], whole.sources)
         below.budget = whole.budget
-        for push in _of(below, sources, rules, depth + 1):
+        for push in pushes(below, rules, depth + 1):
             ruled = any(push.job.get(key) is not None for key in ("rules", "only", "except"))
             doubt = push.doubt or (f"whether {push.job.name} of {path} runs below {job.name}" if ruled else "")
             yield replace(push, job=job, whole=whole, doubt=doubt)
@@ -141,9 +122,7 @@ def _below(  # noqa: PLR0917  # A pipeline, and what is around it.
         yield JobPush(path, wrong.line, "may write to Attic", "", f"it can't be read: {wrong}", job, whole)
 
 
-def _pushed(
-    scripts: Sequence[Placed], job: GitLabJob, whole: Pipeline, sources: Sources, rules: Repository
-) -> Iterator[JobPush]:
+def _pushed(scripts: Sequence[Placed], job: GitLabJob, whole: Pipeline, rules: Repository) -> Iterator[JobPush]:
     """Yield what commands of a job can push: GitLab hands them to one shell, one below the other."""
     texts: list[str] = []
     places: list[tuple[str, int]] = []
@@ -159,7 +138,7 @@ def _pushed(
     variables = {**whole.top().table("variables"), **job.table("variables")}
     ruled = {name for rules in _all_rules(job, whole) for name in rules}
     literal = {name: text for name, text in _literal(variables).items() if name not in ruled}
-    reader, token = Reader(sources, caches(rules), literal), TOKEN in variables
+    reader, token = Reader(whole.sources, caches(rules), literal), TOKEN in variables
     for reached in reader.reached(rendered("\n".join(texts), (GITLAB,))) if texts else ():
         effect = reached.effect
         path, line = places[min(max(effect.offset, 0), len(places) - 1)]

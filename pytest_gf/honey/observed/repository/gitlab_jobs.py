@@ -85,6 +85,7 @@ class Budget:
 class Pipeline:
     """The mappings at the top of a pipeline's files, what is included first; ``absent``: includes that the checkout does not hold."""
 
+    sources: Sources
     tops: list[tuple[str, Table]] = field(default_factory=list)
     absent: list[tuple[str, int, str]] = field(default_factory=list)
     files: set[str] = field(default_factory=set)
@@ -171,17 +172,17 @@ class Pipeline:
 
 def pipeline(path: str, text: str, sources: Sources) -> Pipeline:
     """Read a pipeline's file, and what it includes of this checkout. Raises Malformed."""
-    made = Pipeline()
-    _take(made, path, text, sources)
+    made = Pipeline(sources)
+    _take(made, path, text)
     return made
 
 
-def _take(made: Pipeline, path: str, text: str, sources: Sources) -> None:
+def _take(made: Pipeline, path: str, text: str) -> None:
     made.files.add(path)
     tables = [top for top in read_all(text) if isinstance(top, Table)]
     for table in tables:
         for line, kind, where in included(table.get("include")):
-            below = local(where, sources) if kind == "local" else []
+            below = local(where, made.sources) if kind == "local" else []
             if not below and kind != "template":
                 made.absent.append((path, line, f"include: {kind}: {where}"))
             for inner in below:
@@ -191,7 +192,7 @@ def _take(made: Pipeline, path: str, text: str, sources: Sources) -> None:
                     made.absent.append((path, line, f"include: {where}, behind {MOST_FILES} other files"))
                     continue
                 try:
-                    _take(made, inner, sources[inner], sources)
+                    _take(made, inner, made.sources[inner])
                 except Malformed as wrong:
                     made.absent.append((path, line, f"include: {inner}, which can't be read: {wrong}"))
     made.tops += [(path, table) for table in tables]

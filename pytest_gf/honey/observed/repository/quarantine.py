@@ -11,7 +11,7 @@ from pytest_gf.honey.formats.expression import Truth, condition, texts
 from pytest_gf.honey.formats.expression_values import UNKNOWN, Set
 from pytest_gf.honey.formats.workflow import Step, Workflow
 from pytest_gf.honey.formats.yaml_nodes import Malformed, Node, within, words
-from pytest_gf.honey.observed.repository import PUSHES, FileFinding, Findings, Sources, gitlab
+from pytest_gf.honey.observed.repository import PUSHES, FileFinding, Findings, Sources, gitlab, gitlab_jobs
 from pytest_gf.honey.observed.repository.branches import possible
 from pytest_gf.honey.observed.repository.calling import entry, last, local_action
 from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC, NAMES_PUSH
@@ -116,18 +116,18 @@ def merge_requests(known: Read) -> Iterator[FileFinding]:
     """Yield what a merge request can make a GitLab pipeline push."""
     mend = "give its job rules: if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
     sources, rules = known.sources, known.rules
-    pipelines = chosen(known.forge, gitlab.PIPELINES)
-    whole = gitlab.files(ROOT, pipelines[ROOT], sources) - {ROOT} if ROOT in pipelines else frozenset()
-    for path, text in pipelines.items():
-        if path in whole:
+    included: set[str] = set()
+    for path, text in sorted(chosen(known.forge, gitlab.PIPELINES).items()):  # The root comes first.
+        if path in included:
             continue  # Judged with the pipeline that includes it.
         try:
-            pushed = list(gitlab.pushes(path, text, sources, rules))
-            absent = list(gitlab.unknown_includes(path, text, sources))
+            whole = gitlab_jobs.pipeline(path, text, sources)
+            included |= whole.files if path == ROOT else set()
+            pushed = list(gitlab.pushes(whole, rules))
         except Malformed as wrong:
             yield FileFinding(path, wrong.line, "unreadable-pipeline", wrong.what, "make it YAML", "what it would run")
             continue
-        for where, line, what in absent:
+        for where, line, what in whole.absent:
             if NAMES_ATTIC.search(what):
                 unseen = "it includes what this checkout does not hold"
                 yield FileFinding(where, line, "unseen-include", unseen, mend, what)

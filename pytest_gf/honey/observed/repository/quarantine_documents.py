@@ -13,7 +13,7 @@ from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.formats.markdown import Fence
 from pytest_gf.honey.formats.templates import GITHUB, GITLAB, rendered
 from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Table, read_all, within
-from pytest_gf.honey.observed.repository import DOCUMENTED, PUSHES, FileFinding, Findings, Sources, gitlab
+from pytest_gf.honey.observed.repository import DOCUMENTED, PUSHES, FileFinding, Findings, Sources, gitlab, gitlab_jobs
 from pytest_gf.honey.observed.repository.calling import by_folder, caches
 from pytest_gf.honey.observed.repository.effect import NAMES_PUSH, Writes
 from pytest_gf.honey.observed.repository.following import Reader
@@ -157,7 +157,8 @@ def _loose(path: str, top: Node, sources: Sources, rules: Repository) -> Iterato
 
 def _gitlab(path: str, text: str, sources: Sources, rules: Repository) -> Iterator[FileFinding]:
     """Yield what a GitLab job pushes from a branch that is not the default one, and what nobody here can see of it."""
-    for push in gitlab.pushes(path, text, sources, rules):
+    whole = gitlab_jobs.pipeline(path, text, sources)
+    for push in gitlab.pushes(whole, rules):
         if _BRANCH.search(push.guard) and TOKEN in text:
             continue
         runs, said = push.runs(gitlab.feature(rules.branch))
@@ -167,5 +168,5 @@ def _gitlab(path: str, text: str, sources: Sources, rules: Repository) -> Iterat
             what = f"it tells to run {push.how.removeprefix('runs ')}"
             undecided = push.undecided or _unclear(push.guard) or said
             yield FileFinding(push.path, push.line, "not-gated-on-default-branch", what, _PAST, undecided)
-    for where, line, what in gitlab.unknown_includes(path, text, sources) if _WORDS[1] in text.lower() else ():
+    for where, line, what in whole.absent if _WORDS[1] in text.lower() else ():
         yield FileFinding(where, line, "unseen-include", "it includes what this checkout does not hold", _PAST, what)
