@@ -115,6 +115,8 @@ def _begin(work: Callable[[], Value]) -> Future[Value]:
 def _line(label: str, look: Future[str], left: float, seconds: float) -> PlanLine:
     try:
         return f"  good   {label}: {look.result(left)}", False
+    except Unset as wrong:
+        return _failed(label, wrong, seconds)
     except (NotLookedAt, Unproven) as unseen:
         return f"  unseen {label}: {_told(unseen, seconds)}", False
     except Exception as wrong:  # noqa: BLE001  # A plan has a line, never a traceback.
@@ -129,8 +131,6 @@ def _told(wrong: Exception, seconds: float) -> str:
     """Return what is wrong, and the mend if there is one."""
     if isinstance(wrong, TimeoutError):
         return f"no answer within {seconds:g} s: a firewall between, or a name server that is silent? (--gf-deadline)"
-    if isinstance(wrong, Unset):
-        return f"{wrong}: set it in the environment of this run"
     if isinstance(wrong, ProbeError | Unproven):
         problem = wrong.came_back if isinstance(wrong, ProbeError) else wrong.reason
         return ": ".join(filter(None, (problem, wrong.next_step)))

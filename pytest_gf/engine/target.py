@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
-from pytest_gf.engine.errors import ProbeError
+from pytest_gf.engine.errors import ProbeError, Unproven
 from pytest_gf.engine.house import BadInput
 from pytest_gf.engine.suggestion import suggestion
 
@@ -35,12 +35,11 @@ class TargetError(BadInput):
     """A target that can't be used: one line with the file, the key and what was expected."""
 
 
-class Unset(Exception):  # It is no error: the fact that meets it makes its clauses unproven.
+class Unset(Unproven):
     """A variable that the target names is not set, or empty."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"variable {name} is not set")
-        self.name = name
+        super().__init__(f"variable {name} is not set", "set it in the environment of this run")
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ HONEY: dict[str, set[str]] = {
     **{part: set() for part in ("answers", "causes", "endpoint", "formats", "stored", "vantage")},
     "behind": {"contract"},
     "contract": {"formats"},
-    "observed": {"answers", "causes", "formats"},
+    "observed": {"answers", "causes", "contract", "formats"},
     "probes": {"answers", "endpoint", "formats"},
     "target": {"endpoint", "formats"},
     "routes": {"formats", "probes"},

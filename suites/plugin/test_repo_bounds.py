@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from pytest_gf import Unproven
+from pytest_gf.honey.contract.repository import Attachment, Publication, Quarantine, Repository
 from pytest_gf.honey.formats import nixconf, recipes
 from pytest_gf.honey.formats.expression_values import UNKNOWN
 from pytest_gf.honey.formats.linear import linear
@@ -26,12 +27,11 @@ from pytest_gf.honey.observed.repository import quarantine as quarantines
 from pytest_gf.honey.observed.repository.effect import Opaque
 from pytest_gf.honey.observed.repository.effects import MOST, Around, effects
 from pytest_gf.honey.observed.repository.following import DEEPEST, Reader
-from pytest_gf.honey.observed.repository.quarantine import Plan
 
 JOB = "jobs:\n  t:\n    runs-on: x\n    steps:\n"
 TOKEN = 'env: {ATTIC_TOKEN: "${{ secrets.ATTIC_TOKEN }}"}\n'
-PLAN = Plan(pilots=(".github/workflows/pilot.yml",))
-PROMISE = attachment.Promise(".envrc", "nix-cache", "main", ("GF_BAZEL_REMOTE_CACHE",))
+RULES = Repository(quarantine=Quarantine(pilots=(".github/workflows/pilot.yml",)))
+PROMISED = Attachment(https_host="nix-cache", attic_cache="main", endpoint_variables=("GF_BAZEL_REMOTE_CACHE",))
 
 
 def verdict(findings: Findings) -> str:
@@ -68,7 +68,7 @@ def test_a_pull_request_may_come_from_any_branch_that_is_named(others: int, expe
     words = "".join(f"      - run: echo ${{{{ 'word-{number}' }}}}\n" for number in range(others))
     gate = "      - if: github.head_ref == 'late'\n        run: attic push main result\n"
     sources = {".github/workflows/a.yml": f"on: pull_request\n{TOKEN}{JOB}{words}{gate}"}
-    assert verdict(quarantines.pull_requests(sources, quarantines.read(sources), Plan())) == expected
+    assert verdict(quarantines.pull_requests(quarantines.read(sources, RULES))) == expected
 
 
 GATED = "      - if: {}\n        run: attic push main result\n"
@@ -89,13 +89,13 @@ GATED = "      - if: {}\n        run: attic push main result\n"
 )
 def test_a_pilot_may_run_on_a_branch_that_its_gate_names(on: str, gate: str, expected: str) -> None:
     sources = {".github/workflows/pilot.yml": f"on: {on}\n{TOKEN}{JOB}{GATED.format(f'{gate} && env.ATTIC_TOKEN')}"}
-    assert verdict(quarantines.pilots(sources, quarantines.read(sources), PLAN)) == expected
+    assert verdict(quarantines.pilots(quarantines.read(sources, RULES))) == expected
 
 
 @pytest.mark.parametrize("gate", ["github.ref == 'refs/heads/next'", "github.ref_name == 'main'", "always()"])
 def test_a_proof_may_run_on_a_branch_that_its_gate_names(gate: str) -> None:
     sources = {".github/workflows/a.yml": f"on: push\n{TOKEN}{JOB}{GATED.format(gate)}"}
-    assert verdict(quarantines.proofs(sources, quarantines.read(sources), PLAN)) == "violated"
+    assert verdict(quarantines.proofs(quarantines.read(sources, RULES))) == "violated"
 
 
 def test_a_rule_of_gitlab_that_is_too_long_is_undecided() -> None:
@@ -137,7 +137,7 @@ def test_a_dockerfile_that_is_too_long_is_opaque() -> None:
 
 @pytest.mark.parametrize("value", ["grpc://x$GF_BAZEL_REMOTE_CACHE", "grpc://${GF_BAZEL_REMOTE_CACHE}:1"])
 def test_text_around_an_operators_variable_is_an_address_of_ones_own(value: str) -> None:
-    assert verdict(attachment.bazel({".envrc": f"BAZEL_REMOTE_CACHE={value}\n"}, PROMISE)) == "violated"
+    assert verdict(attachment.bazel({".envrc": f"BAZEL_REMOTE_CACHE={value}\n"}, PROMISED)) == "violated"
 
 
 @pytest.mark.parametrize(
@@ -157,15 +157,14 @@ def test_a_status_may_be_reported_by_a_recipe_that_is_needed_or_imported(justfil
 
 def test_each_clause_of_the_machine_is_behind_its_own_cause() -> None:
     retired = machine.retired({"X": "https://dead.example"}, {}, {"dead.example": "take another"})
-    flakehub = machine.substituters(
-        {}, {"nix.conf": "substituters = https://cache.flakehub.com\n"}, ("cache.flakehub.com",), "https://x", "main"
-    )
+    rules = Repository(publication=Publication(hosts=("cache.flakehub.com",)))
+    flakehub = machine.substituters({}, {"nix.conf": "substituters = https://cache.flakehub.com\n"}, rules)
     kinds = [trouble.cause.kind for found in (retired, flakehub) if (trouble := found.trouble())]
     assert kinds == [DEAD.kind, FLAKEHUB.kind]
 
 
 def test_matches_beyond_the_bound_are_not_passed_over() -> None:
     pattern = linear(r"x")
-    assert len(list(searching.hits("x\n" * searching.MOST_HITS, pattern))) == searching.MOST_HITS
+    assert len(list(searching.hits(searching.Lines("x\n" * searching.MOST_HITS), pattern))) == searching.MOST_HITS
     with pytest.raises(Unproven, match=r"more than 1000 matches.*: x in line 1001 is the first that is not"):
-        list(searching.hits("x\n" * (searching.MOST_HITS + 1), pattern))
+        list(searching.hits(searching.Lines("x\n" * (searching.MOST_HITS + 1)), pattern))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pytest_gf.honey import contract as contracts
@@ -15,33 +16,24 @@ from pytest_gf.honey.observed.repository import (
     quarantine,
     quarantine_documents,
 )
-from pytest_gf.honey.observed.repository.calling import Known
 from pytest_gf.honey.probes import repository
 
-CACHES = ("nix-cache.tinyland.dev", "attic.nix-cache.svc.cluster.local")
 RULES = contracts.load().repository
 SMALL = Path(__file__).parent / "checkouts"
 
 
 def judged(folder: Path, name: str = "") -> dict[str, Findings]:
     texts = repository.read(folder).texts
-    known = Known(RULES.quarantine.actions, RULES.quarantine.quiet, CACHES)
-    plan = quarantine.Plan(RULES.quarantine.pilots, RULES.quarantine.publication, "main", name, known)
-    read = quarantine.read(texts)
-    which = quarantine_documents.Documents(RULES.quarantine.documents, RULES.quarantine.examples, RULES.archived)
-    topology = RULES.topology
-    named = addresses.PrivateNames(topology.private, (), topology.domains, topology.public_hosts)
+    rules = msgspec.structs.replace(RULES, name=name)
     return {
-        "pull-requests": quarantine.pull_requests(texts, read, plan),
-        "examples": quarantine_documents.examples(texts, which, plan),
-        "actions": quarantine_documents.actions(texts, plan),
-        "documents": quarantine_documents.documents(texts, which, plan),
-        "substituters": acceleration.substituters(texts, RULES.publication.hosts, RULES.archived),
-        "rotation": acceleration.rotation(texts, RULES.rotation, RULES.archived),
-        "executor": executor.eligible(
-            texts, RULES.executor.eligibility, RULES.executor.states, RULES.executor.eligible
-        ),
-        "topology": addresses.private(texts, topology.public, (*topology.internal, *RULES.archived), named),
+        "pull-requests": quarantine.pull_requests(quarantine.read(texts, rules)),
+        "examples": quarantine_documents.examples(texts, rules),
+        "actions": quarantine_documents.actions(texts, rules),
+        "documents": quarantine_documents.documents(texts, rules),
+        "substituters": acceleration.substituters(texts, rules),
+        "rotation": acceleration.rotation(texts, rules),
+        "executor": executor.eligible(texts, rules.executor),
+        "topology": addresses.private(texts, rules),
     }
 
 
@@ -120,19 +112,17 @@ def test_steps_of_a_pull_request(steps: str, expected: str) -> None:
     inner = "\n".join(f"      {line}" for line in steps.splitlines())
     text = f"on: pull_request\njobs:\n  t:\n    runs-on: x\n    steps:\n{inner}\n"
     sources = {**AROUND_STEPS, WORKFLOW: text}
-    plan = quarantine.Plan(known=Known(RULES.quarantine.actions, RULES.quarantine.quiet, CACHES))
-    findings = quarantine.pull_requests(sources, quarantine.read(sources), plan)
+    findings = quarantine.pull_requests(quarantine.read(sources, RULES))
     assert ("!" if not findings.holds else "?" if findings.undecided else "") == expected, findings.found
 
 
 def test_what_cannot_be_read_and_no_credential_reaches_holds_and_is_counted() -> None:
     text = "on: pull_request\njobs: {t: {runs-on: x, steps: [{run: nix run .#app}, {uses: some/action@v1}]}}\n"
-    plan = quarantine.Plan(known=Known(RULES.quarantine.actions, RULES.quarantine.quiet, CACHES))
-    findings = quarantine.pull_requests({WORKFLOW: text}, quarantine.read({WORKFLOW: text}), plan)
+    findings = quarantine.pull_requests(quarantine.read({WORKFLOW: text}, RULES))
     assert not findings.found
     assert "1 command(s) that can't be read" in findings.seen
     token = text.replace("runs-on: x", 'runs-on: x, env: {ATTIC_TOKEN: "${{ secrets.ATTIC_TOKEN }}"}')
-    findings = quarantine.pull_requests({WORKFLOW: token}, quarantine.read({WORKFLOW: token}), plan)
+    findings = quarantine.pull_requests(quarantine.read({WORKFLOW: token}, RULES))
     assert {finding.undecided.split(",")[0] for finding in findings.undecided} == {
         "nix run .#app",
         "uses some/action@v1",

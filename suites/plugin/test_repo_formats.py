@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_gf.honey.contract.repository import Repository
 from pytest_gf.honey.formats import nixconf, recipes
 from pytest_gf.honey.formats.expression import Truth
 from pytest_gf.honey.formats.templates import GITHUB, GITLAB, HOLE, JUST, rendered
 from pytest_gf.honey.formats.yaml_nodes import read
-from pytest_gf.honey.observed.repository import branches, gitlab
-from pytest_gf.honey.observed.repository.calling import Known
+from pytest_gf.honey.observed.repository import branches, gitlab, gitlab_jobs
 from pytest_gf.honey.observed.repository.searching import is_among
 
 
@@ -135,14 +135,14 @@ PUSH = "job:\n  script: [attic push main result]\n"
     ],
 )
 def test_which_pipeline_runs_a_job(text: str, merge: Truth, branch: Truth) -> None:
-    (push,) = gitlab.pushes(".gitlab-ci.yml", text, {}, Known())
+    (push,) = gitlab.pushes(gitlab_jobs.pipeline(".gitlab-ci.yml", text, {}), Repository())
     assert push.runs(gitlab.merge_request("main"))[0] is merge
     assert push.runs(gitlab.feature("main"))[0] is branch
 
 
 def test_includes_that_are_not_here() -> None:
     text = "include:\n  - local: /a.yml\n  - local: b.yml\n  - project: x/y\n  - template: T\n  - https://x.example/z.yml\n"
-    assert [line for _, line, _ in gitlab.unknown_includes("w.yml", text, {"a.yml": ""})] == [3, 4, 6]
+    assert [line for _, line, _ in gitlab_jobs.pipeline("w.yml", text, {"a.yml": ""}).absent] == [3, 4, 6]
 
 
 @pytest.mark.parametrize(

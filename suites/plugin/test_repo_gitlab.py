@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_gf.honey.contract.repository import Repository
 from pytest_gf.honey.observed.repository import quarantine
 
 CASES = {
@@ -307,7 +308,7 @@ build:
 
 def judged(files: dict[str, str]) -> str:
     """Return what the clause about pull requests would say of these files."""
-    findings = quarantine.pull_requests(files, quarantine.read(files), quarantine.Plan())
+    findings = quarantine.pull_requests(quarantine.read(files, Repository()))
     return "violated" if findings.standing else "undecided" if findings.undecided else "holds"
 
 
@@ -322,7 +323,7 @@ def test_a_push_is_found_where_it_stands_in_an_included_file() -> None:
         ".gitlab-ci.yml": "include: ci/push.yml\nup: {extends: .push, rules: [{if: $CI_MERGE_REQUEST_IID}]}\n",
         "ci/push.yml": ".push:\n  script:\n    - nix build\n    - attic push main result\n",
     }
-    standing = quarantine.pull_requests(files, quarantine.read(files), quarantine.Plan()).standing
+    standing = quarantine.pull_requests(quarantine.read(files, Repository())).standing
     assert [(finding.path, finding.line) for finding in standing] == [("ci/push.yml", 4)]
 
 

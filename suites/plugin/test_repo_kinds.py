@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_gf.honey import contract as contracts
+from pytest_gf.honey.contract.repository import Repository
 from pytest_gf.honey.observed.repository import addresses, backends, quarantine, stacks
 from pytest_gf.honey.observed.repository.effect import Opaque, Writes
 from pytest_gf.honey.observed.repository.effects import Around, effects
@@ -83,7 +84,7 @@ JUST = {
 
 
 def judged(files: dict[str, str]) -> str:
-    found = quarantine.pull_requests(files, quarantine.read(files), quarantine.Plan())
+    found = quarantine.pull_requests(quarantine.read(files, Repository()))
     return "violated" if found.standing else "undecided" if found.undecided else "holds"
 
 
@@ -256,9 +257,7 @@ def test_a_hook_in_a_steps_variable_is_followed() -> None:
     ],
 )
 def test_private_topology_is_a_name_of_its_own(text: str, expected: int) -> None:
-    rules = contracts.load().repository.topology
-    named = addresses.PrivateNames(rules.private, [one.text for one in rules.allow], rules.domains, rules.public_hosts)
-    assert len(addresses.private({"README.md": text}, ["README.md"], [], named).found) == expected
+    assert len(addresses.private({"README.md": text}, contracts.load().repository).found) == expected
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pytest_gf.honey import contract as contracts
+from pytest_gf.honey.contract.repository import Attachment, Repository
 from pytest_gf.honey.formats import envrc, markdown, workflow
 from pytest_gf.honey.formats.yaml_nodes import Scalar, Table, read
 from pytest_gf.honey.observed.repository import (
@@ -72,7 +74,7 @@ def test_the_backend_that_opentofu_would_take(files: dict[str, str], expected: l
     assert rules(stacks.declared(sources, "attic", FOLDER, KEY)) == expected
 
 
-PROMISE = attachment.Promise(".envrc", "nix-cache", "main", ("GF_BAZEL_REMOTE_CACHE",))
+PROMISED = Attachment(https_host="nix-cache", attic_cache="main", endpoint_variables=("GF_BAZEL_REMOTE_CACHE",))
 WELL = 'export ATTIC_SERVER="${ATTIC_SERVER:-https://nix-cache.${DOMAIN}}"\nexport ATTIC_CACHE=main\n'
 
 
@@ -98,7 +100,7 @@ WELL = 'export ATTIC_SERVER="${ATTIC_SERVER:-https://nix-cache.${DOMAIN}}"\nexpo
     ],
 )
 def test_what_envrc_derives(text: str, expected: list[str]) -> None:
-    assert rules(attachment.attic({".envrc": text}, PROMISE)) == expected
+    assert rules(attachment.attic({".envrc": text}, PROMISED)) == expected
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_what_envrc_derives(text: str, expected: list[str]) -> None:
     ],
 )
 def test_bazel_is_left_to_the_operator(text: str, expected: list[str]) -> None:
-    assert rules(attachment.bazel({".envrc": text}, PROMISE)) == expected
+    assert rules(attachment.bazel({".envrc": text}, PROMISED)) == expected
 
 
 MANY = "".join(f"if [ $WHICH = {n} ]; then {{name}}={n}; fi\n" for n in range(envrc.MOST_VALUES))
@@ -124,11 +126,11 @@ MANY = "".join(f"if [ $WHICH = {n} ]; then {{name}}={n}; fi\n" for n in range(en
 def test_values_beyond_the_bound_are_undecided_and_not_dropped() -> None:
     """The value that is dropped may be the wrong one."""
     searched = {".envrc": "BAZEL_REMOTE_CACHE=$(dig x)\n" + MANY.format(name="BAZEL_REMOTE_CACHE")}
-    assert rules(attachment.explicit(searched, PROMISE)) == ["unread-value:2?"]
+    assert rules(attachment.explicit(searched, PROMISED)) == ["unread-value:2?"]
     long = {".envrc": f"BAZEL_REMOTE_CACHE={'x' * envrc.LONGEST_WORD}$(dig x)\n"}
-    assert rules(attachment.explicit(long, PROMISE)) == ["unread-value:1?"]
+    assert rules(attachment.explicit(long, PROMISED)) == ["unread-value:1?"]
     derived = {".envrc": "E=grpc://x:1\n" + MANY.format(name="E") + "BAZEL_REMOTE_EXECUTOR=$E\n"}
-    assert rules(attachment.separate(derived, PROMISE)) == [f"unread-value:{envrc.MOST_VALUES + 2}?"]
+    assert rules(attachment.separate(derived, PROMISED)) == [f"unread-value:{envrc.MOST_VALUES + 2}?"]
 
 
 ELIGIBLE = '{"classes": {\n  "a": {"state": "eligible"},\n  "b": {"state": "blocked"}\n}}'
@@ -150,7 +152,7 @@ ELIGIBLE = '{"classes": {\n  "a": {"state": "eligible"},\n  "b": {"state": "bloc
 def test_executor_mode_is_for_eligible_classes(text: str, used: str, expected: list[str]) -> None:
     flow = f"on: push\n# BAZEL_REMOTE_EXECUTOR\nenv: {{BAZEL_REMOTE_EXECUTOR: x, RBE_TARGET_CLASS: {used}}}\n"
     sources = {"e.json": text, ".github/workflows/w.yml": flow.replace("# BAZEL_REMOTE_EXECUTOR\n", "")}
-    findings = executor.eligible(sources, "e.json", RULES.executor.states, RULES.executor.eligible)
+    findings = executor.eligible(sources, msgspec.structs.replace(RULES.executor, eligibility="e.json"))
     assert rules(findings) == expected
 
 
@@ -224,7 +226,7 @@ def test_the_canarys_steps_in_another_order_are_found() -> None:
 
 
 def retired(path: str, text: str) -> list[str]:
-    return rules(addresses.retired({path: text}, RULES.retired.names, RULES.retired.said, RULES.archived))
+    return rules(addresses.retired({path: text}, RULES))
 
 
 def test_a_dead_address_may_stand_where_the_text_says_so() -> None:
@@ -236,19 +238,13 @@ def test_a_dead_address_may_stand_where_the_text_says_so() -> None:
     assert retired("docs/archive/a.md", dead) == []
     assert retired("a.yml", f"# no longer: {dead}\n") == []
     longest = "grpc://bazel-cache.attic-cache-dev.svc.cluster.local:9092"
-    (finding,) = addresses.retired({"a.rc": longest}, RULES.retired.names, (), ()).found
+    (finding,) = addresses.retired({"a.rc": longest}, RULES).found
     assert "bazel-cache.attic-cache-dev.svc.cluster.local stands" in finding.what
 
 
 def test_private_topology() -> None:
-    topology = RULES.topology
     text = "`honey` is sweet honey\n10.1.2.3 and 110.1.2.3.4\nx.ts.net\nkubernetes.default.svc\nservice.namespace.svc\n172.32.0.1 192.168.0.256\n"
-    findings = addresses.private(
-        {"docs/a.md": text},
-        topology.public,
-        (),
-        addresses.PrivateNames(topology.private, [entry.text for entry in topology.allow]),
-    )
+    findings = addresses.private({"docs/a.md": text}, RULES)
     assert {(finding.line, finding.what.split()[0]) for finding in findings.found} == {
         (1, "node"),
         (2, "private"),
@@ -267,7 +263,7 @@ def test_private_topology() -> None:
     ],
 )
 def test_claims(text: str, expected: list[str]) -> None:
-    assert rules(acceleration.claims({"a.md": text}, RULES.publication.claims, ())) == expected
+    assert rules(acceleration.claims({"a.md": text}, RULES)) == expected
 
 
 def test_flakehub_is_found_in_each_kind_of_configuration() -> None:
@@ -277,7 +273,7 @@ def test_flakehub_is_found_in_each_kind_of_configuration() -> None:
         "nix.conf": "# substituters = https://cache.flakehub.com\nextra-substituters = https://cache.flakehub.com\n",
         "b.yml": "steps:\n  - uses: DeterminateSystems/flakehub-push@v5\n",
     }
-    findings = acceleration.substituters(sources, RULES.publication.hosts, ())
+    findings = acceleration.substituters(sources, RULES)
     assert [(finding.path, finding.line) for finding in sorted(findings.found)] == [
         (".github/workflows/a.yml", 2),
         ("flake.nix", 4),
@@ -317,9 +313,9 @@ def test_rows_that_were_cut_over_lines_are_joined() -> None:
 def test_each_credential_has_a_rule_of_its_own() -> None:
     own = {"a.md": "# Rotation\n\n- ATTIC_TOKEN: monthly\n- JWT signing key: yearly\n"}
     shared = {"a.md": "ATTIC_TOKEN and the JWT signing key rotate yearly.\n"}
-    kinds = {"ATTIC_TOKEN": ["ATTIC_TOKEN"], "JWT signing key": ["JWT signing keys?"]}
-    assert acceleration.rotation(own, kinds, ()).holds
-    assert [finding.what for finding in acceleration.rotation(shared, kinds, ()).found] == [
+    kinds = Repository(rotation={"ATTIC_TOKEN": ("ATTIC_TOKEN",), "JWT signing key": ("JWT signing keys?",)})
+    assert acceleration.rotation(own, kinds).holds
+    assert [finding.what for finding in acceleration.rotation(shared, kinds).found] == [
         "the JWT signing key shares the rule of the ATTIC_TOKEN"
     ]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pytest_gf.honey import contract as contracts
 from pytest_gf.honey.observed.repository import FileFinding, quarantine
 from pytest_gf.honey.observed.repository import publication as publications
-from pytest_gf.honey.observed.repository.calling import Known
 
 FOLDER = Path(__file__).parent / "workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
@@ -19,11 +19,12 @@ WORDS = (
     "probe-attic-publication-small-check",
     "probe-attic-publication-medium-check",
 )
-RULES_OF = contracts.load().repository.quarantine
-PLAN = quarantine.Plan(
+CONTRACT = contracts.load().repository
+QUARANTINE = msgspec.structs.replace(
+    CONTRACT.quarantine,
     pilots=(".github/workflows/pilot-*",),
     publication=(".github/workflows/publication-*",),
-    known=Known(RULES_OF.actions, RULES_OF.quiet, ("nix-cache.tinyland.dev",)),
+    confirm=WORDS,
 )
 AROUND = {
     ".github/actions/nix-job/action.yml": """
@@ -78,10 +79,9 @@ def marked(text: str) -> set[tuple[int, str, bool]]:
 
 def judged(path: str, text: str) -> set[FileFinding]:
     sources = {**AROUND, path: text}
-    known = quarantine.read(sources)
-    judges = (quarantine.pull_requests, quarantine.proofs, quarantine.pilots)
-    findings = [finding for judge in judges for finding in judge(sources, known, PLAN).found]
-    findings += publications.publication(sources, known, PLAN, WORDS).found
+    known = quarantine.read(sources, msgspec.structs.replace(CONTRACT, quarantine=QUARANTINE))
+    judges = (quarantine.pull_requests, quarantine.proofs, quarantine.pilots, publications.publication)
+    findings = [finding for judge in judges for finding in judge(known).found]
     return {finding for finding in findings if finding.path == path}
 
 

@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_gf.honey import contract
-from pytest_gf.honey.contract.repository import KnownAction
+from pytest_gf.honey.contract.repository import KnownAction, Quarantine, Repository
 from pytest_gf.honey.observed.repository import machine, roles
-from pytest_gf.honey.observed.repository.calling import Known
 
 KINDS = {artifact.says: artifact.variables for artifact in contract.load().artifacts.values()}
-KNOWN = Known((KnownAction("ryanccn/attic-action", ("v0",), token_input="token"),), (), ())
+RULES = Repository(quarantine=Quarantine(actions=(KnownAction("ryanccn/attic-action", ("v0",), token_input="token"),)))
 FLOW = ".github/workflows/x.yml"
 STEP = "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n"
 
@@ -78,7 +77,7 @@ UNKNOWN: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_two_kinds_are_found(name: str) -> None:
-    findings = roles.apart(WRONG[name], KINDS, KNOWN)
+    findings = roles.apart(WRONG[name], KINDS, RULES)
     assert {finding.rule for finding in findings.standing} == {"two-kinds"}
     assert not findings.holds
     assert " and is " in findings.diagnosis
@@ -86,19 +85,19 @@ def test_two_kinds_are_found(name: str) -> None:
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_what_is_of_one_kind_is_none(name: str) -> None:
-    findings = roles.apart(RIGHT[name], KINDS, KNOWN)
+    findings = roles.apart(RIGHT[name], KINDS, RULES)
     assert (findings.standing, findings.undecided) == ((), ())
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_what_nobody_can_tell_is_undecided(name: str) -> None:
-    findings = roles.apart(UNKNOWN[name], KINDS, KNOWN)
+    findings = roles.apart(UNKNOWN[name], KINDS, RULES)
     assert findings.holds
     assert findings.undecided
 
 
 def test_a_finding_stands_at_its_line() -> None:
-    (finding,) = roles.apart({FLOW: WRONG["by way of a variable"][FLOW]}, KINDS, KNOWN).standing
+    (finding,) = roles.apart({FLOW: WRONG["by way of a variable"][FLOW]}, KINDS, RULES).standing
     assert (finding.path, finding.line) == (FLOW, 8)
     assert finding.what == (
         "secrets.ATTIC_TOKEN is used as AWS_SECRET_ACCESS_KEY, and is the S3 credential and the workflows' ATTIC_TOKEN at once"
@@ -107,12 +106,12 @@ def test_a_finding_stands_at_its_line() -> None:
 
 @given(st.text(alphabet="ATOKEN_$ {}:=\n-[]'\"|secrets.&*!<>", max_size=120))
 def test_no_text_breaks_the_reader(text: str) -> None:
-    findings = roles.apart({FLOW: text}, KINDS, KNOWN)
+    findings = roles.apart({FLOW: text}, KINDS, RULES)
     assert findings.looked_at == "1 file(s)"
 
 
 def test_a_ring_of_variables_ends() -> None:
-    findings = roles.apart({FLOW: "a: {A: $B}\nb: {B: $A}\nc: {ATTIC_TOKEN: $A}\n"}, KINDS, KNOWN)
+    findings = roles.apart({FLOW: "a: {A: $B}\nb: {B: $A}\nc: {ATTIC_TOKEN: $A}\n"}, KINDS, RULES)
     assert findings.holds
 
 
@@ -135,7 +134,7 @@ def test_a_token_is_told_by_its_name(names: set[str], named: tuple[str, ...], fo
 def test_a_long_line_takes_time_in_proportion(line: str) -> None:
     text = f"jobs:\n  t:\n    steps:\n      - run: |\n          {line * (500_000 // len(line))}\n"
     begun = time.process_time()
-    findings = roles.apart({FLOW: text}, KINDS, KNOWN)
+    findings = roles.apart({FLOW: text}, KINDS, RULES)
     assert time.process_time() - begun < 60
     assert all(finding.rule != "no-yaml" for finding in findings.found), "it was read"
 
@@ -150,5 +149,5 @@ def test_a_long_line_takes_time_in_proportion(line: str) -> None:
     ],
 )
 def test_variables_beside_one_another_in_a_script(script: str, lines: int) -> None:
-    findings = roles.apart({FLOW: f"jobs:\n  t:\n    steps:\n      - run: |\n          {script}\n"}, KINDS, KNOWN)
+    findings = roles.apart({FLOW: f"jobs:\n  t:\n    steps:\n      - run: |\n          {script}\n"}, KINDS, RULES)
     assert len(findings.found) == lines

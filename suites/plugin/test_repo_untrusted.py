@@ -26,7 +26,7 @@ from pytest_gf.honey.observed.repository import (
     quarantine_documents,
     visible,
 )
-from pytest_gf.honey.observed.repository.searching import hits
+from pytest_gf.honey.observed.repository.searching import Lines, hits
 from pytest_gf.honey.probes import repository
 
 ONE = ("--gf", "-m", "quarantine", "-k", "actions-quiet")
@@ -46,7 +46,7 @@ def test_every_pattern_takes_linear_time(pattern: Any) -> None:
     begun = time.monotonic()
     for alphabet in ALPHABETS:
         with contextlib.suppress(Unproven):  # More matches than are looked at.
-            list(hits(alphabet * (MEGABYTE // len(alphabet)), pattern))
+            list(hits(Lines(alphabet * (MEGABYTE // len(alphabet))), pattern))
     assert time.monotonic() - begun < 120
 
 

@@ -8,10 +8,6 @@ from typing import TypeAlias, cast
 
 import re2
 
-LONGEST = 20_000
-"""Characters of one pattern."""
-
-
 Pattern: TypeAlias = re.Pattern[str]
 """RE2's patterns are of a type of their own, with the methods of Python's."""
 Match: TypeAlias = re.Match[str]

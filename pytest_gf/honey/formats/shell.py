@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,17 +33,6 @@ def read_rendered(given: Rendered, known: Mapping[str, str] | None = None) -> Sc
     root = parsed(source)
     reader.sequence(root.children, Scope())
     return Script(tuple(reader.commands), tuple(unfit(root, source)) if root.has_error else ())
-
-
-def lines(script: str) -> Iterator[tuple[int, str]]:
-    """Yield the commands of a script in their order, each with its line (from 0); none for a script that can't be read."""
-    try:
-        commands = read(script).commands
-    except Unread:
-        return
-    for command in commands:
-        if command.words or command.assigned:
-            yield command.offset, command.raw
 
 
 class _Reader:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read
+from pytest_gf.honey.formats.yaml_nodes import (
+    Items,
+    Malformed,
+    Node,
+    Scalar,
+    Table,
+    entries,
+    items,
+    read,
+    within,
+    words,
+)
 
 MOST_STEPS = 1_000
 INHERIT = "inherit"
@@ -101,10 +112,10 @@ def workflow(text: str) -> Workflow:
 def workflow_of(top: Table) -> Workflow:
     """Make a workflow of what was read. Raises Malformed."""
     triggers, lines = _triggers(top)
-    jobs = _entries(top.get("jobs"))
+    jobs = entries(top.get("jobs"))
     if not jobs:
         raise Malformed(top.line, "a workflow without jobs")
-    given = (_below(triggers.get(event)).get("inputs") for event in ("workflow_dispatch", "workflow_call"))
+    given = (within(triggers.get(event), "inputs") for event in ("workflow_dispatch", "workflow_call"))
     return Workflow(
         name=_text(top.get("name")),
         triggers=triggers,
@@ -120,9 +131,8 @@ def workflow_of(top: Table) -> Workflow:
 def action(text: str) -> Action:
     """Read an ``action.yml``. Raises Malformed."""
     top = _table(read(text), 1, "an action")
-    runs = _below(top.get("runs"))
-    using, main, steps = _text(runs.get("using")), _text(runs.get("main")), steps_of(runs.get("steps"))
-    return Action(_text(top.get("name")), using, main, _inputs(top.get("inputs")), steps)
+    using, main, steps = (within(top, "runs", name) for name in ("using", "main", "steps"))
+    return Action(_text(top.get("name")), _text(using), _text(main), _inputs(top.get("inputs")), steps_of(steps))
 
 
 def steps_of(node: Node | None) -> tuple[Step, ...]:
@@ -137,7 +147,7 @@ def steps_of(node: Node | None) -> tuple[Step, ...]:
 def _triggers(top: Table) -> tuple[dict[str, Node | None], dict[str, int]]:
     """Return the events of ``on``: a word, a list or a mapping. The runner reads it as a word, never as true."""
     node = top.get("on")
-    events = _entries(node) or [(item, None) for item in _listed(node)]
+    events = entries(node) or [(item, None) for item in _listed(node)]
     return {key.text: below for key, below in events}, {key.text: key.line for key, _ in events}
 
 
@@ -178,8 +188,8 @@ def _step(table: Table) -> Step:
 
 
 def _defaults(table: Table) -> Defaults:
-    run = _below(_below(table.get("defaults")).get("run"))
-    return Defaults(_scalar(run.get("shell")), _scalar(run.get("working-directory")))
+    run = within(table, "defaults", "run")
+    return Defaults(_scalar(within(run, "shell")), _scalar(within(run, "working-directory")))
 
 
 def _labels(node: Node | None) -> tuple[Scalar, ...]:
@@ -191,7 +201,7 @@ def _labels(node: Node | None) -> tuple[Scalar, ...]:
 
 def _matrix(strategy: Node | None) -> dict[str, frozenset[str | bool]] | None:
     """Return the values of each axis of a matrix, ``include`` counted in; None where an expression makes it."""
-    matrix = _below(strategy).get("matrix")
+    matrix = within(strategy, "matrix")
     if matrix is None:
         return {}
     if not isinstance(matrix, Table):
@@ -207,7 +217,7 @@ def _matrix(strategy: Node | None) -> dict[str, frozenset[str | bool]] | None:
     include = matrix.get("include")
     if include is not None and not isinstance(include, Items):
         return None
-    for key, node in (pair for entry in (include.nodes if include else ()) for pair in _entries(entry)):
+    for key, node in (pair for entry in items(include) for pair in entries(entry)):
         _laid(axes, key.text.lower(), node)
     return {name: frozenset(words) for name, words in axes.items()}
 
@@ -217,7 +227,7 @@ def _laid(axes: dict[str, set[str | bool]], path: str, *nodes: Node) -> None:
     for node in nodes:
         if isinstance(node, Scalar):
             axes.setdefault(path, set()).add(_typed(node))
-        for key, below in _entries(node):
+        for key, below in entries(node):
             _laid(axes, f"{path}.{key.text.lower()}", below)
 
 
@@ -228,19 +238,18 @@ def _typed(node: Scalar) -> str | bool:
 
 def _excluded(node: Node | None) -> Iterator[tuple[str, str | bool]]:
     """Yield the values that no combination has, since `exclude` names them alone."""
-    for combination in node.nodes if isinstance(node, Items) else ():
-        entries = _entries(combination)
-        if len(entries) == 1 and isinstance(entries[0][1], Scalar):
-            yield entries[0][0].text.lower(), _typed(entries[0][1])
+    for combination in items(node):
+        named = entries(combination)
+        if len(named) == 1 and isinstance(named[0][1], Scalar):
+            yield named[0][0].text.lower(), _typed(named[0][1])
 
 
 def _inputs(node: Node | None) -> dict[str, Input]:
     inputs: dict[str, Input] = {}
-    for key, below in _entries(node):
-        table = _below(below)
-        kind, options = _text(table.get("type")) or "string", _listed(table.get("options"))
-        default = _scalar(table.get("default"))
-        inputs[key.text.lower()] = Input(key.line, default, kind, tuple(option.value for option in options))
+    for key, below in entries(node):
+        kind, options = _text(within(below, "type")) or "string", words(within(below, "options"))
+        default = _scalar(within(below, "default"))
+        inputs[key.text.lower()] = Input(key.line, default, kind, options)
     return inputs
 
 
@@ -250,17 +259,8 @@ def _table(node: Node | None, line: int, what: str) -> Table:
     return node
 
 
-def _below(node: Node | None) -> Table:
-    """Return a mapping, an empty one where there is none."""
-    return node if isinstance(node, Table) else Table((), 0)
-
-
-def _entries(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:
-    return _below(node).entries
-
-
 def _scalars(node: Node | None) -> dict[str, Scalar]:
-    return {key.text: below for key, below in _entries(node) if isinstance(below, Scalar)}
+    return {key.text: below for key, below in entries(node) if isinstance(below, Scalar)}
 
 
 def _scalar(node: Node | None) -> Scalar | None:
@@ -272,6 +272,4 @@ def _text(node: Node | None) -> str:
 
 
 def _listed(node: Node | None) -> tuple[Scalar, ...]:
-    if isinstance(node, Scalar):
-        return (node,)
-    return tuple(item for item in node.nodes if isinstance(item, Scalar)) if isinstance(node, Items) else ()
+    return tuple(item for item in items(node) or (node,) if isinstance(item, Scalar))

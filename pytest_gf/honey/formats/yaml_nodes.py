@@ -67,12 +67,31 @@ class Table:
         """Return the value of a key."""
         return next((node for key, node in self.entries if key.text == name), None)
 
-    def line_of(self, name: str) -> int:
-        """Return the line on which a key stands, or the mapping's own."""
-        return next((key.line for key, _ in self.entries if key.text == name), self.line)
-
 
 Node: TypeAlias = Scalar | Items | Table
+
+
+def within(node: Node | None, *keys: str) -> Node | None:
+    """Return what stands below these keys, each in the mapping of the one before it; None where there is no such thing."""
+    for key in keys:
+        node = node.get(key) if isinstance(node, Table) else None
+    return node
+
+
+def entries(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:
+    """Return the entries of a mapping; none for what is no mapping."""
+    return node.entries if isinstance(node, Table) else ()
+
+
+def items(node: Node | None) -> tuple[Node, ...]:
+    """Return the nodes of a sequence; none for what is no sequence."""
+    return node.nodes if isinstance(node, Items) else ()
+
+
+def words(node: Node | None) -> tuple[str, ...]:
+    """Return the words of a list, or of one word."""
+    listed = (node,) if isinstance(node, Scalar) else items(node)
+    return tuple(item.value for item in listed if isinstance(item, Scalar))
 
 
 def read(text: str) -> Node | None:

@@ -44,6 +44,17 @@ class AtticReply:
         """Whether the status is a 200."""
         return self.status == 200  # noqa: PLR2004  # RFC 9110, 15.3.1.
 
+    @property
+    def members(self) -> Mapping[str, Any] | None:
+        """The members of the body; None where it is no JSON object."""
+        return _members(self.body)
+
+    @property
+    def missing(self) -> list[Any] | None:
+        """What an answer to get-missing-paths lists; None where it is none."""
+        listed = (self.members or {}).get("missing_paths")
+        return listed if isinstance(listed, list) else None
+
     def shown(self) -> Mapping[str, Any]:
         """Return what is kept of it."""
         answer = {"status": self.status, "error": self.error, "bytes": len(self.body)}
@@ -116,12 +127,16 @@ def refusal(body: bytes, server: str) -> tuple[str, str]:
 
 def error_of(body: bytes) -> str:
     """Return the name that Attic's JSON gives to an error, "" where the body is none of its."""
+    error = (_members(body) or {}).get("error", "")
+    return error if isinstance(error, str) and _ERROR.fullmatch(error) else ""
+
+
+def _members(body: bytes) -> Mapping[str, Any] | None:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        return ""
-    error = document.get("error", "") if isinstance(document, dict) else ""
-    return error if isinstance(error, str) and _ERROR.fullmatch(error) else ""
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def not_now(status: int, body: bytes, headers: Mapping[str, str]) -> NotNow | None:

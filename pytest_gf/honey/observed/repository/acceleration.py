@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
+from pytest_gf.honey.contract.repository import Repository
 from pytest_gf.honey.formats import markdown, nixconf
 from pytest_gf.honey.formats.linear import Pattern, any_of, linear
 from pytest_gf.honey.formats.workflow import Workflow
-from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all
+from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all, within
 from pytest_gf.honey.observed.repository import CLAIMED, FLAKEHUB, RELEASED, ROTATION, FileFinding, Findings, Sources
 from pytest_gf.honey.observed.repository.searching import Lines, chosen, hits, shown
 
@@ -55,11 +56,11 @@ WHERE = "docs/rotation.md"
 CONFIGURATION = ("*.nix", "*.y*ml", "*nix.conf", "*.sh", "*Justfile", "*justfile", ".envrc")
 
 
-def substituters(sources: Sources, hosts: Sequence[str], archived: Sequence[str]) -> Findings:
+def substituters(sources: Sources, rules: Repository) -> Findings:
     """Find FlakeHub as a substituter (S004)."""
     findings: list[FileFinding] = []
-    files = chosen(sources, CONFIGURATION, archived)
-    hosts = sorted(hosts, key=len, reverse=True)
+    files = chosen(sources, CONFIGURATION, rules.archived)
+    hosts = sorted(rules.publication.hosts, key=len, reverse=True)
     for path, text in files.items():
         if path.endswith("nix.conf"):
             findings += _configured(path, text, sources, hosts)
@@ -141,8 +142,7 @@ def _switches(node: Node | None) -> Iterator[tuple[int, str]]:
             pending += current.nodes
         elif isinstance(current, Table):
             pending += [below for _, below in current.entries]
-            uses, given = current.get("uses"), current.get("with")
-            switch = given.get(SWITCH) if isinstance(given, Table) else None
+            uses, switch = current.get("uses"), within(current, "with", SWITCH)
             if isinstance(uses, Scalar):
                 yield uses.line, switch.value if isinstance(switch, Scalar) else ""
 
@@ -164,11 +164,11 @@ def release_targets(workflows: Mapping[str, Workflow], caches: Sequence[str]) ->
     return Findings(RELEASED, "no release goes to Attic or the Bazel cache", f"{len(workflows)} workflow(s)", findings)
 
 
-def claims(sources: Sources, patterns: Sequence[str], archived: Sequence[str]) -> Findings:
+def claims(sources: Sources, rules: Repository) -> Findings:
     """Find documents that claim full remote execution (S007)."""
-    pattern = any_of(tuple(patterns))
+    pattern = any_of(rules.publication.claims)
     findings: list[FileFinding] = []
-    files = chosen(sources, ("*.md",), archived)
+    files = chosen(sources, ("*.md",), rules.archived)
     for path, text in files.items():
         if "remot" not in text.lower():
             continue
@@ -183,19 +183,19 @@ def claims(sources: Sources, patterns: Sequence[str], archived: Sequence[str]) -
     return Findings(CLAIMED, "no document claims full remote execution", f"{len(files)} document(s)", findings)
 
 
-def rotation(sources: Sources, kinds: Mapping[str, Sequence[str]], archived: Sequence[str]) -> Findings:
+def rotation(sources: Sources, rules: Repository) -> Findings:
     """Find a kind of credential without a rotation rule of its own: a period or a trigger (S026)."""
-    files = chosen(sources, ("*.md",), archived)
+    files = chosen(sources, ("*.md",), rules.archived)
     rotating = {path: text for path, text in files.items() if "rotat" in text.lower()}
     blocks = [(path, block) for path, text in rotating.items() for block in markdown.blocks(text)]
     findings: list[FileFinding] = []
     owners: dict[tuple[str, int], str] = {}
-    for kind, words in kinds.items():
-        said = list(_said(blocks, any_of(tuple(words))))
-        rules = [(path, line) for path, line, text in said if _WHEN.search(text) and not _NEVER.search(text)]
-        own = [place for place in rules if place not in owners]
+    for kind, words in rules.rotation.items():
+        said = list(_said(blocks, any_of(words)))
+        ruled = [(path, line) for path, line, text in said if _WHEN.search(text) and not _NEVER.search(text)]
+        own = [place for place in ruled if place not in owners]
         if not own:
-            findings.append(_ruleless(kind, said, rules, owners))
+            findings.append(_ruleless(kind, said, ruled, owners))
         owners |= dict.fromkeys(own[:1], kind)
     promise = "each kind of credential has a rotation rule of its own"
     return Findings(ROTATION, promise, f"{len(rotating)} document(s)", findings)
@@ -204,12 +204,12 @@ def rotation(sources: Sources, kinds: Mapping[str, Sequence[str]], archived: Seq
 def _ruleless(
     kind: str,
     said: Sequence[tuple[str, int, str]],
-    rules: Sequence[tuple[str, int]],
+    ruled: Sequence[tuple[str, int]],
     owners: Mapping[tuple[str, int], str],
 ) -> FileFinding:
     path, line, what = WHERE, 1, f"no rotation rule for the {kind}"
-    if rules:
-        (path, line), what = rules[0], f"the {kind} shares the rule of the {owners[rules[0]]}"
+    if ruled:
+        (path, line), what = ruled[0], f"the {kind} shares the rule of the {owners[ruled[0]]}"
     elif said:
         path, line, text = said[0]
         what += f": {shown(text)!r} says neither when nor after what"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
+from pytest_gf.honey.contract.repository import Repository, Topology
 from pytest_gf.honey.formats.linear import Pattern, any_of, linear
 from pytest_gf.honey.observed.repository import DEAD, TOPOLOGY, FileFinding, Findings, Sources
 from pytest_gf.honey.observed.repository.searching import Lines, chosen, hit, hits, is_among, shown
@@ -17,44 +18,39 @@ PER_FILE = 5
 """Findings of one rule in one file; the rest is counted in the last of them."""
 
 
-@dataclass(frozen=True)
-class PrivateNames:
-    """What names private topology: patterns by what they name, and hosts below the contract's domains that are not public."""
-
-    patterns: Mapping[str, str]
-    allowed: Sequence[str] = ()
-    domains: Sequence[str] = ()
-    public_hosts: Sequence[str] = ()
-
-
-def private(sources: Sources, public: Sequence[str], internal: Sequence[str], named: PrivateNames) -> Findings:
+def private(sources: Sources, rules: Repository) -> Findings:
     """Find private topology in what third parties read (S064, S049)."""
     findings: list[FileFinding] = []
-    files = chosen(sources, public, internal)
-    patterns = {what: linear(pattern) for what, pattern in named.patterns.items()}
+    files = chosen(sources, rules.topology.public, (*rules.topology.internal, *rules.archived))
+    patterns = {what: linear(pattern) for what, pattern in rules.topology.private.items()}
     for path, text in files.items():
         lines = Lines(text)
         for what, pattern in patterns.items():
             leaks = [
                 FileFinding(path, line, _RULE, f"{what} {shown(hit(match, pattern))}", _MEND)
                 for line, match in hits(lines, pattern)
-                if not any(word in match[0] for word in named.allowed)
+                if not _is_allowed(match[0], rules.topology)
             ]
             findings += _few(leaks)
-        findings += _few(list(_hosts(path, lines, named)))
+        findings += _few(list(_hosts(path, lines, rules)))
     promise = "public documents and examples name no private topology"
     return Findings(TOPOLOGY, promise, f"{len(files)} file(s)", findings)
 
 
-def _hosts(path: str, lines: Lines, named: PrivateNames) -> Iterator[FileFinding]:
+def _is_allowed(text: str, topology: Topology) -> bool:
+    return any(allowed.text in text for allowed in topology.allow)
+
+
+def _hosts(path: str, lines: Lines, rules: Repository) -> Iterator[FileFinding]:
     """Yield the hosts below the contract's domains that it does not call public."""
-    for domain in named.domains:
+    public = (*rules.topology.public_hosts, *rules.retired.names)
+    for domain in rules.topology.domains:
         if domain not in lines.text.lower():
             continue
         pattern = linear(rf"(?i)(?:(\w+)://)?((?:[a-z0-9_-]+\.)+{re.escape(domain)})\b")
         for line, match in hits(lines, pattern):
             host, scheme = match[2].lower(), (match[1] or "").lower()
-            if host in named.public_hosts or any(word in match[0] for word in named.allowed):
+            if host in public or _is_allowed(match[0], rules.topology):
                 continue
             words = set(host.removesuffix(domain).replace("-", ".").replace("_", ".").split("."))
             is_private = scheme in {"grpc", "grpcs"} or words & PRIVATE_WORDS
@@ -77,15 +73,16 @@ def _few(findings: list[FileFinding]) -> list[FileFinding]:
     return [*single[: PER_FILE - 1], replace(last, what=more)]
 
 
-def retired(sources: Sources, names: Mapping[str, str], said: Sequence[str], archived: Sequence[str]) -> Findings:
+def retired(sources: Sources, rules: Repository) -> Findings:
     """Find names that are out of contract and stand without a word that says so (S131 to S135)."""
+    names = rules.retired.names
     pattern = either_of(names)
     shortest = [name for name in names if not any(other in name for other in names if other != name)]
-    saying = any_of(tuple(said))
+    saying = any_of(rules.retired.said)
     findings: list[FileFinding] = []
     for path, text in sources.items():
         # Plain searches rule out nearly every file, faster than a pattern does.
-        if not any(name in text for name in shortest) or is_among(path, archived):
+        if not any(name in text for name in shortest) or is_among(path, rules.archived):
             continue
         findings += _few(list(_standing(path, Lines(text), pattern, saying, names)))
     return Findings(DEAD, "no address that is out of contract stands as current", f"{len(sources)} file(s)", findings)

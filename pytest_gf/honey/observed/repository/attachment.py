@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from pytest_gf.engine.trouble import Cause
+from pytest_gf.honey.contract.repository import Attachment
 from pytest_gf.honey.formats import envrc, recipes
 from pytest_gf.honey.formats.envrc import Assigned, Envrc, Hole
 from pytest_gf.honey.formats.linear import linear
@@ -20,38 +20,28 @@ _SEARCHES = linear(
 _SIMPLE = linear(r"\$\{?[A-Za-z_]\w*\}?")
 
 
-@dataclass(frozen=True)
-class Promise:
-    """What .envrc derives: ``https://HOST.<domain>`` and the cache's name; which variables an operator gives an endpoint by."""
-
-    envrc: str
-    host: str
-    cache: str
-    endpoints: tuple[str, ...]
-
-
-def attic(sources: Sources, promise: Promise) -> Findings:
+def attic(sources: Sources, promised: Attachment) -> Findings:
     """Find where .envrc derives another Attic address or cache (S062)."""
-    says = f"{promise.envrc} derives https://{promise.host}.<domain> and {promise.cache}"
-    return _judged(ATTACHED, says, sources, promise, _derived)
+    says = f"{promised.envrc} derives https://{promised.https_host}.<domain> and {promised.attic_cache}"
+    return _judged(ATTACHED, says, sources, promised, _derived)
 
 
-def _derived(promise: Promise, read: Envrc) -> Iterator[FileFinding]:
-    start = f"https://{promise.host}."
-    address = linear(rf"https://{re.escape(promise.host)}\.(?:<.+>|[a-z0-9-]+(?:\.[a-z0-9-]+)+)/?")
+def _derived(promised: Attachment, read: Envrc) -> Iterator[FileFinding]:
+    start = f"https://{promised.https_host}."
+    address = linear(rf"https://{re.escape(promised.https_host)}\.(?:<.+>|[a-z0-9-]+(?:\.[a-z0-9-]+)+)/?")
     for name, expected, fits in (
         (SERVER, f"{start}<domain>", lambda text: address.fullmatch(text) is not None),
-        (CACHE, promise.cache, lambda text: text == promise.cache),
+        (CACHE, promised.attic_cache, lambda text: text == promised.attic_cache),
     ):
         rule, mend = f"envrc-{name.lower().replace('_', '-')}", f"derive {expected}"
         given = read.values.get(name, ())
         if not given:
-            yield FileFinding(promise.envrc, 1, rule, f"{name} is not assigned", mend)
+            yield FileFinding(promised.envrc, 1, rule, f"{name} is not assigned", mend)
         for assigned in {one.line: one for one in reversed(given) if not fits(one.text)}.values():
             if not _only_without_domain(assigned, given, start):
                 undecided = "" if _tells(assigned, expected) else f"not literal, cannot prove: {assigned.text}"
                 what = f"{name}={assigned.text or 'empty'}, and {expected} is promised"
-                yield FileFinding(promise.envrc, assigned.line or 1, rule, what, mend, undecided)
+                yield FileFinding(promised.envrc, assigned.line or 1, rule, what, mend, undecided)
 
 
 def _only_without_domain(assigned: Assigned, given: Sequence[Assigned], start: str) -> bool:
@@ -68,14 +58,14 @@ def _tells(assigned: Assigned, expected: str) -> bool:
     )
 
 
-def bazel(sources: Sources, promise: Promise) -> Findings:
+def bazel(sources: Sources, promised: Attachment) -> Findings:
     """Find where .envrc sets BAZEL_REMOTE_CACHE by itself (S063). Empty holds."""
-    says = f"{promise.envrc} leaves {BAZEL} empty unless an operator provides it"
-    return _judged(ATTACHED, says, sources, promise, _set)
+    says = f"{promised.envrc} leaves {BAZEL} empty unless an operator provides it"
+    return _judged(ATTACHED, says, sources, promised, _set)
 
 
-def _set(promise: Promise, read: Envrc) -> Iterator[FileFinding]:
-    given_by_operator = {form for name in promise.endpoints for form in (f"${name}", f"${{{name}}}")}
+def _set(promised: Attachment, read: Envrc) -> Iterator[FileFinding]:
+    given_by_operator = {form for name in promised.endpoint_variables for form in (f"${name}", f"${{{name}}}")}
     for assigned in read.values.get(BAZEL, ()):
         texts = [part for part in assigned.word if isinstance(part, str)]
         if not assigned.text or (assigned.holes and set(assigned.holes) <= given_by_operator and not texts):
@@ -83,65 +73,65 @@ def _set(promise: Promise, read: Envrc) -> Iterator[FileFinding]:
         literal = any("://" in text for text in texts)
         undecided = "" if literal or not assigned.holes else f"not literal, cannot prove: {assigned.text}"
         mend = 'leave it empty unless an operator gives it: "${BAZEL_REMOTE_CACHE:-}"'
-        yield FileFinding(promise.envrc, assigned.line, "envrc-bazel", f"{BAZEL}={assigned.text}", mend, undecided)
+        yield FileFinding(promised.envrc, assigned.line, "envrc-bazel", f"{BAZEL}={assigned.text}", mend, undecided)
 
 
-def explicit(sources: Sources, promise: Promise) -> Findings:
+def explicit(sources: Sources, promised: Attachment) -> Findings:
     """Find where .envrc searches the network for an endpoint (S067)."""
-    return _judged(ATTACHED, "attachment is explicit: nothing is discovered", sources, promise, _searched)
+    return _judged(ATTACHED, "attachment is explicit: nothing is discovered", sources, promised, _searched)
 
 
-def _searched(promise: Promise, read: Envrc) -> Iterator[FileFinding]:
+def _searched(promised: Attachment, read: Envrc) -> Iterator[FileFinding]:
     for name in (SERVER, CACHE, BAZEL, EXECUTOR):
         for assigned in read.values.get(name, ()):
             for hole in assigned.holes:
                 if _SEARCHES.search(hole) and not _SIMPLE.fullmatch(hole):
                     what, mend = f"{name} comes from {hole}, which searches for it", "let the developer set it"
-                    yield FileFinding(promise.envrc, assigned.line, "envrc-discovers", what, mend)
-            yield from _unread(promise, name, assigned)
+                    yield FileFinding(promised.envrc, assigned.line, "envrc-discovers", what, mend)
+            yield from _unread(promised, name, assigned)
 
 
-def separate(sources: Sources, promise: Promise) -> Findings:
+def separate(sources: Sources, promised: Attachment) -> Findings:
     """Find where .envrc derives the executor from the cache (S050)."""
-    return _judged(SHARED, f"{EXECUTOR} is set apart from {BAZEL}", sources, promise, _shared)
+    return _judged(SHARED, f"{EXECUTOR} is set apart from {BAZEL}", sources, promised, _shared)
 
 
-def _shared(promise: Promise, read: Envrc) -> Iterator[FileFinding]:
+def _shared(promised: Attachment, read: Envrc) -> Iterator[FileFinding]:
     rule, mend = "executor-from-cache", f"set {EXECUTOR} by itself"
     given = {assigned.word for assigned in read.values.get(BAZEL, ()) if assigned.text}
     derives = linear(rf"^(?:export\s+)?{EXECUTOR}=.*\b{BAZEL}\b")
     for line, command in read.commands:
         if derives.search(command):
-            yield FileFinding(promise.envrc, line, rule, command, mend)
+            yield FileFinding(promised.envrc, line, rule, command, mend)
     for assigned in read.values.get(EXECUTOR, ()):
         if assigned.word in given:
             what = f"{EXECUTOR} and {BAZEL} are both {assigned.text}"
-            yield FileFinding(promise.envrc, assigned.line, rule, what, mend)
-        yield from _unread(promise, EXECUTOR, assigned)
+            yield FileFinding(promised.envrc, assigned.line, rule, what, mend)
+        yield from _unread(promised, EXECUTOR, assigned)
 
 
-def _unread(promise: Promise, name: str, assigned: Assigned) -> Iterator[FileFinding]:
+def _unread(promised: Attachment, name: str, assigned: Assigned) -> Iterator[FileFinding]:
     """Yield a finding where a part of a variable's value was not read: it may be what is forbidden."""
     if assigned.unread:
         what, mend = f"{name} is not read whole", f"assign {name} once, in plain shell"
-        yield FileFinding(promise.envrc, assigned.line or 1, "unread-value", what, mend, assigned.unread)
+        yield FileFinding(promised.envrc, assigned.line or 1, "unread-value", what, mend, assigned.unread)
 
 
 def _judged(
     cause: Cause,
     says: str,
     sources: Sources,
-    promise: Promise,
-    rule: Callable[[Promise, Envrc], Iterator[FileFinding]],
+    promised: Attachment,
+    rule: Callable[[Attachment, Envrc], Iterator[FileFinding]],
 ) -> Findings:
     """Return what a rule finds in .envrc; nobody can tell what it assigns where it is absent, or no shell that is understood."""
-    path = promise.envrc
+    path = promised.envrc
     if path not in sources:
         mend = "add it, with the attachment's variables"
         absent = FileFinding(path, 1, "no-envrc", "it is not in this checkout", mend)
         return Findings(cause, says, path, (absent,))
     read = envrc.read(sources[path])
-    findings = [*rule(promise, read)]
+    findings = [*rule(promised, read)]
     if read.broken is not None:
         line, unknown = read.broken
         what, mend = "it is not understood", "write it in plain shell"

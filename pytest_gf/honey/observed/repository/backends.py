@@ -24,7 +24,6 @@ DEFAULT = "default"
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_S3_ENDPOINT", "AWS_ENDPOINT_URL")
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 """What OpenTofu reads where a setting is not given, the first one first."""
-VARIABLES = (*ENDPOINT_VARIABLES, *REGION_VARIABLES, "TF_WORKSPACE", "TF_DATA_DIR")
 SHOWN = (
     *("encrypt", "use_path_style", "skip_credentials_validation", "skip_metadata_api_check", "skip_region_validation"),
     *("skip_requesting_account_id", "skip_s3_checksum"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pytest_gf.honey.formats.expression_values import UNKNOWN, Set
 from pytest_gf.honey.formats.linear import linear
-from pytest_gf.honey.formats.yaml_nodes import Items, Node, Scalar, Table
+from pytest_gf.honey.formats.yaml_nodes import Node, within, words
 
 TOGETHER = 50
 """Branches that are looked at in one scene."""
@@ -26,8 +26,7 @@ def possible(texts: Iterable[str], filters: Node | None, default: str) -> list[S
     """
     quoted = [match[1] for text in texts for match in _QUOTED.finditer(text)]
     named = dict.fromkeys(match[0].removeprefix("refs/heads/") for quote in quoted for match in _WORD.finditer(quote))
-    table = filters if isinstance(filters, Table) else Table((), 0)
-    wanted, ignored = words(table.get("branches")), words(table.get("branches-ignore"))
+    wanted, ignored = words(within(filters, "branches")), words(within(filters, "branches-ignore"))
     patterns = [pattern for pattern in wanted if not pattern.startswith("!")]
     samples = [_sample(pattern) for pattern in patterns]
     candidates = list(dict.fromkeys([default, *samples, ANOTHER, *named]))
@@ -36,13 +35,6 @@ def possible(texts: Iterable[str], filters: Node | None, default: str) -> list[S
     passing = passing or samples or [default]
     sets: list[Set] = [frozenset(passing[at : at + TOGETHER]) for at in range(0, len(passing), TOGETHER)]
     return [*sets, frozenset({UNKNOWN})] if unsure or len(candidates) > MOST else sets
-
-
-def words(node: Node | None) -> tuple[str, ...]:
-    """Return the words of a list, or of one word."""
-    if isinstance(node, Scalar):
-        return (node.value,)
-    return tuple(item.value for item in node.nodes if isinstance(item, Scalar)) if isinstance(node, Items) else ()
 
 
 def _passes(branch: str, wanted: Sequence[str], ignored: Sequence[str]) -> bool:

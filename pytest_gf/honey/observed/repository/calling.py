@@ -5,10 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Protocol
+from urllib.parse import urlsplit
 
+from pytest_gf.honey.contract.repository import KnownAction, Repository
 from pytest_gf.honey.formats import workflow as workflows
 from pytest_gf.honey.formats.expression import Truth, truth
 from pytest_gf.honey.formats.expression_values import UNKNOWN, Set
@@ -22,49 +22,30 @@ OWN = re.compile(r"(?P<name>tinyland-inc/(?:GloriousFlywheel|ci-templates))/(?P<
 """A call by name of what the checkout itself may hold."""
 
 
-class KnownAction(Protocol):
-    """A row of the contract's table of actions that push; `pytest_gf.honey.contract.repository` says what each field means."""
-
-    @property
-    def uses(self) -> str: ...
-    @property
-    def versions(self) -> tuple[str, ...]: ...
-    @property
-    def token_input(self) -> str: ...
-    @property
-    def switch(self) -> str: ...
-    @property
-    def off(self) -> str: ...
-    @property
-    def default(self) -> str: ...
-    @property
-    def script(self) -> str: ...
+def caches(rules: Repository) -> tuple[str, ...]:
+    """Return the hosts of the contract's caches."""
+    servers = (rules.attachment.https_server, rules.attachment.attic_server)
+    return (*filter(None, (urlsplit(url).hostname or url for url in servers)), *rules.publication.caches)
 
 
-@dataclass(frozen=True)
-class Known:
-    """What the contract says of actions and caches: those that push, those that don't, the hosts of its caches."""
+def entry(uses: str, rules: Repository) -> KnownAction | None:
+    """Return the contract's row of an action that pushes; a version that the table does not name is another action."""
+    name, _, version = uses.partition("@")
+    for row in rules.quarantine.actions:
+        if fnmatchcase(name, row.uses) and any(fnmatchcase(version, one) for one in row.versions):
+            return row
+    return None
 
-    actions: tuple[KnownAction, ...] = ()
-    quiet: tuple[str, ...] = ()
-    caches: tuple[str, ...] = ()
 
-    def entry(self, uses: str) -> KnownAction | None:
-        """Return the row of an action that pushes; a version that the table does not name is another action."""
-        name, _, version = uses.partition("@")
-        for row in self.actions:
-            if fnmatchcase(name, row.uses) and any(fnmatchcase(version, one) for one in row.versions):
-                return row
-        return None
+def by_folder(path: str, rules: Repository) -> KnownAction | None:
+    """Return the row of an action that lies in this checkout in a folder of the same name."""
+    folder = posixpath.basename(posixpath.dirname(path))
+    return next((row for row in rules.quarantine.actions if posixpath.basename(row.uses) == folder), None)
 
-    def by_folder(self, path: str) -> KnownAction | None:
-        """Return the row of an action that lies in this checkout in a folder of the same name."""
-        folder = posixpath.basename(posixpath.dirname(path))
-        return next((row for row in self.actions if posixpath.basename(row.uses) == folder), None)
 
-    def is_quiet(self, uses: str) -> bool:
-        """Return whether an action is known to push nothing."""
-        return is_among(uses.partition("@")[0], self.quiet)
+def is_quiet(uses: str, rules: Repository) -> bool:
+    """Return whether an action is known to push nothing."""
+    return is_among(uses.partition("@")[0], rules.quarantine.quiet)
 
 
 def local(uses: str, sources: Sources) -> str:
@@ -97,11 +78,11 @@ def local_action(uses: str, sources: Sources) -> tuple[str, Action | Malformed] 
     return None
 
 
-def decided(entry: KnownAction, inputs: Mapping[str, Set], view: View) -> Truth:
+def decided(row: KnownAction, inputs: Mapping[str, Set], view: View) -> Truth:
     """Return whether an action of the table pushes: there is a token, and its switch does not turn it off."""
-    token = inputs.get(entry.token_input, EMPTY) if entry.token_input else view.variable(TOKEN)
-    given = inputs.get(entry.switch, frozenset({entry.default})) if entry.switch else frozenset({"on"})
-    pushing: Set = frozenset(UNKNOWN if value is UNKNOWN else value != entry.off for value in given)
+    token = inputs.get(row.token_input, EMPTY) if row.token_input else view.variable(TOKEN)
+    given = inputs.get(row.switch, frozenset({row.default})) if row.switch else frozenset({"on"})
+    pushing: Set = frozenset(UNKNOWN if value is UNKNOWN else value != row.off for value in given)
     return together(truth(token), truth(pushing))
 
 

@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from pytest_gf.honey.contract.repository import CanaryStep
 from pytest_gf.honey.formats.expression import Truth, condition
 from pytest_gf.honey.formats.workflow import Job, Step, Workflow
-from pytest_gf.honey.formats.yaml_nodes import Items, Scalar, Table
+from pytest_gf.honey.formats.yaml_nodes import Scalar, Table, items, within
 from pytest_gf.honey.observed.repository import CANARY, FileFinding, Findings, Sources
-from pytest_gf.honey.observed.repository.canary_steps import Wanted, commands, elsewhere, observed, runs
+from pytest_gf.honey.observed.repository.canary_steps import commands, elsewhere, observed, runs
 from pytest_gf.honey.observed.repository.scene import Scene, View
 
 _PINNED = re.compile(r"@[0-9a-f]{40}$|@sha256:[0-9a-f]{64}$")
@@ -38,9 +39,8 @@ def _missing(path: str, read: Workflow, branch: str) -> Iterator[FileFinding]:
         line = read.trigger_lines.get(event, min(read.trigger_lines.values(), default=1))
         return FileFinding(path, line, "canary-trigger", what, mend)
 
-    push = read.triggers.get("push")
-    branches = push.get("branches") if isinstance(push, Table) else None
-    named = [item.value for item in branches.nodes if isinstance(item, Scalar)] if isinstance(branches, Items) else []
+    branches = within(read.triggers.get("push"), "branches")
+    named = [item.value for item in items(branches) if isinstance(item, Scalar)]
     if "push" not in read.triggers or (branches is not None and branch not in named):
         yield at("push", f"it does not run on {branch}", f"add push: branches: [{branch}]")
     if "workflow_dispatch" not in read.triggers:
@@ -50,9 +50,8 @@ def _missing(path: str, read: Workflow, branch: str) -> Iterator[FileFinding]:
 
 
 def _crons(read: Workflow) -> Iterator[Scalar]:
-    schedule = read.triggers.get("schedule")
-    for entry in schedule.nodes if isinstance(schedule, Items) else ():
-        cron = entry.get("cron") if isinstance(entry, Table) else None
+    for entry in items(read.triggers.get("schedule")):
+        cron = within(entry, "cron")
         if isinstance(cron, Scalar):
             yield cron
 
@@ -90,7 +89,7 @@ def _label_values(label: Scalar, job: Job) -> set[str] | None:
 def order(
     path: str,
     read: Workflow,
-    steps: Sequence[Wanted],
+    steps: Sequence[CanaryStep],
     ini: Mapping[str, str] | None = None,
     sources: Sources = _NOTHING,
 ) -> Findings:

@@ -8,8 +8,9 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
+from pytest_gf.honey.contract.repository import CanaryStep
 from pytest_gf.honey.formats import shell
 from pytest_gf.honey.formats.bash import Unread
 from pytest_gf.honey.formats.commands import Command, Word
@@ -30,23 +31,6 @@ _PYTEST = re.compile(r"(?:.*/)?(?:pytest|py\.test)")
 _SAYS = ("echo", "printf", "#")
 _ASSIGNS = re.compile(r"[A-Za-z_]\w*=")
 _LOOKS_ONLY = {"--collect-only", "--co", "--gf-plan", "--gf-faults", "--setup-plan", "--help", "-h", "--version"}
-
-
-class Wanted(Protocol):
-    """A step that the canary must have, as the contract says it (`pytest_gf.honey.contract.repository.CanaryStep`)."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def was(self) -> str: ...
-    @property
-    def marker(self) -> str: ...
-    @property
-    def keyword(self) -> str: ...
-    @property
-    def options(self) -> Sequence[str]: ...
-    @property
-    def always(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -138,7 +122,7 @@ def _said(word: Word) -> str:
     return word.text if word.known else word.raw.strip("\"'")
 
 
-def runs(command: CanaryCommand, wanted: Wanted) -> bool:
+def runs(command: CanaryCommand, wanted: CanaryStep) -> bool:
     """Return whether a command is this step, in its old form or by pytest."""
     arguments = command.arguments
     if arguments is None:
@@ -168,7 +152,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace | None:
     return None if _LOOKS_ONLY & set(rest) else options
 
 
-def _chooses(given: argparse.Namespace, wanted: Wanted) -> bool:
+def _chooses(given: argparse.Namespace, wanted: CanaryStep) -> bool:
     """Return whether the clauses of this step are chosen, and not narrowed further than it says."""
     keyword = str(given.k).strip()
     narrowed = keyword and not (wanted.keyword and re.search(rf"(?<!not )\b{re.escape(wanted.keyword)}\b", keyword))

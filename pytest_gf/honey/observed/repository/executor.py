@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pytest_gf.honey.contract.repository import Executor, Repository
 from pytest_gf.honey.formats.linear import linear
 from pytest_gf.honey.observed.repository import ELIGIBLE, SHARED, FileFinding, Findings, Sources
 from pytest_gf.honey.observed.repository.searching import Lines, chosen, hits, shown
@@ -24,8 +25,9 @@ _FLAG = linear(r"(?:--remote_executor[= ]|BAZEL_REMOTE_EXECUTOR=)\S+")
 CONFIGURATION = ("*.bazelrc", "*.json", "*.json5", "*.y*ml", "*.toml", "*.cfg", "*.conf", "*.tf", "*.tofu")
 
 
-def eligible(sources: Sources, path: str, states: Sequence[str], allowed: Sequence[str]) -> Findings:
+def eligible(sources: Sources, rules: Executor) -> Findings:
     """Find what is wrong with the file of eligible target classes, and which class is used without being in it (S051)."""
+    path = rules.eligibility
     text = sources.get(path)
     if text is None:
         mend = "add it, with the classes that are proved"
@@ -37,8 +39,8 @@ def eligible(sources: Sources, path: str, states: Sequence[str], allowed: Sequen
         line = getattr(wrong, "lineno", 1)
         malformed = FileFinding(path, line, "malformed-eligibility", str(wrong), "mend the JSON")
         return Findings(ELIGIBLE, _PROMISE, path, (malformed,))
-    findings = list(_shape(path, text, classes, states))
-    good = {name for name, entry in classes.items() if isinstance(entry, dict) and entry.get("state") in allowed}
+    findings = list(_shape(path, text, classes, rules.states))
+    good = {name for name, entry in classes.items() if isinstance(entry, dict) and entry.get("state") in rules.eligible}
     for where, line, name in _uses(sources):
         if not name:
             what, unknown = "a remote executor, and no target class is named beside it", "which target class runs there"
@@ -108,28 +110,29 @@ def _is_comment(lines: Lines, line: int) -> bool:
     return lines.line(line).lstrip().startswith("#")
 
 
-def authority(sources: Sources, caches: Sequence[str], archived: Sequence[str]) -> Findings:
+def authority(sources: Sources, rules: Repository) -> Findings:
     """Find an executor's configuration that names this cache as CAS or action-cache authority (S047)."""
     findings: list[FileFinding] = []
-    files = chosen(sources, CONFIGURATION, archived)
+    cache = rules.attachment.bazel_cache.partition("://")[2].partition(":")[0]
+    files = chosen(sources, CONFIGURATION, rules.archived)
     for path, text in files.items():
-        if not any(cache in text for cache in caches):
+        if cache not in text:
             continue
         lines = Lines(text)
         for line, match in hits(lines, _AUTHORITY):
             whole = lines.line(line)
-            if any(cache in match[0] for cache in caches) and match[0] in whole.partition("#")[0]:
+            if cache in match[0] and match[0] in whole.partition("#")[0]:
                 mend = "an executor's CAS and action cache are a store of their own"
                 findings.append(FileFinding(path, line, "cache-as-authority", shown(whole), mend))
-        findings += _executors(path, lines, caches)
+        findings += _executors(path, lines, cache)
     promise = "no executor takes the Bazel cache for its CAS or action cache"
     return Findings(SHARED, promise, f"{len(files)} file(s)", findings)
 
 
-def _executors(path: str, lines: Lines, caches: Sequence[str]) -> Iterator[FileFinding]:
+def _executors(path: str, lines: Lines, cache: str) -> Iterator[FileFinding]:
     """Yield where the executor's own address is the cache's."""
     for line, match in hits(lines, _FLAG):
         code = lines.line(line).partition("#")[0]
-        if match[0] in code and any(cache in match[0] for cache in caches):
+        if match[0] in code and cache in match[0]:
             mend = "an executor has an address of its own"
             yield FileFinding(path, line, "cache-as-executor", shown(match[0]), mend)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
+from pytest_gf.honey.contract.repository import Repository
 from pytest_gf.honey.formats.expression import Truth
 from pytest_gf.honey.formats.templates import GITLAB, rendered
-from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table
-from pytest_gf.honey.observed.repository import Sources, gitlab_jobs
-from pytest_gf.honey.observed.repository.branches import words
-from pytest_gf.honey.observed.repository.calling import Known
+from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, entries, items, within, words
+from pytest_gf.honey.observed.repository import gitlab_jobs
+from pytest_gf.honey.observed.repository.calling import caches
 from pytest_gf.honey.observed.repository.effect import NAMES_ATTIC, Opaque, Writes
 from pytest_gf.honey.observed.repository.following import Reader
 from pytest_gf.honey.observed.repository.gitlab_jobs import DEEPEST, GitLabJob, Pipeline, Placed
@@ -81,63 +81,40 @@ class JobPush:
         return (Truth.UNDECIDED, self.doubt) if self.doubt and truth is Truth.POSSIBLE else (truth, said)
 
 
-def pushes(path: str, text: str, sources: Sources, known: Known) -> Iterator[JobPush]:
-    """Yield what the jobs of a pipeline can push that begins with this file. Raises Malformed.
+def pushes(whole: Pipeline, rules: Repository, depth: int = 0) -> Iterator[JobPush]:
+    """Yield what the jobs of a pipeline, and of those that it starts, can push. Raises Malformed.
 
     A hidden job that another one extends or refers to counts in that one, and not by itself.
     """
-    yield from _of(gitlab_jobs.pipeline(path, text, sources), sources, known)
-
-
-def files(path: str, text: str, sources: Sources) -> frozenset[str]:
-    """Return the files of a pipeline that begins with this one; none where it can't be read."""
-    try:
-        return frozenset(gitlab_jobs.pipeline(path, text, sources).files)
-    except Malformed:
-        return frozenset()
-
-
-def unknown_includes(path: str, text: str, sources: Sources) -> Iterator[tuple[str, int, str]]:
-    """Yield the files and lines that include what this checkout does not hold. Raises Malformed."""
-    yield from gitlab_jobs.pipeline(path, text, sources).absent
-
-
-def _of(whole: Pipeline, sources: Sources, known: Known, depth: int = 0) -> Iterator[JobPush]:
     for job in whole.jobs():
         if job.hidden and job.used:
             continue
         shells = ([entry for key in keys for entry in whole.listed(job.get(key))] for keys in _SHELLS)
         hooks = filter(None, (job.get("hooks"), job.get("run")))
         hooked = [Placed(hook.path, node) for hook in hooks for node in _texts(hook.node)]
-        for entries in chain(shells, [hooked] if hooked else []):
-            for push in _pushed(entries, job, whole, sources, known):
+        for scripts in chain(shells, [hooked] if hooked else []):
+            for push in _pushed(scripts, job, whole, rules):
                 yield replace(push, doubt=job.unseen)
         trigger = job.get("trigger")
-        if trigger is not None and isinstance(trigger.node, Table) and depth < _CHILDREN:
-            for _, kind, where in gitlab_jobs.included(trigger.node.get("include")):
-                for path in gitlab_jobs.local(where, sources) if kind == "local" else ():
-                    yield from _below(path, job, whole, sources, known, depth)
+        if trigger is not None and depth < _CHILDREN:
+            for _, kind, where in gitlab_jobs.included(within(trigger.node, "include")):
+                for path in gitlab_jobs.local(where, whole.sources) if kind == "local" else ():
+                    yield from _below(path, job, whole, rules, depth)
 
 
 def _texts(node: Node) -> Iterator[Node]:
     """Yield the scripts of a job's ``hooks``, or of the steps of its ``run``."""
-    if isinstance(node, Items):
-        for step in node.nodes:
-            script = step.get("script") if isinstance(step, Table) else None
-            yield from (script,) if script is not None else ()
-    elif isinstance(node, Table):
-        for _, below in node.entries:
-            yield from below.nodes if isinstance(below, Items) else (below,)
+    yield from filter(None, (within(step, "script") for step in items(node)))
+    for _, below in entries(node):
+        yield from below.nodes if isinstance(below, Items) else (below,)
 
 
-def _below(  # noqa: PLR0917  # A pipeline, and what is around it.
-    path: str, job: GitLabJob, whole: Pipeline, sources: Sources, known: Known, depth: int
-) -> Iterator[JobPush]:
+def _below(path: str, job: GitLabJob, whole: Pipeline, rules: Repository, depth: int) -> Iterator[JobPush]:
     """Yield what the pipeline below a job can push: the job's own rules say whether that runs, but for the rules in it."""
     try:
-        below = gitlab_jobs.pipeline(path, sources[path], sources)
+        below = gitlab_jobs.pipeline(path, whole.sources[path], whole.sources)
         below.budget = whole.budget
-        for push in _of(below, sources, known, depth + 1):
+        for push in pushes(below, rules, depth + 1):
             ruled = any(push.job.get(key) is not None for key in ("rules", "only", "except"))
             doubt = push.doubt or (f"whether {push.job.name} of {path} runs below {job.name}" if ruled else "")
             yield replace(push, job=job, whole=whole, doubt=doubt)
@@ -145,13 +122,11 @@ def _below(  # noqa: PLR0917  # A pipeline, and what is around it.
         yield JobPush(path, wrong.line, "may write to Attic", "", f"it can't be read: {wrong}", job, whole)
 
 
-def _pushed(
-    entries: Sequence[Placed], job: GitLabJob, whole: Pipeline, sources: Sources, known: Known
-) -> Iterator[JobPush]:
+def _pushed(scripts: Sequence[Placed], job: GitLabJob, whole: Pipeline, rules: Repository) -> Iterator[JobPush]:
     """Yield what commands of a job can push: GitLab hands them to one shell, one below the other."""
     texts: list[str] = []
     places: list[tuple[str, int]] = []
-    for path, node in entries:
+    for path, node in scripts:
         if isinstance(node, Scalar):
             whole.budget.spend(len(node.text), node.line)
             lines = node.text.splitlines() or [""]
@@ -163,7 +138,7 @@ def _pushed(
     variables = {**whole.top().table("variables"), **job.table("variables")}
     ruled = {name for rules in _all_rules(job, whole) for name in rules}
     literal = {name: text for name, text in _literal(variables).items() if name not in ruled}
-    reader, token = Reader(sources, known.caches, literal), TOKEN in variables
+    reader, token = Reader(whole.sources, caches(rules), literal), TOKEN in variables
     for reached in reader.reached(rendered("\n".join(texts), (GITLAB,))) if texts else ():
         effect = reached.effect
         path, line = places[min(max(effect.offset, 0), len(places) - 1)]
@@ -193,13 +168,12 @@ def _all_rules(job: GitLabJob, whole: Pipeline) -> Iterator[dict[str, Node]]:
     """Yield the variables that rules set, of the job and of the whole pipeline: which of them counts, a run alone knows."""
     for rules in (job.get("rules"), _workflow_rules(whole)):
         for _, rule in whole.listed(rules):
-            table = rule.get("variables") if isinstance(rule, Table) else None
-            yield {key.text: node for key, node in table.entries} if isinstance(table, Table) else {}
+            yield {key.text: node for key, node in entries(within(rule, "variables"))}
 
 
 def _workflow_rules(whole: Pipeline) -> Placed | None:
     workflow = whole.top().get("workflow")
-    rules = workflow.node.get("rules") if workflow is not None and isinstance(workflow.node, Table) else None
+    rules = within(workflow.node, "rules") if workflow is not None else None
     return Placed(workflow.path, rules) if workflow is not None and rules is not None else None
 
 
@@ -250,15 +224,13 @@ def _rules(whole: Pipeline, rules: Placed, trigger: PipelineTrigger) -> tuple[Tr
 
 def _only(node: Node, trigger: PipelineTrigger) -> tuple[Truth, str]:
     """Return whether ``only`` lets a job run: by its refs, branches and tags where it names none, and by each of its variables."""
-    table = node if isinstance(node, Table) else Table((), node.line)
-    named = words(table.get("refs")) if isinstance(node, Table) else words(node)
-    refs = named or ("branches", "tags")
+    refs = words(within(node, "refs") if isinstance(node, Table) else node) or ("branches", "tags")
     asks = trigger.is_merge_request
     fitting = {"merge_requests"} if asks else {"branches", "pushes"}
     if not fitting & set(refs):
         unclear = [ref for ref in refs if ref.startswith("/") or "$" in ref or "*" in ref]
         return (Truth.UNDECIDED, f"only: {', '.join(refs)}") if unclear and not asks else (Truth.NEVER, "")
-    fit = [fits(condition, trigger.variables) for condition in words(table.get("variables"))]
+    fit = [fits(condition, trigger.variables) for condition in words(within(node, "variables"))]
     if not fit or True in fit:
         return Truth.POSSIBLE, ""
     return (Truth.UNDECIDED, "only: variables") if None in fit else (Truth.NEVER, "")

@@ -7,9 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all
+from pytest_gf.honey.formats.yaml_nodes import (
+    Items,
+    Malformed,
+    Node,
+    Scalar,
+    Table,
+    entries,
+    items,
+    read_all,
+    within,
+    words,
+)
 from pytest_gf.honey.observed.repository import Sources
-from pytest_gf.honey.observed.repository.branches import words
 from pytest_gf.honey.observed.repository.searching import is_among
 
 NO_JOBS = frozenset(
@@ -22,6 +32,7 @@ _MOST_LAYERS = 200
 _MOST = 5_000_000
 """Characters of all jobs of a pipeline, with what they inherit, that are read; a list or a reference costs as much as ten."""
 _EACH = 10
+_INCLUDES = ("local", "project", "remote", "component", "template", "artifact")
 _INHERITED = ("before_script", "after_script", "hooks", "image")
 
 
@@ -54,11 +65,7 @@ class GitLabJob:
 
     def table(self, key: str) -> dict[str, Node]:
         """Return the entries of a mapping, of which each layer may have a part."""
-        entries: dict[str, Node] = {}
-        for _, layer in self.layers:
-            node = layer.get(key)
-            entries |= {name.text: below for name, below in node.entries} if isinstance(node, Table) else {}
-        return entries
+        return {name.text: node for _, layer in self.layers for name, node in entries(layer.get(key))}
 
 
 @dataclass
@@ -78,6 +85,7 @@ class Budget:
 class Pipeline:
     """The mappings at the top of a pipeline's files, what is included first; ``absent``: includes that the checkout does not hold."""
 
+    sources: Sources
     tops: list[tuple[str, Table]] = field(default_factory=list)
     absent: list[tuple[str, int, str]] = field(default_factory=list)
     files: set[str] = field(default_factory=set)
@@ -121,10 +129,8 @@ class Pipeline:
         if len(names) < 2:  # noqa: PLR2004  # A job and a key.
             return None
         placed = self.job(names[0]).get(names[1])
-        for name in names[2:]:
-            below = placed.node.get(name) if placed is not None and isinstance(placed.node, Table) else None
-            placed = Placed(placed.path, below) if placed is not None and below is not None else None
-        return placed
+        node = within(placed.node, *names[2:]) if placed is not None else None
+        return Placed(placed.path, node) if placed is not None and node is not None else None
 
     def _layers(self, name: str, above: tuple[str, ...]) -> tuple[tuple[tuple[str, Table], ...], str]:
         own = [(path, node) for path, top in self.tops if isinstance(node := top.get(name), Table)]
@@ -166,17 +172,17 @@ class Pipeline:
 
 def pipeline(path: str, text: str, sources: Sources) -> Pipeline:
     """Read a pipeline's file, and what it includes of this checkout. Raises Malformed."""
-    made = Pipeline()
-    _take(made, path, text, sources)
+    made = Pipeline(sources)
+    _take(made, path, text)
     return made
 
 
-def _take(made: Pipeline, path: str, text: str, sources: Sources) -> None:
+def _take(made: Pipeline, path: str, text: str) -> None:
     made.files.add(path)
     tables = [top for top in read_all(text) if isinstance(top, Table)]
     for table in tables:
         for line, kind, where in included(table.get("include")):
-            below = local(where, sources) if kind == "local" else []
+            below = local(where, made.sources) if kind == "local" else []
             if not below and kind != "template":
                 made.absent.append((path, line, f"include: {kind}: {where}"))
             for inner in below:
@@ -186,7 +192,7 @@ def _take(made: Pipeline, path: str, text: str, sources: Sources) -> None:
                     made.absent.append((path, line, f"include: {where}, behind {MOST_FILES} other files"))
                     continue
                 try:
-                    _take(made, inner, sources[inner], sources)
+                    _take(made, inner, made.sources[inner])
                 except Malformed as wrong:
                     made.absent.append((path, line, f"include: {inner}, which can't be read: {wrong}"))
     made.tops += [(path, table) for table in tables]
@@ -203,16 +209,12 @@ def local(where: str, sources: Sources) -> list[str]:
 
 def included(node: Node | None) -> Iterator[tuple[int, str, str]]:
     """Yield what ``include`` names: its line, its kind (local, remote, project, component, template …), and where it is."""
-    for entry in node.nodes if isinstance(node, Items) else (node,) if node is not None else ():
+    for entry in items(node) or (node,):
         if isinstance(entry, Scalar):
             yield entry.line, "remote" if "://" in entry.text else "local", entry.text
         elif isinstance(entry, Table):
-            known = {key.text: one for key, one in entry.entries if isinstance(one, Scalar)}
-            kind = next(
-                (key for key in ("local", "project", "remote", "component", "template", "artifact") if key in known), ""
-            )
-            said = " ".join(
-                [known[kind].text if kind else "", *(words(entry.get("file")) if kind == "project" else ())]
-            )
+            known = {key.text: one.text for key, one in entry.entries if isinstance(one, Scalar)}
+            kind = next((kind for kind in _INCLUDES if kind in known), "")
+            files = words(entry.get("file")) if kind == "project" else ()
             if kind:
-                yield entry.line, kind, said
+                yield entry.line, kind, " ".join((known[kind], *files))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
+from pytest_gf.honey.contract.repository import Repository
 from pytest_gf.honey.formats import nixconf
 from pytest_gf.honey.observed.repository import BACKEND, DEAD, FLAKEHUB, HELD, SETTINGS, SHARED, FileFinding, Findings
 from pytest_gf.honey.observed.repository.addresses import either_of
@@ -93,9 +94,7 @@ def retired(variables: Mapping[str, str], files: Mapping[str, str], names: Mappi
     return Findings(DEAD, "no address that is out of contract is in use", looked, findings)
 
 
-def substituters(
-    variables: Mapping[str, str], files: Mapping[str, str], hosts: Sequence[str], promised: str, cache: str
-) -> Findings:
+def substituters(variables: Mapping[str, str], files: Mapping[str, str], rules: Repository) -> Findings:
     """Find FlakeHub as a substituter, or the shared cache under another address (S004, S066)."""
     texts = {**files, **({"NIX_CONFIG": variables["NIX_CONFIG"]} if "NIX_CONFIG" in variables else {})}
     findings = [
@@ -103,28 +102,27 @@ def substituters(
         for path, text in texts.items()
         if not path.endswith("bazelrc")
         for setting in nixconf.read(path, text, texts.get)
-        for finding in _set(setting, hosts, promised, cache)
+        for finding in _set(setting, rules)
     ]
-    promise = f"FlakeHub substitutes nothing here; the shared cache is {cache}"
+    promise = f"FlakeHub substitutes nothing here; the shared cache is {rules.attachment.attic_cache}"
     return Findings(FLAKEHUB, promise, f"{len(texts)} configuration(s)", findings)
 
 
-def _set(
-    setting: nixconf.Setting | nixconf.Absent, hosts: Sequence[str], promised: str, cache: str
-) -> Iterator[FileFinding]:
+def _set(setting: nixconf.Setting | nixconf.Absent, rules: Repository) -> Iterator[FileFinding]:
     if isinstance(setting, nixconf.Absent):
         what, sets = f"it includes {setting.included}, which was not read", f"what {setting.included} sets"
         yield FileFinding(setting.path, setting.line, "unseen-include", what, "let this user read it", sets)
         return
-    own = urlsplit(promised).hostname or ""
+    promised = f"{rules.attachment.https_server}/{rules.attachment.attic_cache}"
+    own = urlsplit(rules.attachment.https_server).hostname or ""
     for url in setting.words if nixconf.is_substituters(setting.name) else ():
         host = _host(url)
-        if host in hosts:
+        if host in rules.publication.hosts:
             what = f"{host} is a substituter"
             yield FileFinding(setting.path, setting.line, "flakehub-substituter", what, "take it out")
-        elif host == own and url.rstrip("/") != f"{promised}/{cache}":
+        elif host == own and url.rstrip("/") != promised:
             what = f"{address(url)} is no cache that is promised"
-            yield FileFinding(setting.path, setting.line, "other-cache", what, f"use {promised}/{cache}")
+            yield FileFinding(setting.path, setting.line, "other-cache", what, f"use {promised}")
 
 
 def _host(url: str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pytest_gf.honey.formats.workflow import Job, Workflow
-from pytest_gf.honey.observed.repository import PUSHES, FileFinding, Findings, Sources
+from pytest_gf.honey.observed.repository import PUSHES, FileFinding, Findings
 from pytest_gf.honey.observed.repository.pushing import Push, pushes
-from pytest_gf.honey.observed.repository.quarantine import Plan, Read
+from pytest_gf.honey.observed.repository.quarantine import Read, default_ref, scene_of
 from pytest_gf.honey.observed.repository.searching import is_among
 
 CONFIRM = "confirm"
@@ -17,13 +17,14 @@ WRONG = "not-the-word"
 _REFUSES = re.compile(r"\bexit\s+[1-9]|\bfalse\b|::error|\bdie\b")
 
 
-def publication(sources: Sources, known: Read, plan: Plan, words: Sequence[str]) -> Findings:
+def publication(known: Read) -> Findings:
     """Find publication workflows that publish without their word, or whose words are not demanded."""
-    chosen = {path: workflow for path, workflow in known.workflows.items() if is_among(path, plan.publication)}
-    findings: list[FileFinding] = [finding for finding in known.refused if is_among(finding.path, plan.publication)]
+    publish, words = known.rules.quarantine.publication, known.rules.quarantine.confirm
+    chosen = {path: workflow for path, workflow in known.workflows.items() if is_among(path, publish)}
+    findings = [finding for finding in known.refused if is_among(finding.path, publish)]
     for path, workflow in chosen.items():
-        findings += _words(path, workflow, sources[path], words)
-        findings += _unconfirmed(path, workflow, sources, plan, words)
+        findings += _words(path, workflow, known.sources[path], words)
+        findings += _unconfirmed(path, workflow, known, words)
     promise = f"publication demands {', '.join(words)}, each for its profile"
     return Findings(PUSHES, promise, f"{len(chosen)} publication workflow(s)", findings)
 
@@ -41,14 +42,12 @@ def _words(path: str, read: Workflow, text: str, words: Sequence[str]) -> Iterat
         yield FileFinding(path, given.default.line, "word-by-default", what, "leave the default empty")
 
 
-def _unconfirmed(
-    path: str, read: Workflow, sources: Sources, plan: Plan, words: Sequence[str]
-) -> Iterator[FileFinding]:
+def _unconfirmed(path: str, read: Workflow, known: Read, words: Sequence[str]) -> Iterator[FileFinding]:
     """Yield what is published after a wrong word, or by an event that has no word at all."""
     for event in read.triggers:
         wrong = frozenset({WRONG if event == "workflow_dispatch" else ""})
-        scene = replace(plan.scene(event, plan.default), inputs={CONFIRM: wrong})
-        for push in pushes(path, read, scene, sources, plan.known):
+        scene = replace(scene_of(known.rules, event, default_ref(known.rules)), inputs={CONFIRM: wrong})
+        for push in pushes(path, read, scene, known.sources, known.rules):
             job = _job_of(read, push)
             if event == "workflow_dispatch" and job is not None and _refused_before(read, job, push.line, words):
                 continue

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from pytest_gf.honey.contract.repository import Repository
 from pytest_gf.honey.formats import workflow as workflows
 from pytest_gf.honey.formats.commands import Word
 from pytest_gf.honey.formats.expression import Truth, condition, texts, truth
@@ -14,7 +15,7 @@ from pytest_gf.honey.formats.expression_values import UNKNOWN, Set
 from pytest_gf.honey.formats.workflow import INHERIT, Action, Defaults, Input, Job, Step, Workflow
 from pytest_gf.honey.formats.yaml_nodes import Malformed, Scalar
 from pytest_gf.honey.observed.repository import Sources
-from pytest_gf.honey.observed.repository.calling import Known, decided, local, local_action
+from pytest_gf.honey.observed.repository.calling import caches, decided, entry, is_quiet, local, local_action
 from pytest_gf.honey.observed.repository.effect import HOOK, NAMES_ATTIC, NAMES_PUSH, Logs, Opaque, Runs, Sets, Writes
 from pytest_gf.honey.observed.repository.following import Reached, Reader
 from pytest_gf.honey.observed.repository.scene import EMPTY, TOKEN, UNSEEN, Scene, View, is_token
@@ -38,19 +39,19 @@ class Push:
 
 
 def pushes(  # noqa: PLR0917  # What is judged, and what is around it.
-    path: str, read: Workflow, scene: Scene, sources: Sources, known: Known, held: set[str] | None = None
+    path: str, read: Workflow, scene: Scene, sources: Sources, rules: Repository, held: set[str] | None = None
 ) -> Iterator[Push]:
     """Yield every place in a workflow that can write to Attic under this event.
 
     ``held`` takes what can't be read and holds all the same, since no credential reaches it.
     """
-    walk = _Walk(sources, known, held)
+    walk = _Walk(sources, rules, held)
     yield from walk.workflow(path, read, View(scene, inputs=_given(read, scene)), _Trail())
 
 
-def steps_push(path: str, steps: tuple[Step, ...], view: View, sources: Sources, known: Known) -> Iterator[Push]:
+def steps_push(path: str, steps: tuple[Step, ...], view: View, sources: Sources, rules: Repository) -> Iterator[Push]:
     """Yield every place in loose steps (an example's, an action's) that can write to Attic."""
-    yield from _Walk(sources, known).steps(_Place(path, view, _Trail(), _Job()), steps)
+    yield from _Walk(sources, rules).steps(_Place(path, view, _Trail(), _Job()), steps)
 
 
 def _given(read: Workflow, scene: Scene) -> dict[str, Set]:
@@ -135,9 +136,9 @@ class _Place:
 class _Walk:
     """Goes through what a workflow runs. ``sources`` holds the local actions, workflows and scripts that it may call."""
 
-    def __init__(self, sources: Sources, known: Known, held: set[str] | None = None) -> None:
+    def __init__(self, sources: Sources, rules: Repository, held: set[str] | None = None) -> None:
         self.sources = sources
-        self.known = known
+        self.rules = rules
         self.held = held if held is not None else set()
 
     def workflow(self, path: str, read: Workflow, view: View, trail: _Trail) -> Iterator[Push]:
@@ -183,7 +184,7 @@ class _Walk:
         only = next(iter(words)) if len(words) == 1 else None
         directory = posixpath.normpath(only) if isinstance(only, str) and only else ""
         folder = "" if directory == "." else directory
-        return Reader(self.sources, self.known.caches, place.view.known, place.job.written, folder, place.path)
+        return Reader(self.sources, caches(self.rules), place.view.known, place.job.written, folder, place.path)
 
     def effect(self, place: _Place, line: int, reached: Reached, *, sure: bool) -> Iterator[Push]:
         effect, job = reached.effect, place.job
@@ -222,13 +223,13 @@ class _Walk:
         if own is not None and place.trail.depth < DEEPEST:
             yield from self.own(place, line, own, inputs)
             return
-        entry = self.known.entry(uses.text)
-        if entry is not None:
-            push = decided(entry, inputs, place.view)
+        row = entry(uses.text, self.rules)
+        if row is not None:
+            push = decided(row, inputs, place.view)
             if push is not Truth.NEVER:
-                unknown = f"{entry.switch or TOKEN} of {uses.text}" if push is Truth.UNDECIDED else ""
+                unknown = f"{row.switch or TOKEN} of {uses.text}" if push is Truth.UNDECIDED else ""
                 yield place.push(line, f"uses {uses.text}", unknown)
-            script = step.inputs.get(entry.script)
+            script = step.inputs.get(row.script)
             if script is not None:
                 yield from self.scripted(place, replace(step, shell=None), script)
             return
@@ -236,7 +237,7 @@ class _Walk:
         for name, value in said:
             why = f"what {uses.text} does with {name}, which says {shown(value.text)}"
             yield place.push(_begins(value), "may write to Attic", why)
-        if not said and not self.known.is_quiet(uses.text):
+        if not said and not is_quiet(uses.text, self.rules):
             given = f"{uses.text}{_given_token(inputs)}"
             yield from self.opaque(place, line, f"uses {given}", given)
 
@@ -291,8 +292,8 @@ class _Walk:
         if truth(token) is Truth.NEVER or inputs.get(SWITCH) == frozenset({"false"}):
             return
         given = "secrets: inherit" if inherits else TOKEN
-        entry = self.known.entry(uses.text)
-        known = entry is not None and truth(token) is Truth.POSSIBLE and _on(inputs.get(SWITCH)) is Truth.POSSIBLE
+        row = entry(uses.text, self.rules)
+        known = row is not None and truth(token) is Truth.POSSIBLE and _on(inputs.get(SWITCH)) is Truth.POSSIBLE
         unknown = "" if known else f"what {uses.text} does with {given}"
         yield place.push(uses.line, f"calls {uses.text} with {given}", unknown)
 

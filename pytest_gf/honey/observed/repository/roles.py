@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from pytest_gf.honey.contract.repository import Repository
 from pytest_gf.honey.formats.linear import linear
-from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all
+from pytest_gf.honey.formats.yaml_nodes import Items, Malformed, Node, Scalar, Table, read_all, within
 from pytest_gf.honey.observed.repository import CREDENTIALS, FileFinding, Findings, Sources
-from pytest_gf.honey.observed.repository.calling import Known
 from pytest_gf.honey.observed.repository.quarantine import WORKFLOWS
 from pytest_gf.honey.observed.repository.searching import Lines, chosen
 
@@ -58,14 +58,14 @@ Uses = dict[str, dict[str, list[_Place]]]
 """By source, as ``secrets.X``, and by kind of credential the places where it is used so."""
 
 
-def apart(sources: Sources, kinds: Mapping[str, Sequence[str]], known: Known) -> Findings:
+def apart(sources: Sources, kinds: Mapping[str, Sequence[str]], rules: Repository) -> Findings:
     """Find variables that are two kinds of credential. ``kinds``: by kind the names by which programs take it (fnmatch)."""
     texts = chosen(sources, FILES)
     findings: list[FileFinding] = []
     used: Uses = {}
     for path, text in texts.items():
         try:
-            uses = [use for node in read_all(text) for use in _uses(node, known)]
+            uses = [use for node in read_all(text) for use in _uses(node, rules)]
         except Malformed as wrong:
             findings.append(FileFinding(path, wrong.line, "no-yaml", wrong.what, "make it YAML", "what it holds"))
             continue
@@ -152,30 +152,28 @@ def _kind(name: str, kinds: Mapping[str, Sequence[str]]) -> str:
     return next((kind for kind in kinds if any(fnmatchcase(plain, pattern) for pattern in kinds[kind])), "")
 
 
-def _uses(node: Node, known: Known) -> Iterator[_Use]:
+def _uses(node: Node, rules: Repository) -> Iterator[_Use]:
     """Yield each variable that a document gives a value: by a mapping, in a list of NAME=VALUE, in a script."""
     if isinstance(node, Scalar):
         yield from _in_script(node)
     elif isinstance(node, Items):
         for item in node.nodes:
-            yield from _uses(item, known)
+            yield from _uses(item, rules)
     else:
-        yield from _of_action(node, known)
+        yield from _of_action(node, rules)
         for key, below in node.entries:
             if isinstance(below, Scalar) and "\n" not in below.text:
                 yield _Use(key.text, key.line, below.text)
-            yield from _uses(below, known)
+            yield from _uses(below, rules)
 
 
-def _of_action(table: Table, known: Known) -> Iterator[_Use]:
+def _of_action(table: Table, rules: Repository) -> Iterator[_Use]:
     """Yield the token that a step gives to an action that pushes."""
-    uses, given = table.get("uses"), table.get("with")
-    if not isinstance(uses, Scalar) or not isinstance(given, Table):
-        return
-    name = uses.text.partition("@")[0]
-    for action in known.actions:
-        token = given.get(action.token_input) if action.uses == name and action.token_input else None
-        if isinstance(token, Scalar):
+    uses = table.get("uses")
+    name = uses.text.partition("@")[0] if isinstance(uses, Scalar) else ""
+    for action in rules.quarantine.actions:
+        token = within(table, "with", action.token_input)
+        if action.token_input and action.uses == name and isinstance(token, Scalar):
             yield _Use(TOKEN, token.line, token.text)
 
 

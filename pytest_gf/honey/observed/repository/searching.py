@@ -69,11 +69,6 @@ class Lines:
         self.starts = [0, *(end + 1 for end in _ends(text))]
 
     @functools.cached_property
-    def lines(self) -> list[str]:
-        """The lines, without their ends."""
-        return self.text.splitlines()
-
-    @functools.cached_property
     def headings(self) -> dict[int, tuple[str, ...]]:
         """The Markdown headings above each line (from 1)."""
         return {line.number: line.headings for line in markdown.prose(self.text)}
@@ -109,25 +104,8 @@ def _ends(text: str) -> Iterator[int]:
         at = text.find("\n", at + 1)
 
 
-@functools.lru_cache(maxsize=16)
-def lines_of(text: str) -> Lines:
-    """Return the lines of a text, cut once for all that ask in a row."""
-    return Lines(text)
-
-
-def around(text: str, line: int, reach: int = 2) -> str:
-    """Return the paragraph around a line, as `Lines.around`."""
-    return lines_of(text).around(line, reach)
-
-
-def headings_above(text: str, line: int) -> tuple[str, ...]:
-    """Return the Markdown headings that a line stands below, the outermost first."""
-    return lines_of(text).above(line)
-
-
-def hits(given: Lines | str, pattern: Pattern) -> Iterator[tuple[int, Match]]:
+def hits(lines: Lines, pattern: Pattern) -> Iterator[tuple[int, Match]]:
     """Yield each match of a pattern with its line (from 1). Raises Unproven where there are more than `MOST_HITS`."""
-    lines = lines_of(given) if isinstance(given, str) else given
     group = pattern.groupindex.get(IT, 0)
     for count, match in enumerate(pattern.finditer(lines.text)):
         if count >= MOST_HITS:

@@ -12,7 +12,7 @@ from pytest_gf.honey.formats import hcl
 from pytest_gf.honey.formats.hcl import Backend, NoHcl
 from pytest_gf.honey.formats.linear import any_of
 from pytest_gf.honey.observed.repository import BACKEND, FileFinding, Findings, Sources
-from pytest_gf.honey.observed.repository.searching import around, chosen, headings_above, hits, is_among
+from pytest_gf.honey.observed.repository.searching import Lines, chosen, hits, is_among
 
 SUFFIXES = (".tofu", ".tf", ".tofu.json", ".tf.json")
 _MENTIONS = re.compile(r"\bbackend\b|\bcloud\"?\s*[:{]")
@@ -139,10 +139,11 @@ def http_variables(sources: Sources, compatibility: Sequence[str]) -> Findings:
     for path, text in sources.items():
         if "TF_HTTP_" not in text or is_among(path, compatibility):
             continue
+        lines = Lines(text)
         standing = [
             (line, match[0])
-            for line, match in hits(text, _HTTP_VARIABLE)
-            if not _SAID.search(around(text, line)) and not _SAID.search(" ".join(headings_above(text, line)))
+            for line, match in hits(lines, _HTTP_VARIABLE)
+            if not _SAID.search(lines.around(line)) and not _SAID.search(" ".join(lines.above(line)))
         ]
         if standing:
             line, name = standing[0]
