@@ -143,7 +143,7 @@ class Connection:
 
     def send(self, request: bytes, *named: str) -> None:
         """Send a request, whose answer is for later. It is ``named`` to people. What fails here `answer` tells."""
-        if not self.free or monotonic() - self._used > IDLE:
+        if not self.free or monotonic() - self._used > IDLE or self._has_more():
             self.close()
         self._request, self._named, self._spare = request, named, self._place.deadline
         self.free, self._tries, self._came = False, 0, 0
@@ -226,6 +226,18 @@ class Connection:
         read = self._response
         return read is not None and not (read.will_close or self._wire.held) and (read.isclosed() or read.length == 0)
 
+    def _has_more(self) -> bool:
+        """Tell whether the idle connection ended, or has bytes that are no answer to what is asked next. TLS sends some of its own accord."""
+        if self._socket is None or self._place.tls is not None:
+            return False
+        try:
+            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
+
     def _send(self) -> None:
         self._tries += 1
         if self._socket is None:
@@ -243,7 +255,7 @@ class Connection:
         try:
             read.begin()
         except (http.client.HTTPException, ValueError) as wrong:
-            raise self.strange(f"no answer of HTTP/1.1: {wrong}") from None
+            raise self.strange(f"no answer of HTTP/1.1: {str(wrong).strip()[:60]!r}") from None
         if read.length is None and not read.chunked:
             raise self.strange(f"no answer of HTTP/1.1 with a length: {read.status} {read.reason}")
         self._wire.most, self.free = _NEVER, self._over()

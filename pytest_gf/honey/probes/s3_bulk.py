@@ -209,7 +209,7 @@ class Reader:
         status = connection.answer()
         if status in {_OK.status, wanted.status}:
             return Answer(status), connection
-        if 200 <= status < 400:  # noqa: PLR2004  # RFC 9110, 15.3 and 15.4: a part, another's version, a redirect.
+        if status < 400:  # noqa: PLR2004  # RFC 9110, 15.2 to 15.4: an interim answer, a part, another's version, a redirect.
             step = "does the endpoint name the S3 server itself?"
             raise NotUnderstood(connection.tried, f"{status}, neither what was asked for nor a refusal", step)
         return Answer(status) if bodiless else self._refusal(status), Pieces(())
