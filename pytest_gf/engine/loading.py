@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from pytest_gf.engine.house import BadInput, House
+from pytest_gf.engine.house import Axis, BadInput, House, Section, Selection
 
 _NEEDED = ("read_contract", "target", "vantages", "lab", "system")
 """What a House can't be run without."""
+_PARTS = {"axes": Axis, "selections": Selection, "sections": Section}
 
 
 def load(given: str, base: Path) -> House:
@@ -25,7 +26,8 @@ def load(given: str, base: Path) -> House:
     except BadInput:
         raise
     except (Exception, SystemExit) as wrong:  # noqa: BLE001  # Whatever the file raises, it is one line for the person who wrote it.
-        raise BadInput(f"gf_house = {given}: can't be loaded: {type(wrong).__name__}: {wrong}") from None
+        said = " ".join(str(wrong).split())
+        raise BadInput(f"gf_house = {given}: can't be loaded: {type(wrong).__name__}: {said}") from None
     house = getattr(module, name, None)
     if not isinstance(house, House):
         raise BadInput(f"gf_house = {given}: {name} is no House there")
@@ -41,11 +43,18 @@ def _lack(house: House) -> str:
     extends: object = house.extends
     if not isinstance(extends, House | None):
         return f"extends={extends!r}: expected a House"
+    for name, kind in _PARTS.items():
+        entries = getattr(house, name)
+        if not isinstance(entries, tuple | list) or not all(isinstance(entry, kind) for entry in entries):
+            return f"{name}: expected a tuple of {kind.__name__}; a comma stands behind a single one"
     for name in ("facts", "suites"):
         folder = getattr(house, name)
         if folder is not None and not Path(folder).is_dir():
             return f"{name}: no such folder: {folder}"
     whole = house.whole()
+    for option in whole.options():
+        if not option.name.startswith("--"):
+            return f"option {option.name}: expected a name that begins with --"
     lacking = [name for name in _NEEDED if not getattr(whole, name)]
     if lacking:
         return f"the House lacks {', '.join(lacking)}: give them, or let it extend one that has them (docs/fork.md)"
