@@ -6,7 +6,7 @@ import contextlib
 import gc
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from pytest_gf.engine.run import Run, new_id
 from pytest_gf.engine.verdict import Exit, Verdict
 
 if TYPE_CHECKING:
+    from pytest_gf.engine.house import Selection
     from pytest_gf.engine.options import Settings
     from pytest_gf.engine.reports.allure import AllureHooks
 
@@ -268,12 +269,21 @@ class ContractSession:
             session.exitstatus = code
         with self.run.reporting():
             verdicts = list(self.record.verdicts.values())
-            ends = (selection.ends(self.run, verdicts) for selection in self.run.house.selections)
-            self._endings = [line for lines in ends for line in lines]
+            self._endings = [
+                line for selection in self.run.house.selections for line in self._ends(selection, verdicts)
+            ]
         if self._allure is not None:
             self._allure.write_environment()
         self._whole = self.record.finish(code)
         places.write_pages(self.record, self._whole)
+
+    def _ends(self, selection: Selection, verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
+        try:
+            return list(selection.ends(self.run, verdicts))
+        except Exception as broken:  # noqa: BLE001  # A House's own function may raise anything, and the record is still to be written.
+            return [
+                f"what -m {selection.marker} shows at the end can't be told: {type(broken).__name__}: {redact(str(broken))}"
+            ]
 
     def finished(self, session: pytest.Session) -> None:
         """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""

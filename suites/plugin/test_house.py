@@ -125,6 +125,15 @@ def test_a_house_that_can_not_be_loaded_is_one_line(said: str, says: str, fork: 
     assert "Traceback" not in outcome.text
 
 
+def test_an_ending_that_raises_takes_no_record_along(fork: Path, run_pytest: Any) -> None:
+    house = (fork / "house.py").read_text()
+    ends = '"clauses of our mirrors", ends=lambda _, verdicts: [verdicts[0]["no"]]'
+    (fork / "house.py").write_text(house.replace('"clauses of our mirrors"', ends))
+    outcome = run_pytest("-m", "mirrors", "--gf-mirror=west", cwd=fork)
+    assert (outcome.exit, outcome.record["exit"]) == (0, 0), outcome.text
+    assert "what -m mirrors shows at the end can't be told: KeyError: 'no'" in outcome.text
+
+
 def test_what_lies_above_stands_before_what_lies_below() -> None:
     own = (Axis("bucket", lambda _: ("mine",)), Axis("extra"))
     house = House("above", extends=HOUSE, axes=own, selections=(Selection("canary", "ours"),), allows=("more",)).whole()
