@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_gf.engine.contract import Contract
-from pytest_gf.engine.house import BadInput, House
+from pytest_gf.engine.house import Axis, BadInput, House
 
 if TYPE_CHECKING:
     from pytest_gf.engine.target import Target
@@ -29,7 +29,7 @@ class Axes:
     ) -> None:
         self._house = house
         self._contract = contract
-        self._every = {axis.name: filled.get(axis.name, axis.values(contract)) for axis in house.axes}
+        self._every = {axis.name: filled.get(axis.name, _values(axis, contract)) for axis in house.axes}
         for axis in house.axes if target is not None else ():
             there = tuple(value for value in self._every[axis.name] if axis.present(target, value))
             self._every[axis.name] = there or self._every[axis.name]
@@ -60,3 +60,11 @@ class Axes:
     def is_quiet(self, names: Iterable[str]) -> bool:
         """Tell whether one of these is a quiet axis."""
         return any(self._house.axis(name).quiet for name in names if name in self._every)
+
+
+def _values(axis: Axis, contract: Contract) -> tuple[str, ...]:
+    try:
+        return axis.values(contract)
+    except Exception as wrong:  # A House's own function may raise anything.
+        said = f"{type(wrong).__name__}: {wrong}"
+        raise BadInput(f"the values of axis {axis.name} can't be had of contract {contract.name}: {said}") from wrong

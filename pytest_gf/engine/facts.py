@@ -142,7 +142,8 @@ class Facts:
         Each is function-scoped, has the fact's axes as its parameters, and takes its value from the run's graph.
         """
         module = types.ModuleType("gf_facts")
-        vars(module).update({name: _fixture(name, self, graph) for name in self.facts})
+        # pytest refuses a fixture of this name by a traceback; the lint refuses the fact in a line.
+        vars(module).update({name: _fixture(name, self, graph) for name in self.facts if name != "request"})
         return module
 
 
@@ -158,8 +159,10 @@ def facts_in(folder: Path) -> dict[str, Any]:
 def read_folder(path: Path) -> dict[str, Fact]:
     """Return the facts of ``path/*.py``, by name.
 
-    Raises `pytest.UsageError` where a file can't be loaded, and where two files define a fact of one name.
+    Raises `pytest.UsageError` for no folder, where a file can't be loaded, and where two files define a fact of one name.
     """
+    if not path.is_dir():
+        raise pytest.UsageError(f"{path}: no such folder of facts")
     facts: dict[str, Fact] = {}
     for file in sorted(path.glob("*.py")):
         try:

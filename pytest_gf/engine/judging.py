@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import errno
 import shlex
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,11 @@ def keep_worst(properties: list[tuple[str, object]], verdict: Verdict) -> None:
 
 def account(item: pytest.Item, call: pytest.CallInfo[None], verdict: Verdict, row: Row, run: Run) -> dict[str, Any]:
     """Return the record's account of a clause: verdict, reason, next_step, cause, because, facts, evidence (all redacted)."""
-    why = _why(item, call, verdict, row, run)
+    try:
+        why = _why(item, call, verdict, row, run)
+    except Exception as broken:  # noqa: BLE001  # A value's own words may raise anything. Its row was judged before.
+        step = "mend the value's class: this is a fault of the suite"
+        why = _Why(f"what it saw can't be told: {_raised_at(broken)}", step, Cause("suite-broken", row.name))
     facts, evidence = _seen(item, row, run)
     return {
         "verdict": str(verdict),
@@ -136,12 +141,7 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
     if is_judgement(item, call.excinfo):
         seen = [value for value in _arguments(item) if isinstance(value, Observed)]
         for value in seen:
-            lines += [
-                ("expected", value.promised),
-                ("observed", value.seen),
-                ("diagnosis", value.diagnosis),
-                ("next step", value.next_step),
-            ]
+            lines += _described(value)
         # The value's own words say more than pytest's introspection of it, which is cut at some length.
         statement = str(call.excinfo.traceback[-1].statement).strip()
         lines.append(("asserted", statement if seen else call.excinfo.exconly(tryshort=True)))
@@ -153,6 +153,24 @@ def failure_text(item: pytest.Item, call: pytest.CallInfo[None], row: Row, run: 
     lines += [("evidence", str(run.shown_folder / path)) for path in _seen(item, row, run)[1]]
     text = "\n".join(_labelled(label, text) for label, text in lines if text)
     return visible_lines(redact(text), most=len(text) * 2)
+
+
+def _described(value: Observed) -> list[tuple[str, str]]:
+    try:
+        return [
+            ("expected", value.promised),
+            ("observed", value.seen),
+            ("diagnosis", value.diagnosis),
+            ("next step", value.next_step),
+        ]
+    except Exception as broken:  # noqa: BLE001  # As in `account`.
+        return [("observed", f"what it saw can't be told: {_raised_at(broken)}")]
+
+
+def _raised_at(broken: Exception) -> str:
+    """Return an exception in words, with the line that raised it."""
+    frame = traceback.extract_tb(broken.__traceback__)[-1]
+    return f"{type(broken).__name__}: {broken} ({Path(frame.filename).name}:{frame.lineno})"
 
 
 def repeat(item: pytest.Item, row: Row, run: Run) -> str:

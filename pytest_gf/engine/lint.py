@@ -9,7 +9,7 @@ import inspect
 import itertools
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -31,6 +31,12 @@ _STRIPPED = (
 )
 _NOT_SHOWN = "a node id holds a secret; it is not shown here, and nothing was run"
 _ID = re.compile(r"[a-z][a-z0-9]*\.[a-z0-9]+(?:-[a-z0-9]+)*")
+_SKIPS = "a clause doesn't skip; the fact raises Unproven"
+_WAYS_OUT = {
+    **dict.fromkeys(("skip", "skipif", "importorskip"), _SKIPS),
+    "xfail": "a clause doesn't expect its own failure; the contract waives what is known to be red",
+}
+"""What pytest calls its ways not to judge, and what stands in their place."""
 
 
 @dataclass
@@ -50,6 +56,7 @@ def lint(items: Sequence[pytest.Item], facts: Facts, settings: Settings) -> list
     known = marker_names(items[0].config) if items else []
     lines = [line for collected in clauses.values() for line in _lint_clause(collected, facts, settings, known)]
     lines += _lint_ids([collected.clause for collected in clauses.values()])
+    lines += _lint_sources((function.__code__.co_filename for function in clauses), "clause")
     lines += lint_facts(facts, settings.house.guard, settings.house.allows)
     ours = (item.nodeid for item, _ in clauses_among(items))
     return [*lines, *([_NOT_SHOWN] if any(map(redactor().shows, ours)) else [])]
@@ -59,10 +66,15 @@ def _clauses(items: Sequence[pytest.Item]) -> dict[Callable[..., None], _Collect
     clauses: dict[Callable[..., None], _Collected] = {}
     for item, clause in clauses_among(items):
         collected = clauses.setdefault(clause.function, _Collected(clause))
-        collected.markers |= {mark.name for mark in item.iter_markers()}
+        collected.markers |= {mark.name for mark in item.iter_markers() if not _is_pytests_own(mark)}
         collected.fixtures |= set(getattr(item, "_fixtureinfo").name2fixturedefs)  # noqa: B009  # Private, and mypy says so.
         collected.fixtures |= set(getattr(getattr(item, "callspec", None), "params", ()))
     return clauses
+
+
+def _is_pytests_own(mark: pytest.Mark) -> bool:
+    """Tell whether pytest marked the item itself, because an axis has no values."""
+    return mark.name == "skip" and str(mark.kwargs.get("reason", "")).startswith("got empty parameter set")
 
 
 def asserts(function: Callable[..., Any]) -> bool:
@@ -114,6 +126,8 @@ def _lint_markers(collected: _Collected, selections: Sequence[str], known: Seque
     unknown = sorted(collected.markers - set(known))
     for name in unknown:
         yield f"unknown marker {name!r}{suggestion(name, known)}"
+    for name in sorted(collected.markers & _WAYS_OUT.keys()):
+        yield f"marker {name!r}: {_WAYS_OUT[name]}"
     if not unknown and selections and not collected.markers & set(selections):
         yield f"no marker of a selection, so -m never chooses it; expected one of {', '.join(selections)}"
 
@@ -156,14 +170,12 @@ def _lint_body(clause: Clause, facts: Facts) -> Iterator[str]:
     if lines > LONGEST_CLAUSE:
         yield f"{lines} lines long; a clause has at most {LONGEST_CLAUSE}, the rest belongs into a fact"
     idle: list[str] = []
-    for node in ast.walk(tree):
+    for node in itertools.chain.from_iterable(map(ast.walk, tree.body)):  # What decorates it are markers.
         if isinstance(node, ast.If | ast.Try | ast.IfExp):
             yield f"line {node.lineno}: a clause has no if or try; it judges one observed value"
-        elif isinstance(node, ast.Attribute | ast.Name) and "skip" in {
-            getattr(node, "attr", ""),
-            getattr(node, "id", ""),
-        }:
-            yield f"line {node.lineno}: a clause doesn't skip; the fact raises Unproven"
+        elif isinstance(node, ast.Attribute | ast.Name):
+            name = node.attr if isinstance(node, ast.Attribute) else node.id
+            yield from (f"line {node.lineno}: {says}" for says in filter(None, [_WAYS_OUT.get(name)]))
         elif isinstance(node, ast.Assert):
             idle += [f"line {node.lineno}: it asserts {what}" for what in _idle(node.test, facts)]
     yield from idle
@@ -229,11 +241,7 @@ def lint_facts(facts: Facts, guard: str, allows: Sequence[str]) -> Iterator[str]
         where = f"fact {fact.name!r} at {where_of(fact.function)}"
         for line in (*_lint_fact(fact, facts), *_lint_changes(fact, facts, guard, allows)):
             yield f"{where}: {line}"
-    for file in dict.fromkeys(fact.function.__code__.co_filename for fact in facts.facts.values()):
-        source = Path(file).read_text(encoding="utf-8")
-        names = re.findall(r"^def (\w+)", source, re.MULTILINE)
-        if "print" in source or len({*names}) < len(names):  # No other can be wrong, and to parse it takes long.
-            yield from (f"{Path(file).name}:{line}" for line in _lint_file(ast.parse(source)))
+    yield from _lint_sources((fact.function.__code__.co_filename for fact in facts.facts.values()), "fact")
 
 
 def _lint_fact(fact: Fact, facts: Facts) -> Iterator[str]:
@@ -265,14 +273,29 @@ def _lint_changes(fact: Fact, facts: Facts, guard: str, allows: Sequence[str]) -
         yield f"it changes something and doesn't need {guard!r}, so it could destroy evidence"
 
 
-def _lint_file(tree: ast.Module) -> Iterator[str]:
-    """Yield what only the source shows: a fact that a later one of its name hides, and a print."""
+def _lint_sources(files: Iterable[str], kind: str) -> Iterator[str]:
+    """Yield what only the sources show: a clause or fact that a later one of its name hides, and a print of a fact."""
+    for file in dict.fromkeys(files):
+        source = Path(file).read_text(encoding="utf-8")
+        names = re.findall(r"^def (\w+)", source, re.MULTILINE)
+        prints = kind == "fact" and "print" in source
+        if not prints and len({*names}) == len(names):  # Nothing can be wrong, and to parse it takes long.
+            continue
+        tree = ast.parse(source)
+        for line in (*_hidden(tree, kind), *(_prints(tree) if prints else ())):
+            yield f"{Path(file).name}:{line}"
+
+
+def _hidden(tree: ast.Module, kind: str) -> Iterator[str]:
     seen: dict[str, int] = {}
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and any("fact" in ast.unparse(by) for by in node.decorator_list):
+        if isinstance(node, ast.FunctionDef) and any(kind in ast.unparse(by) for by in node.decorator_list):
             if node.name in seen:
-                yield f"{node.lineno}: fact {node.name!r} is defined twice (line {seen[node.name]} too); rename one"
+                yield f"{node.lineno}: {kind} {node.name!r} is defined twice (line {seen[node.name]} too); rename one"
             seen[node.name] = node.lineno
+
+
+def _prints(tree: ast.Module) -> Iterator[str]:
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print":
             yield f"{call.lineno}: a fact doesn't print; what it saw belongs into the value that it returns"

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from pytest_gf.engine.house import BadInput, House
+from pytest_gf.engine.house import Axis, BadInput, House, Section, Selection
 from pytest_gf.engine.pytest_state import marker_names
 from pytest_gf.engine.suggestion import suggestion
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _NEEDED = ("read_contract", "target", "vantages", "lab", "system")
 """What a House can't be run without."""
+_PARTS = {"axes": Axis, "selections": Selection, "sections": Section}
 _NO_MARKER = re.compile(r"'(\w+)' not found in `?markers`?")
 
 
@@ -40,7 +41,8 @@ def load(given: str, base: Path) -> House:
         own = f"gf_house_{path.stem}_{abs(hash(path)):x}" if path is not None else ""
         module = module_at(path, own) if path is not None else importlib.import_module(where)
     except (Exception, SystemExit) as wrong:  # noqa: BLE001  # Whatever the file raises, it is one line for the person who wrote it.
-        raise BadInput(f"gf_house = {given}: can't be loaded: {type(wrong).__name__}: {wrong}") from None
+        said = " ".join(str(wrong).split())
+        raise BadInput(f"gf_house = {given}: can't be loaded: {type(wrong).__name__}: {said}") from None
     house = getattr(module, name, None)
     if not isinstance(house, House):
         raise BadInput(f"gf_house = {given}: {name} is no House there")
@@ -56,11 +58,18 @@ def _lack(house: House) -> str:
     extends: object = house.extends
     if not isinstance(extends, House | None):
         return f"extends={extends!r}: expected a House"
+    for name, kind in _PARTS.items():
+        entries = getattr(house, name)
+        if not isinstance(entries, tuple | list) or not all(isinstance(entry, kind) for entry in entries):
+            return f"{name}: expected a tuple of {kind.__name__}; a comma stands behind a single one"
     for name in ("facts", "suites"):
         folder = getattr(house, name)
         if folder is not None and not Path(folder).is_dir():
             return f"{name}: no such folder: {folder}"
     whole = house.whole()
+    for option in whole.options():
+        if not option.name.startswith("--"):
+            return f"option {option.name}: expected a name that begins with --"
     lacking = [name for name in _NEEDED if not getattr(whole, name)]
     if lacking:
         return f"the House lacks {', '.join(lacking)}: give them, or let it extend one that has them (docs/fork.md)"

@@ -177,7 +177,10 @@ def add_options(parser: pytest.Parser, config: pytest.Config) -> None:
         config.stash[HOUSE] = loading.load(spec or DEFAULT_HOUSE, base)
     group = parser.getgroup("gf", config.stash[HOUSE].name)
     for option in options_of(config.stash[HOUSE]):
-        group.addoption(option.name, **option.words)
+        try:
+            group.addoption(option.name, **option.words)
+        except ValueError as wrong:  # pytest, or another part of the House, has an option of this name.
+            raise pytest.UsageError(f"gf_house = {spec}: option {option.name}: {wrong}") from None
 
 
 @contextlib.contextmanager

@@ -5,17 +5,19 @@ It is registered once rows were selected, in the main process (under xdist: the 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
 from pytest_gf.engine import judging, pytest_state
+from pytest_gf.engine.redaction import redact
 from pytest_gf.engine.reports import github, leaving, terminal
 from pytest_gf.engine.reports.record import CRASHED, NOT_RUN, Record, empty_account
 from pytest_gf.engine.verdict import Exit, Verdict
 
 if TYPE_CHECKING:
+    from pytest_gf.engine.house import Selection
     from pytest_gf.engine.session import ContractSession
 
 ACCOUNT = "gf_account"
@@ -121,11 +123,18 @@ class Reporting:
             session.exitstatus = code
         with self.run.reporting():
             verdicts = list(self._record.verdicts.values())
-            ends = (selection.ends(self.run, verdicts) for selection in self.run.house.selections)
+            ends = (self._ends(selection, verdicts) for selection in self.run.house.selections)
             self._endings = [line for lines in ends for line in lines]
         if self._allure is not None:
             self._allure.write_environment()
         self._whole = leaving.write(self._record, code)
+
+    def _ends(self, selection: Selection, verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
+        try:
+            return list(selection.ends(self.run, verdicts))
+        except Exception as broken:  # noqa: BLE001  # A House's own function may raise anything, and the record is still to be written.
+            said = f"{type(broken).__name__}: {redact(str(broken))}"
+            return [f"what -m {selection.marker} shows at the end can't be told: {said}"]
 
     def finished(self, session: pytest.Session) -> None:
         """Make a green exit code an error where a report could not be written. Call it when pytest has written its own."""

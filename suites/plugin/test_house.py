@@ -98,20 +98,40 @@ def test_a_fact_of_its_own_stands_in_the_place_of_a_packaged_one(fork: Path, run
         ("bare.py:HOUSE", "the House lacks read_contract, target, vantages, lab, system: give them, or let it extend"),
         ("extending.py:HOUSE", "extends=3: expected a House"),
         ("missing.py:HOUSE", "facts: no such folder: "),
+        ("lines.py:HOUSE", "can't be loaded: ValueError: two lines"),
+        ("comma.py:HOUSE", "axes: expected a tuple of Axis; a comma stands behind a single one"),
+        ("twice.py:HOUSE", "option --gf-bucket: option names {'--gf-bucket'} already added"),
+        ("pytests.py:HOUSE", "option --maxfail: option dest 'maxfail' already used by"),
+        ("dashes.py:HOUSE", "option gf-mirror: expected a name that begins with --"),
+        ("values.py:HOUSE", "the values of axis mirror can't be had of contract GloriousFlywheel: AttributeError: "),
     ],
 )
 def test_a_house_that_can_not_be_loaded_is_one_line(said: str, says: str, fork: Path, refused: Any) -> None:
+    axis = "extends=HONEY, axes=(Axis('mirror', lambda contract: {}, '{}'),)"
     houses = {"bare": "suites='clauses'", "extending": "extends=3", "missing": "extends=HONEY, facts='fact'"}
-    head = "from pytest_gf.engine.house import House\nfrom pytest_gf.honey import HOUSE as HONEY\n"
+    houses |= {"comma": "extends=HONEY, axes=(Axis('mirror'))", "twice": axis.format("()", "--gf-bucket")}
+    houses |= {"pytests": axis.format("()", "--maxfail"), "dashes": axis.format("()", "gf-mirror")}
+    houses |= {"values": axis.format("contract.mirrors", "--gf-mirror")}
+    head = "from pytest_gf.engine.house import Axis, House\nfrom pytest_gf.honey import HOUSE as HONEY\n"
     for name, given in houses.items():
         (fork / f"{name}.py").write_text(f"{head}HOUSE = House('x', {given})\n")
     (fork / "broken.py").write_text("1 / 0\n")
     (fork / "leaving.py").write_text("raise SystemExit(3)\n")
-    outcome = refused("-m", "mirrors", "-o", f"gf_house={said}", cwd=fork)
+    (fork / "lines.py").write_text("raise ValueError('two\\nlines')\n")
+    outcome = refused("-m", "canary", "-o", f"gf_house={said}", cwd=fork)
     assert outcome.exit == 4, outcome.text
     (line,) = [line for line in outcome.text.splitlines() if line.startswith("ERROR")]
     assert says in line
     assert "Traceback" not in outcome.text
+
+
+def test_an_ending_that_raises_takes_no_record_along(fork: Path, run_pytest: Any) -> None:
+    house = (fork / "house.py").read_text()
+    ends = '"clauses of our mirrors", ends=lambda _, verdicts: [verdicts[0]["no"]]'
+    (fork / "house.py").write_text(house.replace('"clauses of our mirrors"', ends))
+    outcome = run_pytest("-m", "mirrors", "--gf-mirror=west", cwd=fork)
+    assert (outcome.exit, outcome.record["exit"]) == (0, 0), outcome.text
+    assert "what -m mirrors shows at the end can't be told: KeyError: 'no'" in outcome.text
 
 
 def test_what_lies_above_stands_before_what_lies_below() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from pytest_gf.engine import judging
 from pytest_gf.engine.clauses import Row
 from pytest_gf.engine.errors import ProbeError
 from pytest_gf.engine.run import Run
+from pytest_gf.engine.trouble import Observed, Trouble
 from pytest_gf.engine.verdict import Verdict
 from pytest_gf.honey import contract
 
@@ -146,6 +148,28 @@ def test_what_no_probe_raised_is_shown_as_pytest_does(judged: Any) -> None:
     assert shown(judged, judged.item(), judged.call(KeyError("x"))) is None
     assert shown(judged, judged.item(), judged.call(AssertionError("a library's"))) is None
     assert shown(judged, judged.item(), judged.call()) is None
+
+
+class Dumb(Observed):
+    """A value whose class has a mistake that shows only where it is red."""
+
+    promises = "it is {self.name}"
+    sees = "it is not"
+
+    def trouble(self) -> Trouble:
+        return cast("Trouble", "wrong")
+
+
+def test_a_value_that_can_not_be_told_ends_no_run(judged: Any) -> None:
+    """Its row keeps its verdict, and the rows after it are judged."""
+    item, call, run = judged.item(Dumb(), path=Path(__file__)), asserted_here(), judged.run_of()
+    shown = judging.failure_text(item, call, PLAIN, run)
+    assert "observed     what it saw can't be told: AttributeError: 'Dumb' object has no attribute 'name'" in str(shown)
+    made = judging.account(item, call, Verdict.VIOLATED, PLAIN, run)
+    assert (made["verdict"], made["cause"]) == ("violated", {"kind": "suite-broken", "subject": "s3.plain"})
+    assert (
+        "what it saw can't be told: AttributeError: 'str' object has no attribute 'says' (judging.py:" in made["reason"]
+    )
 
 
 def test_a_long_text_is_shown_whole(judged: Any) -> None:

@@ -41,6 +41,11 @@ def stack() -> int:
     """An axis' name."""
     return 1
 
+@fact
+def request() -> int:
+    """A name of pytest's own."""
+    return 1
+
 @fact(changes="scrach")
 def changing(coherent_buckets: int) -> int:
     """Changes something."""
@@ -72,6 +77,8 @@ CLAUSES = {
     "unmarked": GOOD | {"markers": ""},
     "constant": GOOD | {"body": "assert True"},
     "tuple": GOOD | {"body": 'assert (number, "a number")'},
+    "expected": GOOD | {"markers": "@pytest.mark.canary\n@pytest.mark.xfail"},
+    "skipped": GOOD | {"body": 'assert number\n    pytest.skip("later")'},
 }
 SAID = {
     "misspelt": "unknown parameter 'nummber'; expected a fact or an axis; did you mean number?",
@@ -80,14 +87,17 @@ SAID = {
     "unmarked": "no marker of a selection, so -m never chooses it; expected one of canary, repository,",
     "constant": "line 33: it asserts a constant, not what a fact observed",
     "tuple": "line 39: it asserts a tuple, which is always true; write `assert value, text` without brackets",
+    "expected": "marker 'xfail': a clause doesn't expect its own failure; the contract waives what is known to be red",
+    "skipped": "line 53: a clause doesn't skip; the fact raises Unproven",
 }
 SAID_OF_FACTS = (
     "fact 'undocumented' at facts.py:14: no docstring; say in a sentence what it observes",
     "fact 'stack' at facts.py:28: it has the name of an axis, and would shadow it; rename it",
-    "fact 'changing' at facts.py:33: changes='scrach' is no word that a target may allow; did you mean scratch?",
+    "fact 'request' at facts.py:33: it has the name of a given thing, and would shadow it; rename it",
+    "fact 'changing' at facts.py:38: changes='scrach' is no word that a target may allow; did you mean scratch?",
     "; did you mean number?",
     "facts.py:24: fact 'twice' is defined twice (line 19 too); rename one",
-    "facts.py:41: a fact doesn't print; what it saw belongs into the value that it returns",
+    "facts.py:46: a fact doesn't print; what it saw belongs into the value that it returns",
 )
 
 
@@ -130,6 +140,13 @@ def test_each_mistake_of_a_clause_is_one_line(run_pytest: Any, house: Path) -> N
     assert len(lines) == len(SAID), "\n".join(lines)
 
 
+def test_a_clause_that_a_later_one_hides_is_one_line(run_pytest: Any, house: Path) -> None:
+    file = house / "suite" / "test_clauses.py"
+    file.write_text(file.read_text() + CLAUSE.format(name="other", **GOOD).replace("test_other", "test_good"))
+    (line,) = told(run_pytest("--gf", cwd=house))
+    assert line.endswith("test_clauses.py:13: clause 'test_good' is defined twice (line 7 too); rename one")
+
+
 def test_each_mistake_of_a_fact_is_one_line(run_pytest: Any, house: Path) -> None:
     (house / "fixtures" / "facts.py").write_text(FACTS + MISTAKEN_FACTS)
     lines = told(run_pytest("--gf", cwd=house))
@@ -158,6 +175,12 @@ def test_a_file_of_facts_that_cant_be_loaded_is_one_line(text: str, line: str, r
     outcome = run_pytest("--gf", cwd=house)
     assert [text for text in told(outcome) if line in text], outcome.text
     assert len(outcome.text.strip().splitlines()) == 1, outcome.text
+
+
+def test_a_folder_of_facts_that_is_not_there_is_one_line(run_pytest: Any, house: Path) -> None:
+    (house / "fixtures").rename(house / "facts")
+    (line,) = told(run_pytest("--gf", cwd=house))
+    assert line == f"ERROR: {house / 'fixtures'}: no such folder of facts"
 
 
 @pytest.mark.parametrize(

@@ -148,3 +148,10 @@ def test_an_order_that_is_turned_is_found() -> None:
 )
 def test_pytests_ini_is_found_as_pytest_finds_it(texts: dict[str, str], expected: str) -> None:
     assert pytest_ini.options(texts).get("gf_target", "") == expected
+
+
+def test_a_step_may_stand_in_a_script_that_is_not_understood() -> None:
+    """Bash takes this loop, and our grammar does not."""
+    hidden = NEW.replace(INVENTORY, f"|\n          for at in a b; {{ :; }}\n          {INVENTORY}")
+    assert hidden != NEW
+    assert rules(hidden) == ["canary-step:5?"]

@@ -110,6 +110,21 @@ def test_hcl_is_bounded(text: str) -> None:
         hcl.backends(text)
 
 
+@pytest.mark.parametrize(
+    ("setting", "at"),
+    [
+        ("= 'SECRET/KEY'", "line 3, column 12"),
+        ("= SECRET$$KEY", "line 3, column 18"),
+        ('"SECRET/KEY"', "line 4, column 2"),
+    ],
+)
+def test_what_is_no_hcl_is_told_by_its_place_alone(setting: str, at: str) -> None:
+    """The library quotes the text, where a key may stand in the wrong quotes."""
+    with pytest.raises(hcl.NoHcl) as refused:
+        hcl.backends(f'terraform {{\n backend "s3" {{\n  secret {setting}\n }}\n}}\n')
+    assert str(refused.value) == f"no HCL: {at}"
+
+
 def test_envrc_with_everything_open_is_bounded() -> None:
     for text in ("A=${" * 5_000, "A='" + "\n" * 9_000, "if x\n" * 6_000, "A=$(" * 2_000 + "\n" * 100):
         envrc.read(text)

@@ -8,7 +8,7 @@ from itertools import chain, repeat
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from pytest_gf.engine.errors import DeadlineExceeded, IdentityRejected, Unanswered
+from pytest_gf.engine.errors import DeadlineExceeded, IdentityRejected, NotUnderstood, Unanswered
 from pytest_gf.honey.answers import Answer
 from pytest_gf.honey.probes.again import Throttled
 from pytest_gf.honey.probes.s3 import S3, not_now
@@ -162,3 +162,21 @@ def test_tls_that_fails_says_to_look_at_its_certificate(serve: Callable[..., str
     with pytest.raises(Unanswered) as raised:
         s3.list_buckets()
     assert "does ca_file of [s3] name who signed its certificate?" in raised.value.next_step
+
+
+@pytest.mark.parametrize("page", [b"<html>a proxy</html>", NAMES, b""])
+def test_what_is_no_list_of_versions_is_not_understood(page: bytes, scripted: Scripted) -> None:
+    """An empty list would say that nothing is left of what was deleted."""
+    s3, _ = scripted((200, {}, page))
+    with pytest.raises(NotUnderstood, match="instead of ListVersionsResult"):
+        s3.list_versions("b", "k")
+
+
+def test_a_write_that_is_answered_by_what_is_no_xml_is_not_understood(scripted: Scripted) -> None:
+    """The library makes a 500 of it, which nobody answered."""
+    s3, _ = scripted((200, {}, b"welcome"))
+    says = r"200 with what is no XML .* instead of nothing, beginning 'welcome'"
+    with pytest.raises(NotUnderstood, match=says):
+        s3.put_object("b", "k", b"x")
+    with pytest.raises(NotUnderstood, match=says):
+        s3.create_bucket("b")

@@ -224,7 +224,7 @@ class Audit:
             return bucket
 
     def _note(self, mark: Mark, blob: StoredBlob | Finding, key: str, size: int) -> None:
-        """Take in what an object is. The mark is moved past it by who options."""
+        """Take in what an object is. The caller moves the mark past it."""
         mark.objects += 1
         if isinstance(blob, StoredBlob) and blob.state == "whole":
             mark.bytes += size

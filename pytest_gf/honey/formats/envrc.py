@@ -89,7 +89,7 @@ def read(text: str) -> Envrc:
     return Envrc(
         reader.values,
         tuple(reader.commands),
-        None if broken is None else (broken[0] + 1, f"no shell that is understood: {broken[1]}"),
+        None if broken is None else (broken[0] + 1, "no shell that is understood"),
     )
 
 

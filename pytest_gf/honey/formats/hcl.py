@@ -97,7 +97,7 @@ def _hcl(text: str) -> dict[str, Any]:
     with _IMPORTING:
         import hcl2  # It takes a third of a second, and most checkouts' files never ask for it.
         from hcl2 import SerializationOptions
-        from lark.exceptions import LarkError
+        from lark.exceptions import LarkError, UnexpectedInput
 
     try:
         read = hcl2.loads(
@@ -105,7 +105,9 @@ def _hcl(text: str) -> dict[str, Any]:
             serialization_options=SerializationOptions(strip_string_quotes=True, with_comments=False),
         )
     except (LarkError, ValueError, RecursionError, KeyError, IndexError, AttributeError, TypeError) as wrong:
-        raise NoHcl(f"no HCL: {' '.join(str(wrong).split())[:160]}") from None
+        # What the library says quotes the text, which may hold a key.
+        at = f"line {wrong.line}, column {wrong.column}" if isinstance(wrong, UnexpectedInput) else type(wrong).__name__
+        raise NoHcl(f"no HCL: {at}") from None
     return dict(read)
 
 

@@ -59,6 +59,8 @@ class Decoder:
         self._frame: zstandard.ZstdDecompressionObj | None = None
         self._checksum = 0
         """Bytes of the open frame's checksum."""
+        self._ends: int | None = None
+        """What `size` is at the open frame's end, where it says the size of its content."""
         self._last = False
         """Whether the open frame's last block was decoded."""
         self._pending = b""
@@ -124,6 +126,8 @@ class Decoder:
         if self._frame is not None and self._frame.eof != ends:
             raise Malformed("corrupt", f"frame {self.frames + 1} does not end where its blocks do")
         if ends:
+            if self._ends not in {None, self.size}:
+                raise Malformed("corrupt", f"frame {self.frames + 1}: its blocks hold another size than it says")
             self._frame = None
             self.frames += 1
         return at, decoded
@@ -143,6 +147,7 @@ class Decoder:
         checksum, content = _check_header(data[at:end], self._most_window)
         self._bound(content or 0)
         self._frame, self._checksum, self._last = self._context.decompressobj(), _CHECKSUM * checksum, False
+        self._ends = None if content is None else self.size + content
         return end
 
     def _blocks(self, data: bytes, at: int) -> int:

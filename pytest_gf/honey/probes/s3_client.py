@@ -33,7 +33,11 @@ MOST_ANSWER = 16 * 1024 * 1024
 SAID = "x-gf-said"
 """The header by which a refusal's plain text reaches `probes.s3`."""
 
-_ROOTS = {"ListBuckets": "ListAllMyBucketsResult", "ListObjectsV2": "ListBucketResult"}
+_ROOTS = {
+    "ListBuckets": "ListAllMyBucketsResult",
+    "ListObjectsV2": "ListBucketResult",
+    "ListObjectVersions": "ListVersionsResult",
+}
 _making = threading.Lock()
 _received: contextvars.ContextVar[contextlib.ExitStack] = contextvars.ContextVar("gf_received")
 """What closes the bodies of this exchange's answers."""
@@ -244,15 +248,17 @@ def _check(operation: str, status: int, body: bytes) -> None:
     """Refuse a page that isn't S3's: botocore reads other well-formed XML as an empty listing, and broken XML as a 500."""
     check_xml(body, f"S3 {operation}")
     expected = _ROOTS.get(operation)
-    if expected is None or status >= 300:  # noqa: PLR2004  # RFC 9110, 15.3.
+    if status >= 300 or (expected is None and not body.strip()):  # noqa: PLR2004  # RFC 9110, 15.3.
         return
     try:
         root = ET.fromstring(body).tag.rpartition("}")[2]  # noqa: S314  # At most MOST_ANSWER; expat bounds entities.
+        if expected is None:
+            return
     except ET.ParseError as wrong:
         root = f"what is no XML ({wrong})"
     if root != expected:
         start = redact(body[:60].decode(errors="replace"))
-        came_back = f"{status} with {root} instead of {expected}, beginning {start!r}"
+        came_back = f"{status} with {root} instead of {expected or 'nothing'}, beginning {start!r}"
         raise NotUnderstood(
             f"S3 {operation}", came_back, "is this an S3 server? a proxy's page, or an answer cut short, looks so"
         )

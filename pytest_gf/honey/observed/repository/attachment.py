@@ -35,8 +35,9 @@ def _derived(promised: Attachment, read: Envrc) -> Iterator[FileFinding]:
     ):
         rule, mend = f"envrc-{name.lower().replace('_', '-')}", f"derive {expected}"
         given = read.values.get(name, ())
-        if not given:
-            yield FileFinding(promised.envrc, 1, rule, f"{name} is not assigned", mend)
+        if not given:  # Where a part is not understood, it may be assigned there.
+            unseen = read.broken[1] if read.broken is not None else ""
+            yield FileFinding(promised.envrc, 1, rule, f"{name} is not assigned", mend, unseen)
         for assigned in {one.line: one for one in reversed(given) if not fits(one.text)}.values():
             if not _only_without_domain(assigned, given, start):
                 undecided = "" if _tells(assigned, expected) else f"not literal, cannot prove: {assigned.text}"

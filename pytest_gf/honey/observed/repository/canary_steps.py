@@ -13,7 +13,7 @@ from typing import NoReturn
 from pytest_gf.honey.contract.repository import CanaryStep
 from pytest_gf.honey.formats import shell
 from pytest_gf.honey.formats.bash import Unread
-from pytest_gf.honey.formats.commands import Command, Word
+from pytest_gf.honey.formats.commands import Script, Word
 from pytest_gf.honey.formats.expression import texts
 from pytest_gf.honey.formats.expression_values import UNKNOWN
 from pytest_gf.honey.formats.linear import linear
@@ -68,7 +68,7 @@ def commands(read: Workflow) -> Iterator[CanaryCommand]:
 def elsewhere(jobs: Iterable[Job], sources: Sources, *words: str) -> str:
     """Return the first thing that jobs run, that is not read here, and that may do what one of ``words`` stands for; "" for none.
 
-    It is a called workflow, a script that can't be read, or a local action: one that is not here, that is given inputs, or
+    It is a called workflow, a script that is not understood, or a local action: one that is not here, that is given inputs, or
     whose text has one of the words.
     """
     for job in jobs:
@@ -77,7 +77,8 @@ def elsewhere(jobs: Iterable[Job], sources: Sources, *words: str) -> str:
         for step in job.steps:
             if step.uses is not None and step.uses.text.startswith("./") and _may(step.uses.text, step, sources, words):
                 return step.uses.text
-            if step.run is not None and _commands(step.run.text) is None:
+            script = _read(step.run.text) if step.run is not None else None
+            if step.run is not None and (script is None or script.broken):
                 return f"the script of line {step.run.line}"
     return ""
 
@@ -90,10 +91,10 @@ def _may(uses: str, step: Step, sources: Sources, words: Sequence[str]) -> bool:
     return any(word in text for word in (*words, "uses: ./"))
 
 
-def _commands(script: str) -> Sequence[Command] | None:
-    """Return the commands of a shell script; None for one that can't be read."""
+def _read(script: str) -> Script | None:
+    """Return what a shell script does; None for one that can't be read."""
     try:
-        return shell.read_rendered(rendered(script, (GITHUB,))).commands
+        return shell.read_rendered(rendered(script, (GITHUB,)))
     except Unread:
         return None
 
@@ -105,7 +106,8 @@ def _given(read: Workflow, job: Job, step: Step) -> dict[str, str]:
 def _script(script: str) -> Iterator[tuple[int, tuple[str, ...], dict[str, str]]]:
     """Yield each command of a shell script: its line, its words, the variables given to it there."""
     exported: dict[str, str] = {}
-    for command in _commands(script) or ():
+    read = _read(script)
+    for command in read.commands if read is not None else ():
         env = {name: _said(word) for name, word in command.assigned.items()}
         words = [_said(word) for word in command.words]
         while words and (_ASSIGNS.match(words[0]) or words[0] in {"env", "export"}):
