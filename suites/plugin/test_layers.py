@@ -70,7 +70,7 @@ ENGINE: dict[str, set[str]] = {
         *("output_redaction", "pytest_state", "redaction", "reporting", "reports", "run", "scheduling"),
         "verdict",
     },
-    "reporting": {"judging", "pytest_state", "reports", "verdict"},
+    "reporting": {"judging", "pytest_state", "redaction", "reports", "verdict"},
 }
 PUBLIC = {
     "contract",
