@@ -96,11 +96,11 @@ def grep_and_parse(root: Path) -> None:
         if name.endswith(".md"):
             markdown.tokens.__wrapped__(text)
         elif name.endswith((".sh", "Justfile", ".envrc")):
-            bash.tree(text)
+            bash.Tree(text)
     for path in root.glob(".github/workflows/*.yml"):
         read = workflow.workflow(path.read_text())
         for step in (step for job in read.jobs for step in job.steps if step.run is not None):
-            bash.tree(step.run.text if step.run is not None else "")
+            bash.Tree(step.run.text if step.run is not None else "")
     for path in root.glob("tofu/stacks/*/backend.tf"):
         hcl.backends(path.read_text())
     json.loads((root / rules.executor.eligibility).read_text())

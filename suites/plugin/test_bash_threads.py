@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pytest_gf.honey.formats import bash
 script = "".join(f"x{at}=$(echo {at} | tr 1 2) || exit 1\\n" for at in range(2_000))
 with ThreadPoolExecutor(8) as pool:
-    trees = list(pool.map(lambda _: str(bash.tree(script)), range(40)))
-assert len({bash.tree(script).child_count for _ in trees}) == 1 and len(trees) == 40
+    trees = list(pool.map(lambda _: str(bash.Tree(script).root), range(40)))
+assert len({bash.Tree(script).root.child_count for _ in trees}) == 1 and len(trees) == 40
 """
 
 

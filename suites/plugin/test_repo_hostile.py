@@ -55,7 +55,7 @@ def test_a_few_aliases_are_no_attack() -> None:
 @pytest.mark.parametrize("text", ["{\U000e1481", "echo {1..\U0010ffff}", "a={\u4e2d", "${\U0001f600}"])
 def test_a_strange_character_behind_a_brace_does_not_end_the_process(text: str) -> None:
     for _ in range(100):
-        bash.tree(text)
+        bash.Tree(text)
     first = shell.read(f"attic push {text}\n").commands[0]
     assert [word.text for word in first.words][:2] == ["attic", "push"]
 

@@ -33,7 +33,7 @@ def _language() -> Language:
     return tree_sitter.Language(tree_sitter_bash.language())
 
 
-def parsed(source: bytes) -> Node:
+def _parsed(source: bytes) -> Node:
     """Return the tree of a source. Raises Unread."""
     if len(source) > LONGEST:
         raise Unread(f"{len(source)} bytes of shell; at most {LONGEST} are read")
@@ -53,32 +53,32 @@ def parsed(source: bytes) -> Node:
     return tree.root_node
 
 
-def tree(text: str) -> Node:
-    """Return a text's tree. Raises Unread."""
-    return parsed(text.encode("utf-8", "surrogatepass"))
+class Tree:
+    """A text as Bash's grammar sees it, from its ``root``; ``source`` are its bytes. Raises Unread."""
 
+    def __init__(self, text: str) -> None:
+        self.source = text.encode("utf-8", "surrogatepass")
+        self.root = _parsed(self.source)
 
-def text_of(node: Node, source: bytes) -> str:
-    """Return a node's text in its tree's source. `Node.text` is not asked: tree-sitter 0.26.1 reads memory there that it freed."""
-    return source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+    def text(self, node: Node) -> str:
+        """Return a node's text. `Node.text` is not asked: tree-sitter 0.26.1 reads memory there that it freed."""
+        return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
+    def program(self, node: Node) -> str | None:
+        """Return the first word of a command, as it stands in the source."""
+        name = next((child for child in node.children if child.type == "command_name"), None)
+        return self.text(name) if name is not None else None
 
-def unfit(root: Node, source: bytes) -> Iterator[tuple[int, str]]:
-    """Yield the lines (from 0) of a source within which the grammar did not fit, each with its text."""
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        if node.is_error or node.is_missing:
-            for number, line in enumerate(text_of(node, source).splitlines() or [""]):
-                yield node.start_point.row + number, line
-        elif node.has_error:
-            pending += reversed(node.children)
-
-
-def program_of(node: Node, source: bytes) -> str | None:
-    """Return the first word of a command, as it stands in the source."""
-    name = next((child for child in node.children if child.type == "command_name"), None)
-    return text_of(name, source) if name is not None else None
+    def unfit(self) -> Iterator[tuple[int, str]]:
+        """Yield the lines (from 0) within which the grammar did not fit, each with its text."""
+        pending = [self.root]
+        while pending:
+            node = pending.pop()
+            if node.is_error or node.is_missing:
+                for number, line in enumerate(self.text(node).splitlines() or [""]):
+                    yield node.start_point.row + number, line
+            elif node.has_error:
+                pending += reversed(node.children)
 
 
 def is_test(node: Node) -> bool:

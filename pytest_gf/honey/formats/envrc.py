@@ -1,6 +1,6 @@
 """direnv's ``.envrc``, read and never run: what it assigns in a clean environment, as far as its text says it.
 
-The grammar is Bash's (`bash.tree`). Understood: assignments, ``export``, ``$X``, ``${X}``, ``${X:-default}``, if/elif/else and case.
+The grammar is Bash's (`bash.Tree`). Understood: assignments, ``export``, ``$X``, ``${X}``, ``${X:-default}``, if/elif/else and case.
 What else gives a value is a hole. What stands in a loop or behind ``&&`` and ``||`` may run or not, so both values are kept.
 A subshell and a pipeline change nothing outside of them. What a function assigns counts where it is called, as a value not read.
 """
@@ -80,12 +80,12 @@ class Envrc:
 def read(text: str) -> Envrc:
     """Return what each variable may be at the end, in a clean environment. Bounded; never raises."""
     try:
-        root = bash.tree(text)
-        reader = _Reader(text)
-        reader.block(root.children, 0)
+        tree = bash.Tree(text)
+        reader = _Reader(tree)
+        reader.block(tree.root.children, 0)
     except bash.Unread as wrong:
         return Envrc({}, (), (1, str(wrong)))
-    broken = next(bash.unfit(root, reader.source), None)
+    broken = next(tree.unfit(), None)
     return Envrc(
         reader.values,
         tuple(reader.commands),
@@ -94,14 +94,11 @@ def read(text: str) -> Envrc:
 
 
 class _Reader:
-    def __init__(self, text: str) -> None:
-        self.source = text.encode("utf-8", "surrogatepass")
+    def __init__(self, tree: bash.Tree) -> None:
+        self.raw = tree.text
         self.values: Values = {}
         self.commands: list[tuple[int, str]] = []
         self.functions: dict[str, tuple[str, ...]] = {}
-
-    def raw(self, node: Node) -> str:
-        return bash.text_of(node, self.source)
 
     def block(self, nodes: Sequence[Node], depth: int) -> None:
         for node in nodes:
@@ -272,19 +269,18 @@ def _joined(word: Word) -> Word:
 
 def _parts(text: str) -> Iterator[Part]:
     """Split a value into literal parts and holes, by the grammar; quotes are taken off."""
-    source = f"x={text}".encode("utf-8", "surrogatepass")
-    root = bash.tree(f"x={text}")
-    value = root.children[0].child_by_field_name("value") if root.children else None
-    if value is not None and not root.has_error:
-        yield from _of(value, source)
+    tree = bash.Tree(f"x={text}")
+    value = tree.root.children[0].child_by_field_name("value") if tree.root.children else None
+    if value is not None and not tree.root.has_error:
+        yield from _of(value, tree)
     elif text:
         # A default like `a b` is a value within quotes only.
         plain = text.strip("\"'")
         yield plain if "$" not in plain and "`" not in plain else Hole(text)
 
 
-def _of(node: Node, source: bytes) -> Iterator[Part]:
-    raw = bash.text_of(node, source)
+def _of(node: Node, tree: bash.Tree) -> Iterator[Part]:
+    raw = tree.text(node)
     if node.type in _HOLES:
         yield Hole(raw)
     elif node.type == "raw_string":
@@ -296,8 +292,8 @@ def _of(node: Node, source: bytes) -> Iterator[Part]:
     else:
         at = node.start_byte
         for child in node.children:
-            yield source[at : child.start_byte].decode("utf-8", "replace")
+            yield tree.source[at : child.start_byte].decode("utf-8", "replace")
             if child.is_named or child.type not in {'"', '$"'}:
-                yield from _of(child, source)
+                yield from _of(child, tree)
             at = child.end_byte
-        yield source[at : node.end_byte].decode("utf-8", "replace")
+        yield tree.source[at : node.end_byte].decode("utf-8", "replace")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_gf.honey.formats.bash import DEEPEST, Unread, is_test, parsed, program_of, text_of, unfit
+from pytest_gf.honey.formats.bash import DEEPEST, Tree, Unread, is_test
 from pytest_gf.honey.formats.commands import Command, Redirect, Scope, Script, Word
 from pytest_gf.honey.formats.shell_words import LEAVES, MOVES, moved, unescaped, written_names
 from pytest_gf.honey.formats.templates import HOLE, Rendered, rendered
@@ -28,18 +28,17 @@ def read(text: str, known: Mapping[str, str] | None = None) -> Script:
 
 def read_rendered(given: Rendered, known: Mapping[str, str] | None = None) -> Script:
     """Read a script in which templates were replaced. Raises Unread."""
-    source = given.text.encode("utf-8", "surrogatepass")
-    reader = _Reader(source, given, known or {})
-    root = parsed(source)
-    reader.sequence(root.children, Scope())
-    return Script(tuple(reader.commands), tuple(unfit(root, source)) if root.has_error else ())
+    tree = Tree(given.text)
+    reader = _Reader(tree, given, known or {})
+    reader.sequence(tree.root.children, Scope())
+    return Script(tuple(reader.commands), tuple(tree.unfit()))
 
 
 class _Reader:
     """Goes through a tree in the order of a run. What it returns says how a script may end there (see `sequence`)."""
 
-    def __init__(self, source: bytes, given: Rendered, known: Mapping[str, str]) -> None:
-        self.source = source
+    def __init__(self, tree: Tree, given: Rendered, known: Mapping[str, str]) -> None:
+        self.tree = tree
         self.given = given
         self.commands: list[Command] = []
         self.values = dict(known)
@@ -302,12 +301,12 @@ class _Reader:
         parts: list[str] = []
         at = node.start_byte
         for child in node.children:
-            between = self.source[at : child.start_byte]
+            between = self.tree.source[at : child.start_byte]
             parts.append(self.given.holed(between.decode("utf-8", "replace"), at))
             mark = quoted and child.type in {'"', '$"', "$"} and not child.is_named
             parts.append("" if mark else self.filled(child))
             at = child.end_byte
-        parts.append(self.given.holed(self.source[at : node.end_byte].decode("utf-8", "replace"), at))
+        parts.append(self.given.holed(self.tree.source[at : node.end_byte].decode("utf-8", "replace"), at))
         return "".join(parts)
 
     def plain(self, node: Node, raw: str) -> str:
@@ -322,7 +321,7 @@ class _Reader:
         return _ESCAPED.sub(one, text)
 
     def raw(self, node: Node) -> str:
-        return self.given.original(text_of(node, self.source), node.start_byte)
+        return self.given.original(self.tree.text(node), node.start_byte)
 
     def line(self, node: Node) -> int:
         return self.given.line(node.start_byte, node.start_point.row)
@@ -334,7 +333,7 @@ class _Reader:
         pending = list(nodes)
         while pending:
             node = pending.pop(0)
-            if is_test(node) or (node.type == "command" and program_of(node, self.source) in {"test", "grep", "["}):
+            if is_test(node) or (node.type == "command" and self.tree.program(node) in {"test", "grep", "["}):
                 return " ".join(self.raw(nodes[0]).split())
             if node.type not in {"command_substitution", "do_group"}:
                 pending += node.children

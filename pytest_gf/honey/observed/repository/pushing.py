@@ -46,12 +46,12 @@ def pushes(  # noqa: PLR0917  # What is judged, and what is around it.
     ``held`` takes what can't be read and holds all the same, since no credential reaches it.
     """
     walk = _Walk(sources, rules, held)
-    yield from walk.workflow(path, read, View(scene, inputs=_given(read, scene)), _Trail())
+    yield from walk.workflow(_Place(path, View(scene, inputs=_given(read, scene))), read)
 
 
 def steps_push(path: str, steps: tuple[Step, ...], view: View, sources: Sources, rules: Repository) -> Iterator[Push]:
     """Yield every place in loose steps (an example's, an action's) that can write to Attic."""
-    yield from _Walk(sources, rules).steps(_Place(path, view, _Trail(), _Job()), steps)
+    yield from _Walk(sources, rules).steps(_Place(path, view), steps)
 
 
 def _given(read: Workflow, scene: Scene) -> dict[str, Set]:
@@ -66,28 +66,6 @@ def _given(read: Workflow, scene: Scene) -> dict[str, Set]:
                 options if declared.kind in {"choice", "boolean"} and scene.event == "workflow_dispatch" else UNSEEN
             )
     return inputs
-
-
-@dataclass(frozen=True)
-class _Trail:
-    """How a place was reached: the undecided gate on the way, the outermost place, and how many calls deep."""
-
-    undecided: str = ""
-    path: str = ""
-    line: int = 0
-    depth: int = 0
-
-    def through(self, gate: Truth, text: Scalar | None) -> _Trail:
-        if gate is not Truth.UNDECIDED or text is None:
-            return self
-        return replace(self, undecided=_both(self.undecided, f"if: {text.value}"))
-
-    def at(self, path: str, line: int) -> _Trail:
-        return replace(self, path=self.path or path, line=self.line or line, depth=self.depth + 1)
-
-    def push(self, path: str, line: int, how: str, undecided: str = "") -> Push:
-        where = f"{how} (in {path}:{line})" if self.path and self.path != path else how
-        return Push(self.path or path, self.line or line, where, _both(self.undecided, undecided))
 
 
 def _both(one: str, other: str) -> str:
@@ -122,15 +100,32 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a walk is: the file, what expressions see there, how it was reached, and the job."""
+    """Where a walk is: the file, what expressions see there, the job; and how it came there.
+
+    ``undecided``: the gates on the way that nobody can tell; ``outermost``: path and line of the first call; ``depth``: how many there were.
+    """
 
     path: str
     view: View
-    trail: _Trail
-    job: _Job
+    job: _Job = field(default_factory=_Job)
+    undecided: str = ""
+    outermost: tuple[str, int] | None = None
+    depth: int = 0
+
+    def through(self, gate: Truth, text: Scalar | None) -> _Place:
+        if gate is not Truth.UNDECIDED or text is None:
+            return self
+        return replace(self, undecided=_both(self.undecided, f"if: {text.value}"))
+
+    def into(self, path: str, line: int, view: View) -> _Place:
+        """Return the beginning of a file that is called on this line."""
+        outermost = self.outermost or (self.path, line)
+        return replace(self, path=path, view=view, outermost=outermost, depth=self.depth + 1)
 
     def push(self, line: int, how: str, undecided: str = "") -> Push:
-        return self.trail.push(self.path, line, how, undecided)
+        path, first = self.outermost or (self.path, line)
+        where = how if path == self.path else f"{how} (in {self.path}:{line})"
+        return Push(path, first, where, _both(self.undecided, undecided))
 
 
 class _Walk:
@@ -141,8 +136,8 @@ class _Walk:
         self.rules = rules
         self.held = held if held is not None else set()
 
-    def workflow(self, path: str, read: Workflow, view: View, trail: _Trail) -> Iterator[Push]:
-        around = view.below(read.env)
+    def workflow(self, start: _Place, read: Workflow) -> Iterator[Push]:
+        around = start.view.below(read.env)
         gates = {job.id: _gate(job.condition, around) for job in read.jobs}
         for job in read.jobs:
             gate = gates[job.id]
@@ -150,7 +145,7 @@ class _Walk:
                 own, above = job.defaults, read.defaults
                 given = Defaults(own.shell or above.shell, own.directory or above.directory)
                 inside = replace(around, matrix=job.matrix).below(job.env)
-                place = _Place(path, inside, trail.through(gate, job.condition), _Job(defaults=given))
+                place = replace(start, view=inside, job=_Job(defaults=given)).through(gate, job.condition)
                 if job.uses is not None:
                     yield from self.call(place, job, job.uses)
                 yield from self.steps(place, job.steps)
@@ -161,7 +156,7 @@ class _Walk:
             gate = _gate(step.condition, view)
             if gate is Truth.NEVER:
                 continue
-            here = replace(place, view=view, trail=place.trail.through(gate, step.condition))
+            here = replace(place, view=view).through(gate, step.condition)
             yield from self.hooks(here, step)
             if step.uses is not None:
                 yield from self.used(here, step, step.uses)
@@ -220,7 +215,7 @@ class _Walk:
         inputs = {name.lower(): texts(value.value, place.view) for name, value in step.inputs.items()}
         own = local_action(uses.text, self.sources)
         line = step.inputs.get(SWITCH, uses).line
-        if own is not None and place.trail.depth < DEEPEST:
+        if own is not None and place.depth < DEEPEST:
             yield from self.own(place, line, own, inputs)
             return
         row = entry(uses.text, self.rules)
@@ -260,8 +255,7 @@ class _Walk:
         elif action.using == "composite":
             inside = replace(place.view, inputs={**defaults(action.inputs, place.view), **inputs})
             below, place.job.defaults = place.job.defaults, Defaults()
-            trail = place.trail.at(place.path, line)
-            yield from self.steps(replace(place, path=where, view=inside, trail=trail), action.steps)
+            yield from self.steps(place.into(where, line, inside), action.steps)
             place.job.defaults = below
         else:
             main = self.sources.get(posixpath.normpath(posixpath.join(posixpath.dirname(where), action.main)), "")
@@ -279,14 +273,14 @@ class _Walk:
         secrets = view.secrets if inherits else _passed(job, view)
         where = local(uses.text, self.sources)
         text = self.sources.get(where) if where else None
-        if text is not None and place.trail.depth < DEEPEST:
+        if text is not None and place.depth < DEEPEST:
             try:
                 read = workflows.workflow(text)
             except Malformed as wrong:
                 yield place.push(uses.line, f"calls {where}", f"{where}:{wrong.line}: {wrong.what}")
                 return
             inside = View(view.scene, inputs=_typed(read, inputs, view), secrets=secrets)
-            yield from self.workflow(where, read, inside, place.trail.at(place.path, uses.line))
+            yield from self.workflow(place.into(where, uses.line, inside), read)
             return
         token = view.secret(TOKEN.lower()) if inherits else frozenset().union(EMPTY, *_attic(secrets or {}))
         if truth(token) is Truth.NEVER or inputs.get(SWITCH) == frozenset({"false"}):
