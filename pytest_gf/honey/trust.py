@@ -51,6 +51,8 @@ def _of_target(early: Early) -> str | None:
     if not early.target or early.target == "lab":
         return None
     file = Path(os.path.abspath(early.folder / early.target))
+    if not file.is_file():  # A device may have no end.
+        return None
     try:
         section = tomllib.loads(file.read_text(encoding="utf-8")).get("repository")
     except (OSError, ValueError, RecursionError):

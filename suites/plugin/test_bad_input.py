@@ -16,6 +16,7 @@ FORK = 'extends = "gloriousflywheel"\nname = "fork"\n'
 
 
 CASES: dict[str, tuple[list[str], dict[str, str], str]] = {
+    "device": (["--gf-target=/dev/zero"], {}, "target '/dev/zero': no such file; expected 'lab' or a TOML file"),
     "target": (["--gf-target=nowhere.toml"], {}, "target 'nowhere.toml': no such file; expected 'lab' or a TOML file"),
     "fault": (
         ["--gf-fault=bucket-index-lots:attic"],
