@@ -120,7 +120,7 @@ def parse_toml(path: Path, error: type[ValueError]) -> dict[str, Any]:
 def meant_key(wrong: msgspec.ValidationError, table: type, *others: str) -> str:
     """Return how the line about a table's unknown key ends: what was meant; "" for any other line."""
     unknown = _UNKNOWN_KEY.fullmatch(str(wrong))
-    known = (each.encode_name for each in msgspec.structs.fields(table)) if unknown is not None else ()
+    known = (field.encode_name for field in msgspec.structs.fields(table)) if unknown is not None else ()
     return suggestion(unknown[1].lower(), (*known, *others)) if unknown is not None else ""
 
 

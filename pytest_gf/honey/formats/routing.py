@@ -109,8 +109,8 @@ def _leads_on(service: Document, leading: list[Document], slices: Documents, led
 def _addresses(service: Document, slices: Documents) -> set[str]:
     """Return what the EndpointSlices of a Service lead to."""
     namespace, name = place_of(service)
-    own = [found for found in slices if (place_of(found)[0], labels_of(found).get(SLICE_OF)) == (namespace, name)]
-    endpoints = [endpoint for found in own for endpoint in found.get("endpoints") or ()]
+    own = [part for part in slices if (place_of(part)[0], labels_of(part).get(SLICE_OF)) == (namespace, name)]
+    endpoints = [endpoint for part in own for endpoint in part.get("endpoints") or ()]
     return {str(address) for endpoint in endpoints for address in endpoint.get("addresses") or ()}
 
 

@@ -37,7 +37,7 @@ def copied(words: Sequence[Word], offset: int, raw: str, caches: Sequence[str]) 
     """Yield what ``nix copy`` writes, by its destination."""
     to = option(words, "--to")
     if to is None:
-        if any(HOLE in each.text for each in words[1:]) and NAMES_PUSH.search(raw):
+        if any(HOLE in word.text for word in words[1:]) and NAMES_PUSH.search(raw):
             yield Writes(offset, "", shown(raw), "nix copy")
         return
     text = to.text
