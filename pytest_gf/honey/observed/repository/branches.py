@@ -37,6 +37,15 @@ def possible(texts: Iterable[str], filters: Node | None, default: str) -> list[S
     return [*sets, frozenset({UNKNOWN})] if unsure or len(candidates) > MOST else sets
 
 
+def lets_through(filters: Node | None, branch: str) -> bool:
+    """Return whether a push to a branch passes an event's filters. Filters of tags alone let no branch through."""
+    given = [
+        name for name in ("branches", "branches-ignore", "tags", "tags-ignore") if within(filters, name) is not None
+    ]
+    wanted, ignored = words(within(filters, "branches")), words(within(filters, "branches-ignore"))
+    return (not given or given[0].startswith("branches")) and _passes(branch, wanted, ignored)
+
+
 def _passes(branch: str, wanted: Sequence[str], ignored: Sequence[str]) -> bool:
     passing = not wanted
     for pattern in wanted:

@@ -8,17 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from pytest_gf.honey.contract.repository import CanaryStep
+from pytest_gf.honey.formats.cron import daily_hours
 from pytest_gf.honey.formats.expression import Truth, condition
 from pytest_gf.honey.formats.workflow import Job, Step, Workflow
-from pytest_gf.honey.formats.yaml_nodes import Scalar, Table, items, within
+from pytest_gf.honey.formats.yaml_nodes import Scalar, Table, items, within, words
 from pytest_gf.honey.observed.repository import CANARY, FileFinding, Findings, Sources
+from pytest_gf.honey.observed.repository.branches import lets_through
 from pytest_gf.honey.observed.repository.canary_steps import commands, elsewhere, observed, runs
 from pytest_gf.honey.observed.repository.scene import Scene, View
 
 _PINNED = re.compile(r"@[0-9a-f]{40}$|@sha256:[0-9a-f]{64}$")
-_HOURLY = re.compile(r"(?:\d{1,2}|\*/(?:[1-5]?\d)|\*) \* \* \* \*")
 _WRITES = re.compile(r"^(?:write|write-all)$")
 
+HOURS = 24
 Workflows = Mapping[str, Workflow]
 _NOTHING: Sources = MappingProxyType({})
 
@@ -35,25 +37,24 @@ def triggers(path: str, read: Workflow, branch: str) -> Findings:
 
 
 def _missing(path: str, read: Workflow, branch: str) -> Iterator[FileFinding]:
-    def at(event: str, what: str, mend: str) -> FileFinding:
+    def at(event: str, what: str, mend: str, undecided: str = "") -> FileFinding:
         line = read.trigger_lines.get(event, min(read.trigger_lines.values(), default=1))
-        return FileFinding(path, line, "canary-trigger", what, mend)
+        return FileFinding(path, line, "canary-trigger", what, mend, undecided)
 
-    branches = within(read.triggers.get("push"), "branches")
-    named = [item.value for item in items(branches) if isinstance(item, Scalar)]
-    if "push" not in read.triggers or (branches is not None and branch not in named):
+    if "push" not in read.triggers or not lets_through(read.triggers["push"], branch):
         yield at("push", f"it does not run on {branch}", f"add push: branches: [{branch}]")
     if "workflow_dispatch" not in read.triggers:
         yield at("workflow_dispatch", "it can't be run on demand", "add workflow_dispatch")
-    if not any(_HOURLY.fullmatch(" ".join(cron.value.split())) for cron in _crons(read)):
-        yield at("schedule", "no schedule runs every hour", 'add schedule: - cron: "17 * * * *"')
-
-
-def _crons(read: Workflow) -> Iterator[Scalar]:
-    for entry in items(read.triggers.get("schedule")):
-        cron = within(entry, "cron")
-        if isinstance(cron, Scalar):
-            yield cron
+    hours, strange = set[int](), ""
+    for schedule in items(read.triggers.get("schedule")):
+        for text in words(within(schedule, "cron")):
+            try:
+                hours |= daily_hours(text)
+            except ValueError as wrong:
+                strange = f"not understood: {text}: {wrong}"
+    if len(hours) < HOURS:
+        mend = 'add schedule: - cron: "17 * * * *"'
+        yield at("schedule", "no schedule runs every hour", mend, strange)
 
 
 def lane(path: str, read: Workflow, wanted: str) -> Findings:
@@ -165,7 +166,7 @@ def _permissions(path: str, read: Workflow) -> Iterator[FileFinding]:
         what = "no permissions, so the repository's default holds"
         yield FileFinding(path, 1, "canary-permissions", what, "say permissions: contents: read")
     for line, node in given:
-        words = node.entries if isinstance(node, Table) else ((Scalar("permissions", plain=True, line=line), node),)
-        for name, word in words:
+        rights = node.entries if isinstance(node, Table) else ((Scalar("permissions", plain=True, line=line), node),)
+        for name, word in rights:
             if isinstance(word, Scalar) and _WRITES.match(word.value):
                 yield FileFinding(path, word.line, "canary-permissions", f"{name.text}: {word.value}", "read is enough")
