@@ -346,6 +346,7 @@ STRANGE = {
     "another's names": answer("<s3:ListBucketResult><s3:IsTruncated>true</s3:IsTruncated></s3:ListBucketResult>"),
     "miscounted": answer(LISTING.format("false", "<KeyCount>3</KeyCount>" + entry("p/b"))),
     "too many": answer(LISTING.format("false", "".join(entry(f"p/b{at:04}") for at in range(PAGE + 1)))),
+    "whole or not": answer(f"<ListBucketResult>{entry('p/b')}</ListBucketResult>"),
     "endless": answer(LISTING.format("true", "")),
     "no size": answer(LISTING.format("false", "<Contents><Key>p/z</Key></Contents>")),
     "cut": b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n<ListBucketResult>",

@@ -30,9 +30,9 @@ LOOK, LOOKS, SURE = 256, 8, 3
 _OK, _PART = Answer(200), Answer(206)
 _KEY, _SIZE = re.compile("<Key>([^<]*)</Key>"), re.compile("<Size>([0-9]{1,18})</Size>")
 _CODE, _MESSAGE = re.compile(rb"<Code>([^<]{1,100})</Code>"), re.compile(rb"<Message>([^<]{1,300})</Message>")
-_TRUNCATED = re.compile(r"<IsTruncated>\s*true\s*</IsTruncated>")
 _KEY_COUNT = re.compile("<KeyCount>([0-9]{1,9})</KeyCount>")
 _PREFIXES = re.compile(r"<CommonPrefixes>\s*<Prefix>([^<]*)</Prefix>\s*</CommonPrefixes>")
+_TRUNCATED = re.compile(r"<IsTruncated>\s*(true|false)\s*</IsTruncated>")
 _LISTING = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?<ListBucketResult[\s>].*</ListBucketResult>\s*", re.DOTALL)
 
 
@@ -150,11 +150,11 @@ class Reader:
         if not answer.ok:
             return Page(answer)
         text = self._bytes(source, MOST_PAGE).decode("utf-8", "replace")
-        if _LISTING.fullmatch(text) is None:
+        whole, more = _LISTING.fullmatch(text), _TRUNCATED.search(text)
+        if whole is None or more is None:
             raise self._own.strange(f"200 with no whole listing, beginning {redact(text[:60])!r}")
         keys, sizes, folders = _names(_KEY, text), _SIZE.findall(text), _names(_PREFIXES, text)
-        names, count, truncated = [*keys, *folders], _KEY_COUNT.search(text), _TRUNCATED.search(text) is not None
-        wrong = ""
+        names, count, truncated = [*keys, *folders], _KEY_COUNT.search(text), more[1] == "true"
         if not len(keys) == len(sizes) == text.count("<Contents>"):
             wrong = "an entry without key or size"
         elif len(names) > most or (count is not None and int(count[1]) != len(names)):
@@ -164,9 +164,9 @@ class Reader:
             wrong = "its keys repeat, or are not those asked for"
         elif truncated and not names:
             wrong = "an empty page, and more to come"
-        if wrong:
-            raise self._own.strange(wrong)
-        return Page(answer, tuple(zip(keys, map(int, sizes), strict=True)), truncated, tuple(folders))
+        else:
+            return Page(answer, tuple(zip(keys, map(int, sizes), strict=True)), truncated, tuple(folders))
+        raise self._own.strange(wrong)
 
     def get(self, key: str) -> tuple[Answer, Source]:
         """Return the answer, and the object's body. A cut body raises `Cut` where it is read."""
