@@ -96,7 +96,7 @@ def test_every_fault_is_in_the_table() -> None:
     } == set(FAULTS)
 
 
-OWN_LAB = ("bazel-blob:", "bazel-write", "bazel-hot-other")
+OWN_LAB = ("bazel-blob:", "bazel-read-short:", "bazel-write", "bazel-hot-other")
 WHOLE = ("bucket-index-lost:tofu-state", "wrong-secret", "attic-chunk-deleted", "bazel-blob:other")
 WHOLE_AND_SLOW = (
     *("scratch-lingers", "state-short:arc-runners", "kubernetes-forbidden:create pods/exec", "pod-not-ready"),
@@ -124,7 +124,7 @@ def test_a_fault_turns_exactly_its_rows_and_is_one_incident(  # noqa: PLR0917  #
 ) -> None:
     selected = drill("-m", "canary", "--gf-deadline=5")
     with contextlib.ExitStack() as stack:
-        if fault.startswith(OWN_LAB):  # The blobs that a canary wrote stay in the cache, and count there.
+        if fault.startswith(OWN_LAB):  # The blobs that a canary wrote are small, stay in the cache and are sampled too.
             lab = stack.enter_context(Lab.start(tmp_path / "lab"))
         verdicts = selected.judge(tmp_path, fault, lab=lab).verdicts()
     check_the_rows(fault, verdicts, expand)
