@@ -60,6 +60,12 @@ def test_a_strange_character_behind_a_brace_does_not_end_the_process(text: str) 
     assert [word.text for word in first.words][:2] == ["attic", "push"]
 
 
+@pytest.mark.parametrize("text", ["attic push a\u2003b", "attic \u3000push x", "\u03a9=1 attic push"])
+def test_a_strange_character_is_a_part_of_a_word(text: str) -> None:
+    """As Bash has it: no other than the space, the tab and the line's end part words, and a name is ASCII."""
+    assert [word.text for word in shell.read(f"{text}\n").commands[0].words] == text.split(" ")
+
+
 _SIGNS = st.text(alphabet="ab:{}[]#&*-\n \"'$()|<>=%!?,.~`@\\\t;if", max_size=300)
 
 

@@ -17,8 +17,9 @@ DEEPEST = 120
 """Levels of commands within commands. What stands deeper is not read."""
 MOST_SECONDS = 5.0
 """Of one parse."""
-_BEHIND_BRACE = re.compile(rb"(\{[0-9]*(?:\.\.[0-9]*)?)([\xc4-\xf4][\x80-\xbf]+)")
-"""Where tree-sitter-bash 0.25.1 asks C's ``isdigit`` of a character beyond U+00FF, which reads beyond a table and may end the process."""
+_WIDE = re.compile(rb"[\xc4-\xf4][\x80-\xbf]+")
+"""Characters beyond U+00FF. tree-sitter-bash 0.25.1 asks C's ``isdigit`` and ``isalpha`` of them, which read beyond a table and may end
+the process, and takes some of them for spaces and letters of names. To Bash each is a part of a word."""
 
 
 class Unread(ValueError):
@@ -37,7 +38,7 @@ def _parsed(source: bytes) -> Node:
     """Return the tree of a source. Raises Unread."""
     if len(source) > LONGEST:
         raise Unread(f"{len(source)} bytes of shell; at most {LONGEST} are read")
-    source = _BEHIND_BRACE.sub(lambda match: match[1] + "¤".encode() + b"x" * (len(match[2]) - 2), source)
+    source = _WIDE.sub(lambda match: "¤".encode() + b"x" * (len(match[0]) - 2), source)
     from tree_sitter import Parser
 
     end = time.monotonic() + MOST_SECONDS
