@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from pytest_gf.engine.clauses import LONGEST_TITLE, Clause, clauses_among, title_fields
+from pytest_gf.engine.clauses import LONGEST_TITLE, Clause, clause_of, clauses_among, title_fields
 from pytest_gf.engine.facts import GIVENS, Fact, Facts
 from pytest_gf.engine.pytest_state import marker_names
 from pytest_gf.engine.redaction import redactor
@@ -55,6 +55,7 @@ def lint(items: Sequence[pytest.Item], facts: Facts, settings: Settings) -> list
         return [_STRIPPED]
     known = marker_names(items[0].config) if items else []
     lines = [line for collected in clauses.values() for line in _lint_clause(collected, facts, settings, known)]
+    lines += _lint_others(items, facts.axes)
     lines += _lint_ids([collected.clause for collected in clauses.values()])
     lines += _lint_sources((function.__code__.co_filename for function in clauses), "clause")
     lines += lint_facts(facts, settings.house.guard, settings.house.allows)
@@ -67,9 +68,23 @@ def _clauses(items: Sequence[pytest.Item]) -> dict[Callable[..., None], _Collect
     for item, clause in clauses_among(items):
         collected = clauses.setdefault(clause.function, _Collected(clause))
         collected.markers |= {mark.name for mark in item.iter_markers() if not _is_pytests_own(mark)}
-        collected.fixtures |= set(getattr(item, "_fixtureinfo").name2fixturedefs)  # noqa: B009  # Private, and mypy says so.
-        collected.fixtures |= set(getattr(getattr(item, "callspec", None), "params", ()))
+        collected.fixtures |= _given(item)
     return clauses
+
+
+def _given(item: pytest.Item) -> set[str]:
+    """Return the parameters that pytest itself can fill."""
+    fixtures = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", ())
+    return {*fixtures, *getattr(getattr(item, "callspec", None), "params", ())}
+
+
+def _lint_others(items: Sequence[pytest.Item], axes: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each test that is no clause and needs what clauses alone are given."""
+    for item in items:
+        lacking = set(getattr(item, "fixturenames", ())) & set(axes) - _given(item)
+        if lacking and clause_of(item) is None:
+            where = f"test {item.name!r} at {where_of(getattr(item, 'function'))}"  # noqa: B009  # Of pytest.Function alone.
+            yield f"{where}: it needs a {min(lacking)}, which clauses alone are given; is @clause missing above it?"
 
 
 def _is_pytests_own(mark: pytest.Mark) -> bool:

@@ -140,6 +140,14 @@ def test_each_mistake_of_a_clause_is_one_line(run_pytest: Any, house: Path) -> N
     assert len(lines) == len(SAID), "\n".join(lines)
 
 
+def test_a_clause_without_its_decorator_is_one_line(run_pytest: Any, house: Path) -> None:
+    file = house / "suite" / "test_clauses.py"
+    file.write_text(f"{file.read_text()}\n\ndef test_bare(number: int) -> None:\n    assert number\n")
+    (line,) = told(run_pytest("--gf", cwd=house))
+    says = "it needs a bucket, which clauses alone are given; is @clause missing above it?"
+    assert line.endswith(f"test 'test_bare' at test_clauses.py:12: {says}")
+
+
 def test_a_clause_that_a_later_one_hides_is_one_line(run_pytest: Any, house: Path) -> None:
     file = house / "suite" / "test_clauses.py"
     file.write_text(file.read_text() + CLAUSE.format(name="other", **GOOD).replace("test_other", "test_good"))
