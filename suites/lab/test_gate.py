@@ -56,6 +56,7 @@ def test_the_gates_are_asked_without_writing(lab: Lab, run_pytest: Any) -> None:
     assert not [exchange for exchange in lab.exchanges() if str(exchange["operation"]) in {"PutObject", "CreateBucket"}]
 
 
+@pytest.mark.slow
 def test_the_canary_has_the_gates_that_need_no_credential(lab: Lab, run_pytest: Any) -> None:
     lab.bend("attic-accepts-forged")
     outcome = on(lab, run_pytest, "-m", "canary", "-k", "write-gate")
@@ -80,6 +81,7 @@ def test_a_token_that_is_not_named_is_no_row_and_one_that_is_unset_is_unproven(
     assert "PULL_ONLY_OF_MINE" in rows["attic.write-gate[pull-only]"]["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.upholds("S027~")
 def test_a_pull_request_sends_no_token(lab: Lab, run_pytest: Any) -> None:
     outcome = on(lab, run_pytest, "-m", "gate", "--gf-vantage=pull-request")

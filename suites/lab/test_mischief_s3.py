@@ -51,6 +51,7 @@ def test_noise_costs_no_row(through: Callable[..., tuple[Any, Mischief]], seed: 
     assert proxy.done["slow"] + proxy.done["reset"] > 0, proxy.done
 
 
+@pytest.mark.slow
 def test_a_rotten_state_is_found_behind_noise(through: Callable[..., tuple[Any, Mischief]]) -> None:
     outcome, _ = through(NOISE, seed=4, rotten=f"/{BUCKET}/{KEY}")
     assert outcome.rows("violated") == {"state.body-whole[attic]"}, outcome.text
@@ -73,6 +74,7 @@ def test_a_rotten_blob_is_unreadable_at_a_short_deadline_too(
     assert "1 unreadable of " in outcome.verdicts()["bazel.cas-digest"]["reason"]
 
 
+@pytest.mark.slow
 def test_what_fails_for_all_was_not_read(lab: Lab, mischief: Before) -> None:
     """Every GET is closed, every HEAD answers: the others fail too, so that it is no finding about this object."""
     proxy = mischief(lab.addresses["s3"])

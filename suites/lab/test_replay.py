@@ -202,6 +202,7 @@ def test_an_incident_bends_no_target(refused: Any, tmp_path: Path) -> None:
     assert "--gf-incident=2026-05-25: only the lab can be bent, and the target is 'honey'" in outcome.text
 
 
+@pytest.mark.slow
 def test_an_incident_bends_the_lab_for_one_run(run_pytest: Any) -> None:
     narrow = ("-m", "canary", "-k", "list-buckets or api-disk-coherent")
     outcome = run_pytest(*narrow, "--gf-incident=2026-05-08:found", "--gf-fault=image-by-tag", lean=True)

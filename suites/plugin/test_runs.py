@@ -202,7 +202,7 @@ def test_a_fact_that_broke_under_many_rows_is_one_incident(house: House) -> None
     assert (incident["kind"], incident["rows"]) == ("suite-broken", ["lab.first", "lab.second"])
 
 
-@ALONE_AND_SPREAD
+@pytest.mark.parametrize("workers", [[], pytest.param(["-n", "2"], marks=pytest.mark.slow)], ids=["alone", "n2"])
 def test_every_verdict_in_every_report(workers: list[str], house: House, tmp_path: Path) -> None:
     outcome = house("".join(VERDICTS.values()), WAIVED, *workers)
     assert outcome.exit == 1, outcome.text
