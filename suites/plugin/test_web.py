@@ -14,11 +14,27 @@ import pytest
 from pytest_gf.engine.errors import ProbeError, Unanswered
 from pytest_gf.honey.probes import web
 from pytest_gf.honey.probes.again import Throttled
+from pytest_gf.honey.probes.http_client import authorities
 
 
 def test_an_answer_is_one_whatever_it_says(serve: Callable[..., str]) -> None:
     for status in (200, 301, 404, 500, 503):
         assert web.answers(serve(lambda *_, status=status: (status, {}, b"x")), deadline=10).status == status
+
+
+def test_authorities_that_are_not_there_are_one_error_and_none_to_this_machine(
+    serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    authorities.cache_clear()
+    try:
+        assert web.answers(serve(lambda *_: (200, {}, b"")), deadline=60).status == 200
+        with pytest.raises(Unanswered, match="SSL_CERT_FILE"):
+            authorities(None)
+        with pytest.raises(Unanswered, match=r"/nowhere\.pem"):
+            authorities("/nowhere.pem")
+    finally:
+        authorities.cache_clear()
 
 
 def test_a_429_is_asked_again_and_then_no_answer(serve: Callable[..., str]) -> None:

@@ -19,21 +19,23 @@ if TYPE_CHECKING:
 
 
 @functools.cache
-def authorities(ca_file: str | None) -> ssl.SSLContext:
+def authorities(ca_file: str | None, *, trust_env: bool = True) -> ssl.SSLContext:
     """Return what servers' certificates are checked by: the authorities in a file, else those that httpx trusts.
 
-    It is made once a process, since that takes longer than an exchange. Raises Unanswered.
+    With ``trust_env`` these are the ones that SSL_CERT_FILE or SSL_CERT_DIR names, where one is set. It is made once a process, since
+    that takes longer than an exchange. Raises Unanswered.
     """
     import ssl
 
     import httpx
 
-    if ca_file is None:
-        return httpx.create_ssl_context()
     try:
+        if ca_file is None:
+            return httpx.create_ssl_context(trust_env=trust_env)
         return ssl.create_default_context(cafile=ca_file)
     except OSError as wrong:
-        raise Unanswered(f"reading {ca_file}", str(wrong), "ca_file names the certificate authority") from None
+        tried = f"reading the certificate authorities in {ca_file or 'what SSL_CERT_FILE or SSL_CERT_DIR names'}"
+        raise Unanswered(tried, str(wrong), "name a file of certificates as PEM there") from None
 
 
 @contextlib.contextmanager
@@ -53,11 +55,12 @@ def answer(
     """
     import httpx
 
+    trust_env = not is_loopback(url)
     with (
         httpx.Client(
             timeout=seconds,
-            verify=authorities(ca_file),
-            trust_env=not is_loopback(url),
+            verify=authorities(ca_file, trust_env=trust_env),
+            trust_env=trust_env,
             event_hooks={"response": [_set_apart]},
         ) as client,
         client.stream(
